@@ -1,0 +1,19 @@
+# The demo shop with the exporter inside; see docker-compose.yml.
+FROM python:3.13.7-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY heap_exporter ./heap_exporter
+RUN pip install --no-cache-dir .
+
+# Snapshots must outlive a killed container, and nobody else may read them.
+RUN useradd --system --uid 10001 --no-create-home shop \
+    && install --directory --owner=shop --mode=0700 /var/lib/heap-exporter
+USER shop
+WORKDIR /
+
+EXPOSE 8000 9465
+ENTRYPOINT ["heap-exporter"]
+CMD ["demo", "--host", "0.0.0.0", "--port", "9465", "--shop-port", "8000"]

@@ -1,0 +1,32 @@
+# heap-exporter. `make help` lists what there is.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help demo test check servers matrix bench alerts-table dashboards docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("heap-exporter needs Python 3.11 or newer; say PYTHON=python3.12 make …" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+demo: $(READY) ## watch a leaking shop being caught (ARGS='--once', ARGS='--healthy')
+	$(BIN)/heap-exporter demo $(ARGS)
+
+test: $(READY) ## run all tests; those that need a server run where it is found (make servers)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .servers .pythons build dist *.egg-info

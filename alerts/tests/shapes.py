@@ -1,0 +1,134 @@
+"""The shapes that memory takes over time, to be added up like building blocks, and the processes that have them.
+
+A curve is a value a minute. All is deterministic: noise has a seed.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+MIB = 1 << 20
+HOUR = 60
+DAY = 24 * HOUR
+
+Curve = Callable[[int], float]
+"""Minute since the beginning of the test → value."""
+
+
+def flat(level: float) -> Curve:
+    """Return a constant."""
+    return lambda t: level
+
+
+def ramp(per_hour: float, since: int = 0, until: int = 100 * DAY) -> Curve:
+    """Return linear growth that begins at minute ``since`` and ends at ``until``."""
+    return lambda t: per_hour / HOUR * (min(max(t, since), until) - since)
+
+
+def plateau(height: float, tau: float, since: int = 0) -> Curve:
+    """Return what a cache does: fill fast at first, then ever slower (time constant ``tau`` minutes)."""
+    return lambda t: height * (1 - math.exp(-max(t - since, 0) / tau))
+
+
+def sawtooth(height: float, period: int) -> Curve:
+    """Return linear growth that a garbage collection ends once a period."""
+    return lambda t: height * (t % period) / period
+
+
+def stairs(height: float, every: int) -> Curve:
+    """Return growth in steps."""
+    return lambda t: height * (t // every)
+
+
+def step(height: float, at: int) -> Curve:
+    """Return one step."""
+    return lambda t: height if t >= at else 0.0
+
+
+def spike(height: float, every: int, length: int) -> Curve:
+    """Return a job that takes memory for a while and gives it back."""
+    return lambda t: height if t % every < length else 0.0
+
+
+def wave(height: float, period: int = DAY) -> Curve:
+    """Return a daily rhythm that begins at its lowest."""
+    return lambda t: height / 2 * (1 - math.cos(2 * math.pi * t / period))
+
+
+def noise(deviation: float, seed: int = 1) -> Curve:
+    """Return independent Gaussian noise."""
+    return lambda t: random.Random(f"{seed}:{t}").gauss(0, deviation)
+
+
+def wander(deviation: float, pull: float, seed: int = 1) -> Curve:
+    """Return a random walk that is pulled back to 0 by the share ``pull`` of its distance a minute."""
+    chance, values = random.Random(seed), [0.0]
+
+    def curve(t: int) -> float:
+        while len(values) <= t:
+            values.append(values[-1] * (1 - pull) + chance.gauss(0, deviation))
+        return values[t]
+
+    return curve
+
+
+def total(*curves: Curve) -> Curve:
+    """Return the sum of curves."""
+    return lambda t: sum(curve(t) for curve in curves)
+
+
+def restarted(curve: Curve, every: int) -> Curve:
+    """Return a curve that begins anew with every life of the process."""
+    return lambda t: curve(t % every)
+
+
+def by_day(per_hour: float, share: float = 0.7) -> Curve:
+    """Return growth that follows a daily load: from (1 - share) to (1 + share) times the mean, which is ``per_hour``."""
+    daily = 2 * math.pi / DAY
+    return lambda t: per_hour / HOUR * (t - share * math.sin(daily * t) / daily)
+
+
+def missing(curve: Curve, share: float, seed: int = 1) -> Curve:
+    """Return a curve of which a share of the scrapes failed (NaN is no sample)."""
+    return lambda t: math.nan if random.Random(f"{seed}:{t}").random() < share else curve(t)
+
+
+def until(curve: Curve, end: int) -> Curve:
+    """Return a curve whose target disappears (infinity is a stale marker)."""
+    return lambda t: math.inf if t == end else math.nan if t > end else curve(t)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """What one process exports. ``memory`` and ``swap`` are in MiB; ``more`` holds other series, in their own units."""
+
+    memory: Curve = flat(150)
+    swap: Curve = flat(0)
+    limit: float | None = 1024
+    lifetime: int = 100 * DAY
+    sampled: Curve = lambda t: t * 60
+    more: Mapping[str, Curve] = field(default_factory=dict)
+
+    def series(self, job: str, instance: str) -> dict[str, Curve]:
+        """Return its series by PromQL selector, in base units."""
+        curves: dict[str, Curve] = {
+            "python_heap_resident_anonymous_bytes": _in_bytes(self.memory),
+            "python_heap_swap_bytes": _in_bytes(self.swap),
+            "python_heap_process_start_time_seconds": lambda t: t // self.lifetime * self.lifetime * 60,
+            "heap_exporter_last_sample_timestamp_seconds": self.sampled,
+            **({} if self.limit is None else {"python_heap_limit_bytes": flat(self.limit * MIB)}),
+            **self.more,
+        }
+        return {_selector(name, job, instance): curve for name, curve in curves.items()}
+
+
+def _in_bytes(curve: Curve) -> Curve:
+    return lambda t: curve(t) * MIB
+
+
+def _selector(name: str, job: str, instance: str) -> str:
+    metric, _, labels = name.rstrip("}").partition("{")
+    return f'{metric}{{job="{job}", instance="{instance}"{labels and ", "}{labels}}}'

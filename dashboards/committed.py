@@ -1,0 +1,76 @@
+"""Reads the dashboards as they are committed: which queries they make, and which may rightly stay without an answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+
+EXPECTED_EMPTY = {
+    "python_heap_limit_bytes": "no memory limit is set for the process",
+    "python_heap_leak_time_to_exhaustion_seconds": "the process does not grow, or has no limit to meet",
+    "python_heap_cgroup_events_total": "the process is in no cgroup that counts memory events",
+    "python_heap_proportional_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",
+    "python_heap_unique_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",
+    "heap_exporter_sample_errors_total": "no reading has failed",
+    "heap_exporter_pushes_total": "no OTLP endpoint is set",
+    "heap_exporter_snapshot_pause_seconds": "no snapshot has been taken",
+    "changes(": "no process was restarted in the interval",
+    "ALERTS": "nothing fires",
+}
+"""What may stand in a query that has no answer on a healthy machine, and why."""
+
+
+@dataclass(frozen=True)
+class PanelQuery:
+    """One query of one panel, with Grafana's variables in it; the panel of an annotation or a menu is its name."""
+
+    dashboard: str
+    panel: str
+    expr: str
+
+    def substituted(self, *, rate_interval: str = "1m", shown_range: str = "1h") -> str:
+        """Return the query as Grafana would send it with everything chosen; intervals are PromQL durations."""
+        values = {
+            "$__rate_interval": rate_interval,
+            "$__interval": rate_interval,
+            "$__range": shown_range,
+            "$job": ".+",
+            "$instance": ".+",
+            "$type_name": ".+",
+        }
+        expr = self.expr
+        for variable, value in values.items():
+            expr = expr.replace(variable, value)
+        return expr
+
+    @property
+    def why_empty(self) -> str | None:
+        """Return why the query may rightly have no answer, or None where it must have one."""
+        return next((reason for part, reason in EXPECTED_EMPTY.items() if part in self.expr), None)
+
+
+def dashboards() -> dict[str, dict[str, Any]]:
+    """Return the committed dashboards by uid."""
+    read = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("heap-exporter-*.json"))]
+    return {dashboard["uid"]: dashboard for dashboard in read}
+
+
+def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the panels of a dashboard, those inside of rows too, without the rows."""
+    found = [inner for panel in dashboard["panels"] for inner in (panel, *panel.get("panels", ()))]
+    return [panel for panel in found if panel["type"] != "row"]
+
+
+def panel_queries() -> Iterator[PanelQuery]:
+    """Yield every query of every committed dashboard: its panels', then its annotations'."""
+    for uid, dashboard in dashboards().items():
+        for panel in panels(dashboard):
+            for target in panel["targets"]:
+                yield PanelQuery(uid, panel["title"], target["expr"])
+        for annotation in dashboard["annotations"]["list"]:
+            yield PanelQuery(uid, annotation["name"], annotation["expr"])

@@ -1,0 +1,133 @@
+"""What the dashboards ask Prometheus, apart from how it is drawn.
+
+Every selector carries `job` and `instance`, and nothing is averaged over instances: an average hides the one process
+of twenty that leaks.
+"""
+
+from __future__ import annotations
+
+SELECTED = ('job=~"$job"', 'instance=~"$instance"')
+WINDOWS = ("15m", "1h", "6h")
+"""The stretches growth is shown over: is it growing now, has it been growing, has it always been growing."""
+
+
+def of(metric: str, *matchers: str) -> str:
+    """Return the selector of a metric in the chosen jobs and instances, narrowed by more ``matchers``."""
+    return f"{metric}{{{', '.join((*SELECTED, *matchers))}}}"
+
+
+def per_second(counter: str) -> str:
+    """Return the rate of a counter over the interval that Grafana finds right for the picture."""
+    return f"rate({of(counter)}[$__rate_interval])"
+
+
+def newly(counter: str) -> str:
+    """Return by how much a counter rose over the interval that Grafana finds right for the picture."""
+    return f"increase({of(counter)}[$__rate_interval])"
+
+
+def slope(window: str) -> str:
+    """Return the slope, in bytes a second, of the memory that can leak: anonymous, in RAM or swapped out."""
+    anonymous, swap = (f"deriv({of(metric)}[{window}])" for metric in (_ANONYMOUS_METRIC, _SWAP_METRIC))
+    return f"{anonymous} + ({swap} or 0 * {anonymous})"
+
+
+def type_slope(metric: str, window: str) -> str:
+    """Return the slope of a metric by type, in its unit a second."""
+    return f"deriv({of_types(metric)}[{window}])"
+
+
+def of_types(metric: str) -> str:
+    """Return the selector of a metric by type, narrowed to the chosen types."""
+    return of(metric, 'type_name=~"$type_name"')
+
+
+def plain(expression: str, *labels: str) -> str:
+    """Return ``expression`` without the metric's name, so that a table can lay several side by side."""
+    return f"sum by ({', '.join(('job', 'instance', *labels))}) ({expression})"
+
+
+_ANONYMOUS_METRIC = "python_heap_resident_anonymous_bytes"
+_SWAP_METRIC = "python_heap_swap_bytes"
+
+# Memory of the process
+RESIDENT = of("python_heap_resident_bytes")
+ANONYMOUS = of(_ANONYMOUS_METRIC)
+FILE = of("python_heap_resident_file_bytes")
+SHMEM = of("python_heap_resident_shmem_bytes")
+SWAP = of(_SWAP_METRIC)
+PEAK = of("python_heap_resident_peak_bytes")
+PROPORTIONAL = of("python_heap_proportional_bytes")
+UNIQUE = of("python_heap_unique_bytes")
+LIMIT = of("python_heap_limit_bytes")
+CAN_LEAK = f"{ANONYMOUS} + ({SWAP} or 0 * {ANONYMOUS})"
+LIMIT_SHARE = f"{ANONYMOUS} / ({LIMIT} > 0)"
+THREADS = of("python_heap_threads")
+UPTIME = f"time() - {of('python_heap_process_start_time_seconds')}"
+
+# What the memory is made of
+MALLOC_USED = of("python_heap_malloc_used_bytes")
+MALLOC_RETAINED = of("python_heap_malloc_retained_bytes")
+# Clamped because the C library counts memory it has never touched, which is in no RSS.
+OTHER_ANONYMOUS = f"clamp_min({ANONYMOUS} - {MALLOC_USED} - {MALLOC_RETAINED}, 0)"
+RETAINED_SHARE = f"{MALLOC_RETAINED} / ({MALLOC_USED} + {MALLOC_RETAINED} > 0)"
+BLOCKS = of("python_heap_allocated_blocks")
+
+# The detector inside the process
+SUSPECTED = of("python_heap_leak_suspected")
+SUSPECTED_INSTANCES = f"sum(max by (job, instance) ({SUSPECTED}))"
+DETECTED_SLOPE = of("python_heap_leak_slope_bytes_per_second")
+CONFIDENCE = of("python_heap_leak_confidence_ratio")
+TIME_TO_EXHAUSTION = of("python_heap_leak_time_to_exhaustion_seconds")
+DETECTIONS = newly("python_heap_leak_detections_total")
+
+# The collector
+COLLECTIONS = per_second("python_heap_gc_collections_total")
+GC_PAUSE_SHARE = per_second("python_heap_gc_pause_seconds_total")
+GC_OBJECTS = of("python_heap_gc_objects")
+GC_PENDING = of("python_heap_gc_pending_objects")
+UNCOLLECTABLE = newly("python_heap_gc_uncollectable_objects_total")
+
+# The container
+CGROUP_EVENTS = newly("python_heap_cgroup_events_total")
+
+# Types of objects
+_TYPE_BYTES_METRIC = "python_heap_type_bytes"
+_TYPE_OBJECTS_METRIC = "python_heap_type_objects"
+NAMED_TYPE_BYTES = of(_TYPE_BYTES_METRIC, 'type_name!="other"')
+LARGEST_TYPES = f"topk(10, {NAMED_TYPE_BYTES})"
+ALL_TYPES_BYTES = plain(of(_TYPE_BYTES_METRIC))
+ALL_TYPES_OBJECTS = plain(of(_TYPE_OBJECTS_METRIC))
+NAMED_TYPES_SHARE = f"{plain(NAMED_TYPE_BYTES)} / ({ALL_TYPES_BYTES} > 0)"
+TYPE_BYTES = of_types(_TYPE_BYTES_METRIC)
+TYPE_OBJECTS = of_types(_TYPE_OBJECTS_METRIC)
+TYPE_BYTES_SLOPE = {window: type_slope(_TYPE_BYTES_METRIC, window) for window in WINDOWS}
+TYPE_OBJECTS_SLOPE = {window: type_slope(_TYPE_OBJECTS_METRIC, window) for window in WINDOWS}
+TYPE_BYTES_GAINED = f"delta({TYPE_BYTES}[$__range])"
+
+# The exporter itself
+UP = of("up")
+NOT_REACHED = f"sum(1 - {UP})"
+BUILD_INFO = of("heap_exporter_build_info")
+SAMPLE_AGE = f"time() - {of('heap_exporter_last_sample_timestamp_seconds')}"
+SAMPLE_DURATION = of("heap_exporter_sample_duration_seconds")
+SAMPLE_ERRORS = newly("heap_exporter_sample_errors_total")
+CENSUS_AGE = f"time() - {of('heap_exporter_last_census_timestamp_seconds')}"
+CENSUS_INTERVAL = of("heap_exporter_census_interval_seconds")
+CENSUS_DURATION = of("heap_exporter_census_duration_seconds")
+CENSUS_PAUSE = of("heap_exporter_census_pause_seconds")
+OVERHEAD = per_second("heap_exporter_overhead_cpu_seconds_total")
+SNAPSHOTS = newly("heap_exporter_snapshots_total")
+SNAPSHOT_PAUSE = of("heap_exporter_snapshot_pause_seconds")
+PUSHES = newly("heap_exporter_pushes_total")
+SCRAPE_DURATION = of("scrape_duration_seconds")
+SCRAPE_SAMPLES = of("scrape_samples_scraped")
+
+# Moments worth a mark on every picture
+RESTARTS = f"changes({of('python_heap_process_start_time_seconds')}[$__rate_interval]) > 0"
+FIRING_ALERTS = of("ALERTS", 'alertname=~"PythonHeap.*"', 'alertstate="firing"')
+
+# What the menus offer
+JOBS = "label_values(python_heap_resident_bytes, job)"
+INSTANCES = 'label_values(python_heap_resident_bytes{job=~"$job"}, instance)'
+TYPE_NAMES = f"label_values({of(_TYPE_BYTES_METRIC)}, type_name)"

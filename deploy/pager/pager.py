@@ -1,0 +1,67 @@
+"""Stands in for whatever wakes you: prints each alert that Alertmanager posts, one line an alert.
+
+Standard library only, so that it runs in a bare Python image.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+LARGEST_BODY_BYTES = 1 << 20
+
+
+class Pager(BaseHTTPRequestHandler):
+    """Takes Alertmanager's webhook by POST; answers GET so that a health check can ask."""
+
+    timeout = 10
+
+    def do_GET(self) -> None:
+        """Say that it is there."""
+        self._answer(HTTPStatus.OK)
+
+    def do_POST(self) -> None:
+        """Print the alerts of one message."""
+        length = int(self.headers.get("Content-Length") or 0)
+        if not 0 < length <= LARGEST_BODY_BYTES:
+            self._answer(HTTPStatus.BAD_REQUEST)
+            return
+        try:
+            lines = [_line(alert) for alert in json.loads(self.rfile.read(length))["alerts"]]
+        except (ValueError, KeyError, TypeError):
+            self._answer(HTTPStatus.BAD_REQUEST)
+            return
+        for line in lines:
+            print(line, flush=True)
+        self._answer(HTTPStatus.OK)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep health checks out of the log."""
+
+    def _answer(self, status: HTTPStatus) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def _line(alert: dict[str, dict[str, str]]) -> str:
+    labels, annotations = alert["labels"], alert["annotations"]
+    text = annotations.get("description") or annotations.get("summary", "")
+    return f"{alert['status']} {labels.get('severity', '')} {labels['alertname']}: {text}"
+
+
+def main() -> None:
+    """Serve until the process is ended; the first line printed is the address."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
+    arguments = parser.parse_args()
+    with ThreadingHTTPServer((arguments.host, arguments.port), Pager) as server:
+        print(f"pager http://{arguments.host}:{server.server_port}/", flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

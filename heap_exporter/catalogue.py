@@ -1,0 +1,208 @@
+"""Every metric, once: name, unit, instrument, labels, help, and how to read it from a :class:`~heap_exporter.model.Reading`.
+
+The exporters, the README's table, the alert rules and the dashboards obey this list. The Prometheus name is
+derived from the OpenTelemetry name and unit by the OpenTelemetry-to-Prometheus translation
+(``UnderscoreEscapingWithSuffixes``), so that ``/metrics`` and OTLP cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from heap_exporter._version import VERSION
+from heap_exporter.model import Reading
+
+Point = tuple[tuple[str, ...], float]
+"""The values of the labels, in the order of ``Metric.labels``, and the figure."""
+
+OTHER_TYPES = "other"
+"""The ``type_name`` under which all types without a series of their own are summed."""
+
+
+class Instrument(StrEnum):
+    """The OpenTelemetry instrument; Prometheus knows the first two as gauges."""
+
+    GAUGE = "gauge"
+    UP_DOWN_COUNTER = "updowncounter"
+    COUNTER = "counter"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. ``unit`` is a UCUM code as OpenTelemetry wants it; ``read`` returns no point where nothing is known."""
+
+    otel_name: str
+    unit: str
+    instrument: Instrument
+    read: Callable[[Reading], Iterable[Point]]
+    help: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the Prometheus name."""
+        name = self.otel_name.replace(".", "_")
+        suffix = _UNIT_SUFFIXES.get(self.unit, "")
+        if suffix and not name.endswith(f"_{suffix}"):
+            name = f"{name}_{suffix}"
+        return f"{name}_total" if self.instrument is Instrument.COUNTER else name
+
+
+_UNIT_SUFFIXES = {"By": "bytes", "s": "seconds", "By/s": "bytes_per_second", "1": "ratio"}
+
+
+def _value(*path: str) -> Callable[[Reading], Iterable[Point]]:
+    """Return a reader of the single figure at the end of an attribute path."""
+
+    def read(reading: Reading) -> Iterable[Point]:
+        found = _follow(reading, path)
+        return () if found is None else (((), float(found)),)
+
+    return read
+
+
+def _by_key(*path: str) -> Callable[[Reading], Iterable[Point]]:
+    """Return a reader of a mapping from label value to figure."""
+
+    def read(reading: Reading) -> Iterable[Point]:
+        found = _follow(reading, path)
+        return () if found is None else [((key,), float(value)) for key, value in sorted(found.items())]
+
+    return read
+
+
+def _by_generation(*path: str) -> Callable[[Reading], Iterable[Point]]:
+    """Return a reader of a tuple with one figure a generation."""
+
+    def read(reading: Reading) -> Iterable[Point]:
+        return [((str(generation),), float(value)) for generation, value in enumerate(_follow(reading, path) or ())]
+
+    return read
+
+
+def _by_kind(attribute: str) -> Callable[[Reading], Iterable[Point]]:
+    """Return a reader of one attribute of the verdict's trends, by kind of memory."""
+
+    def read(reading: Reading) -> Iterable[Point]:
+        trends = reading.verdict.trends if reading.verdict else ()
+        return [((trend.kind.value,), float(getattr(trend, attribute))) for trend in trends]
+
+    return read
+
+
+def _by_type(attribute: str) -> Callable[[Reading], Iterable[Point]]:
+    """Return a reader of one attribute of the types that have a series."""
+
+    def read(reading: Reading) -> Iterable[Point]:
+        return [((count.type_name,), float(getattr(count, attribute))) for count in reading.types]
+
+    return read
+
+
+def _gc_objects(reading: Reading) -> Iterable[Point]:
+    points = list(_by_generation("census", "generation_objects")(reading))
+    if reading.sample and reading.sample.collector:
+        points.append((("permanent",), float(reading.sample.collector.frozen_objects)))
+    return points
+
+
+def _build_info(reading: Reading) -> Iterable[Point]:
+    return (((VERSION, platform.python_implementation(), platform.python_version()), 1.0),)
+
+
+def _follow(reading: Reading, path: tuple[str, ...]) -> Any:
+    found: Any = reading
+    for name in path:
+        if found is None:
+            return None
+        found = getattr(found, name)
+    return found
+
+
+_GAUGE, _SIZE, _COUNTER = Instrument.GAUGE, Instrument.UP_DOWN_COUNTER, Instrument.COUNTER
+
+CATALOGUE: tuple[Metric, ...] = (
+    Metric("python.heap.resident", "By", _SIZE, _value("sample", "process", "resident_bytes"),
+           "Memory of the process in RAM (RSS)."),
+    Metric("python.heap.resident.anonymous", "By", _SIZE, _value("sample", "process", "anonymous_bytes"),
+           "The part of RSS that is private to the process and backed by no file: where leaks show."),
+    Metric("python.heap.resident.file", "By", _SIZE, _value("sample", "process", "file_bytes"),
+           "The part of RSS that maps files; the kernel can take it back."),
+    Metric("python.heap.resident.shmem", "By", _SIZE, _value("sample", "process", "shmem_bytes"),
+           "The part of RSS that is shared memory."),
+    Metric("python.heap.resident.peak", "By", _GAUGE, _value("sample", "process", "peak_bytes"),
+           "The highest RSS in the process's life."),
+    Metric("python.heap.swap", "By", _SIZE, _value("sample", "process", "swap_bytes"),
+           "Anonymous memory of the process that was swapped out."),
+    Metric("python.heap.proportional", "By", _SIZE, _value("detail", "shares", "proportional_bytes"),
+           "RSS with every shared page divided by the number of its sharers (PSS); refreshed with the census."),
+    Metric("python.heap.unique", "By", _SIZE, _value("detail", "shares", "unique_bytes"),
+           "Memory that would be freed if the process ended (USS); refreshed with the census."),
+    Metric("python.heap.limit", "By", _SIZE, _value("detail", "limits", "limit_bytes"),
+           "The lowest memory limit of the process's cgroup and its ancestors; absent without a limit."),
+    Metric("python.heap.allocated_blocks", "{block}", _GAUGE, _value("sample", "allocated_blocks"),
+           "Memory blocks that the interpreter has allocated (sys.getallocatedblocks)."),
+    Metric("python.heap.malloc.used", "By", _SIZE, _value("detail", "malloc", "used_bytes"),
+           "Memory in use in the C library's allocator: large Python objects and C extensions; refreshed with the census."),
+    Metric("python.heap.malloc.retained", "By", _SIZE, _value("detail", "malloc", "retained_bytes"),
+           "Memory that the C library's allocator holds free, an upper bound of fragmentation; refreshed with the census."),
+    Metric("python.heap.threads", "{thread}", _GAUGE, _value("sample", "process", "threads"),
+           "Threads of the process."),
+    Metric("python.heap.process.start_time", "s", _GAUGE, _value("process_started_at"),
+           "When the process started, in Unix seconds."),
+    Metric("python.heap.gc.pending_objects", "{object}", _GAUGE, _by_generation("sample", "collector", "pending_objects"),
+           "The collector's counters towards the next collection of each generation (gc.get_count).", ("generation",)),
+    Metric("python.heap.gc.objects", "{object}", _GAUGE, _gc_objects,
+           "Objects the collector tracks, by generation; refreshed with the census.", ("generation",)),
+    Metric("python.heap.gc.collections", "{collection}", _COUNTER, _by_generation("sample", "collector", "collections"),
+           "Garbage collections.", ("generation",)),
+    Metric("python.heap.gc.uncollectable_objects", "{object}", _COUNTER,
+           _by_generation("sample", "collector", "uncollectable_objects"),
+           "Objects that the collector found unreachable and could not free.", ("generation",)),
+    Metric("python.heap.gc.pause", "s", _COUNTER, _by_generation("tally", "gc_pause_seconds"),
+           "Time the process stood still for garbage collections since the exporter started.", ("generation",)),
+    Metric("python.heap.type", "By", _SIZE, _by_type("bytes"),
+           "Shallow size of all objects of a type at the last census; small types are summed in 'other'.", ("type_name",)),
+    Metric("python.heap.type.objects", "{object}", _GAUGE, _by_type("objects"),
+           "Objects of a type at the last census; small types are summed in 'other'.", ("type_name",)),
+    Metric("python.heap.leak.suspected", "", _GAUGE, _by_kind("suspected"),
+           "1 while the detector suspects a leak in this kind of memory.", ("kind",)),
+    Metric("python.heap.leak.slope", "By/s", _GAUGE, _by_kind("slope_bytes_per_second"),
+           "Robust slope of this kind of memory over the detector's window.", ("kind",)),
+    Metric("python.heap.leak.confidence", "1", _GAUGE, _by_kind("confidence"),
+           "How steadily this kind of memory rose over the window: 1 is always, 0 is without a trend.", ("kind",)),
+    Metric("python.heap.leak.time_to_exhaustion", "s", _GAUGE, _value("verdict", "seconds_to_limit"),
+           "When the process meets its memory limit if it goes on like this; absent without growth or limit."),
+    Metric("python.heap.leak.detections", "{detection}", _COUNTER, _by_key("tally", "detections"),
+           "Suspicions that arose.", ("kind",)),
+    Metric("python.heap.cgroup.events", "{event}", _COUNTER, _by_key("detail", "limits", "events"),
+           "Memory events of the process's cgroup; refreshed with the census.", ("event",)),
+    Metric("heap_exporter.build_info", "", _GAUGE, _build_info,
+           "Version of heap-exporter and of the interpreter it runs in.", ("version", "implementation", "python")),
+    Metric("heap_exporter.sample.duration", "s", _GAUGE, _value("sample", "duration_seconds"),
+           "Time the last sample took."),
+    Metric("heap_exporter.sample.errors", "{error}", _COUNTER, _by_key("tally", "sample_errors"),
+           "Readings that failed or found their source missing.", ("source",)),
+    Metric("heap_exporter.last_sample.timestamp", "s", _GAUGE, _value("sample", "taken_at"),
+           "When the last sample was taken, in Unix seconds."),
+    Metric("heap_exporter.census.duration", "s", _GAUGE, _value("census", "duration_seconds"),
+           "Time the last census took, pauses for the application included."),
+    Metric("heap_exporter.census.pause", "s", _GAUGE, _value("census", "pause_seconds"),
+           "The longest that the last census kept the interpreter to itself."),
+    Metric("heap_exporter.census.interval", "s", _GAUGE, _value("census_interval_seconds"),
+           "Time between censuses; it stretches to keep their cost within its budget."),
+    Metric("heap_exporter.last_census.timestamp", "s", _GAUGE, _value("census", "taken_at"),
+           "When the last census was taken, in Unix seconds."),
+    Metric("heap_exporter.overhead.cpu", "s", _COUNTER, _value("tally", "cpu_seconds"),
+           "Processor time the exporter's sampling thread has used."),
+    Metric("heap_exporter.snapshots", "{snapshot}", _COUNTER, _by_key("tally", "snapshots"),
+           "Snapshots asked for, by what became of them.", ("outcome",)),
+    Metric("heap_exporter.snapshot.pause", "s", _GAUGE, _value("snapshot", "pause_seconds"),
+           "The longest that the last snapshot kept the interpreter to itself."),
+    Metric("heap_exporter.pushes", "{push}", _COUNTER, _by_key("tally", "pushes"),
+           "OTLP pushes, by what became of them.", ("outcome",)),
+)  # fmt: skip  # a table is read in columns

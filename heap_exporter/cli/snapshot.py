@@ -1,0 +1,64 @@
+"""Ask a running exporter for a snapshot, as `curl -X POST URL/snapshots` does.
+
+The exporter must be reachable: from the same machine by default, from elsewhere with its token.
+Exit code 1 when the exporter says no; what it said is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+from heap_exporter.errors import HeapExporterError
+from heap_exporter.settings import Settings, variable
+
+HELP = "have a running exporter write a snapshot"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    default_port = Settings.__dataclass_fields__["port"].default
+    parser.add_argument("url", nargs="?", default=f"http://127.0.0.1:{default_port}", help="default: %(default)s")
+    parser.add_argument("--reason", default="asked for on the command line", help="kept in the snapshot")
+    parser.add_argument("--token", default=os.environ.get(variable("token"), ""), help=f"default: ${variable('token')}")
+    parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="default: %(default)g")
+    parser.add_argument("--json", action="store_true", help="print the exporter's answer as it came")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Post, print, and return 0 for a snapshot and 1 for a refusal."""
+    answer, done = _post(arguments)
+    if arguments.json:
+        print(json.dumps(answer))
+    elif done:
+        print(f"{answer['path']}  {answer['bytes']:,} bytes in {answer['duration_seconds']:.2f} s,"
+              f" longest pause {answer['pause_seconds'] * 1000:.1f} ms")  # fmt: skip  # one sentence
+    else:
+        print(f"refused: {answer.get('detail') or answer.get('title')}")
+    return 0 if done else 1
+
+
+def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
+    """Return the exporter's answer and whether it is a snapshot."""
+    url = f"{arguments.url.rstrip('/')}/snapshots?{urllib.parse.urlencode({'reason': arguments.reason})}"
+    headers = {"Authorization": f"Bearer {arguments.token}"} if arguments.token else {}
+    try:
+        request = urllib.request.Request(url, method="POST", headers=headers)  # noqa: S310  # the user's own address
+        with urllib.request.urlopen(request, timeout=arguments.timeout) as response:  # noqa: S310  # as above
+            return json.load(response), True
+    except urllib.error.HTTPError as error:
+        return _problem(error), False
+    except (OSError, ValueError) as error:
+        raise HeapExporterError(f"no exporter answers at {arguments.url}: {error}") from None
+
+
+def _problem(error: urllib.error.HTTPError) -> dict[str, Any]:
+    try:
+        return dict(json.load(error))
+    except ValueError:
+        return {"title": f"{error.code} {error.reason}"}

@@ -1,0 +1,48 @@
+"""Serves the shop, with the exporter in the same process: the three lines that any service would add."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+
+from cheroot.wsgi import Server
+
+import heap_exporter
+
+from .app import make_app
+
+LEAST_GROWTH_PERCENT = 10.0
+"""In a small process a few pages are percents; a leak over a window of seconds is tens of percents."""
+
+
+def main() -> None:
+    """Serve until a signal ends the process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=9465, help="the exporter's port")
+    parser.add_argument("--shop-port", type=int, default=8000)
+    parser.add_argument("--window", type=float, default=20.0)
+    parser.add_argument("--leaky", action="store_true")
+    arguments = parser.parse_args()
+
+    logging.basicConfig(level=logging.ERROR)  # the demo's table says the rest
+    shop = Server((arguments.host, arguments.shop_port), make_app(arguments.leaky), numthreads=4)
+    shop.prepare()
+    with heap_exporter.start(
+        host=arguments.host,
+        port=arguments.port,
+        window_seconds=arguments.window,
+        interval_seconds=arguments.window / 40,
+        census_interval_seconds=arguments.window / 10,
+        census_cpu_percent=10,
+        growth_threshold_percent=LEAST_GROWTH_PERCENT,
+    ) as exporter:
+        print(f"shop http://{arguments.host}:{shop.bind_addr[1]}/ exporter {exporter.url}", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            shop.serve()
+        shop.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The products, and a page cache that is bounded, as a cache should be: it fills, and then it stays."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+PRODUCTS = 5000
+
+
+class Page:
+    """A rendered product page."""
+
+    def __init__(self, product_id: int) -> None:
+        self.title = f"Product {product_id}"
+        self.lines = [f"<p>{self.title}, paragraph {number}</p>" for number in range(20)]
+
+    def html(self) -> str:
+        """Return the page's text."""
+        return f"<h1>{self.title}</h1>{''.join(self.lines)}"
+
+
+@lru_cache(maxsize=500)
+def page(product_id: int) -> Page:
+    """Return the page of a product, from the cache if it is there."""
+    return Page(product_id)

@@ -1,0 +1,50 @@
+"""The session store, with the bug that the demo is about."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+SESSION_SECONDS = 4.0
+
+
+@dataclass
+class Item:
+    """One line of a cart."""
+
+    product_id: int
+    title: str
+    options: dict[str, list[str]]
+
+
+@dataclass
+class Session:
+    """What the shop remembers of a visitor."""
+
+    visitor: str
+    seen_at: float
+    cart: list[Item] = field(default_factory=list)
+    viewed: list[int] = field(default_factory=list)
+
+
+SESSIONS: dict[str, Session] = {}
+
+
+def session_of(visitor: str, expire: bool) -> Session:
+    """Return the visitor's session, a new one at the first visit. Without ``expire`` none ever goes: the bug."""
+    now = time.monotonic()
+    if expire:
+        _drop_expired(now)
+    session = SESSIONS.pop(visitor, None) or Session(visitor, now)
+    session.seen_at = now
+    SESSIONS[visitor] = session
+    return session
+
+
+def _drop_expired(now: float) -> None:
+    """Drop from the front, where the sessions are that have not been seen for longest."""
+    while SESSIONS:
+        oldest = next(iter(SESSIONS))
+        if now - SESSIONS[oldest].seen_at < SESSION_SECONDS:
+            return
+        del SESSIONS[oldest]

@@ -1,0 +1,41 @@
+"""Which types grow: a few censuses of the window kept, the newest compared with the oldest."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from heap_exporter.model import Census, Grower
+
+CHECKPOINTS = 4
+"""Censuses kept a window: enough for a baseline that is at most a quarter too old."""
+
+LEAST_BYTES = 16 * 1024
+"""A type below this size is not remembered; thousands are, and none of them is a leak yet."""
+
+
+class TypeHistory:
+    """Remembers what the large types measured over the last window."""
+
+    def __init__(self, window_seconds: float) -> None:
+        self._spacing_seconds = window_seconds / CHECKPOINTS
+        self._checkpoints: deque[tuple[float, dict[str, tuple[int, int]]]] = deque(maxlen=CHECKPOINTS)
+        self._newest: Census | None = None
+
+    def add(self, census: Census) -> None:
+        """Take note of a census."""
+        self._newest = census
+        if not self._checkpoints or census.taken_at - self._checkpoints[-1][0] >= self._spacing_seconds:
+            large = {c.type_name: (c.objects, c.bytes) for c in census.types if c.bytes >= LEAST_BYTES}
+            self._checkpoints.append((census.taken_at, large))
+
+    def growers(self) -> tuple[Grower, ...]:
+        """Return the types that gained objects or bytes within the window, most bytes first."""
+        if self._newest is None:
+            return ()
+        _, before = self._checkpoints[0]
+        gains = []
+        for count in self._newest.types:
+            objects, size = before.get(count.type_name, (0, 0))
+            if count.bytes >= LEAST_BYTES and count.bytes - size >= LEAST_BYTES:
+                gains.append(Grower(count.type_name, count.objects - objects, count.bytes - size))
+        return tuple(sorted(gains, key=lambda gain: (-gain.bytes, gain.type_name)))

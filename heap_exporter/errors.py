@@ -1,0 +1,82 @@
+"""Every error the product raises: one family, each keeping the evidence it was raised on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class HeapExporterError(Exception):
+    """Base of the family; ``str(error)`` is one line fit for a person."""
+
+
+class SettingsError(HeapExporterError, ValueError):
+    """A setting has a value that cannot be used, or a name that does not exist."""
+
+    def __init__(self, key: str, value: object, problem: str) -> None:
+        super().__init__(f"{key}={value!r}: {problem}")
+        self.key = key
+        self.value = value
+        self.problem = problem
+
+
+class PortTaken(HeapExporterError, OSError):
+    """The address to listen on belongs to somebody else."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"{host}:{port} is in use by another process; set HEAP_EXPORTER_PORT to a free port, or to 0 to be given one"
+        )
+        self.host = host
+        self.port = port
+
+
+class SourceMissing(HeapExporterError):
+    """A source of readings does not exist here (no cgroup, musl, a frozen heap); its metrics are left out."""
+
+
+class WalkGivenUp(SourceMissing):
+    """A walk was ended before it was through, because the exporter stops."""
+
+
+class SnapshotError(HeapExporterError):
+    """A snapshot was asked for and was not written; subclasses say why. ``outcome`` labels the counter."""
+
+    outcome = "failed"
+
+
+class SnapshotBusy(SnapshotError):
+    """Another snapshot is being taken."""
+
+    outcome = "busy"
+
+
+class SnapshotNoMemory(SnapshotError):
+    """There is not enough head-room under the memory limit to take a snapshot safely."""
+
+    outcome = "no_memory"
+
+
+class SnapshotNoDisk(SnapshotError):
+    """The snapshot folder cannot take the file: full, read-only or not ours."""
+
+    outcome = "no_disk"
+
+    def __init__(self, directory: Path, problem: str) -> None:
+        super().__init__(f"cannot write a snapshot into {directory}: {problem}")
+        self.directory = directory
+        self.problem = problem
+
+
+class SnapshotNotFound(SnapshotError):
+    """No snapshot with this id is in the folder."""
+
+    outcome = "not_found"
+
+
+class SnapshotFileError(HeapExporterError):
+    """A file is no snapshot, or one that was cut off or altered."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path} cannot be read as a snapshot: {problem}")
+        self.path = path
+        self.problem = problem

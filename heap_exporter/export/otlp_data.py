@@ -1,0 +1,99 @@
+"""A reading as OTLP metrics data: the catalogue in the SDK's data classes, and the process as their resource."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from opentelemetry.sdk import resources, version
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Gauge,
+    MetricsData,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.sdk.metrics.export import Metric as OtlpMetric
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from heap_exporter._version import VERSION
+from heap_exporter.catalogue import CATALOGUE, Instrument, Metric, Point
+from heap_exporter.model import Reading
+
+SCOPE = InstrumentationScope("heap_exporter", VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What the receiver knows already: the last reading that reached it, if any, and when that was, in Unix ns."""
+
+    reading: Reading | None
+    at_ns: int
+
+
+def process_resource() -> Resource:
+    """Return this process as a resource: ``OTEL_RESOURCE_ATTRIBUTES``, ``OTEL_SERVICE_NAME``, its pid.
+
+    ``service.instance.id`` ends in the pid even if the user gave one, because the workers of a forking server inherit
+    the environment and would otherwise write into each other's series.
+    """
+    # Resource.create() would ask its detectors in a thread pool, which a fork or the interpreter's exit can break.
+    given = OTELResourceDetector().detect().attributes
+    pid = os.getpid()
+    instance = given.get(resources.SERVICE_INSTANCE_ID) or socket.gethostname()
+    return Resource(
+        {
+            resources.TELEMETRY_SDK_LANGUAGE: "python",
+            resources.TELEMETRY_SDK_NAME: "opentelemetry",
+            resources.TELEMETRY_SDK_VERSION: version.__version__,
+            resources.SERVICE_NAME: f"unknown_service:{PurePath(sys.executable).name}",
+            **given,
+            resources.SERVICE_INSTANCE_ID: f"{instance}:{pid}",
+            resources.PROCESS_PID: pid,
+        }
+    )
+
+
+def metrics_data(reading: Reading, resource: Resource, since: Delivered | None = None) -> MetricsData:
+    """Return ``reading`` as OTLP data of this moment, its counters cumulative or, with ``since``, what they gained."""
+    now_ns = time.time_ns()
+    metrics = [
+        OtlpMetric(metric.otel_name, metric.help, metric.unit, _data(metric, reading, since, now_ns))
+        for metric in CATALOGUE
+        if any(True for _ in metric.read(reading))
+    ]
+    scope = ScopeMetrics(SCOPE, metrics, schema_url="")
+    return MetricsData([ResourceMetrics(resource, [scope], schema_url="")])
+
+
+def attributes(metric: Metric, labels: tuple[str, ...]) -> dict[str, str]:
+    """Return the attributes of one point: the metric's label names with their values."""
+    return dict(zip(metric.labels, labels, strict=True))
+
+
+def _data(metric: Metric, reading: Reading, since: Delivered | None, now_ns: int) -> Sum | Gauge:
+    if metric.instrument is Instrument.GAUGE:
+        return Gauge(_points(metric, metric.read(reading), None, now_ns))
+    counts = metric.instrument is Instrument.COUNTER
+    if counts and since is not None:
+        points = _points(metric, _gained(metric, reading, since.reading), since.at_ns, now_ns)
+        return Sum(points, AggregationTemporality.DELTA, is_monotonic=True)
+    points = _points(metric, metric.read(reading), int(reading.started_at * 1e9), now_ns)
+    return Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=counts)
+
+
+def _points(metric: Metric, points: Iterable[Point], start_ns: int | None, now_ns: int) -> list[NumberDataPoint]:
+    return [NumberDataPoint(attributes(metric, labels), start_ns, now_ns, value) for labels, value in points]  # type: ignore[arg-type]  # the SDK's gauges have no start either
+
+
+def _gained(metric: Metric, reading: Reading, previous: Reading | None) -> Iterable[Point]:
+    before = {} if previous is None else dict(metric.read(previous))
+    return [(labels, value - before.get(labels, 0.0)) for labels, value in metric.read(reading)]

@@ -1,0 +1,165 @@
+"""Where OTLP metrics go, how and how often: read from the settings and the standard ``OTEL_*`` variables, and checked.
+
+Nothing of OpenTelemetry is imported here, so that asking whether to push costs nothing when the answer is no.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from heap_exporter.errors import SettingsError
+
+SETTING = "HEAP_EXPORTER_OTLP_ENDPOINT"
+HTTP_PATH = "/v1/metrics"
+DEFAULT_INTERVAL_MILLIS = "60000"
+
+_COMPRESSIONS = ("none", "gzip", "deflate")
+_FILES = ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
+
+
+class Protocol(StrEnum):
+    """The transports of OTLP that we speak."""
+
+    HTTP = "http/protobuf"
+    GRPC = "grpc"
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """An OTLP receiver and the manner of pushing to it."""
+
+    url: str
+    protocol: Protocol
+    interval_seconds: float
+    compression: str = "none"
+    delta: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the address fit for a log: without user, password and query."""
+        scheme, separator, rest = self.url.rpartition("://")
+        authority, slash, path = rest.partition("?")[0].partition("/")
+        return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def find_receiver(setting: str, environ: Mapping[str, str] | None = None) -> Receiver | None:
+    """Return where to push metrics, or ``None`` when nothing asks for it or ``OTEL_*`` turns it off.
+
+    ``setting`` is the value of ``otlp_endpoint``; it goes before the standard variables. Over HTTP a setting without a
+    path means ``/v1/metrics``, as a base address of ``OTEL_EXPORTER_OTLP_ENDPOINT`` does.
+    Raises :class:`SettingsError` naming the variable that cannot be used.
+    """
+    environ = os.environ if environ is None else environ
+    if _is_off(environ):
+        return None
+    key, url = _address(setting, environ)
+    if not url:
+        return None
+    protocol = _protocol(environ)
+    _check_address(key, url, protocol)
+    if protocol is Protocol.HTTP:
+        url = _with_path(key, url)
+    _check_timeouts(environ)
+    _check_files(environ)
+    return Receiver(
+        url=url,
+        protocol=protocol,
+        interval_seconds=_interval_seconds(environ),
+        compression=_compression(environ),
+        delta=_get(environ, "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE").upper() == "DELTA",
+    )
+
+
+def _get(environ: Mapping[str, str], key: str) -> str:
+    """Return a variable's value; empty is unset, as the OpenTelemetry specification has it."""
+    return environ.get(key, "").strip()
+
+
+def _first(environ: Mapping[str, str], name: str) -> tuple[str, str]:
+    """Return key and value of an exporter variable: the one for metrics goes before the one for all signals."""
+    for key in (f"OTEL_EXPORTER_OTLP_METRICS_{name}", f"OTEL_EXPORTER_OTLP_{name}"):
+        if value := _get(environ, key):
+            return key, value
+    return "", ""
+
+
+def _is_off(environ: Mapping[str, str]) -> bool:
+    if _get(environ, "OTEL_SDK_DISABLED").lower() == "true":
+        return True
+    chosen = _get(environ, "OTEL_METRICS_EXPORTER").lower()
+    return bool(chosen) and not any(name.strip().startswith("otlp") for name in chosen.split(","))
+
+
+def _address(setting: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    return (SETTING, setting.strip()) if setting.strip() else _first(environ, "ENDPOINT")
+
+
+def _protocol(environ: Mapping[str, str]) -> Protocol:
+    key, value = _first(environ, "PROTOCOL")
+    if not value:
+        return Protocol.HTTP
+    try:
+        return Protocol(value.lower())
+    except ValueError:
+        raise SettingsError(key, value, f"must be {' or '.join(Protocol)}") from None
+
+
+def _check_address(key: str, url: str, protocol: Protocol) -> None:
+    # The gRPC exporter takes a bare host:port too, and then asks OTEL_EXPORTER_OTLP_INSECURE whether to use TLS.
+    bare = protocol is Protocol.GRPC and "://" not in url
+    try:
+        parts = urlsplit(f"//{url}" if bare else url)
+        usable = bool(parts.hostname) and parts.port != 0 and not any(letter.isspace() for letter in url)
+    except ValueError:
+        usable = False
+    if not usable or not (bare or parts.scheme in ("http", "https")):
+        example = "http://collector:4317" if protocol is Protocol.GRPC else "http://collector:4318"
+        raise SettingsError(key, url, f"not the address of an OTLP receiver, such as {example}")
+
+
+def _with_path(key: str, url: str) -> str:
+    if key == "OTEL_EXPORTER_OTLP_ENDPOINT":
+        return url.rstrip("/") + HTTP_PATH
+    if key == SETTING and urlsplit(url).path in ("", "/"):
+        return urlsplit(url)._replace(path=HTTP_PATH).geturl()
+    return url
+
+
+def _interval_seconds(environ: Mapping[str, str]) -> float:
+    key = "OTEL_METRIC_EXPORT_INTERVAL"
+    return _positive(key, _get(environ, key) or DEFAULT_INTERVAL_MILLIS, "milliseconds") / 1000
+
+
+def _check_timeouts(environ: Mapping[str, str]) -> None:
+    key, value = _first(environ, "TIMEOUT")
+    if value:
+        _positive(key, value, "seconds")
+
+
+def _positive(key: str, value: str, unit: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise SettingsError(key, value, f"not a number of {unit} above 0")
+    return number
+
+
+def _compression(environ: Mapping[str, str]) -> str:
+    key, value = _first(environ, "COMPRESSION")
+    if value and value.lower() not in _COMPRESSIONS:
+        raise SettingsError(key, value, f"must be one of {', '.join(_COMPRESSIONS)}")
+    return value.lower() or "none"
+
+
+def _check_files(environ: Mapping[str, str]) -> None:
+    for name in _FILES:
+        key, value = _first(environ, name)
+        if value and not os.access(value, os.R_OK):
+            raise SettingsError(key, value, "no such file, or not readable")

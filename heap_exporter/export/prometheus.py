@@ -1,0 +1,90 @@
+"""The catalogue as Prometheus metrics: a collector for registries, and a page that is ready before it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+
+from heap_exporter import catalogue
+from heap_exporter.catalogue import CATALOGUE, Instrument
+from heap_exporter.model import Reading
+
+OPENMETRICS_END = b"# EOF\n"
+
+MOST_FORMATS = 4
+"""Formats kept encoded: the client picks the version in a content type, so there is no end to them."""
+
+
+def families(reading: Reading) -> Iterator[Metric]:
+    """Yield a metric family for each entry of the catalogue that the reading knows something of."""
+    for entry in CATALOGUE:
+        points = entry.read(reading)
+        family = _family(entry)
+        for labels, value in points:
+            family.add_metric(labels, value)
+        if family.samples:
+            yield family
+
+
+def _family(entry: catalogue.Metric) -> CounterMetricFamily | GaugeMetricFamily:
+    kind = CounterMetricFamily if entry.instrument is Instrument.COUNTER else GaugeMetricFamily
+    return kind(entry.name, entry.help, labels=entry.labels)
+
+
+class HeapCollector:
+    """A collector for any ``CollectorRegistry``. It reads what was last read and never walks the heap."""
+
+    def __init__(self, read: Callable[[], Reading]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        """Return every family, empty, so that registering the collector collects nothing."""
+        return [_family(entry) for entry in CATALOGUE]
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families of the last reading."""
+        return families(self._read())
+
+
+class _Fixed:
+    """Something with ``collect()``, which is all an encoder of client_python asks for."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> list[Metric]:
+        return self._metrics
+
+
+class MetricsPage:
+    """The body of ``/metrics``: ours encoded once a reading, client_python's standard metrics read at each scrape."""
+
+    def __init__(self) -> None:
+        self._standard = CollectorRegistry(auto_describe=False)
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._standard)
+        self._accepted: dict[str, str] = {}
+        self._ours: dict[str, bytes] = {}
+        self._families: list[Metric] = []
+
+    def publish(self, reading: Reading) -> None:
+        """Take a new reading, and encode it in each format that has been asked for, so that a scrape need not."""
+        self._families = list(families(reading))
+        self._ours = {kind: self._encode(accept) for kind, accept in self._accepted.copy().items()}
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """Return the page in the format that the ``Accept`` header prefers, and its content type."""
+        encoder, content_type = choose_encoder(accept)
+        ours = self._ours.get(content_type)
+        if ours is None:
+            ours = self._encode(accept)
+            if len(self._accepted) < MOST_FORMATS:
+                self._accepted[content_type], self._ours[content_type] = accept, ours
+        return ours + encoder(self._standard), content_type
+
+    def _encode(self, accept: str) -> bytes:
+        encoder, _ = choose_encoder(accept)
+        return encoder(_Fixed(self._families)).removesuffix(OPENMETRICS_END)

@@ -1,0 +1,32 @@
+"""Which types get a series of their own: bounded for the life of the process, steady from scrape to scrape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from heap_exporter.catalogue import OTHER_TYPES
+from heap_exporter.model import Census, Grower, TypeCount
+
+TOP_BY_BYTES = 20
+TOP_BY_GROWTH = 10
+MOST_TYPES = 64
+"""Distinct types in a process's life; a rate over 15 minutes needs a series that does not come and go."""
+
+
+class TypeSeries:
+    """Chooses types census by census; a type once chosen stays, so that its series has no gaps."""
+
+    def __init__(self) -> None:
+        self._chosen: dict[str, None] = {}
+
+    def choose(self, census: Census, growers: Sequence[Grower]) -> tuple[TypeCount, ...]:
+        """Return the chosen types that are alive, then ``other`` with the sum of the rest."""
+        wanted = [grower.type_name for grower in growers[:TOP_BY_GROWTH]]
+        wanted += [count.type_name for count in census.types[:TOP_BY_BYTES]]
+        for name in wanted:
+            if len(self._chosen) < MOST_TYPES:
+                self._chosen[name] = None
+        shown = [count for count in census.types if count.type_name in self._chosen]
+        objects = census.objects - sum(count.objects for count in shown)
+        size = census.bytes - sum(count.bytes for count in shown)
+        return (*shown, TypeCount(OTHER_TYPES, objects, size))

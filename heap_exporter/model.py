@@ -1,0 +1,234 @@
+"""The values that travel from the probes to everything that tells: frozen, plain, without behaviour of their own.
+
+Times named ``*_at`` are Unix seconds, durations are seconds, sizes are bytes. ``None`` means that the source
+is missing here or failed, and whoever tells leaves the figure out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessMemory:
+    """What the kernel says about the process in ``/proc/self/status``."""
+
+    resident_bytes: int
+    anonymous_bytes: int | None
+    file_bytes: int | None
+    shmem_bytes: int | None
+    peak_bytes: int | None
+    swap_bytes: int | None
+    threads: int | None
+
+    @property
+    def growing_bytes(self) -> int:
+        """Return the memory that a leak shows in: anonymous pages, in RAM or swapped out."""
+        private = self.resident_bytes if self.anonymous_bytes is None else self.anonymous_bytes
+        return private + (self.swap_bytes or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """The state of the garbage collector; one entry a generation, youngest first."""
+
+    pending_objects: tuple[int, ...]
+    collections: tuple[int, ...]
+    uncollectable_objects: tuple[int, ...]
+    frozen_objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One cheap reading of the process."""
+
+    taken_at: float
+    uptime_seconds: float | None
+    duration_seconds: float
+    process: ProcessMemory | None
+    collector: Collector | None
+    allocated_blocks: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Malloc:
+    """What the C library's allocator holds (``mallinfo2``): in use, and free but not given back."""
+
+    used_bytes: int
+    retained_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """The process's memory with shared pages counted by share (PSS), and its private pages alone (USS)."""
+
+    proportional_bytes: int
+    unique_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The lowest memory limit of the process's cgroup and its ancestors, and the cgroup's event counts."""
+
+    limit_bytes: int | None
+    events: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One reading of the sources that are too slow for every sample."""
+
+    malloc: Malloc | None = None
+    shares: Shares | None = None
+    limits: Limits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCount:
+    """How many objects of a type there are and their shallow size together."""
+
+    type_name: str
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """All objects the walker saw, by type, largest first. ``pause_seconds`` is the longest single hold of the GIL."""
+
+    taken_at: float
+    duration_seconds: float
+    pause_seconds: float
+    cpu_seconds: float
+    walker: str
+    types: tuple[TypeCount, ...]
+    generation_objects: tuple[int, ...]
+
+    @property
+    def objects(self) -> int:
+        return sum(count.objects for count in self.types)
+
+    @property
+    def bytes(self) -> int:
+        return sum(count.bytes for count in self.types)
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """How many references lead from objects of one type to objects of another."""
+
+    from_type: str
+    to_type: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class GraphSummary:
+    """The reference graph folded by type, heaviest edge first, with the census of the same walk."""
+
+    census: Census
+    references: tuple[References, ...]
+
+
+class State(StrEnum):
+    """Where the judging of the process's growth stands."""
+
+    WARMING_UP = "warming-up"
+    STEADY = "steady"
+    GROWING = "growing"
+    SUSPECTED = "suspected"
+    PLATEAUED = "plateaued"
+
+
+class Kind(StrEnum):
+    """Which memory a trend is about."""
+
+    TOTAL = "total"
+    PYTHON = "python"
+    NATIVE = "native"
+    FRAGMENTATION = "fragmentation"
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """The robust slope of one kind of memory over the window, and how surely it is a trend (0 to 1)."""
+
+    kind: Kind
+    slope_bytes_per_second: float
+    confidence: float
+    suspected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grower:
+    """A type that grew within the window; ``objects`` and ``bytes`` are what it gained."""
+
+    type_name: str
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the detector thinks of the window, in figures and in words."""
+
+    judged_at: float
+    state: State
+    reasons: tuple[str, ...]
+    window_seconds: float
+    trends: tuple[Trend, ...] = ()
+    growers: tuple[Grower, ...] = ()
+    seconds_to_limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """A finished snapshot."""
+
+    id: str
+    path: Path
+    bytes: int
+    taken_at: float
+    duration_seconds: float
+    pause_seconds: float
+    reason: str
+    walker: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeakAlert:
+    """A suspicion that has just arisen, with the evidence that was taken for it."""
+
+    verdict: Verdict
+    snapshot: SnapshotInfo | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts of the exporter's own doings since it started in this process."""
+
+    sample_errors: Mapping[str, int] = field(default_factory=dict)
+    snapshots: Mapping[str, int] = field(default_factory=dict)
+    detections: Mapping[str, int] = field(default_factory=dict)
+    pushes: Mapping[str, int] = field(default_factory=dict)
+    gc_pause_seconds: tuple[float, ...] = ()
+    cpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything known at one moment: what the exporters tell until the next one replaces it whole."""
+
+    started_at: float
+    process_started_at: float | None
+    sample: Sample | None = None
+    detail: Detail = Detail()
+    census: Census | None = None
+    census_interval_seconds: float = 0.0
+    types: tuple[TypeCount, ...] = ()
+    verdict: Verdict | None = None
+    snapshot: SnapshotInfo | None = None
+    tally: Tally = Tally()

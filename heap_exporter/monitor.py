@@ -1,0 +1,241 @@
+"""Reads, keeps, judges and proves, on one thread: everything but telling."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+
+from heap_exporter import forks
+from heap_exporter.detection.detector import Thresholds, judge
+from heap_exporter.detection.growth import TypeHistory
+from heap_exporter.detection.history import History
+from heap_exporter.errors import SnapshotError
+from heap_exporter.export.type_series import TypeSeries
+from heap_exporter.model import Census, Detail, Kind, LeakAlert, Reading, SnapshotInfo, State, Tally, TypeCount, Verdict
+from heap_exporter.probes import process
+from heap_exporter.probes.collector import PauseMeter
+from heap_exporter.probes.sources import Sources
+from heap_exporter.settings import Settings
+from heap_exporter.snapshot.store import Store
+from heap_exporter.snapshot.take import Snapshots
+from heap_exporter.walker.choose import choose_walker
+
+STOP_SECONDS = 1.0
+"""How long stopping waits for the sampling thread unless told otherwise."""
+
+FORK_GRACE_SECONDS = 1.0
+"""How long a forked child is left alone: most children exec or end sooner, and should not pay for a walk or a port."""
+
+log = logging.getLogger("heap_exporter")
+
+LeakListener = Callable[[LeakAlert], None]
+
+
+class HeapMonitor:
+    """Samples the process, takes censuses, judges growth, and takes a snapshot when a leak is suspected.
+
+    ``on("leak", listener)`` has the listener called with a :class:`~heap_exporter.model.LeakAlert`, on the
+    monitor's thread. In a forked child it begins anew by itself.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings.load()
+        self._leak_listeners: list[LeakListener] = []
+        self._reading_listeners: list[Callable[[Reading], None]] = []
+        self._thread: threading.Thread | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        """Lay everything that belongs to this process anew: locks, events, counts, history."""
+        settings = self.settings
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._sources = Sources()
+        self._walker = choose_walker(self, given_up=self._stopping.is_set)
+        self._pauses = PauseMeter()
+        self._type_history = TypeHistory(settings.window_seconds)
+        self._type_series = TypeSeries()
+        self._detections = {kind.value: 0 for kind in Kind}
+        self._next_slow_at = 0.0
+        self._last_leak_at = -math.inf
+        self.history = History(settings.max_samples)
+        self._pushes: dict[str, int] = {}
+        self.snapshots = Snapshots(
+            self._walker, Store(settings.snapshot_dir, settings.snapshot_keep), self._headroom_bytes, wake=self._wake.set
+        )
+        started_at = self._sources.read("process", process.read_start_time)
+        self._reading = Reading(
+            started_at=time.time(),
+            process_started_at=started_at,
+            sample=self._sources.sample(started_at),
+            census_interval_seconds=settings.census_interval_seconds,
+        )
+
+    @property
+    def running(self) -> bool:
+        """Return whether the sampling thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self, delay_seconds: float = 0.0) -> None:
+        """Start the sampling thread, which begins after ``delay_seconds``; one that runs already goes on."""
+        if self.running:
+            return
+        forks.watch(self)
+        self._stopping.clear()
+        self._pauses.start()
+        self._thread = threading.Thread(target=self._run, args=(delay_seconds,), name="heap-exporter-sampler", daemon=True)
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """Have the sampling thread end soon; a walk under way is given up."""
+        forks.forget(self)
+        self._stopping.set()
+        self._wake.set()
+        self._pauses.stop()
+
+    def stop(self, deadline: float | None = None) -> None:
+        """End the sampling thread, at the latest at ``deadline`` (monotonic seconds); the last reading stays."""
+        self.ask_to_stop()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            wait = STOP_SECONDS if deadline is None else deadline - time.monotonic()
+            self._thread.join(max(wait, 0))
+
+    def after_fork(self) -> None:
+        """In a forked child, where no thread survived: begin anew with the child's own figures."""
+        self._pauses.stop()
+        self._thread = None
+        self._reset()
+        self.start(FORK_GRACE_SECONDS)
+
+    def on(self, event: str, listener: LeakListener) -> None:
+        """Have ``listener`` called at each ``"leak"``. Raises ``ValueError`` for any other event."""
+        if event != "leak":
+            raise ValueError(f"no event {event!r}; there is 'leak'")
+        self._leak_listeners.append(listener)
+
+    def on_reading(self, listener: Callable[[Reading], None]) -> None:
+        """Have ``listener`` called with the newest reading now, and with each one to come."""
+        self._reading_listeners.append(listener)
+        listener(self._reading)
+
+    def count_push(self, outcome: str) -> None:
+        """Count an OTLP push; the count is told with the next reading."""
+        self._pushes[outcome] = self._pushes.get(outcome, 0) + 1
+
+    def reading(self) -> Reading:
+        """Return everything known now; takes no lock and reads nothing."""
+        return self._reading
+
+    def verdict(self) -> Verdict | None:
+        """Return the last verdict, ``None`` before the first."""
+        return self._reading.verdict
+
+    def census(self) -> Census:
+        """Walk the heap now, on the calling thread. Raises :class:`~heap_exporter.errors.SourceMissing`."""
+        return self._walker.census()
+
+    def snapshot(self, reason: str = "asked for by the application") -> SnapshotInfo:
+        """Take a snapshot now, on the calling thread. Raises :class:`~heap_exporter.errors.SnapshotError`."""
+        info = self.snapshots.take(reason)
+        self._wake.set()
+        return info
+
+    def _run(self, delay_seconds: float) -> None:
+        self._stopping.wait(delay_seconds)
+        next_at = time.monotonic()
+        while not self._stopping.is_set():
+            self._sources.read("judge", self._tick)
+            self._serve_wakes_until(next_at := max(next_at + self.settings.interval_seconds, time.monotonic()))
+
+    def _serve_wakes_until(self, moment: float) -> None:
+        """Wait for the next sample, taking the snapshots that are asked for meanwhile."""
+        while not self._stopping.is_set() and (left := moment - time.monotonic()) > 0:
+            if self._wake.wait(left):
+                self._wake.clear()
+                self.snapshots.take_pending()
+                self._publish(self._reading)
+
+    def _tick(self) -> None:
+        """Read, keep, judge, tell."""
+        reading = dataclasses.replace(
+            self._reading, sample=self._sources.sample(self._reading.process_started_at), snapshot=self.snapshots.last
+        )
+        if time.monotonic() >= self._next_slow_at:
+            reading = self._read_slow(reading)
+        self.history.add(reading)
+        before = self._reading.verdict
+        reading = dataclasses.replace(reading, verdict=self._judge(reading))
+        self._publish(reading)
+        if reading.verdict and reading.verdict.state is State.SUSPECTED:
+            if before is None or before.state is not State.SUSPECTED:
+                self._on_suspicion(reading.verdict)
+
+    def _read_slow(self, reading: Reading) -> Reading:
+        """Take the slow readings, and put off the next ones for as long as their cost asks."""
+        began = time.thread_time()
+        detail: Detail = self._sources.detail()
+        census = self._sources.read("census", self._walker.census)
+        types: tuple[TypeCount, ...] = ()
+        if census is not None:
+            self._type_history.add(census)
+            types = self._type_series.choose(census, self._type_history.growers())
+        cost = time.thread_time() - began
+        interval = max(self.settings.census_interval_seconds, cost * 100 / self.settings.census_cpu_percent)
+        self._next_slow_at = time.monotonic() + interval
+        return dataclasses.replace(reading, detail=detail, census=census, types=types, census_interval_seconds=interval)
+
+    def _judge(self, reading: Reading) -> Verdict | None:
+        settings = self.settings
+        thresholds = Thresholds(
+            settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
+        )
+        now = reading.sample.taken_at if reading.sample else time.time()
+        limit = reading.detail.limits.limit_bytes if reading.detail.limits else None
+        return judge(self.history, self._type_history.growers(), now, thresholds, limit)
+
+    def _publish(self, reading: Reading) -> None:
+        tally = Tally(
+            sample_errors=dict(self._sources.errors),
+            snapshots=dict(self.snapshots.outcomes),
+            detections=dict(self._detections),
+            pushes=dict(self._pushes),
+            gc_pause_seconds=tuple(self._pauses.seconds),
+            cpu_seconds=time.thread_time(),
+        )
+        self._reading = dataclasses.replace(reading, tally=tally, snapshot=self.snapshots.last)
+        for listener in self._reading_listeners:
+            listener(self._reading)
+
+    def _on_suspicion(self, verdict: Verdict) -> None:
+        """Secure the evidence of a suspicion, at most once a window, and tell the listeners."""
+        for trend in verdict.trends:
+            self._detections[trend.kind.value] += trend.suspected
+        now = time.monotonic()
+        if now - self._last_leak_at < self.settings.window_seconds:
+            return
+        self._last_leak_at = now
+        snapshot = self._snapshot_of_suspicion(verdict) if self.settings.snapshot_on_leak else None
+        log.warning("leak suspected: %s; snapshot: %s", "; ".join(verdict.reasons), snapshot.path if snapshot else "none")
+        for listener in self._leak_listeners:
+            try:
+                listener(LeakAlert(verdict, snapshot))
+            except Exception:  # a listener's failure is the application's, and must not end the sampling
+                log.exception("a leak listener failed")
+
+    def _snapshot_of_suspicion(self, verdict: Verdict) -> SnapshotInfo | None:
+        try:
+            return self.snapshots.take(f"leak suspected: {verdict.reasons[0]}")
+        except SnapshotError as error:
+            log.warning("no snapshot of the suspected leak: %s", error)
+            return None
+
+    def _headroom_bytes(self) -> int | None:
+        reading = self._reading
+        limits, memory = reading.detail.limits, reading.sample.process if reading.sample else None
+        if limits is None or limits.limit_bytes is None or memory is None:
+            return None
+        return limits.limit_bytes - memory.resident_bytes

@@ -1,0 +1,83 @@
+"""The memory limit the process lives under, and what its cgroup counted, for cgroup versions 1 and 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from heap_exporter.errors import SourceMissing
+from heap_exporter.model import Limits
+
+PROC = Path("/proc")
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+NO_LIMIT_BYTES = 1 << 60
+"""Version 1 says "no limit" with the largest page-aligned number instead of a word."""
+
+
+def read_limits(proc: Path = PROC, root: Path = CGROUP_ROOT) -> Limits:
+    """Return the lowest limit among the process's memory cgroup and its ancestors, and the cgroup's events.
+
+    Formats: cgroups(7); Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of the kernel.
+    Raises :class:`SourceMissing` where the process is in no memory cgroup that can be read.
+    """
+    for version, path in _memberships(proc):
+        mount = root / "memory" if version == 1 else root
+        folders = list(_from_group_to_root(mount, path))
+        if version == 1 and (mount / "memory.limit_in_bytes").exists():
+            return Limits(_lowest(folders, "memory.limit_in_bytes"), _events_version_1(folders[0]))
+        if version == 2 and any((folder / "memory.events").exists() for folder in folders):
+            return Limits(_lowest(folders, "memory.max"), _events_version_2(folders[0]))
+    raise SourceMissing("the process is in no memory cgroup, or it cannot be read")
+
+
+def _memberships(proc: Path) -> Iterator[tuple[int, str]]:
+    """Yield (version, path) of each line of ``/proc/self/cgroup`` that can carry a memory limit."""
+    try:
+        lines = (proc / "self" / "cgroup").read_text().splitlines()
+    except OSError as error:
+        raise SourceMissing(f"no cgroup: {error}") from None
+    for line in lines:
+        hierarchy, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            yield 1, path
+        elif hierarchy == "0":
+            yield 2, path
+
+
+def _from_group_to_root(mount: Path, path: str) -> Iterator[Path]:
+    """Yield the group's folder and those above it. In a container the path may name a place outside: then only the root."""
+    group = mount / path.lstrip("/")
+    if ".." in group.parts or not group.is_dir():
+        group = mount
+    while group != mount:
+        yield group
+        group = group.parent
+    yield mount
+
+
+def _lowest(folders: list[Path], file: str) -> int | None:
+    limits = [int(text) for folder in folders if (text := _text(folder / file)).isdigit()]
+    return min((limit for limit in limits if limit < NO_LIMIT_BYTES), default=None)
+
+
+def _events_version_1(group: Path) -> dict[str, int]:
+    events = _pairs(group / "memory.oom_control", ("oom_kill",))
+    failures = _text(group / "memory.failcnt")
+    return {**events, "max": int(failures)} if failures.isdigit() else events
+
+
+def _events_version_2(group: Path) -> dict[str, int]:
+    return _pairs(group / "memory.events", ("low", "high", "max", "oom", "oom_kill", "oom_group_kill"))
+
+
+def _pairs(file: Path, wanted: tuple[str, ...]) -> dict[str, int]:
+    pairs = (line.split() for line in _text(file).splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[0] in wanted}
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""

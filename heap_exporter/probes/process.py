@@ -1,0 +1,80 @@
+"""The process as the kernel sees it: resident memory by sort, swap, threads, shares, start time.
+
+Everything is read from ``/proc/self``, which always means the process that opens it, so a forked child
+needs no care. Where there is no ``/proc``, psutil gives what it can.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from heap_exporter.errors import SourceMissing
+from heap_exporter.model import ProcessMemory, Shares
+
+PROC = Path("/proc")
+
+_KIB_FIELDS = (b"VmRSS", b"RssAnon", b"RssFile", b"RssShmem", b"VmHWM", b"VmSwap")
+
+
+def read_memory(proc: Path = PROC) -> ProcessMemory:
+    """Return the memory figures of ``/proc/self/status`` (proc(5)).
+
+    Raises :class:`SourceMissing` where neither ``/proc`` nor psutil knows the process.
+    """
+    try:
+        status = _read(proc / "self" / "status")
+    except FileNotFoundError:
+        return _memory_from_psutil()
+    fields = dict(line.split(b":", 1) for line in status.splitlines() if b":" in line)
+    resident, anonymous, file, shmem, peak, swap = (_kib(fields.get(name)) for name in _KIB_FIELDS)
+    if resident is None:
+        raise SourceMissing(f"{proc}/self/status has no VmRSS")
+    threads = fields.get(b"Threads")
+    return ProcessMemory(resident, anonymous, file, shmem, peak, swap, None if threads is None else int(threads))
+
+
+def read_shares(proc: Path = PROC) -> Shares:
+    """Return PSS and USS from ``/proc/self/smaps_rollup``: walks all mappings, some milliseconds in a large process.
+
+    Raises :class:`SourceMissing` where the kernel has no such file or hides it.
+    """
+    try:
+        rollup = _read(proc / "self" / "smaps_rollup")
+    except OSError as error:
+        raise SourceMissing(f"no PSS and USS: {error}") from None
+    fields = dict(line.split(b":", 1) for line in rollup.splitlines()[1:])
+    proportional = _kib(fields.get(b"Pss"))
+    clean, dirty = _kib(fields.get(b"Private_Clean")), _kib(fields.get(b"Private_Dirty"))
+    if proportional is None or clean is None or dirty is None:
+        raise SourceMissing(f"{proc}/self/smaps_rollup has no Pss or Private fields")
+    return Shares(proportional, clean + dirty)
+
+
+def read_start_time() -> float:
+    """Return when the process started, in Unix seconds."""
+    import psutil
+
+    return float(psutil.Process().create_time())
+
+
+def _read(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 1 << 16)
+    finally:
+        os.close(descriptor)
+
+
+def _kib(text: bytes | None) -> int | None:
+    return None if text is None else int(text.split()[0]) * 1024
+
+
+def _memory_from_psutil() -> ProcessMemory:
+    import psutil
+
+    try:
+        process = psutil.Process()
+        return ProcessMemory(process.memory_info().rss, None, None, None, None, None, process.num_threads())
+    except (psutil.Error, OSError) as error:
+        raise SourceMissing(f"neither /proc nor psutil shows this process: {error}") from None

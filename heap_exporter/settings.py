@@ -1,0 +1,207 @@
+"""What can be set, its defaults, and one parser for all of it.
+
+Every field of :class:`Settings` is the environment variable ``HEAP_EXPORTER_<FIELD>`` and a keyword of
+``heap_exporter.start()``. Some answer to an older name too (``aliases``), kept from the Node monitor whose idea this is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import logging
+import math
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from heap_exporter.errors import SettingsError
+
+PREFIX = "HEAP_EXPORTER_"
+TESTS_PREFIX = "HEAP_EXPORTER_REQUIRE_"
+"""Variables under this prefix steer the project's own tests and are no settings."""
+
+_URL = re.compile(r"https?://[^/\s]+\S*$")
+
+log = logging.getLogger("heap_exporter")
+
+
+class Secret(str):
+    """A text that does not show itself when printed or logged."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('**********')" if self else "Secret('')"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a setting is for, what it may be, and its other names: variable name → factor to this setting's unit."""
+
+    help: str
+    least: float = -math.inf
+    most: float = math.inf
+    is_url: bool = False
+    aliases: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+def setting(default: Any, help: str, **rule: Any) -> Any:
+    """Return a dataclass field that carries its :class:`Rule`."""
+    return dataclasses.field(default=default, metadata={"rule": Rule(help, **rule)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings. Raises :class:`SettingsError` on a value out of range or of the wrong kind."""
+
+    enabled: bool = setting(
+        True, "`false` turns everything off: `start()` then starts nothing.", aliases={"HEAP_MONITOR_ENABLED": 1}
+    )
+    host: str = setting("127.0.0.1", "Address to listen on. Off loopback, set a token.")
+    port: int = setting(9465, "Port to listen on; 0 takes a free one.", least=0, most=65535)
+    http: bool = setting(True, "`false` opens no port: for services that mount or push.")
+    token: Secret = setting(
+        Secret(""), "Bearer token asked for by everything but `/metrics` and `/-/healthy`; needed off loopback."
+    )
+    interval_seconds: float = setting(
+        15.0, "Time between samples.", least=0.05, most=3600, aliases={"HEAP_MONITOR_INTERVAL_MS": 0.001}
+    )
+    census_interval_seconds: float = setting(
+        60.0, "Shortest time between censuses and other slow readings.", least=0.2, most=86400
+    )
+    census_cpu_percent: float = setting(
+        0.5, "Share of one core that slow readings may use; their interval stretches to keep to it.", least=0.01, most=100
+    )
+    window_seconds: float = setting(900.0, "Window over which growth is judged.", least=2, most=604800)
+    growth_threshold_percent: float = setting(
+        2.0, "Growth over the window, in percent, below which nothing is suspected.",
+        least=0, most=1000, aliases={"HEAP_MONITOR_GROWTH_THRESHOLD": 1},
+    )  # fmt: skip  # reads as one line
+    min_slope_bytes_per_hour: float = setting(
+        8 * 1024 * 1024, "Growth below this slope is never suspected.", least=0, most=1e15
+    )
+    max_samples: int = setting(
+        1440, "Samples kept in memory.", least=10, most=100_000, aliases={"HEAP_MONITOR_MAX_SAMPLES": 1}
+    )
+    snapshot_dir: Path = setting(
+        Path(), "Folder for snapshots; made with mode 0700. Default: `heap-exporter-<uid>` in the temporary folder.",
+        aliases={"HEAP_DUMP_DIR": 1},
+    )  # fmt: skip  # reads as one line
+    snapshot_keep: int = setting(20, "Snapshots kept in the folder; the oldest go first.", least=1, most=100_000)
+    snapshot_on_leak: bool = setting(True, "Take a snapshot when a leak is suspected.")
+    otlp_endpoint: str = setting(
+        "",
+        "Where to push OTLP metrics, as `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, which it overrides.",
+        is_url=True,
+        aliases={"METRICS_ENDPOINT": 1},
+    )
+
+    def __post_init__(self) -> None:
+        for name, (rule, _) in rules().items():
+            _check(name, getattr(self, name), rule)
+        if self.snapshot_dir == Path():
+            object.__setattr__(self, "snapshot_dir", default_snapshot_dir())
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+        """Return the settings of the environment with ``overrides`` laid over them.
+
+        An unknown ``HEAP_EXPORTER_*`` variable is a logged warning with the nearest known name; an unknown
+        override is a :class:`SettingsError`.
+        """
+        environ = os.environ if environ is None else environ
+        values = _from_environment(environ)
+        for name, value in overrides.items():
+            if name not in _TYPES:
+                raise SettingsError(name, value, f"no such setting{_nearest(name, _TYPES)}")
+            values[name] = _parse(name, value, _TYPES[name])
+            _check(name, values[name], rules()[name][0])
+        _warn_of_unknown(environ)
+        return cls(**values)
+
+
+def default_snapshot_dir() -> Path:
+    """Return the folder for snapshots when none is set: one a user, in the temporary folder."""
+    user = os.getuid() if hasattr(os, "getuid") else os.getpid()
+    return Path(tempfile.gettempdir()) / f"heap-exporter-{user}"
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def rules() -> dict[str, tuple[Rule, Any]]:
+    """Return each setting's rule and default, in the order of definition."""
+    return {field.name: (_rule(field), field.default) for field in dataclasses.fields(Settings)}
+
+
+def _rule(field: dataclasses.Field[Any]) -> Rule:
+    rule = field.metadata["rule"]
+    assert isinstance(rule, Rule)
+    return rule
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, (rule, _) in rules().items():
+        for key, factor in {**rule.aliases, variable(name): 1.0}.items():
+            if environ.get(key):
+                value = _parse(key, environ[key], float if factor != 1 else _TYPES[name])
+                _check(key, value, rule, factor)
+                values[name] = value * factor if factor != 1 else value
+    return values
+
+
+def _parse(key: str, value: Any, kind: type) -> Any:
+    """Return ``value``, which may be the text of an environment variable, as ``kind``."""
+    if kind is bool:
+        return _parse_bool(key, value)
+    if kind in (int, float) and isinstance(value, bool):
+        raise SettingsError(key, value, "not a number")
+    if kind is Path and not isinstance(value, str | os.PathLike):
+        raise SettingsError(key, value, "not a path")
+    if kind in (str, Secret) and not isinstance(value, str):
+        raise SettingsError(key, "**********" if kind is Secret else value, "not a text")
+    if kind is int and isinstance(value, float) and not value.is_integer():
+        raise SettingsError(key, value, "not a whole number")
+    try:
+        return kind(value)
+    except (TypeError, ValueError):
+        words = {int: "a whole number", float: "a number"}
+        raise SettingsError(key, value, f"not {words.get(kind, kind.__name__)}") from None
+
+
+def _parse_bool(key: str, value: Any) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    found = words.get(str(value).strip().lower())
+    if found is None:
+        raise SettingsError(key, value, "not a yes or no; use true or false")
+    return found
+
+
+def _check(key: str, value: Any, rule: Rule, factor: float = 1.0) -> None:
+    """Raise :class:`SettingsError` unless the value, times ``factor``, is one that the rule allows."""
+    if isinstance(value, float | int) and not rule.least <= value * factor <= rule.most:
+        raise SettingsError(key, value, f"must be from {rule.least / factor:g} to {rule.most / factor:g}")
+    if rule.is_url and value and not _URL.match(value):
+        raise SettingsError(key, value, "not an http:// or https:// address")
+
+
+def _warn_of_unknown(environ: Mapping[str, str]) -> None:
+    known = [variable(name) for name in _TYPES]
+    for key in environ:
+        if key.startswith(PREFIX) and not key.startswith(TESTS_PREFIX) and key not in known:
+            log.warning("%s is no setting of heap-exporter%s", key, _nearest(key, known))
+
+
+def _nearest(name: str, known: Any) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+_TYPES: dict[str, type] = get_type_hints(Settings)

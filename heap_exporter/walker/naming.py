@@ -1,0 +1,46 @@
+"""Names and sizes of objects, found without running a line of the application's code.
+
+A metaclass can override attribute access, equality and hashing, and a class can override ``__sizeof__``;
+so everything here goes through the descriptors of ``type`` itself, and types are told apart by ``id``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+LONGEST_NAME = 120
+"""Characters of a type name that are kept; a metric label of more helps nobody."""
+
+_MODULE = type.__dict__["__module__"].__get__
+_QUALNAME = type.__dict__["__qualname__"].__get__
+_MRO = type.__dict__["__mro__"].__get__
+_NAMESPACE = type.__dict__["__dict__"].__get__
+_METHOD_IN_C = type(object.__sizeof__)
+_GC_HEADER_BYTES = sys.getsizeof([]) - [].__sizeof__()
+
+
+def module_of(cls: type) -> str:
+    """Return the module a class says it was defined in, or ``""``."""
+    module = _MODULE(cls)
+    return module if type(module) is str else ""
+
+
+def type_name(cls: type) -> str:
+    """Return the qualified name of a class, without the module for builtins, at most 120 characters."""
+    module, name = module_of(cls), _QUALNAME(cls)
+    full = name if module in ("builtins", "") else f"{module}.{name}"
+    return full if len(full) <= LONGEST_NAME else f"{full[: LONGEST_NAME - 1]}…"
+
+
+def sizer(cls: type) -> Callable[[object], int]:
+    """Return a function from an instance of ``cls`` to its shallow size in bytes that runs no Python code."""
+    for base in _MRO(cls):
+        method = _NAMESPACE(base).get("__sizeof__")
+        if method is not None:
+            return sys.getsizeof if type(method) is _METHOD_IN_C else _plain_size
+    return _plain_size
+
+
+def _plain_size(instance: object) -> int:
+    return object.__sizeof__(instance) + _GC_HEADER_BYTES

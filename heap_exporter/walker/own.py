@@ -1,0 +1,65 @@
+"""Which objects are heap-exporter's own, so that the walker can leave them out.
+
+They are what is reachable from our modules and from the given roots without passing through an object that
+belongs to somebody else: a foreign module, class, function, or instance of a foreign class.
+"""
+
+from __future__ import annotations
+
+import builtins
+import collections
+import functools
+import gc
+import sys
+import types
+from collections.abc import Iterable
+
+from heap_exporter.walker.naming import module_of
+
+PACKAGE = "heap_exporter"
+
+_CONTAINERS = frozenset(
+    id(cls)
+    for cls in (
+        dict, list, tuple, set, frozenset, property, staticmethod, classmethod, collections.deque, functools.partial,
+        types.CellType, types.MethodType, types.CodeType, types.MappingProxyType, types.GenericAlias, types.UnionType,
+        types.GetSetDescriptorType, types.MemberDescriptorType, types.GeneratorType, types.FrameType,
+    )
+)  # fmt: skip  # a list of names
+"""Types that belong to whoever refers to them."""
+
+
+def own_ids(roots: Iterable[object]) -> set[int]:
+    """Return the ids of all objects of ours, the set itself included."""
+    shared = {id(builtins.__dict__), id(sys.modules), id(sys), id(gc.callbacks)}
+    own: set[int] = set()
+    pending: list[object] = [*_own_modules(), *roots]
+    own.add(id(own))
+    own.add(id(pending))
+    while pending:
+        found = pending.pop()
+        if id(found) in own or id(found) in shared or not _is_own(found):
+            continue
+        own.add(id(found))
+        pending.extend(gc.get_referents(found))
+    return own
+
+
+def _own_modules() -> list[types.ModuleType]:
+    return [module for name, module in list(sys.modules.items()) if _in_package(name)]
+
+
+def _is_own(found: object) -> bool:
+    cls = type(found)
+    if id(cls) in _CONTAINERS:
+        return True
+    if issubclass(cls, type):
+        return _in_package(module_of(found))  # type: ignore[arg-type]  # its class says that it is one
+    if cls is types.FunctionType or cls is types.ModuleType:
+        namespace = found.__globals__ if cls is types.FunctionType else found.__dict__  # type: ignore[attr-defined]  # by its class
+        return _in_package(namespace.get("__name__"))
+    return _in_package(module_of(cls))
+
+
+def _in_package(name: object) -> bool:
+    return type(name) is str and (name == PACKAGE or name.startswith(f"{PACKAGE}."))

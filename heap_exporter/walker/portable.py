@@ -1,0 +1,187 @@
+"""The walker in pure Python: for interpreters that the native one does not know, and until it is there.
+
+What it cannot see: objects that the garbage collector does not track (str, int, bytes, and tuples and dicts of
+only such), and objects that ``gc.freeze()`` has put aside; a frozen heap is refused rather than misreported.
+The walk holds a reference to every object it has still to count, so an object that the application drops
+meanwhile is freed by the walk, on its thread.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from heap_exporter.errors import SourceMissing, WalkGivenUp
+from heap_exporter.model import Census, GraphSummary, References, TypeCount
+from heap_exporter.walker.naming import sizer, type_name
+from heap_exporter.walker.own import own_ids
+
+CHUNK_OBJECTS = 2000
+"""Objects handled before the GIL is offered to others: about a millisecond of counting."""
+
+REST_SECONDS = 0.0005
+"""How long the walk sleeps between chunks; a sleep of nothing would seldom let a waiting thread in."""
+
+
+class _Entry:
+    """What is known of one type during a walk."""
+
+    __slots__ = ("bytes", "cls", "objects", "size")
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+        self.size = sizer(cls)
+        self.objects = 0
+        self.bytes = 0
+
+
+class _Clock:
+    """Times a walk: its whole, its processor time, and the longest stretch without offering the GIL."""
+
+    def __init__(self) -> None:
+        self.wall_started_at = time.time()
+        self.started = self.resumed = time.perf_counter()
+        self.cpu_started = time.thread_time()
+        self.longest_pause = 0.0
+
+    def rest(self) -> None:
+        self.longest_pause = max(self.longest_pause, time.perf_counter() - self.resumed)
+        time.sleep(REST_SECONDS)
+        self.resumed = time.perf_counter()
+
+
+class PortableWalker:
+    """A :class:`~heap_exporter.walker.Walker` over ``gc.get_objects()`` and ``gc.get_referents()``."""
+
+    name = "portable"
+
+    def __init__(self, own_roots: Iterable[object], given_up: Callable[[], bool]) -> None:
+        self._own_roots = (self, *own_roots)
+        self._given_up = given_up
+
+    def census(self) -> Census:
+        """Return all tracked objects by type. Raises :class:`SourceMissing` on a frozen heap."""
+        walk = _Walk(self._own_roots)
+        for chunk in walk.chunks(self._given_up):
+            walk.count(chunk)
+        return walk.census(self.name)
+
+    def graph_summary(self) -> GraphSummary:
+        """Return the census and the references by type. Raises :class:`SourceMissing` on a frozen heap."""
+        walk = _Walk(self._own_roots)
+        for chunk in walk.chunks(self._given_up):
+            walk.count(chunk)
+            walk.count_references(chunk)
+        return GraphSummary(walk.census(self.name), walk.references())
+
+
+class _Objects(NamedTuple):
+    pending: list[object]
+    generation_objects: tuple[int, ...]
+
+
+def _tracked_objects() -> _Objects:
+    """Return all tracked objects in one stop, and how many there are in each generation."""
+    objects = gc.get_objects()
+    young, middle = len(gc.get_objects(generation=0)), len(gc.get_objects(generation=1))
+    return _Objects(objects, (young, middle, max(len(objects) - young - middle, 0)))
+
+
+class _Walk:
+    """The state of one walk."""
+
+    def __init__(self, own_roots: tuple[object, ...]) -> None:
+        frozen = gc.get_freeze_count()
+        if frozen:
+            raise SourceMissing(f"{frozen} objects were put aside by gc.freeze() and cannot be seen from Python")
+        self._clock = _Clock()
+        self._entries: dict[int, _Entry] = {}
+        self._edges: dict[tuple[int, int], int] = {}
+        self._generation_objects: tuple[int, ...] = ()
+        self._own = own_ids((self, *own_roots))
+
+    def chunks(self, given_up: Callable[[], bool]) -> Iterator[list[object]]:
+        """Yield the objects, newest first, in pieces; each is let go of before the next is made."""
+        self._clock.rest()
+        objects, self._generation_objects = _tracked_objects()
+        self._own.add(id(objects))
+        while objects:
+            self._clock.rest()
+            if given_up():
+                raise WalkGivenUp("the exporter was stopped during a walk")
+            chunk = objects[-CHUNK_OBJECTS:]
+            del objects[-CHUNK_OBJECTS:]
+            self._own.add(id(chunk))
+            yield chunk
+
+    def count(self, chunk: list[object]) -> None:
+        """Add the objects of a chunk to the count of their types."""
+        own, entries = self._own, self._entries
+        for found in chunk:
+            if id(found) in own:
+                continue
+            cls = type(found)
+            entry = entries.get(id(cls)) or self._entry(cls)
+            entry.objects += 1
+            entry.bytes += _size(entry.size, found)
+
+    def count_references(self, chunk: list[object]) -> None:
+        """Add the references that leave the objects of a chunk."""
+        own, edges = self._own, self._edges
+        for found in chunk:
+            if id(found) in own:
+                continue
+            source = id(type(found))
+            for target in gc.get_referents(found):
+                if id(target) not in own:
+                    key = (source, id(type(target)))
+                    if key not in edges:
+                        self._entry(type(target))
+                    edges[key] = edges.get(key, 0) + 1
+
+    def census(self, walker: str) -> Census:
+        """Return what was counted, largest type first; types of one name are summed."""
+        counts: dict[str, tuple[int, int]] = {}
+        for entry in self._entries.values():
+            if entry.objects:
+                name = type_name(entry.cls)
+                objects, size = counts.get(name, (0, 0))
+                counts[name] = (objects + entry.objects, size + entry.bytes)
+        self._clock.rest()
+        return Census(
+            taken_at=self._clock.wall_started_at,
+            duration_seconds=time.perf_counter() - self._clock.started,
+            pause_seconds=self._clock.longest_pause,
+            cpu_seconds=time.thread_time() - self._clock.cpu_started,
+            walker=walker,
+            types=tuple(
+                TypeCount(name, objects, size)
+                for name, (objects, size) in sorted(counts.items(), key=lambda item: (-item[1][1], item[0]))
+            ),
+            generation_objects=self._generation_objects,
+        )
+
+    def references(self) -> tuple[References, ...]:
+        """Return the counted references, most frequent first."""
+        names = {key: type_name(entry.cls) for key, entry in self._entries.items()}
+        folded: dict[tuple[str, str], int] = {}
+        for (source, target), count in self._edges.items():
+            key = (names[source], names[target])
+            folded[key] = folded.get(key, 0) + count
+        ordered = sorted(folded.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(References(source, target, count) for (source, target), count in ordered)
+
+    def _entry(self, cls: type) -> _Entry:
+        entry = self._entries.get(id(cls))
+        if entry is None:
+            entry = self._entries[id(cls)] = _Entry(cls)
+        return entry
+
+
+def _size(size: Callable[[object], int], found: object) -> int:
+    try:
+        return size(found)
+    except Exception:  # a foreign extension's __sizeof__ may fail; its object still counts
+        return 0

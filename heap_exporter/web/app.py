@@ -1,0 +1,264 @@
+"""The pages: a WSGI application to serve on a port of our own, or to mount in another.
+
+It only tells what was read before; the one thing it can set off is a snapshot.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import Map, Rule
+from werkzeug.utils import send_file
+from werkzeug.wrappers import Request as WerkzeugRequest
+from werkzeug.wrappers import Response
+
+from heap_exporter.detection.history import History
+from heap_exporter.errors import (
+    SnapshotBusy,
+    SnapshotError,
+    SnapshotNoDisk,
+    SnapshotNoMemory,
+    SnapshotNotFound,
+)
+from heap_exporter.model import Reading
+from heap_exporter.snapshot.take import Snapshots
+from heap_exporter.web import documents, page
+from heap_exporter.web.auth import Gate
+from heap_exporter.web.problem import Problem
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+BODY_BYTES = 64 * 1024
+"""Longest body that is read; a reason needs no more."""
+
+GZIP_LEVEL = 1
+"""The fastest; metrics shrink to a tenth at any level."""
+
+RETRY_SECONDS = 5
+"""When to ask again while a snapshot is being taken and none has told how long one takes."""
+
+DEFAULT_REASON = "asked for over HTTP"
+PAGES = "there are /, /metrics, /census, /verdict, /snapshots, /snapshots/ID, /snapshots/ID/file and /-/healthy"
+
+SAFE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+STATUSES: tuple[tuple[type[SnapshotError], HTTPStatus], ...] = (
+    (SnapshotBusy, HTTPStatus.TOO_MANY_REQUESTS),
+    (SnapshotNoMemory, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SnapshotNoDisk, HTTPStatus.INSUFFICIENT_STORAGE),
+    (SnapshotNotFound, HTTPStatus.NOT_FOUND),
+    (SnapshotError, HTTPStatus.INTERNAL_SERVER_ERROR),
+)
+
+ROUTES = Map(
+    [
+        Rule("/metrics", endpoint="get_metrics", methods=["GET"]),
+        Rule("/", endpoint="get_status", methods=["GET"]),
+        Rule("/-/healthy", endpoint="get_health", methods=["GET"]),
+        Rule("/census", endpoint="get_census", methods=["GET"]),
+        Rule("/verdict", endpoint="get_verdict", methods=["GET"]),
+        Rule("/snapshots", endpoint="get_snapshots", methods=["GET"]),
+        Rule("/snapshots", endpoint="post_snapshot", methods=["POST"]),
+        Rule("/snapshot", endpoint="post_snapshot", methods=["POST"]),
+        Rule("/snapshots/<id>", endpoint="get_snapshot", methods=["GET"]),
+        Rule("/snapshots/<id>/file", endpoint="get_snapshot_file", methods=["GET"]),
+    ],
+    merge_slashes=False,
+)
+
+Headers = dict[str, str]
+
+log = logging.getLogger("heap_exporter")
+
+
+class Source(Protocol):
+    """What the pages tell of. Asked anew at each request, since a fork replaces what is behind it."""
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Take and keep snapshots."""
+
+    @property
+    def history(self) -> History:
+        """Keep the figures of the past."""
+
+    def reading(self) -> Reading:
+        """Return everything known now."""
+
+
+class Request(WerkzeugRequest):
+    """A request with a bounded body."""
+
+    max_content_length = BODY_BYTES
+    max_form_memory_size = BODY_BYTES
+
+
+class App:
+    """The WSGI application.
+
+    ``metrics(accept)`` returns the body of /metrics and its content type. ``trust_loopback`` is for our own server
+    alone: see :class:`~heap_exporter.web.auth.Gate`.
+    """
+
+    def __init__(
+        self, source: Source, metrics: Callable[[str], tuple[bytes, str]], *, token: str, trust_loopback: bool
+    ) -> None:
+        self._source = source
+        self._metrics = metrics
+        self._gate = Gate(token, trust_loopback=trust_loopback)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request; whatever goes wrong is an answer too."""
+        # A request that environ refers to is a cycle, which only the host's collector could free.
+        request = Request(environ, populate_request=False)
+        response = self._answer(request)
+        for name, value in SAFE_HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        try:
+            self._gate.check(request)
+            endpoint, arguments = ROUTES.bind("").match(request.path, request.method)
+            response: Response = getattr(self, f"_{endpoint}")(request, **arguments)
+        except Problem as problem:
+            response = problem.response()
+        except SnapshotError as error:
+            response = self._snapshot_problem(error).response()
+        except MethodNotAllowed as error:
+            response = _wrong_method(request, error).response()
+        except HTTPException as error:
+            response = _http_problem(request, error).response()
+        except Exception:
+            log.exception("heap-exporter failed to answer %s %s", request.method, request.path)
+            detail = "heap-exporter failed to answer; the log of the process has the traceback"
+            response = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail).response()
+        return response
+
+    def _get_metrics(self, request: Request) -> Response:
+        body, content_type = self._metrics(request.headers.get("Accept", ""))
+        response = Response(body, content_type=content_type, headers={"Vary": "Accept, Accept-Encoding"})
+        if request.accept_encodings["gzip"] > 0:
+            response.set_data(gzip.compress(body, GZIP_LEVEL, mtime=0))
+            response.headers["Content-Encoding"] = "gzip"
+        return response
+
+    def _get_status(self, request: Request) -> Response:
+        reading, snapshots = self._source.reading(), self._source.snapshots.store.list()
+        root, pid = request.root_path, os.getpid()
+        if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+            response = _json(documents.status(reading, snapshots, root, pid))
+        else:
+            view = page.View(reading, self._source.history.points(), snapshots, root, pid)
+            response = Response(page.render(view), content_type="text/html; charset=utf-8")
+            response.headers["Content-Security-Policy"] = page.CONTENT_SECURITY_POLICY
+        response.headers["Vary"] = "Accept"
+        return response
+
+    def _get_health(self, _request: Request) -> Response:
+        return _json(documents.health(os.getpid()))
+
+    def _get_census(self, _request: Request) -> Response:
+        reading = self._source.reading()
+        if reading.census is None:
+            raise _not_yet(reading, "census", reading.census_interval_seconds)
+        return _json(documents.census(reading.census))
+
+    def _get_verdict(self, _request: Request) -> Response:
+        reading = self._source.reading()
+        if reading.verdict is None:
+            raise _not_yet(reading, "verdict", reading.census_interval_seconds)
+        return _json(documents.verdict(reading.verdict))
+
+    def _get_snapshots(self, request: Request) -> Response:
+        return _json(documents.snapshots(self._source.snapshots.store.list(), request.root_path))
+
+    def _get_snapshot(self, request: Request, id: str) -> Response:
+        return _json(documents.progress(self._source.snapshots.state(id), request.root_path))
+
+    def _get_snapshot_file(self, request: Request, id: str) -> Response:
+        info = self._source.snapshots.store.get(id)
+        try:
+            return send_file(
+                info.path, request.environ, "application/x-ndjson", as_attachment=True, conditional=True, etag=False
+            )
+        except OSError as error:
+            raise SnapshotNotFound(f"snapshot {id} has just been removed") from error
+
+    def _post_snapshot(self, request: Request) -> Response:
+        wait = request.args.get("wait", "1")
+        if wait not in ("0", "1"):
+            raise Problem(HTTPStatus.BAD_REQUEST, "wait must be 0 (answer at once) or 1 (answer when it is written)")
+        reason, snapshots = _reason(request), self._source.snapshots
+        if wait == "0":
+            found = snapshots.state(snapshots.reserve(reason))
+            document, status = documents.progress(found, request.root_path), HTTPStatus.ACCEPTED
+        else:
+            document, status = documents.snapshot(snapshots.take(reason), request.root_path), HTTPStatus.CREATED
+        return _json(document, status, {"Location": document["url"]})
+
+    def _snapshot_problem(self, error: SnapshotError) -> Problem:
+        status = next(status for kind, status in STATUSES if isinstance(error, kind))
+        if status is not HTTPStatus.TOO_MANY_REQUESTS:
+            return Problem(status, str(error))
+        last = self._source.snapshots.last
+        wait = max(1, math.ceil(last.duration_seconds)) if last else RETRY_SECONDS
+        return Problem(status, str(error), [("Retry-After", str(wait))])
+
+
+def _json(document: documents.Document, status: HTTPStatus = HTTPStatus.OK, headers: Headers | None = None) -> Response:
+    return Response(json.dumps(document) + "\n", status, headers, content_type="application/json")
+
+
+def _reason(request: Request) -> str:
+    """Return why the caller wants a snapshot: ``reason`` in the query, in a form, or in a JSON object."""
+    if not request.is_json:
+        return request.values.get("reason", DEFAULT_REASON)
+    document = request.get_json()
+    reason = document.get("reason", DEFAULT_REASON) if isinstance(document, dict) else None
+    if not isinstance(reason, str):
+        raise Problem(HTTPStatus.BAD_REQUEST, 'the JSON body must be an object such as {"reason": "before deploy"}')
+    return reason
+
+
+def _not_yet(reading: Reading, what: str, interval_seconds: float) -> Problem:
+    """Return the answer for what is not known, saying when it will be or why it is not."""
+    if failures := reading.tally.sample_errors.get(what, 0):
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the {what} failed {failures} times; the log says why")
+    wait = max(1, math.ceil(reading.started_at + interval_seconds - time.time()))
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        f"there is no {what} yet; the first is due within {wait} s",
+        [("Retry-After", str(wait))],
+    )
+
+
+def _wrong_method(request: Request, error: MethodNotAllowed) -> Problem:
+    allowed = ", ".join(sorted(error.valid_methods or ()))
+    return Problem(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        f"{request.path} does not know {request.method}; use {allowed}",
+        [("Allow", allowed)],
+    )
+
+
+def _http_problem(request: Request, error: HTTPException) -> Problem:
+    if error.code == HTTPStatus.NOT_FOUND:
+        return Problem(HTTPStatus.NOT_FOUND, f"nothing is at {request.path}; {PAGES}")
+    return Problem(HTTPStatus(error.code or 500), error.description or "")

@@ -1,0 +1,64 @@
+"""What the pages answer as JSON: names as in :mod:`heap_exporter.model`, times in Unix seconds, sizes in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from heap_exporter._version import VERSION
+from heap_exporter.model import Census, Reading, SnapshotInfo, Verdict
+from heap_exporter.snapshot.take import Progress
+
+Document = dict[str, Any]
+
+TYPES_IN_STATUS = 20
+
+
+def health(pid: int) -> Document:
+    """Return who answers here."""
+    return {"name": "heap-exporter", "version": VERSION, "pid": pid, "status": "ok"}
+
+
+def snapshot(info: SnapshotInfo, root: str) -> Document:
+    """Return a finished snapshot; ``root`` is the path that the pages are mounted under."""
+    url = f"{root}/snapshots/{info.id}"
+    return {**asdict(info), "path": str(info.path), "state": "written", "url": url, "file_url": f"{url}/file"}
+
+
+def progress(found: Progress, root: str) -> Document:
+    """Return how far a snapshot has come."""
+    if found.info is not None:
+        return snapshot(found.info, root)
+    document = {"id": found.id, "state": found.state, "url": f"{root}/snapshots/{found.id}"}
+    return {**document, "problem": found.problem} if found.problem else document
+
+
+def snapshots(infos: Sequence[SnapshotInfo], root: str) -> Document:
+    """Return the list of snapshots, newest first."""
+    return {"snapshots": [snapshot(info, root) for info in infos]}
+
+
+def census(found: Census) -> Document:
+    """Return a census with its sums."""
+    return {"objects": found.objects, "bytes": found.bytes, **asdict(found)}
+
+
+def verdict(found: Verdict) -> Document:
+    """Return a verdict."""
+    return asdict(found)
+
+
+def status(reading: Reading, infos: Sequence[SnapshotInfo], root: str, pid: int) -> Document:
+    """Return what the status page shows, for programs."""
+    return {
+        **health(pid),
+        "started_at": reading.started_at,
+        "process_started_at": reading.process_started_at,
+        "verdict": reading.verdict and verdict(reading.verdict),
+        "sample": reading.sample and asdict(reading.sample),
+        "heap_bytes": reading.census.bytes if reading.census else None,
+        "limits": reading.detail.limits and asdict(reading.detail.limits),
+        "types": [asdict(count) for count in reading.census.types[:TYPES_IN_STATUS]] if reading.census else None,
+        **snapshots(infos, root),
+    }

@@ -1,0 +1,37 @@
+"""The socket that is listened on, and clear errors where there can be none."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+from heap_exporter.errors import PortTaken, SettingsError
+from heap_exporter.settings import variable
+
+
+def listen(host: str, port: int, backlog: int) -> socket.socket:
+    """Return a listening socket. Raises :class:`PortTaken` or :class:`SettingsError`."""
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        problem = getattr(error, "strerror", None) or str(error)
+        raise SettingsError(variable("host"), host, f"no address to listen on: {problem}") from error
+    family, _, _, _, address = addresses[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # elsewhere it would let two processes listen on one port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if host == "::":
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(address)
+        listener.listen(backlog)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(host, port) from error
+        if error.errno == errno.EACCES:
+            raise SettingsError(variable("port"), port, f"not allowed to listen on it: {error.strerror}") from error
+        raise SettingsError(variable("host"), host, f"cannot listen on it: {error.strerror}") from error
+    return listener

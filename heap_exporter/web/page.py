@@ -1,0 +1,163 @@
+"""The status page. It is written here as a whole; its script only fetches it again and takes snapshots."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+from string import Template
+
+from heap_exporter._version import VERSION
+from heap_exporter.detection.history import HistoryPoint
+from heap_exporter.model import Grower, Kind, Reading, SnapshotInfo, State, TypeCount, Verdict
+from heap_exporter.web import words
+from heap_exporter.web.sparkline import Sparkline
+
+TYPES_SHOWN = 15
+SNAPSHOTS_SHOWN = 10
+
+HEADLINES = {
+    State.WARMING_UP: "Getting to know this process",
+    State.STEADY: "Memory is steady",
+    State.GROWING: "Memory is growing",
+    State.SUSPECTED: "A leak is suspected",
+    State.PLATEAUED: "Memory grew and has settled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the page shows; ``root`` is the path that it is mounted under."""
+
+    reading: Reading
+    points: Sequence[HistoryPoint]
+    snapshots: Sequence[SnapshotInfo]
+    root: str
+    pid: int
+
+
+def render(view: View) -> str:
+    """Return the page as HTML; every text that comes from the process is escaped."""
+    return _TEMPLATE.substitute(
+        style=_STYLE,
+        script=_SCRIPT,
+        root=escape(view.root),
+        version=VERSION,
+        pid=view.pid,
+        state=_state(view.reading),
+        verdict=_verdict(view.reading.verdict),
+        memory=_memory(view.points),
+        figures=_figures(view.reading),
+        types=_types(view.reading),
+        snapshots=_snapshots(view),
+        as_of=words.clock(view.reading.sample.taken_at) if view.reading.sample else "no sample yet",
+    )
+
+
+def _state(reading: Reading) -> str:
+    return reading.verdict.state.value if reading.verdict else State.WARMING_UP.value
+
+
+def _verdict(verdict: Verdict | None) -> str:
+    state = verdict.state if verdict else State.WARMING_UP
+    reasons = verdict.reasons if verdict else ("the first verdict comes with the first sample",)
+    items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
+    return f'<h1 id="headline">{HEADLINES[state]}</h1><ul class="reasons">{items}</ul>'
+
+
+def _memory(points: Sequence[HistoryPoint]) -> str:
+    heap = [(point.taken_at, point.heap_bytes) for point in points if point.heap_bytes is not None]
+    resident = [(point.taken_at, point.resident_bytes) for point in points if point.resident_bytes is not None]
+    return _chart("Python heap", "heap", heap) + _chart("Resident memory", "resident", resident)
+
+
+def _chart(title: str, key: str, series: Sequence[tuple[float, int]]) -> str:
+    if not series:
+        return f'<article class="chart"><h2>{title}</h2><p class="big">–</p><p class="quiet">not read yet</p></article>'
+    line = Sparkline(series)
+    span, change = line.seconds, series[-1][1] - series[0][1]
+    label = f"{title}: {words.size(series[-1][1])}, {words.gain(change)} in {words.duration(span)}"
+    return (
+        f'<article class="chart {key}"><h2>{title}</h2><p class="big">{words.size(series[-1][1])}</p>'
+        f'<p class="quiet">{words.gain(change)} in {words.duration(span)}</p>{line.svg(label)}'
+        f'<p class="scale"><span>{words.duration(span)} ago</span>'
+        f"<span>{words.size(line.lowest)} – {words.size(line.highest)}</span><span>now</span></p></article>"
+    )
+
+
+def _figures(reading: Reading) -> str:
+    sample, census, verdict = reading.sample, reading.census, reading.verdict
+    memory, limits = sample.process if sample else None, reading.detail.limits
+    total = next((trend for trend in verdict.trends if trend.kind is Kind.TOTAL), None) if verdict else None
+    figures = {
+        "Slope": f"{words.gain(total.slope_bytes_per_second * 3600)}/h" if total else None,
+        "Limit": words.size(limits.limit_bytes) if limits and limits.limit_bytes is not None else None,
+        "Limit reached in": words.duration(verdict.seconds_to_limit)
+        if verdict and verdict.seconds_to_limit is not None
+        else None,
+        "Objects": words.count(census.objects) if census else None,
+        "Peak": words.size(memory.peak_bytes) if memory and memory.peak_bytes is not None else None,
+        "Swapped": words.size(memory.swap_bytes) if memory and memory.swap_bytes else None,
+        "Threads": words.count(memory.threads) if memory and memory.threads is not None else None,
+        "Uptime": words.duration(sample.uptime_seconds) if sample and sample.uptime_seconds is not None else None,
+        "Last census": words.duration(census.duration_seconds) if census else None,
+    }
+    return "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in figures.items() if text)
+
+
+def _types(reading: Reading) -> str:
+    if reading.census is None:
+        return '<tr><td colspan="6" class="quiet">The first census has not been taken yet.</td></tr>'
+    growth = {grower.type_name: grower for grower in reading.verdict.growers} if reading.verdict else {}
+    shown = list(reading.census.types[:TYPES_SHOWN])
+    shown += [count for count in reading.census.types[TYPES_SHOWN:] if count.type_name in growth]
+    largest = max((count.bytes for count in shown), default=0) or 1
+    return "".join(_type(count, growth.get(count.type_name), largest) for count in shown)
+
+
+def _type(count: TypeCount, grower: Grower | None, largest_bytes: int) -> str:
+    share = 100 * count.bytes / largest_bytes
+    return (
+        f'<tr class="{"grows" if grower else "still"}"><th scope="row">{escape(count.type_name)}</th>'
+        f'<td class="bar"><svg aria-hidden="true"><rect width="{share:.1f}%" height="100%" rx="4"/></svg></td>'
+        f"<td>{words.size(count.bytes)}</td><td>{words.gain(grower.bytes) if grower else '–'}</td>"
+        f"<td>{count.objects:,}</td><td>{f'{grower.objects:+,}' if grower else '–'}</td></tr>"
+    )
+
+
+def _snapshots(view: View) -> str:
+    if not view.snapshots:
+        return '<li class="quiet">None yet.</li>'
+    rows = [
+        f'<li><a href="{escape(view.root)}/snapshots/{info.id}/file">{words.moment(info.taken_at)}</a>'
+        f"<span>{escape(info.reason) or 'no reason given'}</span>"
+        f'<span class="quiet">{words.size(info.bytes)} · took {words.duration(info.duration_seconds)}'
+        f" · longest pause {words.duration(info.pause_seconds)}</span></li>"
+        for info in view.snapshots[:SNAPSHOTS_SHOWN]
+    ]
+    more = len(view.snapshots) - len(rows)
+    if more > 0:
+        rows.append(f'<li class="quiet">and {more} older: <a href="{escape(view.root)}/snapshots">all of them</a></li>')
+    return "".join(rows)
+
+
+def _asset(name: str) -> str:
+    return resources.files("heap_exporter.web").joinpath("pages", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+_TEMPLATE = Template(_asset("status.html"))
+_STYLE = _asset("status.css")
+_SCRIPT = _asset("status.js")
+
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; script-src {_hash(_SCRIPT)}; style-src {_hash(_STYLE)}; img-src data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Nothing runs and nothing is loaded but what the page brings itself, told by its hash."""

@@ -1,0 +1,31 @@
+"""Errors as ``application/problem+json`` (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from werkzeug.wrappers import Response
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class Problem(Exception):  # noqa: N818  # RFC 9457's word
+    """An answer that is an error: a status, a sentence that says what to do, and headers."""
+
+    def __init__(self, status: HTTPStatus, detail: str, headers: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = list(headers)
+
+    def response(self) -> Response:
+        """Return the answer."""
+        return Response(body(self.status, self.detail), self.status, self.headers, content_type=CONTENT_TYPE)
+
+
+def body(status: HTTPStatus, detail: str) -> bytes:
+    """Return the JSON of a problem."""
+    problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+    return json.dumps(problem).encode() + b"\n"

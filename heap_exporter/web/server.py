@@ -1,0 +1,271 @@
+"""The server: one loop that waits for whole requests, and few threads that answer them.
+
+A client costs a thread only while its request is being answered: the loop itself collects the request's head, so that
+slow, silent and hostile clients cost a descriptor for some seconds and nobody else's scrape.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+from queue import SimpleQueue
+from typing import Any
+
+from heap_exporter.web.connection import HEAD_BYTES, SOCKET_SECONDS, Connection, Protocol, refusal
+from heap_exporter.web.listener import listen
+
+WORKERS = 4
+"""One for a snapshot, one for a download, and two for everybody else."""
+
+MOST_CONNECTIONS = 64
+MOST_WAITING = 32
+"""Requests that may wait for a worker; more are answered 503."""
+
+HEAD_SECONDS = 5.0
+"""How long a client may take to send a request's head, from its first byte on."""
+
+KEEP_ALIVE_SECONDS = 90.0
+"""How long a connection may be silent between requests: longer than usual scrape intervals."""
+
+LINGER_SECONDS = 2.0
+"""How long a client may take to hang up after its last answer; closing earlier can destroy an answer on its way."""
+
+ACCEPT_PAUSE_SECONDS = 0.2
+"""Pause after a failed accept: without a free descriptor the listener stays readable, and the loop would spin."""
+
+STOP_GRACE_SECONDS = 0.7
+STOP_SECONDS = 1.5
+
+log = logging.getLogger("heap_exporter")
+
+
+class Server:
+    """Serves ``app`` on ``host:port``, bound at once; ``port`` 0 takes a free one.
+
+    Raises :class:`~heap_exporter.errors.PortTaken`, or :class:`~heap_exporter.errors.SettingsError` on an address that
+    cannot be listened on.
+    """
+
+    def __init__(self, app: Callable[..., Any], host: str, port: int) -> None:
+        self._listener = listen(host.removeprefix("[").removesuffix("]"), port, backlog=MOST_CONNECTIONS)
+        self.host, self.port = self._listener.getsockname()[:2]
+        self._protocol = Protocol(app, (self.host, self.port))
+        self._waker, self._woken = socket.socketpair()
+        self._waker.setblocking(False)
+        self._woken.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self._woken, selectors.EVENT_READ, self._take_back)
+        self._open: set[Connection] = set()
+        self._jobs: SimpleQueue[Connection | None] = SimpleQueue()
+        self._answered: deque[Connection] = deque()
+        self._workers: list[threading.Thread] = []
+        self._stopping = False
+        self._ended = threading.Event()
+        self._ended.set()
+
+    @property
+    def url(self) -> str:
+        """Return the address of the status page."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  # not bound, named
+        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
+
+    def serve(self) -> None:
+        """Serve until :meth:`stop`; to be run in a thread of its own."""
+        self._ended.clear()
+        try:
+            for number in range(WORKERS):
+                worker = threading.Thread(target=self._work, name=f"heap-exporter-http-{number + 1}", daemon=True)
+                worker.start()
+                self._workers.append(worker)
+            while not self._stopping:
+                try:
+                    self._turn()
+                except Exception:
+                    if self._stopping:
+                        break
+                    log.exception("heap-exporter's server failed and goes on")
+                    time.sleep(ACCEPT_PAUSE_SECONDS)
+        finally:
+            self._ended.set()
+
+    def stop(self) -> None:
+        """End threads and sockets within two seconds. Requests that are being answered get a moment to end."""
+        if self._stopping:
+            return
+        self._stopping = True
+        now = time.monotonic()
+        self._wake()
+        self._ended.wait(STOP_SECONDS)
+        self._listener.close()
+        self._jobs.put(None)
+        self._join(now + STOP_GRACE_SECONDS)
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.socket.shutdown(socket.SHUT_RDWR)
+        self._join(now + STOP_SECONDS)
+        for connection in list(self._open):
+            connection.close()
+        for end in (self._selector, self._waker, self._woken):
+            end.close()
+
+    def abandon(self) -> None:
+        """In a forked child: close the inherited descriptors, and nothing else.
+
+        The connections and the listener are the parent's, so nothing is shut down; its threads do not exist here, and
+        a lock may be held by one of them for ever, so none is taken.
+        """
+        self._stopping = True
+        for inherited in (self._listener, self._waker, self._woken, *(connection.socket for connection in self._open)):
+            with suppress(OSError):
+                os.close(inherited.detach())
+        self._selector.close()
+
+    def _turn(self) -> None:
+        """Wait for something to happen, and see to it."""
+        for key, _ in self._selector.select(self._seconds_to_deadline()):
+            if not isinstance(key.data, Connection):
+                key.data()
+            elif key.data in self._open:  # it may have been closed to make room in this same turn
+                self._receive(key.data)
+        self._expire()
+
+    def _accept(self) -> None:
+        try:
+            client, address = self._listener.accept()
+        except (BlockingIOError, ConnectionError):
+            return
+        except OSError as error:
+            log.warning("heap-exporter cannot accept a connection: %s", error.strerror)
+            time.sleep(ACCEPT_PAUSE_SECONDS)
+            return
+        if len(self._open) >= MOST_CONNECTIONS and not self._close_most_idle():
+            client.close()
+            return
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(self._protocol, client, address)
+        self._open.add(connection)
+        self._watch(connection, HEAD_SECONDS)
+
+    def _watch(self, connection: Connection, seconds: float) -> None:
+        connection.socket.setblocking(False)
+        connection.deadline = time.monotonic() + seconds
+        self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+
+    def _watched(self) -> list[Connection]:
+        return [key.data for key in self._selector.get_map().values() if isinstance(key.data, Connection)]
+
+    def _receive(self, connection: Connection) -> None:
+        """Receive a piece of a request's head, and have the request answered when the head is whole."""
+        fresh = not connection.head
+        try:
+            came = connection.receive()
+        except OSError:
+            came = False
+        if not came:
+            self._close(connection)
+        elif not connection.lingering:
+            if fresh:
+                connection.deadline = time.monotonic() + HEAD_SECONDS
+            self._answer_if_whole(connection)
+
+    def _answer_if_whole(self, connection: Connection) -> None:
+        head = connection.head
+        if not (b"\r\n\r\n" in head or b"\n\n" in head):
+            if len(head) >= HEAD_BYTES:
+                status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+                self._refuse(connection, status, f"the request's head is longer than {HEAD_BYTES >> 10} KiB")
+        elif self._jobs.qsize() >= MOST_WAITING:
+            self._refuse(connection, HTTPStatus.SERVICE_UNAVAILABLE, "too many requests are waiting; ask again later")
+        else:
+            self._selector.unregister(connection.socket)
+            connection.socket.settimeout(SOCKET_SECONDS)
+            self._jobs.put(connection)
+
+    def _refuse(self, connection: Connection, status: HTTPStatus, detail: str) -> None:
+        self._selector.unregister(connection.socket)
+        with suppress(OSError):
+            connection.socket.send(refusal(status, detail))
+        self._linger(connection)
+
+    def _linger(self, connection: Connection) -> None:
+        """Say that no more will come, and wait a little for the client to hang up."""
+        connection.lingering = True
+        try:
+            connection.socket.shutdown(socket.SHUT_WR)
+            self._watch(connection, LINGER_SECONDS)
+        except OSError:
+            self._discard(connection)
+
+    def _take_back(self) -> None:
+        """Watch the connections that workers are done with."""
+        with suppress(BlockingIOError):
+            self._woken.recv(4096)
+        while self._answered and not self._stopping:
+            connection = self._answered.popleft()
+            if connection.lingering:
+                self._linger(connection)
+            else:
+                self._watch(connection, KEEP_ALIVE_SECONDS)
+                if connection.head:
+                    self._answer_if_whole(connection)
+
+    def _seconds_to_deadline(self) -> float | None:
+        deadlines = [connection.deadline for connection in self._watched()]
+        return max(min(deadlines) - time.monotonic(), 0.0) if deadlines else None
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for connection in self._watched():
+            if connection.deadline > now:
+                continue
+            if connection.head and not connection.lingering:
+                detail = f"the request's head did not arrive within {HEAD_SECONDS:g} s"
+                self._refuse(connection, HTTPStatus.REQUEST_TIMEOUT, detail)
+            else:
+                self._close(connection)
+
+    def _close_most_idle(self) -> bool:
+        """Close the watched connection that is nearest to its deadline. Return whether there was one."""
+        idle = min(self._watched(), key=lambda connection: connection.deadline, default=None)
+        if idle is not None:
+            self._close(idle)
+        return idle is not None
+
+    def _close(self, connection: Connection) -> None:
+        self._selector.unregister(connection.socket)
+        self._discard(connection)
+
+    def _discard(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        connection.close()
+
+    def _work(self) -> None:
+        """Answer requests until told to stop; the body of a worker thread."""
+        while (connection := self._jobs.get()) is not None:
+            keep = False
+            try:
+                keep = connection.answer()
+            except BaseException:  # whatever it is, this thread is needed for the next request
+                log.exception("heap-exporter failed to answer a request")
+            connection.lingering = not keep
+            self._answered.append(connection)
+            self._wake()
+        self._jobs.put(None)  # for the next worker
+
+    def _wake(self) -> None:
+        with suppress(OSError):
+            self._waker.send(b"\0")
+
+    def _join(self, deadline: float) -> None:
+        for worker in self._workers:
+            if worker is not threading.current_thread():
+                worker.join(max(deadline - time.monotonic(), 0.0))

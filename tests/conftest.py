@@ -1,0 +1,39 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+
+
+def _program(name: str, made_by: str = "make servers") -> Callable[[], Path]:
+    """Return a fixture that is the path of the program `name`.
+
+    Without the program a test is skipped, or fails where HEAP_EXPORTER_REQUIRE_SERVERS=1 says that it must be there.
+    """
+
+    @pytest.fixture(scope="session", name=name.replace("-", "_"))
+    def path_of_program() -> Path:
+        path = servers.find(name)
+        if path is not None:
+            return path
+        sentence = f"{name} is neither in .servers/ nor on PATH: run `{made_by}` to install it"
+        if os.environ.get("HEAP_EXPORTER_REQUIRE_SERVERS") == "1":
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+
+    return path_of_program
+
+
+promtool = _program("promtool")
+prometheus = _program("prometheus")
+amtool = _program("amtool")
+alertmanager = _program("alertmanager")
+victoria_metrics = _program("victoria-metrics")
+chromium = _program("chromium", made_by="make browser")
+chromedriver = _program("chromedriver", made_by="make browser")

@@ -1,0 +1,69 @@
+"""A fork while the parent pushes: the child pushes as itself, nothing of the parent runs in it, nobody waits for ever."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from heap_exporter.export.otlp_receiver import Protocol
+from tests.otlp_receivers import grpc_receiver, http_receiver
+
+FORKING = """
+import faulthandler, os, sys, threading
+from heap_exporter.export.otlp import Pusher
+from heap_exporter.export.otlp_receiver import Protocol, Receiver
+from tests.rich_reading import rich_reading
+
+def pushing():
+    pushed, stop = threading.Event(), threading.Event()
+    receiver = Receiver(sys.argv[1], Protocol(sys.argv[2]), 0.01)
+    pusher = Pusher(receiver, rich_reading, lambda outcome: outcome == "success" and pushed.set())
+    threading.Thread(target=pusher.run, args=(stop,), daemon=True).start()
+    return pusher, pushed, stop
+
+faulthandler.dump_traceback_later(50, exit=True)
+pusher, pushed, stop = pushing()
+assert pushed.wait(20)
+children = []
+for _ in range(3):
+    child = os.fork()
+    if not child:
+        faulthandler.dump_traceback_later(20, exit=True)
+        inherited = threading.active_count()
+        pusher, pushed, stop = pushing()
+        worked = pushed.wait(15)
+        stop.set()
+        pusher.stop()
+        os._exit(0 if worked and inherited == 1 else 3)
+    children.append(child)
+statuses = [os.waitpid(child, 0)[1] for child in children]
+pushed.clear()
+assert pushed.wait(20), "the parent pushes no more"
+stop.set()
+pusher.stop()
+print(os.getpid(), *children)
+assert statuses == [0, 0, 0], statuses
+"""
+
+
+def pid_and_instance(request: ExportMetricsServiceRequest) -> tuple[int, str]:
+    attributes = {each.key: each.value for each in request.resource_metrics[0].resource.attributes}
+    return attributes["process.pid"].int_value, attributes["service.instance.id"].string_value
+
+
+@pytest.mark.parametrize("protocol", list(Protocol))
+def test_parent_and_children_push_as_themselves(protocol: Protocol) -> None:
+    with http_receiver() if protocol is Protocol.HTTP else grpc_receiver() as receiver:
+        command = [sys.executable, "-c", FORKING, receiver.url, protocol]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
+        seen = {pid_and_instance(receiver.requests.get()) for _ in range(receiver.requests.qsize())}
+
+    assert done.returncode == 0, done.stderr
+    pids = {int(pid) for pid in done.stdout.split()}
+    assert len(pids) == 4
+    assert {pid for pid, _ in seen} == pids
+    assert all(instance.endswith(f":{pid}") for pid, instance in seen)
+    assert len({instance for _, instance in seen}) == len(pids)

@@ -1,0 +1,249 @@
+"""Pushing to receivers of every temper, on real sockets."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Queue
+
+import grpc
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from heap_exporter.catalogue import CATALOGUE
+from heap_exporter.export.otlp import Pusher
+from heap_exporter.export.otlp_receiver import Protocol, Receiver
+from tests import otlp_receivers
+from tests.otlp_receivers import closed_port, grpc_receiver, http_receiver, silent_receiver
+from tests.rich_reading import rich_reading
+
+STOP_WITHIN_SECONDS = 2.0
+BOTH = pytest.mark.parametrize("protocol", list(Protocol))
+
+
+@contextmanager
+def pushing(
+    url: str, protocol: Protocol = Protocol.HTTP, interval_seconds: float = 0.02, **how: bool
+) -> Iterator[Queue[str]]:
+    """Push to ``url`` for the length of a block; give what becomes of each push. Stopping must end within bounds."""
+    outcomes: Queue[str] = Queue()
+    stop = threading.Event()
+    pusher = Pusher(Receiver(url, protocol, interval_seconds, **how), rich_reading, outcomes.put)
+    thread = threading.Thread(target=pusher.run, args=(stop,), daemon=True)
+    before = set(threading.enumerate())
+    thread.start()
+    try:
+        yield outcomes
+    finally:
+        stop.set()
+        begun = time.monotonic()
+        pusher.stop()
+        thread.join(STOP_WITHIN_SECONDS - (time.monotonic() - begun))
+        assert not thread.is_alive(), "the push goes on after the stop"
+        ours = [each for each in threading.enumerate() if not each.name.startswith(otlp_receivers.THREAD_NAME)]
+        assert set(ours) <= before, "pushing left a thread behind"
+
+
+def take(outcomes: Queue[str]) -> str:
+    return outcomes.get(timeout=otlp_receivers.PATIENCE_SECONDS)
+
+
+def figures(request: ExportMetricsServiceRequest) -> dict[str, list[tuple[tuple[str, ...], float]]]:
+    [resource_metrics] = request.resource_metrics
+    [scope_metrics] = resource_metrics.scope_metrics
+    return {
+        metric.name: [
+            (tuple(attribute.value.string_value for attribute in point.attributes), point.as_double)
+            for point in getattr(metric, metric.WhichOneof("data")).data_points
+        ]
+        for metric in scope_metrics.metrics
+    }
+
+
+def expected() -> dict[str, list[tuple[tuple[str, ...], float]]]:
+    return {metric.otel_name: list(metric.read(rich_reading())) for metric in CATALOGUE}
+
+
+def test_an_http_receiver_gets_every_metric() -> None:
+    with http_receiver() as receiver, pushing(receiver.url) as outcomes:
+        assert figures(receiver.next()) == expected()
+        assert take(outcomes) == "success"
+
+
+def test_a_grpc_receiver_gets_every_metric() -> None:
+    with grpc_receiver() as receiver, pushing(receiver.url, Protocol.GRPC) as outcomes:
+        assert figures(receiver.next()) == expected()
+        assert take(outcomes) == "success"
+
+
+@BOTH
+def test_a_last_push_is_sent_at_the_stop(protocol: Protocol) -> None:
+    with http_receiver() if protocol is Protocol.HTTP else grpc_receiver() as receiver:
+        with pushing(receiver.url, protocol, interval_seconds=3600):
+            pass
+
+        assert figures(receiver.next()) == expected()
+
+
+def test_with_delta_preferred_a_push_tells_what_was_gained_since_the_last() -> None:
+    with http_receiver() as receiver, pushing(receiver.url, delta=True):
+        first, second = receiver.next(), receiver.next()
+
+    assert figures(first)["heap_exporter.snapshots"] == [(("busy",), 1.0), (("written",), 3.0)]
+    assert figures(second)["heap_exporter.snapshots"] == [(("busy",), 0.0), (("written",), 0.0)]
+    assert figures(second)["python.heap.resident"] == [((), 101_000_192.0)]
+
+
+@BOTH
+def test_a_dead_receiver_is_a_counted_failure_each_time(protocol: Protocol, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
+    with closed_port() as url, pushing(url, protocol) as outcomes:
+        assert [take(outcomes), take(outcomes)] == ["failure", "failure"]
+
+
+@BOTH
+def test_a_stop_cuts_the_back_off_from_a_dead_receiver(
+    protocol: Protocol, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60")
+    with closed_port() as url, pushing(url, protocol) as outcomes:
+        time.sleep(0.2)
+        assert outcomes.empty()
+
+    assert take(outcomes) == "failure"
+    assert caplog.records == []
+
+
+@BOTH
+def test_a_receiver_that_never_answers_is_cut_off_at_the_stop(
+    protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60")
+    with silent_receiver() as (url, came), pushing(url, protocol) as outcomes:
+        assert came.wait(otlp_receivers.PATIENCE_SECONDS)
+
+    assert take(outcomes) == "failure"
+
+
+@BOTH
+def test_a_receiver_that_never_answers_costs_no_more_than_the_timeout(
+    protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
+    with silent_receiver() as (url, _), pushing(url, protocol) as outcomes:
+        assert [take(outcomes), take(outcomes)] == ["failure", "failure"]
+
+
+@pytest.mark.parametrize(("status", "headers"), [(400, {}), (404, {}), (503, {"Retry-After": "3600"})])
+def test_a_receiver_that_refuses_is_a_failure_logged_once(
+    status: int, headers: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with http_receiver(status, headers) as receiver, pushing(receiver.url) as outcomes:
+        assert [take(outcomes) for _ in range(3)] == ["failure"] * 3
+
+    [record] = caplog.records
+    assert record.name == "heap_exporter"
+    assert record.levelno == logging.WARNING
+    assert record.getMessage().startswith(f"cannot push metrics to {receiver.url} (")
+
+
+def test_a_503_with_a_short_retry_after_is_backed_off_from_and_the_stop_cuts_that() -> None:
+    with http_receiver(503, {"Retry-After": "8"}) as receiver, pushing(receiver.url) as outcomes:
+        receiver.next()
+        assert outcomes.empty()
+
+    assert take(outcomes) == "failure"
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.PERMISSION_DENIED])
+def test_a_grpc_receiver_that_refuses_is_a_failure_logged_once(
+    code: grpc.StatusCode, caplog: pytest.LogCaptureFixture
+) -> None:
+    with grpc_receiver(code) as receiver, pushing(receiver.url, Protocol.GRPC) as outcomes:
+        assert [take(outcomes) for _ in range(3)] == ["failure"] * 3
+
+    [record] = caplog.records
+    assert f"cannot push metrics to {receiver.url} (" in record.getMessage()
+    assert code.name in record.getMessage()
+
+
+def test_a_receiver_that_comes_back_is_logged_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, "heap_exporter")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
+    with http_receiver(400) as receiver, pushing(receiver.url) as outcomes:
+        take(outcomes)
+        receiver.status = 200
+        while take(outcomes) == "failure":
+            pass
+        take(outcomes)
+
+    [_, again] = caplog.records
+    assert again.getMessage() == f"metrics reach {receiver.url} again"
+
+
+@BOTH
+def test_an_address_that_does_not_resolve_is_a_failure(protocol: Protocol, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.5")
+    with pushing("http://nobody.invalid:4318/v1/metrics", protocol) as outcomes:
+        assert take(outcomes) == "failure"
+
+
+def test_a_receiver_that_speaks_something_else_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.5")
+    with grpc_receiver() as receiver, pushing(receiver.url, Protocol.HTTP) as outcomes:
+        assert take(outcomes) == "failure"
+
+
+def test_what_the_sdk_logs_for_the_application_s_own_exporters_still_reaches_its_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    name = "opentelemetry.exporter.otlp.proto.http.metric_exporter"
+    with http_receiver(400) as receiver, pushing(receiver.url) as outcomes:
+        take(outcomes)
+        logging.getLogger(name).error("the application's own trouble")
+
+    assert "the application's own trouble" in caplog.messages
+    assert [record.name for record in caplog.records].count(name) == 1
+
+
+EXITING = """
+import atexit, sys, threading
+from heap_exporter.export.otlp import Pusher
+from heap_exporter.export.otlp_receiver import Protocol, Receiver
+from tests.rich_reading import rich_reading
+
+stop = threading.Event()
+pusher = Pusher(Receiver(sys.argv[1], Protocol(sys.argv[2]), 3600), rich_reading, print)
+threading.Thread(target=pusher.run, args=(stop,), daemon=True).start()
+
+@atexit.register
+def goodbye():
+    stop.set()
+    pusher.stop()
+"""
+
+
+@BOTH
+def test_a_process_that_ends_sends_its_last_figures_on_the_way_out(protocol: Protocol) -> None:
+    with http_receiver() if protocol is Protocol.HTTP else grpc_receiver() as receiver:
+        command = [sys.executable, "-c", EXITING, receiver.url, protocol]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+
+        assert figures(receiver.next()) == expected()
+    assert (done.stdout, done.stderr) == ("success\n", "")
+
+
+@BOTH
+def test_a_process_ends_in_time_though_the_receiver_never_answers(protocol: Protocol) -> None:
+    with silent_receiver() as (url, _):
+        command = [sys.executable, "-c", EXITING, url, protocol]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+
+    assert done.stderr == ""

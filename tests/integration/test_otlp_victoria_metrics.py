@@ -1,0 +1,165 @@
+"""Against a real VictoriaMetrics that translates OTLP names as Prometheus does: the same figures as on /metrics."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Iterator
+from subprocess import PIPE
+from typing import Any
+
+import pytest
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from heap_exporter.catalogue import CATALOGUE, Instrument
+from heap_exporter.export.otlp import Pusher
+from heap_exporter.export.otlp_receiver import Protocol, Receiver
+from heap_exporter.export.prometheus import families
+from heap_exporter.model import Reading
+from tests.otlp_receivers import wait_until
+from tests.rich_reading import rich_reading
+from tests.servers import running
+
+Key = tuple[str, frozenset[tuple[str, str]]]
+Series = dict[Key, float]
+
+WHO_PUSHED = {
+    "service_name", "service_instance_id", "process_pid", "scope_name", "scope_version",
+    "telemetry_sdk_language", "telemetry_sdk_name", "telemetry_sdk_version",
+}  # fmt: skip
+"""Labels that VictoriaMetrics makes of resource and scope: a scrape has those of its target in their place."""
+
+
+def read(url: str) -> str:
+    with urllib.request.urlopen(url) as answer:
+        return str(answer.read().decode())
+
+
+def exported(url: str) -> Iterator[tuple[Key, list[int], list[float]]]:
+    """Yield all series of ours in the server, without who pushed them: key, times in ms, values."""
+    read(f"{url}/internal/force_flush")
+    matcher = urllib.parse.urlencode({"match[]": '{__name__=~"python_heap_.*|heap_exporter_.*"}'})
+    for line in map(json.loads, read(f"{url}/api/v1/export?{matcher}").splitlines()):
+        labels = {name: value for name, value in line["metric"].items() if name not in WHO_PUSHED}
+        yield (labels.pop("__name__"), frozenset(labels.items())), line["timestamps"], line["values"]
+
+
+def stored(url: str) -> Series:
+    """Return all series of ours in the server with their last values."""
+    return {key: values[-1] for key, _, values in exported(url)}
+
+
+def scraped(page: Iterable[Metric]) -> Series:
+    """Return the series of the families that are ours."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in page
+        for sample in family.samples
+        if sample.name.startswith(("python_heap_", "heap_exporter_"))
+    }
+
+
+SAMPLE = ("heap_exporter_last_sample_timestamp_seconds", frozenset[tuple[str, str]]())
+SAMPLE_ALONE = Reading(started_at=0.0, process_started_at=None, sample=rich_reading().sample)
+
+
+def pushes(url: str) -> dict[float, Series]:
+    """Return what was pushed at one moment, for each time of a sample: all points of a push have one timestamp."""
+    moments: dict[int, Series] = {}
+    for key, timestamps, values in exported(url):
+        for timestamp, value in zip(timestamps, values, strict=True):
+            moments.setdefault(timestamp, {})[key] = value
+    return {series[SAMPLE]: series for series in moments.values() if SAMPLE in series}
+
+
+def push_once(url: str) -> None:
+    outcomes: list[str] = []
+    stop = threading.Event()
+    stop.set()
+    receiver = Receiver(f"{url}/opentelemetry/v1/metrics", Protocol.HTTP, 3600)
+    Pusher(receiver, rich_reading, outcomes.append).run(stop)
+    assert outcomes == ["success"]
+
+
+def query(url: str, path: str, **parameters: str) -> Any:
+    return json.loads(read(f"{url}/{path}?{urllib.parse.urlencode(parameters)}"))["data"]
+
+
+@pytest.mark.usefixtures("victoria_metrics")
+def test_a_reading_has_the_same_names_labels_and_values_pushed_as_scraped() -> None:
+    expected = scraped(families(rich_reading()))
+    with running.victoria_metrics() as url:
+        push_once(url)
+        wait_until(lambda: len(stored(url)) >= len(expected))
+        got = stored(url)
+
+    assert {name for name, _ in got} == {metric.name for metric in CATALOGUE}
+    assert got == expected
+
+
+@pytest.mark.usefixtures("victoria_metrics")
+def test_type_unit_and_help_arrive_as_the_catalogue_has_them() -> None:
+    with running.victoria_metrics() as url:
+        push_once(url)
+        wait_until(lambda: len(query(url, "api/v1/metadata")) >= len(CATALOGUE))
+        arrived = {name: kinds[0] for name, kinds in query(url, "api/v1/metadata").items()}
+
+    assert {name: (told["type"], told.get("unit", ""), told["help"]) for name, told in arrived.items()} == {
+        metric.name: ("counter" if metric.instrument is Instrument.COUNTER else "gauge", metric.unit, metric.help)
+        for metric in CATALOGUE
+    }
+
+
+@pytest.mark.usefixtures("victoria_metrics")
+def test_each_worker_is_an_instance_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=web-1")
+    with running.victoria_metrics() as url:
+        push_once(url)
+        wait_until(lambda: stored(url))
+        [who] = query(url, "api/v1/series", **{"match[]": "python_heap_resident_bytes"})
+
+    assert who["service_name"] == "shop"
+    assert who["service_instance_id"] == f"web-1:{os.getpid()}"
+
+
+LIVE = """
+import sys, heap_exporter
+with heap_exporter.start(port=0, interval_seconds=0.3, census_interval_seconds=1) as exporter:
+    print(exporter.url, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.usefixtures("victoria_metrics")
+def test_a_live_process_tells_the_same_of_the_same_sample_pushed_as_scraped() -> None:
+    with running.victoria_metrics() as url:
+        environ = {"METRICS_ENDPOINT": f"{url}/opentelemetry/v1/metrics", "OTEL_METRIC_EXPORT_INTERVAL": "50"}
+        command = [sys.executable, "-c", LIVE]
+        with subprocess.Popen(command, env=os.environ | environ, text=True, stdin=PIPE, stdout=PIPE) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            page_url = f"{process.stdout.readline().strip()}/metrics"
+            pages: dict[float, Series] = {}
+
+            def a_sample_was_both_scraped_and_pushed() -> bool:
+                page = scraped(text_string_to_metric_families(read(page_url)))
+                pages[page.get(SAMPLE, 0.0)] = page
+                return bool(pages.keys() & pushes(url).keys())
+
+            wait_until(a_sample_was_both_scraped_and_pushed)
+            sample = max(pages.keys() & pushes(url).keys())
+            pushed, page = pushes(url)[sample], pages[sample]
+            process.stdin.close()
+
+    of_the_sample = {metric.name for metric in CATALOGUE if list(metric.read(SAMPLE_ALONE))}
+    assert {key: value for key, value in pushed.items() if key[0] in of_the_sample} == {
+        key: value for key, value in page.items() if key[0] in of_the_sample
+    }
+    assert len(of_the_sample) >= 10

@@ -1,0 +1,300 @@
+"""Puts the real servers that the tests run against into `.servers/` of this repository.
+
+They are Debian packages of a suite newer than most machines run, so they are downloaded through a private apt root
+and unpacked beside the tests: the machine's own package sources and packages stay as they are. Only `browser` is
+installed into the system, because a browser leans on too many libraries to be carried around.
+
+Standard library only, and safe to run again: what is already there is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[2] / ".servers"
+PROGRAMS_FOLDER = FOLDER / "usr" / "bin"
+RECORD = FOLDER / "installed.json"
+
+SUITES = ("sid", "forky")
+"""Debian suites that carry recent enough servers, newest first; the first whose programs run here is taken."""
+
+APT_SOURCES = Path("/etc/apt")
+
+
+class InstallError(Exception):
+    """A step of an installation failed; the text is one line that says which and why."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Debian package, the oldest version that the tests can use, and the programs wanted from it.
+
+    `data` is the absolute path of a folder whose files the programs read at run time, if they have one.
+    """
+
+    package: str
+    oldest_version: str
+    programs: tuple[str, ...]
+    data: str | None = None
+
+
+SERVERS = {
+    "prometheus": Server("prometheus", "3.5", ("prometheus",)),
+    "promtool": Server("promtool", "3.5", ("promtool",)),
+    "alertmanager": Server(
+        "prometheus-alertmanager", "0.33", ("alertmanager", "amtool"), "/usr/share/prometheus/alertmanager"
+    ),
+    "victoria-metrics": Server("victoria-metrics", "1.145", ("victoria-metrics",)),
+}
+
+PROGRAMS = {name: server.programs for name, server in SERVERS.items()} | {"browser": ("chromium", "chromedriver")}
+BROWSER_PACKAGES = ("chromium", "chromium-driver", "fonts-dejavu-core")
+"""Without a font the browser draws every letter of a picture as an empty box."""
+
+
+OTHER_NAMES = {
+    "alertmanager": ("prometheus-alertmanager",),
+    "victoria-metrics": ("victoria-metrics-prod",),
+    "chromium": ("chromium-browser", "google-chrome"),
+}
+"""Programs that Debian or their makers also ship under another name."""
+
+
+def find(program: str) -> Path | None:
+    """Return the path of `program` in `.servers/`, else on PATH, else None."""
+    return _find_in(str(PROGRAMS_FOLDER), program) or _find_in(None, program)
+
+
+def _find_in(folders: str | None, program: str) -> Path | None:
+    names = (program, *OTHER_NAMES.get(program, ()))
+    return next((Path(found) for name in names if (found := shutil.which(name, path=folders))), None)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """Where this machine gets Debian from: the address, and the signing key as an apt `Signed-By` value or None."""
+
+    address: str
+    signed_by: str | None
+
+
+def debian_mirror(folder: Path = APT_SOURCES) -> Mirror | None:
+    """Return the Debian mirror named by the apt sources in `folder`, or None when they name none."""
+    readers = {".sources": _stanza_mirrors, ".list": _line_mirrors}
+    listed = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
+    for path in (path for path in listed if path.is_file() and path.suffix in readers):
+        for mirror in readers[path.suffix](path.read_text()):
+            last_part = mirror.address.rstrip("/").rpartition("/")[2]
+            if last_part.startswith("debian") and not last_part.startswith("debian-security"):
+                return mirror
+    return None
+
+
+def _stanza_mirrors(text: str) -> Iterable[Mirror]:
+    """Yield the mirrors of a deb822 file: paragraphs of `Field: value`, where indented lines continue a value."""
+    without_comments = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    for paragraph in re.split(r"\n\s*\n", without_comments):
+        pairs = re.findall(r"^(\S+?):[ \t]*(.*(?:\n[ \t].*)*)", paragraph, re.MULTILINE)
+        fields = {name.lower(): value for name, value in pairs}
+        usable = "deb" in fields.get("types", "").split() and fields.get("enabled", "yes").lower() != "no"
+        if usable and "main" in fields.get("components", "").split():
+            for address in fields.get("uris", "").split():
+                yield Mirror(address, fields.get("signed-by"))
+
+
+def _line_mirrors(text: str) -> Iterable[Mirror]:
+    """Yield the mirrors of a one-line file: `deb [options] address suite component...`."""
+    line = r"^\s*deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+\S+\s+(.*)"
+    for options, address, components in re.findall(line, text, re.MULTILINE):
+        if "main" in components.split():
+            key = re.search(r"signed-by=(\S+)", options)
+            yield Mirror(address, key.group(1) if key else None)
+
+
+def _run(command: list[str], failure: str, folder: Path | None = None) -> str:
+    """Run `command` and return its output; raise InstallError with `failure` and its last words when it fails."""
+    done = subprocess.run(command, check=False, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        last_words = " / ".join(done.stdout.strip().splitlines()[-3:])
+        raise InstallError(f"{failure}: {last_words or 'no output'}")
+    return done.stdout
+
+
+class PrivateApt:
+    """An apt that reads one suite of one mirror, with its lists and cache in a folder of its own."""
+
+    def __init__(self, folder: Path, mirror: Mirror, suite: str) -> None:
+        """Lay the folder out and fetch the suite's package lists; raises InstallError when they can't be had."""
+        self._folder = folder
+        for name in ("sources", "lists/partial", "cache/archives/partial"):
+            (folder / name).mkdir(parents=True)
+        source = f"Types: deb\nURIs: {mirror.address}\nSuites: {suite}\nComponents: main\n"
+        if mirror.signed_by:
+            source += f"Signed-By: {mirror.signed_by}\n"
+        (folder / "sources" / "debian.sources").write_text(source)
+        self._run("update", f"Debian {suite} at {mirror.address} can't be read")
+
+    def unpack(self, package: str) -> tuple[str, Path]:
+        """Download `package` and unpack it; return its version and the folder that holds its files."""
+        self._run("download", f"the package {package} can't be downloaded", package)
+        archive = next(self._folder.glob(f"{package}_*.deb"))
+        root = self._folder / "unpacked" / package
+        root.mkdir(parents=True)
+        _run(["dpkg", "-x", str(archive), str(root)], f"the package {package} can't be unpacked")
+        return _run(["dpkg-deb", "-f", str(archive), "Version"], f"{archive.name} has no version").strip(), root
+
+    def _run(self, verb: str, failure: str, *packages: str) -> None:
+        options = {
+            "Dir::Etc::sourcelist": "/dev/null",
+            "Dir::Etc::sourceparts": self._folder / "sources",
+            "Dir::State::lists": self._folder / "lists",
+            "Dir::Cache": self._folder / "cache",
+            # As root apt would drop to a user who may not enter this folder.
+            "APT::Sandbox::User": "",
+        }
+        arguments = [f"-o{name}={value}" for name, value in options.items()]
+        _run(["apt-get", "-q", *arguments, verb, *packages], failure, folder=self._folder)
+
+
+def installed() -> dict[str, str]:
+    """Return what this script has put into `.servers/`: for each server its package, version and suite, as text."""
+    record: dict[str, str] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    return {
+        name: text
+        for name, text in record.items()
+        if name in SERVERS and all((PROGRAMS_FOLDER / program).exists() for program in PROGRAMS[name])
+    }
+
+
+def install_servers(names: list[str]) -> str | None:
+    """Put the servers `names` (keys of SERVERS) into `.servers/`; return what is lacking, on PATH as well, or None."""
+    wanted = [name for name in names if name not in installed()]
+    causes: list[str] = []
+    if not wanted:
+        return None
+    mirror = debian_mirror()
+    if mirror is None or not shutil.which("apt-get") or not shutil.which("dpkg"):
+        causes.append("there is no apt with a Debian mirror here")
+    else:
+        FOLDER.mkdir(exist_ok=True)
+        for suite in SUITES:
+            if wanted:
+                with tempfile.TemporaryDirectory(prefix="apt-", dir=FOLDER) as folder:
+                    wanted = _install_from(suite, Path(folder) / suite, mirror, wanted, causes)
+    lacking = [name for name in wanted if not all(find(program) for program in PROGRAMS[name])]
+    return _by_hand(lacking, "; ".join(causes)) if lacking else None
+
+
+def _install_from(suite: str, folder: Path, mirror: Mirror, names: list[str], causes: list[str]) -> list[str]:
+    """Install what `suite` can give of `names`; return the names it could not, and add why to `causes`."""
+    try:
+        apt = PrivateApt(folder, mirror, suite)
+    except InstallError as failure:
+        causes.append(str(failure))
+        return names
+    remaining = []
+    for name in names:
+        try:
+            version = _install(SERVERS[name], apt)
+        except InstallError as failure:
+            causes.append(f"{suite}: {failure}")
+            remaining.append(name)
+        else:
+            text = f"{SERVERS[name].package} {version} of {suite}"
+            RECORD.write_text(json.dumps({**installed(), name: text}, indent=2) + "\n")
+            print(f"installed {name}: {text}")
+    return remaining
+
+
+def _install(server: Server, apt: PrivateApt) -> str:
+    """Move the programs of `server` into place once they have proved to run here; return the package's version."""
+    version, root = apt.unpack(server.package)
+    compared = ["dpkg", "--compare-versions", version, "ge", server.oldest_version]
+    _run(compared, f"{server.package} {version} is older than {server.oldest_version}")
+    folder = root / "usr" / "bin"
+    unpacked = {program: path for program in server.programs if (path := _find_in(str(folder), program))}
+    if len(unpacked) < len(server.programs):
+        raise InstallError(f"{server.package} {version} lacks one of {', '.join(server.programs)}")
+    for program, path in unpacked.items():
+        _run([str(path), "--version"], f"{program} {version} does not run on this machine")
+    PROGRAMS_FOLDER.mkdir(parents=True, exist_ok=True)
+    if server.data:
+        _carry_data(server.data, root, list(unpacked.values()))
+    for program, path in unpacked.items():
+        path.replace(PROGRAMS_FOLDER / program)
+    return version
+
+
+def _carry_data(data: str, root: Path, programs: list[Path]) -> None:
+    """Move the folder `data` of the unpacked `root` to `.servers/`, and have `programs` look for it there.
+
+    Debian's Alertmanager has the absolute path of its templates built in. `usr//share` is as long as `/usr/share`
+    and relative, so programs rewritten to it find their data when they run with `.servers/` as working folder.
+    """
+    kept = FOLDER / data.lstrip("/")
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(root / data.lstrip("/"), kept)
+    relative = data.removeprefix("/").replace("/", "//", 1)
+    for program in programs:
+        program.write_bytes(program.read_bytes().replace(data.encode(), relative.encode()))
+
+
+def install_browser() -> str | None:
+    """Install Chromium and its driver into the system, unless both are on PATH; return what is lacking, or None."""
+    if all(find(program) for program in PROGRAMS["browser"]):
+        return None
+    if not shutil.which("apt-get"):
+        return _by_hand(["browser"], "there is no apt here")
+    if os.geteuid() != 0:
+        return _by_hand(["browser"], "apt needs root to install it")
+    print("installing the browser:", *BROWSER_PACKAGES)
+    try:
+        _run(["apt-get", "-q", "update"], "apt-get update failed")
+        _run(["apt-get", "-q", "install", "-y", "--no-install-recommends", *BROWSER_PACKAGES], "apt-get install failed")
+    except InstallError as failure:
+        return _by_hand(["browser"], str(failure))
+    return None
+
+
+def _by_hand(names: list[str], cause: str) -> str:
+    programs = [program for name in names for program in PROGRAMS[name]]
+    return f"not installed: {', '.join(names)} ({cause}). By hand: put {', '.join(programs)} on PATH."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Install what the command line names; return the exit code, 1 when something could not be installed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "names",
+        metavar="NAME",
+        nargs="*",
+        help=f"{', '.join(SERVERS)}: into .servers/ (all four when no name is given); browser: into the system",
+    )
+    asked = parser.parse_args(arguments).names or list(SERVERS)
+    if unknown := [name for name in asked if name not in PROGRAMS]:
+        parser.error(f"unknown name {unknown[0]!r}; the names are {', '.join(PROGRAMS)}")
+    problems = [install_servers([name for name in asked if name != "browser"])]
+    if "browser" in asked:
+        problems.append(install_browser())
+    for problem in filter(None, problems):
+        print(problem, file=sys.stderr)
+    if any(problems):
+        return 1
+    versions = installed()
+    for name in asked:
+        print(f"ready: {name} ({versions.get(name, 'on PATH')})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

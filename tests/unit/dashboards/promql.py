@@ -1,0 +1,56 @@
+"""What a PromQL expression asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import promql_parser
+
+from dashboards.committed import PanelQuery
+
+RATE_INTERVAL = "61s"
+"""Stands for `$__rate_interval`; no query writes it by hand."""
+
+
+@dataclass(frozen=True)
+class Selector:
+    """A metric, its matchers as (label, operator, value), and the functions around it, the innermost last."""
+
+    metric: str
+    matchers: frozenset[tuple[str, str, str]]
+    functions: tuple[str, ...]
+    range_seconds: float | None
+
+
+def selectors(query: PanelQuery) -> list[Selector]:
+    """Return every selector of a query with Grafana's variables as they are but the intervals."""
+    expr = query.expr.replace("$__rate_interval", RATE_INTERVAL).replace("$__range", "3601s")
+    found: list[Selector] = []
+    functions: list[str] = []
+    ranges: list[float] = []
+
+    def enter(node: promql_parser.Expr) -> None:
+        if isinstance(node, promql_parser.Call):
+            functions.append(node.func.name)
+        elif isinstance(node, promql_parser.MatrixSelector):
+            ranges.append(node.range.total_seconds())
+            found.append(_selector(node.vector_selector, functions, ranges[-1]))
+        elif isinstance(node, promql_parser.VectorSelector):
+            found.append(_selector(node, functions, None))
+
+    def leave(node: promql_parser.Expr) -> None:
+        if isinstance(node, promql_parser.Call):
+            functions.pop()
+
+    promql_parser.walk(promql_parser.parse(expr), enter, leave)
+    return found
+
+
+def _selector(node: promql_parser.VectorSelector, functions: list[str], range_seconds: float | None) -> Selector:
+    operators = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+    matchers = frozenset(
+        (matcher.name, operators[str(matcher.op).removeprefix("MatchOp.")], matcher.value)
+        for matcher in node.matchers.matchers
+    )
+    assert node.name is not None, "a selector without a metric"
+    return Selector(node.name, matchers, tuple(functions), range_seconds)

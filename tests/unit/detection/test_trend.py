@@ -1,0 +1,47 @@
+"""Robust slopes: properties that hold for every series."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heap_exporter.detection.trend import floors, kendall_tau, slope, theil_sen
+
+values = st.lists(st.floats(-1e12, 1e12), min_size=2, max_size=30)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(-1e9, 1e9))
+def test_the_slope_of_a_line_is_its_slope(per_second: float, start: float) -> None:
+    line = [(float(at), start + per_second * at) for at in range(12)]
+
+    assert abs(theil_sen(line) - per_second) <= 1e-6 * max(1.0, abs(per_second), abs(start))
+
+
+@given(st.floats(0.1, 1e3), st.lists(st.integers(0, 11), max_size=3, unique=True), st.floats(0, 1e9))
+def test_a_few_outliers_do_not_turn_a_slope(per_second: float, spoiled: list[int], by: float) -> None:
+    line = [(float(at), per_second * at + (by if at in spoiled else 0.0)) for at in range(12)]
+
+    assert theil_sen(line) > 0
+
+
+@given(values)
+def test_tau_is_between_minus_one_and_one_and_turns_with_time(series: list[float]) -> None:
+    tau = kendall_tau(series)
+
+    assert -1 <= tau <= 1
+    assert kendall_tau(series[::-1]) == -tau
+
+
+@given(st.lists(st.tuples(st.floats(0, 900), st.floats(0, 1e12)), min_size=1, max_size=200))
+def test_floors_are_values_of_the_series_in_order_of_time(series: list[tuple[float, float]]) -> None:
+    found = floors(sorted(series), 0.0, 900.0)
+
+    assert set(found) <= set(series)
+    assert [at for at, _ in found] == sorted(at for at, _ in found)
+    assert min(value for _, value in found) == min(value for _, value in series)
+
+
+def test_too_few_buckets_have_no_slope() -> None:
+    assert slope([(0.0, 1.0), (1.0, 2.0)], 0.0, 900.0) is None
+
+
+def test_an_empty_series_has_no_floors() -> None:
+    assert floors([], 0.0, 900.0) == []

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+from opentelemetry.sdk.metrics.export import AggregationTemporality, Gauge, Metric, MetricsData, Sum
+from opentelemetry.sdk.resources import Resource
+
+from heap_exporter.catalogue import CATALOGUE
+from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource
+from heap_exporter.model import Reading
+from tests.rich_reading import rich_reading
+
+RESOURCE = Resource({})
+
+
+def by_name(data: MetricsData) -> dict[str, Metric]:
+    [resource_metrics] = data.resource_metrics
+    [scope_metrics] = resource_metrics.scope_metrics
+    return {metric.name: metric for metric in scope_metrics.metrics}
+
+
+def values(metric: Metric) -> dict[tuple[object, ...], float]:
+    return {tuple((point.attributes or {}).values()): point.value for point in metric.data.data_points}
+
+
+def test_every_metric_of_the_catalogue_is_told_with_its_unit_and_all_its_points() -> None:
+    told = by_name(metrics_data(rich_reading(), RESOURCE))
+
+    assert {name: metric.unit for name, metric in told.items()} == {m.otel_name: m.unit for m in CATALOGUE}
+    for metric in CATALOGUE:
+        assert values(told[metric.otel_name]) == dict(metric.read(rich_reading())), metric.otel_name
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    told = by_name(metrics_data(Reading(started_at=1.0, process_started_at=None), RESOURCE))
+
+    assert set(told) == {"heap_exporter.build_info", "heap_exporter.census.interval", "heap_exporter.overhead.cpu"}
+
+
+def test_sizes_add_up_gauges_do_not_and_counters_only_rise() -> None:
+    told = by_name(metrics_data(rich_reading(), RESOURCE))
+    size, gauge, counter = (
+        told[name].data for name in ("python.heap.resident", "python.heap.threads", "python.heap.gc.collections")
+    )
+
+    assert isinstance(size, Sum)
+    assert not size.is_monotonic
+    assert isinstance(gauge, Gauge)
+    assert isinstance(counter, Sum)
+    assert counter.is_monotonic
+    assert counter.aggregation_temporality is AggregationTemporality.CUMULATIVE
+    assert counter.data_points[0].start_time_unix_nano == 1_790_000_000_500_000_000
+
+
+def test_with_delta_preferred_counters_tell_what_they_gained_and_sizes_stay_whole() -> None:
+    before = rich_reading()
+    collector = replace(before.sample.collector, collections=(460, 40, 5))  # type: ignore[union-attr, type-var]
+    after = replace(before, sample=replace(before.sample, collector=collector))  # type: ignore[type-var]
+    told = by_name(metrics_data(after, RESOURCE, Delivered(before, 17)))
+    counter, size = told["python.heap.gc.collections"].data, told["python.heap.resident"].data
+
+    assert isinstance(counter, Sum)
+    assert counter.aggregation_temporality is AggregationTemporality.DELTA
+    assert [(point.value, point.start_time_unix_nano) for point in counter.data_points] == [(10, 17), (0, 17), (1, 17)]
+    assert isinstance(size, Sum)
+    assert size.aggregation_temporality is AggregationTemporality.CUMULATIVE
+
+
+def test_the_resource_is_what_the_environment_says_and_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test,service.instance.id=web-1,service.name=x"
+    )
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
+    attributes = process_resource().attributes
+
+    assert attributes["deployment.environment"] == "test"
+    assert attributes["service.name"] == "shop"
+    assert attributes["service.instance.id"] == f"web-1:{os.getpid()}"
+    assert attributes["process.pid"] == os.getpid()
+
+
+def test_a_service_without_a_name_is_an_unknown_service() -> None:
+    assert str(process_resource().attributes["service.name"]).startswith("unknown_service:python")

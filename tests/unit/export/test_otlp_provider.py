@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from opentelemetry import metrics
+from opentelemetry.metrics import _internal as metrics_api
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Sum
+
+from heap_exporter._version import VERSION
+from heap_exporter.catalogue import CATALOGUE
+from heap_exporter.export.otlp import Pusher
+from heap_exporter.export.otlp_provider import lend_to_application
+from heap_exporter.export.otlp_receiver import Protocol, Receiver
+from tests.otlp_receivers import http_receiver, wait_until
+from tests.rich_reading import rich_reading
+
+
+@pytest.fixture
+def collected(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemoryMetricReader]:
+    """The application's provider, for the length of a test, by the reader that collects from it."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    monkeypatch.setattr(metrics_api, "_METER_PROVIDER", provider)
+    yield reader
+    provider.shutdown()
+
+
+def told(reader: InMemoryMetricReader) -> dict[str, dict[tuple[object, ...], float]]:
+    data = reader.get_metrics_data()
+    if data is None:
+        return {}
+    [scope_metrics] = data.resource_metrics[0].scope_metrics
+    assert (scope_metrics.scope.name, scope_metrics.scope.version) == ("heap_exporter", VERSION)
+    return {
+        metric.name: {tuple((point.attributes or {}).values()): point.value for point in metric.data.data_points}
+        for metric in scope_metrics.metrics
+    }
+
+
+def test_the_application_s_provider_collects_every_metric(collected: InMemoryMetricReader) -> None:
+    lend_to_application(rich_reading)
+
+    assert told(collected) == {metric.otel_name: dict(metric.read(rich_reading())) for metric in CATALOGUE}
+
+
+def test_counters_stay_counters_and_sizes_stay_sums(collected: InMemoryMetricReader) -> None:
+    lend_to_application(rich_reading)
+    data = collected.get_metrics_data()
+    assert data is not None
+    sums = {
+        metric.name: metric.data.is_monotonic
+        for metric in data.resource_metrics[0].scope_metrics[0].metrics
+        if isinstance(metric.data, Sum)
+    }
+
+    assert sums["python.heap.gc.collections"]
+    assert not sums["python.heap.resident"]
+    assert "python.heap.threads" not in sums
+
+
+def test_after_a_restart_the_provider_reports_the_new_exporter_s_reading(collected: InMemoryMetricReader) -> None:
+    first = lend_to_application(rich_reading)
+    assert first is not None
+    first.end()
+    assert told(collected) == {}
+
+    lend_to_application(lambda: replace(rich_reading(), census_interval_seconds=7.0))
+    assert told(collected)["heap_exporter.census.interval"] == {(): 7.0}
+
+
+def test_where_nothing_is_known_nothing_is_reported(collected: InMemoryMetricReader) -> None:
+    lend_to_application(lambda: None)
+
+    assert told(collected) == {}
+
+
+def test_with_a_provider_of_the_application_nothing_is_pushed_by_us(collected: InMemoryMetricReader) -> None:
+    pushed: list[str] = []
+    stop = threading.Event()
+    with http_receiver() as receiver:
+        pusher = Pusher(Receiver(receiver.url, Protocol.HTTP, 0.01), rich_reading, pushed.append)
+        thread = threading.Thread(target=pusher.run, args=(stop,))
+        thread.start()
+        seen = told(collected)
+        stop.set()
+        thread.join(10)
+
+    assert seen
+    assert pushed == []
+    assert receiver.requests.empty()
+    assert told(collected) == {}
+
+
+def test_a_provider_that_the_application_sets_late_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = InMemoryMetricReader()
+    stop = threading.Event()
+    with http_receiver() as receiver:
+        pusher = Pusher(Receiver(receiver.url, Protocol.HTTP, 0.05), rich_reading, lambda _: None)
+        thread = threading.Thread(target=pusher.run, args=(stop,))
+        thread.start()
+        receiver.next()
+        monkeypatch.setattr(metrics_api, "_METER_PROVIDER", MeterProvider([reader], shutdown_on_exit=False))
+        wait_until(lambda: told(reader))
+        stop.set()
+        thread.join(10)
+
+
+def test_without_a_provider_of_the_sdk_there_is_none_to_lend_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lend_to_application(rich_reading) is None
+    monkeypatch.setattr(metrics_api, "_METER_PROVIDER", metrics.NoOpMeterProvider())
+    assert lend_to_application(rich_reading) is None
+
+
+def test_looking_for_a_provider_makes_none() -> None:
+    script = """
+from heap_exporter.export.otlp_provider import lend_to_application
+from opentelemetry.metrics import _internal
+assert lend_to_application(lambda: None) is None
+assert _internal._METER_PROVIDER is None
+"""
+    environ = {"OTEL_PYTHON_METER_PROVIDER": "sdk_meter_provider"}
+    subprocess.run([sys.executable, "-c", script], env=environ, check=True)

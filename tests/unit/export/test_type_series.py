@@ -1,0 +1,46 @@
+"""Series by type are bounded and steady, and their sum is the heap."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heap_exporter.catalogue import OTHER_TYPES
+from heap_exporter.export.type_series import MOST_TYPES, TOP_BY_BYTES, TypeSeries
+from heap_exporter.model import Census, Grower, TypeCount
+
+
+def census(sizes: dict[str, int]) -> Census:
+    types = [TypeCount(name, 1 + size % 7, size) for name, size in sizes.items()]
+    return Census(0.0, 0.0, 0.0, 0.0, "portable", tuple(sorted(types, key=lambda c: -c.bytes)), ())
+
+
+heaps = st.dictionaries(st.integers(0, 300).map("t{}".format), st.integers(1, 10**9), min_size=1, max_size=120)
+
+
+@given(st.lists(heaps, min_size=1, max_size=12))
+def test_sums_stay_right_and_names_stay_bounded_whatever_the_heap_does(sequence: list[dict[str, int]]) -> None:
+    series, seen = TypeSeries(), set()
+    for sizes in sequence:
+        heap = census(sizes)
+        shown = series.choose(heap, ())
+        seen |= {count.type_name for count in shown} - {OTHER_TYPES}
+
+        assert sum(count.bytes for count in shown) == heap.bytes
+        assert sum(count.objects for count in shown) == heap.objects
+    assert len(seen) <= MOST_TYPES
+
+
+def test_a_type_that_falls_out_of_the_top_keeps_its_series() -> None:
+    series = TypeSeries()
+    series.choose(census({f"old{i}": 1000 for i in range(TOP_BY_BYTES)}), ())
+    shown = series.choose(census({f"new{i}": 9000 for i in range(TOP_BY_BYTES)} | {"old3": 10}), ())
+
+    assert "old3" in {count.type_name for count in shown}
+
+
+def test_a_small_type_that_grows_gets_a_series() -> None:
+    heap = {f"big{i}": 10**6 for i in range(50)} | {"leak": 100}
+
+    shown = TypeSeries().choose(census(heap), [Grower("leak", 10, 90)])
+
+    assert "leak" in {count.type_name for count in shown}
+    assert len(shown) == TOP_BY_BYTES + 2

@@ -1,0 +1,191 @@
+"""The probes read what the kernel and the interpreter say, and say plainly what they cannot read."""
+
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.errors import SourceMissing
+from heap_exporter.probes import allocator, collector, limits, process
+
+STATUS = """Name:\tpython
+VmHWM:\t  2000 kB
+VmRSS:\t  1500 kB
+RssAnon:\t 1000 kB
+RssFile:\t 400 kB
+RssShmem:\t 100 kB
+VmSwap:\t 50 kB
+Threads:\t7
+"""
+
+
+def proc_with(root: Path, **files: str) -> Path:
+    (root / "self").mkdir()
+    for name, text in files.items():
+        (root / "self" / name).write_text(text)
+    return root
+
+
+def test_memory_comes_from_the_status_file_in_bytes(tmp_path: Path) -> None:
+    memory = process.read_memory(proc_with(tmp_path, status=STATUS))
+
+    assert memory.resident_bytes == 1500 * 1024
+    assert memory.anonymous_bytes == 1000 * 1024
+    assert (memory.file_bytes, memory.shmem_bytes) == (400 * 1024, 100 * 1024)
+    assert (memory.peak_bytes, memory.swap_bytes, memory.threads) == (2000 * 1024, 50 * 1024, 7)
+
+
+def test_a_leak_shows_in_anonymous_memory_and_swap_together(tmp_path: Path) -> None:
+    assert process.read_memory(proc_with(tmp_path, status=STATUS)).growing_bytes == 1050 * 1024
+
+
+def test_a_status_file_without_the_finer_fields_gives_what_it_has(tmp_path: Path) -> None:
+    memory = process.read_memory(proc_with(tmp_path, status="VmRSS:\t 10 kB\n"))
+
+    assert memory.growing_bytes == memory.resident_bytes == 10240
+    assert memory.swap_bytes is None
+
+
+def test_a_status_file_without_memory_is_a_missing_source(tmp_path: Path) -> None:
+    with pytest.raises(SourceMissing, match="VmRSS"):
+        process.read_memory(proc_with(tmp_path, status="Name:\tx\n"))
+
+
+def test_without_proc_psutil_knows_the_resident_memory(tmp_path: Path) -> None:
+    assert process.read_memory(tmp_path / "hidden").resident_bytes > 1 << 20
+
+
+def test_growing_by_fifty_megabytes_shows_as_fifty_megabytes() -> None:
+    before = process.read_memory().growing_bytes
+    held = bytearray(os.urandom(1)) * (50 << 20)
+    after = process.read_memory().growing_bytes
+
+    assert len(held) * 0.9 < after - before < len(held) * 1.2
+
+
+def test_shares_are_summed_from_the_rollup(tmp_path: Path) -> None:
+    rollup = "55d-7ff ---p 00000000 00:00 0 [rollup]\nPss:  90 kB\nPrivate_Clean: 20 kB\nPrivate_Dirty: 30 kB\n"
+
+    shares = process.read_shares(proc_with(tmp_path, smaps_rollup=rollup))
+
+    assert (shares.proportional_bytes, shares.unique_bytes) == (90 * 1024, 50 * 1024)
+
+
+def test_no_rollup_is_a_missing_source(tmp_path: Path) -> None:
+    with pytest.raises(SourceMissing, match="PSS"):
+        process.read_shares(tmp_path)
+
+
+def test_the_start_time_is_before_now_and_after_boot() -> None:
+    assert 0 < process.read_start_time() <= __import__("time").time()
+
+
+def test_blocks_rise_with_small_objects() -> None:
+    before = allocator.read_allocated_blocks()
+    held = [(i, i) for i in range(100_000)]
+
+    assert allocator.read_allocated_blocks() - before >= len(held)
+
+
+def test_under_the_plain_malloc_there_are_no_blocks_to_count() -> None:
+    code = "from heap_exporter.probes.allocator import read_allocated_blocks as read\nread()"
+
+    result = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONMALLOC": "malloc"}, capture_output=True, text=True, check=False
+    )
+
+    assert "SourceMissing: the interpreter does not count blocks" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux" or "musl" in os.confstr_names, reason="mallinfo2 is glibc's")
+def test_malloc_sees_what_large_objects_take() -> None:
+    before = allocator.read_malloc().used_bytes
+    held = bytes(bytearray(8 << 20))
+
+    assert allocator.read_malloc().used_bytes - before >= len(held)
+
+
+def test_the_collector_is_read_by_generation() -> None:
+    before = collector.read_collector()
+    gc.collect()
+    after = collector.read_collector()
+
+    assert len(after.collections) == len(after.pending_objects) == 3
+    assert after.collections[2] == before.collections[2] + 1
+
+
+def test_the_pause_meter_sums_collections_until_it_is_stopped() -> None:
+    meter = collector.PauseMeter()
+    meter.start()
+    meter.start()
+    gc.collect()
+    meter.stop()
+    measured = list(meter.seconds)
+    gc.collect()
+
+    assert measured[2] > 0
+    assert meter.seconds == measured
+
+
+def cgroup(tmp_path: Path, membership: str, files: dict[str, str]) -> limits.Limits:
+    root = tmp_path / "cgroup"
+    root.mkdir()
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return limits.read_limits(proc_with(tmp_path, cgroup=membership), root)
+
+
+def test_version_2_takes_the_lowest_limit_on_the_way_to_the_root(tmp_path: Path) -> None:
+    found = cgroup(
+        tmp_path,
+        "0::/pod/app\n",
+        {
+            "pod/memory.max": "1000\n",
+            "pod/app/memory.max": "max\n",
+            "pod/app/memory.events": "low 0\nhigh 1\nmax 2\noom 3\noom_kill 4\nsock_throttled 9\n",
+        },
+    )
+
+    assert found.limit_bytes == 1000
+    assert found.events == {"low": 0, "high": 1, "max": 2, "oom": 3, "oom_kill": 4}
+
+
+def test_version_2_in_a_container_reads_the_root_it_sees(tmp_path: Path) -> None:
+    found = cgroup(
+        tmp_path, "0::/../../host/path\n", {"memory.max": "2048\n", "memory.events": "oom_kill 1\n"}
+    )
+
+    assert (found.limit_bytes, found.events) == (2048, {"oom_kill": 1})
+
+
+def test_version_1_reads_limit_and_events(tmp_path: Path) -> None:
+    found = cgroup(
+        tmp_path,
+        "4:memory:/app\n0::/\n",
+        {
+            "memory/memory.limit_in_bytes": "9223372036854771712\n",
+            "memory/app/memory.limit_in_bytes": "4096\n",
+            "memory/app/memory.failcnt": "5\n",
+            "memory/app/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+        },
+    )
+
+    assert found.limit_bytes == 4096
+    assert found.events == {"oom_kill": 2, "max": 5}
+
+
+def test_no_limit_is_none_in_both_versions(tmp_path: Path) -> None:
+    found = cgroup(tmp_path, "4:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712\n"})
+
+    assert found.limit_bytes is None
+
+
+def test_no_cgroup_is_a_missing_source(tmp_path: Path) -> None:
+    with pytest.raises(SourceMissing, match="cgroup"):
+        limits.read_limits(tmp_path, tmp_path)
+    with pytest.raises(SourceMissing, match="cgroup"):
+        cgroup(tmp_path, "0::/\n", {})

@@ -1,0 +1,300 @@
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.errors import SnapshotNoDisk, SnapshotNotFound
+from heap_exporter.snapshot.format import SUFFIX, Header, encode, read
+from heap_exporter.snapshot.store import STALE_PART_SECONDS, Store
+from tests.web_source import GRAPH
+
+as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+
+
+def snapshot_id(number: int) -> str:
+    return f"20261122T0700{number:02}Z-4711-00{number:02x}"
+
+
+def write(store: Store, number: int = 0, taken_at: float | None = None) -> str:
+    new = snapshot_id(number)
+    at = float(number) if taken_at is None else taken_at
+    header = Header(
+        id=new, taken_at=at, duration_seconds=0.5, pause_seconds=0.004, reason="test", walker="portable", pid=4711,
+        uptime_seconds=1.0, python_version="3.13.0", implementation="cpython",
+    )  # fmt: skip  # one header of many
+    store.write(new, encode(header, GRAPH))
+    return new
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def without_unnamed_files(store: Store) -> None:
+    store._write_unnamed = lambda *_: False  # type: ignore[method-assign]  # as on a file system without O_TMPFILE
+
+
+def with_unnamed_files(store: Store) -> None:
+    pass
+
+
+both_ways = pytest.mark.parametrize("way", [with_unnamed_files, without_unnamed_files])
+
+
+def test_nothing_is_made_before_the_first_write(tmp_path: Path) -> None:
+    store = Store(tmp_path / "deep" / "snapshots", keep=3)
+
+    assert list(store.list()) == []
+    assert files(tmp_path) == []
+
+
+@both_ways
+def test_folder_and_files_are_for_their_owner_alone(tmp_path: Path, way: Callable[[Store], None]) -> None:
+    store = Store(tmp_path / "deep" / "snapshots", keep=3)
+    way(store)
+
+    new = write(store)
+
+    assert store.directory.stat().st_mode & 0o777 == 0o700
+    assert store.get(new).path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_of_the_user_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+
+    write(Store(tmp_path, keep=3))
+
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+@both_ways
+def test_a_written_snapshot_can_be_got(tmp_path: Path, way: Callable[[Store], None]) -> None:
+    store = Store(tmp_path, keep=3)
+    way(store)
+
+    info = store.get(write(store, 7))
+
+    assert (info.taken_at, info.reason, info.walker, info.duration_seconds) == (7.0, "test", "portable", 0.5)
+    assert info.bytes == info.path.stat().st_size
+    assert read(info.path)[1] == GRAPH
+
+
+def test_the_newest_come_first_and_the_oldest_go(tmp_path: Path) -> None:
+    store = Store(tmp_path, keep=3)
+
+    for number in range(5):
+        write(store, number)
+
+    assert [info.id for info in store.list()] == [snapshot_id(number) for number in (4, 3, 2)]
+    assert len(files(tmp_path)) == 3
+
+
+def test_a_clock_set_back_does_not_cost_the_newest(tmp_path: Path) -> None:
+    store = Store(tmp_path, keep=1)
+    write(store, 1, taken_at=2e9)
+
+    new = write(store, 2, taken_at=1e9)
+
+    assert [info.id for info in store.list()] == [new]
+
+
+def test_foreign_files_are_passed_over_and_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path, keep=1)
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / f"{snapshot_id(8)}{SUFFIX}").write_bytes(os.urandom(1000))
+    (tmp_path / f"{snapshot_id(9)}{SUFFIX}").mkdir()
+
+    new = write(store, 1)
+    write(store, 2)
+
+    assert [info.id for info in store.list()] == [snapshot_id(2)]
+    assert f"{new}{SUFFIX}" not in files(tmp_path)
+    assert len(files(tmp_path)) == 4
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["../../etc/passwd", "..", "", "/etc/passwd", f"{snapshot_id(1)}/..", f"{snapshot_id(1)}\n", f"{snapshot_id(1)}\0"],
+)
+def test_an_id_cannot_escape_the_folder(tmp_path: Path, bad: str) -> None:
+    with pytest.raises(SnapshotNotFound):
+        Store(tmp_path, keep=1).get(bad)
+
+
+def test_a_link_under_the_name_of_a_snapshot_is_not_followed(tmp_path: Path) -> None:
+    store = Store(tmp_path / "ours", keep=5)
+    real = store.get(write(store, 1)).path
+    elsewhere = real.rename(tmp_path / real.name)
+    real.symlink_to(elsewhere)
+
+    with pytest.raises(SnapshotNotFound):
+        store.get(snapshot_id(1))
+
+
+@as_root
+def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
+    planted = tmp_path / "planted"
+    planted.mkdir()
+    os.chown(planted, 65534, 65534)
+
+    with pytest.raises(SnapshotNoDisk, match="belongs to user 65534; set HEAP_EXPORTER_SNAPSHOT_DIR"):
+        write(Store(planted, keep=3))
+    assert files(planted) == []
+
+
+@as_root
+def test_a_link_that_another_user_planted_is_refused(tmp_path: Path) -> None:
+    ours, planted = tmp_path / "ours", tmp_path / "planted"
+    ours.mkdir()
+    planted.symlink_to(ours)
+    os.lchown(planted, 65534, 65534)
+
+    with pytest.raises(SnapshotNoDisk, match="belongs to user 65534"):
+        write(Store(planted, keep=3))
+    assert files(ours) == []
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(SnapshotNoDisk, match="Not a directory"):
+        write(Store(tmp_path / "file" / "snapshots", keep=3))
+
+
+def test_a_file_in_place_of_the_folder_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(SnapshotNoDisk, match="File exists"):
+        write(Store(tmp_path / "file", keep=3))
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_too_little_free_space_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(SnapshotNoDisk, match="MiB are free"):
+        Store(tmp_path, keep=3).prepare(free_bytes=1 << 60)
+
+
+@pytest.fixture
+def tmpfs(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    mounted: list[Path] = []
+
+    def mount(options: str) -> Path:
+        folder = tmp_path / f"tmpfs{len(mounted)}"
+        folder.mkdir()
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False
+        )
+        if done.returncode != 0:
+            pytest.skip("may not mount a tmpfs here")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", folder], check=True)
+
+
+@both_ways
+def test_a_full_folder_is_a_clear_error_and_keeps_nothing_of_it(
+    tmpfs: Callable[[str], Path], way: Callable[[Store], None]
+) -> None:
+    folder = tmpfs("size=64k,mode=0700")
+    store = Store(folder, keep=3)
+    way(store)
+    kept = write(store, 1)
+
+    with pytest.raises(SnapshotNoDisk, match="No space left on device"):
+        store.write(snapshot_id(2), [b"x" * 4096] * 100)
+
+    assert files(folder) == [f"{kept}{SUFFIX}"]
+
+
+def test_a_read_only_folder_is_a_clear_error(tmpfs: Callable[[str], Path]) -> None:
+    with pytest.raises(SnapshotNoDisk, match="may not write there"):
+        write(Store(tmpfs("ro"), keep=3))
+
+
+def test_a_limit_on_file_size_is_a_clear_error(tmp_path: Path) -> None:
+    program = f"""
+import resource
+from pathlib import Path
+from heap_exporter.errors import SnapshotNoDisk
+from heap_exporter.snapshot.store import Store
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    Store(Path({str(tmp_path)!r}), 3).write({snapshot_id(1)!r}, [b"x" * 9_000] * 3)
+except SnapshotNoDisk as error:
+    print(error)
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "File too large" in told.stdout
+    assert files(tmp_path) == []
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 10_000
+
+
+def test_a_killed_process_leaves_nothing_behind(tmp_path: Path) -> None:
+    program = f"""
+import time
+from pathlib import Path
+from heap_exporter.snapshot.store import Store
+def chunks():
+    yield b"half a snapshot"
+    print("half", flush=True)
+    time.sleep(60)
+Store(Path({str(tmp_path)!r}), 3).write({snapshot_id(1)!r}, chunks())
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half\n"
+        process.send_signal(signal.SIGKILL)
+
+    assert files(tmp_path) == []
+
+
+@both_ways
+def test_a_walk_that_fails_midway_leaves_nothing_behind(tmp_path: Path, way: Callable[[Store], None]) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"half"
+        raise ZeroDivisionError
+
+    store = Store(tmp_path, keep=3)
+    way(store)
+
+    with pytest.raises(ZeroDivisionError):
+        store.write(snapshot_id(1), chunks())
+    assert files(tmp_path) == []
+
+
+def test_only_part_files_of_the_long_dead_are_cleared_away(tmp_path: Path) -> None:
+    old, new, foreign = (
+        tmp_path / name for name in (f".{snapshot_id(1)}.part", f".{snapshot_id(2)}.part", ".mine.part")
+    )
+    for path in (old, new, foreign):
+        path.write_bytes(b"half")
+    for path in (old, foreign):
+        os.utime(path, (0, path.stat().st_mtime - STALE_PART_SECONDS - 1))
+    store = Store(tmp_path, keep=3)
+    without_unnamed_files(store)
+
+    written = write(store, 3)
+
+    assert files(tmp_path) == sorted([new.name, foreign.name, f"{written}{SUFFIX}"])
+
+
+def test_a_snapshot_removed_while_the_list_is_made_is_left_out(tmp_path: Path) -> None:
+    store = Store(tmp_path, keep=9)
+    for number in range(3):
+        write(store, number)
+    ids = store._ids()
+    store._ids = lambda: [*ids, snapshot_id(8)]  # type: ignore[method-assign]  # as listed just before it was removed
+    with suppress(OSError):
+        store.get(snapshot_id(0)).path.unlink()
+
+    assert [info.id for info in store.list()] == [snapshot_id(2), snapshot_id(1)]

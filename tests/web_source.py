@@ -1,0 +1,116 @@
+"""A process to show on the pages, with a walker that can be held still."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from heap_exporter.detection.history import History
+from heap_exporter.model import Census, GraphSummary, Reading, References, TypeCount
+from heap_exporter.snapshot.store import Store
+from heap_exporter.snapshot.take import Snapshots
+from heap_exporter.web.app import App
+from heap_exporter.web.server import Server
+from tests.readings import full_reading
+
+TYPES = (TypeCount("shop.sessions.Session", 48210, 3_085_440), TypeCount("dict", 9000, 2_000_000))
+GRAPH = GraphSummary(
+    census=Census(1.7e9, 0.25, 0.004, 0.1, "portable", TYPES, (10, 20, 30)),
+    references=(References("dict", "shop.sessions.Session", 48210),),
+)
+WAIT_SECONDS = 10.0
+
+
+class HeldWalker:
+    """Walks at once, or once `go` is set after `hold()`; `walking` tells that it is at it."""
+
+    name = "portable"
+
+    def __init__(self) -> None:
+        self.walking = threading.Event()
+        self.go = threading.Event()
+        self.go.set()
+        self.failure: Exception | None = None
+
+    def hold(self) -> None:
+        self.go.clear()
+
+    def graph_summary(self) -> GraphSummary:
+        self.walking.set()
+        assert self.go.wait(WAIT_SECONDS)
+        if self.failure is not None:
+            raise self.failure
+        return GRAPH
+
+
+class Process:
+    """A source for the pages."""
+
+    def __init__(self, folder: Path, keep: int = 20) -> None:
+        self.walker = HeldWalker()
+        self.headroom_bytes: int | None = None
+        self.woken = threading.Event()
+        self.snapshots = Snapshots(self.walker, Store(folder, keep), lambda: self.headroom_bytes, wake=self.woken.set)
+        self.history = History(100)
+        self.now = full_reading()
+        self.history.add(self.now)
+
+    def reading(self) -> Reading:
+        return self.now
+
+    def app(self, token: str = "", *, trust_loopback: bool = True) -> App:
+        return App(self, metrics, token=token, trust_loopback=trust_loopback)
+
+
+def metrics(accept: str) -> tuple[bytes, str]:
+    return b"python_heap_bytes 1.0\n" * 100, "application/openmetrics-text" if "openmetrics" in accept else "text/plain"
+
+
+@contextmanager
+def serving(app: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
+    """Run a server; it is stopped at the end, if it is not already."""
+    server = Server(app, host, port)
+    thread = threading.Thread(target=server.serve, name="heap-exporter-http", daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join(WAIT_SECONDS)
+        assert not thread.is_alive()
+
+
+def exchange(server: Server, raw: bytes) -> bytes:
+    """Send raw bytes and return all that comes back until the server hangs up."""
+    with socket.create_connection((server.host, server.port), timeout=WAIT_SECONDS) as client:
+        client.sendall(raw)
+        return read_all(client)
+
+
+def read_all(client: socket.socket) -> bytes:
+    return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def ask(
+    server: Server, method: str, path: str, headers: dict[str, str] | None = None
+) -> tuple[int, http.client.HTTPMessage, Any]:
+    """Return the status, the headers, and the JSON or the bytes of an answer."""
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=WAIT_SECONDS)
+    try:
+        connection.request(method, path, headers={"Connection": "close", **(headers or {})})
+        answer = connection.getresponse()
+        body = answer.read()
+        is_json = (
+            "json" in (answer.getheader("Content-Type") or "")
+            and body
+            and "ndjson" not in answer.headers["Content-Type"]
+        )
+        return answer.status, answer.headers, json.loads(body) if is_json else body
+    finally:
+        connection.close()
