@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test check servers matrix bench alerts-table dashboards docs clean
+.PHONY: help demo test check servers browser matrix bench alerts-table dashboards docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,23 @@ check: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+servers: ## put Prometheus, promtool, Alertmanager and VictoriaMetrics into .servers/ (apt, no root)
+	$(PYTHON) tests/servers/install.py
+
+browser: ## install Chromium and its driver into the system (apt, root)
+	$(PYTHON) tests/servers/install.py browser
+
+matrix: ## install and unit-test on CPython 3.11 to 3.14, with and without a compiler
+	-$(PYTHON) -m tests.matrix.python314 make
+	$(PYTHON) -m tests.matrix.run
+
+bench: $(READY) ## what the agent costs a service, and what a scrape costs (some minutes)
+	$(BIN)/python -m tests.bench.scrape
+	$(BIN)/python -m tests.bench.overhead $(ARGS)
+
+dashboards: $(READY) ## regenerate the Grafana dashboards
+	$(BIN)/python -m dashboards
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .servers .pythons build dist *.egg-info

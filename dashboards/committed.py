@@ -16,7 +16,6 @@ EXPECTED_EMPTY = {
     "python_heap_cgroup_events_total": "the process is in no cgroup that counts memory events",
     "python_heap_proportional_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",
     "python_heap_unique_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",
-    "heap_exporter_sample_errors_total": "no reading has failed",
     "heap_exporter_pushes_total": "no OTLP endpoint is set",
     "heap_exporter_snapshot_pause_seconds": "no snapshot has been taken",
     "changes(": "no process was restarted in the interval",
@@ -27,7 +26,7 @@ EXPECTED_EMPTY = {
 
 @dataclass(frozen=True)
 class PanelQuery:
-    """One query of one panel, with Grafana's variables in it; the panel of an annotation or a menu is its name."""
+    """One query of one panel, with Grafana's variables in it; for an annotation, `panel` is its name."""
 
     dashboard: str
     panel: str

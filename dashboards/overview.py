@@ -155,7 +155,7 @@ def _kinds(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Slope by kind of memory",
-            "The detector's robust slope over its own window, by kind of memory: which kind is it that grows?",
+            "The detector's robust slope over its own window, by kind of memory: it shows which kind grows.",
             [Query(queries.DETECTED_SLOPE, "{{instance}} {{kind}}")],
             BYTES_PER_SECOND,
             SLOPES,

@@ -8,7 +8,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from heap_exporter._version import VERSION as __version__
+from heap_exporter._version import VERSION
+
+__version__ = VERSION
 
 if TYPE_CHECKING:
     from heap_exporter.agent import HeapExporter, current, make_asgi_app, make_wsgi_app, register, start

@@ -12,8 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from heap_exporter import forks, neighbours
 from heap_exporter.errors import HeapExporterError, PortTaken
@@ -100,7 +99,7 @@ class HeapExporter:
     def __enter__(self) -> HeapExporter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _begin(self) -> None:
@@ -224,7 +223,8 @@ def make_asgi_app(**settings: Any) -> WSGIMiddleware:
     """Return the ASGI twin of :func:`make_wsgi_app`."""
     from a2wsgi import WSGIMiddleware
 
-    return WSGIMiddleware(make_wsgi_app(**settings), workers=2)
+    # a2wsgi's type of a WSGI environment is narrower than werkzeug's and the standard's own.
+    return WSGIMiddleware(cast("Any", make_wsgi_app(**settings)), workers=2)
 
 
 def current() -> HeapExporter | None:

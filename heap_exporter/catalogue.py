@@ -1,4 +1,4 @@
-"""Every metric, once: name, unit, instrument, labels, help, and how to read it from a :class:`~heap_exporter.model.Reading`.
+"""Every metric, once: name, unit, instrument, labels, help, and how to read it from a reading.
 
 The exporters, the README's table, the alert rules and the dashboards obey this list. The Prometheus name is
 derived from the OpenTelemetry name and unit by the OpenTelemetry-to-Prometheus translation
@@ -33,7 +33,7 @@ class Instrument(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. ``unit`` is a UCUM code as OpenTelemetry wants it; ``read`` returns no point where nothing is known."""
+    """One metric. ``unit`` is a UCUM code, as OpenTelemetry has it; ``read`` returns no point of what is not known."""
 
     otel_name: str
     unit: str
@@ -110,7 +110,7 @@ def _gc_objects(reading: Reading) -> Iterable[Point]:
     return points
 
 
-def _build_info(reading: Reading) -> Iterable[Point]:
+def _build_info(_: Reading) -> Iterable[Point]:
     return (((VERSION, platform.python_implementation(), platform.python_version()), 1.0),)
 
 
@@ -147,14 +147,15 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("python.heap.allocated_blocks", "{block}", _GAUGE, _value("sample", "allocated_blocks"),
            "Memory blocks that the interpreter has allocated (sys.getallocatedblocks)."),
     Metric("python.heap.malloc.used", "By", _SIZE, _value("detail", "malloc", "used_bytes"),
-           "Memory in use in the C library's allocator: large Python objects and C extensions; refreshed with the census."),
+           "Memory in use in malloc: large Python objects and C extensions; refreshed with the census."),
     Metric("python.heap.malloc.retained", "By", _SIZE, _value("detail", "malloc", "retained_bytes"),
-           "Memory that the C library's allocator holds free, an upper bound of fragmentation; refreshed with the census."),
+           "Memory that malloc holds free, an upper bound of fragmentation; refreshed with the census."),
     Metric("python.heap.threads", "{thread}", _GAUGE, _value("sample", "process", "threads"),
            "Threads of the process."),
     Metric("python.heap.process.start_time", "s", _GAUGE, _value("process_started_at"),
            "When the process started, in Unix seconds."),
-    Metric("python.heap.gc.pending_objects", "{object}", _GAUGE, _by_generation("sample", "collector", "pending_objects"),
+    Metric("python.heap.gc.pending_objects", "{object}", _GAUGE,
+           _by_generation("sample", "collector", "pending_objects"),
            "The collector's counters towards the next collection of each generation (gc.get_count).", ("generation",)),
     Metric("python.heap.gc.objects", "{object}", _GAUGE, _gc_objects,
            "Objects the collector tracks, by generation; refreshed with the census.", ("generation",)),
@@ -166,9 +167,9 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("python.heap.gc.pause", "s", _COUNTER, _by_generation("tally", "gc_pause_seconds"),
            "Time the process stood still for garbage collections since the exporter started.", ("generation",)),
     Metric("python.heap.type", "By", _SIZE, _by_type("bytes"),
-           "Shallow size of all objects of a type at the last census; small types are summed in 'other'.", ("type_name",)),
+           "Size of the objects of a type at the last census, shallow; small types are in 'other'.", ("type_name",)),
     Metric("python.heap.type.objects", "{object}", _GAUGE, _by_type("objects"),
-           "Objects of a type at the last census; small types are summed in 'other'.", ("type_name",)),
+           "Objects of a type at the last census; small types are in 'other'.", ("type_name",)),
     Metric("python.heap.leak.suspected", "", _GAUGE, _by_kind("suspected"),
            "1 while the detector suspects a leak in this kind of memory.", ("kind",)),
     Metric("python.heap.leak.slope", "By/s", _GAUGE, _by_kind("slope_bytes_per_second"),

@@ -24,7 +24,8 @@ class PortTaken(HeapExporterError, OSError):
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
-            f"{host}:{port} is in use by another process; set HEAP_EXPORTER_PORT to a free port, or to 0 to be given one"
+            f"{host}:{port} is in use by another process; "
+            "set HEAP_EXPORTER_PORT to a free port, or to 0 to be given one"
         )
         self.host = host
         self.port = port

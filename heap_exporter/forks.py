@@ -14,7 +14,7 @@ class Forkable(Protocol):
     """Something with threads, sockets or figures of the process it was made in."""
 
     def after_fork(self) -> None:
-        """Begin anew; runs in the child's only thread, where locks of the parent's other threads stay locked for ever."""
+        """Begin anew, in the child's only thread; a lock that another thread held stays locked for ever."""
 
 
 _watched: list[weakref.ref[Forkable]] = []
@@ -37,7 +37,7 @@ def forget(forkable: Forkable) -> None:
 
 
 def _after_fork_in_child() -> None:
-    for known in list(_watched):
+    for known in tuple(_watched):  # it may change meanwhile
         forkable = known()
         try:
             if forkable is not None:

@@ -64,10 +64,14 @@ class HeapMonitor:
         self._last_leak_at = -math.inf
         self.history = History(settings.max_samples)
         self._pushes: dict[str, int] = {}
-        self.snapshots = Snapshots(
-            self._walker, Store(settings.snapshot_dir, settings.snapshot_keep), self._headroom_bytes, wake=self._wake.set
-        )
         started_at = self._sources.read("process", process.read_start_time)
+        self.snapshots = Snapshots(
+            self._walker,
+            Store(settings.snapshot_dir, settings.snapshot_keep),
+            self._headroom_bytes,
+            process_started_at=started_at,
+            wake=self._wake.set,
+        )
         self._reading = Reading(
             started_at=time.time(),
             process_started_at=started_at,
@@ -87,7 +91,9 @@ class HeapMonitor:
         forks.watch(self)
         self._stopping.clear()
         self._pauses.start()
-        self._thread = threading.Thread(target=self._run, args=(delay_seconds,), name="heap-exporter-sampler", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(delay_seconds,), name="heap-exporter-sampler", daemon=True
+        )
         self._thread.start()
 
     def ask_to_stop(self) -> None:
@@ -140,9 +146,7 @@ class HeapMonitor:
 
     def snapshot(self, reason: str = "asked for by the application") -> SnapshotInfo:
         """Take a snapshot now, on the calling thread. Raises :class:`~heap_exporter.errors.SnapshotError`."""
-        info = self.snapshots.take(reason)
-        self._wake.set()
-        return info
+        return self.snapshots.take(reason)
 
     def _run(self, delay_seconds: float) -> None:
         self._stopping.wait(delay_seconds)
@@ -150,6 +154,7 @@ class HeapMonitor:
         while not self._stopping.is_set():
             self._sources.read("judge", self._tick)
             self._serve_wakes_until(next_at := max(next_at + self.settings.interval_seconds, time.monotonic()))
+        self.snapshots.give_up_pending()
 
     def _serve_wakes_until(self, moment: float) -> None:
         """Wait for the next sample, taking the snapshots that are asked for meanwhile."""
@@ -170,9 +175,8 @@ class HeapMonitor:
         before = self._reading.verdict
         reading = dataclasses.replace(reading, verdict=self._judge(reading))
         self._publish(reading)
-        if reading.verdict and reading.verdict.state is State.SUSPECTED:
-            if before is None or before.state is not State.SUSPECTED:
-                self._on_suspicion(reading.verdict)
+        if reading.verdict and reading.verdict.state is State.SUSPECTED and not _suspects(before):
+            self._on_suspicion(reading.verdict)
 
     def _read_slow(self, reading: Reading) -> Reading:
         """Take the slow readings, and put off the next ones for as long as their cost asks."""
@@ -219,7 +223,8 @@ class HeapMonitor:
             return
         self._last_leak_at = now
         snapshot = self._snapshot_of_suspicion(verdict) if self.settings.snapshot_on_leak else None
-        log.warning("leak suspected: %s; snapshot: %s", "; ".join(verdict.reasons), snapshot.path if snapshot else "none")
+        path = snapshot.path if snapshot else "none"
+        log.warning("leak suspected: %s; snapshot: %s", "; ".join(verdict.reasons), path)
         for listener in self._leak_listeners:
             try:
                 listener(LeakAlert(verdict, snapshot))
@@ -239,3 +244,7 @@ class HeapMonitor:
         if limits is None or limits.limit_bytes is None or memory is None:
             return None
         return limits.limit_bytes - memory.resident_bytes
+
+
+def _suspects(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.state is State.SUSPECTED

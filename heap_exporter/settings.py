@@ -1,7 +1,7 @@
 """What can be set, its defaults, and one parser for all of it.
 
 Every field of :class:`Settings` is the environment variable ``HEAP_EXPORTER_<FIELD>`` and a keyword of
-``heap_exporter.start()``. Some answer to an older name too (``aliases``), kept from the Node monitor whose idea this is.
+``heap_exporter.start()``. Some answer to a name of the Node monitor too (``aliases``), whose idea this is.
 """
 
 from __future__ import annotations
@@ -74,7 +74,10 @@ class Settings:
         60.0, "Shortest time between censuses and other slow readings.", least=0.2, most=86400
     )
     census_cpu_percent: float = setting(
-        0.5, "Share of one core that slow readings may use; their interval stretches to keep to it.", least=0.01, most=100
+        0.5,
+        "Share of one core that slow readings may use; their interval stretches to keep to it.",
+        least=0.01,
+        most=100,
     )
     window_seconds: float = setting(900.0, "Window over which growth is judged.", least=2, most=604800)
     growth_threshold_percent: float = setting(
@@ -95,7 +98,7 @@ class Settings:
     snapshot_on_leak: bool = setting(True, "Take a snapshot when a leak is suspected.")
     otlp_endpoint: str = setting(
         "",
-        "Where to push OTLP metrics, as `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, which it overrides.",
+        "Where to push OTLP metrics; goes before `OTEL_EXPORTER_OTLP_ENDPOINT`. Without a path: `/v1/metrics`.",
         is_url=True,
         aliases={"METRICS_ENDPOINT": 1},
     )

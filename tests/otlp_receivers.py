@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -82,7 +82,7 @@ def grpc_receiver(code: grpc.StatusCode = grpc.StatusCode.OK) -> Iterator[Receiv
             return ExportMetricsServiceResponse()
 
     server = grpc.server(futures.ThreadPoolExecutor(2, THREAD_NAME))
-    metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(Service(), server)
+    metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(Service(), server)  # type: ignore[no-untyped-call]
     receiver = Receiver(f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
     server.start()
     try:
@@ -126,9 +126,8 @@ def closed_port() -> Iterator[str]:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
-def wait_until(claim: object, patience_seconds: float = PATIENCE_SECONDS) -> None:
+def wait_until(claim: Callable[[], object], patience_seconds: float = PATIENCE_SECONDS) -> None:
     """Return as soon as ``claim()`` holds."""
-    assert callable(claim)
     deadline = time.monotonic() + patience_seconds
     while not claim():
         assert time.monotonic() < deadline, "waited in vain"

@@ -1,37 +1,99 @@
-"""A reading in which everything is known."""
+"""A reading in which every metric of the catalogue has a figure, each figure unlike the others."""
+
+from __future__ import annotations
 
 from pathlib import Path
 
 from heap_exporter.model import (
-    Census, Collector, Detail, Grower, Kind, Limits, Malloc, ProcessMemory, Reading, Sample, Shares, SnapshotInfo, State,
-    Tally, Trend, TypeCount, Verdict,
-)  # fmt: skip  # one reading of names
+    Census,
+    Collector,
+    Detail,
+    Grower,
+    Kind,
+    Limits,
+    Malloc,
+    ProcessMemory,
+    Reading,
+    Sample,
+    Shares,
+    SnapshotInfo,
+    State,
+    Tally,
+    Trend,
+    TypeCount,
+    Verdict,
+)
 
-MIB = 1 << 20
+TAKEN_AT = 1_790_000_015.25
 
 
-def full_reading(at: float = 1_700_000_000.0) -> Reading:
-    """Return a reading with a figure for every metric of the catalogue."""
-    types = (TypeCount("dict", 700, 900_000), TypeCount('we"ird\\type\n', 2, 64), TypeCount("other", 5, 500))
-    trends = tuple(Trend(kind, 1024.5, 0.875, kind is Kind.TOTAL) for kind in Kind)
+def full_reading() -> Reading:
+    """Return the reading."""
+    types = (
+        TypeCount('we"ird\\type\n', 2, 64),
+        *(TypeCount(f"shop.models.Type{i}", 1000 + i, 64_000 + 64 * i) for i in range(30)),
+    )
+    kinds = zip(Kind, (1.5, 2.25, -3.0, 0.0), (0.5, 0.75, 0.0, 1.0), (True, False, False, True), strict=True)
     return Reading(
-        started_at=at - 100,
-        process_started_at=at - 200.25,
+        started_at=1_790_000_000.5,
+        process_started_at=1_789_999_990.125,
         sample=Sample(
-            taken_at=at,
-            uptime_seconds=200.25,
-            duration_seconds=0.00005,
-            process=ProcessMemory(100 * MIB, 80 * MIB, 18 * MIB, 2 * MIB, 120 * MIB, 3 * MIB, 9),
-            collector=Collector((100, 2, 1), (9, 5, 3), (0, 0, 1), 17),
-            allocated_blocks=123_456,
+            taken_at=TAKEN_AT,
+            uptime_seconds=25.0,
+            duration_seconds=0.000083,
+            process=ProcessMemory(
+                resident_bytes=101_000_192,
+                anonymous_bytes=80_000_000,
+                file_bytes=20_000_768,
+                shmem_bytes=4096,
+                peak_bytes=120_000_512,
+                swap_bytes=8192,
+                threads=7,
+            ),
+            collector=Collector((612, 3, 2), (450, 40, 4), (1, 0, 5), 375),
+            allocated_blocks=987_654,
         ),
-        detail=Detail(Malloc(30 * MIB, 4 * MIB), Shares(70 * MIB, 60 * MIB), Limits(512 * MIB, {"oom_kill": 1, "max": 7})),
-        census=Census(at - 1, 0.25, 0.004, 0.1, "portable", types, (10, 20, 30)),
+        detail=Detail(
+            malloc=Malloc(used_bytes=33_000_000, retained_bytes=1_048_576),
+            shares=Shares(proportional_bytes=90_000_384, unique_bytes=85_000_192),
+            limits=Limits(limit_bytes=536_870_912, events={"oom": 1, "oom_kill": 0, "high": 12, "max": 2}),
+        ),
+        census=Census(
+            taken_at=TAKEN_AT - 5,
+            duration_seconds=0.25,
+            pause_seconds=0.0045,
+            cpu_seconds=0.125,
+            walker="portable",
+            types=types,
+            generation_objects=(700, 7000, 70_000),
+        ),
         census_interval_seconds=60.0,
-        types=types,
-        verdict=Verdict(at, State.SUSPECTED, ("it grows",), 900.0, trends, (Grower("dict", 10, 1000),), 3600.0),
-        snapshot=SnapshotInfo("20260101T000000Z-1-abcd", Path("/x"), 10, at, 0.5, 0.003, "because", "portable"),
+        types=(*types, TypeCount("other", 123_456, 7_890_123)),
+        verdict=Verdict(
+            judged_at=TAKEN_AT,
+            state=State.SUSPECTED,
+            reasons=("it grows",),
+            window_seconds=900.0,
+            trends=tuple(Trend(kind, slope, confidence, suspected) for kind, slope, confidence, suspected in kinds),
+            growers=(Grower("shop.models.Type3", 10, 1000),),
+            seconds_to_limit=5400.0,
+        ),
+        snapshot=SnapshotInfo(
+            id="s1",
+            path=Path("s1.json"),
+            bytes=2048,
+            taken_at=TAKEN_AT - 1,
+            duration_seconds=0.5,
+            pause_seconds=0.0065,
+            reason="a test",
+            walker="portable",
+        ),
         tally=Tally(
-            {"limits": 1}, {"written": 2, "busy": 1}, {"total": 1}, {"success": 3, "failure": 1}, (0.1, 0.2, 0.3), 1.5
+            sample_errors={"cgroup": 2, "smaps": 1},
+            snapshots={"written": 3, "busy": 1},
+            detections={"total": 1, "python": 2},
+            pushes={"success": 11, "failure": 4},
+            gc_pause_seconds=(0.5, 0.25, 1.75),
+            cpu_seconds=0.375,
         ),
     )

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from werkzeug.test import TestResponse
+
 from heap_exporter.detection.history import History
 from heap_exporter.model import Census, GraphSummary, Reading, References, TypeCount
 from heap_exporter.snapshot.store import Store
@@ -40,6 +42,9 @@ class HeldWalker:
 
     def hold(self) -> None:
         self.go.clear()
+
+    def census(self) -> Census:
+        return self.graph_summary().census
 
     def graph_summary(self) -> GraphSummary:
         self.walking.set()
@@ -91,6 +96,11 @@ def exchange(server: Server, raw: bytes) -> bytes:
     with socket.create_connection((server.host, server.port), timeout=WAIT_SECONDS) as client:
         client.sendall(raw)
         return read_all(client)
+
+
+def told(answer: TestResponse) -> Any:
+    """Return the JSON of an answer."""
+    return json.loads(answer.data)
 
 
 def read_all(client: socket.socket) -> bytes:

@@ -20,7 +20,7 @@ Curve = Callable[[int], float]
 
 def flat(level: float) -> Curve:
     """Return a constant."""
-    return lambda t: level
+    return lambda _t: level
 
 
 def ramp(per_hour: float, since: int = 0, until: int = 100 * DAY) -> Curve:
@@ -86,9 +86,14 @@ def restarted(curve: Curve, every: int) -> Curve:
 
 
 def by_day(per_hour: float, share: float = 0.7) -> Curve:
-    """Return growth that follows a daily load: from (1 - share) to (1 + share) times the mean, which is ``per_hour``."""
+    """Return growth that follows the load of the day, ``per_hour`` on average and up to ``share`` of that off it."""
     daily = 2 * math.pi / DAY
     return lambda t: per_hour / HOUR * (t - share * math.sin(daily * t) / daily)
+
+
+def ago(curve: Curve, minutes: int) -> Curve:
+    """Return a curve that began some minutes before the test."""
+    return lambda t: curve(t + minutes)
 
 
 def missing(curve: Curve, share: float, seed: int = 1) -> Curve:
@@ -101,14 +106,22 @@ def until(curve: Curve, end: int) -> Curve:
     return lambda t: math.inf if t == end else math.nan if t > end else curve(t)
 
 
+MEMORY, NO_SWAP = flat(150), flat(0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """What one process exports. ``memory`` and ``swap`` are in MiB; ``more`` holds other series, in their own units."""
+    """What one process exports.
 
-    memory: Curve = flat(150)
-    swap: Curve = flat(0)
+    ``memory``, ``swap`` and ``limit`` are in MiB; ``more`` holds other series, in base units. It is restarted each
+    ``lifetime`` minutes and was ``born`` at a minute, which may lie before the test.
+    """
+
+    memory: Curve = MEMORY
+    swap: Curve = NO_SWAP
     limit: float | None = 1024
     lifetime: int = 100 * DAY
+    born: int = 0
     sampled: Curve = lambda t: t * 60
     more: Mapping[str, Curve] = field(default_factory=dict)
 
@@ -117,7 +130,7 @@ class Process:
         curves: dict[str, Curve] = {
             "python_heap_resident_anonymous_bytes": _in_bytes(self.memory),
             "python_heap_swap_bytes": _in_bytes(self.swap),
-            "python_heap_process_start_time_seconds": lambda t: t // self.lifetime * self.lifetime * 60,
+            "python_heap_process_start_time_seconds": lambda t: (t // self.lifetime * self.lifetime + self.born) * 60,
             "heap_exporter_last_sample_timestamp_seconds": self.sampled,
             **({} if self.limit is None else {"python_heap_limit_bytes": flat(self.limit * MIB)}),
             **self.more,

@@ -9,6 +9,7 @@ import argparse
 import json
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 LARGEST_BODY_BYTES = 1 << 20
 
@@ -46,10 +47,11 @@ class Pager(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-def _line(alert: dict[str, dict[str, str]]) -> str:
+def _line(alert: dict[str, Any]) -> str:
     labels, annotations = alert["labels"], alert["annotations"]
     text = annotations.get("description") or annotations.get("summary", "")
-    return f"{alert['status']} {labels.get('severity', '')} {labels['alertname']}: {text}"
+    words = filter(None, (alert["status"], labels.get("severity"), labels["alertname"]))
+    return f"{' '.join(words)}: {text}"
 
 
 def main() -> None:

@@ -4,7 +4,7 @@
 the guards that make growth over one length of evidence believable, and returns an expression whose value is the slope
 per second and which is absent while there is no steady growth:
 
-* *old enough*: every range lies within the life of the process, so that a restart is never compared with its predecessor;
+* *old enough*: every range lies within the life of the process, which is never compared with its predecessor;
 * *not levelling off*: the recent slope keeps up with the earlier one, which a filling cache's does not;
 * *straight*: for least squares over a range w, ``R = slope * w / (sqrt(12) * stddev)``; noise, steps, spikes and
   sawteeth have a low R, a ramp has 1;
@@ -22,6 +22,7 @@ SQRT_12 = "12 ^ 0.5"
 
 
 LEAST_R = 0.9
+"""Correlation of values and time from which growth counts as straight."""
 
 
 def all_of(*conditions: str) -> str:
@@ -39,7 +40,7 @@ def steady_over_one_window(series: str, window: float, beside: str = "") -> str:
     """Return the slope of ``series`` per second over ``window`` seconds while 5/3 windows show steady growth.
 
     Silent on a cache that fills with a time constant below 3 windows: its slope falls to 0.8 = exp(-2/3 / 3) in the 2/3
-    of a window that is looked back. Blind where noise is a quarter of a window's growth: longer evidence sees through it.
+    of a window that is looked back. Noise of a fifth of a window's growth blinds it; longer evidence sees through that.
     """
     w, third, two_thirds, four_thirds = (promql_duration(window * part / 3) for part in (3, 1, 2, 4))
     return all_of(

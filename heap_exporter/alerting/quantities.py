@@ -7,7 +7,9 @@ import re
 from heap_exporter.errors import SettingsError
 
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_BYTES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+_BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+
+_UNITS = "B, KiB, MiB, GiB, kB, MB or GB"
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _DURATION_PART = re.compile(rf"({_NUMBER})\s*(ms|d|h|m|s)")
@@ -25,16 +27,20 @@ def parse_duration(key: str, text: str) -> float:
 
 def parse_bytes(key: str, text: str) -> float:
     """Return the bytes of a text such as ``128MiB``. Raises :class:`SettingsError`."""
-    found = _SIZE.fullmatch(text.strip())
-    if not found or found[2] not in _BYTES:
-        raise SettingsError(key, text, "not a size; write it like 128MiB, with B, KiB, MiB, GiB, kB, MB or GB")
-    return float(found[1]) * _BYTES[found[2]]
+    size = _bytes(text.strip())
+    if size is None:
+        raise SettingsError(key, text, f"not a size; write it like 128MiB, with {_UNITS}")
+    return size
 
 
 def parse_bytes_per_hour(key: str, text: str) -> float:
     """Return the bytes per hour of a text such as ``4MiB/h`` or ``1KiB/s``. Raises :class:`SettingsError`."""
-    amount, seconds = _split_rate(key, text, "a slope; write it like 4MiB/h, 60MiB/h or 1KiB/s")
-    return parse_bytes(key, amount) * 3600 / seconds
+    wanted = f"a slope; write it like 4MiB/h or 1KiB/s, with {_UNITS}"
+    amount, seconds = _split_rate(key, text, wanted)
+    size = _bytes(amount)
+    if size is None:
+        raise SettingsError(key, text, f"not {wanted}")
+    return size * 3600 / seconds
 
 
 def parse_percent_per_hour(key: str, text: str) -> float:
@@ -64,6 +70,11 @@ def promql_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def _bytes(text: str) -> float | None:
+    found = _SIZE.fullmatch(text)
+    return float(found[1]) * _BYTES[found[2]] if found and found[2] in _BYTES else None
 
 
 def _split_rate(key: str, text: str, wanted: str) -> tuple[str, float]:

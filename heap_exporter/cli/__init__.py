@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from heap_exporter._version import VERSION
 from heap_exporter.errors import HeapExporterError
 
-COMMANDS = ("demo", "snapshot")
+COMMANDS = ("demo", "snapshot", "rules")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

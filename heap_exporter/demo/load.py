@@ -7,7 +7,6 @@ import random
 import threading
 import time
 
-VISITORS_PER_SECOND = 60.0
 THREADS = 2
 CART_ITEMS = 4
 PRODUCTS = 5000
@@ -16,11 +15,13 @@ PRODUCTS = 5000
 class Load:
     """Threads that send visitors until stopped. ``requests`` and ``failures`` count what they did."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, visitors_per_second: float) -> None:
         self._address = (host, port)
+        self._pace_seconds = THREADS / visitors_per_second
         self._stopping = threading.Event()
         self._threads = [
-            threading.Thread(target=self._run, args=(seed,), name=f"load-{seed}", daemon=True) for seed in range(THREADS)
+            threading.Thread(target=self._run, args=(seed,), name=f"load-{seed}", daemon=True)
+            for seed in range(THREADS)
         ]
         self.requests = 0
         self.failures = 0
@@ -37,10 +38,10 @@ class Load:
             thread.join(2.0)
 
     def _run(self, seed: int) -> None:
-        choice = random.Random(seed)  # noqa: S311  # which product a visitor looks at is no secret
+        choice = random.Random(seed)  # which product a visitor looks at is no secret
         due = time.monotonic()
         while not self._stopping.wait(max(due - time.monotonic(), 0)):
-            due = max(due + THREADS / VISITORS_PER_SECOND, time.monotonic() - 1.0)
+            due = max(due + self._pace_seconds, time.monotonic() - 1.0)
             self._visit(choice)
 
     def _visit(self, choice: random.Random) -> None:

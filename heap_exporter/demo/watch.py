@@ -33,7 +33,7 @@ class Watch:
         self._resident.append(resident_bytes(status))
         self._heap.append(status["heap_bytes"] or 0)
         return Panel(
-            Group(self._figures(status, elapsed_seconds, requests), Text(), _growers(status), Text(), self._footer(status)),
+            Group(self._figures(status, elapsed_seconds, requests), "", _growers(status), "", self._footer(status)),
             title=self._title,
             padding=(1, 2),
         )

@@ -1,4 +1,4 @@
-"""Judges the window: does the process grow, is it still growing, and which memory is it?
+"""Judges the window: whether the process grows, whether it still does, and which memory it is.
 
 Pure: what is known goes in, a verdict comes out; no clock, no thread, no I/O.
 """
@@ -13,10 +13,10 @@ from heap_exporter.detection.trend import Slope, longest_gap_seconds, slope, spa
 from heap_exporter.model import Grower, Kind, State, Trend, Verdict
 
 LEAST_RISING = 0.7
-"""Kendall's tau of the floors from which a rise counts as steady; noise of 12 floors passes 0.7 once in 2,000 windows."""
+"""Kendall's tau of the floors from which a rise counts as steady."""
 
 LEAST_TAIL = 0.5
-"""Share of the window's slope that its last third must still have; a filling cache falls below when it nears its limit."""
+"""Share of the window's slope that its last third must still have; a cache falls below as it nears its limit."""
 
 PLATEAU_TAIL = 0.3
 LEAST_SHARE = 0.6
@@ -77,7 +77,7 @@ def _state(
     if tail < PLATEAU_TAIL:
         return State.PLATEAUED, (words, f"but the last third of the window grew at only {tail:.0%} of that rate")
     if total.rising < LEAST_RISING or tail < LEAST_TAIL or not total.new_high:
-        return State.GROWING, (words, f"not steadily yet: rising {total.rising:.2f}, last third at {tail:.0%} of the rate")
+        return State.GROWING, (words, f"not steadily: rising {total.rising:.2f}, last third at {tail:.0%} of the rate")
     return State.SUSPECTED, (words, f"steadily: rising {total.rising:.2f}, last third at {tail:.0%} of the rate")
 
 

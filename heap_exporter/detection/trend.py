@@ -20,7 +20,7 @@ Series = Sequence[tuple[float, float]]
 
 
 class Slope(NamedTuple):
-    """What a window of a series does. ``tail`` is the slope of its last third, ``rising`` Kendall's tau of the floors."""
+    """What a window of a series does; ``tail`` is its last third, ``rising`` is Kendall's tau of the floors."""
 
     per_second: float
     tail_per_second: float

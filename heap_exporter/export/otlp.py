@@ -21,7 +21,8 @@ from heap_exporter.export.otlp_data import Delivered, metrics_data, process_reso
 from heap_exporter.export.otlp_provider import Loan, Read, lend_to_application
 from heap_exporter.export.otlp_receiver import Receiver
 
-LAST_PUSH_SECONDS = 1.0
+LAST_PUSH_SECONDS = 0.8
+"""How long a stop waits for the last push; with a connection still being made it takes a second more."""
 
 log = logging.getLogger("heap_exporter")
 
@@ -73,7 +74,7 @@ class Pusher:
         self._over.set()
 
     def stop(self) -> None:
-        """Wait for :meth:`run`, whose event must be set, to send its last push; cut it short after a second."""
+        """Wait for :meth:`run`, whose event must be set, to send its last push; cut it short if it takes long."""
         if not self._over.wait(LAST_PUSH_SECONDS):
             self._interrupt()
 
@@ -85,17 +86,18 @@ class Pusher:
                 self._sender.close()
 
     def _push(self) -> None:
+        now_ns = time.time_ns()
         try:
             reading = self._read()
             if reading is None or self._interrupted:
                 return
             with HUSH.listening() as messages:
-                works = self._send(metrics_data(reading, self._resource, self._delivered))
+                works = self._send(metrics_data(reading, self._resource, now_ns, self._delivered))
             reason = messages[0] if messages else "no reason was given"
         except Exception as error:
             works, reason = False, f"{type(error).__name__}: {error}"
         if works and self._delivered is not None:
-            self._delivered = Delivered(reading, time.time_ns())
+            self._delivered = Delivered(reading, now_ns)
         self._on_push("success" if works else "failure")
         if not self._interrupted:
             self._tell(works, reason)

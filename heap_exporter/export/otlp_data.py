@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -62,11 +61,13 @@ def process_resource() -> Resource:
     )
 
 
-def metrics_data(reading: Reading, resource: Resource, since: Delivered | None = None) -> MetricsData:
-    """Return ``reading`` as OTLP data of this moment, its counters cumulative or, with ``since``, what they gained."""
-    now_ns = time.time_ns()
+def metrics_data(reading: Reading, resource: Resource, at_ns: int, since: Delivered | None = None) -> MetricsData:
+    """Return ``reading`` as OTLP data of the moment ``at_ns``, in Unix ns.
+
+    Counters are cumulative or, with ``since``, what they gained.
+    """
     metrics = [
-        OtlpMetric(metric.otel_name, metric.help, metric.unit, _data(metric, reading, since, now_ns))
+        OtlpMetric(metric.otel_name, metric.help, metric.unit, _data(metric, reading, since, at_ns))
         for metric in CATALOGUE
         if any(True for _ in metric.read(reading))
     ]
@@ -79,19 +80,19 @@ def attributes(metric: Metric, labels: tuple[str, ...]) -> dict[str, str]:
     return dict(zip(metric.labels, labels, strict=True))
 
 
-def _data(metric: Metric, reading: Reading, since: Delivered | None, now_ns: int) -> Sum | Gauge:
+def _data(metric: Metric, reading: Reading, since: Delivered | None, at_ns: int) -> Sum | Gauge:
     if metric.instrument is Instrument.GAUGE:
-        return Gauge(_points(metric, metric.read(reading), None, now_ns))
+        return Gauge(_points(metric, metric.read(reading), None, at_ns))
     counts = metric.instrument is Instrument.COUNTER
     if counts and since is not None:
-        points = _points(metric, _gained(metric, reading, since.reading), since.at_ns, now_ns)
+        points = _points(metric, _gained(metric, reading, since.reading), since.at_ns, at_ns)
         return Sum(points, AggregationTemporality.DELTA, is_monotonic=True)
-    points = _points(metric, metric.read(reading), int(reading.started_at * 1e9), now_ns)
+    points = _points(metric, metric.read(reading), int(reading.started_at * 1e9), at_ns)
     return Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=counts)
 
 
-def _points(metric: Metric, points: Iterable[Point], start_ns: int | None, now_ns: int) -> list[NumberDataPoint]:
-    return [NumberDataPoint(attributes(metric, labels), start_ns, now_ns, value) for labels, value in points]  # type: ignore[arg-type]  # the SDK's gauges have no start either
+def _points(metric: Metric, points: Iterable[Point], start_ns: int | None, at_ns: int) -> list[NumberDataPoint]:
+    return [NumberDataPoint(attributes(metric, labels), start_ns, at_ns, value) for labels, value in points]  # type: ignore[arg-type]  # the SDK's gauges have no start either
 
 
 def _gained(metric: Metric, reading: Reading, previous: Reading | None) -> Iterable[Point]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 from weakref import WeakSet
 
 import requests
@@ -66,7 +66,7 @@ class InterruptibleAdapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
         """Return the pool for a request, with :meth:`interrupt` told of every connection that it makes."""
-        pool: HTTPConnectionPool = super().get_connection_with_tls_context(*args, **kwargs)
+        pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*args, **kwargs))
         if pool not in self._pools:
             self._pools.add(pool)
             pool.ConnectionCls = _telling(pool.ConnectionCls, self._opened)
@@ -79,13 +79,21 @@ class InterruptibleAdapter(HTTPAdapter):
         timeout: Any = None,
         verify: Any = True,
         cert: Any = None,
-        proxies: dict[str, str] | None = None,
+        proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send as :class:`HTTPAdapter` does; ``timeout`` is in seconds. Raises ``ConnectionError`` once interrupted."""
+        """Send as :class:`HTTPAdapter` does; ``timeout`` is in seconds.
+
+        Raises ``ConnectionError`` once interrupted, and ``InvalidURL`` on a redirection, which the exporter would not
+        follow and yet take for a success.
+        """
         if self._interrupted:
             raise requests.ConnectionError("the exporter is stopping")
         bounded = (min(timeout, CONNECT_TIMEOUT_SECONDS), timeout)
-        return super().send(request, stream=stream, timeout=bounded, verify=verify, cert=cert, proxies=proxies)
+        response = super().send(request, stream=stream, timeout=bounded, verify=verify, cert=cert, proxies=proxies)
+        if response.is_redirect:
+            response.close()
+            raise requests.exceptions.InvalidURL(f"it redirects to {response.headers['Location']}: push there")
+        return response
 
     def interrupt(self) -> None:
         """End the request under way and all later ones. Any thread may call it."""

@@ -46,7 +46,7 @@ def _memberships(proc: Path) -> Iterator[tuple[int, str]]:
 
 
 def _from_group_to_root(mount: Path, path: str) -> Iterator[Path]:
-    """Yield the group's folder and those above it. In a container the path may name a place outside: then only the root."""
+    """Yield the group's folder and those above it; only the root when a container's path names a place outside."""
     group = mount / path.lstrip("/")
     if ".." in group.parts or not group.is_dir():
         group = mount

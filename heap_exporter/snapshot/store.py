@@ -126,7 +126,7 @@ class Store:
         return next(iter(owners - {0, os.geteuid()}), None)
 
     def _write_unnamed(self, id: str, chunks: Iterable[bytes]) -> bool:
-        """Write a file without a name, which the kernel drops if we die, then name it. Return False where none can be."""
+        """Write a file that has no name, so that it goes if we die, and name it. Return False where none can be."""
         if not hasattr(os, "O_TMPFILE") or not os.path.exists("/proc/self/fd"):
             return False
         try:

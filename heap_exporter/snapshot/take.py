@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
-from heap_exporter.errors import SnapshotBusy, SnapshotError, SnapshotNoMemory
-from heap_exporter.model import GraphSummary, SnapshotInfo
+from heap_exporter.errors import HeapExporterError, SnapshotBusy, SnapshotError, SnapshotNoMemory
+from heap_exporter.model import SnapshotInfo
 from heap_exporter.snapshot.format import Header, encode
 from heap_exporter.snapshot.store import Store
+from heap_exporter.walker import Walker
 
 BYTES_PER_OBJECT = 16
 """What the portable walker holds for an object it walks: its place in the list of all, and in the chunk at hand."""
@@ -31,15 +32,6 @@ REASON_CHARS = 200
 FAILURES_KEPT = 64
 
 log = logging.getLogger("heap_exporter")
-
-
-class Walker(Protocol):
-    """What can walk the heap."""
-
-    name: str
-
-    def graph_summary(self) -> GraphSummary:
-        """Return the reference graph folded by type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,8 @@ class Snapshots:
 
     ``headroom()`` returns the bytes left under the memory limit, or None without a limit. ``objects()`` returns an
     upper bound of the number of objects; the default counts pymalloc's blocks, of which an object takes one or more.
-    ``wake()`` tells whoever calls :meth:`take_pending` that there is something to take. Starts no thread.
+    ``wake()`` tells whoever calls :meth:`take_pending` that there is something to take, or a new count to tell.
+    Starts no thread.
     """
 
     def __init__(
@@ -87,7 +80,10 @@ class Snapshots:
 
     def take(self, reason: str) -> SnapshotInfo:
         """Take a snapshot now, in this thread. Raises a :class:`SnapshotError` that says why there is none."""
-        return self._take(self._begin(), reason)
+        try:
+            return self._take(self._begin(), reason)
+        finally:
+            self._wake()
 
     def reserve(self, reason: str) -> str:
         """Return the id of a snapshot that :meth:`take_pending` shall take. Raises :class:`SnapshotBusy`."""
@@ -105,6 +101,14 @@ class Snapshots:
             self._take(*pending)
         except SnapshotError as error:
             log.warning("snapshot %s was not written: %s", pending[0], error)
+
+    def give_up_pending(self) -> None:
+        """Let the reserved snapshot, if there is one, fail: nobody will take it any more."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            self._fail(pending[0], SnapshotError("the exporter was stopped before the snapshot was taken"))
+            self._running = None
+            self._busy.release()
 
     def state(self, id: str) -> Progress:
         """Return how far the snapshot ``id`` has come. Raises :class:`SnapshotNotFound` if nobody asked for it."""
@@ -128,6 +132,10 @@ class Snapshots:
         except SnapshotError as error:
             self._fail(id, error)
             raise
+        except HeapExporterError as error:
+            failure = SnapshotError(str(error))
+            self._fail(id, failure)
+            raise failure from error
         except Exception as error:
             log.exception("snapshot %s failed", id)
             failure = SnapshotError(f"the snapshot failed: {type(error).__name__}: {error}; the log has the traceback")

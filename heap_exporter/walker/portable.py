@@ -25,6 +25,10 @@ REST_SECONDS = 0.0005
 """How long the walk sleeps between chunks; a sleep of nothing would seldom let a waiting thread in."""
 
 
+FROZEN_BY_THE_INTERPRETER = 1000
+"""Up to so many frozen objects are nobody's ``gc.freeze()``: CPython 3.12 puts hundreds aside as it starts."""
+
+
 class _Entry:
     """What is known of one type during a walk."""
 
@@ -42,14 +46,15 @@ class _Clock:
 
     def __init__(self) -> None:
         self.wall_started_at = time.time()
-        self.started = self.resumed = time.perf_counter()
-        self.cpu_started = time.thread_time()
+        self.started = time.perf_counter()
+        self.cpu_started = self.cpu_resumed = time.thread_time()
         self.longest_pause = 0.0
 
     def rest(self) -> None:
-        self.longest_pause = max(self.longest_pause, time.perf_counter() - self.resumed)
+        # Processor time, since wall time would count the turns of threads that took the GIL in between.
+        self.longest_pause = max(self.longest_pause, time.thread_time() - self.cpu_resumed)
         time.sleep(REST_SECONDS)
-        self.resumed = time.perf_counter()
+        self.cpu_resumed = time.thread_time()
 
 
 class PortableWalker:
@@ -94,7 +99,7 @@ class _Walk:
 
     def __init__(self, own_roots: tuple[object, ...]) -> None:
         frozen = gc.get_freeze_count()
-        if frozen:
+        if frozen > FROZEN_BY_THE_INTERPRETER:
             raise SourceMissing(f"{frozen} objects were put aside by gc.freeze() and cannot be seen from Python")
         self._clock = _Clock()
         self._entries: dict[int, _Entry] = {}
@@ -125,7 +130,10 @@ class _Walk:
             cls = type(found)
             entry = entries.get(id(cls)) or self._entry(cls)
             entry.objects += 1
-            entry.bytes += _size(entry.size, found)
+            try:
+                entry.bytes += entry.size(found)
+            except Exception:  # noqa: S112  # a foreign __sizeof__ may fail; its object still counts
+                continue
 
     def count_references(self, chunk: list[object]) -> None:
         """Add the references that leave the objects of a chunk."""
@@ -178,10 +186,3 @@ class _Walk:
         if entry is None:
             entry = self._entries[id(cls)] = _Entry(cls)
         return entry
-
-
-def _size(size: Callable[[object], int], found: object) -> int:
-    try:
-        return size(found)
-    except Exception:  # a foreign extension's __sizeof__ may fail; its object still counts
-        return 0

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 CONTENT_TYPE = "application/problem+json"
 
 
-class Problem(Exception):  # noqa: N818  # RFC 9457's word
+class Problem(Exception):  # RFC 9457's word
     """An answer that is an error: a status, a sentence that says what to do, and headers."""
 
     def __init__(self, status: HTTPStatus, detail: str, headers: Iterable[tuple[str, str]] = ()) -> None:

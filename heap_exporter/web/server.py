@@ -250,16 +250,24 @@ class Server:
 
     def _work(self) -> None:
         """Answer requests until told to stop; the body of a worker thread."""
-        while (connection := self._jobs.get()) is not None:
-            keep = False
-            try:
-                keep = connection.answer()
-            except BaseException:  # whatever it is, this thread is needed for the next request
-                log.exception("heap-exporter failed to answer a request")
-            connection.lingering = not keep
-            self._answered.append(connection)
-            self._wake()
-        self._jobs.put(None)  # for the next worker
+        while self._answer_next():
+            pass
+
+    def _answer_next(self) -> bool:
+        """Wait for a request and answer it. Return False when told to stop."""
+        connection = self._jobs.get()
+        if connection is None:
+            self._jobs.put(None)  # for the next worker
+            return False
+        keep = False
+        try:
+            keep = connection.answer()
+        except BaseException:  # whatever it is, this thread is needed for the next request
+            log.exception("heap-exporter failed to answer a request")
+        connection.lingering = not keep
+        self._answered.append(connection)
+        self._wake()
+        return True
 
     def _wake(self) -> None:
         with suppress(OSError):

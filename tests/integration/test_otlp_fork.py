@@ -1,4 +1,4 @@
-"""A fork while the parent pushes: the child pushes as itself, nothing of the parent runs in it, nobody waits for ever."""
+"""A fork while the parent pushes: the child pushes as itself, nothing of the parent runs in it, nobody waits."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ FORKING = """
 import faulthandler, os, sys, threading
 from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
-from tests.rich_reading import rich_reading
+from tests.readings import full_reading
 
 def pushing():
     pushed, stop = threading.Event(), threading.Event()
     receiver = Receiver(sys.argv[1], Protocol(sys.argv[2]), 0.01)
-    pusher = Pusher(receiver, rich_reading, lambda outcome: outcome == "success" and pushed.set())
+    pusher = Pusher(receiver, full_reading, lambda outcome: outcome == "success" and pushed.set())
     threading.Thread(target=pusher.run, args=(stop,), daemon=True).start()
     return pusher, pushed, stop
 
-faulthandler.dump_traceback_later(50, exit=True)
 pusher, pushed, stop = pushing()
 assert pushed.wait(20)
 children = []

@@ -13,14 +13,16 @@ from queue import Queue
 
 import grpc
 import pytest
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from heap_exporter.catalogue import CATALOGUE
 from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
+from heap_exporter.model import Reading
 from tests import otlp_receivers
 from tests.otlp_receivers import closed_port, grpc_receiver, http_receiver, silent_receiver
-from tests.rich_reading import rich_reading
+from tests.readings import full_reading
 
 STOP_WITHIN_SECONDS = 2.0
 BOTH = pytest.mark.parametrize("protocol", list(Protocol))
@@ -28,12 +30,12 @@ BOTH = pytest.mark.parametrize("protocol", list(Protocol))
 
 @contextmanager
 def pushing(
-    url: str, protocol: Protocol = Protocol.HTTP, interval_seconds: float = 0.02, **how: bool
+    url: str, protocol: Protocol = Protocol.HTTP, interval_seconds: float = 0.02, delta: bool = False
 ) -> Iterator[Queue[str]]:
     """Push to ``url`` for the length of a block; give what becomes of each push. Stopping must end within bounds."""
     outcomes: Queue[str] = Queue()
     stop = threading.Event()
-    pusher = Pusher(Receiver(url, protocol, interval_seconds, **how), rich_reading, outcomes.put)
+    pusher = Pusher(Receiver(url, protocol, interval_seconds, delta=delta), full_reading, outcomes.put)
     thread = threading.Thread(target=pusher.run, args=(stop,), daemon=True)
     before = set(threading.enumerate())
     thread.start()
@@ -66,7 +68,7 @@ def figures(request: ExportMetricsServiceRequest) -> dict[str, list[tuple[tuple[
 
 
 def expected() -> dict[str, list[tuple[tuple[str, ...], float]]]:
-    return {metric.otel_name: list(metric.read(rich_reading())) for metric in CATALOGUE}
+    return {metric.otel_name: list(metric.read(full_reading())) for metric in CATALOGUE}
 
 
 def test_an_http_receiver_gets_every_metric() -> None:
@@ -130,6 +132,12 @@ def test_a_receiver_that_never_answers_is_cut_off_at_the_stop(
     assert take(outcomes) == "failure"
 
 
+def test_a_receiver_that_never_shakes_hands_is_cut_off_at_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60")
+    with silent_receiver() as (url, came), pushing(url.replace("http:", "https:")):
+        assert came.wait(otlp_receivers.PATIENCE_SECONDS)
+
+
 @BOTH
 def test_a_receiver_that_never_answers_costs_no_more_than_the_timeout(
     protocol: Protocol, monkeypatch: pytest.MonkeyPatch
@@ -150,6 +158,13 @@ def test_a_receiver_that_refuses_is_a_failure_logged_once(
     assert record.name == "heap_exporter"
     assert record.levelno == logging.WARNING
     assert record.getMessage().startswith(f"cannot push metrics to {receiver.url} (")
+
+
+def test_a_receiver_that_redirects_is_a_failure_that_says_where_to_push(caplog: pytest.LogCaptureFixture) -> None:
+    with http_receiver(301, {"Location": "https://there/v1/metrics"}) as receiver, pushing(receiver.url) as outcomes:
+        assert take(outcomes) == "failure"
+
+    assert "it redirects to https://there/v1/metrics: push there" in caplog.text
 
 
 def test_a_503_with_a_short_retry_after_is_backed_off_from_and_the_stop_cuts_that() -> None:
@@ -213,14 +228,32 @@ def test_what_the_sdk_logs_for_the_application_s_own_exporters_still_reaches_its
     assert [record.name for record in caplog.records].count(name) == 1
 
 
+def test_an_application_that_traces_its_requests_does_not_trace_ours() -> None:
+    seen: Queue[object] = Queue()
+    stop = threading.Event()
+    stop.set()
+
+    def read() -> Reading:
+        seen.put(get_value(_SUPPRESS_INSTRUMENTATION_KEY))
+        return full_reading()
+
+    with http_receiver() as receiver:
+        pusher = Pusher(Receiver(receiver.url, Protocol.HTTP, 1), read, lambda _: None)
+        thread = threading.Thread(target=pusher.run, args=(stop,))
+        thread.start()
+        thread.join(10)
+
+    assert seen.get(timeout=1) is True
+
+
 EXITING = """
 import atexit, sys, threading
 from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
-from tests.rich_reading import rich_reading
+from tests.readings import full_reading
 
 stop = threading.Event()
-pusher = Pusher(Receiver(sys.argv[1], Protocol(sys.argv[2]), 3600), rich_reading, print)
+pusher = Pusher(Receiver(sys.argv[1], Protocol(sys.argv[2]), 3600), full_reading, print)
 threading.Thread(target=pusher.run, args=(stop,), daemon=True).start()
 
 @atexit.register

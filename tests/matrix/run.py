@@ -27,6 +27,10 @@ PACKAGE = "heap_exporter"
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 NO_COMPILER = {"CC": "/bin/false", "CXX": "/bin/false"}
 NO_TESTS_COLLECTED = 5
+STACKS_AFTER_SECONDS = 60
+STEP_DEADLINE_SECONDS = 600
+"""A test that hangs shows its stacks in the log, and later ends its interpreter's turn, not the whole matrix."""
+
 VARIABLES_LEFT_OUT = ("VIRTUAL_ENV", "PYTHONPATH", "PYENV_VERSION", "HEAP_EXPORTER_REQUIRE_SERVERS")
 """The copies have no `.servers/`, so unit tests that want a server are skipped here; `make test` runs those."""
 
@@ -127,7 +131,8 @@ class Attempt:
         copy = self._scratch / self._interpreter.minor
         shutil.rmtree(copy / PACKAGE)
         pytest = PYTHONS_FOLDER / f"venv-{self._interpreter.minor}" / "bin" / "pytest"
-        done = self._call([str(pytest), "tests/unit", "-q", "-p", "no:cacheprovider"], copy)
+        stacks = f"faulthandler_timeout={STACKS_AFTER_SECONDS}"
+        done = self._call([str(pytest), "tests/unit", "-q", "-p", "no:cacheprovider", "-o", stacks], copy)
         if done.returncode not in (0, NO_TESTS_COLLECTED):
             raise StepError(f"{_last_line(done.stdout)}; see {self._log_path}")
         return _last_line(done.stdout)
@@ -148,8 +153,9 @@ class Attempt:
         """Run `command` in `folder` where the interpreter lives, adding what it prints to the log."""
         entered = python314.entering(command, folder) if self._interpreter.in_debian else command
         environment = {name: value for name, value in os.environ.items() if name not in VARIABLES_LEFT_OUT}
+        # coreutils' timeout ends what the command has started as well.
         done = subprocess.run(
-            entered,
+            ["timeout", "--kill-after=10", str(STEP_DEADLINE_SECONDS), *entered],
             check=False,
             cwd=folder,
             env=environment | (variables or {}),

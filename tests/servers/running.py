@@ -54,8 +54,11 @@ def prometheus(config_path: Path, *arguments: str) -> Iterator[str]:
 
 
 @contextmanager
-def alertmanager(config_path: Path, *arguments: str) -> Iterator[str]:
-    """Run one Alertmanager, no cluster, on `config_path`; give its URL once it is ready to answer."""
+def alertmanager(config_path: Path, *arguments: str, working_folder: Path | None = None) -> Iterator[str]:
+    """Run one Alertmanager, no cluster, on `config_path`; give its URL once it is ready to answer.
+
+    Relative paths in the configuration are looked up in `working_folder`.
+    """
     with tempfile.TemporaryDirectory(prefix="alertmanager-") as folder:
         port = free_port()
         command = [
@@ -65,7 +68,7 @@ def alertmanager(config_path: Path, *arguments: str) -> Iterator[str]:
             "--cluster.listen-address=",
             *arguments,
         ]
-        with _running("alertmanager", command, port, Path(folder)) as url:
+        with _running("alertmanager", command, port, Path(folder), _with_templates(working_folder)) as url:
             yield url
 
 
@@ -84,8 +87,18 @@ def victoria_metrics(*arguments: str) -> Iterator[str]:
             yield url
 
 
+def _with_templates(working_folder: Path | None) -> Path | None:
+    """Return a folder in which our Alertmanager finds its templates, by the relative path that install.py gave it."""
+    templates = FOLDER / "usr"
+    if working_folder and templates.is_dir() and not (working_folder / "usr").exists():
+        (working_folder / "usr").symlink_to(templates)
+    return working_folder or (FOLDER if FOLDER.is_dir() else None)
+
+
 @contextmanager
-def _running(name: str, arguments: Sequence[str], port: int, folder: Path) -> Iterator[str]:
+def _running(
+    name: str, arguments: Sequence[str], port: int, folder: Path, working_folder: Path | None = None
+) -> Iterator[str]:
     program = servers.find(name)
     if program is None:
         raise ServerStartError(f"{name} is neither in .servers/ nor on PATH: run `make servers` to install it")
@@ -96,8 +109,7 @@ def _running(name: str, arguments: Sequence[str], port: int, folder: Path) -> It
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            # Alertmanager finds its templates from here; see install.py.
-            cwd=FOLDER if FOLDER.is_dir() else folder,
+            cwd=working_folder or folder,
         )
     try:
         url = f"http://127.0.0.1:{port}"

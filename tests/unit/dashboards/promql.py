@@ -8,7 +8,7 @@ import promql_parser
 
 from dashboards.committed import PanelQuery
 
-RATE_INTERVAL = "61s"
+RATE_INTERVAL_SECONDS = 61.0
 """Stands for `$__rate_interval`; no query writes it by hand."""
 
 
@@ -24,7 +24,7 @@ class Selector:
 
 def selectors(query: PanelQuery) -> list[Selector]:
     """Return every selector of a query with Grafana's variables as they are but the intervals."""
-    expr = query.expr.replace("$__rate_interval", RATE_INTERVAL).replace("$__range", "3601s")
+    expr = query.expr.replace("$__rate_interval", f"{RATE_INTERVAL_SECONDS:g}s").replace("$__range", "3601s")
     found: list[Selector] = []
     functions: list[str] = []
     ranges: list[float] = []
@@ -34,13 +34,14 @@ def selectors(query: PanelQuery) -> list[Selector]:
             functions.append(node.func.name)
         elif isinstance(node, promql_parser.MatrixSelector):
             ranges.append(node.range.total_seconds())
-            found.append(_selector(node.vector_selector, functions, ranges[-1]))
         elif isinstance(node, promql_parser.VectorSelector):
-            found.append(_selector(node, functions, None))
+            found.append(_selector(node, functions, ranges[-1] if ranges else None))
 
     def leave(node: promql_parser.Expr) -> None:
         if isinstance(node, promql_parser.Call):
             functions.pop()
+        elif isinstance(node, promql_parser.MatrixSelector):
+            ranges.pop()
 
     promql_parser.walk(promql_parser.parse(expr), enter, leave)
     return found

@@ -58,7 +58,9 @@ def test_restarts_and_alerts_are_marked_on_every_dashboard() -> None:
 
 
 def test_the_limit_is_drawn_dashed() -> None:
-    (memory,) = [panel for panel in panels(dashboards()["heap-exporter-overview"]) if panel["title"] == "Memory and limit"]
+    (memory,) = [
+        panel for panel in panels(dashboards()["heap-exporter-overview"]) if panel["title"] == "Memory and limit"
+    ]
     (override,) = memory["fieldConfig"]["overrides"]
     (limit,) = [target for target in memory["targets"] if "python_heap_limit_bytes" in target["expr"]]
     assert override["matcher"] == {"id": "byRegexp", "options": "/ limit$/"}

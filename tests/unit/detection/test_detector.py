@@ -60,9 +60,11 @@ def test_a_leak_under_a_sawtooth_is_suspected() -> None:
     assert State.SUSPECTED in states(lambda at: 200 + 120 * at / 3600 + 20 * (at % 45) / 45)
 
 
-HEALTHY = {
+JITTER = noise(2, 2.0)
+
+HEALTHY: dict[str, Callable[[float], float]] = {
     "flat": lambda at: 200.0,
-    "noise": lambda at, jitter=noise(2, 2.0): 200 + jitter(at),
+    "noise": lambda at: 200 + JITTER(at),
     "short sawtooth": lambda at: 200 + 30 * (at % 120) / 120,
     "step": lambda at: 200.0 if at < 2000 else 260.0,
     "falling": lambda at: 400 - 60 * at / 3600,

@@ -4,15 +4,16 @@ import os
 from dataclasses import replace
 
 import pytest
-from opentelemetry.sdk.metrics.export import AggregationTemporality, Gauge, Metric, MetricsData, Sum
+from opentelemetry.sdk.metrics.export import AggregationTemporality, Gauge, Metric, MetricsData, NumberDataPoint, Sum
 from opentelemetry.sdk.resources import Resource
 
 from heap_exporter.catalogue import CATALOGUE
 from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource
 from heap_exporter.model import Reading
-from tests.rich_reading import rich_reading
+from tests.readings import full_reading
 
 RESOURCE = Resource({})
+NOW_NS = 1_790_000_020_000_000_000
 
 
 def by_name(data: MetricsData) -> dict[str, Metric]:
@@ -22,25 +23,26 @@ def by_name(data: MetricsData) -> dict[str, Metric]:
 
 
 def values(metric: Metric) -> dict[tuple[object, ...], float]:
-    return {tuple((point.attributes or {}).values()): point.value for point in metric.data.data_points}
+    points = [point for point in metric.data.data_points if isinstance(point, NumberDataPoint)]
+    return {tuple((point.attributes or {}).values()): point.value for point in points}
 
 
 def test_every_metric_of_the_catalogue_is_told_with_its_unit_and_all_its_points() -> None:
-    told = by_name(metrics_data(rich_reading(), RESOURCE))
+    told = by_name(metrics_data(full_reading(), RESOURCE, NOW_NS))
 
     assert {name: metric.unit for name, metric in told.items()} == {m.otel_name: m.unit for m in CATALOGUE}
     for metric in CATALOGUE:
-        assert values(told[metric.otel_name]) == dict(metric.read(rich_reading())), metric.otel_name
+        assert values(told[metric.otel_name]) == dict(metric.read(full_reading())), metric.otel_name
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    told = by_name(metrics_data(Reading(started_at=1.0, process_started_at=None), RESOURCE))
+    told = by_name(metrics_data(Reading(started_at=1.0, process_started_at=None), RESOURCE, NOW_NS))
 
     assert set(told) == {"heap_exporter.build_info", "heap_exporter.census.interval", "heap_exporter.overhead.cpu"}
 
 
 def test_sizes_add_up_gauges_do_not_and_counters_only_rise() -> None:
-    told = by_name(metrics_data(rich_reading(), RESOURCE))
+    told = by_name(metrics_data(full_reading(), RESOURCE, NOW_NS))
     size, gauge, counter = (
         told[name].data for name in ("python.heap.resident", "python.heap.threads", "python.heap.gc.collections")
     )
@@ -51,14 +53,15 @@ def test_sizes_add_up_gauges_do_not_and_counters_only_rise() -> None:
     assert isinstance(counter, Sum)
     assert counter.is_monotonic
     assert counter.aggregation_temporality is AggregationTemporality.CUMULATIVE
+    assert counter.data_points[0].time_unix_nano == gauge.data_points[0].time_unix_nano == NOW_NS
     assert counter.data_points[0].start_time_unix_nano == 1_790_000_000_500_000_000
 
 
 def test_with_delta_preferred_counters_tell_what_they_gained_and_sizes_stay_whole() -> None:
-    before = rich_reading()
+    before = full_reading()
     collector = replace(before.sample.collector, collections=(460, 40, 5))  # type: ignore[union-attr, type-var]
     after = replace(before, sample=replace(before.sample, collector=collector))  # type: ignore[type-var]
-    told = by_name(metrics_data(after, RESOURCE, Delivered(before, 17)))
+    told = by_name(metrics_data(after, RESOURCE, NOW_NS, Delivered(before, 17)))
     counter, size = told["python.heap.gc.collections"].data, told["python.heap.resident"].data
 
     assert isinstance(counter, Sum)
@@ -69,13 +72,11 @@ def test_with_delta_preferred_counters_tell_what_they_gained_and_sizes_stay_whol
 
 
 def test_the_resource_is_what_the_environment_says_and_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(
-        "OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test,service.instance.id=web-1,service.name=x"
-    )
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment=test,service.instance.id=web-1,service.name=x")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
     attributes = process_resource().attributes
 
-    assert attributes["deployment.environment"] == "test"
+    assert attributes["deployment"] == "test"
     assert attributes["service.name"] == "shop"
     assert attributes["service.instance.id"] == f"web-1:{os.getpid()}"
     assert attributes["process.pid"] == os.getpid()

@@ -10,7 +10,7 @@ import pytest
 from opentelemetry import metrics
 from opentelemetry.metrics import _internal as metrics_api
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Sum
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric, NumberDataPoint, Sum
 
 from heap_exporter._version import VERSION
 from heap_exporter.catalogue import CATALOGUE
@@ -18,7 +18,7 @@ from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_provider import lend_to_application
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
 from tests.otlp_receivers import http_receiver, wait_until
-from tests.rich_reading import rich_reading
+from tests.readings import full_reading
 
 
 @pytest.fixture
@@ -37,20 +37,22 @@ def told(reader: InMemoryMetricReader) -> dict[str, dict[tuple[object, ...], flo
         return {}
     [scope_metrics] = data.resource_metrics[0].scope_metrics
     assert (scope_metrics.scope.name, scope_metrics.scope.version) == ("heap_exporter", VERSION)
-    return {
-        metric.name: {tuple((point.attributes or {}).values()): point.value for point in metric.data.data_points}
-        for metric in scope_metrics.metrics
-    }
+    return {metric.name: values(metric) for metric in scope_metrics.metrics}
+
+
+def values(metric: Metric) -> dict[tuple[object, ...], float]:
+    points = [point for point in metric.data.data_points if isinstance(point, NumberDataPoint)]
+    return {tuple((point.attributes or {}).values()): point.value for point in points}
 
 
 def test_the_application_s_provider_collects_every_metric(collected: InMemoryMetricReader) -> None:
-    lend_to_application(rich_reading)
+    lend_to_application(full_reading)
 
-    assert told(collected) == {metric.otel_name: dict(metric.read(rich_reading())) for metric in CATALOGUE}
+    assert told(collected) == {metric.otel_name: dict(metric.read(full_reading())) for metric in CATALOGUE}
 
 
 def test_counters_stay_counters_and_sizes_stay_sums(collected: InMemoryMetricReader) -> None:
-    lend_to_application(rich_reading)
+    lend_to_application(full_reading)
     data = collected.get_metrics_data()
     assert data is not None
     sums = {
@@ -65,12 +67,12 @@ def test_counters_stay_counters_and_sizes_stay_sums(collected: InMemoryMetricRea
 
 
 def test_after_a_restart_the_provider_reports_the_new_exporter_s_reading(collected: InMemoryMetricReader) -> None:
-    first = lend_to_application(rich_reading)
+    first = lend_to_application(full_reading)
     assert first is not None
     first.end()
     assert told(collected) == {}
 
-    lend_to_application(lambda: replace(rich_reading(), census_interval_seconds=7.0))
+    lend_to_application(lambda: replace(full_reading(), census_interval_seconds=7.0))
     assert told(collected)["heap_exporter.census.interval"] == {(): 7.0}
 
 
@@ -84,7 +86,7 @@ def test_with_a_provider_of_the_application_nothing_is_pushed_by_us(collected: I
     pushed: list[str] = []
     stop = threading.Event()
     with http_receiver() as receiver:
-        pusher = Pusher(Receiver(receiver.url, Protocol.HTTP, 0.01), rich_reading, pushed.append)
+        pusher = Pusher(Receiver(receiver.url, Protocol.HTTP, 0.01), full_reading, pushed.append)
         thread = threading.Thread(target=pusher.run, args=(stop,))
         thread.start()
         seen = told(collected)
@@ -101,7 +103,7 @@ def test_a_provider_that_the_application_sets_late_takes_over(monkeypatch: pytes
     reader = InMemoryMetricReader()
     stop = threading.Event()
     with http_receiver() as receiver:
-        pusher = Pusher(Receiver(receiver.url, Protocol.HTTP, 0.05), rich_reading, lambda _: None)
+        pusher = Pusher(Receiver(receiver.url, Protocol.HTTP, 0.05), full_reading, lambda _: None)
         thread = threading.Thread(target=pusher.run, args=(stop,))
         thread.start()
         receiver.next()
@@ -112,9 +114,9 @@ def test_a_provider_that_the_application_sets_late_takes_over(monkeypatch: pytes
 
 
 def test_without_a_provider_of_the_sdk_there_is_none_to_lend_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert lend_to_application(rich_reading) is None
+    assert lend_to_application(full_reading) is None
     monkeypatch.setattr(metrics_api, "_METER_PROVIDER", metrics.NoOpMeterProvider())
-    assert lend_to_application(rich_reading) is None
+    assert lend_to_application(full_reading) is None
 
 
 def test_looking_for_a_provider_makes_none() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.errors import SourceMissing
+from heap_exporter.model import Limits
 from heap_exporter.probes import allocator, collector, limits, process
 
 STATUS = """Name:\tpython
@@ -93,9 +94,8 @@ def test_blocks_rise_with_small_objects() -> None:
 def test_under_the_plain_malloc_there_are_no_blocks_to_count() -> None:
     code = "from heap_exporter.probes.allocator import read_allocated_blocks as read\nread()"
 
-    result = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONMALLOC": "malloc"}, capture_output=True, text=True, check=False
-    )
+    environ = {**os.environ, "PYTHONMALLOC": "malloc"}
+    result = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
 
     assert "SourceMissing: the interpreter does not count blocks" in result.stderr
 
@@ -130,7 +130,7 @@ def test_the_pause_meter_sums_collections_until_it_is_stopped() -> None:
     assert meter.seconds == measured
 
 
-def cgroup(tmp_path: Path, membership: str, files: dict[str, str]) -> limits.Limits:
+def cgroup(tmp_path: Path, membership: str, files: dict[str, str]) -> Limits:
     root = tmp_path / "cgroup"
     root.mkdir()
     for name, text in files.items():
@@ -155,9 +155,7 @@ def test_version_2_takes_the_lowest_limit_on_the_way_to_the_root(tmp_path: Path)
 
 
 def test_version_2_in_a_container_reads_the_root_it_sees(tmp_path: Path) -> None:
-    found = cgroup(
-        tmp_path, "0::/../../host/path\n", {"memory.max": "2048\n", "memory.events": "oom_kill 1\n"}
-    )
+    found = cgroup(tmp_path, "0::/../../host/path\n", {"memory.max": "2048\n", "memory.events": "oom_kill 1\n"})
 
     assert (found.limit_bytes, found.events) == (2048, {"oom_kill": 1})
 

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.errors import SnapshotBusy, SnapshotError, SnapshotNoDisk, SnapshotNoMemory, SnapshotNotFound
+from heap_exporter.errors import (
+    SnapshotBusy,
+    SnapshotError,
+    SnapshotNoDisk,
+    SnapshotNoMemory,
+    SnapshotNotFound,
+    SourceMissing,
+)
 from heap_exporter.snapshot import take
 from heap_exporter.snapshot.format import read
 from heap_exporter.snapshot.store import ID, Store
@@ -78,15 +85,12 @@ def test_without_head_room_nothing_is_walked(walker: HeldWalker, tmp_path: Path)
 
 
 def test_the_memory_asked_for_grows_with_the_heap(walker: HeldWalker, tmp_path: Path) -> None:
-    for objects, fits in ((1_000_000, True), (10_000_000, False)):
-        all_snapshots = take.Snapshots(
-            walker, Store(tmp_path, 5), lambda: 64 << 20, objects=lambda count=objects: count
-        )
-        if fits:
-            all_snapshots.take("")
-        else:
-            with pytest.raises(SnapshotNoMemory):
-                all_snapshots.take("")
+    counts = iter((1_000_000, 10_000_000))
+    all_snapshots = take.Snapshots(walker, Store(tmp_path, 5), lambda: 64 << 20, objects=lambda: next(counts))
+
+    all_snapshots.take("")
+    with pytest.raises(SnapshotNoMemory):
+        all_snapshots.take("")
 
 
 def test_without_disk_nothing_is_walked(walker: HeldWalker, tmp_path: Path) -> None:
@@ -122,6 +126,16 @@ def test_whatever_fails_is_a_snapshot_error_and_the_next_one_works(
     all_snapshots.take("")
 
     assert all_snapshots.outcomes == {"written": 1, "busy": 0, "failed": 1, "no_memory": 0, "no_disk": 0}
+
+
+def test_a_heap_that_cannot_be_walked_is_said_in_the_walkers_words(
+    walker: HeldWalker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    walker.failure = SourceMissing("the heap is frozen")
+
+    with pytest.raises(SnapshotError, match="the heap is frozen"):
+        snapshots(walker, tmp_path).take("")
+    assert "Traceback" not in caplog.text
 
 
 def test_a_reserved_snapshot_is_taken_by_whoever_is_woken(walker: HeldWalker, tmp_path: Path) -> None:

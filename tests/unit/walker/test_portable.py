@@ -77,7 +77,8 @@ def test_our_own_objects_are_left_out() -> None:
         import heap_exporter.agent, heap_exporter.web.app, heap_exporter.web.server, heap_exporter.export.prometheus
         from heap_exporter.walker.choose import choose_walker
         before = {c.type_name: c.objects for c in choose_walker().census().types}
-        exporter = heap_exporter.agent.start(port=0, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100)
+        exporter = heap_exporter.agent.start(
+            port=0, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100)
         import time
         deadline = time.monotonic() + 20
         while len(exporter.monitor.history.points()) < 40 and time.monotonic() < deadline:
@@ -157,9 +158,11 @@ def test_other_threads_run_while_the_walk_does() -> None:
 
     thread = threading.Thread(target=spin)
     thread.start()
-    choose_walker().census()
-    done.set()
-    thread.join()
+    try:
+        choose_walker().census()
+    finally:
+        done.set()
+        thread.join()
 
     assert len(held) == 300_000
     assert turns > 100

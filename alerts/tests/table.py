@@ -1,0 +1,74 @@
+"""Print the table of shapes and alerts, from a run of promtool; ``--write`` puts it into the runbook."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from alerts.tests.expectations import ALERTS, AMBIGUOUS, HEALTHY, LEAKS, SHAPES, TROUBLE
+from alerts.tests.shapes import HOUR
+from alerts.tests.unit_test_file import first_fired
+from tests import servers
+
+ALERTS_FOLDER = Path(__file__).parents[1]
+RULES, RUNBOOK = ALERTS_FOLDER / "heap_exporter.rules.yml", ALERTS_FOLDER / "runbook.md"
+BEGIN, END = "<!-- the table below is written by `make alerts-table` -->", "<!-- end of the table -->"
+
+PARTS = {
+    "Leaks": LEAKS,
+    "Other trouble": TROUBLE,
+    "Healthy, but told from a leak only by waiting": AMBIGUOUS,
+    "Healthy": HEALTHY,
+}
+
+
+def markdown(fired: Mapping[str, Mapping[str, int]]) -> str:
+    """Return the table; ``fired`` holds for each sentence the first minute in which each alert fired."""
+    lines = [
+        "| Shape | watched for | " + " | ".join(alert.removeprefix("PythonHeap") for alert in ALERTS) + " |",
+        "|---|---:|" + "---:|" * len(ALERTS),
+    ]
+    for title, shapes in PARTS.items():
+        lines.append(f"| **{title}** | |" + " |" * len(ALERTS))
+        for shape in shapes:
+            minutes = (fired[shape.sentence].get(alert) for alert in ALERTS)
+            cells = ("never" if minute is None else f"**{minute} min**" for minute in minutes)
+            lines.append(f"| {shape.sentence} | {shape.minutes / HOUR:g} h | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def table_in(runbook: str) -> str:
+    """Return the table that a runbook holds between the markers."""
+    return runbook.split(BEGIN, 1)[1].split(END, 1)[0].strip()
+
+
+def with_table(runbook: str, table: str) -> str:
+    """Return the runbook with another table between the markers."""
+    before, rest = runbook.split(BEGIN, 1)
+    return f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.split(END, 1)[1]}"
+
+
+def main() -> int:
+    """Print or write the table; return 1 without promtool."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the table into the runbook")
+    options = parser.parse_args()
+    promtool = servers.find("promtool")
+    if promtool is None:
+        print("promtool is neither in .servers/ nor on PATH: run `make servers` to install it", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as scratch:
+        table = markdown(first_fired(promtool, RULES, SHAPES, Path(scratch)))
+    if options.write:
+        runbook = RUNBOOK.read_text()
+        RUNBOOK.write_text(with_table(runbook, table))
+    else:
+        print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Print the Prometheus recording rules and alerts for services that run heap-exporter.
+
+The rules are the committed alerts/heap_exporter.rules.yml with the numbers you choose. All longer ranges, offsets and
+the interval of the group follow --window: with 15m, evidence is taken over 15m, 1h and 6h.
+
+    heap-exporter rules -o heap_exporter.rules.yml
+    heap-exporter rules --window 30m --min-slope 10MiB/h --for 30m
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from heap_exporter.alerting import Thresholds, render_rules
+from heap_exporter.alerting.thresholds import options
+
+HELP = "print the Prometheus alert rules, with thresholds of your own"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each threshold, and the file to write."""
+    for name, option in options().items():
+        why = option.why.replace("%", "%%")
+        parser.add_argument(option.flag, dest=name, metavar=option.default, help=why)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the rules to this file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print or write the rules; raises :class:`~heap_exporter.errors.SettingsError` on a bad threshold."""
+    typed = {name: text for name in options() if (text := getattr(args, name)) is not None}
+    rules = render_rules(Thresholds.read(typed), _command(typed))
+    if args.output is None:
+        sys.stdout.write(rules)
+        return 0
+    try:
+        args.output.write_text(rules)
+    except OSError as problem:
+        print(f"heap-exporter rules: cannot write {args.output}: {problem.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _command(typed: dict[str, str]) -> str:
+    words = ["heap-exporter", "rules"]
+    for name, text in typed.items():
+        words += [options()[name].flag, text]
+    return shlex.join(words)

@@ -1,0 +1,92 @@
+"""What the agent costs a service: processor time and throughput with it, against without, in alternating pairs.
+
+A single period at the default intervals is a minute, of which the agent works a tenth of a second; no machine is
+quiet enough to see that. So the agent runs at a multiple of its default rate, and what it adds is divided by it.
+Run it with ``make bench``; ``--speed 1 --seconds 60`` measures the default rate itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+class Service:
+    """The service under load, as a process of its own."""
+
+    def __init__(self, objects: int) -> None:
+        command = [sys.executable, "-m", "tests.bench.service", str(objects)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._client = http.client.HTTPConnection("127.0.0.1", self._answer()["port"])
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout
+        return dict(json.loads(self._process.stdout.readline()))
+
+    def tell(self, command: str) -> float:
+        """Send a command; return the service's processor time so far, in seconds."""
+        assert self._process.stdin
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        return float(self._answer()["cpu"])
+
+    def load(self, seconds: float) -> tuple[float, float]:
+        """Send requests for a while; return (processor microseconds a request, requests a second)."""
+        cpu, began, count = self.tell("time"), time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            self._client.request("GET", "/")
+            self._client.getresponse().read()
+            count += 1
+        return (self.tell("time") - cpu) / count * 1e6, count / (time.perf_counter() - began)
+
+    def end(self) -> None:
+        """End the process."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--objects", type=int, default=200_000, help="gc-tracked objects (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=8, help="default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=6.0, help="of each half of a pair (default: %(default)g)")
+    parser.add_argument("--speed", type=float, default=10.0, help="multiple of the default rate (default: %(default)g)")
+    arguments = parser.parse_args()
+
+    service = Service(arguments.objects)
+    service.load(2.0)
+    cpu, throughput = [], []
+    for pair in range(arguments.pairs):
+        halves: dict[bool, tuple[float, float]] = {}
+        for on in (pair % 2 == 0, pair % 2 != 0):
+            service.tell(f"on {arguments.speed}" if on else "off")
+            halves[on] = service.load(arguments.seconds)
+        service.tell("off")
+        cpu.append(halves[True][0] / halves[False][0])
+        throughput.append(halves[False][1] / halves[True][1])
+    service.end()
+
+    title = f"agent on / off, {arguments.objects:,} objects, {arguments.pairs} pairs, speed ×{arguments.speed:g}"
+    table = Table(title=title)
+    for column in ("what", "ratio: median", "least", "most", "added at the default rate"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for name, ratios in (("processor time a request", cpu), ("time a request", throughput)):
+        median = statistics.median(ratios)
+        added = f"{(median - 1) / arguments.speed:+.2%}"
+        table.add_row(name, f"{median:.4f}", f"{min(ratios):.4f}", f"{max(ratios):.4f}", added)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""Each process reports for itself: a fork, a worker, a spawned child; and nothing deadlocks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.programs import environment, eventually, get_json, metrics, program, said
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+CHILD = """
+    def report():
+        import json, os, time
+        import heap_exporter
+        deadline = time.monotonic() + 20
+        while (heap_exporter.current() is None or heap_exporter.current().url is None) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        exporter = heap_exporter.current()
+        held = [object() for _ in range(10)]
+        print(json.dumps({"pid": os.getpid(), "url": exporter and exporter.url}), flush=True)
+"""
+
+
+def healthy_pid(url: str) -> int:
+    return int(get_json(f"{url}-/healthy")["pid"])
+
+
+def assert_reports_for(url: str, pid: int) -> None:
+    assert healthy_pid(url) == pid
+    eventually(lambda: metrics(url)["python_heap_resident_bytes"] - resident_bytes(pid), lambda off: abs(off) < 4 << 20)
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) * 1024
+
+
+def test_a_forked_child_reports_its_own_figures_on_its_own_port(tmp_path: Path) -> None:
+    code = f"""
+        import json, os, sys, time
+        import heap_exporter
+        exporter = heap_exporter.start(port=0, interval_seconds=0.2)
+        print(json.dumps({{"pid": os.getpid(), "url": exporter.url}}), flush=True)
+        {CHILD.strip()}
+        if os.fork() == 0:
+            ballast = bytearray(b"x") * (40 << 20)
+            report()
+        sys.stdin.readline()
+        """
+    with program(_dedent(code), tmp_path) as process:
+        parent, child = said(process), said(process)
+
+        assert parent["url"] != child["url"]
+        assert parent["pid"] != child["pid"]
+        eventually(lambda: metrics(child["url"])["python_heap_resident_bytes"], lambda size: size > 50 << 20)
+        assert_reports_for(parent["url"], parent["pid"])
+        assert_reports_for(child["url"], child["pid"])
+        os.kill(child["pid"], signal.SIGKILL)
+        assert_reports_for(parent["url"], parent["pid"])
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_multiprocessing_child_reports_for_itself(method: str, tmp_path: Path) -> None:
+    code = f"""
+        import json, multiprocessing, os, sys
+        import heap_exporter
+        {CHILD.strip()}
+        def work():
+            heap_exporter.start(interval_seconds=0.2)
+            report()
+            sys.stdin = open(0)
+            multiprocessing.parent_process().join()
+        if __name__ == "__main__":
+            exporter = heap_exporter.start(interval_seconds=0.2)
+            print(json.dumps({{"pid": os.getpid(), "url": exporter.url}}), flush=True)
+            child = multiprocessing.get_context({method!r}).Process(target=work, daemon=True)
+            child.start()
+            sys.stdin.readline()
+        """
+    with program(_dedent(code), tmp_path, HEAP_EXPORTER_PORT=str(_free_port())) as process:
+        parent, child = said(process), said(process)
+
+        assert parent["url"] != child["url"]
+        assert_reports_for(parent["url"], parent["pid"])
+        assert_reports_for(child["url"], child["pid"])
+
+
+def test_children_that_end_at_once_open_nothing(tmp_path: Path) -> None:
+    code = """
+        import json, os, time
+        import heap_exporter
+        exporter = heap_exporter.start(port=0, interval_seconds=0.05)
+        began = time.monotonic()
+        codes = []
+        for _ in range(200):
+            pid = os.fork()
+            if pid == 0:
+                os._exit(7)
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        print(json.dumps(codes.count(7)), flush=True)
+        """
+    with program(code, tmp_path) as process:
+        assert said(process) == 200
+
+
+def test_forking_from_many_threads_while_sampling_deadlocks_nobody(tmp_path: Path) -> None:
+    code = """
+        import json, logging, os, threading
+        import heap_exporter
+        exporter = heap_exporter.start(
+            port=0, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100)
+        codes = []
+        def fork():
+            for _ in range(15):
+                pid = os.fork()
+                if pid == 0:
+                    heap_exporter.current().verdict()
+                    exporter.monitor.reading()
+                    os._exit(3)
+                codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        threads = [threading.Thread(target=fork) for _ in range(8)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        print(json.dumps(codes.count(3)), flush=True)
+        """
+    with program(code, tmp_path) as process:
+        assert said(process) == 120
+
+
+def test_a_child_that_stops_its_exporter_leaves_the_parents_port_open(tmp_path: Path) -> None:
+    code = """
+        import json, os, sys
+        import heap_exporter
+        exporter = heap_exporter.start(port=0)
+        if os.fork() == 0:
+            exporter.stop()
+            os._exit(0)
+        os.wait()
+        print(json.dumps(exporter.url), flush=True)
+        sys.stdin.readline()
+        """
+    with program(code, tmp_path) as process:
+        assert healthy_pid(said(process)) == process.pid
+
+
+def test_a_daemon_that_forks_away_from_its_parent_keeps_the_port_it_was_given(tmp_path: Path) -> None:
+    port = _free_port()
+    code = """
+        import os, time
+        import heap_exporter
+        heap_exporter.start()
+        if os.fork():
+            os._exit(0)
+        time.sleep(60)
+        """
+    with program(code, tmp_path, HEAP_EXPORTER_PORT=str(port)) as process:
+        pid = eventually(lambda: healthy_pid(f"http://127.0.0.1:{port}/"), lambda pid: pid != process.pid)
+        os.kill(pid, signal.SIGKILL)
+
+
+WSGI = """
+import json, os
+import heap_exporter
+heap_exporter.start(interval_seconds=0.2)
+def app(environ, start_response):
+    exporter = heap_exporter.current()
+    body = json.dumps({"pid": os.getpid(), "parent": os.getppid(), "url": exporter and exporter.url}).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@contextmanager
+def gunicorn(folder: Path, *options: str) -> Iterator[str]:
+    """Run gunicorn with two workers on a free port."""
+    (folder / "service.py").write_text(WSGI)
+    port = _free_port()
+    command = [sys.executable, "-m", "gunicorn", "--workers=2", f"--bind=127.0.0.1:{port}", *options, "service:app"]
+    environ = environment(folder, HEAP_EXPORTER_PORT=str(_free_port()))
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        try:
+            assert process.wait(20) == 0, (folder / "log").read_text()
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+def workers_of(service: str) -> dict[int, str]:
+    """Return pid → exporter address of the workers, once there are two that tell."""
+    found: dict[int, str] = {}
+
+    def ask() -> int:
+        answer = get_json(service)
+        if answer["url"]:
+            found[answer["pid"]] = answer["url"]
+        return len(found)
+
+    eventually(ask, lambda count: count == 2)
+    return found
+
+
+@pytest.mark.parametrize("options", [(), ("--preload",)], ids=["own import", "preload"])
+def test_every_gunicorn_worker_reports_for_itself(options: tuple[str, ...], tmp_path: Path) -> None:
+    with gunicorn(tmp_path, *options) as service:
+        workers = workers_of(service)
+
+        assert len(set(workers.values())) == 2
+        for pid, url in workers.items():
+            assert_reports_for(url, pid)
+
+
+def test_a_preloading_gunicorn_replaces_a_killed_worker_with_one_that_tells(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, "--preload") as service:
+        before = workers_of(service)
+        killed = min(before)
+        os.kill(killed, signal.SIGKILL)
+        answer = eventually(lambda: get_json(service), lambda found: found["pid"] not in before and found["url"])
+
+        assert_reports_for(answer["url"], answer["pid"])
+
+
+def _dedent(code: str) -> str:
+    """Return a program made of pieces of different indentation."""
+    import textwrap
+
+    head, _, tail = code.partition(CHILD.strip())
+    return textwrap.dedent(head) + "\n" + textwrap.dedent(CHILD) + "\n" + textwrap.dedent(tail)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

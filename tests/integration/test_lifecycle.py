@@ -1,0 +1,281 @@
+"""Starting, stopping, and everything that can be wrong with a port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.programs import eventually, get_json, program, said
+
+WAITING = """
+    import json, sys, time
+    import heap_exporter
+    exporter = heap_exporter.start(port=0, interval_seconds=0.1)
+    print(json.dumps(exporter.url), flush=True)
+    {wait}
+"""
+
+
+@pytest.mark.parametrize(
+    ("wait", "number", "code"),
+    [
+        ("time.sleep(60)", signal.SIGTERM, -signal.SIGTERM),
+        ("time.sleep(60)", signal.SIGINT, 1),
+        ("signal = __import__('signal'); signal.signal(15, lambda *_: sys.exit(5)); time.sleep(60)", signal.SIGTERM, 5),
+        ("sys.stdin.readline()", None, 0),
+        ("exporter.stop(); exporter.stop()", None, 0),
+    ],
+    ids=["SIGTERM", "Ctrl-C", "SIGTERM with a handler", "end of the program", "stop() twice"],
+)
+def test_every_way_to_end_takes_less_than_two_seconds_and_frees_the_port(
+    wait: str, number: int | None, code: int, tmp_path: Path
+) -> None:
+    with program(WAITING.format(wait=wait), tmp_path) as process:
+        url = said(process)
+        client = _connection_in_use(url) if "stop()" not in wait else None
+        if number is None:
+            process.communicate(timeout=2.5)
+        else:
+            process.send_signal(number)
+
+        assert process.wait(2.5) in (code, -number if number == signal.SIGINT else code)
+        if client:
+            client.close()
+        port = int(url.rsplit(":", 1)[1].rstrip("/"))
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+
+
+def _connection_in_use(url: str) -> socket.socket:
+    """Return a connection whose request is half sent."""
+    host, port = url.removeprefix("http://").rstrip("/").split(":")
+    client = socket.create_connection((host, int(port)))
+    client.sendall(b"GET /metrics HTTP/1.1\r\nHost:")
+    return client
+
+
+def test_a_kill_during_a_snapshot_leaves_no_half_file(tmp_path: Path) -> None:
+    code = """
+        import json, sys, threading, time
+        import heap_exporter
+        held = [[i] for i in range(400_000)]
+        exporter = heap_exporter.start(port=0)
+        threading.Thread(target=exporter.snapshot, daemon=True).start()
+        print(json.dumps(exporter.url), flush=True)
+        time.sleep(60)
+        """
+    with program(code, tmp_path) as process:
+        said(process)
+        process.kill()
+        process.wait()
+
+    folder = tmp_path / "snapshots"
+    assert [path for path in folder.glob("*") if path.stat().st_size < 100 or path.name.startswith(".")] == []
+
+
+def test_stop_ends_all_our_threads_and_closes_all_our_descriptors(tmp_path: Path) -> None:
+    code = """
+        import json, os, threading
+        import heap_exporter
+        heap_exporter.start(port=0).stop()
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            with heap_exporter.start(port=0) as exporter:
+                exporter.snapshot()
+        print(json.dumps([len(os.listdir("/proc/self/fd")) - before, [t.name for t in threading.enumerate()]]))
+        """
+    with program(code, tmp_path) as process:
+        assert said(process) == [0, ["MainThread"]]
+
+
+def test_a_large_census_is_given_up_when_the_exporter_stops(tmp_path: Path) -> None:
+    code = """
+        import json, threading, time
+        import heap_exporter
+        held = [[i] for i in range(2_000_000)]
+        exporter = heap_exporter.start(port=0)
+        time.sleep(0.5)
+        began = time.monotonic()
+        exporter.stop()
+        print(json.dumps([time.monotonic() - began, threading.active_count()]))
+        """
+    with program(code, tmp_path) as process:
+        seconds, threads = said(process)
+
+    assert seconds < 2
+    assert threads == 1
+
+
+def test_start_twice_is_one_exporter(tmp_path: Path) -> None:
+    code = """
+        import json, threading
+        import heap_exporter
+        first = heap_exporter.start(port=0)
+        threads = threading.active_count()
+        second = heap_exporter.start(port=0)
+        print(json.dumps([first is second, threading.active_count() - threads]))
+        """
+    with program(code, tmp_path) as process:
+        assert said(process) == [True, 0]
+
+
+def test_start_from_many_threads_at_once_is_one_exporter(tmp_path: Path) -> None:
+    code = """
+        import json
+        from concurrent.futures import ThreadPoolExecutor
+        import heap_exporter
+        with ThreadPoolExecutor(16) as pool:
+            found = list(pool.map(lambda _: heap_exporter.start(port=0).url, range(64)))
+        print(json.dumps(len(set(found))))
+        """
+    with program(code, tmp_path) as process:
+        assert said(process) == 1
+
+
+def test_after_stop_it_can_be_started_again(tmp_path: Path) -> None:
+    code = """
+        import json, sys
+        import heap_exporter
+        heap_exporter.start(port=0).stop()
+        print(json.dumps(heap_exporter.start(port=0).url), flush=True)
+        sys.stdin.readline()
+        """
+    with program(code, tmp_path) as process:
+        assert get_json(f"{said(process)}-/healthy")["pid"] == process.pid
+
+
+def test_a_port_that_a_stranger_has_is_a_clear_error(tmp_path: Path) -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        code = """
+            import json
+            import heap_exporter
+            try:
+                heap_exporter.start()
+            except heap_exporter.HeapExporterError as error:
+                print(json.dumps([str(error), heap_exporter.current() is None]))
+            """
+        with program(code, tmp_path, HEAP_EXPORTER_PORT=str(port)) as process:
+            words, nothing_runs = said(process)
+
+    assert words == (
+        f"127.0.0.1:{port} is in use by another process; set HEAP_EXPORTER_PORT to a free port, or to 0 to be given one"
+    )
+    assert nothing_runs
+
+
+def test_turned_off_it_starts_nothing(tmp_path: Path) -> None:
+    code = """
+        import json, threading
+        import heap_exporter
+        exporter = heap_exporter.start()
+        print(json.dumps([exporter.url, threading.active_count()]))
+        """
+    with program(code, tmp_path, HEAP_EXPORTER_ENABLED="false") as process:
+        assert said(process) == [None, 1]
+
+
+def test_a_bad_setting_stops_start_with_words_that_name_it(tmp_path: Path) -> None:
+    code = "import heap_exporter; heap_exporter.start()"
+    with program(code, tmp_path, HEAP_EXPORTER_INTERVAL_SECONDS="often") as process:
+        _, errors = process.communicate(timeout=20)
+
+    assert process.returncode == 1
+    assert "HEAP_EXPORTER_INTERVAL_SECONDS='often': not a number" in errors
+
+
+def test_a_leak_is_told_to_listeners_once_and_one_that_fails_stops_nothing(tmp_path: Path) -> None:
+    code = """
+        import json, time
+        import heap_exporter
+        alerts = []
+        def broken(alert):
+            raise RuntimeError("a bug of the application")
+        monitor = heap_exporter.HeapMonitor(heap_exporter.Settings.load(
+            window_seconds=2, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100))
+        monitor.on("leak", broken)
+        monitor.on("leak", alerts.append)
+        monitor.start()
+        held = []
+        deadline = time.monotonic() + 25
+        while not alerts and time.monotonic() < deadline:
+            held.append([bytearray(b"x") * 100_000])
+            time.sleep(0.01)
+        count = monitor.reading().tally.detections["total"]
+        monitor.stop()
+        print(json.dumps([len(alerts), alerts[0].verdict.state, str(alerts[0].snapshot.path), count]))
+        """
+    with program(code, tmp_path) as process:
+        count, state, path, detections = said(process)
+
+    assert (count, state) == (1, "suspected")
+    assert Path(path).exists()
+    assert detections >= 0
+
+
+def test_a_frozen_heap_leaves_out_the_census_and_nothing_else(tmp_path: Path) -> None:
+    code = """
+        import gc, json, sys
+        import heap_exporter
+        gc.freeze()
+        exporter = heap_exporter.start(port=0, interval_seconds=0.1, census_interval_seconds=0.2)
+        print(json.dumps(exporter.url), flush=True)
+        sys.stdin.readline()
+        """
+    from tests.programs import metrics
+
+    with program(code, tmp_path) as process:
+        url = said(process)
+        errors = 'heap_exporter_sample_errors_total{source="census"}'
+        found = eventually(lambda: metrics(url), lambda page: page[errors] >= 2)
+
+        assert not [name for name in found if name.startswith("python_heap_type_")]
+        assert found["python_heap_resident_bytes"] > 1 << 20
+        assert found['python_heap_gc_objects{generation="permanent"}'] > 1000
+
+
+def test_without_pymalloc_the_blocks_are_left_out_and_counted_as_an_error(tmp_path: Path) -> None:
+    from tests.programs import metrics
+
+    code = WAITING.format(wait="sys.stdin.readline()")
+    with program(code, tmp_path, PYTHONMALLOC="malloc") as process:
+        found = metrics(said(process))
+
+    assert "python_heap_allocated_blocks" not in found
+    assert found['heap_exporter_sample_errors_total{source="blocks"}'] >= 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="hiding /proc needs root")
+def test_with_proc_hidden_the_page_still_answers(tmp_path: Path) -> None:
+    from tests.programs import metrics
+
+    code = """
+        import ctypes, json, sys
+        import psutil
+        libc = ctypes.CDLL(None, use_errno=True)
+        CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 1 << 18
+        if libc.unshare(CLONE_NEWNS) or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None):
+            print(json.dumps(None), flush=True)
+            sys.exit()
+        libc.mount(b"tmpfs", b"/proc", b"tmpfs", 0, None)
+        import heap_exporter
+        print(json.dumps(heap_exporter.start(port=0, interval_seconds=0.1).url), flush=True)
+        sys.stdin.readline()
+        """
+    with program(code, tmp_path) as process:
+        url = said(process)
+        if url is None:
+            pytest.skip("this machine lets nobody make a mount namespace")
+        found = eventually(
+            lambda: metrics(url), lambda page: page.get('heap_exporter_sample_errors_total{source="process"}', 0) > 1
+        )
+
+    assert "python_heap_resident_bytes" not in found
+    assert found["python_heap_allocated_blocks"] > 0

@@ -1,0 +1,152 @@
+"""The status page of a real process, in a real browser."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+WAIT_SECONDS = 20
+
+PROGRAM = """
+import sys
+import heap_exporter
+class Session: pass
+sessions = [Session() for _ in range(20_000)]
+with heap_exporter.start(port=0, interval_seconds=0.2, census_interval_seconds=0.2) as exporter:
+    print(exporter.url, flush=True)
+    sys.stdin.read()
+"""
+
+SHOWS_A_CENSUS = "return document.querySelectorAll('#types tr').length > 3"
+
+
+@contextmanager
+def watched_process(folder: Path, **environ: str) -> Iterator[str]:
+    """Run a process with an exporter and yield the address of its status page."""
+    settings = {
+        **os.environ,
+        "HEAP_EXPORTER_SNAPSHOT_DIR": str(folder),
+        "HEAP_EXPORTER_CENSUS_CPU_PERCENT": "50",
+        **environ,
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=settings
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
+            process.wait(WAIT_SECONDS)
+    assert process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path, chromedriver: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(chromium)
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1100,1400"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(chromedriver)))
+    yield driver
+    driver.quit()
+
+
+def emulate(browser: webdriver.Chrome, *, scheme: str = "light", width: int = 1100) -> None:
+    metrics = {"width": width, "height": 1400, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def snapshots_shown(browser: webdriver.Chrome) -> int:
+    return len(browser.find_elements(By.CSS_SELECTOR, "#snapshots li a"))
+
+
+def complaints(browser: webdriver.Chrome) -> list[str]:
+    entries: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]  # selenium leaves it untyped
+    return [entry["message"] for entry in entries]
+
+
+def test_the_button_takes_a_snapshot_that_the_list_then_shows(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with watched_process(tmp_path) as url:
+        browser.get(url)
+        assert snapshots_shown(browser) == 0
+        assert browser.find_element(By.ID, "headline").text == "Getting to know this process"
+
+        button = browser.find_element(By.ID, "take")
+        button.click()
+        WebDriverWait(browser, WAIT_SECONDS).until(lambda _: snapshots_shown(browser) == 1)
+
+        (written,) = tmp_path.iterdir()
+        assert browser.find_element(By.ID, "outcome").text == f"Written to {written}"
+        assert "status page" in browser.find_element(By.ID, "snapshots").text
+        WebDriverWait(browser, WAIT_SECONDS).until(lambda _: button.is_enabled())
+        assert complaints(browser) == []
+
+
+def test_the_page_renews_itself(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with watched_process(tmp_path) as url:
+        browser.get(url)
+        before = browser.find_element(By.ID, "as-of").text
+        WebDriverWait(browser, WAIT_SECONDS).until(lambda _: browser.find_element(By.ID, "as-of").text != before)
+        WebDriverWait(browser, WAIT_SECONDS).until(lambda _: browser.execute_script(SHOWS_A_CENSUS))
+
+        assert "__main__.Session" in browser.find_element(By.ID, "types").text
+        assert complaints(browser) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1100])
+def test_the_page_fits_phones_and_screens_by_day_and_night(
+    browser: webdriver.Chrome, tmp_path: Path, scheme: str, width: int
+) -> None:
+    emulate(browser, scheme=scheme, width=width)
+    with watched_process(tmp_path) as url:
+        browser.get(url)
+
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        brightness = sum(int(part) for part in paper.removeprefix("rgb(").rstrip(")").split(","))
+        assert (brightness > 384) == (scheme == "light")
+    emulate(browser)
+
+
+def test_a_process_that_is_gone_is_said_to_be(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with watched_process(tmp_path) as url:
+        browser.get(url)
+
+    browser.execute_script("refresh()")
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda _: browser.find_element(By.ID, "offline").is_displayed())
+    browser.find_element(By.ID, "take").click()
+    outcome = browser.find_element(By.ID, "outcome")
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda _: outcome.text == "The process did not answer.")
+    assert complaints(browser)  # of the browser itself, about the connections that failed
+
+
+def test_with_a_token_the_page_and_its_button_work_by_password(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with watched_process(tmp_path, HEAP_EXPORTER_TOKEN="sesame") as url:
+        browser.get(url.replace("://", "://anyone:sesame@"))
+        browser.get(url)
+
+        browser.find_element(By.ID, "take").click()
+        WebDriverWait(browser, WAIT_SECONDS).until(lambda _: snapshots_shown(browser) == 1)
+
+
+def test_nothing_is_loaded_from_anywhere_else(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with watched_process(tmp_path) as url:
+        browser.get(url)
+        loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
+
+    assert all(address.startswith((url, "data:")) for address in loaded)

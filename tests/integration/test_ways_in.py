@@ -1,0 +1,157 @@
+"""The three ways in: an own port, the application's registry, pages mounted in the application."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.programs import eventually, get, get_json, metrics, program, said
+
+
+def test_a_thousand_scrapes_cause_no_census_and_no_sample(tmp_path: Path) -> None:
+    code = """
+        import json, sys
+        import heap_exporter
+        exporter = heap_exporter.start(port=0, interval_seconds=3600, census_interval_seconds=3600)
+        print(json.dumps(exporter.url), flush=True)
+        sys.stdin.readline()
+        """
+    with program(code, tmp_path) as process:
+        url = said(process)
+        before = eventually(lambda: metrics(url), lambda page: "heap_exporter_last_census_timestamp_seconds" in page)
+        for _ in range(1000):
+            get(f"{url}metrics", "text/plain")
+        after = metrics(url)
+
+    moved = {name for name in before if before[name] != after[name]}
+    assert not [name for name in moved if name.startswith(("heap_exporter", "python_heap"))]
+    assert "process_cpu_seconds_total" in moved
+
+
+def test_a_small_process_has_at_most_150_series_of_ours(tmp_path: Path) -> None:
+    code = """
+        import json, sys, time
+        import heap_exporter
+        exporter = heap_exporter.start(
+            port=0, window_seconds=2, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100)
+        print(json.dumps(exporter.url), flush=True)
+        sys.stdin.readline()
+        """
+    with program(code, tmp_path) as process:
+        url = said(process)
+        eventually(lambda: metrics(url), lambda page: 'python_heap_leak_suspected{kind="python"}' in page)
+        for _ in range(50):
+            get(url)
+        ours = [name for name in metrics(url) if name.startswith(("python_heap", "heap_exporter"))]
+
+    assert 60 < len(ours) <= 150
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text; version=1.0.0"])
+def test_the_page_is_clean_for_promtool_and_compressed(accept: str, promtool: Path, tmp_path: Path) -> None:
+    code = """
+        import json, sys
+        import heap_exporter
+        print(json.dumps(heap_exporter.start(port=0, interval_seconds=0.2).url), flush=True)
+        sys.stdin.readline()
+        """
+    with program(code, tmp_path) as process:
+        url = said(process)
+        eventually(lambda: metrics(url), lambda page: "heap_exporter_last_census_timestamp_seconds" in page)
+        request = urllib.request.Request(f"{url}metrics", headers={"Accept": accept, "Accept-Encoding": "gzip"})
+        with urllib.request.urlopen(request) as response:
+            assert response.headers["Content-Encoding"] == "gzip"
+            assert response.headers["Content-Type"].startswith(accept.split(";", maxsplit=1)[0])
+            body = gzip.decompress(response.read())
+
+    assert body.endswith(b"# EOF\n") == accept.startswith("application/openmetrics")
+    if accept == "text/plain":
+        linted = subprocess.run([promtool, "check", "metrics"], input=body, capture_output=True, check=False)
+        assert (linted.stderr.decode(), linted.returncode) == ("", 0)
+
+
+def test_the_applications_registry_carries_our_metrics_beside_its_own(tmp_path: Path) -> None:
+    code = """
+        import json, sys
+        from prometheus_client import Counter, start_http_server
+        import heap_exporter
+        Counter("shop_orders", "Orders.").inc()
+        exporter = heap_exporter.register(interval_seconds=0.2)
+        assert heap_exporter.register() is exporter
+        server, _ = start_http_server(0, addr="127.0.0.1")
+        print(json.dumps(f"http://127.0.0.1:{server.server_port}/"), flush=True)
+        sys.stdin.readline()
+        exporter.stop()
+        """
+    with program(code, tmp_path) as process:
+        url = said(process)
+        found = eventually(lambda: metrics(url), lambda page: "heap_exporter_last_census_timestamp_seconds" in page)
+
+    assert found["shop_orders_total"] == 1
+    assert {"python_heap_resident_bytes", "process_resident_memory_bytes"} <= set(found)
+
+
+FLASK = """
+    from flask import Flask
+    from werkzeug.middleware.dispatcher import DispatcherMiddleware
+    from werkzeug.serving import make_server
+    import heap_exporter, json
+    app = Flask("shop")
+    app.add_url_rule("/", view_func=lambda: "shop")
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/memory": heap_exporter.make_wsgi_app(interval_seconds=0.2)})
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    print(json.dumps(f"http://127.0.0.1:{server.server_port}/"), flush=True)
+    server.serve_forever()
+"""
+
+STARLETTE = """
+    import asyncio, json, socket
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Mount, Route
+    import heap_exporter
+    app = Starlette(routes=[
+        Route("/", lambda request: PlainTextResponse("shop")),
+        Mount("/memory", heap_exporter.make_asgi_app(interval_seconds=0.2)),
+    ])
+    listener = socket.create_server(("127.0.0.1", 0))
+    print(json.dumps(f"http://127.0.0.1:{listener.getsockname()[1]}/"), flush=True)
+    asyncio.run(uvicorn.Server(uvicorn.Config(app, log_level="warning")).serve([listener]))
+"""
+
+
+@pytest.mark.parametrize("code", [FLASK, STARLETTE], ids=["Flask", "Starlette"])
+def test_the_pages_can_be_mounted_and_ask_for_a_token(code: str, tmp_path: Path) -> None:
+    with program(code, tmp_path, HEAP_EXPORTER_TOKEN="sesame") as process:
+        url = said(process)
+        mounted = f"{url}memory/"
+
+        assert get(url, "text/plain") == "shop"
+        eventually(lambda: metrics(mounted), lambda page: "heap_exporter_last_census_timestamp_seconds" in page)
+        assert get_json(f"{mounted}-/healthy")["pid"] == process.pid
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            get_json(f"{mounted}snapshots", data=b"")
+        request = urllib.request.Request(
+            f"{mounted}snapshots", data=b"", headers={"Authorization": "Bearer sesame"}, method="POST"
+        )
+        with urllib.request.urlopen(request) as response:
+            assert response.status == 201
+            assert response.headers["Location"].startswith("/memory/snapshots/")
+
+
+def test_mounted_without_a_token_only_metrics_and_health_are_open(tmp_path: Path) -> None:
+    with program(FLASK, tmp_path) as process:
+        mounted = f"{said(process)}memory/"
+
+        assert "python_heap_resident_bytes" in metrics(mounted)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            get_json(f"{mounted}snapshots", data=b"")
+
+    assert refused.value.code == 403
+    assert "HEAP_EXPORTER_TOKEN" in refused.value.read().decode()

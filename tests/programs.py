@@ -1,0 +1,87 @@
+"""Runs small real programs and talks with them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+PATIENCE_SECONDS = 30.0
+
+Answer = TypeVar("Answer")
+
+
+@contextlib.contextmanager
+def program(code: str, folder: Path, **environ: str) -> Iterator[subprocess.Popen[str]]:
+    """Run ``code`` as a program in ``folder``; it is killed at the end if it still runs."""
+    path = folder / "program.py"
+    path.write_text(textwrap.dedent(code))
+    with subprocess.Popen(
+        [sys.executable, str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env=environment(folder, **environ),
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def environment(folder: Path, **environ: str) -> dict[str, str]:
+    """Return an environment in which nothing of the caller's steers the exporter, and snapshots go to ``folder``."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("HEAP_", "OTEL_"))}
+    return {**inherited, "HEAP_EXPORTER_SNAPSHOT_DIR": str(folder / "snapshots"), "PYTHONUNBUFFERED": "1", **environ}
+
+
+def said(process: subprocess.Popen[str]) -> Any:
+    """Return the next line of the program's output, which is JSON."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        process.wait(PATIENCE_SECONDS)
+        raise AssertionError(f"the program ended: {process.stderr.read() if process.stderr else ''}")
+    return json.loads(line)
+
+
+def get(url: str, accept: str = "application/json", data: bytes | None = None) -> str:
+    """Return what a GET, or a POST of ``data``, answers."""
+    request = urllib.request.Request(url, data=data, headers={"Accept": accept})
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
+        return str(response.read().decode())
+
+
+def get_json(url: str, data: bytes | None = None) -> Any:
+    """Return the JSON that a request answers."""
+    return json.loads(get(url, data=data))
+
+
+def metrics(url: str) -> dict[str, float]:
+    """Return the samples of a metrics page: name and labels as they are written → value."""
+    lines = (line for line in get(f"{url}metrics", "text/plain").splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def eventually(ask: Callable[[], Answer], wanted: Callable[[Answer], Any] = bool) -> Answer:
+    """Return the first answer that is wanted. Errors of the network are asked again until patience ends."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        answer: Answer | None = None
+        with contextlib.suppress(OSError):
+            answer = ask()
+            if wanted(answer):
+                return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never came; last answer: {answer!r}")
+        time.sleep(0.05)

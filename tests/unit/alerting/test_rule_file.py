@@ -1,0 +1,100 @@
+"""The rule file is what the generator makes, about metrics that exist, and readable at 3 a.m."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from heap_exporter.alerting import Thresholds, render_rules
+from heap_exporter.alerting.rules import RUNBOOK
+from heap_exporter.catalogue import CATALOGUE
+from tests.unit.alerting.rule_file import ALERTS, RULES, RULES_PATH, RUNBOOK_PATH, metrics
+
+SEVERITIES = {
+    "PythonHeapGrowthSustained": "info",
+    "PythonHeapLeakSuspected": "warning",
+    "PythonHeapNativeLeakSuspected": "warning",
+    "PythonHeapFragmentationHigh": "info",
+    "PythonHeapUncollectableObjects": "warning",
+    "PythonHeapExhaustionPredicted": "critical",
+    "PythonHeapSamplerStalled": "warning",
+    "PythonHeapTypeGrowing": "info",
+}
+
+
+def test_the_committed_file_is_the_default_output() -> None:
+    assert RULES_PATH.read_text() == render_rules(), "run `heap-exporter rules -o alerts/heap_exporter.rules.yml`"
+
+
+def test_there_are_eight_alerts_and_each_has_its_severity() -> None:
+    assert {name: rule["labels"]["severity"] for name, rule in ALERTS.items()} == SEVERITIES
+
+
+def test_every_metric_in_the_rules_is_in_the_catalogue() -> None:
+    named = set().union(*(metrics(rule["expr"]) for rule in RULES))
+
+    assert named
+    assert named <= {metric.name for metric in CATALOGUE}
+
+
+def test_the_labels_that_rules_rely_on_are_those_of_the_catalogue() -> None:
+    labels = {metric.name: metric.labels for metric in CATALOGUE}
+
+    assert labels["python_heap_type_objects"] == ("type_name",)
+    assert labels["python_heap_gc_uncollectable_objects_total"] == ("generation",)
+    assert not labels["python_heap_resident_anonymous_bytes"]
+    assert not labels["python_heap_process_start_time_seconds"]
+
+
+@pytest.mark.parametrize("name", SEVERITIES)
+def test_every_alert_has_a_chapter_in_the_runbook(name: str) -> None:
+    chapter = RUNBOOK_PATH.read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
+
+    assert ALERTS[name]["annotations"]["runbook_url"] == f"{RUNBOOK}#{name.lower()}"
+    for heading in ("What it means", "What to look at", "What to do"):
+        assert f"### {heading}" in chapter
+
+
+def test_every_metric_in_the_runbook_is_in_the_catalogue() -> None:
+    assert metrics(RUNBOOK_PATH.read_text()) <= {metric.name for metric in CATALOGUE}
+
+
+def test_every_recorded_series_in_the_runbook_is_recorded() -> None:
+    recorded = set(re.findall(r"\binstance(?:_type_name)?:\w+:\w+", RUNBOOK_PATH.read_text()))
+
+    assert recorded
+    assert recorded <= {rule.get("record") for rule in RULES}
+
+
+def _seconds(text: str) -> set[float]:
+    """Return every duration and every age that a rule file holds, in seconds."""
+    units = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+    durations = re.findall(r"(?:\[|offset )((?:\d+(?:ms|[dhms]))+)\b", text)
+    ages = re.findall(r"start_time_seconds\) > (\d+)", text)
+    return {sum(int(n) * units[u] for n, u in re.findall(r"(\d+)(ms|[dhms])", part)) for part in durations} | {
+        float(age) for age in ages
+    }
+
+
+def test_every_range_offset_and_age_scales_with_the_window_but_a_day_stays_a_day() -> None:
+    day = 86400.0
+    by_default = _seconds(render_rules()) - {day}
+
+    scaled = _seconds(render_rules(Thresholds(window_seconds=15))) - {day}
+
+    assert scaled == {seconds / 60 for seconds in by_default}
+
+
+def test_the_group_is_evaluated_fifteen_times_a_window() -> None:
+    group = yaml.safe_load(render_rules(Thresholds(window_seconds=15)))["groups"][0]
+
+    assert group["interval"] == "1s"
+
+
+@pytest.mark.parametrize("seconds", [5, 7, 13.7, 100, 901, 3600, 10_800])
+def test_no_window_makes_a_file_that_yaml_cannot_read(seconds: float) -> None:
+    rules = yaml.safe_load(render_rules(Thresholds(window_seconds=seconds)))["groups"][0]["rules"]
+
+    assert len(rules) == len(RULES)

@@ -1,0 +1,307 @@
+import errno
+import gzip
+import json
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client, TestResponse
+
+from heap_exporter.errors import SnapshotNoDisk
+from heap_exporter.model import Reading
+from heap_exporter.snapshot.store import ID
+from tests.web_source import Process, told
+
+HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost:9465"}
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Process:
+    return Process(tmp_path / "snapshots")
+
+
+@pytest.fixture
+def client(process: Process) -> Client:
+    return Client(process.app())
+
+
+def ask(client: Client, path: str, method: str = "GET", **options: Any) -> TestResponse:
+    return client.open(path, method=method, environ_overrides=HERE, **options)
+
+
+def test_metrics_are_what_the_exporter_encoded_for_the_accepted_format(client: Client) -> None:
+    plain = ask(client, "/metrics")
+    openmetrics = ask(client, "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+
+    assert plain.data.startswith(b"python_heap_bytes 1.0\n")
+    assert plain.content_type == "text/plain"
+    assert openmetrics.content_type == "application/openmetrics-text"
+    assert "Accept-Encoding" in plain.headers["Vary"]
+
+
+def test_metrics_are_compressed_for_whom_it_suits(client: Client) -> None:
+    plain = ask(client, "/metrics")
+    packed = ask(client, "/metrics", headers={"Accept-Encoding": "deflate, gzip;q=0.5"})
+    unwanted = ask(client, "/metrics", headers={"Accept-Encoding": "gzip;q=0"})
+
+    assert gzip.decompress(packed.data) == plain.data == unwanted.data
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert len(packed.data) == int(packed.headers["Content-Length"]) < len(plain.data)
+
+
+def test_a_posted_snapshot_is_there_when_the_answer_comes(client: Client, process: Process) -> None:
+    answer = ask(client, "/snapshots?reason=before+the+deploy", "POST")
+
+    assert answer.status_code == 201
+    document = told(answer)
+    assert Path(document["path"]).stat().st_size == document["bytes"]
+    assert (document["reason"], document["walker"], document["pause_seconds"]) == (
+        "before the deploy",
+        "portable",
+        0.004,
+    )
+    assert document["duration_seconds"] >= 0
+    assert told(ask(client, answer.headers["Location"])) == document
+    assert told(ask(client, "/snapshots")) == {"snapshots": [document]}
+
+
+def test_the_file_of_a_snapshot_can_be_downloaded(client: Client) -> None:
+    document = told(ask(client, "/snapshot", "POST"))
+
+    answer = ask(client, document["file_url"])
+
+    assert answer.data == Path(document["path"]).read_bytes()
+    assert answer.headers["Content-Disposition"] == f"attachment; filename={document['id']}.heap.jsonl"
+    assert int(answer.headers["Content-Length"]) == document["bytes"]
+    answer.close()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"query_string": {"reason": "why not"}},
+        {"data": {"reason": "why not"}},
+        {"json": {"reason": "why not"}},
+    ],
+)
+def test_a_reason_may_come_in_the_query_a_form_or_json(client: Client, options: dict[str, Any]) -> None:
+    assert told(ask(client, "/snapshots", "POST", **options))["reason"] == "why not"
+
+
+@pytest.mark.parametrize("body", ["[1]", '"text"', '{"reason": 3}', "{", ""])
+def test_a_body_that_is_no_object_is_a_clear_error(client: Client, process: Process, body: str) -> None:
+    answer = ask(client, "/snapshots", "POST", data=body, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert answer.content_type == "application/problem+json"
+    assert process.snapshots.outcomes["written"] == 0
+
+
+def test_a_body_that_is_too_long_is_refused(client: Client) -> None:
+    answer = ask(client, "/snapshots", "POST", json={"reason": "x" * 100_000})
+
+    assert answer.status_code == 413
+    assert told(answer)["status"] == 413
+
+
+def test_of_two_at_once_one_runs_and_the_other_is_told_when_to_come_back(client: Client, process: Process) -> None:
+    process.walker.hold()
+    first: list[TestResponse] = []
+    thread = threading.Thread(target=lambda: first.append(ask(client, "/snapshots", "POST")))
+    thread.start()
+    assert process.walker.walking.wait(10)
+
+    second = ask(client, "/snapshots", "POST")
+    process.walker.go.set()
+    thread.join()
+
+    assert second.status_code == 429
+    assert int(second.headers["Retry-After"]) >= 1
+    assert first[0].status_code == 201
+    assert len(process.snapshots.store.list()) == 1
+
+
+def test_whoever_does_not_wait_is_told_where_to_ask(client: Client, process: Process) -> None:
+    answer = ask(client, "/snapshots?wait=0", "POST")
+
+    assert answer.status_code == 202
+    assert process.woken.is_set()
+    where = answer.headers["Location"]
+    assert told(answer)["state"] == told(ask(client, where))["state"] == "running"
+    process.snapshots.take_pending()
+    assert told(ask(client, where))["state"] == "written"
+
+
+def test_a_snapshot_that_failed_meanwhile_says_why(client: Client, process: Process) -> None:
+    where = ask(client, "/snapshots?wait=0", "POST").headers["Location"]
+    process.headroom_bytes = 0
+    process.snapshots.take_pending()
+
+    document = told(ask(client, where))
+
+    assert document["state"] == "failed"
+    assert "memory limit" in document["problem"]
+
+
+def test_waiting_is_yes_or_no(client: Client) -> None:
+    answer = ask(client, "/snapshots?wait=maybe", "POST")
+
+    assert answer.status_code == 400
+    assert "wait must be 0" in told(answer)["detail"]
+
+
+def test_without_head_room_the_answer_is_503(client: Client, process: Process) -> None:
+    process.headroom_bytes = 1
+
+    answer = ask(client, "/snapshots", "POST")
+
+    assert answer.status_code == 503
+    assert "memory limit" in told(answer)["detail"]
+
+
+def test_without_disk_the_answer_is_507_and_says_what_to_set(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    answer = ask(Client(Process(tmp_path / "file" / "snapshots").app()), "/snapshots", "POST")
+
+    assert answer.status_code == 507
+    assert "HEAP_EXPORTER_SNAPSHOT_DIR" in told(answer)["detail"]
+
+
+def test_a_disk_that_fills_during_the_walk_is_507_too(client: Client, process: Process) -> None:
+    process.walker.failure = SnapshotNoDisk(Path("/x"), errno.errorcode[errno.ENOSPC])
+
+    assert ask(client, "/snapshots", "POST").status_code == 507
+
+
+def test_a_failure_of_ours_is_a_500_without_its_traceback(
+    client: Client, process: Process, caplog: pytest.LogCaptureFixture
+) -> None:
+    process.walker.failure = ZeroDivisionError("secret")
+    with caplog.at_level(logging.ERROR, "heap_exporter"):
+        assert ask(client, "/snapshots", "POST").status_code == 500
+
+    process.now = None  # type: ignore[assignment]  # breaks every page
+    with caplog.at_level(logging.ERROR, "heap_exporter"):
+        answer = ask(client, "/census")
+
+    assert answer.status_code == 500
+    assert answer.content_type == "application/problem+json"
+    assert "Traceback" not in answer.text
+    assert "failed to answer GET /census" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/snapshot", "POST"),
+        ("/snapshots", "GET, HEAD, POST"),
+        ("/metrics", "GET, HEAD"),
+        ("/", "GET, HEAD"),
+        ("/verdict", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_one(client: Client, path: str, allowed: str) -> None:
+    for method in ("DELETE", "PUT", "OPTIONS", "TRACE"):
+        answer = ask(client, path, method)
+
+        assert answer.status_code == 405
+        assert answer.headers["Allow"] == allowed
+        assert told(answer)["detail"] == f"{path} does not know {method}; use {allowed}"
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/census", "/verdict", "/snapshots"])
+def test_head_is_get_without_the_body(client: Client, path: str) -> None:
+    head, get = ask(client, path, "HEAD"), ask(client, path)
+
+    assert head.status_code == get.status_code == 200
+    assert head.data == b""
+    assert head.headers["Content-Length"] == get.headers["Content-Length"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nope", "/snapshots/", "/metrics/", "/snapshots/20261122T070000Z-1-0000", "/snapshots/x/file/"],
+)
+def test_what_is_not_there_is_404(client: Client, path: str) -> None:
+    answer = ask(client, path)
+
+    assert answer.status_code == 404
+    assert answer.content_type == "application/problem+json"
+    assert set(told(answer)) == {"type", "title", "status", "detail"}
+
+
+def test_what_is_not_known_yet_says_when_it_will_be(client: Client, process: Process) -> None:
+    process.now = Reading(started_at=process.now.started_at, process_started_at=None, census_interval_seconds=60)
+
+    for path in ("/census", "/verdict"):
+        answer = ask(client, path)
+
+        assert answer.status_code == 503
+        assert f"no {path[1:]} yet; the first is due within 1 s" in told(answer)["detail"]
+        assert answer.headers["Retry-After"] == "1"
+
+
+def test_the_census_and_the_verdict_are_json(client: Client) -> None:
+    census, verdict = told(ask(client, "/census")), told(ask(client, "/verdict"))
+
+    assert census["types"][1] == {"type_name": "shop.models.Type0", "objects": 1000, "bytes": 64_000}
+    assert census["bytes"] == sum(count["bytes"] for count in census["types"])
+    assert verdict["state"] == "suspected"
+    assert verdict["growers"] == [{"type_name": "shop.models.Type3", "objects": 10, "bytes": 1000}]
+
+
+def test_health_says_who_answers(client: Client) -> None:
+    document = told(ask(client, "/-/healthy"))
+
+    assert document["name"] == "heap-exporter"
+    assert isinstance(document["pid"], int)
+
+
+def test_the_status_page_is_json_for_programs(client: Client) -> None:
+    document = ask(client, "/", headers={"Accept": "application/json"})
+
+    assert told(document)["verdict"]["state"] == "suspected"
+    assert document.headers["Vary"] == "Accept"
+    assert ask(client, "/", headers={"Accept": "*/*"}).content_type.startswith("text/html")
+
+
+def test_under_a_prefix_every_link_has_it(process: Process) -> None:
+    client = Client(
+        DispatcherMiddleware(
+            process.app("t", trust_loopback=False), {"/debug/heap": process.app("t", trust_loopback=False)}
+        )
+    )
+    token = {"Authorization": "Bearer t"}
+
+    answer = client.post("/debug/heap/snapshots", headers=token)
+    page = client.get("/debug/heap/", headers=token)
+
+    assert answer.headers["Location"].startswith("/debug/heap/snapshots/")
+    assert client.get(answer.headers["Location"], headers=token).status_code == 200
+    with client.get(told(answer)["file_url"], headers=token) as file:
+        assert file.status_code == 200
+    assert client.get("/debug/heap", headers=token).status_code == 200
+    assert client.get("/debug/heap/metrics").status_code == 200
+    links = [part.split('"')[0] for part in page.text.split('href="')[1:]]
+    assert links
+    assert all(link.startswith(("/debug/heap/", "data:")) for link in links)
+    assert ID.search(page.text)
+
+
+def test_no_answer_may_be_framed_sniffed_or_kept(client: Client) -> None:
+    for path in ("/", "/metrics", "/nope"):
+        headers = ask(client, path).headers
+
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cache-Control"] == "no-store"
+
+
+def test_every_json_answer_is_strict_json(client: Client) -> None:
+    for path in ("/census", "/verdict", "/-/healthy", "/snapshots"):
+        json.loads(ask(client, path).data, parse_constant=pytest.fail)

@@ -1,0 +1,94 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.model import Census, Reading, SnapshotInfo, State, TypeCount, Verdict
+from heap_exporter.web import words
+from heap_exporter.web.page import CONTENT_SECURITY_POLICY, HEADLINES, View, render
+from heap_exporter.web.sparkline import HEIGHT, MOST_POINTS, WIDTH, Sparkline
+from tests.readings import full_reading
+from tests.web_source import Process
+
+EVIL = "</script><img src=x onerror=alert(1)>\"'&$root"
+
+
+def test_no_text_of_the_process_becomes_markup(tmp_path: Path) -> None:
+    reading = full_reading()
+    census = Census(1.7e9, 0.1, 0.1, 0.1, "portable", (TypeCount(EVIL, 1, 1),), ())
+    verdict = Verdict(1.7e9, State.SUSPECTED, (EVIL,), 900.0)
+    snapshot = SnapshotInfo("20261122T070000Z-1-0000", tmp_path, 1, 1.7e9, 0.1, 0.1, EVIL, "portable")
+
+    page = render(View(dataclasses.replace(reading, census=census, verdict=verdict), (), (snapshot,), f"/{EVIL}", 1))
+
+    assert "<img" not in page
+    assert page.count("<script") == page.count("</script>") == 1
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;&quot;&#x27;&amp;$root") >= 4
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_verdict_is_said_in_words(state: State) -> None:
+    reading = dataclasses.replace(full_reading(), verdict=Verdict(1.7e9, state, ("the reason",), 900.0))
+
+    page = render(View(reading, (), (), "", 1))
+
+    assert HEADLINES[state] in page
+    assert f'data-state="{state.value}"' in page
+    assert "the reason" in page
+
+
+def test_a_process_of_which_nothing_is_known_yet_has_a_page() -> None:
+    page = render(View(Reading(started_at=1.7e9, process_started_at=None), (), (), "", 1))
+
+    assert "Getting to know this process" in page
+    assert "not read yet" in page
+    assert "None yet." in page
+
+
+def test_the_page_names_no_other_host(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    page = render(View(process.reading(), process.history.points(), (), "", 1))
+
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")
+    assert "style=" not in page
+    assert "default-src 'none'" in CONTENT_SECURITY_POLICY
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+
+
+@pytest.mark.parametrize("count", [1, 2, 299, 300, 301, 1440, 100_000])
+def test_a_sparkline_keeps_its_ends_and_peaks_within_its_frame(count: int) -> None:
+    series = [(float(at), 1000.0 + at % 7) for at in range(count)]
+    series[count // 2] = (count // 2, 5000.0)
+
+    picture = Sparkline(series).svg("a line")
+
+    points = [tuple(map(float, pair.split(","))) for pair in picture.rsplit('points="', 1)[1].split('"')[0].split()]
+    assert points[0][0] == 0
+    assert points[-1][0] == WIDTH
+    assert len(points) <= MOST_POINTS + 2
+    assert all(0 <= y <= HEIGHT for _, y in points)
+    assert count < 3 or min(y for _, y in points) == 6
+
+
+def test_a_steady_process_is_not_drawn_as_mountains() -> None:
+    picture = Sparkline([(float(at), 1e8 + at % 2 * 1e4) for at in range(100)]).svg("")
+
+    heights = {float(pair.split(",")[1]) for pair in picture.rsplit('points="', 1)[1].split('"')[0].split()}
+    assert max(heights) - min(heights) < 1
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (words.size(0), "0 B"), (words.size(1023), "1023 B"), (words.size(1536), "1.5 KiB"),
+        (words.size(61 << 20), "61.0 MiB"),
+        (words.size(3 << 40), "3.0 TiB"), (words.gain(-2048), "−2.0 KiB"),
+        (words.gain(0), "±0 B"), (words.gain(5), "+5 B"),
+        (words.count(812), "812"), (words.count(48_210), "48.2 k"), (words.count(1_500_000), "1.5 M"),
+        (words.duration(0.0042), "4.2 ms"), (words.duration(0.31), "310 ms"), (words.duration(2.5), "2.5 s"),
+        (words.duration(15), "15 s"), (words.duration(900), "15 min"), (words.duration(7800), "2 h 10 min"),
+        (words.duration(7200), "2 h"), (words.duration(200_000), "2 d 7 h"), (words.duration(172_800), "2 d"),
+    ],
+)  # fmt: skip  # reads as a table
+def test_figures_are_said_as_people_say_them(said: str, expected: str) -> None:
+    assert said == expected
