@@ -42,6 +42,10 @@ bench: $(READY) ## what the agent costs a service, and what a scrape costs (some
 	$(BIN)/python -m tests.bench.scrape
 	$(BIN)/python -m tests.bench.overhead $(ARGS)
 
+alerts-table: $(READY) ## print which alert fires when on which shape, and put the table into the runbook
+	$(BIN)/python -m alerts.tests.table --write
+	$(BIN)/python -m alerts.tests.table
+
 dashboards: $(READY) ## regenerate the Grafana dashboards
 	$(BIN)/python -m dashboards
 

@@ -20,6 +20,7 @@ from heap_exporter.export.otlp_receiver import find_receiver
 from heap_exporter.model import Census, SnapshotInfo, Verdict
 from heap_exporter.monitor import FORK_GRACE_SECONDS, HeapMonitor, LeakListener
 from heap_exporter.settings import Settings
+from heap_exporter.threads import start_thread
 
 if TYPE_CHECKING:
     from a2wsgi import WSGIMiddleware
@@ -149,9 +150,7 @@ class HeapExporter:
             self._registered.append((registry, collector))
 
     def _in_thread(self, name: str, target: Callable[[], None]) -> None:
-        thread = threading.Thread(target=target, name=f"heap-exporter-{name}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        self._threads.append(start_thread(name, target))
 
     def after_fork(self) -> None:
         """In a forked child: close what is the parent's, and open the child's own port a little later."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import math
 import threading
@@ -22,6 +23,7 @@ from heap_exporter.probes.sources import Sources
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.take import Snapshots
+from heap_exporter.threads import start_thread
 from heap_exporter.walker.choose import choose_walker
 
 STOP_SECONDS = 1.0
@@ -91,10 +93,7 @@ class HeapMonitor:
         forks.watch(self)
         self._stopping.clear()
         self._pauses.start()
-        self._thread = threading.Thread(
-            target=self._run, args=(delay_seconds,), name="heap-exporter-sampler", daemon=True
-        )
-        self._thread.start()
+        self._thread = start_thread("sampler", functools.partial(self._run, delay_seconds))
 
     def ask_to_stop(self) -> None:
         """Have the sampling thread end soon; a walk under way is given up."""

@@ -19,6 +19,7 @@ from http import HTTPStatus
 from queue import SimpleQueue
 from typing import Any
 
+from heap_exporter.threads import start_thread
 from heap_exporter.web.connection import HEAD_BYTES, SOCKET_SECONDS, Connection, Protocol, refusal
 from heap_exporter.web.listener import listen
 
@@ -83,9 +84,7 @@ class Server:
         self._ended.clear()
         try:
             for number in range(WORKERS):
-                worker = threading.Thread(target=self._work, name=f"heap-exporter-http-{number + 1}", daemon=True)
-                worker.start()
-                self._workers.append(worker)
+                self._workers.append(start_thread(f"http-{number + 1}", self._work))
             while not self._stopping:
                 try:
                     self._turn()

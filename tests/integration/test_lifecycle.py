@@ -59,6 +59,19 @@ def _connection_in_use(url: str) -> socket.socket:
     return client
 
 
+def test_no_thread_of_ours_takes_a_signal_meant_for_the_application(tmp_path: Path) -> None:
+    with program(WAITING.format(wait="time.sleep(60)"), tmp_path) as process:
+        said(process)
+        blocked = {}
+        for task in Path(f"/proc/{process.pid}/task").iterdir():
+            fields = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines())
+            blocked[int(task.name)] = int(fields["SigBlk"], 16)
+
+    terminate = 1 << (signal.SIGTERM - 1)
+    assert len(blocked) > 2
+    assert {pid for pid, mask in blocked.items() if not mask & terminate} == {process.pid}
+
+
 def test_a_kill_during_a_snapshot_leaves_no_half_file(tmp_path: Path) -> None:
     code = """
         import json, sys, threading, time

@@ -1,0 +1,163 @@
+"""The whole way on real servers: a leaking shop is scraped, the alert fires, the webhook comes, a snapshot is taken.
+
+The healthy shop stands beside it under the same rules and stays silent. Prometheus and Alertmanager run on the very
+files of the compose stack; the rules are those of ``heap-exporter rules`` with a window of seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import queue
+import subprocess
+import sys
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboards.committed import PanelQuery, panel_queries
+from tests import programs
+from tests.integration import deployed
+from tests.programs import eventually, get_json
+from tests.servers import running
+
+RULES = (
+    "--window=15s", "--for=15s", "--sample-interval=1s",
+    "--min-slope=300MiB/h", "--min-slow-slope=300MiB/h", "--min-type-growth=200000/h",
+)  # fmt: skip  # options of one command
+PATIENCE_SECONDS = 150.0
+
+
+@dataclass
+class Stack:
+    """What runs: addresses, and what came to the webhook."""
+
+    prometheus: str
+    exporters: dict[str, str]
+    pages: queue.Queue[dict[str, Any]]
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return what Prometheus holds pending or firing."""
+        return list(get_json(f"{self.prometheus}/api/v1/alerts")["data"]["alerts"])
+
+    def query(self, expr: str) -> list[Any]:
+        """Return the result of an instant query."""
+        words = urllib.parse.urlencode({"query": expr})
+        return list(get_json(f"{self.prometheus}/api/v1/query?{words}")["data"]["result"])
+
+
+@contextlib.contextmanager
+def demo(folder: Path, *options: str) -> Iterator[str]:
+    """Run the demo's shop and load, and yield the exporter's address."""
+    command = [sys.executable, "-m", "heap_exporter", "demo", "--port=0", "--shop-port=0", "--window=10", *options]
+    environ = programs.environment(folder)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        try:
+            assert process.stdout is not None
+            links = dict(line.split(maxsplit=1) for line in (process.stdout.readline() for _ in range(4)))
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            yield links["status"].strip()
+        finally:
+            process.send_signal(2)
+            process.wait(20)
+
+
+@contextlib.contextmanager
+def webhook() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
+    """Receive what Alertmanager posts."""
+    pages: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            pages.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", pages
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, prometheus: Path, alertmanager: Path) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack")
+    rules = subprocess.check_output([sys.executable, "-m", "heap_exporter", "rules", *RULES], text=True)
+    config = deployed.lay_out_prometheus(folder / "prometheus", {"ours.yml": rules})
+    with contextlib.ExitStack() as running_here:
+        enter = running_here.enter_context
+        url, pages = enter(webhook())
+        alerting = enter(deployed.alertmanager(deployed.lay_out_alertmanager(folder / "alertmanager", url)))
+        deployed.write_alertmanager(config.parent, alerting)
+        exporters = {"leaking": enter(demo(folder)), "healthy": enter(demo(folder, "--healthy"))}
+        for job, exporter in exporters.items():
+            address = exporter.removeprefix("http://").rstrip("/")
+            deployed.write_target(config.parent, job, address, every="1s")
+        yield Stack(enter(running.prometheus(config)), exporters, pages)
+
+
+def test_the_leak_is_alerted_and_the_healthy_shop_stays_silent(stack: Stack) -> None:
+    page = stack.pages.get(timeout=PATIENCE_SECONDS)
+    growth = eventually(
+        lambda: [
+            alert
+            for alert in stack.alerts()
+            if alert["labels"]["alertname"] == "PythonHeapGrowthSustained" and alert["state"] == "firing"
+        ]
+    )
+
+    assert page["status"] == "firing"
+    assert {alert["labels"]["job"] for alert in page["alerts"]} == {"leaking"}
+    assert {alert["labels"]["job"] for alert in growth} == {"leaking"}
+    assert "an hour" in growth[0]["annotations"]["description"]
+    assert {alert["labels"]["job"] for alert in stack.alerts() if alert["state"] == "firing"} == {"leaking"}
+
+
+def test_the_growing_type_is_alerted_by_its_name(stack: Stack) -> None:
+    growing = eventually(
+        lambda: {
+            alert["labels"]["type_name"]
+            for alert in stack.alerts()
+            if alert["labels"]["alertname"] == "PythonHeapTypeGrowing" and alert["state"] == "firing"
+        },
+        lambda names: "shop.sessions.Item" in names,
+    )
+
+    assert "other" not in growing
+
+
+def test_curl_takes_a_snapshot_of_the_leaking_shop(stack: Stack) -> None:
+    answer = subprocess.check_output(["curl", "--silent", "-X", "POST", f"{stack.exporters['leaking']}snapshots"])
+
+    taken = json.loads(answer)
+    path = Path(taken["path"])
+    assert path.stat().st_size == taken["bytes"]
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert "shop.sessions.Session" in path.read_text()
+
+
+@pytest.mark.parametrize("query", list(panel_queries()), ids=lambda query: f"{query.dashboard}: {query.panel}")
+def test_every_dashboard_query_returns_data_or_is_listed_with_the_reason(query: PanelQuery, stack: Stack) -> None:
+    expr = query.substituted(rate_interval="30s", shown_range="1m")
+    if query.why_empty:
+        stack.query(expr)  # it must at least be understood
+        return
+
+    assert eventually(lambda: stack.query(expr))
+
+
+def test_the_healthy_shop_was_never_accused(stack: Stack) -> None:
+    fired = stack.query('count_over_time(ALERTS{alertstate="firing", job="healthy"}[1h])')
+
+    assert fired == []
+    assert get_json(stack.exporters["healthy"])["verdict"]["state"] not in ("suspected", "growing")
