@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test check servers browser matrix bench alerts-table dashboards docs clean
+.PHONY: help demo test check servers browser matrix bench alerts-table dashboards docs pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,12 @@ alerts-table: $(READY) ## print which alert fires when on which shape, and put t
 
 dashboards: $(READY) ## regenerate the Grafana dashboards
 	$(BIN)/python -m dashboards
+
+docs: $(READY) ## make the README's tables from the code
+	$(BIN)/python docs/tables.py
+
+pictures: $(READY) ## make the README's pictures from real runs (make browser first)
+	$(BIN)/python -m docs.pictures
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .servers .pythons build dist *.egg-info

@@ -129,7 +129,7 @@ class HeapExporter:
                 raise
             self._server = Server(app, host, 0)
         self._wants_http = True
-        self._in_thread("http", self._server.serve)
+        self._server.start()
         log.info("heap-exporter of process %d answers on %s", os.getpid(), self.url)
 
     def _app(self, trust_loopback: bool) -> App:

@@ -34,6 +34,9 @@ FORK_GRACE_SECONDS = 1.0
 
 log = logging.getLogger("heap_exporter")
 
+JUDGEMENTS = 60
+"""How often a window is judged while it passes: more would cost time and tell nothing new."""
+
 LeakListener = Callable[[LeakAlert], None]
 
 
@@ -64,7 +67,9 @@ class HeapMonitor:
         self._detections = {kind.value: 0 for kind in Kind}
         self._next_slow_at = 0.0
         self._last_leak_at = -math.inf
-        self.history = History(settings.max_samples)
+        self.history = History(
+            max(settings.max_samples, math.ceil(settings.window_seconds / settings.interval_seconds))
+        )
         self._pushes: dict[str, int] = {}
         started_at = self._sources.read("process", process.read_start_time)
         self.snapshots = Snapshots(
@@ -192,7 +197,11 @@ class HeapMonitor:
         return dataclasses.replace(reading, detail=detail, census=census, types=types, census_interval_seconds=interval)
 
     def _judge(self, reading: Reading) -> Verdict | None:
-        settings = self.settings
+        """Return the verdict on the window that ends now; the last one still holds for a small part of a window."""
+        settings, last = self.settings, reading.verdict
+        since = reading.sample.taken_at - last.judged_at if last and reading.sample else -1.0
+        if 0 <= since < settings.window_seconds / JUDGEMENTS:
+            return last
         thresholds = Thresholds(
             settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
         )

@@ -26,6 +26,9 @@ TESTS_PREFIX = "HEAP_EXPORTER_REQUIRE_"
 
 _URL = re.compile(r"https?://[^/\s]+\S*$")
 
+LEAST_SAMPLES_A_WINDOW = 12
+"""Samples without which a trend cannot be told from noise: one a bucket."""
+
 log = logging.getLogger("heap_exporter")
 
 
@@ -88,7 +91,11 @@ class Settings:
         8 * 1024 * 1024, "Growth below this slope is never suspected.", least=0, most=1e15
     )
     max_samples: int = setting(
-        1440, "Samples kept in memory.", least=10, most=100_000, aliases={"HEAP_MONITOR_MAX_SAMPLES": 1}
+        1440,
+        "Samples kept in memory; a window's are kept in any case.",
+        least=10,
+        most=100_000,
+        aliases={"HEAP_MONITOR_MAX_SAMPLES": 1},
     )
     snapshot_dir: Path = setting(
         Path(), "Folder for snapshots; made with mode 0700. Default: `heap-exporter-<uid>` in the temporary folder.",
@@ -108,6 +115,13 @@ class Settings:
             _check(name, getattr(self, name), rule)
         if self.snapshot_dir == Path():
             object.__setattr__(self, "snapshot_dir", default_snapshot_dir())
+        self._check_window()
+
+    def _check_window(self) -> None:
+        """Raise :class:`SettingsError` unless the window holds enough samples to judge."""
+        if self.window_seconds < LEAST_SAMPLES_A_WINDOW * self.interval_seconds:
+            least = f"{LEAST_SAMPLES_A_WINDOW * self.interval_seconds:g}"
+            raise SettingsError("window_seconds", self.window_seconds, f"too short to judge; must be {least} at least")
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

@@ -81,14 +81,11 @@ def metrics(accept: str) -> tuple[bytes, str]:
 def serving(app: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
     """Run a server; it is stopped at the end, if it is not already."""
     server = Server(app, host, port)
-    thread = threading.Thread(target=server.serve, name="heap-exporter-http", daemon=True)
-    thread.start()
+    server.start()
     try:
         yield server
     finally:
         server.stop()
-        thread.join(WAIT_SECONDS)
-        assert not thread.is_alive()
 
 
 def exchange(server: Server, raw: bytes) -> bytes:

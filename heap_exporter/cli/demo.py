@@ -120,7 +120,7 @@ def _status(url: str) -> Status:
 class _Screen:
     """Where the demo is shown: a table that is redrawn on a terminal, lines or JSON elsewhere."""
 
-    def __init__(self, arguments: argparse.Namespace, load: Load, links: list[str]) -> None:
+    def __init__(self, arguments: argparse.Namespace, load: Load, url: str, links: list[str]) -> None:
         from rich.console import Console
         from rich.live import Live
 
@@ -128,6 +128,7 @@ class _Screen:
 
         console = Console(highlight=False)
         self._load = load
+        self._url = url
         self._json = bool(arguments.json)
         self._table = Watch(f"heap-exporter demo: a {'healthy' if arguments.healthy else 'leaking'} shop", links)
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal and not self._json else None
@@ -150,8 +151,10 @@ class _Screen:
             self._live.update(self._table.draw(status, elapsed_seconds, self._load.requests), refresh=True)
         elif elapsed_seconds - self._printed_at >= LINE_SECONDS:
             self._printed_at = elapsed_seconds
-            line = json.dumps(status) if self._json else self._table.line(status, elapsed_seconds, self._load.requests)
-            print(line, flush=True)
+            requests = self._load.requests
+            figures = {"url": self._url, "elapsed_seconds": elapsed_seconds, "requests": requests}
+            line = self._table.line(status, elapsed_seconds, requests)
+            print(json.dumps({**figures, **status}) if self._json else line, flush=True)
 
     def say(self, *lines: str) -> None:
         """Print lines that stay."""
@@ -172,7 +175,7 @@ def _watch(arguments: argparse.Namespace, load: Load, shop_url: str, exporter_ur
         f"try       curl -X POST {exporter_url}snapshots",
     ]
     started, caught = time.monotonic(), False
-    with _Screen(arguments, load, links) as screen:
+    with _Screen(arguments, load, exporter_url, links) as screen:
         while True:
             status, elapsed = _status(exporter_url), time.monotonic() - started
             screen.show(status, elapsed)

@@ -36,9 +36,14 @@ class History:
         self._points: deque[HistoryPoint] = deque(maxlen=max_samples)
 
     def add(self, reading: Reading) -> None:
-        """Keep what the reading's sample, and the newest census and detail with it, say."""
+        """Keep what the reading's sample, and the newest census and detail with it, say.
+
+        When the clock was set back, what was kept lies in the future and can't be compared: begin anew.
+        """
         if reading.sample is None:
             return
+        if self._points and reading.sample.taken_at < self._points[-1].taken_at:
+            self._points.clear()
         process, malloc = reading.sample.process, reading.detail.malloc
         self._points.append(
             HistoryPoint(

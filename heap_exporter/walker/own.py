@@ -1,7 +1,7 @@
 """Which objects are heap-exporter's own, so that the walker can leave them out.
 
-They are what is reachable from our modules and from the given roots without passing through an object that
-belongs to somebody else: a foreign module, class, function, or instance of a foreign class.
+They are the instances of our classes, and what is reachable from our modules and from the given roots without
+passing through an object that belongs to somebody else: a foreign module, class, function, or instance.
 """
 
 from __future__ import annotations
@@ -58,6 +58,11 @@ def _is_own(found: object) -> bool:
     if cls is types.FunctionType or cls is types.ModuleType:
         namespace = found.__globals__ if cls is types.FunctionType else found.__dict__  # type: ignore[attr-defined]  # by its class
         return _in_package(namespace.get("__name__"))
+    return is_own_class(cls)
+
+
+def is_own_class(cls: type) -> bool:
+    """Return whether a class was defined in this package."""
     return _in_package(module_of(cls))
 
 

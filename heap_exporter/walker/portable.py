@@ -16,7 +16,7 @@ from typing import NamedTuple
 from heap_exporter.errors import SourceMissing, WalkGivenUp
 from heap_exporter.model import Census, GraphSummary, References, TypeCount
 from heap_exporter.walker.naming import sizer, type_name
-from heap_exporter.walker.own import own_ids
+from heap_exporter.walker.own import is_own_class, own_ids
 
 CHUNK_OBJECTS = 2000
 """Objects handled before the GIL is offered to others: about a millisecond of counting."""
@@ -63,19 +63,19 @@ class PortableWalker:
     name = "portable"
 
     def __init__(self, own_roots: Iterable[object], given_up: Callable[[], bool]) -> None:
-        self._own_roots = (self, *own_roots)
+        self._own_roots = tuple(own_roots)
         self._given_up = given_up
 
     def census(self) -> Census:
         """Return all tracked objects by type. Raises :class:`SourceMissing` on a frozen heap."""
-        walk = _Walk(self._own_roots)
+        walk = _Walk((self, *self._own_roots))
         for chunk in walk.chunks(self._given_up):
             walk.count(chunk)
         return walk.census(self.name)
 
     def graph_summary(self) -> GraphSummary:
         """Return the census and the references by type. Raises :class:`SourceMissing` on a frozen heap."""
-        walk = _Walk(self._own_roots)
+        walk = _Walk((self, *self._own_roots))
         for chunk in walk.chunks(self._given_up):
             walk.count(chunk)
             walk.count_references(chunk)
@@ -153,7 +153,7 @@ class _Walk:
         """Return what was counted, largest type first; types of one name are summed."""
         counts: dict[str, tuple[int, int]] = {}
         for entry in self._entries.values():
-            if entry.objects:
+            if entry.objects and not is_own_class(entry.cls):
                 name = type_name(entry.cls)
                 objects, size = counts.get(name, (0, 0))
                 counts[name] = (objects + entry.objects, size + entry.bytes)

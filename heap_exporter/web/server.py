@@ -68,10 +68,9 @@ class Server:
         self._open: set[Connection] = set()
         self._jobs: SimpleQueue[Connection | None] = SimpleQueue()
         self._answered: deque[Connection] = deque()
+        self._loop: threading.Thread | None = None
         self._workers: list[threading.Thread] = []
         self._stopping = False
-        self._ended = threading.Event()
-        self._ended.set()
 
     @property
     def url(self) -> str:
@@ -79,22 +78,11 @@ class Server:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  # not bound, named
         return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
 
-    def serve(self) -> None:
-        """Serve until :meth:`stop`; to be run in a thread of its own."""
-        self._ended.clear()
-        try:
-            for number in range(WORKERS):
-                self._workers.append(start_thread(f"http-{number + 1}", self._work))
-            while not self._stopping:
-                try:
-                    self._turn()
-                except Exception:
-                    if self._stopping:
-                        break
-                    log.exception("heap-exporter's server failed and goes on")
-                    time.sleep(ACCEPT_PAUSE_SECONDS)
-        finally:
-            self._ended.set()
+    def start(self) -> None:
+        """Serve, on threads of the server's own, until :meth:`stop`."""
+        # Not from the loop: a program that ends at once would refuse it new threads, and print that it did.
+        self._workers = [start_thread(f"http-{number + 1}", self._work) for number in range(WORKERS)]
+        self._loop = start_thread("http", self._serve)
 
     def stop(self) -> None:
         """End threads and sockets within two seconds. Requests that are being answered get a moment to end."""
@@ -103,7 +91,8 @@ class Server:
         self._stopping = True
         now = time.monotonic()
         self._wake()
-        self._ended.wait(STOP_SECONDS)
+        if self._loop:
+            self._loop.join(STOP_SECONDS)
         self._listener.close()
         self._jobs.put(None)
         self._join(now + STOP_GRACE_SECONDS)
@@ -127,6 +116,17 @@ class Server:
             with suppress(OSError):
                 os.close(inherited.detach())
         self._selector.close()
+
+    def _serve(self) -> None:
+        """Take turns until told to stop; the body of the loop's thread."""
+        while not self._stopping:
+            try:
+                self._turn()
+            except Exception:
+                if self._stopping:
+                    break
+                log.exception("heap-exporter's server failed and goes on")
+                time.sleep(ACCEPT_PAUSE_SECONDS)
 
     def _turn(self) -> None:
         """Wait for something to happen, and see to it."""

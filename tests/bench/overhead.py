@@ -20,6 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 
+SETTLE_SECONDS = 1.5
+"""Left out after each turn: starting, and the first census, are no steady state."""
+
+
 class Service:
     """The service under load, as a process of its own."""
 
@@ -30,14 +34,15 @@ class Service:
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout
-        return dict(json.loads(self._process.stdout.readline()))
+        line = self._process.stdout.readline()
+        return dict(json.loads(line)) if line else sys.exit("the service ended; its error is above")
 
-    def tell(self, command: str) -> float:
-        """Send a command; return the service's processor time so far, in seconds."""
+    def tell(self, command: str, figure: str = "cpu") -> float:
+        """Send a command; return processor seconds so far: of the service (``cpu``) or of the agent (``own``)."""
         assert self._process.stdin
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
-        return float(self._answer()["cpu"])
+        return float(self._answer()[figure])
 
     def load(self, seconds: float) -> tuple[float, float]:
         """Send requests for a while; return (processor microseconds a request, requests a second)."""
@@ -66,13 +71,14 @@ def main() -> None:
 
     service = Service(arguments.objects)
     service.load(2.0)
-    cpu, throughput = [], []
+    cpu, throughput, own = [], [], []
     for pair in range(arguments.pairs):
         halves: dict[bool, tuple[float, float]] = {}
         for on in (pair % 2 == 0, pair % 2 != 0):
             service.tell(f"on {arguments.speed}" if on else "off")
+            service.load(SETTLE_SECONDS)
             halves[on] = service.load(arguments.seconds)
-        service.tell("off")
+        own.append(1 + service.tell("off", "own") / (arguments.seconds + SETTLE_SECONDS))
         cpu.append(halves[True][0] / halves[False][0])
         throughput.append(halves[False][1] / halves[True][1])
     service.end()
@@ -81,7 +87,8 @@ def main() -> None:
     table = Table(title=title)
     for column in ("what", "ratio: median", "least", "most", "added at the default rate"):
         table.add_column(column, justify="left" if column == "what" else "right")
-    for name, ratios in (("processor time a request", cpu), ("time a request", throughput)):
+    rows = {"processor time a request": cpu, "time a request": throughput, "the agent's own count of a core": own}
+    for name, ratios in rows.items():
         median = statistics.median(ratios)
         added = f"{(median - 1) / arguments.speed:+.2%}"
         table.add_row(name, f"{median:.4f}", f"{min(ratios):.4f}", f"{max(ratios):.4f}", added)

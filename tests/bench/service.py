@@ -52,7 +52,8 @@ def main() -> None:
             case ["off"]:
                 if exporter:
                     exporter.stop()
-        print(json.dumps({"cpu": time.process_time()}), flush=True)
+        own = exporter.monitor.reading().tally.cpu_seconds if exporter else 0.0
+        print(json.dumps({"cpu": time.process_time(), "own": own}), flush=True)
     server.stop()
 
 

@@ -9,46 +9,60 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import eventually, get_json, program, said
+from tests.programs import eventually, get_json, metrics, program, said
 
 WAITING = """
-    import json, sys, time
+    import json, signal, sys, time
     import heap_exporter
+    {first}
     exporter = heap_exporter.start(port=0, interval_seconds=0.1)
     print(json.dumps(exporter.url), flush=True)
     {wait}
 """
+EXIT_WITH_5 = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))"
+
+
+def waiting(wait: str, first: str = "") -> str:
+    return WAITING.format(wait=wait, first=first)
 
 
 @pytest.mark.parametrize(
-    ("wait", "number", "code"),
+    ("code", "number", "status"),
     [
-        ("time.sleep(60)", signal.SIGTERM, -signal.SIGTERM),
-        ("time.sleep(60)", signal.SIGINT, 1),
-        ("signal = __import__('signal'); signal.signal(15, lambda *_: sys.exit(5)); time.sleep(60)", signal.SIGTERM, 5),
-        ("sys.stdin.readline()", None, 0),
-        ("exporter.stop(); exporter.stop()", None, 0),
+        (waiting("time.sleep(60)"), signal.SIGTERM, -signal.SIGTERM),
+        (waiting("time.sleep(60)"), signal.SIGINT, 1),
+        (waiting("time.sleep(60)", first=EXIT_WITH_5), signal.SIGTERM, 5),
+        (waiting("sys.stdin.readline()"), None, 0),
+        (waiting("exporter.stop(); exporter.stop()"), None, 0),
     ],
     ids=["SIGTERM", "Ctrl-C", "SIGTERM with a handler", "end of the program", "stop() twice"],
 )
 def test_every_way_to_end_takes_less_than_two_seconds_and_frees_the_port(
-    wait: str, number: int | None, code: int, tmp_path: Path
+    code: str, number: int | None, status: int, tmp_path: Path
 ) -> None:
-    with program(WAITING.format(wait=wait), tmp_path) as process:
+    with program(code, tmp_path) as process:
         url = said(process)
-        client = _connection_in_use(url) if "stop()" not in wait else None
+        client = _connection_in_use(url) if "stop()" not in code else None
         if number is None:
             process.communicate(timeout=2.5)
         else:
             process.send_signal(number)
 
-        assert process.wait(2.5) in (code, -number if number == signal.SIGINT else code)
+        assert process.wait(2.5) in (status, -number if number == signal.SIGINT else status)
         if client:
             client.close()
         port = int(url.rsplit(":", 1)[1].rstrip("/"))
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
+
+
+@pytest.mark.parametrize("way_in", ["start(port=0)", "register()", "make_wsgi_app()"])
+def test_a_program_that_ends_at_once_says_nothing(way_in: str, tmp_path: Path) -> None:
+    with program(f"import heap_exporter; heap_exporter.{way_in}", tmp_path, PYTHONWARNINGS="error") as process:
+        said_at_all = process.communicate(timeout=20)
+
+    assert (process.returncode, said_at_all) == (0, ("", ""))
 
 
 def _connection_in_use(url: str) -> socket.socket:
@@ -60,7 +74,7 @@ def _connection_in_use(url: str) -> socket.socket:
 
 
 def test_no_thread_of_ours_takes_a_signal_meant_for_the_application(tmp_path: Path) -> None:
-    with program(WAITING.format(wait="time.sleep(60)"), tmp_path) as process:
+    with program(waiting("time.sleep(60)"), tmp_path) as process:
         said(process)
         blocked = {}
         for task in Path(f"/proc/{process.pid}/task").iterdir():
@@ -242,8 +256,6 @@ def test_a_frozen_heap_leaves_out_the_census_and_nothing_else(tmp_path: Path) ->
         print(json.dumps(exporter.url), flush=True)
         sys.stdin.readline()
         """
-    from tests.programs import metrics
-
     with program(code, tmp_path) as process:
         url = said(process)
         errors = 'heap_exporter_sample_errors_total{source="census"}'
@@ -255,9 +267,7 @@ def test_a_frozen_heap_leaves_out_the_census_and_nothing_else(tmp_path: Path) ->
 
 
 def test_without_pymalloc_the_blocks_are_left_out_and_counted_as_an_error(tmp_path: Path) -> None:
-    from tests.programs import metrics
-
-    code = WAITING.format(wait="sys.stdin.readline()")
+    code = waiting("sys.stdin.readline()")
     with program(code, tmp_path, PYTHONMALLOC="malloc") as process:
         found = metrics(said(process))
 
@@ -265,10 +275,33 @@ def test_without_pymalloc_the_blocks_are_left_out_and_counted_as_an_error(tmp_pa
     assert found['heap_exporter_sample_errors_total{source="blocks"}'] >= 1
 
 
+def test_without_mallinfo2_as_on_musl_the_figures_of_malloc_are_left_out_and_counted_as_an_error(
+    tmp_path: Path,
+) -> None:
+    code = """
+        import ctypes, json, sys
+        class AnotherLibrary(ctypes.CDLL):
+            def __getattr__(self, name):
+                if name == "mallinfo2":
+                    raise AttributeError(name)
+                return super().__getattr__(name)
+        ctypes.CDLL = AnotherLibrary
+        import heap_exporter
+        print(json.dumps(heap_exporter.start(port=0, interval_seconds=0.1).url), flush=True)
+        sys.stdin.readline()
+        """
+    with program(code, tmp_path) as process:
+        url = said(process)
+        found = eventually(
+            lambda: metrics(url), lambda page: page['heap_exporter_sample_errors_total{source="malloc"}']
+        )
+
+    assert not [name for name in found if name.startswith("python_heap_malloc")]
+    assert found["python_heap_allocated_blocks"] > 0
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="hiding /proc needs root")
 def test_with_proc_hidden_the_page_still_answers(tmp_path: Path) -> None:
-    from tests.programs import metrics
-
     code = """
         import ctypes, json, sys
         import psutil

@@ -17,7 +17,8 @@ def test_a_thousand_scrapes_cause_no_census_and_no_sample(tmp_path: Path) -> Non
     code = """
         import json, sys
         import heap_exporter
-        exporter = heap_exporter.start(port=0, interval_seconds=3600, census_interval_seconds=3600)
+        exporter = heap_exporter.start(
+            port=0, window_seconds=86_400, interval_seconds=3600, census_interval_seconds=3600)
         print(json.dumps(exporter.url), flush=True)
         sys.stdin.readline()
         """
@@ -126,6 +127,14 @@ STARLETTE = """
 """
 
 
+def refusal(url: str) -> tuple[int, str]:
+    """Return the status and the words with which a POST is refused."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        get(url, data=b"")
+    with refused.value as answer:
+        return answer.code, answer.read().decode()
+
+
 @pytest.mark.parametrize("code", [FLASK, STARLETTE], ids=["Flask", "Starlette"])
 def test_the_pages_can_be_mounted_and_ask_for_a_token(code: str, tmp_path: Path) -> None:
     with program(code, tmp_path, HEAP_EXPORTER_TOKEN="sesame") as process:
@@ -135,8 +144,7 @@ def test_the_pages_can_be_mounted_and_ask_for_a_token(code: str, tmp_path: Path)
         assert get(url, "text/plain") == "shop"
         eventually(lambda: metrics(mounted), lambda page: "heap_exporter_last_census_timestamp_seconds" in page)
         assert get_json(f"{mounted}-/healthy")["pid"] == process.pid
-        with pytest.raises(urllib.error.HTTPError, match="401"):
-            get_json(f"{mounted}snapshots", data=b"")
+        assert refusal(f"{mounted}snapshots")[0] == 401
         request = urllib.request.Request(
             f"{mounted}snapshots", data=b"", headers={"Authorization": "Bearer sesame"}, method="POST"
         )
@@ -150,8 +158,7 @@ def test_mounted_without_a_token_only_metrics_and_health_are_open(tmp_path: Path
         mounted = f"{said(process)}memory/"
 
         assert "python_heap_resident_bytes" in metrics(mounted)
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            get_json(f"{mounted}snapshots", data=b"")
+        status, words = refusal(f"{mounted}snapshots")
 
-    assert refused.value.code == 403
-    assert "HEAP_EXPORTER_TOKEN" in refused.value.read().decode()
+    assert status == 403
+    assert "HEAP_EXPORTER_TOKEN" in words

@@ -1,4 +1,4 @@
-"""Installs a clean copy of the package on each supported CPython, runs the unit tests there, and prints one table.
+"""Installs a clean copy of the package on each supported CPython, runs tests there, and prints one table.
 
     python -m tests.matrix.run                      # every interpreter found, and the Debian of python314.py if made
     python -m tests.matrix.run /opt/py/python3.13   # these ones
@@ -10,6 +10,7 @@ beside the installed package, without its sources, so they can't pass on somethi
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shutil
 import subprocess
@@ -34,7 +35,13 @@ STEP_DEADLINE_SECONDS = 600
 VARIABLES_LEFT_OUT = ("VIRTUAL_ENV", "PYTHONPATH", "PYENV_VERSION", "HEAP_EXPORTER_REQUIRE_SERVERS")
 """The copies have no `.servers/`, so unit tests that want a server are skipped here; `make test` runs those."""
 
-COLUMNS = ("interpreter", "install", "install without compiler", "tests/unit")
+UNIT_TESTS = ("tests/unit",)
+PROCESS_TESTS = tuple(
+    f"tests/integration/test_{name}.py" for name in ("forks", "lifecycle", "ways_in", "otlp_push", "otlp_fork")
+)
+"""Those of the integration tests that need nothing but the package: what they try differs from version to version."""
+
+COLUMNS = ("interpreter", "install", "install without compiler", "unit tests", "process tests")
 
 
 @dataclass(frozen=True)
@@ -102,8 +109,9 @@ class Attempt:
         version = self._interpreter.version + (" (Debian)" if self._interpreter.in_debian else "")
         without_compiler = self._outcome(self._install_without_compiler)
         installed = self._outcome(self._install)
-        tests = self._outcome(self._test) if installed == "ok" else "not run"
-        return version, installed, without_compiler, tests
+        tests = [functools.partial(self._test, paths) for paths in (UNIT_TESTS, PROCESS_TESTS)]
+        outcomes = [self._outcome(test) if installed == "ok" else "not run" for test in tests]
+        return version, installed, without_compiler, *outcomes
 
     def _outcome(self, step: Callable[[], str]) -> str:
         try:
@@ -125,14 +133,16 @@ class Attempt:
         self._run([f"{venv}/bin/pip", "install", "-q", "--upgrade", "pip"], venv)
         self._run([f"{venv}/bin/pip", "install", "-q", ".", "--group", "test"], copy)
         self._run([f"{venv}/bin/python", "-c", f"import {PACKAGE}"], venv)
+        shutil.rmtree(copy / PACKAGE)
+        (copy / PACKAGE).mkdir()  # empty, it hides no package that is installed
         return "ok"
 
-    def _test(self) -> str:
-        copy = self._scratch / self._interpreter.minor
-        shutil.rmtree(copy / PACKAGE)
-        pytest = PYTHONS_FOLDER / f"venv-{self._interpreter.minor}" / "bin" / "pytest"
+    def _test(self, tests: tuple[str, ...]) -> str:
+        python = PYTHONS_FOLDER / f"venv-{self._interpreter.minor}" / "bin" / "python"
         stacks = f"faulthandler_timeout={STACKS_AFTER_SECONDS}"
-        done = self._call([str(pytest), "tests/unit", "-q", "-p", "no:cacheprovider", "-o", stacks], copy)
+        # As a module, pytest lets the tests import what lies beside them: `dashboards/`, `alerts/`.
+        command = [str(python), "-m", "pytest", *tests, "-q", "-p", "no:cacheprovider", "-o", stacks]
+        done = self._call(command, self._scratch / self._interpreter.minor)
         if done.returncode not in (0, NO_TESTS_COLLECTED):
             raise StepError(f"{_last_line(done.stdout)}; see {self._log_path}")
         return _last_line(done.stdout)

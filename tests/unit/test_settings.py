@@ -17,16 +17,20 @@ def test_without_any_environment_everything_has_a_default() -> None:
 
 
 def test_every_setting_can_be_set_by_its_variable_and_by_its_keyword() -> None:
-    texts = {"bool": "false", "int": "50", "float": "50", "str": "http://collector:4318", "Path": "/x", "Secret": "s"}
+    texts = {"bool": "false", "int": "50", "float": "70", "str": "http://collector:4318", "Path": "/x", "Secret": "s"}
     for name, (_, default) in rules().items():
         text = texts[type(default).__name__ if name != "snapshot_dir" else "Path"]
-        if name == "host":
-            text = "localhost"
+        text = {"host": "localhost", "window_seconds": "600"}.get(name, text)
 
         by_variable = getattr(Settings.load({variable(name): text}), name)
         by_keyword = getattr(Settings.load({}, **{name: by_variable}), name)
 
         assert by_variable == by_keyword != default
+
+
+def test_a_window_with_too_few_samples_to_judge_is_refused() -> None:
+    with pytest.raises(SettingsError, match="window_seconds=60.0: too short to judge; must be 180 at least"):
+        Settings.load({}, window_seconds=60)
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,14 @@ def test_a_cache_that_fills_ends_as_a_plateau_then_as_steady() -> None:
     assert found[-1] is State.STEADY
 
 
+def test_a_clock_that_is_set_back_begins_a_new_history() -> None:
+    history = History(100)
+    for at in (1000.0, 1015.0, 500.0, 515.0):
+        history.add(reading(at, 200 * MIB))
+
+    assert [point.taken_at for point in history.points()] == [500.0, 515.0]
+
+
 def test_without_memory_figures_the_verdict_is_warming_up() -> None:
     history = History(100)
     history.add(Reading(started_at=0.0, process_started_at=None, sample=Sample(0.0, None, 0.0, None, None, None)))

@@ -340,14 +340,14 @@ def test_hosts_of_every_kind_work(process: Process, host: str, url: str) -> None
 
 def test_without_free_descriptors_the_loop_neither_dies_nor_spins(tmp_path: Path) -> None:
     program = """
-import resource, socket, threading, time, os
+import os, resource, socket, time
 from heap_exporter.web.connection import Connection
 from heap_exporter.web.server import Server
 def app(environ, start_response):
     start_response("200 OK", [("Content-Length", "2")])
     return [b"ok"]
 server = Server(app, "127.0.0.1", 0)
-threading.Thread(target=server.serve, daemon=True).start()
+server.start()
 client = socket.create_connection((server.host, server.port)); client.close()
 waiting = socket.socket()
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
