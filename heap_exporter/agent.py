@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import atexit
 import functools
-import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from heap_exporter import forks, neighbours
 from heap_exporter.errors import HeapExporterError, PortTaken
 from heap_exporter.export.otlp_receiver import find_receiver
+from heap_exporter.logs import log
 from heap_exporter.model import Census, SnapshotInfo, Verdict
-from heap_exporter.monitor import FORK_GRACE_SECONDS, HeapMonitor, LeakListener
+from heap_exporter.monitor import HeapMonitor
+from heap_exporter.notify.listeners import LeakListener
 from heap_exporter.settings import Settings
 from heap_exporter.threads import start_thread
 
 if TYPE_CHECKING:
-    from a2wsgi import WSGIMiddleware
     from prometheus_client import CollectorRegistry
 
     from heap_exporter.export.otlp import Pusher
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 1.8
 """How long stopping waits for all threads together."""
-
-log = logging.getLogger("heap_exporter")
 
 
 class HeapExporter:
@@ -46,6 +44,7 @@ class HeapExporter:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.monitor = HeapMonitor(settings)
+        self.monitor.in_child = self._tell_in_child
         self._registered: list[tuple[CollectorRegistry, HeapCollector]] = []
         self._metrics_page: MetricsPage | None = None
         self._wants_http = False
@@ -103,19 +102,17 @@ class HeapExporter:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _begin(self) -> None:
-        """Start the monitor, and the push if there is a receiver. Raises :class:`SettingsError` on a bad receiver."""
+    def _push(self) -> None:
+        """Push from now on if there is a receiver. Raises :class:`SettingsError` on a bad one."""
         receiver = find_receiver(self.settings.otlp_endpoint)
         if receiver:
             from heap_exporter.export.otlp import Pusher
 
             self._pusher = Pusher(receiver, self.monitor.reading, self.monitor.count_push)
-        self.monitor.start()
-        if self._pusher:
             self._in_thread("push", functools.partial(self._pusher.run, self._stopping))
 
-    def _listen(self) -> None:
-        """Open the port. Raises :class:`PortTaken` if a stranger has it; a relative's port means a free one for us."""
+    def _listen(self, *, forked: bool = False) -> None:
+        """Open the port, or a free one if a relative has it. Raises :class:`PortTaken` if a stranger has it."""
         from heap_exporter.web.server import Server
 
         if self._server:
@@ -125,7 +122,7 @@ class HeapExporter:
         try:
             self._server = Server(app, host, port)
         except PortTaken:
-            if not neighbours.is_relative(host, port):
+            if not forked and not neighbours.is_relative(host, port):
                 raise
             self._server = Server(app, host, 0)
         self._wants_http = True
@@ -137,7 +134,7 @@ class HeapExporter:
         from heap_exporter.web.app import App
 
         if self._metrics_page is None:
-            self._metrics_page = MetricsPage()
+            self._metrics_page = MetricsPage(self.monitor.reading)
             self.monitor.on_reading(self._metrics_page.publish)
         return App(self.monitor, self._metrics_page.render, token=self.settings.token, trust_loopback=trust_loopback)
 
@@ -153,21 +150,18 @@ class HeapExporter:
         self._threads.append(start_thread(name, target))
 
     def after_fork(self) -> None:
-        """In a forked child: close what is the parent's, and open the child's own port a little later."""
+        """In a forked child: close what is the parent's. The monitor's new thread opens the child's own port later."""
         global _starting  # noqa: PLW0603  # another thread may have held the parent's at the moment of the fork
         _starting = threading.RLock()
         if self._server:
             self._server.abandon()
         self._reset()
-        self._in_thread("after-fork", self._tell_in_child)
 
     def _tell_in_child(self) -> None:
-        if self._stopping.wait(FORK_GRACE_SECONDS):
-            return
         try:
-            self._begin()
+            self._push()
             if self._wants_http:
-                self._listen()
+                self._listen(forked=True)
         except HeapExporterError as error:
             log.warning("heap-exporter of forked process %d: %s", os.getpid(), error)
         except Exception:  # nobody above us in this thread
@@ -185,12 +179,14 @@ def start(**settings: Any) -> HeapExporter:
     Raises :class:`~heap_exporter.errors.SettingsError` and :class:`~heap_exporter.errors.PortTaken`.
     """
     with _starting:
+        ran_before = _current is not None
         exporter = _running(settings)
         if exporter.settings.enabled and exporter.settings.http:
             try:
                 exporter._listen()
-            except HeapExporterError:
-                exporter.stop()
+            except BaseException:
+                if not ran_before:
+                    exporter.stop()
                 raise
         return exporter
 
@@ -218,12 +214,22 @@ def make_wsgi_app(**settings: Any) -> App:
         return _running(settings)._app(trust_loopback=False)
 
 
-def make_asgi_app(**settings: Any) -> WSGIMiddleware:
+def make_asgi_app(**settings: Any) -> Callable[..., Awaitable[None]]:
     """Return the ASGI twin of :func:`make_wsgi_app`."""
     from a2wsgi import WSGIMiddleware
 
     # a2wsgi's type of a WSGI environment is narrower than werkzeug's and the standard's own.
-    return WSGIMiddleware(cast("Any", make_wsgi_app(**settings)), workers=2)
+    pages = cast("Any", make_wsgi_app(**settings))
+    middlewares: dict[int, WSGIMiddleware] = {}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        # The threads of a middleware that has answered before a fork do not exist in the child.
+        if os.getpid() not in middlewares:
+            middlewares.clear()
+            middlewares[os.getpid()] = WSGIMiddleware(pages, workers=2)
+        await middlewares[os.getpid()](scope, receive, send)
+
+    return app
 
 
 def current() -> HeapExporter | None:
@@ -240,7 +246,8 @@ def _running(overrides: dict[str, Any]) -> HeapExporter:
         return _current
     exporter = HeapExporter(Settings.load(**overrides))
     if exporter.settings.enabled:
-        exporter._begin()
+        exporter._push()
+        exporter.monitor.start()
         forks.watch(exporter)
         _current = exporter
         atexit.register(exporter.stop)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import weakref
 from typing import Protocol
 
-log = logging.getLogger("heap_exporter")
+from heap_exporter.logs import log
 
 
 class Forkable(Protocol):

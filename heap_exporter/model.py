@@ -71,9 +71,13 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The lowest memory limit of the process's cgroup and its ancestors, and the cgroup's event counts."""
+    """The lowest memory limit of the process's cgroup and its ancestors, and the cgroup's event counts.
+
+    ``headroom_bytes`` is what all processes under that limit together have left, page cache counted as free.
+    """
 
     limit_bytes: int | None
+    headroom_bytes: int | None
     events: Mapping[str, int]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import logging
 import math
 import threading
 import time
@@ -16,9 +15,12 @@ from heap_exporter.detection.growth import TypeHistory
 from heap_exporter.detection.history import History
 from heap_exporter.errors import SnapshotError
 from heap_exporter.export.type_series import TypeSeries
+from heap_exporter.logs import log
 from heap_exporter.model import Census, Detail, Kind, LeakAlert, Reading, SnapshotInfo, State, Tally, TypeCount, Verdict
+from heap_exporter.notify.listeners import LeakListener, LeakListeners
 from heap_exporter.probes import process
 from heap_exporter.probes.collector import PauseMeter
+from heap_exporter.probes.limits import read_limits
 from heap_exporter.probes.sources import Sources
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.store import Store
@@ -32,24 +34,21 @@ STOP_SECONDS = 1.0
 FORK_GRACE_SECONDS = 1.0
 """How long a forked child is left alone: most children exec or end sooner, and should not pay for a walk or a port."""
 
-log = logging.getLogger("heap_exporter")
-
 JUDGEMENTS = 60
 """How often a window is judged while it passes: more would cost time and tell nothing new."""
-
-LeakListener = Callable[[LeakAlert], None]
 
 
 class HeapMonitor:
     """Samples the process, takes censuses, judges growth, and takes a snapshot when a leak is suspected.
 
     ``on("leak", listener)`` has the listener called with a :class:`~heap_exporter.model.LeakAlert`, on the
-    monitor's thread. In a forked child it begins anew by itself.
+    monitor's thread. In a forked child it begins anew by itself; ``in_child()`` is then called on the new thread.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings.load()
-        self._leak_listeners: list[LeakListener] = []
+        self._leak_listeners = LeakListeners()
+        self.in_child: Callable[[], None] = lambda: None
         self._reading_listeners: list[Callable[[Reading], None]] = []
         self._thread: threading.Thread | None = None
         self._reset()
@@ -67,6 +66,7 @@ class HeapMonitor:
         self._detections = {kind.value: 0 for kind in Kind}
         self._next_slow_at = 0.0
         self._last_leak_at = -math.inf
+        self._cpu_before = 0.0
         self.history = History(
             max(settings.max_samples, math.ceil(settings.window_seconds / settings.interval_seconds))
         )
@@ -91,14 +91,16 @@ class HeapMonitor:
         """Return whether the sampling thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self, delay_seconds: float = 0.0) -> None:
-        """Start the sampling thread, which begins after ``delay_seconds``; one that runs already goes on."""
-        if self.running:
-            return
+    def start(self) -> None:
+        """Start the sampling thread; one that runs already goes on."""
+        if not self.running:
+            self._stopping.clear()
+            self._start(self._run)
+
+    def _start(self, run: Callable[[], None]) -> None:
         forks.watch(self)
-        self._stopping.clear()
         self._pauses.start()
-        self._thread = start_thread("sampler", functools.partial(self._run, delay_seconds))
+        self._thread = start_thread("sampler", run)
 
     def ask_to_stop(self) -> None:
         """Have the sampling thread end soon; a walk under way is given up."""
@@ -119,13 +121,11 @@ class HeapMonitor:
         self._pauses.stop()
         self._thread = None
         self._reset()
-        self.start(FORK_GRACE_SECONDS)
+        self._start(self._run_in_child)
 
     def on(self, event: str, listener: LeakListener) -> None:
         """Have ``listener`` called at each ``"leak"``. Raises ``ValueError`` for any other event."""
-        if event != "leak":
-            raise ValueError(f"no event {event!r}; there is 'leak'")
-        self._leak_listeners.append(listener)
+        self._leak_listeners.add(event, listener)
 
     def on_reading(self, listener: Callable[[Reading], None]) -> None:
         """Have ``listener`` called with the newest reading now, and with each one to come."""
@@ -152,8 +152,14 @@ class HeapMonitor:
         """Take a snapshot now, on the calling thread. Raises :class:`~heap_exporter.errors.SnapshotError`."""
         return self.snapshots.take(reason)
 
-    def _run(self, delay_seconds: float) -> None:
-        self._stopping.wait(delay_seconds)
+    def _run_in_child(self) -> None:
+        self._stopping.wait(FORK_GRACE_SECONDS)
+        if not self._stopping.is_set():
+            self.in_child()
+            self._run()
+
+    def _run(self) -> None:
+        self._cpu_before = self._reading.tally.cpu_seconds
         next_at = time.monotonic()
         while not self._stopping.is_set():
             self._sources.read("judge", self._tick)
@@ -216,11 +222,11 @@ class HeapMonitor:
             detections=dict(self._detections),
             pushes=dict(self._pushes),
             gc_pause_seconds=tuple(self._pauses.seconds),
-            cpu_seconds=time.thread_time(),
+            cpu_seconds=self._cpu_before + time.thread_time(),
         )
         self._reading = dataclasses.replace(reading, tally=tally, snapshot=self.snapshots.last)
         for listener in self._reading_listeners:
-            listener(self._reading)
+            self._sources.read("judge", functools.partial(listener, self._reading))
 
     def _on_suspicion(self, verdict: Verdict) -> None:
         """Secure the evidence of a suspicion, at most once a window, and tell the listeners."""
@@ -233,11 +239,7 @@ class HeapMonitor:
         snapshot = self._snapshot_of_suspicion(verdict) if self.settings.snapshot_on_leak else None
         path = snapshot.path if snapshot else "none"
         log.warning("leak suspected: %s; snapshot: %s", "; ".join(verdict.reasons), path)
-        for listener in self._leak_listeners:
-            try:
-                listener(LeakAlert(verdict, snapshot))
-            except Exception:  # a listener's failure is the application's, and must not end the sampling
-                log.exception("a leak listener failed")
+        self._leak_listeners.tell(LeakAlert(verdict, snapshot))
 
     def _snapshot_of_suspicion(self, verdict: Verdict) -> SnapshotInfo | None:
         try:
@@ -247,11 +249,8 @@ class HeapMonitor:
             return None
 
     def _headroom_bytes(self) -> int | None:
-        reading = self._reading
-        limits, memory = reading.detail.limits, reading.sample.process if reading.sample else None
-        if limits is None or limits.limit_bytes is None or memory is None:
-            return None
-        return limits.limit_bytes - memory.resident_bytes
+        limits = self._sources.read("limits", read_limits)
+        return limits.headroom_bytes if limits else None
 
 
 def _suspects(verdict: Verdict | None) -> bool:

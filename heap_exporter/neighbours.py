@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
+import socket
+import time
 
 ANSWER_SECONDS = 1.0
+"""How long the other may take to be connected, and again to answer; whoever starts us waits for it."""
+
+ANSWER_BYTES = 4096
+
+
+def reachable(host: str) -> str:
+    """Return the address by which this machine reaches a server that listens on ``host``: ``127.0.0.1`` for all."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # asked, not bound
 
 
 def is_relative(host: str, port: int) -> bool:
@@ -20,19 +29,29 @@ def is_relative(host: str, port: int) -> bool:
         return False
     try:
         return pid == os.getppid() or os.getpgid(pid) == os.getpgid(0)
-    except OSError:
+    except (OSError, OverflowError):
         return False
 
 
 def _exporter_pid(host: str, port: int) -> int | None:
     """Return the pid that ``/-/healthy`` reports if a heap-exporter answers there."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # asked, not bound
-    connection = http.client.HTTPConnection(reachable, port, timeout=ANSWER_SECONDS)
     try:
-        connection.request("GET", "/-/healthy")
-        answer = json.loads(connection.getresponse().read(4096))
+        answer = json.loads(_health(reachable(host), port).partition(b"\r\n\r\n")[2])
         return int(answer["pid"]) if answer["name"] == "heap-exporter" else None
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
-    finally:
-        connection.close()
+
+
+def _health(host: str, port: int) -> bytes:
+    """Return what has come by the deadline. ``http.client`` would wait anew for each byte."""
+    with socket.create_connection((host, port), ANSWER_SECONDS) as connection:
+        deadline = time.monotonic() + ANSWER_SECONDS
+        connection.sendall(b"GET /-/healthy HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        answer = b""
+        while len(answer) < ANSWER_BYTES and (left := deadline - time.monotonic()) > 0:
+            connection.settimeout(left)
+            piece = connection.recv(ANSWER_BYTES)
+            if not piece:
+                break
+            answer += piece
+        return answer

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import logging
 import math
 import os
 import re
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from heap_exporter.errors import SettingsError
+from heap_exporter.logs import log
 
 PREFIX = "HEAP_EXPORTER_"
 TESTS_PREFIX = "HEAP_EXPORTER_REQUIRE_"
@@ -29,16 +29,28 @@ _URL = re.compile(r"https?://[^/\s]+\S*$")
 LEAST_SAMPLES_A_WINDOW = 12
 """Samples without which a trend cannot be told from noise: one a bucket."""
 
-log = logging.getLogger("heap_exporter")
+MOST_SAMPLES = 100_000
+"""Samples that fit into memory with decency."""
+
+HIDDEN = "**********"
 
 
 class Secret(str):
-    """A text that does not show itself when printed or logged."""
+    """A text that does not show itself when printed, formatted or logged.
+
+    What works on the text itself (``==``, ``+``, ``encode``) works on the real one.
+    """
 
     __slots__ = ()
 
+    def __str__(self) -> str:
+        return HIDDEN if self else ""
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
     def __repr__(self) -> str:
-        return "Secret('**********')" if self else "Secret('')"
+        return f"Secret({str(self)!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +106,7 @@ class Settings:
         1440,
         "Samples kept in memory; a window's are kept in any case.",
         least=10,
-        most=100_000,
+        most=MOST_SAMPLES,
         aliases={"HEAP_MONITOR_MAX_SAMPLES": 1},
     )
     snapshot_dir: Path = setting(
@@ -118,10 +130,23 @@ class Settings:
         self._check_window()
 
     def _check_window(self) -> None:
-        """Raise :class:`SettingsError` unless the window holds enough samples to judge."""
-        if self.window_seconds < LEAST_SAMPLES_A_WINDOW * self.interval_seconds:
-            least = f"{LEAST_SAMPLES_A_WINDOW * self.interval_seconds:g}"
-            raise SettingsError("window_seconds", self.window_seconds, f"too short to judge; must be {least} at least")
+        """Raise :class:`SettingsError` unless the window holds enough samples to judge, and no more than fit."""
+        window, interval = self.window_seconds, self.interval_seconds
+        if window < LEAST_SAMPLES_A_WINDOW * interval:
+            raise SettingsError(
+                "window_seconds",
+                window,
+                f"too short to judge with a sample every {interval:g} s; set window_seconds to "
+                f"{LEAST_SAMPLES_A_WINDOW * interval:g} at least, or interval_seconds to "
+                f"{window / LEAST_SAMPLES_A_WINDOW:g} at most",
+            )
+        if window > MOST_SAMPLES * interval:
+            raise SettingsError(
+                "interval_seconds",
+                interval,
+                f"too short for a window of {window:g} s; set interval_seconds to {window / MOST_SAMPLES:g} at least, "
+                f"or window_seconds to {MOST_SAMPLES * interval:g} at most",
+            )
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
@@ -134,7 +159,8 @@ class Settings:
         values = _from_environment(environ)
         for name, value in overrides.items():
             if name not in _TYPES:
-                raise SettingsError(name, value, f"no such setting{_nearest(name, _TYPES)}")
+                # Under a misspelt name the value may be the token.
+                raise SettingsError(name, HIDDEN, f"no such setting{_nearest(name, _TYPES)}")
             values[name] = _parse(name, value, _TYPES[name])
             _check(name, values[name], rules()[name][0])
         _warn_of_unknown(environ)
@@ -150,6 +176,12 @@ def default_snapshot_dir() -> Path:
 def variable(name: str) -> str:
     """Return the environment variable of a setting."""
     return PREFIX + name.upper()
+
+
+def without_secrets(url: str) -> str:
+    """Return an address fit for a log: without user, password and query, even if it is no proper address."""
+    scheme, separator, rest = url.rpartition("://") if "@" not in url.partition("://")[0] else ("", "", url)
+    return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"
 
 
 def rules() -> dict[str, tuple[Rule, Any]]:
@@ -176,6 +208,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _parse(key: str, value: Any, kind: type) -> Any:
     """Return ``value``, which may be the text of an environment variable, as ``kind``."""
+    if kind is Secret and isinstance(value, Secret):
+        return value
     if kind is bool:
         return _parse_bool(key, value)
     if kind in (int, float) and isinstance(value, bool):
@@ -183,7 +217,7 @@ def _parse(key: str, value: Any, kind: type) -> Any:
     if kind is Path and not isinstance(value, str | os.PathLike):
         raise SettingsError(key, value, "not a path")
     if kind in (str, Secret) and not isinstance(value, str):
-        raise SettingsError(key, "**********" if kind is Secret else value, "not a text")
+        raise SettingsError(key, HIDDEN if kind is Secret else value, "not a text")
     if kind is int and isinstance(value, float) and not value.is_integer():
         raise SettingsError(key, value, "not a whole number")
     try:
@@ -206,7 +240,7 @@ def _check(key: str, value: Any, rule: Rule, factor: float = 1.0) -> None:
     if isinstance(value, float | int) and not rule.least <= value * factor <= rule.most:
         raise SettingsError(key, value, f"must be from {rule.least / factor:g} to {rule.most / factor:g}")
     if rule.is_url and value and not _URL.match(value):
-        raise SettingsError(key, value, "not an http:// or https:// address")
+        raise SettingsError(key, without_secrets(value), "not an http:// or https:// address")
 
 
 def _warn_of_unknown(environ: Mapping[str, str]) -> None:

@@ -8,25 +8,50 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 _OF_A_THREAD = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS", "SIGPROF")
 """Signals that a thread earns by what it does itself; blocking them would hide a crash from faulthandler."""
 
 
+_inherited = threading.local()
+
+
 def start_thread(name: str, target: Callable[[], None]) -> threading.Thread:
     """Return a running daemon thread ``heap-exporter-<name>``."""
+    before = _mask()
 
     def run() -> None:
-        _block_signals()
+        _inherited.mask = before
         target()
 
     thread = threading.Thread(target=run, name=f"heap-exporter-{name}", daemon=True)
-    thread.start()
+    own = {getattr(signal, name) for name in _OF_A_THREAD if hasattr(signal, name)}
+    # A thread is born with the mask of the one that starts it; if it blocked signals itself, one could come first.
+    with _masked(before | (signal.valid_signals() - own)):
+        thread.start()
     return thread
 
 
-def _block_signals() -> None:
-    if hasattr(signal, "pthread_sigmask"):
-        own = {getattr(signal, name) for name in _OF_A_THREAD if hasattr(signal, name)}
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - own)
+@contextmanager
+def signals_as_inherited() -> Iterator[None]:
+    """In a thread of ours, let code of the application, and what it starts, hear signals as it would elsewhere."""
+    with _masked(getattr(_inherited, "mask", _mask())):
+        yield
+
+
+def _mask() -> set[int]:
+    return set(signal.pthread_sigmask(signal.SIG_BLOCK, ())) if hasattr(signal, "pthread_sigmask") else set()
+
+
+@contextmanager
+def _masked(mask: set[int]) -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

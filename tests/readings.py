@@ -56,7 +56,11 @@ def full_reading() -> Reading:
         detail=Detail(
             malloc=Malloc(used_bytes=33_000_000, retained_bytes=1_048_576),
             shares=Shares(proportional_bytes=90_000_384, unique_bytes=85_000_192),
-            limits=Limits(limit_bytes=536_870_912, events={"oom": 1, "oom_kill": 0, "high": 12, "max": 2}),
+            limits=Limits(
+                limit_bytes=536_870_912,
+                headroom_bytes=400_000_000,
+                events={"oom": 1, "oom_kill": 0, "high": 12, "max": 2},
+            ),
         ),
         census=Census(
             taken_at=TAKEN_AT - 5,

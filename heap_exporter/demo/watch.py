@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+
+from heap_exporter.detection import detector
+from heap_exporter.model import Grower
 
 BARS = "▁▂▃▄▅▆▇█"
 GROWERS_SHOWN = 6
@@ -83,9 +87,9 @@ def growers(status: Status) -> list[dict[str, Any]]:
 
 
 def top_grower(status: Status) -> dict[str, Any] | None:
-    """Return the application's own type that gained most, or else the builtin one."""
-    found = growers(status)
-    return next(iter([grower for grower in found if "." in grower["type_name"]] or found), None)
+    """Return the type to name."""
+    found = detector.top_grower([Grower(**grower) for grower in growers(status)])
+    return asdict(found) if found else None
 
 
 def own_snapshots(status: Status) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heap_exporter.detection.history import History
-from heap_exporter.detection.trend import Slope, longest_gap_seconds, slope, span_seconds
+from heap_exporter.detection.trend import Slope, seen_seconds, slope
 from heap_exporter.model import Grower, Kind, State, Trend, Verdict
 
 LEAST_RISING = 0.7
@@ -21,6 +21,12 @@ LEAST_TAIL = 0.5
 PLATEAU_TAIL = 0.3
 LEAST_SHARE = 0.6
 """Share of the growth that one kind of memory must explain to be named as its cause."""
+
+LEAST_GROWER_SHARE = 0.1
+"""Share of the growth that growing types must have to make it Python's: the strings they hold are in no census."""
+
+LEAST_NAMED_SHARE = 0.02
+"""Share of the largest gain that a type of the application's own must have to be named before a builtin one."""
 
 FULL_WINDOW = 0.95
 """How much of the window must have been seen: the last sample is never taken at its very end."""
@@ -52,7 +58,7 @@ def judge(
         state=state,
         reasons=(*reasons, *_name_grower(state, growers)),
         window_seconds=thresholds.window_seconds,
-        trends=_trends(state, slopes, growers),
+        trends=_trends(state, slopes, growers, thresholds.window_seconds),
         growers=tuple(growers[:10]),
         seconds_to_limit=_seconds_to_limit(state, total, limit_bytes),
     )
@@ -63,7 +69,7 @@ def _state(
 ) -> tuple[State, tuple[str, ...]]:
     """Return the state and the reasons for it, strongest first."""
     series = history.series(Kind.TOTAL, since)
-    seen, window = span_seconds(series) + longest_gap_seconds(series), thresholds.window_seconds
+    seen, window = seen_seconds(series), thresholds.window_seconds
     if total is None or seen < FULL_WINDOW * window:
         return State.WARMING_UP, (f"{seen:.0f} s of the {window:.0f} s window have been seen",)
     growth = total.per_second * window
@@ -81,11 +87,14 @@ def _state(
     return State.SUSPECTED, (words, f"steadily: rising {total.rising:.2f}, last third at {tail:.0%} of the rate")
 
 
-def _trends(state: State, slopes: dict[Kind, Slope | None], growers: Sequence[Grower]) -> tuple[Trend, ...]:
+def _trends(
+    state: State, slopes: dict[Kind, Slope | None], growers: Sequence[Grower], window_seconds: float
+) -> tuple[Trend, ...]:
     total = slopes[Kind.TOTAL]
     growth = total.per_second if total else 0.0
+    gained = sum(gain.bytes for gain in growers if gain.objects > 0)
     explained = {kind: found is not None and found.per_second >= LEAST_SHARE * growth for kind, found in slopes.items()}
-    explained[Kind.PYTHON] = explained[Kind.PYTHON] or any(gain.objects > 0 for gain in growers)
+    explained[Kind.PYTHON] = explained[Kind.PYTHON] or gained >= LEAST_GROWER_SHARE * growth * window_seconds
     explained[Kind.NATIVE] = explained[Kind.NATIVE] and not explained[Kind.PYTHON]
     return tuple(
         Trend(kind, found.per_second, max(found.rising, 0.0), state is State.SUSPECTED and explained[kind])
@@ -99,7 +108,8 @@ def top_grower(growers: Sequence[Grower]) -> Grower | None:
 
     A leak of sessions gains most bytes in the dicts that sessions are made of, but ``dict`` tells nobody anything.
     """
-    own = [gain for gain in growers if "." in gain.type_name]
+    least = LEAST_NAMED_SHARE * growers[0].bytes if growers else 0.0
+    own = [gain for gain in growers if "." in gain.type_name and gain.bytes >= least]
     return next(iter(own or growers), None)
 
 

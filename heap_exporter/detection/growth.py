@@ -23,6 +23,8 @@ class TypeHistory:
 
     def add(self, census: Census) -> None:
         """Take note of a census."""
+        if self._newest and census.taken_at < self._newest.taken_at:
+            self._checkpoints.clear()  # the clock was set back
         self._newest = census
         if not self._checkpoints or census.taken_at - self._checkpoints[-1][0] >= self._spacing_seconds:
             large = {c.type_name: (c.objects, c.bytes) for c in census.types if c.bytes >= LEAST_BYTES}

@@ -18,7 +18,6 @@ class HistoryPoint(NamedTuple):
     heap_bytes: int | None
     malloc_used_bytes: int | None
     malloc_retained_bytes: int | None
-    allocated_blocks: int | None
 
 
 _FIELDS = {
@@ -53,7 +52,6 @@ class History:
                 heap_bytes=reading.census.bytes if reading.census else None,
                 malloc_used_bytes=malloc.used_bytes if malloc else None,
                 malloc_retained_bytes=malloc.retained_bytes if malloc else None,
-                allocated_blocks=reading.sample.allocated_blocks,
             )
         )
 

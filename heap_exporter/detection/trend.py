@@ -15,6 +15,7 @@ from typing import NamedTuple
 BUCKETS = 12
 LEAST_BUCKETS = 6
 TAIL_BUCKETS = 4
+LONGEST_GAP_INTERVALS = 3
 
 Series = Sequence[tuple[float, float]]
 
@@ -71,11 +72,10 @@ def kendall_tau(values: Sequence[float]) -> float:
     return signs / len(pairs) if pairs else 0.0
 
 
-def span_seconds(series: Series) -> float:
-    """Return the time from the first to the last point."""
-    return series[-1][0] - series[0][0] if series else 0.0
-
-
-def longest_gap_seconds(series: Series) -> float:
-    """Return the longest time between two neighbours."""
-    return max((later[0] - earlier[0] for earlier, later in pairwise(series)), default=0.0)
+def seen_seconds(series: Series) -> float:
+    """Return the time that the points speak for: each for a usual interval, none for a time when nobody looked."""
+    gaps = [later[0] - earlier[0] for earlier, later in pairwise(series)]
+    if not gaps:
+        return 0.0
+    usual = statistics.median(gaps)
+    return usual + sum(min(gap, LONGEST_GAP_INTERVALS * usual) for gap in gaps)

@@ -20,11 +20,10 @@ from heap_exporter.export import otlp_receiver
 from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource
 from heap_exporter.export.otlp_provider import Loan, Read, lend_to_application
 from heap_exporter.export.otlp_receiver import Receiver
+from heap_exporter.logs import log
 
 LAST_PUSH_SECONDS = 0.8
 """How long a stop waits for the last push; with a connection still being made it takes a second more."""
-
-log = logging.getLogger("heap_exporter")
 
 
 class Sender(Protocol):

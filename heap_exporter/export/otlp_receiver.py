@@ -13,6 +13,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from heap_exporter.errors import SettingsError
+from heap_exporter.settings import without_secrets
 
 SETTING = "HEAP_EXPORTER_OTLP_ENDPOINT"
 HTTP_PATH = "/v1/metrics"
@@ -42,9 +43,7 @@ class Receiver:
     @property
     def name(self) -> str:
         """Return the address fit for a log: without user, password and query."""
-        scheme, separator, rest = self.url.rpartition("://")
-        authority, slash, path = rest.partition("?")[0].partition("/")
-        return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
+        return without_secrets(self.url)
 
 
 def find_receiver(setting: str, environ: Mapping[str, str] | None = None) -> Receiver | None:
@@ -119,7 +118,7 @@ def _check_address(key: str, url: str, protocol: Protocol) -> None:
         usable = False
     if not usable or not (bare or parts.scheme in ("http", "https")):
         example = "http://collector:4317" if protocol is Protocol.GRPC else "http://collector:4318"
-        raise SettingsError(key, url, f"not the address of an OTLP receiver, such as {example}")
+        raise SettingsError(key, without_secrets(url), f"not the address of an OTLP receiver, such as {example}")
 
 
 def _with_path(key: str, url: str) -> str:

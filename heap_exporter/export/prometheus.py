@@ -62,29 +62,35 @@ class _Fixed:
 class MetricsPage:
     """The body of ``/metrics``: ours encoded once a reading, client_python's standard metrics read at each scrape."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: Callable[[], Reading]) -> None:
+        self._read = read
         self._standard = CollectorRegistry(auto_describe=False)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._standard)
         self._accepted: dict[str, str] = {}
-        self._ours: dict[str, bytes] = {}
-        self._families: list[Metric] = []
+        self._encoded: tuple[Reading, dict[str, bytes]] | None = None
 
     def publish(self, reading: Reading) -> None:
-        """Take a new reading, and encode it in each format that has been asked for, so that a scrape need not."""
-        self._families = list(families(reading))
-        self._ours = {kind: self._encode(accept) for kind, accept in self._accepted.copy().items()}
+        """Encode a reading in each format that has been asked for, so that a scrape need not."""
+        self._encoded = reading, {kind: _encode(reading, accept) for kind, accept in self._accepted.copy().items()}
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Return the page in the format that the ``Accept`` header prefers, and its content type."""
         encoder, content_type = choose_encoder(accept)
-        ours = self._ours.get(content_type)
+        if len(self._accepted) < MOST_FORMATS:
+            self._accepted.setdefault(content_type, accept)
+        reading = self._read()
+        if self._encoded is None or self._encoded[0] is not reading:
+            self._encoded = reading, {}
+        encoded = self._encoded[1]
+        ours = encoded.get(content_type)
         if ours is None:
-            ours = self._encode(accept)
-            if len(self._accepted) < MOST_FORMATS:
-                self._accepted[content_type], self._ours[content_type] = accept, ours
+            ours = _encode(reading, accept)
+            if content_type in self._accepted:
+                encoded[content_type] = ours
         return ours + encoder(self._standard), content_type
 
-    def _encode(self, accept: str) -> bytes:
-        encoder, _ = choose_encoder(accept)
-        return encoder(_Fixed(self._families)).removesuffix(OPENMETRICS_END)
+
+def _encode(reading: Reading, accept: str) -> bytes:
+    encoder, _ = choose_encoder(accept)
+    return encoder(_Fixed(list(families(reading)))).removesuffix(OPENMETRICS_END)

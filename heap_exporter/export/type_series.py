@@ -12,6 +12,9 @@ TOP_BY_GROWTH = 10
 MOST_TYPES = 64
 """Distinct types in a process's life; a rate over 15 minutes needs a series that does not come and go."""
 
+KEPT_FOR_GROWTH = 16
+"""So many of them only growth can take: a leak that begins late must still get its series."""
+
 
 class TypeSeries:
     """Chooses types census by census; a type once chosen stays, so that its series has no gaps."""
@@ -20,13 +23,16 @@ class TypeSeries:
         self._chosen: dict[str, None] = {}
 
     def choose(self, census: Census, growers: Sequence[Grower]) -> tuple[TypeCount, ...]:
-        """Return the chosen types that are alive, then ``other`` with the sum of the rest."""
-        wanted = [grower.type_name for grower in growers[:TOP_BY_GROWTH]]
-        wanted += [count.type_name for count in census.types[:TOP_BY_BYTES]]
-        for name in wanted:
-            if len(self._chosen) < MOST_TYPES:
-                self._chosen[name] = None
-        shown = [count for count in census.types if count.type_name in self._chosen]
+        """Return the chosen types, those without objects too, then ``other`` with the sum of the rest."""
+        self._take([count.type_name for count in census.types[:TOP_BY_BYTES]], MOST_TYPES - KEPT_FOR_GROWTH)
+        self._take([grower.type_name for grower in growers[:TOP_BY_GROWTH]], MOST_TYPES)
+        alive = {count.type_name: count for count in census.types}
+        shown = [alive.get(name) or TypeCount(name, 0, 0) for name in self._chosen]
         objects = census.objects - sum(count.objects for count in shown)
         size = census.bytes - sum(count.bytes for count in shown)
         return (*shown, TypeCount(OTHER_TYPES, objects, size))
+
+    def _take(self, names: Sequence[str], most: int) -> None:
+        for name in names:
+            if len(self._chosen) < most and name != OTHER_TYPES:
+                self._chosen[name] = None

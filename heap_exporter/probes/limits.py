@@ -11,6 +11,9 @@ from heap_exporter.model import Limits
 PROC = Path("/proc")
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 
+_FILES_VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+_FILES_VERSION_2 = ("memory.max", "memory.current", "inactive_file")
+
 NO_LIMIT_BYTES = 1 << 60
 """Version 1 says "no limit" with the largest page-aligned number instead of a word."""
 
@@ -25,9 +28,11 @@ def read_limits(proc: Path = PROC, root: Path = CGROUP_ROOT) -> Limits:
         mount = root / "memory" if version == 1 else root
         folders = list(_from_group_to_root(mount, path))
         if version == 1 and (mount / "memory.limit_in_bytes").exists():
-            return Limits(_lowest(folders, "memory.limit_in_bytes"), _events_version_1(folders[0]))
+            limits = [_limit(folder, *_FILES_VERSION_1) for folder in folders]
+            return _lowest(limits, _events_version_1(folders[0]))
         if version == 2 and any((folder / "memory.events").exists() for folder in folders):
-            return Limits(_lowest(folders, "memory.max"), _events_version_2(folders[0]))
+            limits = [_limit(folder, *_FILES_VERSION_2) for folder in folders]
+            return _lowest(limits, _events_version_2(folders[0]))
     raise SourceMissing("the process is in no memory cgroup, or it cannot be read")
 
 
@@ -56,9 +61,21 @@ def _from_group_to_root(mount: Path, path: str) -> Iterator[Path]:
     yield mount
 
 
-def _lowest(folders: list[Path], file: str) -> int | None:
-    limits = [int(text) for folder in folders if (text := _text(folder / file)).isdigit()]
-    return min((limit for limit in limits if limit < NO_LIMIT_BYTES), default=None)
+def _limit(folder: Path, limit_file: str, usage_file: str, cache_field: str) -> tuple[int, int | None] | None:
+    """Return a group's limit and what is left under it, ``None`` if it has no limit."""
+    text, usage = _text(folder / limit_file), _text(folder / usage_file)
+    if not text.isdigit() or int(text) >= NO_LIMIT_BYTES:
+        return None
+    if not usage.isdigit():
+        return int(text), None
+    cache = _pairs(folder / "memory.stat", (cache_field,)).get(cache_field, 0)
+    return int(text), int(text) - int(usage) + cache
+
+
+def _lowest(limits: list[tuple[int, int | None] | None], events: dict[str, int]) -> Limits:
+    known = [limit for limit in limits if limit is not None]
+    headrooms = [headroom for _, headroom in known if headroom is not None]
+    return Limits(min((limit for limit, _ in known), default=None), min(headrooms, default=None), events)
 
 
 def _events_version_1(group: Path) -> dict[str, int]:

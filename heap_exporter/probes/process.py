@@ -7,6 +7,7 @@ needs no care. Where there is no ``/proc``, psutil gives what it can.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from heap_exporter.errors import SourceMissing
@@ -14,6 +15,7 @@ from heap_exporter.model import ProcessMemory, Shares
 
 PROC = Path("/proc")
 
+_STATUS_FIELDS = re.compile(rb"^(VmHWM|VmRSS|RssAnon|RssFile|RssShmem|VmSwap|Threads):\s+(\d+)", re.MULTILINE)
 _KIB_FIELDS = (b"VmRSS", b"RssAnon", b"RssFile", b"RssShmem", b"VmHWM", b"VmSwap")
 
 
@@ -26,7 +28,7 @@ def read_memory(proc: Path = PROC) -> ProcessMemory:
         status = _read(proc / "self" / "status")
     except FileNotFoundError:
         return _memory_from_psutil()
-    fields = dict(line.split(b":", 1) for line in status.splitlines() if b":" in line)
+    fields = dict(_STATUS_FIELDS.findall(status))
     resident, anonymous, file, shmem, peak, swap = (_kib(fields.get(name)) for name in _KIB_FIELDS)
     if resident is None:
         raise SourceMissing(f"{proc}/self/status has no VmRSS")

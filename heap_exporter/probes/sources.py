@@ -8,14 +8,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from heap_exporter.errors import SourceMissing
+from heap_exporter.logs import log
 from heap_exporter.model import Detail, Sample
 from heap_exporter.probes import allocator, collector, limits, process
 
 Figures = TypeVar("Figures")
 
 SOURCES = ("process", "blocks", "collector", "malloc", "shares", "limits", "census", "judge")
-
-log = logging.getLogger("heap_exporter")
 
 
 class Sources:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
 import secrets
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from heap_exporter.errors import HeapExporterError, SnapshotBusy, SnapshotError, SnapshotNoMemory
+from heap_exporter.logs import log
 from heap_exporter.model import SnapshotInfo
 from heap_exporter.snapshot.format import Header, encode
 from heap_exporter.snapshot.store import Store
@@ -30,8 +30,6 @@ FREE_DISK_BYTES = 64 * 1024 * 1024
 
 REASON_CHARS = 200
 FAILURES_KEPT = 64
-
-log = logging.getLogger("heap_exporter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +117,13 @@ class Snapshots:
         return Progress(id, "written", info=self.store.get(id))
 
     def _begin(self) -> str:
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
+        begun = f"{stamp}-{os.getpid()}-{secrets.token_hex(2)}"
         if not self._busy.acquire(blocking=False):
             self.outcomes["busy"] += 1
             raise SnapshotBusy("another snapshot is being taken; only one is at a time")
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
-        self._running = f"{stamp}-{os.getpid()}-{secrets.token_hex(2)}"
-        return self._running
+        self._running = begun
+        return begun
 
     def _take(self, id: str, reason: str) -> SnapshotInfo:
         try:

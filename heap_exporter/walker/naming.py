@@ -30,6 +30,7 @@ def type_name(cls: type) -> str:
     """Return the qualified name of a class, without the module for builtins, at most 120 characters."""
     module, name = module_of(cls), _QUALNAME(cls)
     full = name if module in ("builtins", "") else f"{module}.{name}"
+    full = full.encode("utf-8", "backslashreplace").decode()  # a name may hold half a character, a metric may not
     return full if len(full) <= LONGEST_NAME else f"{full[: LONGEST_NAME - 1]}…"
 
 
@@ -40,6 +41,11 @@ def sizer(cls: type) -> Callable[[object], int]:
         if method is not None:
             return sys.getsizeof if type(method) is _METHOD_IN_C else _plain_size
     return _plain_size
+
+
+def tuple_bytes(length: int) -> int:
+    """Return the shallow size of a tracked tuple of so many items."""
+    return tuple.__basicsize__ + length * tuple.__itemsize__ + _GC_HEADER_BYTES
 
 
 def _plain_size(instance: object) -> int:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import builtins
 import collections
-import functools
 import gc
 import sys
 import types
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from heap_exporter.walker.naming import module_of
 
@@ -21,28 +21,37 @@ PACKAGE = "heap_exporter"
 _CONTAINERS = frozenset(
     id(cls)
     for cls in (
-        dict, list, tuple, set, frozenset, property, staticmethod, classmethod, collections.deque, functools.partial,
-        types.CellType, types.MethodType, types.CodeType, types.MappingProxyType, types.GenericAlias, types.UnionType,
-        types.GetSetDescriptorType, types.MemberDescriptorType, types.GeneratorType, types.FrameType,
+        dict, list, tuple, set, frozenset, property, staticmethod, classmethod, collections.deque,
+        types.CellType, types.CodeType, types.MappingProxyType, types.GenericAlias, types.UnionType,
+        types.GetSetDescriptorType, types.MemberDescriptorType,
     )
 )  # fmt: skip  # a list of names
-"""Types that belong to whoever refers to them."""
+"""Types that belong to whoever refers to them; not those by which the application gives us its callbacks."""
 
 
-def own_ids(roots: Iterable[object]) -> set[int]:
-    """Return the ids of all objects of ours, the set itself included."""
+class Own(NamedTuple):
+    """What is ours: the ids of all objects, and the lengths of the exact tuples among them that are tracked."""
+
+    ids: set[int]
+    tuple_lengths: list[int]
+
+
+def own_objects(roots: Iterable[object]) -> Own:
+    """Return what is ours, the result itself included."""
     shared = {id(builtins.__dict__), id(sys.modules), id(sys), id(gc.callbacks)}
     own: set[int] = set()
+    tuple_lengths: list[int] = []
     pending: list[object] = [*_own_modules(), *roots]
-    own.add(id(own))
-    own.add(id(pending))
+    own |= {id(own), id(tuple_lengths), id(pending)}
     while pending:
         found = pending.pop()
         if id(found) in own or id(found) in shared or not _is_own(found):
             continue
         own.add(id(found))
+        if type(found) is tuple and gc.is_tracked(found):
+            tuple_lengths.append(len(found))
         pending.extend(gc.get_referents(found))
-    return own
+    return Own(own, tuple_lengths)
 
 
 def _own_modules() -> list[types.ModuleType]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import gc
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
 from heap_exporter.errors import SourceMissing, WalkGivenUp
 from heap_exporter.model import Census, GraphSummary, References, TypeCount
-from heap_exporter.walker.naming import sizer, type_name
-from heap_exporter.walker.own import is_own_class, own_ids
+from heap_exporter.walker.naming import sizer, tuple_bytes, type_name
+from heap_exporter.walker.own import is_own_class, own_objects
+from heap_exporter.walker.tracked import tracked_objects
 
 CHUNK_OBJECTS = 2000
 """Objects handled before the GIL is offered to others: about a millisecond of counting."""
@@ -82,18 +83,6 @@ class PortableWalker:
         return GraphSummary(walk.census(self.name), walk.references())
 
 
-class _Objects(NamedTuple):
-    pending: list[object]
-    generation_objects: tuple[int, ...]
-
-
-def _tracked_objects() -> _Objects:
-    """Return all tracked objects in one stop, and how many there are in each generation."""
-    objects = gc.get_objects()
-    young, middle = len(gc.get_objects(generation=0)), len(gc.get_objects(generation=1))
-    return _Objects(objects, (young, middle, max(len(objects) - young - middle, 0)))
-
-
 class _Walk:
     """The state of one walk."""
 
@@ -105,13 +94,15 @@ class _Walk:
         self._entries: dict[int, _Entry] = {}
         self._edges: dict[tuple[int, int], int] = {}
         self._generation_objects: tuple[int, ...] = ()
-        self._own = own_ids((self, *own_roots))
+        self._seen_tuples: set[int] = set()
+        self._own, self._own_tuple_lengths = own_objects((self, *own_roots))
 
     def chunks(self, given_up: Callable[[], bool]) -> Iterator[list[object]]:
         """Yield the objects, newest first, in pieces; each is let go of before the next is made."""
         self._clock.rest()
-        objects, self._generation_objects = _tracked_objects()
-        self._own.add(id(objects))
+        objects, tuple_lengths, self._generation_objects = tracked_objects()
+        self._own |= {id(objects), id(tuple_lengths)}
+        self._count_tuples(tuple_lengths)
         while objects:
             self._clock.rest()
             if given_up():
@@ -135,19 +126,36 @@ class _Walk:
             except Exception:  # noqa: S112  # a foreign __sizeof__ may fail; its object still counts
                 continue
 
+    def _count_tuples(self, lengths: list[int]) -> None:
+        """Count the exact tuples, which can be had by length only; see :mod:`heap_exporter.walker.tracked`."""
+        entry = self._entry(tuple)
+        by_length = Counter(lengths)
+        by_length.subtract(self._own_tuple_lengths)
+        for length, objects in by_length.items():
+            entry.objects += objects
+            entry.bytes += objects * tuple_bytes(length)
+
     def count_references(self, chunk: list[object]) -> None:
-        """Add the references that leave the objects of a chunk."""
-        own, edges = self._own, self._edges
-        for found in chunk:
-            if id(found) in own:
-                continue
+        """Add the references that leave the objects of a chunk, and the tuples that they refer to: those are whole."""
+        own, seen = self._own, self._seen_tuples
+        pending = [found for found in chunk if id(found) not in own]
+        own.add(id(pending))
+        while pending:
+            found = pending.pop()
             source = id(type(found))
             for target in gc.get_referents(found):
-                if id(target) not in own:
-                    key = (source, id(type(target)))
-                    if key not in edges:
-                        self._entry(type(target))
-                    edges[key] = edges.get(key, 0) + 1
+                if id(target) in own:
+                    continue
+                self._count_reference(source, type(target))
+                if type(target) is tuple and id(target) not in seen:
+                    seen.add(id(target))
+                    pending.append(target)
+
+    def _count_reference(self, source: int, target: type) -> None:
+        key = (source, id(target))
+        if key not in self._edges:
+            self._entry(target)
+        self._edges[key] = self._edges.get(key, 0) + 1
 
     def census(self, walker: str) -> Census:
         """Return what was counted, largest type first; types of one name are summed."""

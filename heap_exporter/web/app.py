@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import logging
 import math
 import os
 import time
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Protocol
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 from werkzeug.utils import send_file
-from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response
 
 from heap_exporter.detection.history import History
@@ -29,17 +27,16 @@ from heap_exporter.errors import (
     SnapshotNoMemory,
     SnapshotNotFound,
 )
+from heap_exporter.logs import log
 from heap_exporter.model import Reading
 from heap_exporter.snapshot.take import Snapshots
 from heap_exporter.web import documents, page
 from heap_exporter.web.auth import Gate
 from heap_exporter.web.problem import Problem
+from heap_exporter.web.request import Request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-BODY_BYTES = 64 * 1024
-"""Longest body that is read; a reason needs no more."""
 
 GZIP_LEVEL = 1
 """The fastest; metrics shrink to a tenth at any level."""
@@ -84,8 +81,6 @@ ROUTES = Map(
 
 Headers = dict[str, str]
 
-log = logging.getLogger("heap_exporter")
-
 
 class Source(Protocol):
     """What the pages tell of. Asked anew at each request, since a fork replaces what is behind it."""
@@ -100,13 +95,6 @@ class Source(Protocol):
 
     def reading(self) -> Reading:
         """Return everything known now."""
-
-
-class Request(WerkzeugRequest):
-    """A request with a bounded body."""
-
-    max_content_length = BODY_BYTES
-    max_form_memory_size = BODY_BYTES
 
 
 class App:

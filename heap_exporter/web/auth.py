@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hmac
 import ipaddress
+import re
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -24,6 +25,9 @@ CHALLENGES = (
     ("WWW-Authenticate", 'Basic realm="heap-exporter", charset="UTF-8"'),
 )
 """Basic is for browsers, which can ask a person for a password but not for a token; in one header they overlook it."""
+
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]+))(?::[0-9]{1,5})?")
+"""An address in brackets or a name, and a port. Whatever else a URL could hold there, no honest client sends."""
 
 WHAT_TO_SET = "set HEAP_EXPORTER_TOKEN, restart, and send it as `Authorization: Bearer <token>`"
 
@@ -104,10 +108,8 @@ def _authority(origin: str) -> str | None:
 
 def _host_name(request: Request) -> str:
     """Return the Host header without its port and brackets, ``""`` if there is none or it is malformed."""
-    try:
-        return urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
-    except ValueError:
-        return ""
+    host = _HOST.fullmatch(request.headers.get("Host", ""))
+    return (host[1] or host[2]) if host else ""
 
 
 def _password(credentials: str) -> bytes:

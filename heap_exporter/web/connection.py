@@ -7,8 +7,10 @@ connection open until the collector runs. Inside somebody else's process neither
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -17,40 +19,73 @@ from typing import Any
 from cheroot import wsgi
 from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 
+from heap_exporter.logs import log
 from heap_exporter.web import problem
+from heap_exporter.web.request import BODY_BYTES
 
 HEAD_BYTES = 32 * 1024
 """Longest request line and headers together."""
 
-BODY_BYTES = 64 * 1024
 SOCKET_SECONDS = 5.0
-"""How long a worker waits for one read or write of a client."""
+"""How long a worker waits until a client takes a piece of an answer."""
+
+ANSWER_SECONDS = 30.0
+"""How long a client may take to fetch an answer. Only a long file can take a while: see ``SEND_BYTES`` of the server."""
 
 SERVER_NAME = "heap-exporter"
 
-log = logging.getLogger("heap_exporter")
+_HEAD_END = re.compile(rb"\n\r?\n")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*\r\n")
+_LENGTH = re.compile(rb"^content-length:[ \t]*([0-9]{1,18})[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
+_SINGLE = frozenset({b"Host", b"Content-Length"})
 
 
 class Headers(HeaderReader):
-    """Drops names with an underscore, which WSGI cannot tell from their twins with a hyphen."""
+    """Reads headers as RFC 9112 has them and no others: what can be read in two ways can be used to deceive.
 
-    def _allow_header(self, name: bytes) -> bool:
-        return b"_" not in name
+    Names with an underscore are dropped, since WSGI cannot tell them from their twins with a hyphen.
+    """
+
+    def __call__(self, rfile: Any, hdict: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
+        """Read to the end of the head into ``hdict`` and return it. Raises :class:`ValueError` to answer 400."""
+        headers = {} if hdict is None else hdict
+        while (line := rfile.readline()) != b"\r\n":
+            header = _HEADER.fullmatch(line)
+            if not header:
+                raise ValueError("a header is malformed")
+            name, value = header[1].title(), header[2]
+            if name in _SINGLE and name in headers:
+                raise ValueError(f"the header {name.decode()} came twice")
+            if b"_" not in name:
+                headers[name] = headers[name] + b", " + value if name in headers else value
+        if not re.fullmatch(rb"[0-9]{1,18}", headers.get(b"Content-Length", b"0")):
+            raise ValueError("the Content-Length is no number of bytes")
+        if b"Content-Length" in headers and b"Transfer-Encoding" in headers:
+            raise ValueError("Content-Length and Transfer-Encoding exclude each other")
+        return headers
 
 
 class Request(HTTPRequest):
     """A request whose protocol errors are answered as problems too."""
 
     header_reader = Headers()
+    answer_until: float | None = None
 
     def parse_request(self) -> None:
-        """Parse the head. A request with a body is the connection's last.
-
-        cheroot would otherwise wait for the rest of a body that nobody reads before it answers.
-        """
+        """Parse the head. A body must have told its length, by which the loop knows when it is there."""
         super().parse_request()
-        if self.inheaders.get(b"Content-Length", b"0") != b"0" or self.chunked_read:
-            self.close_connection = True
+        if self.ready and b"Transfer-Encoding" in self.inheaders:
+            self.ready = False
+            self.simple_response("411 Length Required", "send the body with a Content-Length, not in chunks")
+
+    def write(self, chunk: bytes) -> None:
+        """Send a piece of the answer. Raises :class:`TimeoutError` once the whole has taken too long."""
+        now = time.monotonic()
+        if self.answer_until is None:
+            self.answer_until = now + ANSWER_SECONDS
+        if now > self.answer_until:
+            raise TimeoutError("timed out")  # cheroot knows it by these words
+        super().write(chunk)
 
     def simple_response(self, status: str, msg: str = "") -> None:
         """Answer a request that never reaches the application."""
@@ -63,7 +98,7 @@ class Connection(HTTPConnection):
     """A connection. ``deadline`` (monotonic seconds) is the loop's; when ``lingering``, nothing more is answered."""
 
     RequestHandlerClass = Request
-    rbufsize = HEAD_BYTES
+    rbufsize = HEAD_BYTES + BODY_BYTES
     deadline = 0.0
     lingering = False
 
@@ -74,19 +109,30 @@ class Connection(HTTPConnection):
         del self.resolve_peer_creds, self.get_peer_creds
 
     @property
-    def head(self) -> bytes:
+    def received(self) -> bytes:
         """Return what has been received of the next request."""
         return self.rfile.peek(1) if self.rfile.has_data() else b""
+
+    @property
+    def head_bytes(self) -> int:
+        """Return the length of the next request's head, 0 while its end has not been received."""
+        end = _HEAD_END.search(self.received, 0, HEAD_BYTES)
+        return end.end() if end else 0
+
+    def has_body(self) -> bool:
+        """Return whether the body that the head announces has been received, or is too long to wait for."""
+        length = _LENGTH.search(self.received, 0, self.head_bytes)
+        return not length or not len(self.received) - self.head_bytes < int(length[1]) <= BODY_BYTES
 
     def receive(self) -> bool:
         """Receive once, for nothing if lingering. Return whether anything came; raises :class:`OSError`."""
         if self.lingering:
-            return bool(self.socket.recv(HEAD_BYTES))
-        before = len(self.head)
-        return len(self.rfile.peek(HEAD_BYTES)) > before
+            return bool(self.socket.recv(self.rbufsize))
+        before = len(self.received)
+        return len(self.rfile.peek(self.rbufsize)) > before
 
     def answer(self) -> bool:
-        """Answer the request whose head is there. Return whether another may follow."""
+        """Answer the request that is there. Return whether another may follow."""
         return bool(self.communicate())  # type: ignore[no-untyped-call]  # cheroot's stubs leave it untyped
 
     def close(self) -> None:

@@ -1,12 +1,11 @@
 """The server: one loop that waits for whole requests, and few threads that answer them.
 
-A client costs a thread only while its request is being answered: the loop itself collects the request's head, so that
-slow, silent and hostile clients cost a descriptor for some seconds and nobody else's scrape.
+A client costs a thread only while its request is being answered: the loop itself collects the request, and the kernel
+takes its answer, so that slow, silent and hostile clients cost a descriptor for some seconds and nobody else's scrape.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import selectors
 import socket
@@ -14,11 +13,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from queue import SimpleQueue
 from typing import Any
 
+from heap_exporter.logs import log
+from heap_exporter.neighbours import reachable
 from heap_exporter.threads import start_thread
 from heap_exporter.web.connection import HEAD_BYTES, SOCKET_SECONDS, Connection, Protocol, refusal
 from heap_exporter.web.listener import listen
@@ -30,8 +31,8 @@ MOST_CONNECTIONS = 64
 MOST_WAITING = 32
 """Requests that may wait for a worker; more are answered 503."""
 
-HEAD_SECONDS = 5.0
-"""How long a client may take to send a request's head, from its first byte on."""
+REQUEST_SECONDS = 5.0
+"""How long a client may take to send a request, from its first byte on."""
 
 KEEP_ALIVE_SECONDS = 90.0
 """How long a connection may be silent between requests: longer than usual scrape intervals."""
@@ -39,13 +40,14 @@ KEEP_ALIVE_SECONDS = 90.0
 LINGER_SECONDS = 2.0
 """How long a client may take to hang up after its last answer; closing earlier can destroy an answer on its way."""
 
+SEND_BYTES = 256 * 1024
+"""What the kernel is asked to take of an answer at once: every page, so that reading it slowly holds no worker."""
+
 ACCEPT_PAUSE_SECONDS = 0.2
 """Pause after a failed accept: without a free descriptor the listener stays readable, and the loop would spin."""
 
 STOP_GRACE_SECONDS = 0.7
 STOP_SECONDS = 1.5
-
-log = logging.getLogger("heap_exporter")
 
 
 class Server:
@@ -56,15 +58,18 @@ class Server:
     """
 
     def __init__(self, app: Callable[..., Any], host: str, port: int) -> None:
-        self._listener = listen(host.removeprefix("[").removesuffix("]"), port, backlog=MOST_CONNECTIONS)
-        self.host, self.port = self._listener.getsockname()[:2]
-        self._protocol = Protocol(app, (self.host, self.port))
-        self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
-        self._woken.setblocking(False)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        self._selector.register(self._woken, selectors.EVENT_READ, self._take_back)
+        with ExitStack() as opened:
+            self._listener = listen(host.removeprefix("[").removesuffix("]"), port, backlog=MOST_CONNECTIONS)
+            opened.enter_context(self._listener)
+            self.host, self.port = self._listener.getsockname()[:2]
+            self._protocol = Protocol(app, (self.host, self.port))
+            self._waker, self._woken = map(opened.enter_context, socket.socketpair())
+            self._waker.setblocking(False)
+            self._woken.setblocking(False)
+            self._selector = opened.enter_context(selectors.DefaultSelector())
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+            self._selector.register(self._woken, selectors.EVENT_READ, self._take_back)
+            opened.pop_all()
         self._open: set[Connection] = set()
         self._jobs: SimpleQueue[Connection | None] = SimpleQueue()
         self._answered: deque[Connection] = deque()
@@ -75,7 +80,7 @@ class Server:
     @property
     def url(self) -> str:
         """Return the address of the status page."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  # not bound, named
+        host = reachable(self.host)
         return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
 
     def start(self) -> None:
@@ -150,9 +155,10 @@ class Server:
             client.close()
             return
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         connection = Connection(self._protocol, client, address)
         self._open.add(connection)
-        self._watch(connection, HEAD_SECONDS)
+        self._watch(connection, REQUEST_SECONDS)
 
     def _watch(self, connection: Connection, seconds: float) -> None:
         connection.socket.setblocking(False)
@@ -163,8 +169,8 @@ class Server:
         return [key.data for key in self._selector.get_map().values() if isinstance(key.data, Connection)]
 
     def _receive(self, connection: Connection) -> None:
-        """Receive a piece of a request's head, and have the request answered when the head is whole."""
-        fresh = not connection.head
+        """Receive a piece of a request, and have the request answered when it is whole."""
+        fresh = not connection.received
         try:
             came = connection.receive()
         except OSError:
@@ -173,15 +179,16 @@ class Server:
             self._close(connection)
         elif not connection.lingering:
             if fresh:
-                connection.deadline = time.monotonic() + HEAD_SECONDS
+                connection.deadline = time.monotonic() + REQUEST_SECONDS
             self._answer_if_whole(connection)
 
     def _answer_if_whole(self, connection: Connection) -> None:
-        head = connection.head
-        if not (b"\r\n\r\n" in head or b"\n\n" in head):
-            if len(head) >= HEAD_BYTES:
+        if not connection.head_bytes:
+            if len(connection.received) >= HEAD_BYTES:
                 status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
                 self._refuse(connection, status, f"the request's head is longer than {HEAD_BYTES >> 10} KiB")
+        elif not connection.has_body():
+            return
         elif self._jobs.qsize() >= MOST_WAITING:
             self._refuse(connection, HTTPStatus.SERVICE_UNAVAILABLE, "too many requests are waiting; ask again later")
         else:
@@ -213,8 +220,8 @@ class Server:
             if connection.lingering:
                 self._linger(connection)
             else:
-                self._watch(connection, KEEP_ALIVE_SECONDS)
-                if connection.head:
+                self._watch(connection, REQUEST_SECONDS if connection.received else KEEP_ALIVE_SECONDS)
+                if connection.received:
                     self._answer_if_whole(connection)
 
     def _seconds_to_deadline(self) -> float | None:
@@ -226,8 +233,8 @@ class Server:
         for connection in self._watched():
             if connection.deadline > now:
                 continue
-            if connection.head and not connection.lingering:
-                detail = f"the request's head did not arrive within {HEAD_SECONDS:g} s"
+            if connection.received and not connection.lingering:
+                detail = f"the request did not arrive within {REQUEST_SECONDS:g} s"
                 self._refuse(connection, HTTPStatus.REQUEST_TIMEOUT, detail)
             else:
                 self._close(connection)

@@ -19,7 +19,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-
 SETTLE_SECONDS = 1.5
 """Left out after each turn: starting, and the first census, are no steady state."""
 

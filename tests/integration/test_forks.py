@@ -93,6 +93,60 @@ def test_a_multiprocessing_child_reports_for_itself(method: str, tmp_path: Path)
         assert_reports_for(child["url"], child["pid"])
 
 
+def test_a_page_mounted_in_a_forked_child_never_tells_the_parents_figures(tmp_path: Path) -> None:
+    code = """
+        import json, os
+        import heap_exporter
+        pages = heap_exporter.make_wsgi_app(interval_seconds=0.1)
+        def ask():
+            environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics", "SERVER_NAME": "x", "SERVER_PORT": "80",
+                       "wsgi.url_scheme": "http", "wsgi.input": None, "HTTP_ACCEPT": "text/plain"}
+            return b"".join(pages(environ, lambda *_: None)).decode()
+        ask()
+        held = [bytearray(b"x") * 1000 for _ in range(100_000)]
+        del held
+        while "python_heap_type_bytes" not in ask():
+            pass
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            os.write(writer, ask().encode())
+            os._exit(0)
+        os.close(writer)
+        child = open(reader).read()
+        started = [line for page in (ask(), child) for line in page.splitlines()
+                   if line.startswith("python_heap_process_start_time_seconds")]
+        print(json.dumps([len(set(started)), "python_heap_type_bytes" in child]), flush=True)
+        """
+    with program(code, tmp_path) as process:
+        assert said(process) == [2, False]
+
+
+def test_a_forked_child_answers_its_mounted_asgi_pages_though_the_parent_had_answered(tmp_path: Path) -> None:
+    code = """
+        import asyncio, json, os
+        import heap_exporter
+        pages = heap_exporter.make_asgi_app()
+        async def ask():
+            sent = []
+            async def receive():
+                return {"type": "http.request", "body": b"", "more_body": False}
+            async def send(message):
+                sent.append(message)
+            scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+                     "path": "/-/healthy", "raw_path": b"/-/healthy", "root_path": "", "scheme": "http", "query_string": b"", "headers": [],
+                     "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}
+            await asyncio.wait_for(pages(scope, receive, send), 10)
+            return sent[0]["status"]
+        statuses = [asyncio.run(ask())]
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if asyncio.run(ask()) == 200 else 1)
+        print(json.dumps([*statuses, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])]), flush=True)
+        """
+    with program(code, tmp_path) as process:
+        assert said(process) == [200, 0]
+
+
 def test_children_that_end_at_once_open_nothing(tmp_path: Path) -> None:
     code = """
         import json, os, time

@@ -15,8 +15,6 @@ def test_the_tables_of_the_readme_are_those_of_the_code() -> None:
 
 
 def test_every_file_that_the_readme_points_to_exists() -> None:
-    import re
-
     links = re.findall(r"\]\((?!http)([^)#]+)", README.read_text())
 
     assert links
@@ -24,8 +22,6 @@ def test_every_file_that_the_readme_points_to_exists() -> None:
 
 
 def test_every_make_target_that_the_readme_names_exists() -> None:
-    import re
-
     named = set(re.findall(r"[`$] ?make ([a-z-]+)", README.read_text()))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 

@@ -29,7 +29,7 @@ def test_every_setting_can_be_set_by_its_variable_and_by_its_keyword() -> None:
 
 
 def test_a_window_with_too_few_samples_to_judge_is_refused() -> None:
-    with pytest.raises(SettingsError, match="window_seconds=60.0: too short to judge; must be 180 at least"):
+    with pytest.raises(SettingsError, match=r"window_seconds=60\.0: too short to judge; must be 180 at least"):
         Settings.load({}, window_seconds=60)
 
 

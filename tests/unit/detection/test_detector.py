@@ -123,7 +123,20 @@ def test_growth_of_malloc_without_growing_objects_is_native() -> None:
 
 
 def test_growth_of_malloc_beside_growing_objects_is_pythons() -> None:
-    assert suspected_kinds(0.1, 0.9, (Grower("shop.Session", 100, 10_000),)) == {Kind.TOTAL, Kind.PYTHON}
+    assert suspected_kinds(0.1, 0.9, (Grower("shop.Session", 100, 5 * MIB),)) == {Kind.TOTAL, Kind.PYTHON}
+
+
+def test_a_grower_that_explains_nothing_does_not_hide_a_native_leak() -> None:
+    assert suspected_kinds(0.0, 0.9, (Grower("shop.Session", 100, 17_000),)) == {Kind.TOTAL, Kind.NATIVE}
+
+
+def test_time_in_which_nobody_looked_is_no_part_of_the_window() -> None:
+    history = History(1000)
+    for step in range(62):
+        at = step * INTERVAL + (600.0 if step > 20 else 0.0)
+        history.add(reading(at, 100 * MIB + step * MIB))
+        if at < 600 + WINDOW:
+            assert judge(history, (), at, THRESHOLDS).state is State.WARMING_UP
 
 
 def test_the_time_to_the_limit_is_told_while_growing_and_only_then() -> None:
@@ -137,9 +150,10 @@ def test_the_time_to_the_limit_is_told_while_growing_and_only_then() -> None:
 
 
 def test_the_type_named_is_the_applications_own() -> None:
-    growers = (Grower("dict", 100, 9000), Grower("shop.Session", 100, 500))
+    growers = (Grower("dict", 100, 9000), Grower("shop.Session", 100, 500), Grower("abc.ABCMeta", 1, 10))
 
     assert top_grower(growers) == growers[1]
+    assert top_grower((growers[0], growers[2])) == growers[0]
     assert top_grower(growers[:1]) == growers[0]
     assert top_grower(()) is None
 

@@ -35,6 +35,22 @@ def test_a_type_that_falls_out_of_the_top_keeps_its_series() -> None:
     shown = series.choose(census({f"new{i}": 9000 for i in range(TOP_BY_BYTES)} | {"old3": 10}), ())
 
     assert "old3" in {count.type_name for count in shown}
+    assert TypeCount("old4", 0, 0) in shown
+
+
+def test_a_leak_that_begins_late_gets_its_series_even_after_many_types_came_and_went() -> None:
+    series = TypeSeries()
+    for generation in range(10):
+        series.choose(census({f"passing{generation}-{i}": 9000 for i in range(TOP_BY_BYTES)}), ())
+    shown = series.choose(census({"late": 10**9}), [Grower("late", 10, 10**9)])
+
+    assert "late" in {count.type_name for count in shown}
+
+
+def test_a_type_that_is_called_other_is_summed_with_the_others() -> None:
+    shown = TypeSeries().choose(census({OTHER_TYPES: 100, "a": 50}), ())
+
+    assert [count.type_name for count in shown] == ["a", OTHER_TYPES]
 
 
 def test_a_small_type_that_grows_gets_a_series() -> None:

@@ -146,12 +146,14 @@ def test_version_2_takes_the_lowest_limit_on_the_way_to_the_root(tmp_path: Path)
         "0::/pod/app\n",
         {
             "pod/memory.max": "1000\n",
+            "pod/memory.current": "700\n",
+            "pod/memory.stat": "anon 500\ninactive_file 150\n",
             "pod/app/memory.max": "max\n",
             "pod/app/memory.events": "low 0\nhigh 1\nmax 2\noom 3\noom_kill 4\nsock_throttled 9\n",
         },
     )
 
-    assert found.limit_bytes == 1000
+    assert (found.limit_bytes, found.headroom_bytes) == (1000, 450)
     assert found.events == {"low": 0, "high": 1, "max": 2, "oom": 3, "oom_kill": 4}
 
 

@@ -11,7 +11,7 @@ import pytest
 from heap_exporter.errors import SourceMissing
 from heap_exporter.model import Census
 from heap_exporter.walker.choose import choose_walker
-from heap_exporter.walker.naming import LONGEST_NAME, sizer, type_name
+from heap_exporter.walker.naming import LONGEST_NAME, sizer, tuple_bytes, type_name
 
 
 class Planted:
@@ -193,6 +193,40 @@ def test_a_size_method_in_python_is_not_called() -> None:
 
     assert sizer(Boasting)(Boasting()) >= 16
     assert sizer(Slotted)(Slotted()) == sys.getsizeof(Slotted())
+
+
+def test_tuples_are_counted_with_their_size() -> None:
+    before = choose_walker().census()
+    held: list[tuple[list[int], int]] = [([], number) for number in range(10_000)]
+    after = choose_walker().census()
+
+    assert 9_900 < objects_of(after, "tuple") - objects_of(before, "tuple") < 10_500
+    assert [tuple_bytes(length) for length in (0, 1, 7)] == [sys.getsizeof((0,) * length) for length in (0, 1, 7)]
+    assert len(held) == 10_000
+
+
+def test_a_tuple_that_the_application_is_building_can_still_be_built() -> None:
+    """CPython can't resize a tuple that somebody else refers to: a walk must refer to none while others run."""
+    walker, done, walks = choose_walker(), threading.Event(), 0
+
+    def walk() -> None:
+        nonlocal walks
+        while not done.is_set():
+            walker.graph_summary()
+            walks += 1
+
+    thread = threading.Thread(target=walk)
+    thread.start()
+    try:
+        while walks < 4:
+            assert len(tuple(number for number in range(100_000))) == 100_000
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_half_a_character_in_a_name_is_escaped() -> None:
+    assert type_name(type("Half", (), {"__module__": "shop\udc80"})) == "shop\\udc80.Half"
 
 
 def test_a_frozen_heap_thawed_is_walked_again() -> None:
