@@ -25,6 +25,7 @@ TESTS_PREFIX = "HEAP_EXPORTER_REQUIRE_"
 """Variables under this prefix steer the project's own tests and are no settings."""
 
 _URL = re.compile(r"https?://[^/\s]+\S*$")
+_HOST_FIRST = re.compile(r"(?:[\w.-]+|\[[^]@]*\])(?::\d+)?(?:[/?#]|$)")
 
 LEAST_SAMPLES_A_WINDOW = 12
 """Samples without which a trend cannot be told from noise: one a bucket."""
@@ -180,8 +181,12 @@ def variable(name: str) -> str:
 
 def without_secrets(url: str) -> str:
     """Return an address fit for a log: without user, password and query, even if it is no proper address."""
-    scheme, separator, rest = url.rpartition("://") if "@" not in url.partition("://")[0] else ("", "", url)
-    return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"
+    scheme, separator, rest = url.partition("://")
+    if not scheme.isalnum():
+        scheme, separator, rest = "", "", url
+    if not _HOST_FIRST.match(rest):
+        rest = rest.rpartition("@")[2]  # the last, since a password may hold anything
+    return scheme + separator + rest.partition("?")[0]
 
 
 def rules() -> dict[str, tuple[Rule, Any]]:

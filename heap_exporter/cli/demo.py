@@ -25,6 +25,7 @@ from typing import Any
 
 from heap_exporter.demo.load import Load
 from heap_exporter.errors import HeapExporterError
+from heap_exporter.neighbours import reachable
 from heap_exporter.settings import Settings
 
 HELP = "watch a leaking shop being caught"
@@ -54,10 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Run shop, load and table, and return 0 if what was to be caught was caught, and nothing else."""
     with _shop(arguments) as (shop_url, exporter_url):
         host, port = shop_url.removeprefix("http://").rstrip("/").rsplit(":", 1)
-        load = Load(_reachable(host), int(port), arguments.visitors)
+        load = Load(reachable(host), int(port), arguments.visitors)
         load.start()
         try:
-            return _watch(arguments, load, shop_url, _status_url(exporter_url))
+            return _watch(arguments, load, shop_url, exporter_url)
         except KeyboardInterrupt:
             return 0
         finally:
@@ -101,17 +102,9 @@ def _port(host: str, wanted: int | None, default: int) -> int:
     return default
 
 
-def _reachable(host: str) -> str:
-    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  # compared, not bound
-
-
-def _status_url(exporter_url: str) -> str:
-    return exporter_url.replace("//0.0.0.0:", "//127.0.0.1:")
-
-
 def _status(url: str) -> Status:
     token = Settings.load().token
-    headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    headers = {"Accept": "application/json", **({"Authorization": "Bearer " + token} if token else {})}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310  # the address of our own child
     with urllib.request.urlopen(request, timeout=START_SECONDS) as response:  # noqa: S310  # as above
         return dict(json.load(response))

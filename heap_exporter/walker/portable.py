@@ -101,7 +101,7 @@ class _Walk:
         """Yield the objects, newest first, in pieces; each is let go of before the next is made."""
         self._clock.rest()
         objects, tuple_lengths, self._generation_objects = tracked_objects()
-        self._own |= {id(objects), id(tuple_lengths)}
+        self._own |= {id(objects), id(tuple_lengths), id(None)}
         self._count_tuples(tuple_lengths)
         while objects:
             self._clock.rest()

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from itertools import chain, compress, repeat, starmap
-from operator import is_, is_not
+from itertools import chain, compress, count, repeat, starmap
+from operator import getitem, is_, setitem
 from typing import NamedTuple
 
 YOUNG_GENERATIONS = 2
 
 
 class Tracked(NamedTuple):
-    """What is tracked: all objects but exact tuples, the lengths of those, and how many objects each generation has."""
+    """What is tracked.
+
+    ``objects`` has ``None`` in the place of each exact tuple, of which there are only the lengths.
+    """
 
     objects: list[object]
     tuple_lengths: list[int]
@@ -26,24 +29,25 @@ class Tracked(NamedTuple):
 
 
 def tracked_objects() -> Tracked:
-    """Return all tracked objects, in one stop of some 0.1 µs an object."""
-    everything: list[object] = []
+    """Return all tracked objects, in one stop that is some three times as long as ``gc.get_objects()``'s own."""
+    held: list[list[object]] = []
     types: list[type] = []
-    objects: list[object] = []
+    places: list[int] = []
     tuple_lengths: list[int] = []
+    # Nothing of these is done before deque() asks for it. What `held` holds by then is one list: all objects.
+    objects, each_time = chain.from_iterable(held), chain.from_iterable(repeat(held))
     deque(
         chain(
-            map(everything.extend, starmap(gc.get_objects, [()])),
-            map(types.extend, [map(type, everything)]),
-            map(objects.extend, [compress(everything, map(is_not, types, repeat(tuple)))]),
-            map(tuple_lengths.extend, [map(len, compress(everything, map(is_, types, repeat(tuple))))]),  # type: ignore[arg-type]  # tuples only
-            starmap(everything.clear, [()]),
+            map(held.append, starmap(gc.get_objects, [()])),
+            map(types.extend, [map(type, objects)]),
+            map(places.extend, [compress(count(), map(is_, types, repeat(tuple)))]),
+            map(tuple_lengths.extend, [map(len, map(getitem, each_time, places))]),  # type: ignore[arg-type]  # of tuples
+            map(setitem, each_time, places, repeat(None)),
         ),
         maxlen=0,
     )
     young = [_count(generation) for generation in range(YOUNG_GENERATIONS)]
-    old = max(len(objects) + len(tuple_lengths) - sum(young), 0)
-    return Tracked(objects, tuple_lengths, (*young, old))
+    return Tracked(held[0], tuple_lengths, (*young, max(len(held[0]) - sum(young), 0)))
 
 
 def _count(generation: int) -> int:

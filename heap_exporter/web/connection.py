@@ -30,7 +30,7 @@ SOCKET_SECONDS = 5.0
 """How long a worker waits until a client takes a piece of an answer."""
 
 ANSWER_SECONDS = 30.0
-"""How long a client may take to fetch an answer. Only a long file can take a while: see ``SEND_BYTES`` of the server."""
+"""How long a worker may be held by the client of one long answer."""
 
 SERVER_NAME = "heap-exporter"
 
@@ -120,9 +120,11 @@ class Connection(HTTPConnection):
         return end.end() if end else 0
 
     def has_body(self) -> bool:
-        """Return whether the body that the head announces has been received, or is too long to wait for."""
+        """Return whether the body that the head announces is there, or too long to wait for."""
         length = _LENGTH.search(self.received, 0, self.head_bytes)
-        return not length or not len(self.received) - self.head_bytes < int(length[1]) <= BODY_BYTES
+        if not length or int(length[1]) > BODY_BYTES:
+            return True
+        return len(self.received) - self.head_bytes >= int(length[1])
 
     def receive(self) -> bool:
         """Receive once, for nothing if lingering. Return whether anything came; raises :class:`OSError`."""

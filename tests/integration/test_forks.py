@@ -133,7 +133,8 @@ def test_a_forked_child_answers_its_mounted_asgi_pages_though_the_parent_had_ans
             async def send(message):
                 sent.append(message)
             scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
-                     "path": "/-/healthy", "raw_path": b"/-/healthy", "root_path": "", "scheme": "http", "query_string": b"", "headers": [],
+                     "path": "/-/healthy", "raw_path": b"/-/healthy", "root_path": "", "scheme": "http",
+                     "query_string": b"", "headers": [],
                      "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}
             await asyncio.wait_for(pages(scope, receive, send), 10)
             return sent[0]["status"]

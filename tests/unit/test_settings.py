@@ -1,6 +1,8 @@
 """Settings: one parser, clear words for every bad value."""
 
+import copy
 import logging
+import pickle
 from pathlib import Path
 
 import pytest
@@ -28,9 +30,31 @@ def test_every_setting_can_be_set_by_its_variable_and_by_its_keyword() -> None:
         assert by_variable == by_keyword != default
 
 
-def test_a_window_with_too_few_samples_to_judge_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"window_seconds=60\.0: too short to judge; must be 180 at least"):
-        Settings.load({}, window_seconds=60)
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"window_seconds": 60}, "window_seconds=60.0: too short to judge with a sample every 15 s; "
+         "set window_seconds to 180 at least, or interval_seconds to 5 at most"),
+        ({"interval_seconds": 120}, "window_seconds=900.0: too short to judge with a sample every 120 s; "
+         "set window_seconds to 1440 at least, or interval_seconds to 75 at most"),
+    ],
+)  # fmt: skip  # words beside settings
+def test_a_window_with_too_few_samples_to_judge_is_refused(overrides: dict[str, float], words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({}, **overrides)
+
+    assert str(caught.value) == words
+
+
+def test_a_window_with_more_samples_than_fit_into_memory_is_refused() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({}, window_seconds=604800, interval_seconds=0.05)
+
+    assert str(caught.value) == (
+        "interval_seconds=0.05: too short for a window of 604800 s; "
+        "set interval_seconds to 6.048 at least, or window_seconds to 5000 at most"
+    )
+    assert Settings.load({}, window_seconds=5000, interval_seconds=0.05).window_seconds == 5000
 
 
 @pytest.mark.parametrize(
@@ -96,8 +120,43 @@ def test_an_unknown_keyword_is_an_error_with_the_nearest_name() -> None:
 def test_the_token_never_shows_itself() -> None:
     settings = Settings.load({"HEAP_EXPORTER_TOKEN": "hunter2"})
 
-    assert "hunter2" not in repr(settings)
-    assert settings.token == "hunter2"
+    token = settings.token
+    for shown in (repr(settings), str(token), f"{token}", f"{token:>12}", "%s" % token, "{}".format(token)):  # noqa: UP031, UP032
+        assert "hunter2" not in shown
+        assert "***" in shown
+
+
+def test_the_token_can_be_used() -> None:
+    token = Settings.load({"HEAP_EXPORTER_TOKEN": "hunter2"}).token
+
+    assert token
+    assert token == "hunter2"
+    assert "Bearer " + token == "Bearer hunter2"
+    assert token.encode() == b"hunter2"
+    assert Settings.load({}, token=token).token == "hunter2"
+    assert pickle.loads(pickle.dumps(token)) == copy.deepcopy(token) == "hunter2"
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["ftp://user:PASS@c:4318", "user:PASS@c:4318", "htp://user:PA/PASS@c", "user:PA://PASS@c", "c?key=PASS"]
+)
+def test_an_endpoint_that_cannot_be_used_is_shown_without_its_password(endpoint: str) -> None:
+    for key in ("HEAP_EXPORTER_OTLP_ENDPOINT", "METRICS_ENDPOINT"):
+        with pytest.raises(SettingsError, match=f"{key}='.*c.*': not an http") as caught:
+            Settings.load({key: endpoint})
+
+        assert "PASS" not in str(caught.value)
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({}, otlp_endpoint=endpoint)
+
+    assert "PASS" not in str(caught.value)
+
+
+def test_the_value_of_an_unknown_keyword_is_not_shown_since_it_may_be_the_token() -> None:
+    with pytest.raises(SettingsError, match="tokn=.*did you mean token") as caught:
+        Settings.load({}, tokn="s3cret")
+
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_token_of_the_wrong_kind_is_refused_without_being_shown() -> None:

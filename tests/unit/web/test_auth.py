@@ -43,7 +43,27 @@ def test_on_this_machine_no_token_is_needed(process: Process, host: str) -> None
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "10.0.0.1", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::1", "a@b:c"]
+    "host",
+    [
+        "evil.example",
+        "10.0.0.1",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "",
+        "[::1",
+        "a@b:c",
+        "evil.com@localhost",
+        "localhost:1@evil.com",
+        "127.0.0.1/evil",
+        "127.0.0.1?evil",
+        "127.0.0.1#evil",
+        "127.0.0.1:evil",
+        "127.0.0.1:",
+        "[::1%evil.com]",
+        "[127.0.0.1]evil",
+        "::1",
+        "localhost, localhost",
+    ],
 )
 def test_a_page_that_was_rebound_to_this_machine_is_refused(process: Process, host: str) -> None:
     answer = get(process, HTTP_HOST=host)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -29,6 +30,12 @@ def process(tmp_path: Path) -> Process:
 def server(process: Process) -> Iterator[Server]:
     with serving(process.app()) as running:
         yield running
+
+
+FORM = (
+    b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    b"Content-Length: %d\r\n"
+)
 
 
 def connect(server: Server, sent: bytes = b"") -> socket.socket:
@@ -114,7 +121,25 @@ def test_no_path_leads_out_of_the_folder(server: Server, path: str) -> None:
         (b"GET nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (b"CONNECT evil.example:443 HTTP/1.1\r\n\r\n", 405),
+        (b"GET / HTTP/1.1\r\n folded: 1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: 1\r\n folded\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400),
         (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n\r\n", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: +5\r\n\r\nhello", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1_0\r\n\r\n0123456789", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: \r\n\r\n", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", 400),
+        (
+            b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
+        (b"POST /snapshots HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
         (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n", 413),
         (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
         (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),
@@ -152,16 +177,60 @@ def test_a_body_that_nobody_reads_does_not_destroy_the_answer(server: Server) ->
     body = b"x" * 60_000
 
     answer = exchange(
-        server, b"POST /nope HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        server,
+        b"POST /nope HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body,
     )
 
     assert answer.startswith(b"HTTP/1.1 404 ")
 
 
-def test_a_promised_body_that_never_comes_holds_up_nobody_who_is_refused(server: Server) -> None:
-    answer = exchange(server, b"POST /snapshots HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 60000\r\n\r\n")
+def test_a_promised_body_that_never_comes_is_given_up(
+    server: Server, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heap_exporter.web.server.REQUEST_SECONDS", 0.2)
 
-    assert answer.startswith(b"HTTP/1.1 403 ")
+    answer = exchange(server, FORM % 60_000 + b"\r\nreason=")
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert process.snapshots.outcomes["written"] == 0
+
+
+def test_bodies_that_drip_hold_up_no_scrape(server: Server) -> None:
+    with ExitStack() as stack:
+        drips = [stack.enter_context(connect(server, FORM % 60_000 + b"\r\n")) for _ in range(4 * WORKERS)]
+        for _ in range(20):
+            for drip in drips:
+                drip.sendall(b"r")
+
+            assert ask(server, "GET", "/metrics")[0] == 200
+            assert server._jobs.qsize() == 0
+
+
+def test_a_body_may_come_in_pieces_and_the_connection_goes_on(server: Server, process: Process) -> None:
+    with connect(server, FORM % 11) as client:
+        for piece in (b"\r", b"\nreas", b"on=cur", b"l" + FORM % 10 + b"Connection: close\r\n\r\nreason=two"):
+            time.sleep(0.05)  # so that they come apart
+            client.sendall(piece)
+
+        assert read_all(client).count(b"HTTP/1.1 201 ") == 2
+    assert sorted(info.reason for info in process.snapshots.store.list()) == ["curl", "two"]
+
+
+def test_a_client_that_fetches_a_long_answer_for_too_long_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heap_exporter.web.connection.ANSWER_SECONDS", 0.2)
+    ended = threading.Event()
+
+    def endless(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", str(1 << 50))])
+        try:
+            while not ended.is_set():
+                yield b"x" * 8192
+        finally:
+            ended.set()
+
+    with serving(endless) as server, connect(server, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") as client:
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        until(lambda: bool(client.recv(1 << 16)) and ended.is_set())
 
 
 def test_a_connection_serves_many_requests_even_sent_all_at_once(server: Server) -> None:
@@ -198,7 +267,7 @@ def test_more_clients_than_there_is_room_for_cost_the_oldest_its_place(server: S
 
 
 def test_a_head_that_never_ends_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heap_exporter.web.server.HEAD_SECONDS", 0.2)
+    monkeypatch.setattr("heap_exporter.web.server.REQUEST_SECONDS", 0.2)
 
     answer = exchange(server, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n")
 
@@ -206,7 +275,7 @@ def test_a_head_that_never_ends_is_given_up(server: Server, monkeypatch: pytest.
 
 
 def test_a_silent_client_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heap_exporter.web.server.HEAD_SECONDS", 0.2)
+    monkeypatch.setattr("heap_exporter.web.server.REQUEST_SECONDS", 0.2)
 
     assert exchange(server, b"") == b""
 
@@ -297,6 +366,17 @@ def test_a_server_that_never_served_can_be_stopped_and_its_port_is_free_again() 
 
     with serving(lambda environ, start_response: [], port=server.port) as again:
         assert again.port == server.port
+
+
+@pytest.mark.parametrize("failing", ["socket.socketpair", "selectors.DefaultSelector"])
+def test_a_server_that_cannot_be_made_leaves_its_port_free(failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = set(os.listdir("/dev/fd"))
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="too many open files") as caught:
+        patch.setattr(failing, Mock(side_effect=OSError("too many open files")))
+        Server(lambda environ, start_response: [], "127.0.0.1", 0)
+
+    assert caught.traceback  # which keeps the half-made server alive
+    assert set(os.listdir("/dev/fd")) == before
 
 
 def test_every_thread_is_a_daemon_with_our_name(server: Server) -> None:
