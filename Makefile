@@ -11,7 +11,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(READY): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("heap-exporter needs Python 3.11 or newer; say PYTHON=python3.12 make …" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("heap-exporter needs Python 3.11 or newer; say PYTHON=python3.12 make …" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable . --group dev
@@ -34,7 +34,7 @@ servers: ## put Prometheus, promtool, Alertmanager and VictoriaMetrics into .ser
 browser: ## install Chromium and its driver into the system (apt, root)
 	$(PYTHON) tests/servers/install.py browser
 
-matrix: ## install and unit-test on CPython 3.11 to 3.14, with and without a compiler
+matrix: ## install on CPython 3.11 to 3.14, with and without a compiler, and run unit and process tests
 	-$(PYTHON) -m tests.matrix.python314 make
 	$(PYTHON) -m tests.matrix.run
 

@@ -29,8 +29,8 @@ HEAD_BYTES = 32 * 1024
 SOCKET_SECONDS = 5.0
 """How long a worker waits until a client takes a piece of an answer."""
 
-ANSWER_SECONDS = 30.0
-"""How long a worker may be held by the client of one long answer."""
+ANSWER_SECONDS = 5.0
+"""How long the client of one long answer may hold a worker that others wait for."""
 
 SERVER_NAME = "heap-exporter"
 
@@ -79,11 +79,11 @@ class Request(HTTPRequest):
             self.simple_response("411 Length Required", "send the body with a Content-Length, not in chunks")
 
     def write(self, chunk: bytes) -> None:
-        """Send a piece of the answer. Raises :class:`TimeoutError` once the whole has taken too long."""
+        """Send a piece of the answer. Raises :class:`TimeoutError` if the whole takes long and others wait."""
         now = time.monotonic()
         if self.answer_until is None:
             self.answer_until = now + ANSWER_SECONDS
-        if now > self.answer_until:
+        if now > self.answer_until and not self.server.nobody_waits():
             raise TimeoutError("timed out")  # cheroot knows it by these words
         super().write(chunk)
 
@@ -146,7 +146,10 @@ class Connection(HTTPConnection):
 
 
 class Protocol(wsgi.Server):
-    """The settings that cheroot's requests and connections read from their server. It is never started."""
+    """What cheroot's requests and connections ask of their server. It is never started.
+
+    ``nobody_waits()`` returns whether no request waits for a worker.
+    """
 
     max_request_header_size = HEAD_BYTES
     max_request_body_size = BODY_BYTES
@@ -154,8 +157,9 @@ class Protocol(wsgi.Server):
     can_add_keepalive_connection = True
     software = SERVER_NAME
 
-    def __init__(self, app: Callable[..., Any], address: tuple[str, int]) -> None:
+    def __init__(self, app: Callable[..., Any], address: tuple[str, int], nobody_waits: Callable[[], bool]) -> None:
         super().__init__(address, app, numthreads=1, server_name=SERVER_NAME)
+        self.nobody_waits = nobody_waits
         # cheroot enters itself into a table of the logging module that nothing is ever taken out of.
         vars(logging)["statistics"].pop(f"Cheroot HTTPServer {id(self)}", None)
 

@@ -62,7 +62,8 @@ class Server:
             self._listener = listen(host.removeprefix("[").removesuffix("]"), port, backlog=MOST_CONNECTIONS)
             opened.enter_context(self._listener)
             self.host, self.port = self._listener.getsockname()[:2]
-            self._protocol = Protocol(app, (self.host, self.port))
+            self._jobs: SimpleQueue[Connection | None] = SimpleQueue()
+            self._protocol = Protocol(app, (self.host, self.port), nobody_waits=self._jobs.empty)
             self._waker, self._woken = map(opened.enter_context, socket.socketpair())
             self._waker.setblocking(False)
             self._woken.setblocking(False)
@@ -71,7 +72,6 @@ class Server:
             self._selector.register(self._woken, selectors.EVENT_READ, self._take_back)
             opened.pop_all()
         self._open: set[Connection] = set()
-        self._jobs: SimpleQueue[Connection | None] = SimpleQueue()
         self._answered: deque[Connection] = deque()
         self._loop: threading.Thread | None = None
         self._workers: list[threading.Thread] = []

@@ -114,7 +114,7 @@ def test_garbage_in_our_own_setting_is_blamed_on_it() -> None:
 @pytest.mark.parametrize("url", ["ftp://user:PASS@c:4318", "http://user:PA/PASS@c", "http://user:PASS@c:99999"])
 def test_an_address_that_cannot_be_used_is_shown_without_its_password(key: str, url: str) -> None:
     for setting, environ in (("", {key: url}), (url, {})):
-        with pytest.raises(SettingsError, match="ENDPOINT='.*c") as caught:
+        with pytest.raises(SettingsError, match=r"ENDPOINT='.*c") as caught:
             find_receiver(setting, environ)
 
         assert "PASS" not in str(caught.value)

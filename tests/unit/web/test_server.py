@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
@@ -134,8 +133,7 @@ def test_no_path_leads_out_of_the_folder(server: Server, path: str) -> None:
         (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
         (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", 400),
         (
-            b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             400,
         ),
         (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
@@ -216,21 +214,61 @@ def test_a_body_may_come_in_pieces_and_the_connection_goes_on(server: Server, pr
     assert sorted(info.reason for info in process.snapshots.store.list()) == ["curl", "two"]
 
 
-def test_a_client_that_fetches_a_long_answer_for_too_long_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_answers_go_on_until_somebody_waits_for_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heap_exporter.web.connection.ANSWER_SECONDS", 0.2)
+    ages: dict[int, float] = {}
     ended = threading.Event()
 
-    def endless(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        start_response("200 OK", [("Content-Length", str(1 << 50))])
+    def endless() -> Iterator[bytes]:
+        began = time.monotonic()
+        while not ended.wait(0.005):
+            ages[threading.get_ident()] = time.monotonic() - began
+            yield b"x" * 8192
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        is_long = environ["PATH_INFO"] == "/long"
+        start_response("200 OK", [("Content-Length", str(1 << 50) if is_long else "2")])
+        return endless() if is_long else [b"ok"]
+
+    def read_on(server: Server) -> None:
+        with connect(server, b"GET /long HTTP/1.0\r\n\r\n") as client:
+            while client.recv(65536):
+                pass
+
+    with serving(app) as server:
+        readers = [threading.Thread(target=read_on, args=(server,)) for _ in range(WORKERS)]
+        for reader in readers:
+            reader.start()
         try:
-            while not ended.is_set():
-                yield b"x" * 8192
+            until(lambda: [age > 0.4 for age in ages.values()] == [True] * WORKERS)
+
+            assert exchange(server, b"GET / HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
         finally:
             ended.set()
+            for reader in readers:
+                reader.join()
 
-    with serving(endless) as server, connect(server, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") as client:
-        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
-        until(lambda: bool(client.recv(1 << 16)) and ended.is_set())
+
+def test_an_ordinary_answer_that_is_read_late_holds_no_worker() -> None:
+    answered = threading.Semaphore(0)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", str(100_000))])
+        yield b"x" * 100_000
+        answered.release()
+
+    with serving(app) as server, ExitStack() as stack:
+        late = []
+        for _ in range(2 * WORKERS):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(WAIT_SECONDS)
+            client.connect((server.host, server.port))
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            late.append(client)
+
+        assert all(answered.acquire(timeout=WAIT_SECONDS) for _ in late)
+        assert all(len(read_all(client)) > 100_000 for client in late)
 
 
 def test_a_connection_serves_many_requests_even_sent_all_at_once(server: Server) -> None:
@@ -370,9 +408,12 @@ def test_a_server_that_never_served_can_be_stopped_and_its_port_is_free_again() 
 
 @pytest.mark.parametrize("failing", ["socket.socketpair", "selectors.DefaultSelector"])
 def test_a_server_that_cannot_be_made_leaves_its_port_free(failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError("too many open files")
+
     before = set(os.listdir("/dev/fd"))
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="too many open files") as caught:
-        patch.setattr(failing, Mock(side_effect=OSError("too many open files")))
+    monkeypatch.setattr(failing, fail)
+    with pytest.raises(OSError, match="too many open files") as caught:
         Server(lambda environ, start_response: [], "127.0.0.1", 0)
 
     assert caught.traceback  # which keeps the half-made server alive
