@@ -19,8 +19,9 @@ from heap_exporter.walker.naming import sizer, tuple_bytes, type_name
 from heap_exporter.walker.own import is_own_class, own_objects
 from heap_exporter.walker.tracked import tracked_objects
 
-CHUNK_OBJECTS = 2000
-"""Objects handled before the GIL is offered to others: about a millisecond of counting."""
+COUNT_OBJECTS = 2000
+REFERENCES_OBJECTS = 300
+"""Objects counted, or followed too, before the GIL is offered to others: about a millisecond either way."""
 
 REST_SECONDS = 0.0005
 """How long the walk sleeps between chunks; a sleep of nothing would seldom let a waiting thread in."""
@@ -70,14 +71,14 @@ class PortableWalker:
     def census(self) -> Census:
         """Return all tracked objects by type. Raises :class:`SourceMissing` on a frozen heap."""
         walk = _Walk((self, *self._own_roots))
-        for chunk in walk.chunks(self._given_up):
+        for chunk in walk.chunks(COUNT_OBJECTS, self._given_up):
             walk.count(chunk)
         return walk.census(self.name)
 
     def graph_summary(self) -> GraphSummary:
         """Return the census and the references by type. Raises :class:`SourceMissing` on a frozen heap."""
         walk = _Walk((self, *self._own_roots))
-        for chunk in walk.chunks(self._given_up):
+        for chunk in walk.chunks(REFERENCES_OBJECTS, self._given_up):
             walk.count(chunk)
             walk.count_references(chunk)
         return GraphSummary(walk.census(self.name), walk.references())
@@ -97,7 +98,7 @@ class _Walk:
         self._seen_tuples: set[int] = set()
         self._own, self._own_tuple_lengths = own_objects((self, *own_roots))
 
-    def chunks(self, given_up: Callable[[], bool]) -> Iterator[list[object]]:
+    def chunks(self, size: int, given_up: Callable[[], bool]) -> Iterator[list[object]]:
         """Yield the objects, newest first, in pieces; each is let go of before the next is made."""
         self._clock.rest()
         objects, tuple_lengths, self._generation_objects = tracked_objects()
@@ -107,9 +108,8 @@ class _Walk:
             self._clock.rest()
             if given_up():
                 raise WalkGivenUp("the exporter was stopped during a walk")
-            chunk = objects[-CHUNK_OBJECTS:]
-            del objects[-CHUNK_OBJECTS:]
-            self._own.add(id(chunk))
+            chunk = objects[-size:]
+            del objects[-size:]
             yield chunk
 
     def count(self, chunk: list[object]) -> None:
@@ -137,19 +137,27 @@ class _Walk:
 
     def count_references(self, chunk: list[object]) -> None:
         """Add the references that leave the objects of a chunk, and the tuples that they refer to: those are whole."""
-        own, seen = self._own, self._seen_tuples
-        pending = [found for found in chunk if id(found) not in own]
-        own.add(id(pending))
+        pending = [found for found in chunk if id(found) not in self._own]
         while pending:
             found = pending.pop()
-            source = id(type(found))
-            for target in gc.get_referents(found):
-                if id(target) in own:
-                    continue
-                self._count_reference(source, type(target))
-                if type(target) is tuple and id(target) not in seen:
-                    seen.add(id(target))
-                    pending.append(target)
+            targets = gc.get_referents(found)
+            for begin in range(0, len(targets), COUNT_OBJECTS):
+                if begin:
+                    self._clock.rest()
+                pending += self._count_targets(id(type(found)), targets[begin : begin + COUNT_OBJECTS])
+
+    def _count_targets(self, source: int, targets: list[object]) -> list[object]:
+        """Add references from a type to objects; return the tuples among these that had not been met."""
+        own, seen = self._own, self._seen_tuples
+        fresh: list[object] = []
+        for target in targets:
+            if id(target) in own:
+                continue
+            self._count_reference(source, type(target))
+            if type(target) is tuple and id(target) not in seen:
+                seen.add(id(target))
+                fresh.append(target)
+        return fresh
 
     def _count_reference(self, source: int, target: type) -> None:
         key = (source, id(target))
