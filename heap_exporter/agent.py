@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import logging
 import os
 import threading
 import time
@@ -127,7 +128,12 @@ class HeapExporter:
             self._server = Server(app, host, 0)
         self._wants_http = True
         self._server.start()
-        log.info("heap-exporter of process %d answers on %s", os.getpid(), self.url)
+        moved = not forked and port not in (0, self._server.port)
+        log.log(
+            logging.WARNING if moved else logging.INFO,
+            "heap-exporter of process %d answers on %s%s",
+            os.getpid(), self.url, f": a relative of it has port {port}" if moved else "",
+        )  # fmt: skip  # format and arguments together
 
     def _app(self, trust_loopback: bool) -> App:
         from heap_exporter.export.prometheus import MetricsPage

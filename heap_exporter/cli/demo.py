@@ -186,9 +186,9 @@ def _watch(arguments: argparse.Namespace, load: Load, shop_url: str, exporter_ur
 def _caught_words(status: Status, elapsed_seconds: float) -> list[str]:
     from heap_exporter.demo import watch
 
-    top, snapshot = watch.top_grower(status), watch.own_snapshots(status)[0]
+    snapshot = watch.own_snapshots(status)[0]
     return [
-        f"caught after {elapsed_seconds:.0f} s: {'; '.join(status['verdict']['reasons'])}",
-        f"type that grows: {top['type_name']} (+{top['objects']:,} objects)" if top else "no type grows: it is native",
-        f"snapshot: {snapshot['path']} ({snapshot['bytes']:,} bytes)",
+        f"caught after {elapsed_seconds:.0f} s:",
+        *(f"  {reason}" for reason in status["verdict"]["reasons"]),
+        f"  snapshot: {snapshot['path']} ({snapshot['bytes']:,} bytes)",
     ]

@@ -15,6 +15,7 @@ import urllib.request
 from typing import Any
 
 from heap_exporter.errors import HeapExporterError
+from heap_exporter.neighbours import reachable
 from heap_exporter.settings import Settings, variable
 
 HELP = "have a running exporter write a snapshot"
@@ -22,8 +23,7 @@ HELP = "have a running exporter write a snapshot"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    default_port = Settings.__dataclass_fields__["port"].default
-    parser.add_argument("url", nargs="?", default=f"http://127.0.0.1:{default_port}", help="default: %(default)s")
+    parser.add_argument("url", nargs="?", help=f"default: that of {variable('host')} and {variable('port')}")
     parser.add_argument("--reason", default="asked for on the command line", help="kept in the snapshot")
     parser.add_argument("--token", default=os.environ.get(variable("token"), ""), help=f"default: ${variable('token')}")
     parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="default: %(default)g")
@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     """Return the exporter's answer and whether it is a snapshot."""
-    url = f"{arguments.url.rstrip('/')}/snapshots?{urllib.parse.urlencode({'reason': arguments.reason})}"
+    exporter = _address(arguments.url)
+    url = f"{exporter}/snapshots?{urllib.parse.urlencode({'reason': arguments.reason})}"
     headers = {"Authorization": f"Bearer {arguments.token}"} if arguments.token else {}
     try:
         request = urllib.request.Request(url, method="POST", headers=headers)  # noqa: S310  # the user's own address
@@ -54,7 +55,15 @@ def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     except urllib.error.HTTPError as error:
         return _problem(error), False
     except (OSError, ValueError) as error:
-        raise HeapExporterError(f"no exporter answers at {arguments.url}: {error}") from None
+        raise HeapExporterError(f"no exporter answers at {exporter}: {getattr(error, 'reason', error)}") from None
+
+
+def _address(url: str | None) -> str:
+    """Return the exporter's address without a slash at its end."""
+    if url is None:
+        settings = Settings.load()
+        url = f"{reachable(settings.host)}:{settings.port}"
+    return (url if "://" in url else f"http://{url}").rstrip("/")
 
 
 def _problem(error: urllib.error.HTTPError) -> dict[str, Any]:

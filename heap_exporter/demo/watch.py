@@ -15,7 +15,7 @@ from heap_exporter.detection import detector
 from heap_exporter.model import Grower
 
 BARS = "▁▂▃▄▅▆▇█"
-GROWERS_SHOWN = 6
+GROWERS_SHOWN = 5
 POINTS_SHOWN = 60
 
 STYLES = {"suspected": "bold red", "growing": "yellow", "steady": "green", "plateaued": "green"}
@@ -37,7 +37,9 @@ class Watch:
         self._resident.append(resident_bytes(status))
         self._heap.append(status["heap_bytes"] or 0)
         return Panel(
-            Group(self._figures(status, elapsed_seconds, requests), "", _growers(status), "", self._footer(status)),
+            Group(
+                self._figures(status, elapsed_seconds, requests), "", self._links_shown(status), "", _growers(status)
+            ),
             title=self._title,
             padding=(1, 2),
         )
@@ -61,13 +63,17 @@ class Watch:
         table.add_row("verdict", Text(state(status), style=STYLES.get(state(status), "dim")), reasons)
         return table
 
-    def _footer(self, status: Status) -> Text:
-        taken = [f"snapshot  {found['path']}" for found in own_snapshots(status)[:3]]
-        return Text("\n".join([*taken, *self._links]), style="dim")
+    def _links_shown(self, status: Status) -> Text:
+        taken = [f"snapshot  {found['path']}" for found in own_snapshots(status)[:1]]
+        return Text("\n".join([*self._links, *taken]), style="dim")
 
 
 def _growers(status: Status) -> Table:
-    table = Table(title="types that grew within the window", title_justify="left", expand=True)
+    table = Table(
+        title="types that grew within the window (shallow sizes; strings are in no census yet)",
+        title_justify="left",
+        expand=True,
+    )
     table.add_column("type", ratio=1, no_wrap=True)
     table.add_column("objects", justify="right")
     table.add_column("bytes", justify="right")
@@ -107,7 +113,7 @@ def slope_words(status: Status) -> str:
     """Return the slope of the memory that leaks show in."""
     trends = status["verdict"]["trends"] if status["verdict"] else []
     slopes = [trend["slope_bytes_per_second"] for trend in trends if trend["kind"] == "total"]
-    return f"{mib(slopes[0] * 60)}/min" if slopes else "–"
+    return f"{mib(slopes[0] * 3600)}/h" if slopes else "–"
 
 
 def mib(size: float) -> str:

@@ -83,8 +83,8 @@ def _state(
     if tail < PLATEAU_TAIL:
         return State.PLATEAUED, (words, f"but the last third of the window grew at only {tail:.0%} of that rate")
     if total.rising < LEAST_RISING or tail < LEAST_TAIL or not total.new_high:
-        return State.GROWING, (words, f"not steadily: rising {total.rising:.2f}, last third at {tail:.0%} of the rate")
-    return State.SUSPECTED, (words, f"steadily: rising {total.rising:.2f}, last third at {tail:.0%} of the rate")
+        return State.GROWING, (words, f"but not steadily: {_manner(total, tail)}")
+    return State.SUSPECTED, (words, _manner(total, tail))
 
 
 def _trends(
@@ -124,6 +124,12 @@ def _seconds_to_limit(state: State, total: Slope | None, limit_bytes: int | None
     if limit_bytes is None or total is None or state not in (State.SUSPECTED, State.GROWING):
         return None
     return max(limit_bytes - total.last, 0.0) / total.per_second
+
+
+def _manner(total: Slope, tail: float) -> str:
+    """Return in words how the floors rose."""
+    above = (1 + total.rising) / 2
+    return f"{above:.0%} of later floors lie above earlier ones, and the last third grew at {tail:.0%} of that rate"
 
 
 def _mib(size: float) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from heap_exporter.errors import SourceMissing
+from heap_exporter.errors import SourceMissing, WalkGivenUp
 from heap_exporter.logs import log
 from heap_exporter.model import Detail, Sample
 from heap_exporter.probes import allocator, collector, limits, process
@@ -27,6 +27,8 @@ class Sources:
         """Return what ``probe`` returns, or ``None`` when it fails."""
         try:
             return probe()
+        except WalkGivenUp:
+            return None
         except Exception as error:  # the process that hosts us must not see it, whatever it is
             if not self.errors[source]:
                 known = isinstance(error, SourceMissing)
