@@ -171,14 +171,16 @@ class HeapMonitor:
         while not self._stopping.is_set() and (left := moment - time.monotonic()) > 0:
             if self._wake.wait(left):
                 self._wake.clear()
-                self.snapshots.take_pending()
-                self._publish(self._reading)
+                self._sources.read("judge", self._serve_wake)
+
+    def _serve_wake(self) -> None:
+        self.snapshots.take_pending()
+        self._publish(self._reading)
 
     def _tick(self) -> None:
         """Read, keep, judge, tell."""
-        reading = dataclasses.replace(
-            self._reading, sample=self._sources.sample(self._reading.process_started_at), snapshot=self.snapshots.last
-        )
+        sample = self._sources.sample(self._reading.process_started_at)
+        reading = dataclasses.replace(self._reading, sample=sample)
         if time.monotonic() >= self._next_slow_at:
             reading = self._read_slow(reading)
         self.history.add(reading)

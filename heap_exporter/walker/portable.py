@@ -26,7 +26,6 @@ REFERENCES_OBJECTS = 300
 REST_SECONDS = 0.0005
 """How long the walk sleeps between chunks; a sleep of nothing would seldom let a waiting thread in."""
 
-
 FROZEN_BY_THE_INTERPRETER = 1000
 """Up to so many frozen objects are nobody's ``gc.freeze()``: CPython 3.12 puts hundreds aside as it starts."""
 
