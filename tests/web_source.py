@@ -6,7 +6,8 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,18 @@ def ask(
         return answer.status, answer.headers, json.loads(body) if is_json else body
     finally:
         connection.close()
+
+
+def connect(server: Server, sent: bytes = b"") -> socket.socket:
+    """Return a connection on which `sent` has been sent."""
+    client = socket.create_connection((server.host, server.port), timeout=WAIT_SECONDS)
+    client.sendall(sent)
+    return client
+
+
+def until(fact: Callable[[], bool]) -> None:
+    """Return once `fact()` is true."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not fact():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)

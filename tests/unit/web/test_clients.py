@@ -1,0 +1,313 @@
+"""Clients of every kind: hasty, slow, malformed, hostile."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from heap_exporter.web.server import MOST_CONNECTIONS, WORKERS, Server
+from tests.web_source import WAIT_SECONDS, Process, ask, connect, exchange, read_all, serving, until
+
+FORM = (
+    b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    b"Content-Length: %d\r\n"
+)
+
+
+def test_a_snapshot_is_taken_over_a_real_socket(server: Server, process: Process) -> None:
+    status, headers, told = ask(server, "POST", "/snapshots?reason=curl")
+
+    assert status == 201
+    assert headers["Location"] == f"/snapshots/{told['id']}"
+    assert [info.reason for info in process.snapshots.store.list()] == ["curl"]
+
+
+def test_of_two_posts_at_once_one_is_201_and_the_other_429(server: Server, process: Process) -> None:
+    process.walker.hold()
+    answers: list[int] = []
+    threads = [threading.Thread(target=lambda: answers.append(ask(server, "POST", "/snapshots")[0])) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    until(lambda: answers == [429])
+    process.walker.go.set()
+    for thread in threads:
+        thread.join()
+
+    assert answers == [429, 201]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/snapshots/../../etc/passwd",
+        "/snapshots/..%2f..%2fetc%2fpasswd",
+        "/snapshots/%2e%2e/file",
+        "/snapshots/..%2F..%2Fetc%2Fpasswd/file",
+        "/snapshots/%2fetc%2fpasswd/file",
+        "/snapshots/..%5c..%5cetc/file",
+        "/snapshots/%00/file",
+        "/snapshots/%ff%fe/file",
+        "/%2e%2e/%2e%2e/etc/passwd",
+    ],
+)
+def test_no_path_leads_out_of_the_folder(server: Server, path: str) -> None:
+    status, headers, told = ask(server, "GET", path)
+
+    assert status == 404
+    assert headers["Content-Type"] == "application/problem+json"
+    assert "root:" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"\r\n\r\n", 400),
+        (b"GET /\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\n\n", 400),
+        (b"get / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET / SMTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/9.9\r\n\r\n", 505),
+        (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        (b"GET nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"CONNECT evil.example:443 HTTP/1.1\r\n\r\n", 405),
+        (b"GET / HTTP/1.1\r\n folded: 1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: 1\r\n folded\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n\r\n", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: +5\r\n\r\nhello", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1_0\r\n\r\n0123456789", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: \r\n\r\n", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", 400),
+        (
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
+        (b"POST /snapshots HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n", 413),
+        (b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),
+    ],
+)
+def test_a_malformed_request_is_told_what_is_wrong_and_the_next_is_answered(
+    server: Server, process: Process, raw: bytes, status: int
+) -> None:
+    answer = exchange(server, raw)
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert b"application/problem+json" in answer
+    assert b'"detail"' in answer
+    assert ask(server, "GET", "/metrics")[0] == 200
+    assert process.snapshots.outcomes["written"] == 0
+
+
+def test_a_header_with_an_underscore_is_no_header(server: Server) -> None:
+    raw = b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec_Fetch_Site: none\r\n\r\n"
+
+    assert b" 403 " in exchange(server, raw.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+
+@pytest.mark.parametrize("line_ends", [b"", b"\r\n"])
+def test_ten_megabytes_of_header_are_refused_and_the_answer_arrives(server: Server, line_ends: bytes) -> None:
+    header = (b"X-Long: " + b"x" * 8000 + line_ends) * (10 * 1024 * 1024 // 8000)
+
+    answer = exchange(server, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b"longer than 32 KiB" in answer
+
+
+def test_a_body_that_nobody_reads_does_not_destroy_the_answer(server: Server) -> None:
+    body = b"x" * 60_000
+
+    answer = exchange(
+        server,
+        b"POST /nope HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body,
+    )
+
+    assert answer.startswith(b"HTTP/1.1 404 ")
+
+
+def test_a_promised_body_that_never_comes_is_given_up(
+    server: Server, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heap_exporter.web.server.REQUEST_SECONDS", 0.2)
+
+    answer = exchange(server, FORM % 60_000 + b"\r\nreason=")
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert process.snapshots.outcomes["written"] == 0
+
+
+def test_bodies_that_drip_hold_up_no_scrape(server: Server) -> None:
+    with ExitStack() as stack:
+        drips = [stack.enter_context(connect(server, FORM % 60_000 + b"\r\n")) for _ in range(4 * WORKERS)]
+        for _ in range(20):
+            for drip in drips:
+                drip.sendall(b"r")
+
+            assert ask(server, "GET", "/metrics")[0] == 200
+            assert server._jobs.qsize() == 0
+
+
+def test_a_body_may_come_in_pieces_and_the_connection_goes_on(server: Server, process: Process) -> None:
+    with connect(server, FORM % 11) as client:
+        for piece in (b"\r", b"\nreas", b"on=cur", b"l" + FORM % 10 + b"Connection: close\r\n\r\nreason=two"):
+            time.sleep(0.05)  # so that they come apart
+            client.sendall(piece)
+
+        assert read_all(client).count(b"HTTP/1.1 201 ") == 2
+    assert sorted(info.reason for info in process.snapshots.store.list()) == ["curl", "two"]
+
+
+def test_long_answers_go_on_until_somebody_waits_for_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heap_exporter.web.connection.ANSWER_SECONDS", 0.2)
+    ages: dict[int, float] = {}
+    ended = threading.Event()
+
+    def endless() -> Iterator[bytes]:
+        began = time.monotonic()
+        while not ended.wait(0.005):
+            ages[threading.get_ident()] = time.monotonic() - began
+            yield b"x" * 8192
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        is_long = environ["PATH_INFO"] == "/long"
+        start_response("200 OK", [("Content-Length", str(1 << 50) if is_long else "2")])
+        return endless() if is_long else [b"ok"]
+
+    def read_on(server: Server) -> None:
+        with connect(server, b"GET /long HTTP/1.0\r\n\r\n") as client:
+            while client.recv(65536):
+                pass
+
+    with serving(app) as server:
+        readers = [threading.Thread(target=read_on, args=(server,)) for _ in range(WORKERS)]
+        for reader in readers:
+            reader.start()
+        try:
+            until(lambda: [age > 0.4 for age in ages.values()] == [True] * WORKERS)
+
+            assert exchange(server, b"GET / HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        finally:
+            ended.set()
+            for reader in readers:
+                reader.join()
+
+
+def test_an_ordinary_answer_that_is_read_late_holds_no_worker() -> None:
+    answered = threading.Semaphore(0)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", str(100_000))])
+        yield b"x" * 100_000
+        answered.release()
+
+    with serving(app) as server, ExitStack() as stack:
+        late = []
+        for _ in range(2 * WORKERS):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(WAIT_SECONDS)
+            client.connect((server.host, server.port))
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            late.append(client)
+
+        assert all(answered.acquire(timeout=WAIT_SECONDS) for _ in late)
+        assert all(len(read_all(client)) > 100_000 for client in late)
+
+
+def test_a_connection_serves_many_requests_even_sent_all_at_once(server: Server) -> None:
+    request = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n"
+
+    answer = exchange(server, (request + b"\r\n") * 4 + request + b"Connection: close\r\n\r\n")
+
+    assert answer.count(b"HTTP/1.1 200 OK") == 5
+
+
+def test_a_request_that_comes_byte_by_byte_is_answered(server: Server) -> None:
+    with connect(server) as client:
+        for byte in b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n":
+            client.send(bytes([byte]))
+
+        assert read_all(client).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("sent", [b"", b"G", b"GET /metrics HTTP/1.1\r\nHost: loc", b"GET /metrics HTTP/1.1\r\n" * 100])
+def test_slow_clients_hold_up_no_scrape(server: Server, sent: bytes) -> None:
+    with ExitStack() as stack:
+        for _ in range(MOST_CONNECTIONS // 2):
+            stack.enter_context(connect(server, sent))
+
+        assert all(ask(server, "GET", "/metrics")[0] == 200 for _ in range(20))
+
+
+def test_more_clients_than_there_is_room_for_cost_the_oldest_its_place(server: Server) -> None:
+    with ExitStack() as stack:
+        slow = [stack.enter_context(connect(server, b"GET")) for _ in range(2 * MOST_CONNECTIONS)]
+
+        assert ask(server, "GET", "/metrics")[0] == 200
+        assert read_all(slow[0]) == b""
+
+
+def test_a_head_that_never_ends_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heap_exporter.web.server.REQUEST_SECONDS", 0.2)
+
+    answer = exchange(server, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_silent_client_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heap_exporter.web.server.REQUEST_SECONDS", 0.2)
+
+    assert exchange(server, b"") == b""
+
+
+def test_more_requests_than_may_wait_are_told_so(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heap_exporter.web.server.MOST_WAITING", 1)
+    request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    entered, go = threading.Semaphore(0), threading.Event()
+
+    def slow_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        entered.release()
+        go.wait(WAIT_SECONDS)
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    with serving(slow_app) as server, ExitStack() as stack:
+        busy = []
+        for _ in range(WORKERS):
+            busy.append(stack.enter_context(connect(server, request)))
+            assert entered.acquire(timeout=WAIT_SECONDS)
+        waiting = stack.enter_context(connect(server, request))
+        until(lambda: server._jobs.qsize() == 1)
+
+        assert exchange(server, request).startswith(b"HTTP/1.1 503 ")
+        go.set()
+        assert all(read_all(client).startswith(b"HTTP/1.1 200 ") for client in (*busy, waiting))
+
+
+@pytest.mark.parametrize("failure", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
+def test_a_worker_survives_whatever_it_answers(failure: type[BaseException]) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/fail":
+            raise failure
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    with serving(app) as server:
+        for _ in range(WORKERS + 1):
+            exchange(server, b"GET /fail HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+        assert ask(server, "GET", "/")[0] == 200
