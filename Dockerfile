@@ -1,12 +1,15 @@
 # The demo shop with the exporter inside; see docker-compose.yml.
+FROM python:3.13.7-bookworm AS build
+WORKDIR /src
+COPY pyproject.toml setup.py MANIFEST.in README.md LICENSE ./
+COPY heap_exporter ./heap_exporter
+RUN HEAP_EXPORTER_BUILD=required pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+
 FROM python:3.13.7-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
-WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
-COPY heap_exporter ./heap_exporter
-RUN pip install --no-cache-dir .
+RUN --mount=from=build,source=/wheels,target=/wheels pip install --no-cache-dir /wheels/*.whl
 
 # Snapshots must outlive a killed container, and nobody else may read them.
 RUN useradd --system --uid 10001 --no-create-home shop \

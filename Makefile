@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch])
 
-.PHONY: help demo test check servers browser matrix bench alerts-table dashboards docs pictures clean
+.PHONY: help demo test check servers browser matrix native asan valgrind bench bench-walker alerts-table dashboards docs pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit("heap-exporter needs Python 3.11 or newer; say PYTHON=python3.12 make …" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet 'pip>=25.1'
@@ -28,6 +29,15 @@ check: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+native: $(READY) ## build the walker in C with every warning an error
+	HEAP_EXPORTER_BUILD=strict $(BIN)/python -m pip install -qq --editable . --no-deps --force-reinstall
+
+asan: $(READY) ## walk under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(BIN)/python -m tests.native.checked asan
+
+valgrind: $(READY) ## walk under valgrind
+	$(BIN)/python -m tests.native.checked valgrind
+
 servers: ## put Prometheus, promtool, Alertmanager and VictoriaMetrics into .servers/ (apt, no root)
 	$(PYTHON) tests/servers/install.py
 
@@ -41,6 +51,10 @@ matrix: ## install on CPython 3.11 to 3.14, with and without a compiler, and run
 bench: $(READY) ## what the agent costs a service, and what a scrape costs (some minutes)
 	$(BIN)/python -m tests.bench.scrape
 	$(BIN)/python -m tests.bench.overhead $(ARGS)
+
+bench-walker: $(READY) ## what a census and a snapshot cost, beside other tools (some minutes)
+	$(BIN)/python -m pip install -qq --group bench
+	$(BIN)/python -m tests.bench.walker $(ARGS)
 
 alerts-table: $(READY) ## print which alert fires when on which shape, and put the table into the runbook
 	$(BIN)/python -m alerts.tests.table --write
@@ -56,4 +70,4 @@ pictures: $(READY) ## make the README's pictures from real runs (make browser fi
 	$(BIN)/python -m docs.pictures
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .servers .pythons build dist *.egg-info
+	rm -rf $(VENV) .servers .pythons build dist *.egg-info heap_exporter/*.so

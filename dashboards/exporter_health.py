@@ -7,6 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from dashboards import queries, thresholds
 from dashboards.frame import framed
 from dashboards.panels import (
+    BYTES,
     COUNT,
     GREEN,
     LONG_SECONDS,
@@ -71,14 +72,14 @@ def _costs_now(board: Dashboard) -> None:
     for panel in (
         figure(
             "Longest pause of a census",
-            "The longest that a last census kept the interpreter to itself.",
+            "The longest that a process stood still for its last census.",
             Query(f"max({queries.CENSUS_PAUSE})"),
             SECONDS,
             PAUSES,
         ),
         figure(
             "Highest cost",
-            "Share of one core that the sampling thread uses.",
+            "Share of one core that the sampling thread and the clones that walk use.",
             Query(f"max({queries.OVERHEAD})"),
             SHARE,
             OVERHEADS,
@@ -101,6 +102,16 @@ def _versions(board: Dashboard) -> None:
             "Versions",
             "Which exporter runs in which interpreter.",
             [Query(queries.plain(queries.BUILD_INFO, "version", "implementation", "python"), "Processes")],
+            COUNT,
+            sort_by="Processes",
+            units={"Processes": COUNT},
+        )
+    )
+    board.with_panel(
+        rows(
+            "Walkers",
+            "Which walker walks the heap, and why: best is as it should be, failing has an answer in the log.",
+            [Query(queries.plain(queries.WALKERS, "name", "reason"), "Processes")],
             COUNT,
             sort_by="Processes",
             units={"Processes": COUNT},
@@ -145,7 +156,7 @@ def _cost(board: Dashboard) -> None:
     for panel in (
         lines(
             "Processor time",
-            "Share of one core that the sampling thread uses.",
+            "Share of one core that the sampling thread and the clones that walk use.",
             [Query(queries.OVERHEAD)],
             SHARE,
             OVERHEADS,
@@ -165,7 +176,7 @@ def _cost(board: Dashboard) -> None:
         ),
         lines(
             "Pause by a census",
-            "The longest that a census kept the interpreter to itself: no request is answered meanwhile.",
+            "The longest that a census had the process stand still: no request is answered meanwhile.",
             [Query(queries.CENSUS_PAUSE)],
             SECONDS,
             PAUSES,
@@ -204,6 +215,14 @@ def _failures(board: Dashboard) -> None:
     )
     board.with_panel(
         bars(
+            "Failed walks by cause",
+            "Walks of the native walker that came to nothing. After three in a row the portable one walks for a while.",
+            [Query(queries.WALK_FAILURES, "{{instance}} {{cause}}")],
+            COUNT,
+        )
+    )
+    board.with_panel(
+        bars(
             "OTLP pushes",
             "Pushes to the OTLP endpoint by what became of them. Empty where none is set.",
             [Query(queries.PUSHES, "{{instance}} {{outcome}}")],
@@ -233,9 +252,28 @@ def _snapshots(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Pause by the last snapshot",
-            "The longest that the last snapshot kept the interpreter to itself.",
+            "The longest that the process stood still for the last snapshot.",
             [Query(queries.SNAPSHOT_PAUSE)],
             SECONDS,
             PAUSES,
+        )
+    )
+    board.with_panel(
+        lines(
+            "Time of the last snapshot",
+            "Time that the last snapshot took; the application runs on meanwhile.",
+            [Query(queries.SNAPSHOT_DURATION)],
+            SECONDS,
+        )
+    )
+    board.with_panel(
+        lines(
+            "Size of the last snapshot",
+            "Size of the last snapshot's file, and the size that was reckoned with before it was taken.",
+            [
+                Query(queries.SNAPSHOT_SIZE, "{{instance}}"),
+                Query(queries.SNAPSHOT_PREDICTED, "{{instance}} predicted"),
+            ],
+            BYTES,
         )
     )

@@ -44,7 +44,7 @@ SAMPLE_AGE_STALLED_SECONDS = 12 * _ALERTS.sample_interval_seconds
 # A sample takes well under 100 µs; ten times that means that /proc is slow or the machine starved.
 SAMPLE_SLOW_SECONDS = 0.001
 
-# The longest that a census keeps the interpreter to itself: 5 ms is what it aims at, and at 50 ms requests notice.
+# The longest that the process stands still for a census: 5 ms is what it aims at, and at 50 ms requests notice.
 PAUSE_LONG_SECONDS = 0.005
 PAUSE_HARMFUL_SECONDS = 0.05
 

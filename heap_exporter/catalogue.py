@@ -114,6 +114,10 @@ def _build_info(_: Reading) -> Iterable[Point]:
     return (((VERSION, platform.python_implementation(), platform.python_version()), 1.0),)
 
 
+def _walker(reading: Reading) -> Iterable[Point]:
+    return (((reading.walker.name, reading.walker.reason), 1.0),) if reading.walker else ()
+
+
 def _follow(reading: Reading, path: tuple[str, ...]) -> Any:
     found: Any = reading
     for name in path:
@@ -193,17 +197,27 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("heap_exporter.census.duration", "s", _GAUGE, _value("census", "duration_seconds"),
            "Time the last census took, pauses for the application included."),
     Metric("heap_exporter.census.pause", "s", _GAUGE, _value("census", "pause_seconds"),
-           "The longest that the last census kept the interpreter to itself."),
+           "The longest that the process stood still for the last census."),
     Metric("heap_exporter.census.interval", "s", _GAUGE, _value("census_interval_seconds"),
            "Time between censuses; it stretches to keep their cost within its budget."),
     Metric("heap_exporter.last_census.timestamp", "s", _GAUGE, _value("census", "taken_at"),
            "When the last census was taken, in Unix seconds."),
     Metric("heap_exporter.overhead.cpu", "s", _COUNTER, _value("tally", "cpu_seconds"),
-           "Processor time the exporter's sampling thread has used."),
+           "Processor time that the exporter's sampling thread and the clones that walk have used."),
+    Metric("heap_exporter.walker", "", _GAUGE, _walker,
+           "Which walker walks the heap, and why.", ("name", "reason")),
+    Metric("heap_exporter.walk.failures", "{failure}", _COUNTER, _by_key("tally", "walk_failures"),
+           "Walks of the native walker that came to nothing.", ("cause",)),
     Metric("heap_exporter.snapshots", "{snapshot}", _COUNTER, _by_key("tally", "snapshots"),
            "Snapshots asked for, by what became of them.", ("outcome",)),
     Metric("heap_exporter.snapshot.pause", "s", _GAUGE, _value("snapshot", "pause_seconds"),
-           "The longest that the last snapshot kept the interpreter to itself."),
+           "The longest that the process stood still for the last snapshot."),
+    Metric("heap_exporter.snapshot.duration", "s", _GAUGE, _value("snapshot", "duration_seconds"),
+           "Time the last snapshot took, the application running on meanwhile."),
+    Metric("heap_exporter.snapshot.size", "By", _GAUGE, _value("snapshot", "bytes"),
+           "Size of the last snapshot's file."),
+    Metric("heap_exporter.snapshot.predicted", "By", _GAUGE, _value("snapshot", "predicted_bytes"),
+           "Size that the last snapshot's file was reckoned to have before it was taken."),
     Metric("heap_exporter.pushes", "{push}", _COUNTER, _by_key("tally", "pushes"),
            "OTLP pushes, by what became of them.", ("outcome",)),
 )  # fmt: skip  # a table is read in columns

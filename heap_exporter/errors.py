@@ -39,6 +39,35 @@ class WalkGivenUp(SourceMissing):
     """A walk was ended before it was through, because the exporter stops."""
 
 
+class WalkFailed(SourceMissing):
+    """A walk came to nothing; the process that was to be walked is none the worse for it.
+
+    ``cause`` is one of :data:`WALK_FAILURES`; ``cpu_seconds`` is what the clone that failed had used.
+    """
+
+    def __init__(self, cause: str, problem: str, cpu_seconds: float = 0.0) -> None:
+        super().__init__(f"the walk failed ({cause}): {problem}")
+        self.cause = cause
+        self.problem = problem
+        self.cpu_seconds = cpu_seconds
+
+
+WALK_FAILURES = ("crashed", "killed", "hung", "no_memory", "no_disk", "refused", "damaged")
+"""Why a walk can fail: the clone died of a fault or a signal, took too long, ran out, or wrote what cannot be."""
+
+
+class NativeUnavailable(HeapExporterError):
+    """The native walker cannot be used here.
+
+    ``reason`` is ``no_extension``, ``platform``, ``free_threaded`` or ``layout``; ``detail`` says it in words.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
 class SnapshotError(HeapExporterError):
     """A snapshot was asked for and was not written; subclasses say why. ``outcome`` labels the counter."""
 

@@ -101,7 +101,11 @@ class TypeCount:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """All objects the walker saw, by type, largest first. ``pause_seconds`` is the longest single hold of the GIL."""
+    """All objects the walker saw, by type, largest first.
+
+    ``pause_seconds`` is the longest that the process stood still. ``cpu_seconds`` is the processor time of whoever
+    walked: this process if ``in_process``, else its clone. ``references`` is ``None`` when they were not counted.
+    """
 
     taken_at: float
     duration_seconds: float
@@ -110,6 +114,8 @@ class Census:
     walker: str
     types: tuple[TypeCount, ...]
     generation_objects: tuple[int, ...]
+    references: int | None = None
+    in_process: bool = True
 
     @property
     def objects(self) -> int:
@@ -121,20 +127,23 @@ class Census:
 
 
 @dataclass(frozen=True, slots=True)
-class References:
-    """How many references lead from objects of one type to objects of another."""
+class Walk:
+    """What it took to write the whole graph; figures as in :class:`Census`."""
 
-    from_type: str
-    to_type: str
-    count: int
+    objects: int
+    references: int
+    duration_seconds: float
+    pause_seconds: float
+    cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class GraphSummary:
-    """The reference graph folded by type, heaviest edge first, with the census of the same walk."""
+class WalkerChoice:
+    """Which walker walks and why: ``reason`` is a word of few, fit for a label; ``detail`` is a sentence or empty."""
 
-    census: Census
-    references: tuple[References, ...]
+    name: str
+    reason: str
+    detail: str = ""
 
 
 class State(StrEnum):
@@ -190,7 +199,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotInfo:
-    """A finished snapshot."""
+    """A finished snapshot.
+
+    ``content`` is ``graph``, or ``census`` where there was no room for one; ``note`` says what was missing then.
+    ``predicted_bytes`` is the size that was reckoned with before it was taken.
+    """
 
     id: str
     path: Path
@@ -200,6 +213,10 @@ class SnapshotInfo:
     pause_seconds: float
     reason: str
     walker: str
+    content: str
+    objects: int
+    predicted_bytes: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +235,7 @@ class Tally:
     snapshots: Mapping[str, int] = field(default_factory=dict)
     detections: Mapping[str, int] = field(default_factory=dict)
     pushes: Mapping[str, int] = field(default_factory=dict)
+    walk_failures: Mapping[str, int] = field(default_factory=dict)
     gc_pause_seconds: tuple[float, ...] = ()
     cpu_seconds: float = 0.0
 
@@ -232,6 +250,7 @@ class Reading:
     detail: Detail = Detail()
     census: Census | None = None
     census_interval_seconds: float = 0.0
+    walker: WalkerChoice | None = None
     types: tuple[TypeCount, ...] = ()
     verdict: Verdict | None = None
     snapshot: SnapshotInfo | None = None

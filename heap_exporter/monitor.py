@@ -59,14 +59,20 @@ class HeapMonitor:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._sources = Sources()
-        self._walker = choose_walker(self, given_up=self._stopping.is_set)
+        self._walker = choose_walker(
+            settings.walker,
+            self,
+            given_up=self._stopping.is_set,
+            keys=settings.snapshot_keys,
+            timeout_seconds=settings.walk_timeout_seconds,
+        )
         self._pauses = PauseMeter()
         self._type_history = TypeHistory(settings.window_seconds)
         self._type_series = TypeSeries()
         self._detections = {kind.value: 0 for kind in Kind}
         self._next_slow_at = 0.0
         self._last_leak_at = -math.inf
-        self._cpu_before = 0.0
+        self._threads_cpu_seconds = self._threads_cpu_before = 0.0
         self.history = History(
             max(settings.max_samples, math.ceil(settings.window_seconds / settings.interval_seconds))
         )
@@ -76,6 +82,8 @@ class HeapMonitor:
             self._walker,
             Store(settings.snapshot_dir, settings.snapshot_keep),
             self._headroom_bytes,
+            last_census=lambda: self._reading.census,
+            keys=settings.snapshot_keys,
             process_started_at=started_at,
             wake=self._wake.set,
         )
@@ -84,6 +92,7 @@ class HeapMonitor:
             process_started_at=started_at,
             sample=self._sources.sample(started_at),
             census_interval_seconds=settings.census_interval_seconds,
+            walker=self._walker.chosen,
         )
 
     @property
@@ -159,7 +168,7 @@ class HeapMonitor:
             self._run()
 
     def _run(self) -> None:
-        self._cpu_before = self._reading.tally.cpu_seconds
+        self._threads_cpu_before = self._threads_cpu_seconds
         next_at = time.monotonic()
         while not self._stopping.is_set():
             self._sources.read("judge", self._tick)
@@ -192,14 +201,14 @@ class HeapMonitor:
 
     def _read_slow(self, reading: Reading) -> Reading:
         """Take the slow readings, and put off the next ones for as long as their cost asks."""
-        began = time.thread_time()
+        began, clones_began = time.thread_time(), self._walker.clone_cpu_seconds
         detail: Detail = self._sources.detail()
         census = self._sources.read("census", self._walker.census)
         types: tuple[TypeCount, ...] = ()
         if census is not None:
             self._type_history.add(census)
             types = self._type_series.choose(census, self._type_history.growers())
-        cost = time.thread_time() - began
+        cost = time.thread_time() - began + self._walker.clone_cpu_seconds - clones_began
         interval = max(self.settings.census_interval_seconds, cost * 100 / self.settings.census_cpu_percent)
         self._next_slow_at = time.monotonic() + interval
         return dataclasses.replace(reading, detail=detail, census=census, types=types, census_interval_seconds=interval)
@@ -218,15 +227,19 @@ class HeapMonitor:
         return judge(self.history, self._type_history.growers(), now, thresholds, limit)
 
     def _publish(self, reading: Reading) -> None:
+        self._threads_cpu_seconds = self._threads_cpu_before + time.thread_time()
         tally = Tally(
             sample_errors=dict(self._sources.errors),
             snapshots=dict(self.snapshots.outcomes),
             detections=dict(self._detections),
             pushes=dict(self._pushes),
+            walk_failures=self._walker.failures,
             gc_pause_seconds=tuple(self._pauses.seconds),
-            cpu_seconds=self._cpu_before + time.thread_time(),
+            cpu_seconds=self._threads_cpu_seconds + self._walker.clone_cpu_seconds,
         )
-        self._reading = dataclasses.replace(reading, tally=tally, snapshot=self.snapshots.last)
+        self._reading = dataclasses.replace(
+            reading, tally=tally, snapshot=self.snapshots.last, walker=self._walker.chosen
+        )
         for listener in self._reading_listeners:
             self._sources.read("judge", functools.partial(listener, self._reading))
 

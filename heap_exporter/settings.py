@@ -62,6 +62,7 @@ class Rule:
     least: float = -math.inf
     most: float = math.inf
     is_url: bool = False
+    choices: tuple[str, ...] = ()
     aliases: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
@@ -116,6 +117,17 @@ class Settings:
     )  # fmt: skip  # reads as one line
     snapshot_keep: int = setting(20, "Snapshots kept in the folder; the oldest go first.", least=1, most=100_000)
     snapshot_on_leak: bool = setting(True, "Take a snapshot when a leak is suspected.")
+    snapshot_keys: bool = setting(
+        False, "Write the keys of plain dicts into snapshots too. There may be secrets among them."
+    )
+    walker: str = setting(
+        "auto",
+        "Who walks the heap: `native` (in a clone; Linux), `portable` (in Python), or `auto`: the best that works.",
+        choices=("auto", "native", "portable"),
+    )
+    walk_timeout_seconds: float = setting(
+        120.0, "Longest time that a clone may walk before it is killed.", least=1, most=3600
+    )
     otlp_endpoint: str = setting(
         "",
         "Where to push OTLP metrics; goes before `OTEL_EXPORTER_OTLP_ENDPOINT`. Without a path: `/v1/metrics`.",
@@ -244,6 +256,8 @@ def _check(key: str, value: Any, rule: Rule, factor: float = 1.0) -> None:
     """Raise :class:`SettingsError` unless the value, times ``factor``, is one that the rule allows."""
     if isinstance(value, float | int) and not rule.least <= value * factor <= rule.most:
         raise SettingsError(key, value, f"must be from {rule.least / factor:g} to {rule.most / factor:g}")
+    if rule.choices and value not in rule.choices:
+        raise SettingsError(key, value, f"must be {', '.join(rule.choices[:-1])} or {rule.choices[-1]}")
     if rule.is_url and value and not _URL.match(value):
         raise SettingsError(key, without_secrets(value), "not an http:// or https:// address")
 

@@ -17,6 +17,11 @@ _OF_A_THREAD = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "
 
 _inherited = threading.local()
 
+LONGEST_NAME = 64
+"""Characters of a thread's name that are told."""
+
+_THREAD_NAMESPACE = threading.Thread.__dict__["__dict__"].__get__
+
 
 def start_thread(name: str, target: Callable[[], None]) -> threading.Thread:
     """Return a running daemon thread ``heap-exporter-<name>``."""
@@ -39,6 +44,20 @@ def signals_as_inherited() -> Iterator[None]:
     """In a thread of ours, let code of the application, and what it starts, hear signals as it would elsewhere."""
     with _masked(getattr(_inherited, "mask", _mask())):
         yield
+
+
+def names_by_ident() -> dict[int, str]:
+    """Return the names of the process's threads by their ident.
+
+    It takes no lock of ``threading``, which a thread may hold that waits for us, and runs no property of a subclass.
+    """
+    names = {}
+    for ident, thread in list(getattr(threading, "_active", {}).items()):
+        namespace = _THREAD_NAMESPACE(thread) if issubclass(type(thread), threading.Thread) else None
+        name = namespace.get("_name") if type(namespace) is dict else None
+        if type(name) is str and type(ident) is int:
+            names[ident] = name[:LONGEST_NAME]
+    return names
 
 
 def _mask() -> set[int]:

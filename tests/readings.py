@@ -22,6 +22,7 @@ from heap_exporter.model import (
     Trend,
     TypeCount,
     Verdict,
+    WalkerChoice,
 )
 
 TAKEN_AT = 1_790_000_015.25
@@ -70,8 +71,10 @@ def full_reading() -> Reading:
             walker="portable",
             types=types,
             generation_objects=(700, 7000, 70_000),
+            references=90_000,
         ),
         census_interval_seconds=60.0,
+        walker=WalkerChoice("portable", "no_extension", "the extension cannot be loaded"),
         types=(*types, TypeCount("other", 123_456, 7_890_123)),
         verdict=Verdict(
             judged_at=TAKEN_AT,
@@ -91,11 +94,15 @@ def full_reading() -> Reading:
             pause_seconds=0.0065,
             reason="a test",
             walker="portable",
+            content="graph",
+            objects=60,
+            predicted_bytes=1800,
         ),
         tally=Tally(
             sample_errors={"cgroup": 2, "smaps": 1},
             snapshots={"written": 3, "busy": 1},
             detections={"total": 1, "python": 2},
+            walk_failures={"crashed": 2, "hung": 1},
             pushes={"success": 11, "failure": 4},
             gc_pause_seconds=(0.5, 0.25, 1.75),
             cpu_seconds=0.375,

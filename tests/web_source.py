@@ -15,7 +15,9 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from heap_exporter.detection.history import History
-from heap_exporter.model import Census, GraphSummary, Reading, References, TypeCount
+from heap_exporter.heapfile.encoder import GraphEncoder
+from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.model import Census, Reading, TypeCount, Walk
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.take import Snapshots
 from heap_exporter.web.app import App
@@ -23,10 +25,10 @@ from heap_exporter.web.server import Server
 from tests.readings import full_reading
 
 TYPES = (TypeCount("shop.sessions.Session", 48210, 3_085_440), TypeCount("dict", 9000, 2_000_000))
-GRAPH = GraphSummary(
-    census=Census(1.7e9, 0.25, 0.004, 0.1, "portable", TYPES, (10, 20, 30)),
-    references=(References("dict", "shop.sessions.Session", 48210),),
-)
+CENSUS = Census(1.7e9, 0.25, 0.004, 0.1, "portable", TYPES, (10, 20, 30), references=90_000)
+PLACE = 0x7F00_0000
+"""Where the one object of the fake graph lies, in sixteenths."""
+
 WAIT_SECONDS = 10.0
 
 
@@ -45,14 +47,23 @@ class HeldWalker:
         self.go.clear()
 
     def census(self) -> Census:
-        return self.graph_summary().census
+        self._walk()
+        return CENSUS
 
-    def graph_summary(self) -> GraphSummary:
+    def write_graph(self, out: BlockWriter) -> Walk:
+        """Write a graph of one list that holds itself."""
+        encoder = GraphEncoder(out)
+        shape = encoder.shape(encoder.type("list"))
+        encoder.node(shape, PLACE, 72, 2, [PLACE])
+        encoder.end()
+        self._walk()
+        return Walk(objects=1, references=1, duration_seconds=0.5, pause_seconds=0.004, cpu_seconds=0.25)
+
+    def _walk(self) -> None:
         self.walking.set()
         assert self.go.wait(WAIT_SECONDS)
         if self.failure is not None:
             raise self.failure
-        return GRAPH
 
 
 class Process:
@@ -114,11 +125,7 @@ def ask(
         connection.request(method, path, headers={"Connection": "close", **(headers or {})})
         answer = connection.getresponse()
         body = answer.read()
-        is_json = (
-            "json" in (answer.getheader("Content-Type") or "")
-            and body
-            and "ndjson" not in answer.headers["Content-Type"]
-        )
+        is_json = "json" in (answer.getheader("Content-Type") or "") and body
         return answer.status, answer.headers, json.loads(body) if is_json else body
     finally:
         connection.close()

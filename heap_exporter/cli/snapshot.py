@@ -36,8 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(answer))
     elif done:
-        print(f"{answer['path']}  {answer['bytes']:,} bytes in {answer['duration_seconds']:.2f} s,"
-              f" longest pause {answer['pause_seconds'] * 1000:.1f} ms")  # fmt: skip  # one sentence
+        print(f"{answer['path']}  {answer['content']} of {answer['objects']:,} objects, {answer['bytes']:,} bytes"
+              f" in {answer['duration_seconds']:.2f} s, longest pause {answer['pause_seconds'] * 1000:.1f} ms"
+              f"{answer['note'] and '; '}{answer['note']}")  # fmt: skip  # one sentence
     else:
         print(f"refused: {answer.get('detail') or answer.get('title')}")
     return 0 if done else 1

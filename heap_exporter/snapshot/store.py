@@ -8,13 +8,13 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from heap_exporter.errors import SnapshotFileError, SnapshotNoDisk, SnapshotNotFound
+from heap_exporter.heapfile.format import SUFFIX, read_footer, read_header
 from heap_exporter.model import SnapshotInfo
-from heap_exporter.snapshot.format import SUFFIX, read_header
 
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9]{1,10}-[0-9a-f]{4}")
 """What an id looks like; nothing else ever becomes part of a path."""
@@ -37,10 +37,10 @@ class Store:
         self.directory = directory
         self.keep = keep
 
-    def prepare(self, free_bytes: int) -> None:
-        """Make the folder if there is none.
+    def prepare(self) -> int:
+        """Make the folder if there is none, and return how many bytes are free there.
 
-        Raises :class:`SnapshotNoDisk` if it is not ours, cannot be written to, or has less free space.
+        Raises :class:`SnapshotNoDisk` if it is not ours or cannot be written to.
         """
         try:
             if not self.directory.is_dir():
@@ -55,20 +55,18 @@ class Store:
             )
         if not os.access(self.directory, os.W_OK | os.X_OK):
             raise self._no_disk(PermissionError(errno.EACCES, "this process may not write there"))
-        if free < free_bytes:
-            raise SnapshotNoDisk(
-                self.directory, f"{free >> 20} MiB are free there and {free_bytes >> 20} MiB must be; make room"
-            )
+        return free
 
-    def write(self, id: str, chunks: Iterable[bytes]) -> None:
-        """Write a snapshot; it appears under its name only when complete and on disk. Then remove the oldest.
+    def write(self, id: str, write: Callable[[int], None]) -> None:
+        """Have ``write`` fill a file, given its descriptor; it gets its name once on disk. Then remove the oldest.
 
-        Raises :class:`SnapshotNoDisk`; a process killed at any moment leaves no half file behind.
+        Raises :class:`SnapshotNoDisk`, and what ``write`` raises but ``OSError``. No failure leaves a file behind, and
+        neither does a process killed at any moment.
         """
-        self.prepare(free_bytes=0)
+        self.prepare()
         try:
-            if not self._write_unnamed(id, chunks):
-                self._write_renamed(id, chunks)
+            if not self._write_unnamed(id, write):
+                self._write_renamed(id, write)
         except OSError as error:
             raise self._no_disk(error) from error
         self._retain(newest=id)
@@ -90,7 +88,7 @@ class Store:
             status = path.lstat()
             if not stat.S_ISREG(status.st_mode) or self._stranger() is not None:
                 raise SnapshotNotFound(f"no snapshot {id} is kept here")
-            header = read_header(path)
+            header, footer = read_header(path), read_footer(path)
         except (OSError, SnapshotFileError) as error:
             raise SnapshotNotFound(f"no snapshot {id} is kept here") from error
         return SnapshotInfo(
@@ -98,10 +96,14 @@ class Store:
             path=path,
             bytes=status.st_size,
             taken_at=header.taken_at,
-            duration_seconds=header.duration_seconds,
-            pause_seconds=header.pause_seconds,
+            duration_seconds=footer.duration_seconds,
+            pause_seconds=footer.pause_seconds,
             reason=header.reason,
             walker=header.walker,
+            content=header.content,
+            objects=footer.objects,
+            predicted_bytes=header.predicted_bytes,
+            note=header.note,
         )
 
     def _path(self, id: str) -> Path:
@@ -125,37 +127,47 @@ class Store:
         owners = {self.directory.lstat().st_uid, self.directory.stat().st_uid}
         return next(iter(owners - {0, os.geteuid()}), None)
 
-    def _write_unnamed(self, id: str, chunks: Iterable[bytes]) -> bool:
+    def _write_unnamed(self, id: str, write: Callable[[int], None]) -> bool:
         """Write a file that has no name, so that it goes if we die, and name it. Return False where none can be."""
         if not hasattr(os, "O_TMPFILE") or not os.path.exists("/proc/self/fd"):
             return False
-        try:
-            file = os.open(self.directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            if error.errno in _UNSUPPORTED:
-                return False
-            raise
-        with os.fdopen(file, "wb") as stream:
-            _write_through(stream.fileno(), chunks)
-            folder = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with ExitStack() as open_files:
             try:
+                file = open_files.enter_context(_opened(self.directory, os.O_TMPFILE | os.O_WRONLY))
+            except OSError as error:
+                if error.errno in _UNSUPPORTED:
+                    return False
+                raise
+            write(file)
+            os.fsync(file)
+            with _opened(self.directory, os.O_RDONLY | os.O_DIRECTORY) as folder:
                 # With a folder given, os.link calls linkat(2), the only call that follows the link in /proc.
                 os.link(f"/proc/self/fd/{file}", self._path(id), src_dir_fd=folder, follow_symlinks=True)
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        self._keep_name(id)
         return True
 
-    def _write_renamed(self, id: str, chunks: Iterable[bytes]) -> None:
+    def _write_renamed(self, id: str, write: Callable[[int], None]) -> None:
         self._remove_stale_parts()
         part = self.directory / f".{id}{PART_SUFFIX}"
         try:
-            file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
-            with os.fdopen(file, "wb") as stream:
-                _write_through(stream.fileno(), chunks)
+            with _opened(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
+                write(file)
+                os.fsync(file)
             part.replace(self._path(id))
         finally:
             part.unlink(missing_ok=True)
+        self._keep_name(id)
+
+    def _keep_name(self, id: str) -> None:
+        """Have the disk keep the name of a file, without which a power cut would take it back."""
+        if not hasattr(os, "O_DIRECTORY"):
+            return
+        try:
+            with _opened(self.directory, os.O_RDONLY | os.O_DIRECTORY) as folder:
+                os.fsync(folder)
+        except BaseException:
+            self._path(id).unlink(missing_ok=True)
+            raise
 
     def _remove_stale_parts(self) -> None:
         for part in self.directory.glob(f".*{PART_SUFFIX}"):
@@ -175,10 +187,11 @@ class Store:
         return SnapshotNoDisk(self.directory, f"{problem}; mend it or set HEAP_EXPORTER_SNAPSHOT_DIR to another folder")
 
 
-def _write_through(file: int, chunks: Iterable[bytes]) -> None:
-    """Write all of ``chunks`` and have the disk keep them. Raises :class:`OSError`."""
-    for chunk in chunks:
-        rest = memoryview(chunk)
-        while rest:
-            rest = rest[os.write(file, rest) :]
-    os.fsync(file)
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    """Yield a descriptor of ``path`` that no child inherits. Raises :class:`OSError`."""
+    file = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        yield file
+    finally:
+        os.close(file)

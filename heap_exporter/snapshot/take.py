@@ -12,21 +12,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from heap_exporter.errors import HeapExporterError, SnapshotBusy, SnapshotError, SnapshotNoMemory
+from heap_exporter.errors import (
+    HeapExporterError,
+    SnapshotBusy,
+    SnapshotError,
+    SnapshotNoDisk,
+    SnapshotNoMemory,
+    WalkFailed,
+)
+from heap_exporter.heapfile.documents import Footer, Header
+from heap_exporter.heapfile.encoder import write_census
+from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.logs import log
-from heap_exporter.model import SnapshotInfo
-from heap_exporter.snapshot.format import Header, encode
+from heap_exporter.model import Census, SnapshotInfo, Walk
+from heap_exporter.snapshot import preflight
 from heap_exporter.snapshot.store import Store
+from heap_exporter.threads import names_by_ident
 from heap_exporter.walker import Walker
 
-BYTES_PER_OBJECT = 16
-"""What the portable walker holds for an object it walks: its place in the list of all, and in the chunk at hand."""
-
-BASE_BYTES = 16 * 1024 * 1024
-"""What a walk takes whatever the size of the heap: tables by type, the encoded file."""
-
-FREE_DISK_BYTES = 64 * 1024 * 1024
-"""Free space below which no snapshot is begun: the disk is the application's first."""
+OUTCOMES = ("written", "census_only", "busy", "failed", "no_memory", "no_disk")
+"""What may become of a snapshot that was asked for; ``census_only`` is one for whose graph there was no room."""
 
 REASON_CHARS = 200
 FAILURES_KEPT = 64
@@ -45,10 +50,10 @@ class Progress:
 class Snapshots:
     """Takes snapshots with ``walker`` into ``store``.
 
-    ``headroom()`` returns the bytes left under the memory limit, or None without a limit. ``objects()`` returns an
-    upper bound of the number of objects; the default counts pymalloc's blocks, of which an object takes one or more.
-    ``wake()`` tells whoever calls :meth:`take_pending` that there is something to take, or a new count to tell.
-    Starts no thread.
+    ``headroom()`` returns the bytes left under the memory limit, or None without a limit. ``last_census()`` returns the
+    census that tells how large the heap is, or None before the first. ``keys`` tells whether the walker writes the keys
+    of plain dicts. ``wake()`` tells whoever calls :meth:`take_pending` that there is something to take, or a new count
+    to tell. Starts no thread.
     """
 
     def __init__(
@@ -58,17 +63,19 @@ class Snapshots:
         headroom: Callable[[], int | None],
         *,
         clock: Callable[[], float] = time.time,
-        objects: Callable[[], int] = sys.getallocatedblocks,
+        last_census: Callable[[], Census | None] = lambda: None,
+        keys: bool = False,
         process_started_at: float | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
         self.last: SnapshotInfo | None = None
-        self.outcomes = {"written": 0, "busy": 0, "failed": 0, "no_memory": 0, "no_disk": 0}
+        self.outcomes = dict.fromkeys(OUTCOMES, 0)
         self._walker = walker
         self._headroom = headroom
         self._clock = clock
-        self._objects = objects
+        self._last_census = last_census
+        self._keys = keys
         self._process_started_at = process_started_at
         self._wake = wake
         self._busy = threading.Lock()
@@ -128,52 +135,89 @@ class Snapshots:
     def _take(self, id: str, reason: str) -> SnapshotInfo:
         try:
             info = self._write(id, reason)
-        except SnapshotError as error:
-            self._fail(id, error)
-            raise
-        except HeapExporterError as error:
-            failure = SnapshotError(str(error))
-            self._fail(id, failure)
-            raise failure from error
         except Exception as error:
-            log.exception("snapshot %s failed", id)
-            failure = SnapshotError(f"the snapshot failed: {type(error).__name__}: {error}; the log has the traceback")
+            failure = self._failure(id, error)
             self._fail(id, failure)
+            if failure is error:
+                raise
             raise failure from error
         finally:
             self._running = None
             self._busy.release()
-        self.outcomes["written"] += 1
+        self.outcomes["written" if info.content == "graph" else "census_only"] += 1
+        if info.note:
+            log.warning("snapshot %s holds %s", id, info.note)
         self.last = info
         return info
 
     def _write(self, id: str, reason: str) -> SnapshotInfo:
-        self._check_memory()
-        self.store.prepare(FREE_DISK_BYTES)
-        taken_at, began = self._clock(), time.monotonic()
-        graph = self._walker.graph_summary()
+        free_disk = self.store.prepare()
+        walker = self._walker.name
+        heap = preflight.read_heap(self._last_census())
+        plan = preflight.plan(
+            preflight.graph_need(heap, walker),
+            preflight.census_need(heap, walker),
+            preflight.read_room(self._headroom(), free_disk),
+            self.store.directory,
+        )
+        taken_at = self._clock()
         header = Header(
+            content=plan.content,
+            keys=self._keys,
             id=id,
             taken_at=taken_at,
-            duration_seconds=time.monotonic() - began,
-            pause_seconds=graph.census.pause_seconds,
             reason=_clean(reason),
-            walker=self._walker.name,
+            walker=walker,
             pid=os.getpid(),
             uptime_seconds=None if self._process_started_at is None else taken_at - self._process_started_at,
             python_version=platform.python_version(),
             implementation=sys.implementation.name,
+            threads=names_by_ident(),
+            predicted_bytes=plan.predicted_bytes,
+            note=plan.note,
         )
-        self.store.write(id, encode(header, graph))
+        self.store.write(id, lambda file: self._fill(file, header))
         return self.store.get(id)
 
-    def _check_memory(self) -> None:
-        headroom = self._headroom()
-        needed = BASE_BYTES + BYTES_PER_OBJECT * self._objects()
-        if headroom is not None and headroom < needed:
-            raise SnapshotNoMemory(
-                f"a snapshot may take {needed >> 20} MiB; {max(headroom, 0) >> 20} MiB are left under the memory limit"
+    def _fill(self, file: int, header: Header) -> None:
+        out = BlockWriter(file)
+        out.header(header)
+        walk = self._walker.write_graph(out) if header.content == "graph" else self._write_census(out)
+        out.footer(
+            Footer(
+                objects=walk.objects,
+                references=walk.references,
+                duration_seconds=walk.duration_seconds,
+                pause_seconds=walk.pause_seconds,
+                cpu_seconds=walk.cpu_seconds,
             )
+        )
+
+    def _write_census(self, out: BlockWriter) -> Walk:
+        census = self._walker.census()
+        write_census(out, census)
+        return Walk(
+            objects=census.objects,
+            references=census.references or 0,
+            duration_seconds=census.duration_seconds,
+            pause_seconds=census.pause_seconds,
+            cpu_seconds=census.cpu_seconds,
+        )
+
+    def _failure(self, id: str, error: Exception) -> SnapshotError:
+        """Return what a snapshot failed of, as one of the errors that its callers know."""
+        if isinstance(error, SnapshotError):
+            return error
+        if isinstance(error, MemoryError):
+            return SnapshotNoMemory("the process ran out of memory while the snapshot was taken")
+        if isinstance(error, WalkFailed) and error.cause == "no_memory":
+            return SnapshotNoMemory(str(error))
+        if isinstance(error, WalkFailed) and error.cause == "no_disk":
+            return SnapshotNoDisk(self.store.directory, str(error))
+        if isinstance(error, HeapExporterError):
+            return SnapshotError(str(error))
+        log.error("snapshot %s failed", id, exc_info=error)
+        return SnapshotError(f"the snapshot failed: {type(error).__name__}: {error}; the log has the traceback")
 
     def _fail(self, id: str, error: SnapshotError) -> None:
         self.outcomes[error.outcome] += 1

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from heap_exporter.model import Census, GraphSummary
+from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.model import Census, Walk
 
 
 class Walker(Protocol):
-    """Walks the heap of its own process. One walk at a time; both verbs raise ``SourceMissing`` where they cannot."""
+    """Walks the heap of its own process, one walk at a time, those objects left out that are heap-exporter's.
 
-    name: str
+    Both verbs raise :class:`~heap_exporter.errors.SourceMissing` where they cannot, and its
+    :class:`~heap_exporter.errors.WalkFailed` where they could not.
+    """
+
+    @property
+    def name(self) -> str:
+        """Return ``native`` or ``portable``."""
 
     def census(self) -> Census:
-        """Return all objects by type, those of heap-exporter left out."""
+        """Return all objects by type."""
 
-    def graph_summary(self) -> GraphSummary:
-        """Return a census and the references between types, those of heap-exporter left out."""
+    def write_graph(self, out: BlockWriter) -> Walk:
+        """Write all objects and their references as the data of a snapshot; header and footer are the caller's.
+
+        ``OSError`` from the file of ``out`` passes, if this process writes to it.
+        """

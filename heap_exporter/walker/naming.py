@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import TypeGuard
 
 LONGEST_NAME = 120
 """Characters of a type name that are kept; a metric label of more helps nobody."""
@@ -16,7 +17,10 @@ _MODULE = type.__dict__["__module__"].__get__
 _QUALNAME = type.__dict__["__qualname__"].__get__
 _MRO = type.__dict__["__mro__"].__get__
 _NAMESPACE = type.__dict__["__dict__"].__get__
+_HAVE_GC = 1 << 14  # Py_TPFLAGS_HAVE_GC
 _METHOD_IN_C = type(object.__sizeof__)
+_FLAGS = type.__dict__["__flags__"].__get__
+_ITEMSIZE = type.__dict__["__itemsize__"].__get__
 _GC_HEADER_BYTES = sys.getsizeof([]) - [].__sizeof__()
 
 
@@ -41,6 +45,33 @@ def sizer(cls: type) -> Callable[[object], int]:
         if method is not None:
             return sys.getsizeof if type(method) is _METHOD_IN_C else _plain_size
     return _plain_size
+
+
+def has_one_size(cls: type) -> bool:
+    """Return whether all instances of ``cls`` are of one size by their layout."""
+    if _ITEMSIZE(cls):
+        return False
+    return next(base for base in _MRO(cls) if "__sizeof__" in _NAMESPACE(base)) is object
+
+
+def has_referents(cls: type) -> bool:
+    """Return whether instances of ``cls`` can tell the collector what they refer to."""
+    return bool(_FLAGS(cls) & _HAVE_GC)
+
+
+def is_subclass(cls: type, of: type) -> bool:
+    """Return whether ``of`` is among the bases of ``cls``, which no metaclass is asked."""
+    return any(base is of for base in _MRO(cls))
+
+
+def namespace_keys(cls: type) -> list[object]:
+    """Return the keys of the namespace of a class."""
+    return list(_NAMESPACE(cls))
+
+
+def is_identifier(key: object) -> TypeGuard[str]:
+    """Return whether a key of a namespace is the name of an attribute, and no data that was put among them."""
+    return type(key) is str and len(key) <= LONGEST_NAME and key.isidentifier()
 
 
 def tuple_bytes(length: int) -> int:

@@ -41,7 +41,7 @@ def own_objects(roots: Iterable[object]) -> Own:
     shared = {id(builtins.__dict__), id(sys.modules), id(sys), id(gc.callbacks)}
     own: set[int] = set()
     tuple_lengths: list[int] = []
-    pending: list[object] = [*_own_modules(), *roots]
+    pending: list[object] = [*own_modules(), *roots]
     own |= {id(own), id(tuple_lengths), id(pending)}
     while pending:
         found = pending.pop()
@@ -54,8 +54,9 @@ def own_objects(roots: Iterable[object]) -> Own:
     return Own(own, tuple_lengths)
 
 
-def _own_modules() -> list[types.ModuleType]:
-    return [module for name, module in list(sys.modules.items()) if _in_package(name)]
+def own_modules() -> list[types.ModuleType]:
+    """Return the modules of this package that are loaded."""
+    return [module for name, module in list(sys.modules.items()) if in_package(name)]
 
 
 def _is_own(found: object) -> bool:
@@ -63,17 +64,18 @@ def _is_own(found: object) -> bool:
     if id(cls) in _CONTAINERS:
         return True
     if issubclass(cls, type):
-        return _in_package(module_of(found))  # type: ignore[arg-type]  # its class says that it is one
+        return in_package(module_of(found))  # type: ignore[arg-type]  # its class says that it is one
     if cls is types.FunctionType or cls is types.ModuleType:
         namespace = found.__globals__ if cls is types.FunctionType else found.__dict__  # type: ignore[attr-defined]  # by its class
-        return _in_package(namespace.get("__name__"))
+        return in_package(namespace.get("__name__"))
     return is_own_class(cls)
 
 
 def is_own_class(cls: type) -> bool:
     """Return whether a class was defined in this package."""
-    return _in_package(module_of(cls))
+    return in_package(module_of(cls))
 
 
-def _in_package(name: object) -> bool:
+def in_package(name: object) -> bool:
+    """Return whether this is the name of one of our modules."""
     return type(name) is str and (name == PACKAGE or name.startswith(f"{PACKAGE}."))

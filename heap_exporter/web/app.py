@@ -166,7 +166,7 @@ class App:
         reading = self._source.reading()
         if reading.census is None:
             raise _not_yet(reading, "census", reading.census_interval_seconds)
-        return _json(documents.census(reading.census))
+        return _json(documents.census(reading.census, reading))
 
     def _get_verdict(self, _request: Request) -> Response:
         reading = self._source.reading()
@@ -184,7 +184,7 @@ class App:
         info = self._source.snapshots.store.get(id)
         try:
             return send_file(
-                info.path, request.environ, "application/x-ndjson", as_attachment=True, conditional=True, etag=False
+                info.path, request.environ, "application/octet-stream", as_attachment=True, conditional=True, etag=False
             )
         except OSError as error:
             raise SnapshotNotFound(f"snapshot {id} has just been removed") from error

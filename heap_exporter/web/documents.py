@@ -39,9 +39,9 @@ def snapshots(infos: Sequence[SnapshotInfo], root: str) -> Document:
     return {"snapshots": [snapshot(info, root) for info in infos]}
 
 
-def census(found: Census) -> Document:
-    """Return a census with its sums."""
-    return {"objects": found.objects, "bytes": found.bytes, **asdict(found)}
+def census(found: Census, reading: Reading) -> Document:
+    """Return a census with its sums, which walker walks and why, and the time to the next."""
+    return {**_walked(found, reading), "types": [asdict(count) for count in found.types]}
 
 
 def verdict(found: Verdict) -> Document:
@@ -58,7 +58,26 @@ def status(reading: Reading, infos: Sequence[SnapshotInfo], root: str, pid: int)
         "verdict": reading.verdict and verdict(reading.verdict),
         "sample": reading.sample and asdict(reading.sample),
         "heap_bytes": reading.census.bytes if reading.census else None,
+        "census": reading.census and _walked(reading.census, reading),
         "limits": reading.detail.limits and asdict(reading.detail.limits),
         "types": [asdict(count) for count in reading.census.types[:TYPES_IN_STATUS]] if reading.census else None,
         **snapshots(infos, root),
+    }
+
+
+def _walked(found: Census, reading: Reading) -> Document:
+    """Return everything of a census but its types."""
+    return {
+        "objects": found.objects,
+        "bytes": found.bytes,
+        "references": found.references,
+        "taken_at": found.taken_at,
+        "duration_seconds": found.duration_seconds,
+        "pause_seconds": found.pause_seconds,
+        "cpu_seconds": found.cpu_seconds,
+        "walker": found.walker,
+        "in_process": found.in_process,
+        "generation_objects": found.generation_objects,
+        "interval_seconds": reading.census_interval_seconds,
+        "chosen_walker": reading.walker and asdict(reading.walker),
     }

@@ -52,6 +52,7 @@ def render(view: View) -> str:
         memory=_memory(view.points),
         figures=_figures(view.reading),
         types=_types(view.reading),
+        walker=_walker(view.reading),
         snapshots=_snapshots(view),
         as_of=words.clock(view.reading.sample.taken_at) if view.reading.sample else "no sample yet",
     )
@@ -103,7 +104,6 @@ def _figures(reading: Reading) -> str:
         "Swapped": words.size(memory.swap_bytes) if memory and memory.swap_bytes else None,
         "Threads": words.count(memory.threads) if memory and memory.threads is not None else None,
         "Uptime": words.duration(sample.uptime_seconds) if sample and sample.uptime_seconds is not None else None,
-        "Last census": words.duration(census.duration_seconds) if census else None,
     }
     return "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in figures.items() if text)
 
@@ -116,6 +116,12 @@ def _types(reading: Reading) -> str:
     shown += [count for count in reading.census.types[TYPES_SHOWN:] if count.type_name in growth]
     largest = max((count.bytes for count in shown), default=0) or 1
     return "".join(_type(count, growth.get(count.type_name), largest) for count in shown)
+
+
+def _walker(reading: Reading) -> str:
+    said = [words.census(reading.census, reading.census_interval_seconds)] if reading.census else []
+    said += [words.walker(reading.walker)] if reading.walker else []
+    return escape(" ".join(said))
 
 
 def _type(count: TypeCount, grower: Grower | None, largest_bytes: int) -> str:
@@ -134,8 +140,9 @@ def _snapshots(view: View) -> str:
     rows = [
         f'<li><a href="{escape(view.root)}/snapshots/{info.id}/file">{words.moment(info.taken_at)}</a>'
         f"<span>{escape(info.reason) or 'no reason given'}</span>"
-        f'<span class="quiet">{words.size(info.bytes)} · took {words.duration(info.duration_seconds)}'
-        f" · longest pause {words.duration(info.pause_seconds)}</span></li>"
+        f'<span class="quiet">{info.content} of {words.count(info.objects)} objects · {words.size(info.bytes)}'
+        f" · took {words.duration(info.duration_seconds)} · longest pause {words.duration(info.pause_seconds)}"
+        f"{escape(f' · {info.note}' if info.note else '')}</span></li>"
         for info in view.snapshots[:SNAPSHOTS_SHOWN]
     ]
     more = len(view.snapshots) - len(rows)

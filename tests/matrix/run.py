@@ -27,6 +27,7 @@ PYTHONS_FOLDER = python314.PYTHONS_FOLDER
 PACKAGE = "heap_exporter"
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 NO_COMPILER = {"CC": "/bin/false", "CXX": "/bin/false"}
+STRICT = {"HEAP_EXPORTER_BUILD": "strict"}
 NO_TESTS_COLLECTED = 5
 STACKS_AFTER_SECONDS = 60
 STEP_DEADLINE_SECONDS = 600
@@ -41,7 +42,12 @@ PROCESS_TESTS = tuple(
 )
 """Those of the integration tests that need nothing but the package: what they try differs from version to version."""
 
-COLUMNS = ("interpreter", "install", "install without compiler", "unit tests", "process tests")
+NATIVE_TESTS = ("tests/native",)
+
+WALKER = f"from {PACKAGE}.walker.choose import choose_walker; print(choose_walker().chosen.reason)"
+"""Says why the walker is the one it is: `best` where the extension was built, `no_extension` where it could not be."""
+
+COLUMNS = ("interpreter", "install", "without compiler", "unit tests", "native tests", "process tests")
 
 
 @dataclass(frozen=True)
@@ -109,8 +115,8 @@ class Attempt:
         version = self._interpreter.version + (" (Debian)" if self._interpreter.in_debian else "")
         without_compiler = self._outcome(self._install_without_compiler)
         installed = self._outcome(self._install)
-        tests = [functools.partial(self._test, paths) for paths in (UNIT_TESTS, PROCESS_TESTS)]
-        outcomes = [self._outcome(test) if installed == "ok" else "not run" for test in tests]
+        tests = [functools.partial(self._test, paths) for paths in (UNIT_TESTS, NATIVE_TESTS, PROCESS_TESTS)]
+        outcomes = ["not run" if installed == "FAILED" else self._outcome(test) for test in tests]
         return version, installed, without_compiler, *outcomes
 
     def _outcome(self, step: Callable[[], str]) -> str:
@@ -124,18 +130,22 @@ class Attempt:
         venv = self._fresh_venv(f"venv-{self._interpreter.minor}-no-compiler")
         copy = copy_of_repository(self._scratch / f"{self._interpreter.minor}-no-compiler")
         self._run([f"{venv}/bin/pip", "install", "-q", "."], copy, NO_COMPILER)
-        self._run([f"{venv}/bin/python", "-c", f"import {PACKAGE}"], venv)
-        return "ok"
+        return self._walker_reason(venv, "no_extension")
 
     def _install(self) -> str:
         venv = self._fresh_venv(f"venv-{self._interpreter.minor}")
         copy = copy_of_repository(self._scratch / self._interpreter.minor)
         self._run([f"{venv}/bin/pip", "install", "-q", "--upgrade", "pip"], venv)
-        self._run([f"{venv}/bin/pip", "install", "-q", ".", "--group", "test"], copy)
-        self._run([f"{venv}/bin/python", "-c", f"import {PACKAGE}"], venv)
+        self._run([f"{venv}/bin/pip", "install", "-q", ".", "--group", "test"], copy, STRICT)
         shutil.rmtree(copy / PACKAGE)
         (copy / PACKAGE).mkdir()  # empty, it hides no package that is installed
-        return "ok"
+        return self._walker_reason(venv, "best")
+
+    def _walker_reason(self, venv: Path, expected: str) -> str:
+        reason = _last_line(self._call([f"{venv}/bin/python", "-c", WALKER], venv).stdout)
+        if reason != expected:
+            raise StepError(f"the walker is chosen for {reason!r}, not for {expected!r}; see {self._log_path}")
+        return f"ok, {'native' if expected == 'best' else 'portable'}"
 
     def _test(self, tests: tuple[str, ...]) -> str:
         python = PYTHONS_FOLDER / f"venv-{self._interpreter.minor}" / "bin" / "python"

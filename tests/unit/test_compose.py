@@ -52,8 +52,8 @@ def test_the_services_are_the_shop_and_what_watches_it() -> None:
 
 @every_service
 def test_an_image_is_pinned_to_an_exact_version(service: dict[str, Any]) -> None:
-    image = service["image"] if "image" in service else instructions("FROM")[0]
-    assert PINNED.fullmatch(image)
+    images = [service["image"]] if "image" in service else [stage.split()[0] for stage in instructions("FROM")]
+    assert all(PINNED.fullmatch(image) for image in images)
 
 
 @every_service

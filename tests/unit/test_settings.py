@@ -22,7 +22,8 @@ def test_every_setting_can_be_set_by_its_variable_and_by_its_keyword() -> None:
     texts = {"bool": "false", "int": "50", "float": "70", "str": "http://collector:4318", "Path": "/x", "Secret": "s"}
     for name, (_, default) in rules().items():
         text = texts[type(default).__name__ if name != "snapshot_dir" else "Path"]
-        text = {"host": "localhost", "window_seconds": "600"}.get(name, text)
+        own = {"host": "localhost", "window_seconds": "600", "walker": "portable", "snapshot_keys": "true"}
+        text = own.get(name, text)
 
         by_variable = getattr(Settings.load({variable(name): text}), name)
         by_keyword = getattr(Settings.load({}, **{name: by_variable}), name)
@@ -65,6 +66,7 @@ def test_a_window_with_more_samples_than_fit_into_memory_is_refused() -> None:
         ("HEAP_EXPORTER_INTERVAL_SECONDS", "soon", "not a number"),
         ("HEAP_EXPORTER_INTERVAL_SECONDS", "0", "must be from 0.05 to 3600"),
         ("HEAP_EXPORTER_INTERVAL_SECONDS", "nan", "must be from 0.05 to 3600"),
+        ("HEAP_EXPORTER_WALKER", "fast", "must be auto, native or portable"),
         ("HEAP_EXPORTER_HTTP", "maybe", "not a yes or no; use true or false"),
         ("HEAP_MONITOR_INTERVAL_MS", "soon", "not a number"),
         ("HEAP_MONITOR_INTERVAL_MS", "1", "must be from 50 to 3.6e+06"),

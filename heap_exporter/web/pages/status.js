@@ -34,7 +34,8 @@ async function takeSnapshot(event) {
   try {
     const answer = await fetch(root + "/snapshots?reason=status+page", { method: "POST" });
     const told = await answer.json();
-    tell(answer.ok ? "Written to " + told.path : told.title + ": " + told.detail, !answer.ok);
+    const written = "Written to " + told.path + (told.note ? " (" + told.note + ")" : "");
+    tell(answer.ok ? written : told.title + ": " + told.detail, !answer.ok);
   } catch {
     tell("The process did not answer.", true);
   }

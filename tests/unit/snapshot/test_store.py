@@ -1,6 +1,8 @@
+import errno
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.errors import SnapshotNoDisk, SnapshotNotFound
-from heap_exporter.snapshot.format import SUFFIX, Header, encode, read
+from heap_exporter.errors import SnapshotNoDisk, SnapshotNotFound, WalkFailed
+from heap_exporter.heapfile.documents import Footer, Header
+from heap_exporter.heapfile.encoder import write_census
+from heap_exporter.heapfile.format import SUFFIX, BlockWriter
+from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.snapshot.store import STALE_PART_SECONDS, Store
-from tests.web_source import GRAPH
+from tests.web_source import CENSUS
 
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
 
@@ -25,10 +30,18 @@ def write(store: Store, number: int = 0, taken_at: float | None = None) -> str:
     new = snapshot_id(number)
     at = float(number) if taken_at is None else taken_at
     header = Header(
-        id=new, taken_at=at, duration_seconds=0.5, pause_seconds=0.004, reason="test", walker="portable", pid=4711,
-        uptime_seconds=1.0, python_version="3.13.0", implementation="cpython",
+        content="census", id=new, taken_at=at, reason="test", walker="portable", pid=4711, uptime_seconds=1.0,
+        python_version="3.13.0", implementation="cpython", predicted_bytes=1000, note="no room",
     )  # fmt: skip  # one header of many
-    store.write(new, encode(header, GRAPH))
+    footer = Footer(objects=57210, references=0, duration_seconds=0.5, pause_seconds=0.004, cpu_seconds=0.1)
+
+    def fill(file: int) -> None:
+        out = BlockWriter(file)
+        out.header(header)
+        write_census(out, CENSUS)
+        out.footer(footer)
+
+    store.write(new, fill)
     return new
 
 
@@ -81,8 +94,11 @@ def test_a_written_snapshot_can_be_got(tmp_path: Path, way: Callable[[Store], No
     info = store.get(write(store, 7))
 
     assert (info.taken_at, info.reason, info.walker, info.duration_seconds) == (7.0, "test", "portable", 0.5)
+    assert (info.content, info.objects, info.pause_seconds) == ("census", 57210, 0.004)
+    assert (info.predicted_bytes, info.note) == (1000, "no room")
     assert info.bytes == info.path.stat().st_size
-    assert read(info.path)[1] == GRAPH
+    with SnapshotReader(info.path) as reader:
+        assert len(list(reader.records())) == 2 * len(CENSUS.types)
 
 
 def test_the_newest_come_first_and_the_oldest_go(tmp_path: Path) -> None:
@@ -175,9 +191,9 @@ def test_a_file_in_place_of_the_folder_is_a_clear_error(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-def test_too_little_free_space_is_said_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(SnapshotNoDisk, match="MiB are free"):
-        Store(tmp_path, keep=3).prepare(free_bytes=1 << 60)
+def test_the_free_space_is_known_before_anything_is_written(tmp_path: Path) -> None:
+    assert Store(tmp_path / "new", keep=3).prepare() > 0
+    assert files(tmp_path / "new") == []
 
 
 @pytest.fixture
@@ -210,7 +226,7 @@ def test_a_full_folder_is_a_clear_error_and_keeps_nothing_of_it(
     kept = write(store, 1)
 
     with pytest.raises(SnapshotNoDisk, match="No space left on device"):
-        store.write(snapshot_id(2), [b"x" * 4096] * 100)
+        store.write(snapshot_id(2), lambda file: BlockWriter(file).write(b"x" * 400_000))
 
     assert files(folder) == [f"{kept}{SUFFIX}"]
 
@@ -225,10 +241,11 @@ def test_a_limit_on_file_size_is_a_clear_error(tmp_path: Path) -> None:
 import resource
 from pathlib import Path
 from heap_exporter.errors import SnapshotNoDisk
+from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.snapshot.store import Store
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 try:
-    Store(Path({str(tmp_path)!r}), 3).write({snapshot_id(1)!r}, [b"x" * 9_000] * 3)
+    Store(Path({str(tmp_path)!r}), 3).write({snapshot_id(1)!r}, lambda file: BlockWriter(file).write(b"x" * 27_000))
 except SnapshotNoDisk as error:
     print(error)
 """
@@ -241,14 +258,14 @@ except SnapshotNoDisk as error:
 
 def test_a_killed_process_leaves_nothing_behind(tmp_path: Path) -> None:
     program = f"""
-import time
+import os, time
 from pathlib import Path
 from heap_exporter.snapshot.store import Store
-def chunks():
-    yield b"half a snapshot"
+def fill(file):
+    os.write(file, b"half a snapshot")
     print("half", flush=True)
     time.sleep(60)
-Store(Path({str(tmp_path)!r}), 3).write({snapshot_id(1)!r}, chunks())
+Store(Path({str(tmp_path)!r}), 3).write({snapshot_id(1)!r}, fill)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -259,16 +276,36 @@ Store(Path({str(tmp_path)!r}), 3).write({snapshot_id(1)!r}, chunks())
 
 
 @both_ways
-def test_a_walk_that_fails_midway_leaves_nothing_behind(tmp_path: Path, way: Callable[[Store], None]) -> None:
-    def chunks() -> Iterator[bytes]:
-        yield b"half"
-        raise ZeroDivisionError
+@pytest.mark.parametrize("failure", [ZeroDivisionError(), MemoryError(), KeyboardInterrupt(), WalkFailed("killed", "")])
+def test_a_walk_that_fails_midway_leaves_nothing_behind(
+    tmp_path: Path, way: Callable[[Store], None], failure: BaseException
+) -> None:
+    def fill(file: int) -> None:
+        os.write(file, b"half")
+        raise failure
 
     store = Store(tmp_path, keep=3)
     way(store)
 
-    with pytest.raises(ZeroDivisionError):
-        store.write(snapshot_id(1), chunks())
+    with pytest.raises(type(failure)):
+        store.write(snapshot_id(1), fill)
+    assert files(tmp_path) == []
+
+
+@both_ways
+def test_a_name_that_the_disk_does_not_keep_is_taken_back(
+    tmp_path: Path, way: Callable[[Store], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(file: int) -> None:
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    store = Store(tmp_path, keep=3)
+    way(store)
+    monkeypatch.setattr(os, "fsync", fsync)
+
+    with pytest.raises(SnapshotNoDisk, match="Input/output error"):
+        write(store)
     assert files(tmp_path) == []
 
 

@@ -1,5 +1,8 @@
+import dataclasses
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,11 +14,16 @@ from heap_exporter.errors import (
     SnapshotNoMemory,
     SnapshotNotFound,
     SourceMissing,
+    WalkFailed,
 )
-from heap_exporter.snapshot import take
-from heap_exporter.snapshot.format import read
+from heap_exporter.heapfile.format import read_header
+from heap_exporter.heapfile.reader import SnapshotReader
+from heap_exporter.heapfile.records import CountRecord, NodeRecord
+from heap_exporter.snapshot import preflight, take
 from heap_exporter.snapshot.store import ID, Store
-from tests.web_source import GRAPH, HeldWalker
+from tests.web_source import CENSUS, PLACE, HeldWalker
+
+NOTHING_YET = {"written": 0, "census_only": 0, "busy": 0, "failed": 0, "no_memory": 0, "no_disk": 0}
 
 
 @pytest.fixture
@@ -23,9 +31,26 @@ def walker() -> HeldWalker:
     return HeldWalker()
 
 
+@contextmanager
+def named_thread(name: str) -> Iterator[threading.Thread]:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait, name=name)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        done.set()
+        thread.join()
+
+
 def snapshots(walker: HeldWalker, folder: Path, headroom: int | None = None) -> take.Snapshots:
     return take.Snapshots(
-        walker, Store(folder, 20), lambda: headroom, clock=lambda: 1.7e9, process_started_at=1.7e9 - 60
+        walker,
+        Store(folder, 20),
+        lambda: headroom,
+        clock=lambda: 1.7e9,
+        process_started_at=1.7e9 - 60,
+        keys=True,
     )
 
 
@@ -34,13 +59,26 @@ def test_a_snapshot_tells_who_took_it_when_and_why(walker: HeldWalker, tmp_path:
 
     info = all_snapshots.take("before the deploy")
 
-    header, graph = read(info.path)
+    with SnapshotReader(info.path) as reader:
+        nodes = [record for record in reader.records() if isinstance(record, NodeRecord)]
+        header, footer = reader.header, reader.footer
     assert ID.fullmatch(info.id)
     assert info.id.startswith("20231114T221320Z-")
     assert (info.reason, info.taken_at, info.pause_seconds) == ("before the deploy", 1.7e9, 0.004)
-    assert (header.uptime_seconds, graph) == (60.0, GRAPH)
+    assert (info.content, info.objects, info.note) == ("graph", 1, "")
+    assert [(node.place, list(node.edges)) for node in nodes] == [(PLACE, [PLACE])]
+    assert (header.uptime_seconds, header.keys, footer.references) == (60.0, True, 1)
     assert all_snapshots.last == info
-    assert all_snapshots.outcomes == {"written": 1, "busy": 0, "failed": 0, "no_memory": 0, "no_disk": 0}
+    assert all_snapshots.outcomes == {**NOTHING_YET, "written": 1}
+
+
+def test_the_threads_are_named_in_it(walker: HeldWalker, tmp_path: Path) -> None:
+    with named_thread("worker-7") as thread:
+        info = snapshots(walker, tmp_path).take("")
+
+    threads = read_header(info.path).threads
+    assert threads[threading.main_thread().ident or 0] == "MainThread"
+    assert threads[thread.ident or 0] == "worker-7"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +109,7 @@ def test_a_second_snapshot_meanwhile_is_refused_and_the_first_is_written(walker:
     walker.go.set()
     first.join()
     assert [info.reason for info in all_snapshots.store.list()] == ["first"]
-    assert all_snapshots.outcomes == {"written": 1, "busy": 2, "failed": 0, "no_memory": 0, "no_disk": 0}
+    assert all_snapshots.outcomes == {**NOTHING_YET, "written": 1, "busy": 2}
 
 
 def test_without_head_room_nothing_is_walked(walker: HeldWalker, tmp_path: Path) -> None:
@@ -84,13 +122,65 @@ def test_without_head_room_nothing_is_walked(walker: HeldWalker, tmp_path: Path)
     assert all_snapshots.outcomes["no_memory"] == 1
 
 
-def test_the_memory_asked_for_grows_with_the_heap(walker: HeldWalker, tmp_path: Path) -> None:
-    counts = iter((1_000_000, 10_000_000))
-    all_snapshots = take.Snapshots(walker, Store(tmp_path, 5), lambda: 64 << 20, objects=lambda: next(counts))
+def test_without_room_for_the_graph_there_is_a_census_that_says_why(
+    walker: HeldWalker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    heap = preflight.read_heap(None)
+    graph, census = preflight.graph_need(heap, "portable"), preflight.census_need(heap, "portable")
+    all_snapshots = snapshots(walker, tmp_path, headroom=(graph.memory_bytes + census.memory_bytes) // 2)
 
-    all_snapshots.take("")
-    with pytest.raises(SnapshotNoMemory):
+    with caplog.at_level(logging.WARNING):
+        info = all_snapshots.take("")
+
+    with SnapshotReader(info.path) as reader:
+        rows = [record for record in reader.records() if isinstance(record, CountRecord)]
+    assert [(row.type.name, row.objects, row.size_bytes) for row in rows] == [
+        (count.type_name, count.objects, count.bytes) for count in CENSUS.types
+    ]
+    assert (info.content, info.objects) == ("census", CENSUS.objects)
+    assert info.note.startswith("only a census, no graph: a snapshot may take")
+    assert info.note in caplog.text
+    assert all_snapshots.outcomes == {**NOTHING_YET, "census_only": 1}
+    assert all_snapshots.store.get(info.id) == info
+
+
+def test_the_size_is_predicted_from_the_last_census(walker: HeldWalker, tmp_path: Path) -> None:
+    census = dataclasses.replace(CENSUS, walker="native")
+    all_snapshots = take.Snapshots(walker, Store(tmp_path, 5), lambda: None, last_census=lambda: census)
+
+    info = all_snapshots.take("")
+
+    assert info.predicted_bytes == preflight.graph_need(preflight.read_heap(census), "portable").file_bytes
+    assert info.predicted_bytes == 6 * 57_210 + 4 * 90_000
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind", "outcome"),
+    [
+        ("killed", SnapshotError, "failed"),
+        ("hung", SnapshotError, "failed"),
+        ("no_memory", SnapshotNoMemory, "no_memory"),
+        ("no_disk", SnapshotNoDisk, "no_disk"),
+    ],
+)
+def test_a_walk_that_fails_is_told_by_its_cause_and_leaves_no_file(
+    walker: HeldWalker, tmp_path: Path, cause: str, kind: type[SnapshotError], outcome: str
+) -> None:
+    all_snapshots = snapshots(walker, tmp_path)
+    walker.failure = WalkFailed(cause, "it was so")
+
+    with pytest.raises(kind, match=rf"the walk failed \({cause}\): it was so"):
         all_snapshots.take("")
+
+    assert all_snapshots.outcomes == {**NOTHING_YET, outcome: 1}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_runs_out_of_memory_meanwhile_is_told_so(walker: HeldWalker, tmp_path: Path) -> None:
+    walker.failure = MemoryError()
+
+    with pytest.raises(SnapshotNoMemory, match="ran out of memory"):
+        snapshots(walker, tmp_path).take("")
 
 
 def test_without_disk_nothing_is_walked(walker: HeldWalker, tmp_path: Path) -> None:
@@ -107,7 +197,7 @@ def test_without_disk_nothing_is_walked(walker: HeldWalker, tmp_path: Path) -> N
 def test_a_full_disk_is_noticed_before_the_walk(
     walker: HeldWalker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(take, "FREE_DISK_BYTES", 1 << 60)
+    monkeypatch.setattr(preflight, "FREE_DISK_BYTES", 1 << 60)
 
     with pytest.raises(SnapshotNoDisk, match="make room"):
         snapshots(walker, tmp_path).take("")
@@ -125,7 +215,7 @@ def test_whatever_fails_is_a_snapshot_error_and_the_next_one_works(
     walker.failure = None
     all_snapshots.take("")
 
-    assert all_snapshots.outcomes == {"written": 1, "busy": 0, "failed": 1, "no_memory": 0, "no_disk": 0}
+    assert all_snapshots.outcomes == {**NOTHING_YET, "written": 1, "failed": 1}
 
 
 def test_a_heap_that_cannot_be_walked_is_said_in_the_walkers_words(

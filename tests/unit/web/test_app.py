@@ -12,6 +12,7 @@ from werkzeug.test import Client, TestResponse
 
 from heap_exporter.errors import SnapshotNoDisk
 from heap_exporter.model import Reading
+from heap_exporter.snapshot import preflight
 from heap_exporter.snapshot.store import ID
 from tests.web_source import Process, told
 
@@ -63,7 +64,8 @@ def test_a_posted_snapshot_is_there_when_the_answer_comes(client: Client, proces
         "portable",
         0.004,
     )
-    assert document["duration_seconds"] >= 0
+    assert (document["content"], document["objects"], document["duration_seconds"]) == ("graph", 1, 0.5)
+    assert document["predicted_bytes"] > 0
     assert told(ask(client, answer.headers["Location"])) == document
     assert told(ask(client, "/snapshots")) == {"snapshots": [document]}
 
@@ -74,7 +76,7 @@ def test_the_file_of_a_snapshot_can_be_downloaded(client: Client) -> None:
     answer = ask(client, document["file_url"])
 
     assert answer.data == Path(document["path"]).read_bytes()
-    assert answer.headers["Content-Disposition"] == f"attachment; filename={document['id']}.heap.jsonl"
+    assert answer.headers["Content-Disposition"] == f"attachment; filename={document['id']}.heap"
     assert int(answer.headers["Content-Length"]) == document["bytes"]
     answer.close()
 
@@ -160,6 +162,20 @@ def test_without_head_room_the_answer_is_503(client: Client, process: Process) -
 
     assert answer.status_code == 503
     assert "memory limit" in told(answer)["detail"]
+
+
+def test_with_little_head_room_the_answer_is_a_census_and_says_so(client: Client, process: Process) -> None:
+    heap = preflight.read_heap(None)
+    graph, census = preflight.graph_need(heap, "portable"), preflight.census_need(heap, "portable")
+    process.headroom_bytes = (graph.memory_bytes + census.memory_bytes) // 2
+
+    answer = ask(client, "/snapshots", "POST")
+
+    assert answer.status_code == 201
+    document = told(answer)
+    assert (document["content"], document["pause_seconds"], document["duration_seconds"]) == ("census", 0.004, 0.25)
+    assert "left under the memory limit" in document["note"]
+    assert told(ask(client, document["url"])) == document
 
 
 def test_without_disk_the_answer_is_507_and_says_what_to_set(tmp_path: Path) -> None:
@@ -251,6 +267,13 @@ def test_the_census_and_the_verdict_are_json(client: Client) -> None:
 
     assert census["types"][1] == {"type_name": "shop.models.Type0", "objects": 1000, "bytes": 64_000}
     assert census["bytes"] == sum(count["bytes"] for count in census["types"])
+    assert (census["walker"], census["in_process"], census["references"]) == ("portable", True, 90_000)
+    assert census["interval_seconds"] == 60
+    assert census["chosen_walker"] == {
+        "name": "portable",
+        "reason": "no_extension",
+        "detail": "the extension cannot be loaded",
+    }
     assert verdict["state"] == "suspected"
     assert verdict["growers"] == [{"type_name": "shop.models.Type3", "objects": 10, "bytes": 1000}]
 
@@ -266,6 +289,8 @@ def test_the_status_page_is_json_for_programs(client: Client) -> None:
     document = ask(client, "/", headers={"Accept": "application/json"})
 
     assert told(document)["verdict"]["state"] == "suspected"
+    assert told(document)["census"]["pause_seconds"] == 0.0045
+    assert told(document)["census"]["chosen_walker"]["reason"] == "no_extension"
     assert document.headers["Vary"] == "Accept"
     assert ask(client, "/", headers={"Accept": "*/*"}).content_type.startswith("text/html")
 

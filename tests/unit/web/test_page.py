@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.model import Census, Reading, SnapshotInfo, State, TypeCount, Verdict
+from heap_exporter.model import Census, Reading, SnapshotInfo, State, TypeCount, Verdict, WalkerChoice
 from heap_exporter.web import words
 from heap_exporter.web.page import CONTENT_SECURITY_POLICY, HEADLINES, View, render
 from heap_exporter.web.sparkline import HEIGHT, MOST_POINTS, WIDTH, Sparkline
@@ -17,7 +17,7 @@ def test_no_text_of_the_process_becomes_markup(tmp_path: Path) -> None:
     reading = full_reading()
     census = Census(1.7e9, 0.1, 0.1, 0.1, "portable", (TypeCount(EVIL, 1, 1),), ())
     verdict = Verdict(1.7e9, State.SUSPECTED, (EVIL,), 900.0)
-    snapshot = SnapshotInfo("20261122T070000Z-1-0000", tmp_path, 1, 1.7e9, 0.1, 0.1, EVIL, "portable")
+    snapshot = SnapshotInfo("20261122T070000Z-1-0000", tmp_path, 1, 1.7e9, 0.1, 0.1, EVIL, "portable", "graph", 1)
 
     page = render(View(dataclasses.replace(reading, census=census, verdict=verdict), (), (snapshot,), f"/{EVIL}", 1))
 
@@ -53,6 +53,43 @@ def test_the_page_names_no_other_host(tmp_path: Path) -> None:
     assert "style=" not in page
     assert "default-src 'none'" in CONTENT_SECURITY_POLICY
     assert "unsafe" not in CONTENT_SECURITY_POLICY
+
+
+def test_which_walker_walks_and_why_is_a_sentence() -> None:
+    reading = dataclasses.replace(full_reading(), walker=WalkerChoice("portable", "platform", "this is Plan 9"))
+
+    page = render(View(reading, (), (), "", 1))
+
+    assert "The portable walker walks the heap: the native one needs Linux (this is Plan 9)." in page
+    assert "Counted in this process in 250 ms, for which the process stood still for 4.5 ms at most;" in page
+    assert "counted anew every 60 s." in page
+
+
+def test_a_census_of_a_clone_is_said_to_be_one() -> None:
+    census = Census(1.7e9, 0.25, 0.01, 0.2, "native", (), (), in_process=False)
+
+    assert words.census(census, 600).startswith("Counted in a clone of the process in 250 ms")
+
+
+def test_every_reason_for_a_walker_has_its_words() -> None:
+    reasons = {"best", "setting", "no_extension", "platform", "free_threaded", "layout", "failing"}
+
+    assert set(words.WHY) == reasons
+    assert words.walker(WalkerChoice("native", "best")) == (
+        "The native walker walks the heap: it sees every object and leaves the process running."
+    )
+
+
+def test_a_snapshot_that_is_only_a_census_says_why(tmp_path: Path) -> None:
+    info = SnapshotInfo(
+        "20261122T070000Z-1-0000", tmp_path, 2048, 1.7e9, 0.1, 0.004, "curl", "native", "census", 48_210
+    )
+    degraded = dataclasses.replace(info, note="only a census, no graph: 3 MiB are left")
+
+    page = render(View(full_reading(), (), (degraded,), "", 1))
+
+    assert "census of 48.2 k objects · 2.0 KiB" in page
+    assert "longest pause 4.0 ms · only a census, no graph: 3 MiB are left" in page
 
 
 @pytest.mark.parametrize("count", [1, 2, 299, 300, 301, 1440, 100_000])

@@ -1,0 +1,167 @@
+#include "clone.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+enum { NICENESS = 10, HANDLER_STACK_BYTES = 64 << 10, MOST_DESCRIPTORS = 1 << 20, CRASH_EXIT_CODE = 70 };
+
+static const int CRASHES[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
+
+/* Set in the clone only, for the handler of its crashes. */
+static Status *status_of_clone;
+
+/* Tell which type was being followed; no core dump is made, which would hold all that the process knows. */
+static void
+on_crash(int signal_number)
+{
+    Status *status = status_of_clone;
+    status->fault = FAULT_SIGNAL;
+    status->os_error = (uint32_t)signal_number;
+    PyTypeObject *type = (PyTypeObject *)status->walked_type;
+    const char *name = type ? type->tp_name : "";
+    uint32_t length = 0;
+    for (; length < CULPRIT_BYTES && name[length]; length++) {
+        status->culprit[length] = name[length];
+    }
+    status->culprit_length = length;
+    _exit(CRASH_EXIT_CODE);
+}
+
+/* Have the clone hear of nothing but its own crashes and its own clock. All signals are blocked at this point. */
+static void
+take_signals(void)
+{
+    sigset_t heard;
+    struct sigaction action;
+    void *stack = mmap(NULL, HANDLER_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (stack != MAP_FAILED) {
+        stack_t handler_stack = {.ss_sp = stack, .ss_size = HANDLER_STACK_BYTES};
+        sigaltstack(&handler_stack, NULL);
+    }
+    memset(&action, 0, sizeof(action));
+    sigemptyset(&heard);
+    action.sa_handler = on_crash;
+    action.sa_flags = stack == MAP_FAILED ? 0 : SA_ONSTACK;
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(CRASHES); i++) {
+        sigaction(CRASHES[i], &action, NULL);
+        sigaddset(&heard, CRASHES[i]);
+    }
+    action.sa_handler = SIG_DFL;
+    action.sa_flags = 0;
+    sigaction(SIGALRM, &action, NULL);
+    sigaddset(&heard, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &heard, NULL);
+}
+
+static void
+close_range_of(unsigned first, unsigned last)
+{
+    if (first > last || syscall(SYS_close_range, first, last, 0) == 0) {
+        return;
+    }
+    struct rlimit limit = {MOST_DESCRIPTORS, MOST_DESCRIPTORS};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    unsigned end = limit.rlim_cur < MOST_DESCRIPTORS ? (unsigned)limit.rlim_cur : MOST_DESCRIPTORS;
+    for (unsigned descriptor = first; descriptor <= last && descriptor < end; descriptor++) {
+        close((int)descriptor);
+    }
+}
+
+/* Close what the application has open, so that what it closes is closed. */
+static void
+close_descriptors_but(int kept)
+{
+    if (kept < 0) {
+        close_range_of(0, ~0u);
+        return;
+    }
+    if (kept > 0) {
+        close_range_of(0, (unsigned)kept - 1);
+    }
+    close_range_of((unsigned)kept + 1, ~0u);
+}
+
+/* Let the application run first, and the kernel take the clone first when memory ends. */
+static void
+stand_back(void)
+{
+    static const char worst[] = "1000";
+    struct rlimit no_core = {0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    setpriority(PRIO_PROCESS, 0, NICENESS);
+    prctl(PR_SET_NAME, "heap-exporter");
+    int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (file >= 0) {
+        if (write(file, worst, sizeof(worst) - 1) < 0) {
+            errno = 0; /* without it, the walk is only a little less polite */
+        }
+        close(file);
+    }
+}
+
+_Noreturn static void
+be_the_clone(const Job *job, Status *status, pid_t parent, unsigned timeout_seconds)
+{
+    status_of_clone = status;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) {
+        _exit(0); /* it died before we could ask to be told */
+    }
+    close_descriptors_but(job->is_graph ? job->file : -1);
+    take_signals();
+    alarm(timeout_seconds);
+    stand_back();
+    walk_run(job, status);
+    _exit(0);
+}
+
+pid_t
+clone_start(const Job *job, Status *status, unsigned timeout_seconds)
+{
+    sigset_t all, before;
+    pid_t parent = getpid();
+    sigfillset(&all);
+    /* A handler of the application's must not run in the clone: it may write to a pipe that both have. */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
+    if (pid == 0) {
+        be_the_clone(job, status, parent, timeout_seconds);
+    }
+    int error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return (pid_t)pid;
+}
+
+int
+clone_poll(pid_t pid, Ending *ending)
+{
+    int state;
+    struct rusage usage;
+    memset(ending, 0, sizeof(*ending));
+    pid_t ended = wait4(pid, &state, WNOHANG | __WCLONE, &usage);
+    if (ended == 0 || (ended < 0 && errno == EINTR)) {
+        return 0;
+    }
+    if (ended < 0) {
+        return 1;
+    }
+    ending->is_known = 1;
+    ending->exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+    ending->signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
+    ending->cpu_ns = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000u
+                     + (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000u;
+    return 1;
+}

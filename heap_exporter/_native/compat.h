@@ -1,0 +1,415 @@
+/* Everything that differs from one CPython to the next: structures that its public headers do not promise.
+ *
+ * All #ifs on Python's version are here. Each function says what it returns; none writes a reference count, allocates
+ * or locks, so that all may run in a clone of the process. What is assumed here is checked when the extension is
+ * loaded (layout.c), since an interpreter may be newer than the headers we were built with.
+ */
+#ifndef HEAP_EXPORTER_COMPAT_H
+#define HEAP_EXPORTER_COMPAT_H
+
+#define PY_SSIZE_T_CLEAN
+#ifndef Py_BUILD_CORE
+#define Py_BUILD_CORE 1
+#endif
+
+/* CPython's own headers are not written for these warnings. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#include <Python.h>
+#include <structmember.h>
+#include "internal/pycore_gc.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_dict.h"
+#include "internal/pycore_frame.h"
+#include "internal/pycore_object.h"
+#include "internal/pycore_long.h"
+#if PY_VERSION_HEX >= 0x030D0000
+#include "internal/pycore_code.h"
+#include "internal/pycore_pystate.h"
+#include "internal/pycore_typeobject.h"
+#endif
+#if PY_VERSION_HEX >= 0x030E0000
+#include "internal/pycore_genobject.h"
+#include "internal/pycore_interpframe.h"
+#include "internal/pycore_interpframe_structs.h"
+#include "internal/pycore_stackref.h"
+#endif
+#pragma GCC diagnostic pop
+
+#if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x030F0000
+#error "the native walker knows CPython 3.11 to 3.14"
+#endif
+#ifdef Py_GIL_DISABLED
+#error "the native walker needs the GIL"
+#endif
+
+/* ---- the collector -------------------------------------------------------------------------------------------- */
+
+enum { GC_LISTS = 4, GC_PERMANENT = 3 };
+
+/* Return the head of a generation's list; GC_PERMANENT is what gc.freeze() has put aside. */
+static inline PyGC_Head *
+compat_gc_list(PyInterpreterState *interp, int generation)
+{
+    if (generation == GC_PERMANENT) {
+        return &interp->gc.permanent_generation.head;
+    }
+#if PY_VERSION_HEX >= 0x030E0000 && PY_VERSION_HEX < 0x030E0500
+    /* These few versions had other names for the same places. */
+    return &(&interp->gc.young)[generation].head;
+#else
+    return &interp->gc.generations[generation].head;
+#endif
+}
+
+/* Return the link after this one; its low bits are the collector's. */
+static inline PyGC_Head *
+compat_gc_next(const PyGC_Head *link)
+{
+    return (PyGC_Head *)(link->_gc_next & ~(uintptr_t)3);
+}
+
+static inline PyObject *
+compat_gc_object(PyGC_Head *link)
+{
+    return (PyObject *)(link + 1);
+}
+
+/* Return whether a gc object is in one of the collector's lists. */
+static inline int
+compat_gc_tracked(PyObject *object)
+{
+    return ((PyGC_Head *)object - 1)->_gc_next != 0;
+}
+
+/* Return whether a collection is under way, on a thread that gave the GIL away: some objects are in no list then. */
+static inline int
+compat_gc_collecting(PyInterpreterState *interp)
+{
+    return interp->gc.collecting;
+}
+
+/* ---- objects -------------------------------------------------------------------------------------------------- */
+
+/* Return the reference count, 0 for an object that is never freed. */
+static inline uint64_t
+compat_reference_count(PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (_Py_IsImmortal(object)) {
+        return 0;
+    }
+#endif
+    return (uint64_t)Py_REFCNT(object);
+}
+
+/* Return the bytes in front of an object that sys.getsizeof counts: the collector's links, pointers to attributes.
+ *
+ * `has_links` is whether this very object has links: a class that is not on the heap has none. */
+static inline size_t
+compat_preheader_size(PyTypeObject *type, int has_links)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    size_t links = has_links ? sizeof(PyGC_Head) : 0;
+#else
+    (void)has_links;
+    size_t links = PyType_IS_GC(type) ? sizeof(PyGC_Head) : 0;
+#endif
+#if PY_VERSION_HEX >= 0x030C0000
+    return links + (PyType_HasFeature(type, Py_TPFLAGS_PREHEADER) ? 2 * sizeof(PyObject *) : 0);
+#else
+    return links + (PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT) ? 2 * sizeof(PyObject *) : 0);
+#endif
+}
+
+/* The field of an int that its digits begin at. */
+#if PY_VERSION_HEX >= 0x030C0000
+#define COMPAT_INT_DIGITS long_value.ob_digit
+#else
+#define COMPAT_INT_DIGITS ob_digit
+#endif
+
+/* Return how many digits an int has in memory, as int.__sizeof__ counts them. */
+static inline size_t
+compat_int_digits(PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    Py_ssize_t digits = _PyLong_DigitCount((PyLongObject *)object);
+#else
+    Py_ssize_t digits = Py_ABS(Py_SIZE(object));
+#endif
+    return digits > 0 ? (size_t)digits : 1;
+}
+
+/* Return the number of items of a variable-sized object that object.__sizeof__ multiplies by the item size. */
+static inline size_t
+compat_var_items(PyObject *object)
+{
+    return (size_t)Py_ABS(((PyVarObject *)object)->ob_size);
+}
+
+/* Return the size of a str's cached UTF-8 and wide forms, as far as they have memory of their own. */
+static inline size_t
+compat_str_caches_size(PyObject *str)
+{
+    PyCompactUnicodeObject *compact = (PyCompactUnicodeObject *)str;
+    int is_plain = PyUnicode_IS_COMPACT_ASCII(str);
+    const void *data = PyUnicode_DATA(str);
+    size_t size = 0;
+    if (!is_plain && compact->utf8 && (const void *)compact->utf8 != data) {
+        size += (size_t)compact->utf8_length + 1;
+    }
+#if PY_VERSION_HEX < 0x030C0000
+    const wchar_t *wide = ((PyASCIIObject *)str)->wstr;
+    if (wide && (const void *)wide != data) {
+        size_t length = is_plain ? (size_t)PyUnicode_GET_LENGTH(str) : (size_t)compact->wstr_length;
+        size += (length + 1) * sizeof(wchar_t);
+    }
+#endif
+    return size;
+}
+
+/* ---- attributes ----------------------------------------------------------------------------------------------- */
+
+/* The values that an instance holds itself, and the shared keys that name them. */
+typedef struct {
+    Py_ssize_t count;
+    PyObject **values;
+    PyDictUnicodeEntry *entries;
+} Attributes;
+
+static inline Attributes
+compat_named_values(PyDictKeysObject *keys, PyObject **values)
+{
+    Attributes attributes = {keys->dk_nentries, values, NULL};
+    attributes.entries = (PyDictUnicodeEntry *)&keys->dk_indices[(size_t)1 << keys->dk_log2_index_bytes];
+    return attributes;
+}
+
+/* Return the attributes that an instance holds without a dict; count is 0 if there are none. */
+static inline Attributes
+compat_inline_attributes(PyObject *object, PyTypeObject *type)
+{
+    const Attributes none = {0, NULL, NULL};
+    PyDictKeysObject *keys = ((PyHeapTypeObject *)type)->ht_cached_keys;
+#if PY_VERSION_HEX >= 0x030D0000
+    if (!PyType_HasFeature(type, Py_TPFLAGS_INLINE_VALUES) || !keys) {
+        return none;
+    }
+    PyDictValues *values = _PyObject_InlineValues(object);
+    return values->valid ? compat_named_values(keys, values->values) : none;
+#else
+    if (!PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT) || !keys) {
+        return none;
+    }
+#if PY_VERSION_HEX >= 0x030C0000
+    PyDictOrValues both = *_PyObject_DictOrValuesPointer(object);
+    PyDictValues *values = _PyDictOrValues_IsValues(both) ? _PyDictOrValues_GetValues(both) : NULL;
+#else
+    PyDictValues *values = *_PyObject_ValuesPointer(object);
+#endif
+    return values ? compat_named_values(keys, values->values) : none;
+#endif
+}
+
+/* Return the dict that the interpreter manages for an instance, NULL while there is none. */
+static inline PyObject *
+compat_managed_dict(PyObject *object, PyTypeObject *type)
+{
+    if (!PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT)) {
+        return NULL;
+    }
+#if PY_VERSION_HEX >= 0x030D0000
+    return (PyObject *)_PyObject_GetManagedDict(object);
+#elif PY_VERSION_HEX >= 0x030C0000
+    PyDictOrValues both = *_PyObject_DictOrValuesPointer(object);
+    return _PyDictOrValues_IsValues(both) ? NULL : _PyDictOrValues_GetDict(both);
+#else
+    return *_PyObject_ManagedDictPointer(object);
+#endif
+}
+
+/* Return the size of a table of keys. Formula: _PyDict_KeysSize in Objects/dictobject.c. */
+static inline size_t
+compat_keys_size(PyDictKeysObject *keys)
+{
+    size_t slots = (size_t)1 << keys->dk_log2_size;
+    size_t entry = keys->dk_kind == DICT_KEYS_GENERAL ? sizeof(PyDictKeyEntry) : sizeof(PyDictUnicodeEntry);
+    return sizeof(PyDictKeysObject) + ((size_t)1 << keys->dk_log2_index_bytes) + (slots << 1) / 3 * entry;
+}
+
+/* Return what dict.__sizeof__ adds to the object itself. Formula: _PyDict_SizeOf in Objects/dictobject.c. */
+static inline size_t
+compat_dict_tables_size(PyObject *dict)
+{
+    PyDictObject *object = (PyDictObject *)dict;
+    size_t size = 0;
+    if (object->ma_values) {
+        size += (size_t)(object->ma_keys->dk_nentries + object->ma_keys->dk_usable) * sizeof(PyObject *);
+    }
+    /* Shared keys are counted with the type that shares them. */
+    if (object->ma_keys->dk_refcnt == 1) {
+        size += compat_keys_size(object->ma_keys);
+    }
+    return size;
+}
+
+/* Return whether dict.__traverse__ visits the keys: not where all of them are str. */
+static inline int
+compat_dict_visits_keys(PyObject *dict)
+{
+    return ((PyDictObject *)dict)->ma_keys->dk_kind == DICT_KEYS_GENERAL;
+}
+
+/* Return whether a dict has its values apart from its keys, which it shares with the dicts of other instances. */
+static inline int
+compat_dict_is_split(PyObject *dict)
+{
+    return ((PyDictObject *)dict)->ma_values != NULL;
+}
+
+/* ---- frames --------------------------------------------------------------------------------------------------- */
+
+typedef struct _PyInterpreterFrame Frame;
+
+static inline Frame *
+compat_top_frame(PyThreadState *thread)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return thread->current_frame;
+#else
+    return thread->cframe ? thread->cframe->current_frame : NULL;
+#endif
+}
+
+/* Return the code that a frame runs, NULL for a frame of the interpreter's own or one still being made. */
+static inline PyCodeObject *
+compat_frame_code(Frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    if (frame->owner >= FRAME_OWNED_BY_INTERPRETER) {
+        return NULL;
+    }
+    PyObject *code = PyStackRef_AsPyObjectBorrow(frame->f_executable);
+#elif PY_VERSION_HEX >= 0x030D0000
+    PyObject *code = frame->owner == FRAME_OWNED_BY_CSTACK ? NULL : frame->f_executable;
+#elif PY_VERSION_HEX >= 0x030C0000
+    PyObject *code = frame->owner == FRAME_OWNED_BY_CSTACK ? NULL : (PyObject *)frame->f_code;
+#else
+    PyObject *code = (PyObject *)frame->f_code;
+#endif
+    if (!code || !PyCode_Check(code) || _PyFrame_IsIncomplete(frame)) {
+        return NULL;
+    }
+    return (PyCodeObject *)code;
+}
+
+/* Return the function of a frame, and whether the frame holds a reference of its own to it. */
+static inline PyObject *
+compat_frame_function(Frame *frame, int *owned)
+{
+    *owned = 1;
+#if PY_VERSION_HEX >= 0x030E0000
+    *owned = PyStackRef_RefcountOnObject(frame->f_funcobj);
+    return PyStackRef_AsPyObjectBorrow(frame->f_funcobj);
+#elif PY_VERSION_HEX >= 0x030C0000
+    return frame->f_funcobj;
+#else
+    return (PyObject *)frame->f_func;
+#endif
+}
+
+/* Return a local, cell or free variable of a frame, NULL while it is unset, and whether the frame owns a reference. */
+static inline PyObject *
+compat_frame_variable(Frame *frame, int index, int *owned)
+{
+    *owned = 1;
+#if PY_VERSION_HEX >= 0x030E0000
+    _PyStackRef slot = frame->localsplus[index];
+    if (PyStackRef_IsNull(slot) || PyStackRef_IsTaggedInt(slot)) {
+        return NULL;
+    }
+    *owned = PyStackRef_RefcountOnObject(slot);
+    return PyStackRef_AsPyObjectBorrow(slot);
+#else
+    return frame->localsplus[index];
+#endif
+}
+
+/* Return the frame inside a generator, coroutine or asynchronous generator, NULL when it has run to its end. */
+static inline Frame *
+compat_generator_frame(PyObject *object)
+{
+    PyGenObject *generator = (PyGenObject *)object;
+    return generator->gi_frame_state >= FRAME_COMPLETED ? NULL : (Frame *)&generator->gi_iframe;
+}
+
+/* Return the frame that a frame object stands for. */
+static inline Frame *
+compat_object_frame(PyObject *object)
+{
+    return ((PyFrameObject *)object)->f_frame;
+}
+
+/* Return the slots for variables and temporaries of a frame of this code. */
+static inline size_t
+compat_frame_slots(PyCodeObject *code)
+{
+    return (size_t)(code->co_nlocalsplus + code->co_stacksize);
+}
+
+/* Return the code of a frame in any state; a frame object's or a generator's always has one. */
+static inline PyCodeObject *
+compat_any_frame_code(Frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return (PyCodeObject *)PyStackRef_AsPyObjectBorrow(frame->f_executable);
+#elif PY_VERSION_HEX >= 0x030D0000
+    return (PyCodeObject *)frame->f_executable;
+#else
+    return frame->f_code;
+#endif
+}
+
+/* Return the code of a generator, coroutine or asynchronous generator, whatever has become of it. */
+static inline PyCodeObject *
+compat_generator_code(PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return compat_any_frame_code((Frame *)&((PyGenObject *)object)->gi_iframe);
+#else
+    return ((PyGenObject *)object)->gi_code;
+#endif
+}
+
+/* Return the size of a generator apart from the slots of its frame. Formula: gen_sizeof in Objects/genobject.c. */
+static inline size_t
+compat_generator_size(void)
+{
+    return offsetof(PyGenObject, gi_iframe) + offsetof(Frame, localsplus);
+}
+
+static inline PyThreadState *
+compat_first_thread(PyInterpreterState *interp)
+{
+    return interp->threads.head;
+}
+
+/* Return the names of a code's local, cell and free variables: a tuple of str, as long as co_nlocalsplus. */
+static inline PyObject *
+compat_variable_names(PyCodeObject *code)
+{
+    return code->co_localsplusnames;
+}
+
+/* Return whether a variable of a code is one of an enclosing function. */
+static inline int
+compat_is_free_variable(PyCodeObject *code, int index)
+{
+    return PyBytes_AS_STRING(code->co_localspluskinds)[index] & CO_FAST_FREE;
+}
+
+#endif

@@ -1,0 +1,340 @@
+/* heap_exporter._native: what Python sees of the walker. Its policy is in heap_exporter/walker/native.py. */
+#include "compat.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clone.h"
+#include "inspect.h"
+
+typedef struct {
+    PyObject_HEAD
+    Status *status;
+    pid_t pid;    /* 0 when the walk ran in this process, or has ended */
+    pid_t parent; /* whose clone it is: not that of a process which was forked while the walk went on */
+    int is_done;
+    uint64_t pause_ns;
+    Ending ending;
+} WalkObject;
+
+static uint64_t
+clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static Status *
+map_status(void)
+{
+    void *memory = mmap(NULL, STATUS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* ---- the walk as an object ------------------------------------------------------------------------------------ */
+
+static void
+walk_poll_once(WalkObject *self)
+{
+    if (self->parent != getpid()) {
+        self->is_done = 1;
+    }
+    else if (!self->is_done && clone_poll(self->pid, &self->ending)) {
+        self->is_done = 1;
+        self->pid = 0;
+    }
+}
+
+PyDoc_STRVAR(poll_doc, "poll() -> bool\n\nReturn whether the walk has ended.");
+
+static PyObject *
+walk_object_poll(WalkObject *self, PyObject *Py_UNUSED(ignored))
+{
+    walk_poll_once(self);
+    return PyBool_FromLong(self->is_done);
+}
+
+PyDoc_STRVAR(kill_doc, "kill() -> None\n\nEnd the clone, if it runs, and wait until it is gone.");
+
+static PyObject *
+walk_object_kill(WalkObject *self, PyObject *Py_UNUSED(ignored))
+{
+    for (walk_poll_once(self); !self->is_done; walk_poll_once(self)) {
+        kill(self->pid, SIGKILL);
+        const struct timespec pause = {0, 200000};
+        Py_BEGIN_ALLOW_THREADS
+        nanosleep(&pause, NULL);
+        Py_END_ALLOW_THREADS
+    }
+    Py_RETURN_NONE;
+}
+
+/* Return the rows of a census as a list of (name, objects, bytes); ValueError when they are not what they should be. */
+static PyObject *
+rows_as_list(const Status *status)
+{
+    const size_t room = STATUS_BYTES - sizeof(Status);
+    size_t end = status->row_bytes <= room ? (size_t)status->row_bytes : 0;
+    size_t at = 0;
+    PyObject *rows = PyList_New(0);
+    while (rows && at < end) {
+        StatusRow row;
+        if (end - at >= sizeof(row)) {
+            memcpy(&row, status->rows + at, sizeof(row));
+        }
+        if (end - at < sizeof(row) || row.name_length > end - at - sizeof(row)) {
+            PyErr_SetString(PyExc_ValueError, "a row of the census does not end");
+            Py_CLEAR(rows);
+            break;
+        }
+        const char *name = (const char *)status->rows + at + sizeof(row);
+        PyObject *item = Py_BuildValue("(s#KK)", name, (Py_ssize_t)row.name_length, (unsigned long long)row.objects,
+                                       (unsigned long long)row.bytes);
+        if (!item || PyList_Append(rows, item) < 0) {
+            Py_CLEAR(rows);
+        }
+        Py_XDECREF(item);
+        at += status_row_bytes(row.name_length);
+    }
+    return rows;
+}
+
+static PyObject *
+culprit_as_str(const Status *status)
+{
+    uint32_t length = status->culprit_length <= CULPRIT_BYTES ? status->culprit_length : 0;
+    return PyUnicode_DecodeUTF8(status->culprit, (Py_ssize_t)length, "backslashreplace");
+}
+
+PyDoc_STRVAR(result_doc,
+             "result() -> dict\n\nReturn how the walk ended and what it found. Raises ValueError on a damaged result.");
+
+static PyObject *
+walk_object_result(WalkObject *self, PyObject *Py_UNUSED(ignored))
+{
+    const Status *status = self->status;
+    const uint64_t *generations = status->generation_objects;
+    PyObject *rows = rows_as_list(status);
+    PyObject *culprit = rows ? culprit_as_str(status) : NULL;
+    PyObject *result = NULL;
+    if (culprit) {
+        result = Py_BuildValue(
+            "{s:O,s:O,s:i,s:i,s:K,s:I,s:I,s:O,s:K,s:K,s:K,s:I,s:K,s:(KKKK),s:O}", "is_complete",
+            self->is_done && status->is_done && status->fault == FAULT_NONE ? Py_True : Py_False, "was_reaped",
+            self->ending.is_known ? Py_True : Py_False, "exit_code", self->ending.exit_code, "signal",
+            self->ending.signal, "cpu_ns", (unsigned long long)self->ending.cpu_ns, "fault", status->fault, "os_error",
+            status->os_error, "culprit", culprit, "walk_ns", (unsigned long long)status->walk_ns, "objects",
+            (unsigned long long)status->objects, "references", (unsigned long long)status->references, "crc",
+            status->crc, "file_bytes", (unsigned long long)status->file_bytes, "generation_objects",
+            (unsigned long long)generations[0], (unsigned long long)generations[1],
+            (unsigned long long)generations[2], (unsigned long long)generations[3], "rows", rows);
+    }
+    Py_XDECREF(culprit);
+    Py_XDECREF(rows);
+    return result;
+}
+
+static PyObject *
+walk_object_pid(WalkObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromLong(self->pid);
+}
+
+static PyObject *
+walk_object_pause_ns(WalkObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(self->pause_ns);
+}
+
+static void
+walk_object_dealloc(WalkObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    for (walk_poll_once(self); !self->is_done; walk_poll_once(self)) {
+        kill(self->pid, SIGKILL);
+    }
+    if (self->status) {
+        munmap(self->status, STATUS_BYTES);
+    }
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef walk_object_methods[] = {
+    {"poll", (PyCFunction)walk_object_poll, METH_NOARGS, poll_doc},
+    {"kill", (PyCFunction)walk_object_kill, METH_NOARGS, kill_doc},
+    {"result", (PyCFunction)walk_object_result, METH_NOARGS, result_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef walk_object_getset[] = {
+    {"pid", (getter)walk_object_pid, NULL, "The clone, 0 when there is none any more.", NULL},
+    {"pause_ns", (getter)walk_object_pause_ns, NULL, "How long the GIL was held to begin with, in nanoseconds.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+PyDoc_STRVAR(walk_object_doc, "A walk under way in a clone of the process, or one that has ended.");
+
+static PyType_Slot walk_object_slots[] = {
+    {Py_tp_doc, (void *)walk_object_doc},
+    {Py_tp_dealloc, walk_object_dealloc},
+    {Py_tp_methods, walk_object_methods},
+    {Py_tp_getset, walk_object_getset},
+    {0, NULL},
+};
+
+static PyType_Spec walk_object_spec = {
+    .name = "heap_exporter._native.Walk",
+    .basicsize = sizeof(WalkObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = walk_object_slots,
+};
+
+/* ---- the functions of the module ------------------------------------------------------------------------------ */
+
+/* Run or begin the job. Return 0, or -1 with an OSError set. */
+static int
+begin(WalkObject *self, const Job *job, int in_process, unsigned timeout_seconds)
+{
+    uint64_t began = clock_ns(CLOCK_MONOTONIC);
+    uint64_t cpu_began = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    if (in_process) {
+        walk_run(job, self->status);
+        self->is_done = 1;
+        self->ending.is_known = 1;
+        self->ending.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_began;
+    }
+    else {
+        self->pid = clone_start(job, self->status, timeout_seconds);
+        if (self->pid < 0) {
+            self->is_done = 1;
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
+        }
+    }
+    self->pause_ns = clock_ns(CLOCK_MONOTONIC) - began;
+    return 0;
+}
+
+PyDoc_STRVAR(start_doc,
+             "start(*, file, crc, own_roots, not_own, keys, numpy_major, timeout_seconds, in_process) -> Walk\n\n"
+             "Begin a walk: a graph written to the descriptor `file` as data blocks that follow one with checksum "
+             "`crc`, or a census where `file` is -1. Raises OSError when the process cannot be cloned.");
+
+static PyObject *
+start(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"file", "crc", "own_roots", "not_own", "keys", "numpy_major", "timeout_seconds",
+                               "in_process", NULL};
+    Job job = {.interp = PyInterpreterState_Get(), .modules = PyImport_GetModuleDict()};
+    unsigned timeout_seconds;
+    int in_process;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$iIO!O!piIp:start", keywords, &job.file, &job.crc, &PyTuple_Type,
+                                     &job.own_roots, &PyTuple_Type, &job.not_own, &job.with_keys, &job.numpy_major,
+                                     &timeout_seconds, &in_process)) {
+        return NULL;
+    }
+    job.is_graph = job.file >= 0;
+    PyTypeObject *type = *(PyTypeObject **)PyModule_GetState(module);
+    WalkObject *self = (WalkObject *)type->tp_alloc(type, 0);
+    if (!self) {
+        return NULL;
+    }
+    self->parent = getpid();
+    self->status = map_status();
+    if (!self->status) {
+        self->is_done = 1;
+        PyErr_SetFromErrno(PyExc_OSError);
+        Py_DECREF(self);
+        return NULL;
+    }
+    if (begin(self, &job, in_process, timeout_seconds) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+PyDoc_STRVAR(sizes_doc, "sizes(objects) -> list\n\nReturn the shallow size of each object of a tuple, as the walk has it.");
+
+static PyObject *
+sizes(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *objects;
+    int numpy_major = 0;
+    if (!PyArg_ParseTuple(args, "O!|i:sizes", &PyTuple_Type, &objects, &numpy_major)) {
+        return NULL;
+    }
+    return inspect_sizes(objects, numpy_major);
+}
+
+PyDoc_STRVAR(edges_doc, "edges(object) -> list\n\nReturn (name, referent) of each edge of an object, as the walk has it; a "
+                        "name is '' where there is none.");
+
+static PyObject *
+edges(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    return inspect_edges(object);
+}
+
+PyDoc_STRVAR(layout_doc, "layout(code) -> str\n\nReturn which structure of the interpreter is not where it was when this "
+                         "was built, '' if all are; `code` is the caller's own.");
+
+static PyObject *
+layout(PyObject *Py_UNUSED(module), PyObject *code)
+{
+    const char *problem = inspect_layout(code);
+    return problem ? PyUnicode_FromString(problem) : NULL;
+}
+
+static PyMethodDef module_methods[] = {
+    {"start", (PyCFunction)(void (*)(void))start, METH_VARARGS | METH_KEYWORDS, start_doc},
+    {"sizes", sizes, METH_VARARGS, sizes_doc},
+    {"edges", edges, METH_O, edges_doc},
+    {"layout", layout, METH_O, layout_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static int
+module_exec(PyObject *module)
+{
+    PyTypeObject **type = PyModule_GetState(module);
+    *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &walk_object_spec, NULL);
+    return *type && PyModule_AddType(module, *type) == 0 ? 0 : -1;
+}
+
+static int
+module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    Py_VISIT(*(PyObject **)PyModule_GetState(module));
+    return 0;
+}
+
+static int
+module_clear(PyObject *module)
+{
+    Py_CLEAR(*(PyObject **)PyModule_GetState(module));
+    return 0;
+}
+
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};
+
+static struct PyModuleDef module_definition = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "heap_exporter._native",
+    .m_doc = "Walks the heap, in a clone of the process.",
+    .m_size = sizeof(PyTypeObject *),
+    .m_methods = module_methods,
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+};
+
+PyMODINIT_FUNC
+PyInit__native(void)
+{
+    return PyModuleDef_Init(&module_definition);
+}

@@ -1,0 +1,49 @@
+/* Which name each edge of an object has: found by looking for what the object's structure holds among its referents. */
+#ifndef HEAP_EXPORTER_NAMES_H
+#define HEAP_EXPORTER_NAMES_H
+
+#include "walk.h"
+
+enum { MOST_NAMES = 256, MOST_NAMESPACES = 4 };
+
+/* A name: the address of a str, or that of a C string with the lowest bit set; 0 for none. */
+typedef uintptr_t Name;
+
+typedef struct {
+    PyObject *value;
+    Name name;
+} Candidate;
+
+/* The names of an object's first edges. */
+typedef struct Names {
+    size_t count;
+    Name names[MOST_NAMES];
+    PyCodeObject *closure_code; /* names the cells of a function's closure; NULL for what has none */
+    PyObject *namespaces[MOST_NAMESPACES]; /* dicts whose keys are names of attributes */
+    size_t namespace_count;
+    size_t candidate_count;
+    Candidate candidates[MOST_NAMES];
+} Names;
+
+static inline Name
+name_of_str(PyObject *str)
+{
+    return (Name)str;
+}
+
+/* Write a name into a text. */
+void name_text(Text *text, Name name);
+
+/* Gather what the structure of an object names: its attributes, slots, variables, namespaces. */
+void names_gather(Names *names, const TypeInfo *info, PyObject *object);
+
+/* Put the gathered names on the referents. */
+void names_match(Names *names, PyObject **referents, size_t count);
+
+/* Have exactly `count` names, so that what comes after them is known to be the items of a container. */
+void names_pad(Names *names, size_t count);
+
+/* Make room in front for the edge to what a weak reference points at. */
+void names_insert_weak(Names *names);
+
+#endif

@@ -1,0 +1,198 @@
+#include "referents.h"
+
+#include <errno.h>
+
+static int
+push(PyObject *object, void *walk)
+{
+    Stack *referents = &((Walk *)walk)->referents;
+    if (referents->count == referents->capacity && stack_reserve(referents, 1) < 0) {
+        ((Walk *)walk)->fault.code = FAULT_NO_MEMORY;
+        return -1; /* ends the tp_traverse that called us; a leap out of it would not be right */
+    }
+    ((PyObject **)referents->items)[referents->count++] = object;
+    return 0;
+}
+
+static void
+push_or_fail(Walk *walk, PyObject *object)
+{
+    if (push(object, walk) < 0) {
+        fault_raise(&walk->fault, FAULT_NO_MEMORY, ENOMEM);
+    }
+}
+
+static void
+push_traversed(Walk *walk, const TypeInfo *info, PyObject *object)
+{
+    walk->status->walked_type = (uintptr_t)info->type;
+    info->type->tp_traverse(object, push, walk);
+    if (walk->fault.code != FAULT_NONE) {
+        fault_raise(&walk->fault, FAULT_NO_MEMORY, ENOMEM);
+    }
+}
+
+/* Push the items of a set; a slot that was emptied has a hash that no object has. */
+static void
+push_set(Walk *walk, PyObject *object)
+{
+    PySetObject *set = (PySetObject *)object;
+    for (Py_ssize_t i = 0; i <= set->mask; i++) {
+        if (set->table[i].key && set->table[i].hash != -1) {
+            push_or_fail(walk, set->table[i].key);
+        }
+    }
+}
+
+static int
+count_visit(PyObject *object, void *count)
+{
+    (void)object;
+    ++*(size_t *)count;
+    return 0;
+}
+
+/* Return whether the values of a dict are in the instance that it belongs to, which is then who refers to them. */
+static int
+values_are_elsewhere(PyObject *dict)
+{
+    size_t count = 0;
+    if (!compat_dict_is_split(dict) || PyDict_GET_SIZE(dict) == 0) {
+        return 0;
+    }
+    PyDict_Type.tp_traverse(dict, count_visit, &count);
+    return count == 0;
+}
+
+static void
+push_pairs(Walk *walk, PyObject *dict)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    int without_values = values_are_elsewhere(dict);
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        push_or_fail(walk, key);
+        push_or_fail(walk, without_values ? NULL : value);
+    }
+}
+
+/* Return how many of the last referents are the items of a list or tuple, last item first; 0 if they are not all there. */
+static size_t
+sequence_tail(PyObject *object, PyObject **referents, size_t count)
+{
+    size_t size = (size_t)Py_SIZE(object);
+    PyObject **items = PyList_Check(object) ? ((PyListObject *)object)->ob_item : ((PyTupleObject *)object)->ob_item;
+    if (size > count) {
+        return 0;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (referents[count - 1 - i] != items[i]) {
+            return 0;
+        }
+    }
+    return size;
+}
+
+/* Return how many of the last referents are the items of a dict as tp_traverse visits them; 0 if they are not all there. */
+static size_t
+mapping_tail(PyObject *dict, PyObject **referents, size_t count)
+{
+    int with_keys = compat_dict_visits_keys(dict);
+    size_t size = (size_t)PyDict_GET_SIZE(dict) * (with_keys ? 2 : 1);
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    if (size > count) {
+        return 0;
+    }
+    PyObject **next = referents + count - size;
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        if (*next++ != value || (with_keys && *next++ != key)) {
+            return 0;
+        }
+    }
+    return size;
+}
+
+/* Bring the items of a container's subclass into the order of the file, and say where they begin. */
+static void
+order_tail(Walk *walk, const TypeInfo *info, PyObject *object, Referents *found)
+{
+    size_t tail;
+    PyObject **items = referents_items(walk, found);
+    if (info->kind == KIND_SEQUENCE) {
+        tail = sequence_tail(object, items, found->count);
+        for (size_t i = 0; i < tail / 2; i++) {
+            PyObject **one = &items[found->count - tail + i], **other = &items[found->count - 1 - i];
+            PyObject *swapped = *one;
+            *one = *other;
+            *other = swapped;
+        }
+        found->has_tail = tail == (size_t)Py_SIZE(object);
+    }
+    else if (info->kind == KIND_MAPPING) {
+        tail = mapping_tail(object, items, found->count);
+        found->has_tail = tail > 0 || PyDict_GET_SIZE(object) == 0;
+        if (tail > 0) {
+            walk->referents.count -= tail;
+            push_pairs(walk, object);
+        }
+    }
+    else {
+        found->has_tail = 0;
+        tail = 0;
+    }
+    found->prefix = found->count - tail;
+    found->count = walk->referents.count - found->begin;
+}
+
+/* Push an instance's dict where the version of CPython at hand forgets to visit it. */
+static void
+push_unvisited_dict(Walk *walk, const TypeInfo *info, PyObject *object, const Referents *found)
+{
+    PyObject *dict = compat_managed_dict(object, info->type);
+    for (size_t i = found->begin; dict && i < walk->referents.count; i++) {
+        if (((PyObject **)walk->referents.items)[i] == dict) {
+            return;
+        }
+    }
+    if (dict) {
+        push_or_fail(walk, dict);
+    }
+}
+
+Referents
+referents_of(Walk *walk, const TypeInfo *info, PyObject *object)
+{
+    Referents found = {NULL, walk->referents.count, 0, 0, 1};
+    switch (info->edges) {
+        case EDGES_LIST:
+            found.array = ((PyListObject *)object)->ob_item;
+            found.count = (size_t)Py_SIZE(object);
+            return found;
+        case EDGES_TUPLE:
+            found.array = ((PyTupleObject *)object)->ob_item;
+            found.count = (size_t)Py_SIZE(object);
+            return found;
+        case EDGES_DICT:
+            push_pairs(walk, object);
+            break;
+        case EDGES_SET:
+            push_set(walk, object);
+            break;
+        case EDGES_TRAVERSED:
+            if (types_can_follow(info, object)) {
+                push_traversed(walk, info, object);
+            }
+            break;
+    }
+    found.count = walk->referents.count - found.begin;
+    if (info->is_subclassed_container) {
+        order_tail(walk, info, object, &found);
+    }
+    else if (info->edges == EDGES_TRAVERSED) {
+        push_unvisited_dict(walk, info, object, &found);
+        found.count = walk->referents.count - found.begin;
+        found.prefix = found.count;
+    }
+    return found;
+}

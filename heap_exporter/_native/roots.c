@@ -1,0 +1,93 @@
+#include "roots.h"
+
+#include "graph.h"
+#include "own.h"
+
+static void
+reach_root(Walk *walk, Role role, int owned, PyObject *object)
+{
+    if (walk->job->is_graph) {
+        graph_root(walk, role, owned, object);
+    }
+    walk_reach(walk, object);
+}
+
+static void
+reach_named(Walk *walk, Role role, int owned, const char *name, PyObject *object)
+{
+    if (object) {
+        text_clear(&walk->text);
+        text_add(&walk->text, name);
+        reach_root(walk, role, owned, object);
+    }
+}
+
+static void
+walk_modules(Walk *walk)
+{
+    Py_ssize_t position = 0;
+    PyObject *name, *module;
+    while (PyDict_Next(walk->job->modules, &position, &name, &module)) {
+        if (PyUnicode_CheckExact(name) && !own_is_package(name)) {
+            text_clear(&walk->text);
+            text_add_str(&walk->text, name, LONGEST_NAME);
+            /* sys.modules owns the reference, and is in the graph itself. */
+            reach_root(walk, ROLE_MODULE, 0, module);
+        }
+    }
+}
+
+static void
+walk_frame(Walk *walk, Frame *frame, PyCodeObject *code, uint64_t depth)
+{
+    int owned;
+    PyObject *function = compat_frame_function(frame, &owned);
+    if (function && own_is_function(function)) {
+        return;
+    }
+    if (walk->job->is_graph) {
+        graph_frame(walk, depth, function, code);
+    }
+    reach_named(walk, ROLE_FRAME, owned, "", function);
+    reach_named(walk, ROLE_FRAME, 1, "", frame->f_locals);
+    for (int i = 0; i < code->co_nlocalsplus; i++) {
+        PyObject *value = compat_frame_variable(frame, i, &owned);
+        if (value) {
+            PyObject *name = PyTuple_GET_ITEM(compat_variable_names(code), i);
+            text_clear(&walk->text);
+            if (PyUnicode_CheckExact(name) && text_is_identifier(name)) {
+                text_add_str(&walk->text, name, LONGEST_NAME);
+            }
+            reach_root(walk, ROLE_VARIABLE, owned, value);
+        }
+    }
+}
+
+static void
+walk_thread(Walk *walk, PyThreadState *thread)
+{
+    uint64_t depth = 0;
+    if (walk->job->is_graph) {
+        graph_thread(walk, thread);
+    }
+    reach_named(walk, ROLE_INTERPRETER, 1, "thread-local data", thread->dict);
+    reach_named(walk, ROLE_INTERPRETER, 1, "context", thread->context);
+    for (_PyErr_StackItem *handled = thread->exc_info; handled; handled = handled->previous_item) {
+        reach_named(walk, ROLE_INTERPRETER, 1, "exception being handled", handled->exc_value);
+    }
+    for (Frame *frame = compat_top_frame(thread); frame; frame = frame->previous) {
+        PyCodeObject *code = compat_frame_code(frame);
+        if (code) {
+            walk_frame(walk, frame, code, depth++);
+        }
+    }
+}
+
+void
+roots_walk(Walk *walk)
+{
+    walk_modules(walk);
+    for (PyThreadState *thread = compat_first_thread(walk->job->interp); thread; thread = thread->next) {
+        walk_thread(walk, thread);
+    }
+}

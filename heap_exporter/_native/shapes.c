@@ -1,0 +1,143 @@
+#include "shapes.h"
+
+#include <string.h>
+
+/* The numbers that records of the file begin with; nodes begin with their shape's index and RECORD_NODE. */
+enum { RECORD_TYPE = 1, RECORD_SHAPE = 2 };
+
+enum { FIRST_CAPACITY = 4096, MOST_SHAPES_OF_A_TYPE = 4096 };
+
+void
+shapes_init(ShapeTable *shapes, Arena *arena)
+{
+    shapes->arena = arena;
+    shapes->capacity = FIRST_CAPACITY;
+    shapes->slots = arena_alloc(arena, FIRST_CAPACITY * sizeof(Shape *));
+    shapes->count = 0;
+}
+
+static uint64_t
+hash_of(const TypeInfo *info, const Names *names, unsigned flags)
+{
+    const uint64_t prime = 0x9e3779b97f4a7c15u;
+    uint64_t hash = ((uint64_t)(uintptr_t)info ^ flags) * prime;
+    hash = (hash ^ (uint64_t)(uintptr_t)names->closure_code) * prime;
+    for (size_t i = 0; i < names->count; i++) {
+        hash = ((hash ^ hash >> 29) ^ names->names[i]) * prime;
+    }
+    return hash ^ hash >> 32;
+}
+
+static int
+fits(const Shape *shape, const TypeInfo *info, const Names *names, unsigned flags)
+{
+    return shape->info == info && shape->flags == flags && shape->closure_code == names->closure_code
+           && shape->count == names->count && memcmp(shape->names, names->names, names->count * sizeof(Name)) == 0;
+}
+
+static void
+grow(ShapeTable *shapes)
+{
+    size_t capacity = shapes->capacity * 2;
+    Shape **slots = arena_alloc(shapes->arena, capacity * sizeof(Shape *));
+    for (size_t i = 0; i < shapes->capacity; i++) {
+        if (shapes->slots[i]) {
+            size_t slot = shapes->slots[i]->hash & (capacity - 1);
+            while (slots[slot]) {
+                slot = (slot + 1) & (capacity - 1);
+            }
+            slots[slot] = shapes->slots[i];
+        }
+    }
+    shapes->slots = slots;
+    shapes->capacity = capacity;
+}
+
+static void
+write_type(Walk *walk, TypeInfo *info)
+{
+    info->file_index = (int64_t)walk->type_count++;
+    text_type_name(&walk->text, info->type);
+    writer_varint(&walk->out, RECORD_TYPE);
+    writer_text(&walk->out, walk->text.bytes, walk->text.length);
+    writer_varint(&walk->out, place_of(info->type));
+    writer_varint(&walk->out, info->kind);
+}
+
+static size_t
+free_variable_count(PyCodeObject *code)
+{
+    size_t count = 0;
+    for (int i = 0; code && i < code->co_nlocalsplus; i++) {
+        count += compat_is_free_variable(code, i) != 0;
+    }
+    return count;
+}
+
+static void
+write_shape(Walk *walk, const Shape *shape)
+{
+    Writer *out = &walk->out;
+    PyCodeObject *code = shape->closure_code;
+    writer_varint(out, RECORD_SHAPE);
+    writer_varint(out, (uint64_t)shape->info->file_index);
+    writer_varint(out, shape->flags);
+    if (shape->flags & SHAPE_FIXED_SIZE) {
+        writer_varint(out, shape->info->fixed_size);
+    }
+    writer_varint(out, shape->count);
+    for (size_t i = 0; i < shape->count; i++) {
+        name_text(&walk->text, shape->names[i]);
+        writer_text(out, walk->text.bytes, walk->text.length);
+    }
+    writer_varint(out, free_variable_count(code));
+    for (int i = 0; code && i < code->co_nlocalsplus; i++) {
+        if (compat_is_free_variable(code, i)) {
+            name_text(&walk->text, name_of_str(PyTuple_GET_ITEM(compat_variable_names(code), i)));
+            writer_text(out, walk->text.bytes, walk->text.length);
+        }
+    }
+}
+
+static Shape *
+add(Walk *walk, TypeInfo *info, const Names *names, unsigned flags, uint64_t hash)
+{
+    ShapeTable *shapes = walk->shapes;
+    Shape *shape = arena_alloc(shapes->arena, sizeof(Shape));
+    *shape = (Shape){info, hash, shapes->count++, flags, names->closure_code, names->count, NULL};
+    shape->names = arena_alloc(shapes->arena, names->count * sizeof(Name));
+    memcpy(shape->names, names->names, names->count * sizeof(Name));
+    info->shape_count++;
+    if (info->file_index < 0) {
+        write_type(walk, info);
+    }
+    write_shape(walk, shape);
+    return shape;
+}
+
+Shape *
+shapes_get(Walk *walk, TypeInfo *info, Names *names, unsigned flags)
+{
+    ShapeTable *shapes = walk->shapes;
+    if (info->last_shape && fits(info->last_shape, info, names, flags)) {
+        return info->last_shape;
+    }
+    if (info->shape_count >= MOST_SHAPES_OF_A_TYPE && names->count > 0) {
+        names->count = 0;
+        names->closure_code = NULL;
+        return shapes_get(walk, info, names, flags);
+    }
+    if (shapes->count * 2 >= shapes->capacity) {
+        grow(shapes);
+    }
+    uint64_t hash = hash_of(info, names, flags);
+    size_t slot = hash & (shapes->capacity - 1);
+    while (shapes->slots[slot] && !fits(shapes->slots[slot], info, names, flags)) {
+        slot = (slot + 1) & (shapes->capacity - 1);
+    }
+    if (!shapes->slots[slot]) {
+        shapes->slots[slot] = add(walk, info, names, flags, hash);
+    }
+    info->last_shape = shapes->slots[slot];
+    return info->last_shape;
+}

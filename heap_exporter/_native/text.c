@@ -1,0 +1,168 @@
+#include "text.h"
+
+#include <string.h>
+
+static const char ELLIPSIS[] = "\xe2\x80\xa6";
+
+void
+text_clear(Text *text)
+{
+    text->length = 0;
+}
+
+static void
+add_bytes(Text *text, const char *bytes, size_t length)
+{
+    if (length <= TEXT_BYTES - text->length) {
+        memcpy(text->bytes + text->length, bytes, length);
+        text->length += length;
+    }
+}
+
+static void
+add_code_point(Text *text, Py_UCS4 point)
+{
+    char bytes[8];
+    size_t length;
+    if (point < 0x80) {
+        bytes[0] = (char)point;
+        length = 1;
+    }
+    else if (point < 0x800) {
+        bytes[0] = (char)(0xc0 | point >> 6);
+        bytes[1] = (char)(0x80 | (point & 0x3f));
+        length = 2;
+    }
+    else if (point >= 0xd800 && point < 0xe000) {
+        static const char digits[] = "0123456789abcdef";
+        const char escape[] = {'\\', 'u', 'd', digits[point >> 8 & 15], digits[point >> 4 & 15], digits[point & 15]};
+        for (size_t i = 0; i < sizeof(escape); i++) {
+            add_bytes(text, &escape[i], 1);
+        }
+        return;
+    }
+    else if (point < 0x10000) {
+        bytes[0] = (char)(0xe0 | point >> 12);
+        bytes[1] = (char)(0x80 | (point >> 6 & 0x3f));
+        bytes[2] = (char)(0x80 | (point & 0x3f));
+        length = 3;
+    }
+    else {
+        bytes[0] = (char)(0xf0 | point >> 18);
+        bytes[1] = (char)(0x80 | (point >> 12 & 0x3f));
+        bytes[2] = (char)(0x80 | (point >> 6 & 0x3f));
+        bytes[3] = (char)(0x80 | (point & 0x3f));
+        length = 4;
+    }
+    add_bytes(text, bytes, length);
+}
+
+void
+text_add(Text *text, const char *ascii_or_utf8)
+{
+    for (const char *next = ascii_or_utf8; *next; next++) {
+        add_bytes(text, next, 1);
+    }
+}
+
+void
+text_add_str(Text *text, PyObject *str, size_t most)
+{
+    size_t length = (size_t)PyUnicode_GET_LENGTH(str);
+    int kind = (int)PyUnicode_KIND(str);
+    const void *data = PyUnicode_DATA(str);
+    for (size_t i = 0; i < length && i < most; i++) {
+        add_code_point(text, PyUnicode_READ(kind, data, i));
+    }
+}
+
+int
+text_is(PyObject *object, const char *ascii)
+{
+    return PyUnicode_CheckExact(object) && PyUnicode_IS_COMPACT_ASCII(object)
+           && strlen(ascii) == (size_t)PyUnicode_GET_LENGTH(object)
+           && memcmp(PyUnicode_DATA(object), ascii, (size_t)PyUnicode_GET_LENGTH(object)) == 0;
+}
+
+int
+text_is_identifier(PyObject *object)
+{
+    Py_ssize_t length = PyUnicode_GET_LENGTH(object);
+    int kind = (int)PyUnicode_KIND(object);
+    const void *data = PyUnicode_DATA(object);
+    if (length == 0 || length > LONGEST_NAME) {
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < length; i++) {
+        Py_UCS4 point = PyUnicode_READ(kind, data, i);
+        int is_letter = (point | 32) >= 'a' && (point | 32) <= 'z';
+        int is_digit = point >= '0' && point <= '9';
+        if (!(is_letter || point == '_' || point >= 0x80 || (is_digit && i > 0))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+PyObject *
+text_in_namespace(PyObject *dict, const char *ascii)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    while (dict && PyDict_Next(dict, &position, &key, &value)) {
+        if (text_is(key, ascii)) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
+PyObject *
+text_module_of(PyTypeObject *type)
+{
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+        return NULL;
+    }
+    PyObject *module = text_in_namespace(type->tp_dict, "__module__");
+    return module && PyUnicode_CheckExact(module) ? module : NULL;
+}
+
+/* Cut a name that helps nobody to its allowed length. */
+static void
+cut(Text *text)
+{
+    size_t characters = 0;
+    size_t at = 0, end = 0;
+    for (; at < text->length; at++) {
+        if ((text->bytes[at] & 0xc0) != 0x80 && ++characters == LONGEST_NAME) {
+            end = at;
+        }
+    }
+    if (characters > LONGEST_NAME) {
+        text->length = end;
+        text_add(text, ELLIPSIS);
+    }
+}
+
+void
+text_type_name(Text *text, PyTypeObject *type)
+{
+    text_clear(text);
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+        static const char builtins[] = "builtins.";
+        int is_builtin = strncmp(type->tp_name, builtins, sizeof(builtins) - 1) == 0;
+        text_add(text, is_builtin ? type->tp_name + sizeof(builtins) - 1 : type->tp_name);
+    }
+    else {
+        PyObject *module = text_module_of(type);
+        PyObject *name = ((PyHeapTypeObject *)type)->ht_qualname;
+        if (module && PyUnicode_GET_LENGTH(module) > 0 && !text_is(module, "builtins")) {
+            text_add_str(text, module, LONGEST_NAME + 1);
+            text_add(text, ".");
+        }
+        if (name && PyUnicode_Check(name)) {
+            text_add_str(text, name, LONGEST_NAME + 1);
+        }
+    }
+    cut(text);
+}

@@ -1,0 +1,199 @@
+#include "walk.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "graph.h"
+#include "own.h"
+#include "referents.h"
+#include "roots.h"
+
+static const char OTHER_TYPES[] = "(types beyond the room for names)";
+
+static void
+count(Walk *walk, TypeInfo *info, PyObject *object)
+{
+    info->objects++;
+    info->bytes += info->fixed_size ? info->fixed_size : sizes_of(&walk->types, info, object);
+}
+
+/* Tell of an object, and put its referents on the list of those to reach. */
+static void
+visit(Walk *walk, TypeInfo *info, PyObject *object)
+{
+    walk->objects++;
+    if (!walk->job->is_graph) {
+        count(walk, info, object);
+    }
+    if (info->is_leaf) {
+        if (walk->job->is_graph) {
+            graph_leaf(walk, info, object);
+        }
+        return;
+    }
+    Referents referents = referents_of(walk, info, object);
+    if (walk->job->is_graph) {
+        graph_node(walk, info, object, &referents);
+    }
+    if (stack_reserve(&walk->cursors, 1) < 0) {
+        fault_raise(&walk->fault, FAULT_NO_MEMORY, 0);
+    }
+    Cursor cursor = {referents.array, referents.begin, 0, referents.count};
+    ((Cursor *)walk->cursors.items)[walk->cursors.count++] = cursor;
+}
+
+/* Visit an object if nothing has, and nothing else will. */
+static void
+reach(Walk *walk, PyObject *object)
+{
+    if (places_has(&walk->visited, object)) {
+        return;
+    }
+    TypeInfo *info = types_get(&walk->types, Py_TYPE(object));
+    if (types_can_follow(info, object) && compat_gc_tracked(object) && !walk->follow_tracked) {
+        return;
+    }
+    places_add(&walk->visited, object);
+    if (info->owner != OWNER_US) {
+        visit(walk, info, object);
+    }
+}
+
+/* Reach all that the visited objects refer to, the newest first. */
+static void
+drain(Walk *walk)
+{
+    while (walk->cursors.count > 0) {
+        Cursor *cursor = &((Cursor *)walk->cursors.items)[walk->cursors.count - 1];
+        if (cursor->next == cursor->end) {
+            if (!cursor->array) {
+                walk->referents.count = cursor->begin;
+            }
+            walk->cursors.count--;
+            continue;
+        }
+        PyObject **items = cursor->array ? cursor->array : (PyObject **)walk->referents.items + cursor->begin;
+        PyObject *object = items[cursor->next++];
+        if (object) {
+            walk->references++;
+            reach(walk, object);
+        }
+    }
+}
+
+void
+walk_reach(Walk *walk, PyObject *object)
+{
+    reach(walk, object);
+    drain(walk);
+}
+
+static void
+walk_list(Walk *walk, int generation)
+{
+    PyGC_Head *head = compat_gc_list(walk->job->interp, generation);
+    uint64_t found = 0;
+    for (PyGC_Head *link = compat_gc_next(head); link != head; found++) {
+        PyGC_Head *next = compat_gc_next(link);
+        __builtin_prefetch(next);
+        PyObject *object = compat_gc_object(link);
+        if (!places_add(&walk->visited, object)) {
+            TypeInfo *info = types_get(&walk->types, Py_TYPE(object));
+            if (info->owner != OWNER_US) {
+                visit(walk, info, object);
+                drain(walk);
+            }
+        }
+        link = next;
+    }
+    walk->status->generation_objects[generation] = found;
+}
+
+/* Put the counts of each type into the shared page; those whose name has no room are summed in a last row. */
+static void
+write_rows(Walk *walk)
+{
+    Status *status = walk->status;
+    size_t room = STATUS_BYTES - sizeof(Status) - status_row_bytes(sizeof(OTHER_TYPES));
+    StatusRow other = {0, 0, sizeof(OTHER_TYPES) - 1};
+    for (TypeInfo *info = walk->types.first; info; info = info->next) {
+        if (info->objects == 0) {
+            continue;
+        }
+        text_type_name(&walk->text, info->type);
+        size_t bytes = status_row_bytes(walk->text.length);
+        if (bytes > room - status->row_bytes) {
+            other.objects += info->objects;
+            other.bytes += info->bytes;
+            continue;
+        }
+        StatusRow row = {info->objects, info->bytes, (uint32_t)walk->text.length};
+        memcpy(status->rows + status->row_bytes, &row, sizeof(row));
+        memcpy(status->rows + status->row_bytes + sizeof(row), walk->text.bytes, walk->text.length);
+        status->row_bytes += bytes;
+    }
+    if (other.objects > 0) {
+        memcpy(status->rows + status->row_bytes, &other, sizeof(other));
+        memcpy(status->rows + status->row_bytes + sizeof(other), OTHER_TYPES, other.name_length);
+        status->row_bytes += status_row_bytes(other.name_length);
+    }
+}
+
+static void
+walk_heap(Walk *walk)
+{
+    types_init(&walk->types, &walk->arena, walk->job->numpy_major);
+    places_init(&walk->visited, &walk->arena);
+    walk->follow_tracked = compat_gc_collecting(walk->job->interp);
+    own_leave_out(walk);
+    if (walk->job->is_graph) {
+        graph_begin(walk);
+    }
+    for (int generation = 0; generation < GC_LISTS; generation++) {
+        walk_list(walk, generation);
+    }
+    roots_walk(walk);
+    if (walk->job->is_graph) {
+        graph_end(walk);
+    }
+    else {
+        write_rows(walk);
+    }
+}
+
+static uint64_t
+now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void
+walk_run(const Job *job, Status *status)
+{
+    Walk walk;
+    uint64_t began = now_ns();
+    memset(&walk, 0, sizeof(walk));
+    walk.job = job;
+    walk.status = status;
+    walk.arena.fault = &walk.fault;
+    walk.referents.item_bytes = sizeof(PyObject *);
+    walk.pending.item_bytes = sizeof(PyObject *);
+    walk.cursors.item_bytes = sizeof(Cursor);
+    if (setjmp(walk.fault.escape) == 0) {
+        walk_heap(&walk);
+    }
+    status->fault = walk.fault.code;
+    status->os_error = (uint32_t)walk.fault.os_error;
+    status->objects = walk.objects;
+    status->references = walk.references;
+    status->crc = walk.out.crc;
+    status->file_bytes = walk.out.bytes;
+    status->walk_ns = now_ns() - began;
+    arena_free(&walk.arena);
+    stack_free(&walk.referents);
+    stack_free(&walk.pending);
+    stack_free(&walk.cursors);
+    status->is_done = 1;
+}

@@ -1,0 +1,1 @@
+"""The snapshot file: its format, and how its records are written and read."""

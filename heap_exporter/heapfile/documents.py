@@ -1,0 +1,120 @@
+"""The header and the footer of a snapshot file: one JSON object each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from heap_exporter.errors import SnapshotFileError
+
+NAME = "heap-exporter"
+VERSION = 1
+
+_LARGEST = 2.0**64
+"""Numbers are smaller, so that arithmetic on what a foreign file claims cannot fail."""
+
+_ACCEPTED: Mapping[str, tuple[type, ...]] = {
+    "Content": (str,),
+    "Mapping[int, str]": (dict,),
+    "bool": (bool,),
+    "float": (int, float),
+    "float | None": (int, float, type(None)),
+    "int": (int,),
+    "int | None": (int, type(None)),
+    "str": (str,),
+}
+"""The types of a member in JSON, by its annotation."""
+
+Content = Literal["graph", "census"]
+T = TypeVar("T", "Header", "Footer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What is known when a snapshot begins. ``threads`` names threads by their ident.
+
+    ``predicted_bytes`` is the size that was reckoned with; ``note`` says why there is only a census.
+    """
+
+    content: Content
+    keys: bool = False
+    id: str
+    taken_at: float
+    reason: str
+    walker: str
+    pid: int
+    uptime_seconds: float | None
+    python_version: str
+    implementation: str
+    threads: Mapping[int, str] = field(default_factory=dict)
+    predicted_bytes: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footer:
+    """What is known when a snapshot ends; the times are those of :class:`~heap_exporter.model.Walk`."""
+
+    objects: int
+    references: int
+    duration_seconds: float
+    pause_seconds: float
+    cpu_seconds: float
+
+
+def header_payload(header: Header) -> bytes:
+    """Return the bytes of a header."""
+    return json.dumps({"format": NAME, "version": VERSION, **asdict(header)}).encode("ascii")
+
+
+def footer_payload(footer: Footer) -> bytes:
+    """Return the bytes of a footer."""
+    return json.dumps(asdict(footer)).encode("ascii")
+
+
+def parse_header(path: Path, payload: bytes) -> Header:
+    """Return the header that these bytes are. Raises :class:`SnapshotFileError` for ``path``."""
+    document = _document(path, "header", payload)
+    if document.get("format") != NAME:
+        raise SnapshotFileError(path, f"it is no snapshot: its format is not {NAME}")
+    version = document.get("version")
+    if version != VERSION:
+        shown = str(version) if type(version) is int and 0 <= version < _LARGEST else "unknown"
+        raise SnapshotFileError(path, f"it is of version {shown}, this heap-exporter reads {VERSION}")
+    header = _built(path, "header", Header, document)
+    try:
+        return replace(header, threads={int(ident): str(name) for ident, name in header.threads.items()})
+    except ValueError as error:
+        raise SnapshotFileError(path, "it was altered: its header has no valid threads") from error
+
+
+def parse_footer(path: Path, payload: bytes) -> Footer:
+    """Return the footer that these bytes are. Raises :class:`SnapshotFileError` for ``path``."""
+    return _built(path, "footer", Footer, _document(path, "footer", payload))
+
+
+def _document(path: Path, part: str, payload: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(payload.decode("utf-8"))
+    except (ValueError, RecursionError):
+        document = None
+    if type(document) is not dict:
+        raise SnapshotFileError(path, f"it was altered: its {part} is not a JSON object")
+    return document
+
+
+def _built(path: Path, part: str, cls: type[T], document: dict[str, Any]) -> T:
+    values: dict[str, Any] = {}
+    for member in fields(cls):
+        if member.name not in document and (member.default, member.default_factory) != (MISSING, MISSING):
+            continue
+        value = values[member.name] = document.get(member.name)
+        fits = type(value) in _ACCEPTED[str(member.type)]
+        if not fits or (isinstance(value, int | float) and not -_LARGEST < value < _LARGEST):
+            raise SnapshotFileError(path, f"it was altered: its {part} has no valid {member.name}")
+    if values.get("content", "graph") not in ("graph", "census"):
+        raise SnapshotFileError(path, f"it was altered: its {part} has no valid content")
+    return cls(**values)

@@ -1,0 +1,231 @@
+"""Reads the records of a snapshot one after the other, each block verified before any of it is believed.
+
+A file is foreign until it has been read to its end: it may be damaged, or made to harm. So nothing is allocated by what
+it claims, only by what it has; and whatever is wrong with it is a :class:`SnapshotFileError`. What is held at any time
+is a block, the types and shapes so far, and the edges of one node.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from types import TracebackType
+
+from heap_exporter.errors import SnapshotFileError
+from heap_exporter.heapfile.documents import Footer
+from heap_exporter.heapfile.format import (
+    COUNT,
+    END,
+    FIXED_SIZE,
+    FRAME,
+    HELD_BY_INTERPRETER,
+    LEAF,
+    LONGEST_STRING_BYTES,
+    MOST_NAMES,
+    NAME,
+    NODE,
+    PLACE_END,
+    ROOT,
+    SET,
+    SHAPE,
+    THREAD,
+    TYPE,
+    VARINT_END,
+    BlockReader,
+)
+from heap_exporter.heapfile.records import (
+    CountRecord,
+    FrameRecord,
+    NameRecord,
+    NodeRecord,
+    Record,
+    RootRecord,
+    ShapeRecord,
+    ThreadRecord,
+    TypeRecord,
+)
+
+
+class SnapshotReader:
+    """A snapshot file open for reading: ``header`` at once, then :meth:`records`, then :attr:`footer`.
+
+    Every verb raises :class:`SnapshotFileError` where the file is no snapshot, is cut off or was altered.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open("rb")
+        except OSError as error:
+            raise SnapshotFileError(path, error.strerror or str(error)) from error
+        self._blocks = BlockReader(self._file, path)
+        self._footer: Footer | None = None
+        self._ended = False
+        self._bytes = chain.from_iterable(self._data())
+        self._types: list[TypeRecord] = []
+        self._shapes: list[ShapeRecord] = []
+        self._last_place = 0
+        try:
+            self.header = self._blocks.header()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> SnapshotReader:
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    @property
+    def footer(self) -> Footer:
+        """Return the footer, which is known once all records have been read; before, this is a ``ValueError``."""
+        if self._footer is None:
+            raise ValueError("the footer comes after the records: read these first")
+        return self._footer
+
+    def records(self) -> Iterator[Record]:
+        """Yield the records, once, in the order of the file; at their end the footer has been verified."""
+        others: dict[int, Callable[[], Record]] = {
+            TYPE: self._type, SHAPE: self._shape, NAME: self._name, THREAD: self._thread, FRAME: self._frame,
+            ROOT: self._root, COUNT: self._count,
+        }  # fmt: skip  # a table
+        while (kind := self._varint()) != END:
+            yield self._node(kind - NODE) if kind >= NODE else others[kind]()
+        self._ended = True
+        if next(self._bytes, None) is not None:
+            raise self._altered("something follows the last record")
+        self._footer = self._blocks.footer()
+
+    def _data(self) -> Iterator[bytes]:
+        while not self._ended:
+            yield self._blocks.block()
+
+    def _type(self) -> TypeRecord:
+        record = TypeRecord(len(self._types), self._string(), self._varint(), self._limited(SET + 1, "kind of a type"))
+        if record.place >= PLACE_END:
+            raise self._altered("a place is out of range")
+        self._types.append(record)
+        return record
+
+    def _shape(self) -> ShapeRecord:
+        type_record = self._type_at(self._varint())
+        flags = self._limited(16, "flags of a shape")
+        record = ShapeRecord(
+            len(self._shapes),
+            type_record,
+            flags,
+            self._varint() if flags & FIXED_SIZE else None,
+            self._names(),
+            self._names(),
+        )
+        self._shapes.append(record)
+        return record
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple([self._string() for _ in range(self._limited(MOST_NAMES + 1, "number of names"))])
+
+    def _name(self) -> NameRecord:
+        return NameRecord(self._place(), self._string())
+
+    def _thread(self) -> ThreadRecord:
+        return ThreadRecord(self._varint(), self._varint())
+
+    def _frame(self) -> FrameRecord:
+        return FrameRecord(self._varint(), self._string())
+
+    def _root(self) -> RootRecord:
+        role, owned = self._limited(HELD_BY_INTERPRETER + 1, "role of a root"), bool(self._limited(2, "hold of a root"))
+        return RootRecord(role, owned, self._string(), self._place())
+
+    def _count(self) -> CountRecord:
+        return CountRecord(self._type_at(self._varint()), self._varint(), self._varint())
+
+    def _node(self, index: int) -> NodeRecord:
+        if index >= len(self._shapes):
+            raise self._altered(f"a node is of shape {index} of {len(self._shapes)}")
+        shape = self._shapes[index]
+        place = self._last_place = self._place()
+        size_bytes = self._varint() if shape.size_bytes is None else shape.size_bytes
+        reference_count = self._varint()
+        edges = array("Q") if shape.flags & LEAF else self._edges(place, self._varint())
+        return NodeRecord(place, shape, size_bytes, reference_count, edges)
+
+    def _edges(self, place: int, count: int) -> array[int]:
+        """Return so many edges of the node at ``place``. As :meth:`_varint` does, without its calls."""
+        edges = array("Q")
+        if not count:
+            return edges
+        value = shift = 0
+        try:
+            for byte in self._bytes:
+                value |= (byte & 127) << shift
+                if byte > 127:
+                    shift += 7
+                    if shift > 63:
+                        raise self._altered("a number is too long")
+                    continue
+                edges.append(place + (-(value >> 1) if not value & 1 else value >> 1) if value else 0)
+                if len(edges) == count:
+                    break
+                value = shift = 0
+            else:
+                raise self._cut()
+        except OverflowError as error:
+            raise self._altered("a place is out of range") from error
+        if max(edges) >= PLACE_END:
+            raise self._altered("a place is out of range")
+        return edges
+
+    def _varint(self) -> int:
+        value = shift = 0
+        for byte in self._bytes:
+            value |= (byte & 127) << shift
+            if byte < 128:
+                if value >= VARINT_END:
+                    break
+                return value
+            shift += 7
+            if shift > 63:
+                break
+        else:
+            raise self._cut()
+        raise self._altered("a number is too long")
+
+    def _limited(self, limit: int, what: str) -> int:
+        value = self._varint()
+        if value >= limit:
+            raise self._altered(f"the {what} is {value}")
+        return value
+
+    def _place(self) -> int:
+        value = self._varint()
+        place = self._last_place + ((value >> 1) ^ -(value & 1))
+        if not 0 < place < PLACE_END:
+            raise self._altered("a place is out of range")
+        return place
+
+    def _string(self) -> str:
+        length = self._limited(LONGEST_STRING_BYTES + 1, "length of a string")
+        encoded = bytes(islice(self._bytes, length))
+        if len(encoded) < length:
+            raise self._cut()
+        try:
+            return encoded.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise self._altered("a string is not UTF-8") from error
+
+    def _type_at(self, index: int) -> TypeRecord:
+        if index >= len(self._types):
+            raise self._altered(f"type {index} of {len(self._types)} is used")
+        return self._types[index]
+
+    def _altered(self, how: str) -> SnapshotFileError:
+        return self._blocks.fault(f"it was altered: {how}")
+
+    def _cut(self) -> SnapshotFileError:
+        return self._blocks.fault("it is cut off")

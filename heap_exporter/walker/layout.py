@@ -1,0 +1,96 @@
+"""How the instances of a class are laid out, as far as Python can see: their size and what they refer to."""
+
+from __future__ import annotations
+
+import gc
+import types
+import weakref
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import NamedTuple
+
+from heap_exporter.heapfile.encoder import GraphEncoder
+from heap_exporter.heapfile.format import MAPPING, PLACE_SHIFT, PLAIN, SEQUENCE, SET
+from heap_exporter.walker.naming import has_one_size, has_referents, is_subclass, namespace_keys, sizer, type_name
+
+KINDS = {id(list): SEQUENCE, id(tuple): SEQUENCE, id(dict): MAPPING, id(set): SET, id(frozenset): SET}
+"""Kinds of the exact types; what a subclass refers to comes in an order of its own."""
+
+NOTHING = object()
+"""What stands for the target of a dead weak reference."""
+
+_MODULE_NAMESPACE = vars(types.ModuleType)["__dict__"].__get__
+_WEAK_TARGET = weakref.ref.__call__
+
+
+class Referents(NamedTuple):
+    """What an object refers to: ``targets`` are ``length``, or fewer if it changes meanwhile."""
+
+    length: int
+    targets: Iterable[object]
+
+
+class Layout:
+    """The layout of the instances of ``cls``, made known to ``encoder`` as a shape."""
+
+    __slots__ = ("attribute_keys", "cls", "referents", "shape", "size", "size_bytes")
+
+    def __init__(self, cls: type, instance: object, encoder: GraphEncoder) -> None:
+        self.cls = cls
+        self.size = sizer(cls)
+        self.size_bytes = self.size_of(instance) if has_one_size(cls) else None
+        self.referents = _referents(cls) if has_referents(cls) else None
+        self.attribute_keys = _attribute_keys(cls)
+        self.shape = encoder.shape(
+            encoder.type(type_name(cls), id(cls) >> PLACE_SHIFT, KINDS.get(id(cls), PLAIN)),
+            size_bytes=self.size_bytes,
+            leaf=self.referents is None,
+            weak=self.referents is _of_weak_reference,
+        )
+
+    def size_of(self, instance: object) -> int:
+        """Return the shallow size of an instance in bytes, 0 where it cannot be told."""
+        try:
+            return self.size(instance)
+        except Exception:  # a foreign __sizeof__ may fail; its object is there all the same
+            return 0
+
+
+def _referents(cls: type) -> Callable[..., Referents]:
+    if cls is list or cls is tuple:
+        return _of_sequence
+    if cls is dict:
+        return _of_dict
+    return _of_weak_reference if is_subclass(cls, weakref.ref) else _of_any
+
+
+def _of_sequence(found: list[object] | tuple[object, ...]) -> Referents:
+    return Referents(len(found), found)
+
+
+def _of_dict(found: dict[object, object]) -> Referents:
+    # One call into C copies both, so that no other thread changes the dict in between.
+    keys, values = list(map(list, (found, found.values())))
+    return Referents(2 * min(len(keys), len(values)), chain.from_iterable(zip(keys, values, strict=False)))
+
+
+def _of_weak_reference(found: weakref.ref[object]) -> Referents:
+    target = _WEAK_TARGET(found)
+    targets = [NOTHING if target is None else target, *gc.get_referents(found)]
+    return Referents(len(targets), targets)
+
+
+def _of_any(found: object) -> Referents:
+    targets = gc.get_referents(found)
+    return Referents(len(targets), targets)
+
+
+def _attribute_keys(cls: type) -> Callable[..., Iterable[object]] | None:
+    """Return a function from an instance to the names of attributes that it holds or mentions, if it does."""
+    if is_subclass(cls, type):
+        return namespace_keys
+    if is_subclass(cls, types.ModuleType):
+        return lambda module: list(_MODULE_NAMESPACE(module) or ())
+    if cls is types.CodeType:
+        return lambda code: code.co_names
+    return None

@@ -1,0 +1,66 @@
+"""A native walker for tests, which does as it is told, and the way to have it chosen."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from heap_exporter.heapfile.encoder import GraphEncoder
+from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.model import Census, TypeCount, Walk
+
+MODULE = "heap_exporter.walker.native"
+
+
+class ToldWalker:
+    """A native walker. ``failure`` is raised by every walk while it is set; ``asked`` counts the walks."""
+
+    name = "native"
+
+    def __init__(self, *, cpu_seconds: float = 0.0, in_process: bool = False) -> None:
+        self.cpu_seconds = cpu_seconds
+        self.in_process = in_process
+        self.failure: Exception | None = None
+        self.asked = 0
+        self.options: dict[str, Any] = {}
+
+    def census(self) -> Census:
+        """Return a census of one type."""
+        self._walk()
+        counts = (TypeCount("shop.Basket", 1000, 56_000),)
+        return Census(
+            1.7e9, 0.1, 0.001, self.cpu_seconds, self.name, counts, (), references=2000, in_process=self.in_process
+        )
+
+    def write_graph(self, out: BlockWriter) -> Walk:
+        """Write a graph of nothing."""
+        self._walk()
+        GraphEncoder(out).end()
+        return Walk(objects=0, references=0, duration_seconds=0.1, pause_seconds=0.001, cpu_seconds=self.cpu_seconds)
+
+    def _walk(self) -> None:
+        self.asked += 1
+        if self.failure is not None:
+            raise self.failure
+
+
+def have_native(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]) -> None:
+    """Have ``make()`` be what constructing a native walker does, whatever this machine has."""
+
+    def construct(_own_roots: object, _given_up: object, **options: Any) -> Any:
+        walker = make()
+        walker.options = options
+        return walker
+
+    module: Any = types.ModuleType(MODULE)
+    module.NativeWalker = construct
+    monkeypatch.setitem(sys.modules, MODULE, module)
+
+
+def have_no_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the import of the native walker fail, as where it was not built."""
+    monkeypatch.setitem(sys.modules, MODULE, None)  # import's own sign for "not there"

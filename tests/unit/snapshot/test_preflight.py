@@ -1,0 +1,138 @@
+"""How much of a snapshot there is room for: the graph, only a census, or nothing."""
+
+import dataclasses
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.errors import SnapshotNoDisk, SnapshotNoMemory
+from heap_exporter.model import Census, TypeCount
+from heap_exporter.snapshot.preflight import (
+    CENSUS_FILE_BYTES,
+    FREE_DISK_BYTES,
+    Heap,
+    Need,
+    Plan,
+    Room,
+    census_need,
+    graph_need,
+    plan,
+    read_heap,
+    read_room,
+)
+
+GRAPH = Need(file_bytes=200 << 20, memory_bytes=500 << 20, address_bytes=300 << 20)
+CENSUS = Need(file_bytes=1 << 20, memory_bytes=100 << 20, address_bytes=50 << 20)
+ROOMY = Room(headroom_bytes=None, address_bytes=None, file_size_bytes=None, free_disk_bytes=1 << 40)
+SOME = Census(0.0, 0.0, 0.0, 0.0, "native", (TypeCount("x", 1_000_000, 1),), (), references=1_600_000)
+FOLDER = Path("/var/snapshots")
+
+
+def test_with_room_for_everything_it_is_the_graph() -> None:
+    assert plan(GRAPH, CENSUS, ROOMY, FOLDER) == Plan("graph", 200 << 20)
+
+
+@pytest.mark.parametrize(
+    ("room", "words"),
+    [
+        ({"headroom_bytes": 499 << 20}, "may take 500 MiB; 499 MiB are left under the memory limit"),
+        (
+            {"address_bytes": 299 << 20},
+            "may map 300 MiB; 299 MiB are left under the limit on address space (ulimit -v)",
+        ),
+        ({"file_size_bytes": 199 << 20}, "may have 200 MiB; 199 MiB are allowed by the limit on file size (ulimit -f)"),
+        ({"free_disk_bytes": 263 << 20}, "264 MiB must be free there and 263 MiB are; make room"),
+    ],
+)
+def test_with_too_little_of_one_thing_it_is_a_census_that_says_of_what(room: dict[str, int], words: str) -> None:
+    planned = plan(GRAPH, CENSUS, dataclasses.replace(ROOMY, **room), FOLDER)
+
+    assert (planned.content, planned.predicted_bytes) == ("census", 1 << 20)
+    assert planned.note.startswith("only a census, no graph: ")
+    assert planned.note.endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("room", "kind", "words"),
+    [
+        ({"headroom_bytes": 99 << 20}, SnapshotNoMemory, "100 MiB; 99 MiB are left under the memory limit"),
+        ({"headroom_bytes": -5}, SnapshotNoMemory, "0 MiB are left"),
+        ({"address_bytes": 0}, SnapshotNoMemory, "ulimit -v"),
+        ({"file_size_bytes": 4096}, SnapshotNoDisk, "ulimit -f"),
+        (
+            {"free_disk_bytes": FREE_DISK_BYTES},
+            SnapshotNoDisk,
+            "/var/snapshots: 65 MiB must be free there and 64 MiB are",
+        ),
+    ],
+)
+def test_without_room_for_a_census_it_is_refused(room: dict[str, int], kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind) as caught:
+        plan(GRAPH, CENSUS, dataclasses.replace(ROOMY, **room), FOLDER)
+
+    assert words in str(caught.value)
+
+
+def test_exactly_enough_is_enough() -> None:
+    exact = Room(GRAPH.memory_bytes, GRAPH.address_bytes, GRAPH.file_bytes, GRAPH.file_bytes + FREE_DISK_BYTES)
+
+    assert plan(GRAPH, CENSUS, exact, FOLDER).content == "graph"
+
+
+def test_the_heap_is_as_large_as_the_last_census_found_it() -> None:
+    heap = read_heap(SOME)
+
+    assert (heap.objects, heap.references) == (1_000_000, 1_600_000)
+    assert heap.resident_bytes > 1 << 20
+
+
+@pytest.mark.parametrize("census", [None, dataclasses.replace(SOME, walker="portable", references=None)])
+def test_without_a_census_that_saw_all_objects_the_allocators_blocks_are_counted(census: Census | None) -> None:
+    heap = read_heap(census)
+
+    assert heap.objects == pytest.approx(0.7 * sys.getallocatedblocks(), rel=0.1)
+    assert heap.references == 2 * heap.objects
+
+
+@pytest.mark.parametrize("walker", ["native", "portable"])
+def test_a_larger_heap_takes_more_and_a_census_takes_less_than_a_graph(walker: str) -> None:
+    small, large = Heap(10_000, 20_000, 50 << 20), Heap(10_000_000, 20_000_000, 2 << 30)
+
+    for need in (graph_need, census_need):
+        assert need(large, walker).memory_bytes > need(small, walker).memory_bytes
+    census, graph = census_need(large, walker), graph_need(large, walker)
+    assert census.memory_bytes < graph.memory_bytes
+    assert census.file_bytes == CENSUS_FILE_BYTES < graph.file_bytes
+
+
+def test_a_clone_maps_less_than_the_portable_walker_and_writes_as_much() -> None:
+    large = Heap(10_000_000, 20_000_000, 2 << 30)
+
+    assert graph_need(large, "native").address_bytes < graph_need(large, "portable").address_bytes
+    assert graph_need(large, "native").file_bytes == graph_need(large, "portable").file_bytes == 110_000_000
+
+
+def test_the_limits_of_the_process_are_read() -> None:
+    program = """
+import resource
+from heap_exporter.snapshot.preflight import read_room
+print(read_room(7, 8))
+resource.setrlimit(resource.RLIMIT_AS, (1 << 40, 1 << 40))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
+room = read_room(7, 8)
+print((1 << 40) - (8 << 30) < room.address_bytes < 1 << 40, room.file_size_bytes == 1 << 30)
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+    unlimited = resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+    first, second = told.splitlines()
+    assert not unlimited or first == str(Room(7, None, None, 8))
+    assert second == "True True"
+
+
+def test_without_proc_nothing_is_made_up(tmp_path: Path) -> None:
+    assert read_heap(SOME, tmp_path).resident_bytes == 0
+    assert read_room(None, 8, tmp_path).address_bytes is None

@@ -1,0 +1,149 @@
+"""The monitor walks with the chosen walker, keeps it within its budget, and tells what it did."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.errors import SettingsError, SnapshotError, WalkFailed
+from heap_exporter.model import Reading, WalkerChoice
+from heap_exporter.monitor import HeapMonitor
+from heap_exporter.settings import Settings
+from tests.native_walkers import ToldWalker, have_native, have_no_native
+from tests.web_source import until
+
+
+def monitored(folder: Path, **settings: object) -> HeapMonitor:
+    return HeapMonitor(Settings.load({}, snapshot_dir=folder, **settings))
+
+
+def first_reading(monitor: HeapMonitor) -> Reading:
+    """Run the monitor until it has read the slow sources once."""
+    monitor.start()
+    try:
+        until(lambda: monitor.reading().verdict is not None)
+    finally:
+        monitor.stop()
+    return monitor.reading()
+
+
+def test_a_clones_processor_time_stretches_the_interval_until_all_is_within_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    have_native(monkeypatch, lambda: ToldWalker(cpu_seconds=3.0))
+
+    reading = first_reading(monitored(tmp_path, census_cpu_percent=0.5))
+
+    assert reading.census is not None
+    assert reading.census_interval_seconds >= 3.0 / 0.005
+    assert reading.census_interval_seconds < 2 * 3.0 / 0.005
+    assert reading.tally.cpu_seconds >= 3.0
+
+
+def test_a_clone_that_came_to_nothing_costs_what_it_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walker = ToldWalker()
+    walker.failure = WalkFailed("hung", "for 120 s", cpu_seconds=120.0)
+    have_native(monkeypatch, lambda: walker)
+
+    reading = first_reading(monitored(tmp_path))
+
+    assert reading.census is None
+    assert reading.census_interval_seconds >= 120.0 / 0.005
+    assert reading.tally.sample_errors["census"] == 1
+    assert reading.tally.walk_failures["hung"] == 1
+
+
+def test_a_census_in_this_process_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    have_native(monkeypatch, lambda: ToldWalker(cpu_seconds=3.0, in_process=True))
+
+    reading = first_reading(monitored(tmp_path))
+
+    assert reading.census_interval_seconds < 3.0 / 0.005
+    assert reading.tally.cpu_seconds < 3.0
+
+
+def test_which_walker_walks_and_why_is_told_from_the_first_reading_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    have_native(monkeypatch, ToldWalker)
+    assert monitored(tmp_path).reading().walker == WalkerChoice("native", "best")
+    assert monitored(tmp_path, walker="portable").reading().walker == WalkerChoice("portable", "setting")
+
+    have_no_native(monkeypatch)
+    choice = monitored(tmp_path).reading().walker
+    assert choice is not None
+    assert (choice.name, choice.reason) == ("portable", "no_extension")
+    with pytest.raises(SettingsError, match="HEAP_EXPORTER_WALKER='native'"):
+        monitored(tmp_path, walker="native")
+
+
+def test_a_walker_that_keeps_failing_is_told_with_the_next_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walker = ToldWalker()
+    have_native(monkeypatch, lambda: walker)
+    monitor = monitored(tmp_path)
+    walker.failure = WalkFailed("killed", "by signal 9")
+    for _ in range(3):
+        with pytest.raises(SnapshotError, match=r"the walk failed \(killed\): by signal 9"):
+            monitor.snapshot()
+
+    reading = first_reading(monitor)
+
+    assert reading.walker is not None
+    assert (reading.walker.name, reading.walker.reason) == ("portable", "failing")
+    assert reading.tally.walk_failures["killed"] == 3
+    assert reading.census is not None
+    assert reading.census.walker == "portable"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_reach_the_walker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walker = ToldWalker()
+    have_native(monkeypatch, lambda: walker)
+
+    monitored(tmp_path, snapshot_keys=True, walk_timeout_seconds=9)
+
+    assert walker.options == {"keys": True, "timeout_seconds": 9.0}
+
+
+@pytest.mark.parametrize("walker", ["auto", "portable"])
+def test_a_process_that_may_write_no_large_file_gets_a_census(tmp_path: Path, walker: str) -> None:
+    program = f"""
+import json, resource
+from heap_exporter.monitor import HeapMonitor
+from heap_exporter.settings import Settings
+held = [str(number) for number in range(400_000)]
+resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20))
+monitor = HeapMonitor(Settings.load({{}}, walker={walker!r}, snapshot_dir={str(tmp_path)!r}))
+info = monitor.snapshot()
+print(json.dumps([info.content, info.note, monitor.snapshots.outcomes["census_only"]]))
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+    content, note, degraded = json.loads(told)
+    assert (content, degraded) == ("census", 1)
+    assert "2 MiB are allowed by the limit on file size (ulimit -f)" in note
+
+
+@pytest.mark.parametrize("walker", ["auto", "portable"])
+def test_a_process_at_its_limit_on_address_space_is_refused_in_words(tmp_path: Path, walker: str) -> None:
+    program = f"""
+import resource
+from heap_exporter.errors import SnapshotNoMemory
+from heap_exporter.monitor import HeapMonitor
+from heap_exporter.settings import Settings
+monitor = HeapMonitor(Settings.load({{}}, walker={walker!r}, snapshot_dir={str(tmp_path)!r}))
+mapped = int(open("/proc/self/status").read().split("VmSize:")[1].split()[0]) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (mapped + (4 << 20), mapped + (4 << 20)))
+try:
+    monitor.snapshot()
+except SnapshotNoMemory as error:
+    print(error)
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+    assert "MiB are left under the limit on address space (ulimit -v)" in told
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,230 @@
+"""The native walker walks where it can be had, the portable one elsewhere and while the native one fails."""
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.errors import NativeUnavailable, SettingsError, SourceMissing, WalkFailed, WalkGivenUp
+from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.model import WalkerChoice
+from heap_exporter.walker.choose import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, ChosenWalker, choose_walker
+from tests.native_walkers import ToldWalker, have_native, have_no_native
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def native(monkeypatch: pytest.MonkeyPatch) -> ToldWalker:
+    walker = ToldWalker(cpu_seconds=0.5)
+    have_native(monkeypatch, lambda: walker)
+    return walker
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def fail(walker: ChosenWalker, native: ToldWalker, failure: Exception, times: int = 1) -> None:
+    native.failure = failure
+    for _ in range(times):
+        with pytest.raises(SourceMissing):
+            walker.census()
+    native.failure = None
+
+
+def write_graph(walker: ChosenWalker, folder: Path) -> None:
+    file = os.open(folder / "graph", os.O_WRONLY | os.O_CREAT)
+    try:
+        walker.write_graph(BlockWriter(file))
+    finally:
+        os.close(file)
+
+
+def test_the_native_walker_walks_where_it_can_be_had(native: ToldWalker) -> None:
+    walker = choose_walker(keys=True, timeout_seconds=7)
+
+    assert walker.chosen == WalkerChoice("native", "best")
+    assert walker.name == walker.census().walker == "native"
+    assert native.options == {"keys": True, "timeout_seconds": 7}
+
+
+def test_the_setting_decides(native: ToldWalker) -> None:
+    assert choose_walker("native").chosen == WalkerChoice("native", "setting")
+    assert choose_walker("portable").chosen == WalkerChoice("portable", "setting")
+    assert choose_walker("portable").census().walker == "portable"
+    assert native.asked == 0
+
+
+def test_where_it_was_not_built_the_portable_walker_walks_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    have_no_native(monkeypatch)
+
+    walker = choose_walker()
+
+    assert (walker.chosen.name, walker.chosen.reason) == ("portable", "no_extension")
+    assert "cannot be loaded" in walker.chosen.detail
+    assert walker.census().walker == "portable"
+
+
+@pytest.mark.parametrize("reason", ["no_extension", "platform", "free_threaded", "layout"])
+def test_where_it_cannot_be_used_its_own_reason_is_told(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    def refuse() -> ToldWalker:
+        raise NativeUnavailable(reason, "it is so")
+
+    have_native(monkeypatch, refuse)
+
+    assert choose_walker().chosen == WalkerChoice("portable", reason, "it is so")
+    with pytest.raises(SettingsError, match="HEAP_EXPORTER_WALKER='native': it is so; set it to auto or portable"):
+        choose_walker("native")
+
+
+def test_an_extension_that_breaks_on_loading_does_not_keep_the_application_from_starting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def explode() -> ToldWalker:
+        raise AttributeError("symbol not found")
+
+    have_native(monkeypatch, explode)
+
+    choice = choose_walker().chosen
+
+    assert choice == WalkerChoice("portable", "no_extension", "the extension cannot be loaded: symbol not found")
+
+
+def test_a_walk_that_fails_is_an_error_and_a_count(native: ToldWalker) -> None:
+    walker = choose_walker()
+
+    fail(walker, native, WalkFailed("killed", "by signal 9"))
+    fail(walker, native, WalkFailed("hung", "for 120 s"), times=1)
+
+    assert {cause: count for cause, count in walker.failures.items() if count} == {"killed": 1, "hung": 1}
+    assert walker.chosen == WalkerChoice("native", "best")
+
+
+def test_after_three_failures_in_a_row_the_portable_walker_walks_and_says_why(
+    native: ToldWalker, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    walker = choose_walker(clock=clock)
+
+    with caplog.at_level(logging.WARNING, "heap_exporter"):
+        fail(walker, native, WalkFailed("crashed", "by signal 11"), times=3)
+
+    assert (walker.name, walker.chosen.reason) == ("portable", "failing")
+    assert (
+        "3 walks of the native walker failed in a row, the last so: the walk failed (crashed)" in walker.chosen.detail
+    )
+    assert walker.chosen.detail in caplog.text
+    assert walker.census().walker == "portable"
+    assert native.asked == 3
+
+
+def test_failures_with_a_success_between_them_are_not_in_a_row(native: ToldWalker) -> None:
+    walker = choose_walker()
+
+    for _ in range(5):
+        fail(walker, native, WalkFailed("killed", ""), times=2)
+        walker.census()
+
+    assert walker.chosen == WalkerChoice("native", "best")
+    assert walker.failures["killed"] == 10
+
+
+def test_a_walk_in_this_process_says_nothing_about_the_clone(native: ToldWalker) -> None:
+    walker = choose_walker()
+    native.in_process = True
+
+    for _ in range(3):
+        walker.census()
+        fail(walker, native, WalkFailed("refused", ""))
+
+    assert walker.chosen.reason == "failing"
+
+
+@pytest.mark.parametrize("failure", [WalkFailed("no_disk", ""), WalkGivenUp(""), SourceMissing("")])
+def test_what_says_nothing_about_the_walker_is_not_held_against_it(native: ToldWalker, failure: Exception) -> None:
+    walker = choose_walker()
+
+    fail(walker, native, failure, times=5)
+
+    assert walker.name == "native"
+
+
+def test_a_later_try_heals_it(native: ToldWalker, clock: Clock) -> None:
+    walker = choose_walker(clock=clock)
+    fail(walker, native, WalkFailed("killed", ""), times=3)
+
+    clock.now += FIRST_RETRY_SECONDS - 1
+    assert walker.census().walker == "portable"
+    clock.now += 1
+    assert walker.census().walker == "native"
+
+    assert walker.chosen == WalkerChoice("native", "best")
+    fail(walker, native, WalkFailed("killed", ""), times=2)
+    assert walker.name == "native"
+
+
+def test_each_try_that_fails_puts_the_next_one_off_for_longer(native: ToldWalker, clock: Clock) -> None:
+    walker = choose_walker(clock=clock)
+    fail(walker, native, WalkFailed("killed", ""), times=3)
+
+    waits = []
+    for _ in range(8):
+        began = clock.now
+        while walker.name == "portable":
+            clock.now += FIRST_RETRY_SECONDS
+        waits.append(clock.now - began)
+        assert walker.chosen.reason == "failing"
+        fail(walker, native, WalkFailed("killed", ""))
+
+    assert waits[:4] == [600, 1200, 2400, 4800]
+    assert waits[-1] == LONGEST_RETRY_SECONDS
+
+
+def test_a_graph_can_fail_and_heal_like_a_census(native: ToldWalker, clock: Clock, tmp_path: Path) -> None:
+    walker = choose_walker(clock=clock)
+    native.failure = WalkFailed("damaged", "")
+    for _ in range(3):
+        with pytest.raises(WalkFailed):
+            write_graph(walker, tmp_path)
+    assert walker.name == "portable"
+
+    native.failure, clock.now = None, clock.now + FIRST_RETRY_SECONDS
+    write_graph(walker, tmp_path)
+
+    assert walker.chosen == WalkerChoice("native", "best")
+
+
+@pytest.mark.parametrize(
+    ("failure", "cause"),
+    [(MemoryError(), "no_memory"), (ZeroDivisionError("by zero"), "damaged"), (OSError(), "damaged")],
+)
+def test_whatever_the_native_walker_raises_is_of_the_known_family(
+    native: ToldWalker, failure: Exception, cause: str
+) -> None:
+    walker = choose_walker()
+    native.failure = failure
+
+    with pytest.raises(WalkFailed) as caught:
+        walker.census()
+
+    assert caught.value.cause == cause
+    assert walker.failures[cause] == 1
+
+
+def test_the_processor_time_of_clones_is_added_up(native: ToldWalker, tmp_path: Path) -> None:
+    walker = choose_walker()
+
+    walker.census()
+    write_graph(walker, tmp_path)
+    fail(walker, native, WalkFailed("hung", "", cpu_seconds=2.0))
+    native.in_process = True
+    walker.census()
+
+    assert walker.clone_cpu_seconds == 0.5 + 0.5 + 2.0
