@@ -271,6 +271,19 @@ compat_dict_is_split(PyObject *dict)
     return ((PyDictObject *)dict)->ma_values != NULL;
 }
 
+/* Return the interpreter's table of interned strings where the collector tracks it, else NULL. What it refers to is not
+ * counted in reference counts. */
+static inline PyObject *
+compat_tracked_interned_strings(PyInterpreterState *interp)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return interp->cached_objects.interned_strings;
+#else
+    (void)interp;
+    return NULL;
+#endif
+}
+
 /* ---- frames --------------------------------------------------------------------------------------------------- */
 
 typedef struct _PyInterpreterFrame Frame;

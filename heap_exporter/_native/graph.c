@@ -83,14 +83,6 @@ write_edge(Writer *out, PyObject *from, PyObject *to)
     writer_varint(out, to ? 1 + zigzag(distance(from, to)) : EDGE_ABSENT);
 }
 
-/* Return what a weak reference points at, NULL once it is gone. */
-static PyObject *
-weak_referent(PyObject *reference)
-{
-    PyObject *object = ((PyWeakReference *)reference)->wr_object;
-    return object == Py_None ? NULL : object;
-}
-
 void
 graph_leaf(Walk *walk, TypeInfo *info, PyObject *object)
 {
@@ -118,13 +110,13 @@ graph_node(Walk *walk, TypeInfo *info, PyObject *object, const Referents *refere
     for (size_t i = 0; i < names->namespace_count; i++) {
         name_keys(walk, names->namespaces[i], 0);
     }
-    if (walk->job->with_keys && info->kind == KIND_MAPPING) {
+    if (walk->job->with_keys && info->kind == KIND_MAPPING && referents->count > 0) {
         name_keys(walk, object, 1);
     }
     write_node_head(walk, shapes_get(walk, info, names, flags), object);
     writer_varint(&walk->out, referents->count + (info->is_weak ? 1 : 0));
     if (info->is_weak) {
-        write_edge(&walk->out, object, weak_referent(object));
+        write_edge(&walk->out, object, names_weak_referent(object));
     }
     for (size_t i = 0; i < referents->count; i++) {
         write_edge(&walk->out, object, items[i]);

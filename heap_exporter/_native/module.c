@@ -117,13 +117,14 @@ walk_object_result(WalkObject *self, PyObject *Py_UNUSED(ignored))
 {
     const Status *status = self->status;
     const uint64_t *generations = status->generation_objects;
+    int is_ours = self->is_done && self->parent == getpid(); /* a forked child's parent goes on with the same file */
     PyObject *rows = rows_as_list(status);
     PyObject *culprit = rows ? culprit_as_str(status) : NULL;
     PyObject *result = NULL;
     if (culprit) {
         result = Py_BuildValue(
             "{s:O,s:O,s:i,s:i,s:K,s:I,s:I,s:O,s:K,s:K,s:K,s:I,s:K,s:(KKKK),s:O}", "is_complete",
-            self->is_done && status->is_done && status->fault == FAULT_NONE ? Py_True : Py_False, "was_reaped",
+            is_ours && status->is_done && status->fault == FAULT_NONE ? Py_True : Py_False, "was_reaped",
             self->ending.is_known ? Py_True : Py_False, "exit_code", self->ending.exit_code, "signal",
             self->ending.signal, "cpu_ns", (unsigned long long)self->ending.cpu_ns, "fault", status->fault, "os_error",
             status->os_error, "culprit", culprit, "walk_ns", (unsigned long long)status->walk_ns, "objects",

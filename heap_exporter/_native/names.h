@@ -31,6 +31,14 @@ name_of_str(PyObject *str)
     return (Name)str;
 }
 
+/* Return what a weak reference points at, NULL once it is gone. */
+static inline PyObject *
+names_weak_referent(PyObject *reference)
+{
+    PyObject *object = ((PyWeakReference *)reference)->wr_object;
+    return object == Py_None ? NULL : object;
+}
+
 /* Write a name into a text. */
 void name_text(Text *text, Name name);
 

@@ -27,6 +27,7 @@ push_traversed(Walk *walk, const TypeInfo *info, PyObject *object)
 {
     walk->status->walked_type = (uintptr_t)info->type;
     info->type->tp_traverse(object, push, walk);
+    walk->status->walked_type = 0; /* what crashes from here on is not its fault */
     if (walk->fault.code != FAULT_NONE) {
         fault_raise(&walk->fault, FAULT_NO_MEMORY, ENOMEM);
     }

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "graph.h"
+#include "names.h"
 #include "own.h"
 #include "referents.h"
 #include "roots.h"
@@ -32,13 +33,18 @@ visit(Walk *walk, TypeInfo *info, PyObject *object)
         return;
     }
     Referents referents = referents_of(walk, info, object);
+    int are_edges = object != walk->interned;
     if (walk->job->is_graph) {
-        graph_node(walk, info, object, &referents);
+        const Referents none = {NULL, 0, 0, 0, 1};
+        graph_node(walk, info, object, are_edges ? &referents : &none);
+    }
+    if (info->is_weak && names_weak_referent(object)) {
+        walk->references++;
     }
     if (stack_reserve(&walk->cursors, 1) < 0) {
         fault_raise(&walk->fault, FAULT_NO_MEMORY, 0);
     }
-    Cursor cursor = {referents.array, referents.begin, 0, referents.count};
+    Cursor cursor = {referents.array, referents.begin, 0, referents.count, are_edges};
     ((Cursor *)walk->cursors.items)[walk->cursors.count++] = cursor;
 }
 
@@ -75,7 +81,7 @@ drain(Walk *walk)
         PyObject **items = cursor->array ? cursor->array : (PyObject **)walk->referents.items + cursor->begin;
         PyObject *object = items[cursor->next++];
         if (object) {
-            walk->references++;
+            walk->references += (uint64_t)cursor->are_edges;
             reach(walk, object);
         }
     }
@@ -145,6 +151,7 @@ walk_heap(Walk *walk)
     types_init(&walk->types, &walk->arena, walk->job->numpy_major);
     places_init(&walk->visited, &walk->arena);
     walk->follow_tracked = compat_gc_collecting(walk->job->interp);
+    walk->interned = compat_tracked_interned_strings(walk->job->interp);
     own_leave_out(walk);
     if (walk->job->is_graph) {
         graph_begin(walk);

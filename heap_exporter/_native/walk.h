@@ -26,6 +26,7 @@ typedef struct {
 typedef struct {
     PyObject **array; /* NULL: they are on the stack of referents */
     size_t begin, next, end;
+    int are_edges; /* 0: they are reached, but the object does not hold them */
 } Cursor;
 
 typedef struct {
@@ -39,6 +40,7 @@ typedef struct {
     Stack referents; /* of PyObject * */
     Stack cursors;   /* of Cursor */
     Stack pending;   /* of PyObject *: objects of ours to follow */
+    PyObject *interned; /* the table of interned strings, which holds none of them; NULL where it is not tracked */
     int follow_tracked; /* a collection is under way, so not every tracked object is in a list */
     uint64_t objects;
     uint64_t references;

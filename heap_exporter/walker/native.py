@@ -10,9 +10,7 @@ keys, which CPython's own passes over, and the ``__dict__`` of an instance, whic
 
 from __future__ import annotations
 
-import builtins
 import errno
-import gc
 import os
 import platform
 import signal
@@ -26,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from heap_exporter.errors import NativeUnavailable, WalkFailed, WalkGivenUp
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Census, TypeCount, Walk
-from heap_exporter.walker.own import own_modules
+from heap_exporter.walker.own import EVERYBODYS, own_modules
 
 if TYPE_CHECKING:
     from heap_exporter import _native
@@ -114,7 +112,7 @@ class NativeWalker:
                 file=file,
                 crc=crc,
                 own_roots=(*own_modules(), self, *self._own_roots),
-                not_own=(builtins.__dict__, sys.modules, sys, gc.callbacks),
+                not_own=EVERYBODYS,
                 keys=self._keys,
                 numpy_major=_numpy_major(),
                 timeout_seconds=max(1, round(self._timeout_seconds)),

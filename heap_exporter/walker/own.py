@@ -29,6 +29,10 @@ _CONTAINERS = frozenset(
 """Types that belong to whoever refers to them; not those by which the application gives us its callbacks."""
 
 
+EVERYBODYS = (builtins.__dict__, sys.modules, sys, gc.callbacks, ())
+"""What our modules refer to that is not ours alone."""
+
+
 class Own(NamedTuple):
     """What is ours: the ids of all objects, and the lengths of the exact tuples among them that are tracked."""
 
@@ -38,7 +42,7 @@ class Own(NamedTuple):
 
 def own_objects(roots: Iterable[object]) -> Own:
     """Return what is ours, the result itself included."""
-    shared = {id(builtins.__dict__), id(sys.modules), id(sys), id(gc.callbacks)}
+    shared = {id(found) for found in EVERYBODYS}
     own: set[int] = set()
     tuple_lengths: list[int] = []
     pending: list[object] = [*own_modules(), *roots]

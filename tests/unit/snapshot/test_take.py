@@ -151,7 +151,7 @@ def test_the_size_is_predicted_from_the_last_census(walker: HeldWalker, tmp_path
     info = all_snapshots.take("")
 
     assert info.predicted_bytes == preflight.graph_need(preflight.read_heap(census), "portable").file_bytes
-    assert info.predicted_bytes == 6 * 57_210 + 4 * 90_000
+    assert info.predicted_bytes == 5 * 57_210 + 3 * 90_000
 
 
 @pytest.mark.parametrize(

@@ -210,22 +210,33 @@ def test_tuples_are_counted_with_their_size() -> None:
 
 def test_a_tuple_that_the_application_is_building_can_still_be_built() -> None:
     """CPython can't resize a tuple that somebody else refers to: a walk must refer to none while others run."""
-    walker, done, walks = choose_walker("portable"), threading.Event(), 0
+    program = """
+import os, threading
+from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.walker.choose import choose_walker
 
-    def walk() -> None:
-        nonlocal walks
-        while not done.is_set():
-            write_graph(walker)
-            walks += 1
+walker, done, walks = choose_walker("portable"), threading.Event(), 0
+file = os.open(os.devnull, os.O_WRONLY)
 
-    thread = threading.Thread(target=walk)
-    thread.start()
-    try:
-        while walks < 2:
-            assert len(tuple(number for number in range(100_000))) == 100_000
-    finally:
-        done.set()
-        thread.join()
+def walk():
+    global walks
+    while not done.is_set():
+        walker.write_graph(BlockWriter(file))
+        walks += 1
+
+thread = threading.Thread(target=walk)
+thread.start()
+try:
+    while walks < 5:
+        assert len(tuple(number for number in range(100_000))) == 100_000
+finally:
+    done.set()
+    thread.join()
+print("built")
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert (told.stdout, told.stderr) == ("built\n", "")
 
 
 def test_half_a_character_in_a_name_is_escaped() -> None:

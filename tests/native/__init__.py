@@ -1,0 +1,1 @@
+"""The native walker against what CPython itself says of the same heap."""

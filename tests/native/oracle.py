@@ -1,0 +1,139 @@
+"""What CPython says of its own heap: everything that ``gc.get_objects()`` and ``gc.get_referents()`` lead to.
+
+Runs inside the program that is walked. The walk lies between two moments of the oracle; what is the same in both was
+there, the same, when the walk took place. The oracle's own bookkeeping is in neither moment.
+
+The keys of dicts that have only ``str`` keys are no referents to ``gc.get_referents()``, so the oracle asks each dict
+for them, and tells apart what is reached by no other way.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import itertools
+import json
+import sys
+import weakref
+from array import array
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Container
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from heap_exporter.heapfile.format import PLACE_SHIFT
+from heap_exporter.walker.naming import type_name
+from heap_exporter.walker.own import is_own_class
+
+ctypes.pythonapi.PyThreadState_GetDict.restype = ctypes.c_void_p
+
+IN_ORDER = frozenset({list, tuple, dict})
+"""The types whose edges have an order that Python code can tell."""
+
+
+class Moment(NamedTuple):
+    """All objects of a moment as parallel arrays: ids, ids of their types, and what is expected of each, as a hash."""
+
+    ids: array[int]
+    types: array[int]
+    expectations: array[int]
+
+
+def edges(found: object) -> list[object]:
+    """Return the objects that a node's edges lead to, in order for those types where that is known.
+
+    Nothing stands for the values of a dict that are in the instance it belongs to (3.13): that refers to them.
+    """
+    referents = gc.get_referents(found)
+    if type(found) is dict:
+        elsewhere = found and not set(map(id, found.values())) <= set(map(id, referents))
+        return list(found) if elsewhere else list(itertools.chain.from_iterable(found.items()))
+    if type(found) is list or type(found) is tuple:
+        return list(found)
+    if issubclass(type(found), dict):
+        visits = Counter(map(id, referents))
+        keys: Any = dict.keys(found)  # type: ignore[arg-type]  # by its class
+        # An OrderedDict has its keys twice: in the dict, and in a list beside it, which the collector does visit.
+        holds = 2 if issubclass(type(found), OrderedDict) else 1
+        referents += [key for key in keys if visits[id(key)] < holds]
+    return referents
+
+
+def closure(left_out: Container[int], *, with_keys: bool = True) -> list[object]:
+    """Return all objects that can be reached, each once, but not through those made here or those ``left_out``."""
+    reached: list[object] = []
+    pending = [*gc.get_objects(), _thread_data()]
+    seen: set[int] = {id(pending), id(reached), id(left_out)}
+    seen.add(id(seen))
+    follow = edges if with_keys else gc.get_referents
+    while pending:
+        found = pending.pop()
+        if id(found) not in seen and id(found) not in left_out and not is_own_class(type(found)):
+            seen.add(id(found))
+            reached.append(found)
+            pending += follow(found)
+    return reached
+
+
+def _thread_data() -> object:
+    """Return the dict behind this thread's ``threading.local`` objects, which only the interpreter refers to."""
+    return ctypes.cast(ctypes.pythonapi.PyThreadState_GetDict(), ctypes.py_object).value
+
+
+def moment(own: set[int]) -> Moment:
+    """Return what is there now, but for what is only reached through the exporter's own objects."""
+    ids, types, expectations = array("Q"), array("Q"), array("q")
+    reached = closure({*own, id(own), id(ids), id(types), id(expectations)})
+    for found in reached:
+        ids.append(id(found))
+        types.append(id(type(found)))
+        expectations.append(hash((sys.getsizeof(found), *map(id, edges(found)))))
+    return Moment(ids, types, expectations)
+
+
+def unchanged(before: Moment, after: Moment) -> set[int]:
+    """Return the ids of the objects that are there and the same in both moments."""
+    return {found for found, *_ in set(zip(*before, strict=True)) & set(zip(*after, strict=True))}
+
+
+def describe(found: object) -> dict[str, Any]:
+    """Return what a snapshot should say of an object, with places instead of ids."""
+    return {
+        "place": id(found) >> PLACE_SHIFT,
+        "class": id(type(found)) >> PLACE_SHIFT,
+        "type": type_name(type(found)),
+        "bytes": sys.getsizeof(found),
+        "edges": [id(target) >> PLACE_SHIFT for target in edges(found)],
+        "in_order": type(found) in IN_ORDER,
+        "weak": issubclass(type(found), weakref.ref) or type(found) in weakref.ProxyTypes,
+    }
+
+
+def testify(walk: Callable[[], object], own: Callable[[], set[int]], path: Path, *, frozen: bool) -> None:
+    """Have ``walk`` done, and write to ``path``, as JSON, what it should have found.
+
+    ``own()`` returns the ids of the exporter's own objects, which a walk leaves out. With ``frozen`` the walk is done
+    on a heap put aside by ``gc.freeze()``.
+    """
+    gc.collect()
+    gc.disable()
+    for _ in range(2):  # the first time fills the interpreter's caches
+        moment(own())
+    before = moment(own())
+    if frozen:
+        gc.freeze()
+    walk()
+    gc.unfreeze()
+    after = moment(own())
+    path.write_text(json.dumps(_testimony(before, after, own)))
+
+
+def _testimony(before: Moment, after: Moment, own: Callable[[], set[int]]) -> dict[str, Any]:
+    same = unchanged(before, after)
+    plain = set(map(id, closure(own(), with_keys=False)))
+    return {
+        "objects": [describe(found) for found in closure(own()) if id(found) in same],
+        "only_by_key": [found >> PLACE_SHIFT for found in same - plain],
+        "known": sorted({found >> PLACE_SHIFT for one in (before, after) for found in one.ids}),
+        "own": [found >> PLACE_SHIFT for found in own()],
+    }

@@ -1,0 +1,124 @@
+"""A census counts what a snapshot holds, whether a clone takes it or the process itself, frozen or not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.native.conftest import REPOSITORY
+from tests.native.graphs import Graph, read
+from tests.programs import program, said
+
+CODE = """
+    import gc, json, sys, warnings
+    from pathlib import Path
+    from heap_exporter.walker.naming import type_name
+    from tests.native.kinds import KINDS
+    from tests.walks import chosen, snapshot
+
+    warnings.simplefilter("ignore")
+    gc.disable()
+    walker = chosen("native")
+
+    def counted(census):
+        return {row.type_name: [row.objects, row.bytes] for row in census.types}
+
+    def planted(make):
+        before = counted(walker.census())
+        made = [make(number) for number in range(1000)]
+        after = counted(walker.census())
+        name = type_name(type(made[0]))
+        found = [now - then for now, then in zip(after[name], before.get(name, [0, 0]))]
+        return [name, found, [len(made), sum(map(sys.getsizeof, made))]]
+
+    counted(walker.census())
+    told = {kind: planted(make) for kind, make in KINDS.items()}
+    gc.collect()
+    censuses = [walker.census() for _ in range(3)]
+    gc.freeze()
+    censuses.append(walker.census())
+    gc.unfreeze()
+    snapshot(walker, Path("test.heap"))
+    print(json.dumps([told, [[census.in_process, census.references, counted(census)] for census in censuses]]))
+"""
+
+SHARED = {"none", "bool", "ellipsis", "enum", "flag", "pattern", "generic alias", "builtin alias", "union"}
+"""Kinds of which a thousand are not a thousand objects."""
+
+COMPANIONS = {"code", "frame", "traceback", "function", "closure", "empty cell"}
+"""Kinds that may bring others of their type: code of inner functions, frames below, what makes annotations (3.14)."""
+
+NOT_EXACT = {"itertools.product"}
+"""Types whose size the walker does not know; its docstring tells of them."""
+
+COMMON = {"str", "int", "list", "tuple", "dict", "type", "float"}
+"""Types of which a thousand of another kind bring more."""
+
+NOISE_OBJECTS = 40
+"""What two walks may see differently: the result of the one before, and the names of local variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the program counted of each kind, four censuses, and a snapshot."""
+
+    kinds: dict[str, Any]
+    censuses: list[Any]
+    graph: Graph
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    folder: Path = tmp_path_factory.mktemp("census")
+    with program(CODE, folder, PYTHONPATH=str(REPOSITORY)) as process:
+        kinds, censuses = said(process)
+        yield Told(kinds, censuses, read(folder / "test.heap"))
+
+
+def test_a_thousand_more_of_a_kind_count_a_thousand_more(told: Told) -> None:
+    wrong = {
+        kind: (name, found, made)
+        for kind, (name, found, made) in told.kinds.items()
+        if kind not in SHARED | COMPANIONS and name not in COMMON | NOT_EXACT and found != made
+    }
+
+    assert wrong == {}, "kind: (type, [objects, bytes] counted, [objects, bytes] made)"
+
+
+def test_of_the_commonest_types_no_fewer_are_counted_than_were_made(told: Told) -> None:
+    fewer = {
+        kind: (name, found, made)
+        for kind, (name, found, made) in told.kinds.items()
+        if kind not in SHARED and (name in COMMON or kind in COMPANIONS) and found[0] < made[0] - NOISE_OBJECTS
+    }
+
+    assert fewer == {}, "kind: (type, [objects, bytes] counted, [objects, bytes] made)"
+
+
+def difference(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    """Return by how many objects two counts differ, by type."""
+    return {name: one.get(name, 0) - other.get(name, 0) for name in {*one, *other} if one.get(name) != other.get(name)}
+
+
+def test_censuses_agree_whoever_takes_them_and_frozen_or_not(told: Told) -> None:
+    counts = [{name: objects for name, (objects, _) in types.items()} for *_, types in told.censuses]
+
+    for count in counts[1:]:
+        apart = difference(counts[0], count)
+        assert sum(map(abs, apart.values())) <= NOISE_OBJECTS, apart
+
+
+def test_a_census_and_a_snapshot_agree(told: Told) -> None:
+    _, references, types = told.censuses[-1]
+    census = {name: objects for name, (objects, _) in types.items()}
+    graph = Counter(node.shape.type.name for node in told.graph.nodes.values())
+
+    apart = difference(census, dict(graph))
+
+    assert sum(map(abs, apart.values())) <= NOISE_OBJECTS, apart
+    assert abs(references - told.graph.footer.references) <= 10 * NOISE_OBJECTS

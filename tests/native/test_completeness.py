@@ -1,0 +1,159 @@
+"""Every object once, with its class, its size and its edges, against the interpreter's own account."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+from heap_exporter.heapfile.format import WEAK
+from heap_exporter.heapfile.records import NodeRecord
+from tests.native.conftest import REPOSITORY
+from tests.native.graphs import Graph, read
+from tests.programs import program, said
+
+OBJECTS_OF_THE_WALK = 60
+"""What a walk itself may bring into the heap: its own locals and the likes."""
+
+NOT_EXACT = (
+    "StgDict", "_ctypes.", "ctypes.", "_io.Buffered", "_struct.Struct", "itertools.product", "numpy.bool",
+    "numpy.float64", "numpy._DTypeMeta",
+)  # fmt: skip  # a list of names
+"""How the names of types begin whose ``__sizeof__`` reads structures of their own; the walker's docstring tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A snapshot, and what the oracle says of the objects that did not change around it."""
+
+    graph: Graph
+    objects: dict[int, dict[str, Any]]
+    only_by_key: set[int]
+    known: set[int]
+    own: set[int]
+
+    @property
+    def shared(self) -> list[tuple[NodeRecord, dict[str, Any]]]:
+        """The objects that both tell of."""
+        return [(self.graph.nodes[place], said) for place, said in self.objects.items() if place in self.graph.nodes]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[("KINDS", False), ("KINDS", True), ("numpy_kinds()", False)],
+    ids=["as-it-comes", "frozen", "numpy"],
+)
+def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Account:
+    """A process with objects of every kind, walked and testified to."""
+    kinds, frozen = request.param
+    if "numpy" in kinds and not find_spec("numpy"):
+        pytest.skip("numpy is not installed")
+    folder = tmp_path_factory.mktemp("account")
+    code = f"""
+        import warnings
+        from pathlib import Path
+        from heap_exporter.walker.own import own_objects
+        from tests.native.kinds import KINDS, numpy_kinds, plant
+        from tests.native.oracle import testify
+        from tests.walks import chosen, snapshot
+
+        warnings.simplefilter("ignore")
+        held = plant({kinds}, 20)
+        walker, path = chosen("native"), Path("test.heap")
+        snapshot(walker, path)
+        testify(lambda: snapshot(walker, path), lambda: own_objects((walker,)).ids, Path("told.json"), frozen={frozen})
+        print(len(held))
+    """
+    with program(code, folder, PYTHONPATH=str(REPOSITORY)) as process:
+        assert said(process) > 0
+    told = json.loads((folder / "told.json").read_text())
+    objects = {found["place"]: found for found in told["objects"]}
+    sets = (set(told[name]) for name in ("only_by_key", "known", "own"))
+    return Account(read(folder / "test.heap"), objects, *sets)
+
+
+def types_of(account: Account, places: set[int]) -> Counter[str]:
+    """Return how many of these there are of each type; for the message of a failure."""
+    return Counter(account.objects[place]["type"] for place in places)
+
+
+def test_every_object_is_found(account: Account) -> None:
+    missing = set(account.objects) - set(account.graph.nodes) - account.own
+
+    assert not missing, types_of(account, missing)
+
+
+def test_no_object_is_found_twice(account: Account) -> None:
+    assert account.graph.twice == []
+    assert account.graph.footer.objects == len(account.graph.nodes)
+
+
+def test_nothing_is_found_that_is_not_there(account: Account) -> None:
+    extra = set(account.graph.nodes) - account.known
+
+    types = Counter(account.graph.type_name(place) for place in extra)
+    assert len(extra) <= OBJECTS_OF_THE_WALK, types
+
+
+def test_keys_of_dicts_are_found_though_the_collector_does_not_visit_them(account: Account) -> None:
+    assert len(account.only_by_key) > 100
+    assert {account.objects[place]["type"] for place in account.only_by_key} == {"str"}
+    assert account.only_by_key <= set(account.graph.nodes) | account.own
+
+
+def test_sizes_are_those_of_getsizeof(account: Account) -> None:
+    wrong: dict[str, tuple[int, int]] = {
+        told["type"]: (node.size_bytes, told["bytes"])
+        for node, told in account.shared
+        if node.size_bytes != told["bytes"] and not told["type"].startswith(NOT_EXACT)
+    }
+
+    assert wrong == {}, "type: (in the snapshot, by sys.getsizeof)"
+
+
+def test_every_object_has_its_class(account: Account) -> None:
+    wrong = {
+        (node.shape.type.name, told["type"])
+        for node, told in account.shared
+        if (node.shape.type.place, node.shape.type.name) != (told["class"], told["type"])
+    }
+
+    assert wrong == set()
+
+
+def test_edges_are_those_that_the_collector_visits(account: Account) -> None:
+    wrong: dict[str, tuple[int, int, int]] = {}
+    for node, told in account.shared:
+        found, wanted = (
+            Counter(place for place in places if place not in account.own)
+            for places in (account.graph.visited(node, told["edges"]), told["edges"])
+        )
+        if found != wanted:
+            wrong[told["type"]] = (node.place, (wanted - found).total(), (found - wanted).total())
+
+    assert wrong == {}, "type: (an example, edges missing, edges too many)"
+
+
+def test_items_of_lists_and_tuples_and_dicts_are_in_their_order(account: Account) -> None:
+    seen = 0
+    for node, told in account.shared:
+        if told["in_order"] and not account.own & set(told["edges"]):
+            assert account.graph.visited(node, told["edges"]) == told["edges"], told["type"]
+            seen += 1
+
+    assert seen > 1000
+
+
+def test_references_are_counted(account: Account) -> None:
+    edges = sum(len(node.edges) - node.edges.count(0) for node in account.graph.nodes.values())
+
+    assert account.graph.footer.references == edges
+
+
+def test_weak_references_are_marked_and_nothing_else_is(account: Account) -> None:
+    for node, told in account.shared:
+        assert bool(node.shape.flags & WEAK) == told["weak"], told["type"]

@@ -1,0 +1,180 @@
+"""What holds the heap from outside: modules, and the local variables of every thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heap_exporter.heapfile.format import LOCAL, MODULE
+from tests.native.conftest import REPOSITORY
+from tests.native.graphs import Graph, Root, read
+from tests.programs import program, said
+
+CODE = """
+    import json, sys, threading, time
+    from pathlib import Path
+    from tests.walks import chosen, snapshot
+
+    class Leak: pass
+
+    place = lambda found: id(found) >> 4
+    told, ready, done = {}, threading.Barrier(6), threading.Event()
+
+    def told_of(iterator):
+        told["loop"] = place(iterator)
+        return iterator
+
+    def spin():
+        leak, begun = [], False
+        told["spin"] = [threading.get_ident(), threading.get_native_id(), place(leak)]
+        while True:
+            if len(leak) < 10_000: leak.append(Leak())
+            elif not begun:
+                begun = True
+                ready.wait()
+            if done.is_set(): return
+
+    def outer():
+        outer_leak = [Leak()]
+        told["outer"] = [threading.get_ident(), threading.get_native_id(), place(outer_leak)]
+        inner(outer_leak[0])
+
+    def inner(argument):
+        inner_leak = {"leak": Leak()}
+        told["inner"] = [threading.get_ident(), threading.get_native_id(), place(inner_leak)]
+        told["argument"] = [threading.get_ident(), threading.get_native_id(), place(argument)]
+        ready.wait()
+        done.wait()
+
+    def loop():
+        for _ in told_of(iter([Leak(), Leak()])):
+            ready.wait()
+            done.wait()
+            return
+
+    class Worker:
+        def run(self):
+            cell_leak = [Leak()]
+            told["Worker.run"] = [threading.get_ident(), threading.get_native_id(), place(cell_leak)]
+            def local():
+                ready.wait()
+                done.wait()
+                return cell_leak
+            local()
+
+    def generate():
+        generator_leak = [Leak()]
+        told["generate"] = [threading.get_ident(), threading.get_native_id(), place(generator_leak)]
+        ready.wait()
+        done.wait()
+        yield generator_leak
+
+    threads = [threading.Thread(target=target, name=f"thread {target.__name__}") for target in (
+        spin, outer, loop, Worker().run, lambda: list(generate()))]
+    for thread in threads: thread.start()
+    ready.wait()
+    sys.setswitchinterval(0.0005)
+    snapshot(chosen("native"), Path("test.heap"))
+    done.set()
+    for thread in threads: thread.join()
+    told["main"] = threading.get_ident()
+    told["modules"] = {name: place(sys.modules[name]) for name in ("json", "__main__", "sys")}
+    print(json.dumps(told))
+"""
+
+LOCALS = {
+    "spin": ("leak", "list"),
+    "outer": ("outer_leak", "list"),
+    "inner": ("inner_leak", "dict"),
+    "argument": ("argument", "__main__.Leak"),
+    "Worker.run": ("cell_leak", "list"),
+    "generate": ("generator_leak", "list"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the program said, and its snapshot."""
+
+    said: dict[str, Any]
+    graph: Graph
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    folder: Path = tmp_path_factory.mktemp("roots")
+    with program(CODE, folder, PYTHONPATH=str(REPOSITORY)) as process:
+        yield Told(said(process), read(folder / "test.heap"))
+
+
+def holds(told: Told, place: int) -> list[Root]:
+    """Return how frames hold an object, by itself or in a cell."""
+    cells = {
+        source
+        for source in told.graph.nodes
+        if told.graph.type_name(source) == "cell" and place in told.graph.nodes[source].edges
+    }
+    return [root for root in told.graph.roots if root.record.place in {place, *cells} and root.frame]
+
+
+@pytest.mark.parametrize("where", LOCALS)
+def test_a_local_variable_is_a_root_with_its_name_function_and_thread(told: Told, where: str) -> None:
+    variable, type_name = LOCALS[where]
+    ident, native_id, place = told.said[where]
+    function = "inner" if where == "argument" else where
+
+    (root,) = [root for root in holds(told, place) if root.frame and root.frame.function == f"__main__.{function}"]
+
+    assert told.graph.type_name(place) == type_name
+    assert (root.record.name, root.record.role, root.record.owned) == (variable, LOCAL, True)
+    assert root.thread
+    assert (root.thread.ident, root.thread.native_id) == (ident, native_id)
+
+
+def test_a_leak_held_only_by_a_running_loop_is_whole(told: Told) -> None:
+    *_, place = told.said["spin"]
+
+    leaks = [target for target in told.graph.nodes[place].edges if told.graph.type_name(target) == "__main__.Leak"]
+
+    assert len(leaks) == 10_000
+
+
+def test_what_only_an_expression_holds_shows_by_its_reference_count(told: Told) -> None:
+    place = told.said["loop"]
+
+    held = [root for root in told.graph.roots if root.record.place == place]
+
+    assert held == []
+    assert place not in {target for node in told.graph.nodes.values() for target in node.edges}
+    assert told.graph.nodes[place].reference_count == 1
+
+
+def test_frames_are_numbered_from_the_innermost(told: Told) -> None:
+    depths = {
+        root.frame.function: root.frame.depth
+        for root in told.graph.roots
+        if root.frame and root.frame.function in ("__main__.inner", "__main__.outer")
+    }
+
+    assert depths["__main__.outer"] == depths["__main__.inner"] + 1
+
+
+def test_threads_are_named_in_the_header(told: Told) -> None:
+    assert told.graph.header.threads[told.said["spin"][0]] == "thread spin"
+    assert told.graph.header.threads[told.said["main"]] == "MainThread"
+
+
+def test_modules_are_roots_by_their_names(told: Told) -> None:
+    modules = {root.record.name: root.record.place for root in told.graph.roots if root.record.role == MODULE}
+
+    assert {name: modules.get(name) for name in told.said["modules"]} == told.said["modules"]
+
+
+def test_every_root_has_a_node(told: Told) -> None:
+    roots = [root for root in told.graph.roots if not (root.frame and root.frame.function.startswith("tests.walks."))]
+
+    assert {root.record.place for root in roots} <= set(told.graph.nodes)
