@@ -20,7 +20,10 @@ _inherited = threading.local()
 LONGEST_NAME = 64
 """Characters of a thread's name that are told."""
 
-_THREAD_NAMESPACE = threading.Thread.__dict__["__dict__"].__get__
+_THREAD = next(cls for cls in reversed(threading.Thread.__mro__) if "__dict__" in vars(cls))
+"""The standard library's own class of threads: gevent puts a subclass into its place."""
+
+_THREAD_NAMESPACE = vars(_THREAD)["__dict__"].__get__
 
 
 def start_thread(name: str, target: Callable[[], None]) -> threading.Thread:
@@ -53,7 +56,7 @@ def names_by_ident() -> dict[int, str]:
     """
     names = {}
     for ident, thread in list(getattr(threading, "_active", {}).items()):
-        namespace = _THREAD_NAMESPACE(thread) if issubclass(type(thread), threading.Thread) else None
+        namespace = _THREAD_NAMESPACE(thread) if issubclass(type(thread), _THREAD) else None
         name = namespace.get("_name") if type(namespace) is dict else None
         if type(name) is str and type(ident) is int:
             names[ident] = name[:LONGEST_NAME]

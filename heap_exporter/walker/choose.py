@@ -20,6 +20,9 @@ FIRST_RETRY_SECONDS = 600.0
 LONGEST_RETRY_SECONDS = 6 * 3600.0
 """How long the native walker rests after that; twice as long after each retry that fails, up to the longest."""
 
+SUSPECT = ("crashed", "hung")
+"""Failures that may be those of a type that cannot be followed: in this process, a graph would make it fail so too."""
+
 Found = TypeVar("Found", Census, Walk)
 
 
@@ -65,8 +68,10 @@ class ChosenWalker:
     """A :class:`~heap_exporter.walker.Walker` that hands each walk to the walker that is best at the time.
 
     A walk of the native walker that fails is an error, and counted. After three in a row the portable one walks; after
-    a while a walk tries the native one again, and a success heals it. A full disk and a walk given up say nothing about
-    the walker, and neither does a walk that it made in this process: what may fail is the clone.
+    a while a walk tries the native one again, and a success heals it. Where a clone has crashed or hung, the portable
+    one takes censuses only: these follow no reference, which is what the clone may have died of. A full disk and a walk
+    given up say nothing about the walker, and neither does a walk that it made in this process: what may fail is the
+    clone.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class ChosenWalker:
         self._failures = dict.fromkeys(WALK_FAILURES, 0)
         self._in_a_row = 0
         self._last_failure = ""
+        self._is_suspect = False
         self._rest_seconds = FIRST_RETRY_SECONDS
         self._retry_at = 0.0
         self._clone_cpu_seconds = 0.0
@@ -120,6 +126,8 @@ class ChosenWalker:
         """Write the data blocks of the whole graph. Raises :class:`SourceMissing`, nothing else from the native one."""
         walker = self._now()
         if walker is not self._native:
+            if self._is_suspect:
+                raise SourceMissing(f"no graph is written in this process, which it could end: {self.chosen.detail}")
             return walker.write_graph(out)
         walk = self._guarded(lambda: walker.write_graph(out))
         self._succeeded(walk.cpu_seconds)
@@ -154,6 +162,7 @@ class ChosenWalker:
         self._clone_cpu_seconds += error.cpu_seconds
         if error.cause == "no_disk":
             return
+        self._is_suspect |= error.cause in SUSPECT
         self._in_a_row += 1
         self._last_failure = str(error)
         if not self._is_resting:
@@ -168,4 +177,5 @@ class ChosenWalker:
             log.info("the native walker works again")
         self._clone_cpu_seconds += cpu_seconds
         self._in_a_row = 0
+        self._is_suspect = False
         self._rest_seconds = FIRST_RETRY_SECONDS

@@ -1,0 +1,135 @@
+"""What programs that walk themselves use: bare walks, types that make a clone crash or hang, and what clones leave."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from heap_exporter import _native
+from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.model import Walk
+from heap_exporter.walker.native import NativeWalker
+from tests.walks import snapshot
+
+PATIENCE_SECONDS = 30.0
+
+TP_TRAVERSE = 23 * ctypes.sizeof(ctypes.c_void_p)
+"""Where a type's tp_traverse is, in every CPython from 3.11 to 3.14."""
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.signal.restype = ctypes.c_void_p
+
+NOWHERE = 8
+"""An address where there is no code."""
+
+
+class Poison:
+    """A type whose instance a walk cannot follow, while it is poisoned."""
+
+
+POISON = Poison()
+
+
+@contextmanager
+def poisoned(function: int) -> Iterator[None]:
+    """Have ``function``, an address, be what follows the referents of POISON; the process itself must not do so."""
+    slot = ctypes.c_void_p.from_address(id(Poison) + TP_TRAVERSE)
+    before = slot.value
+    gc.disable()
+    slot.value = function
+    try:
+        yield
+    finally:
+        slot.value = before
+        gc.enable()
+
+
+@contextmanager
+def hanging() -> Iterator[None]:
+    """Have every walk hang, in pause(2)."""
+    address = ctypes.cast(libc.pause, ctypes.c_void_p).value
+    assert address
+    with poisoned(address):
+        yield
+
+
+@contextmanager
+def crashing() -> Iterator[None]:
+    """Have every walk crash."""
+    with poisoned(NOWHERE):
+        yield
+
+
+def begin(file: int = -1, *, in_process: bool = False, timeout_seconds: int = 60) -> _native.Walk:
+    """Begin a walk: a graph into a descriptor, or a census."""
+    return _native.start(
+        file=file,
+        crc=0,
+        own_roots=(),
+        not_own=(),
+        keys=False,
+        numpy_major=0,
+        timeout_seconds=timeout_seconds,
+        in_process=in_process,
+    )
+
+
+def end(walk: _native.Walk) -> dict[str, Any]:
+    """Wait for a walk, and return its result."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not walk.poll():
+        assert time.monotonic() < deadline, "the walk does not end"
+        time.sleep(0.001)
+    return walk.result()
+
+
+def walker(timeout_seconds: float = PATIENCE_SECONDS) -> NativeWalker:
+    """Return a native walker."""
+    return NativeWalker((), lambda: False, keys=False, timeout_seconds=timeout_seconds)
+
+
+def graph(native: NativeWalker, path: Path = Path("graph")) -> Walk:
+    """Write a graph, and return what the walk says of itself."""
+    return snapshot(native, path)
+
+
+def write_data(native: NativeWalker, file: int) -> Walk:
+    """Write the data blocks of a graph into a descriptor."""
+    return native.write_graph(BlockWriter(file))
+
+
+def children() -> list[int]:
+    """Return the children of this process, the dead among them that nobody has waited for."""
+    return [child.pid for child in psutil.Process().children()]
+
+
+def footprint() -> dict[str, int]:
+    """Return what a leak would let grow; memory in bytes."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return {
+        "resident": int(status["VmRSS"].split()[0]) * 1024,
+        "virtual": int(status["VmSize"].split()[0]) * 1024,
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "mappings": len(Path("/proc/self/maps").read_text().splitlines()),
+        "children": len(children()),
+    }
+
+
+@contextmanager
+def limited(limit: int, amount: int) -> Iterator[None]:
+    """Set a soft limit of this process."""
+    before = resource.getrlimit(limit)
+    resource.setrlimit(limit, (amount, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(limit, before)

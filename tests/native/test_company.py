@@ -1,0 +1,199 @@
+"""Walks disturb nobody who starts processes and threads of their own: pools, servers, forks, imports, greenlets."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.integration.test_forks import gunicorn, workers_of
+from tests.native.runs import outcome
+from tests.programs import eventually, get_json
+
+FORKS = ("-W", "ignore::DeprecationWarning")
+"""CPython 3.12 and newer warn of a fork in a process with threads, which is what these programs are about."""
+
+
+def test_whoever_reaps_its_own_children_is_not_disturbed(tmp_path: Path) -> None:
+    code = """
+        import asyncio, json, multiprocessing, os, signal, subprocess, sys, threading
+        from concurrent.futures import ProcessPoolExecutor
+        from tests.native.clones import children, graph, walker
+        walks, failures, stopping = [], [], threading.Event()
+        def walk_on():
+            native = walker()
+            while not stopping.is_set():
+                try:
+                    walks.append(native.census().in_process)
+                    graph(native)
+                except BaseException as error:
+                    failures.append(repr(error))
+        async def run_some():
+            running = [await asyncio.create_subprocess_exec("sh", "-c", f"exit {code}") for code in range(10)]
+            return [await process.wait() for process in running]
+        def reaped():
+            codes = []
+            for code in range(20):
+                pid = os.fork()
+                if pid == 0:
+                    os._exit(code)
+            for _ in range(20):
+                codes.append(os.waitstatus_to_exitcode(os.wait()[1]))
+            return sorted(codes)
+        def everything():
+            fork = multiprocessing.get_context("fork")
+            with fork.Pool(3, maxtasksperchild=5) as pool:
+                squares = pool.starmap(pow, [(number, 2) for number in range(60)], 1)
+            with ProcessPoolExecutor(2, mp_context=fork) as pool:
+                lengths = pool.map(len, ["x" * number for number in range(20)])
+            ran = [subprocess.run(["sh", "-c", f"exit {code}"]).returncode for code in range(20)]
+            return [list(map(sum, (squares, lengths, ran, asyncio.run(run_some()), reaped())))]
+        walking = threading.Thread(target=walk_on)
+        walking.start()
+        found = everything()
+        while len(walks) < 10:
+            found += everything()
+        stopping.set()
+        walking.join()
+        print(json.dumps({"found": found, "failures": failures, "walks": len(walks), "left": children()}))
+        """
+    said = outcome(code, tmp_path, *FORKS)
+    print(f"{said['walks']} times two walks meanwhile")
+    squares, numbers, exit_codes = sum(number**2 for number in range(60)), sum(range(20)), sum(range(10))
+
+    assert {tuple(found) for found in said["found"]} == {(squares, numbers, numbers, exit_codes, numbers)}
+    assert (said["failures"], said["left"]) == ([], [])
+
+
+@pytest.mark.parametrize("options", [(), ("--preload",)], ids=["own import", "preload"])
+def test_gunicorn_goes_on_serving_and_reaping_while_snapshots_are_taken(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
+    with gunicorn(tmp_path, *options) as service:
+        exporters = workers_of(service)
+        taken = [get_json(f"{url}snapshots", data=b"") for url in list(exporters.values()) * 5]
+        pids = {get_json(service)["pid"] for _ in range(20)}
+        os.kill(min(exporters), signal.SIGKILL)
+        replacement = eventually(
+            lambda: get_json(service), lambda found: found["pid"] not in exporters and found["url"]
+        )
+        taken.append(get_json(f"{replacement['url']}snapshots", data=b""))
+
+        assert pids <= set(exporters)
+        assert {snapshot["walker"] for snapshot in taken} == {"native"}
+        assert psutil.Process(replacement["pid"]).children() == []
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_fifty_threads_that_allocate_import_log_and_fork_lose_no_walk(tmp_path: Path) -> None:
+    code = """
+        import faulthandler, importlib, json, logging, os, subprocess, sys, threading, time
+        import heap_exporter
+        from tests.native.clones import children
+        faulthandler.dump_traceback_later(200, exit=True)
+        sys.setswitchinterval(0.0002)  # with the usual one, each of the fifty would wait for a quarter of a second
+        sys.path.insert(0, "modules")
+        os.mkdir("modules")
+        for number in range(50):
+            with open(f"modules/busy_{number}.py", "w") as file:
+                file.write("import json, logging\\nVALUES = [[number] for number in range(100)]\\n")
+        logging.basicConfig(filename="busy.log", level=logging.INFO)
+        exporter = heap_exporter.start(http=False, interval_seconds=60, census_interval_seconds=3600, snapshot_keep=5)
+        stopping, problems, done = threading.Event(), [], [0] * 50
+        def work(number):
+            log = logging.getLogger(f"busy.{number}")
+            while not stopping.is_set():
+                rings = [[] for _ in range(300)]
+                for ring in rings:
+                    ring.append(rings)
+                importlib.import_module(f"busy_{number}")
+                del sys.modules[f"busy_{number}"]
+                log.info("round %d", done[number])
+                if (done[number] + number) % 10 == 0:
+                    code = subprocess.run(["true"]).returncode
+                else:
+                    pid = os.fork()
+                    if pid == 0:
+                        os._exit(0)
+                    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                done[number] += 1
+                if code:
+                    problems.append(code)
+        def guarded(number):
+            try:
+                work(number)
+            except BaseException as error:
+                problems.append(repr(error))
+        threads = [threading.Thread(target=guarded, args=(number,)) for number in range(50)]
+        for thread in threads:
+            thread.start()
+        began = time.monotonic()
+        censuses = [exporter.census().walker for _ in range(500)]
+        counted = time.monotonic()
+        snapshots = [exporter.snapshot().walker for _ in range(50)]
+        written = time.monotonic()
+        stopping.set()
+        for thread in threads:
+            thread.join()
+        exporter.stop()
+        print(json.dumps({"censuses": censuses.count("native"), "snapshots": snapshots.count("native"),
+                          "problems": problems, "idle": done.count(0), "left": children(),
+                          "rounds": sum(done), "seconds": [counted - began, written - counted]}))
+        """
+    said = outcome(code, tmp_path, *FORKS, deadline_seconds=240)
+    print(f"{said.pop('rounds')} rounds; seconds for the censuses and the snapshots: {said.pop('seconds')}")
+
+    assert said == {"censuses": 500, "snapshots": 50, "problems": [], "idle": 0, "left": []}
+
+
+def test_greenlets_run_on_while_a_clone_walks(tmp_path: Path) -> None:
+    pytest.importorskip("gevent")
+    code = """
+        from gevent import monkey
+        monkey.patch_all()
+        import gevent, json, logging, time, urllib.request
+        import heap_exporter
+        from heap_exporter.errors import SnapshotError
+        from tests.native.clones import children, hanging
+        logging.getLogger("heap_exporter").setLevel(logging.CRITICAL)
+        exporter = heap_exporter.start(port=0, walk_timeout_seconds=1, census_interval_seconds=0.2)
+        longest, ticks, stopping = [0.0], [0], []
+        def tick():
+            last = time.perf_counter()
+            while not stopping:
+                gevent.sleep(0.002)
+                now = time.perf_counter()
+                longest[0], last = max(longest[0], now - last), now
+                ticks[0] += 1
+        exporter.snapshot()  # what it imports has been imported now
+        ticker = gevent.spawn(tick)
+        with hanging():
+            began = time.perf_counter()
+            try:
+                exporter.snapshot()
+                problem = ""
+            except SnapshotError as error:
+                problem = str(error)
+            hung = time.perf_counter() - began
+        def post():
+            request = urllib.request.Request(exporter.url + "snapshots", method="POST")
+            return json.load(urllib.request.urlopen(request, timeout=20))["walker"]
+        posted = gevent.spawn(post).get(timeout=20)
+        taken = exporter.snapshot().walker
+        stopping.append(True)
+        ticker.join()
+        exporter.stop()
+        print(json.dumps({"problem": problem, "hung": hung, "longest": longest[0], "ticks": ticks[0],
+                          "posted": posted, "taken": taken, "left": children()}))
+        """
+    said = outcome(code, tmp_path)
+    print(f"longest gap between ticks {said['longest']:.3f} s, while a clone hung for {said['hung']:.1f} s")
+
+    assert "hung" in said["problem"]
+    assert said["hung"] > 0.9
+    assert said["longest"] < said["hung"] / 3
+    assert said["ticks"] > 50
+    assert (said["posted"], said["taken"], said["left"]) == ("native", "native", [])

@@ -1,0 +1,305 @@
+"""A walk that fails says why, leaves nothing behind, and neither the process nor the next walk is the worse for it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.native.runs import outcome
+
+FAILURE = """
+    import faulthandler, json, os, resource, signal, sys, threading, time
+    from contextlib import contextmanager
+    from pathlib import Path
+    from heap_exporter.errors import SnapshotError, SourceMissing, WalkFailed
+    from heap_exporter.snapshot.store import Store
+    from heap_exporter.walker.choose import choose_walker
+    from heap_exporter.walker.native import NativeWalker
+    from tests.native.clones import (PATIENCE_SECONDS, begin, children, crashing, end, graph, hanging, libc, limited,
+                                     walker, write_data)
+    faulthandler.enable()
+    # A core would be in this folder, or be told of by the state of the clone.
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    folder = Path("snapshots")
+    store = Store(folder, keep=100)
+
+    def fill(number, native):
+        store.write(f"20260101T000000Z-1-{number:04x}", lambda file: write_data(native, file))
+
+    def failure(walk, *arguments):
+        # Return how a walk fails; two come out alike.
+        try:
+            walk(*arguments)
+        except WalkFailed as error:
+            return {"cause": error.cause, "problem": error.problem}
+        except SnapshotError as error:
+            return {"cause": type(error).__name__, "problem": str(error)}
+        return None
+
+    def report(**what):
+        # Tell of it, and of what there is afterwards: a walk must succeed, and nothing be left.
+        files = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        native = walker()
+        census = native.census()
+        graph(native)
+        cores = [name for name in os.listdir() if name.startswith("core")]
+        print(json.dumps(what | {"files": files, "left": children(), "cores": cores,
+                                 "open": len(os.listdir("/proc/self/fd")), "walks": census.objects > 1000}))
+"""
+
+CLEAN = {"files": [], "left": [], "cores": [], "open": 4, "walks": True}
+"""What must be there afterwards; the descriptors are 0, 1, 2, and the one that lists them."""
+
+
+def told(code: str, folder: Path) -> dict[str, object]:
+    """Return what a program that is FAILURE and ``code`` told."""
+    return outcome(FAILURE + code, folder)
+
+
+def failures(code: str, folder: Path) -> dict[str, dict[str, str]]:
+    """Return how a census and a snapshot in ``code``'s context fail; what is left must be clean."""
+    said = told(
+        f"""
+    native = walker(1)
+    {code}
+        found = {{"census": failure(native.census), "snapshot": failure(fill, 1, native)}}
+    report(found=found)
+    """,
+        folder,
+    )
+    found = said.pop("found")
+    assert said == CLEAN
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_type_that_cannot_be_followed_crashes_the_clone_and_is_named(tmp_path: Path) -> None:
+    for found in failures("with crashing():", tmp_path).values():
+        assert found["cause"] == "crashed"
+        assert "SIGSEGV while it followed an object of type Poison" in found["problem"]
+
+
+def test_no_type_is_blamed_for_what_is_broken_elsewhere(tmp_path: Path) -> None:
+    code = """
+    import ctypes, gc
+    native, broken = walker(), [None]
+    item = ctypes.c_void_p.from_address(ctypes.c_void_p.from_address(id(broken) + 24).value)  # the first of ob_item
+    gc.disable()
+    before, item.value = item.value, 16
+    found = failure(native.census)
+    item.value = before
+    report(found=found)
+    """
+    said = told(code, tmp_path)
+    problem = "the clone got SIGSEGV while it followed the heap"
+
+    assert said == CLEAN | {"found": {"cause": "crashed", "problem": problem}}
+
+
+def test_a_clone_that_hangs_ends_by_its_own_alarm(tmp_path: Path) -> None:
+    for found in failures("with hanging():", tmp_path).values():
+        assert found == {"cause": "hung", "problem": "the clone did not end within 1 s"}
+
+
+def test_a_clone_that_no_alarm_reaches_is_ended_by_who_waits_for_it(tmp_path: Path) -> None:
+    code = """
+    native = walker(1)
+    def stop():
+        while not children():
+            time.sleep(0.01)
+        os.kill(children()[0], signal.SIGSTOP)
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    with hanging():
+        found = failure(native.census)
+    stopper.join()
+    report(found=found)
+    """
+    assert told(code, tmp_path) == CLEAN | {"found": {"cause": "hung", "problem": "the clone did not end within 1 s"}}
+
+
+def test_a_limit_on_the_size_of_files_is_no_disk(tmp_path: Path) -> None:
+    found = failures("with limited(resource.RLIMIT_FSIZE, 4096):", tmp_path)
+
+    assert found["census"] is None
+    assert found["snapshot"] == {"cause": "no_disk", "problem": "the file could not be written: File too large"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+@pytest.mark.parametrize("options", ["size=1m", "ro"], ids=["full", "read-only"])
+def test_a_file_system_that_takes_no_file_is_no_disk(options: str, tmp_path: Path) -> None:
+    code = f"""
+    CLONE_NEWNS, MS_REC, MS_PRIVATE, MS_RDONLY = 0x20000, 0x4000, 1 << 18, 1
+    options, flags = {'("size=1m,mode=0700", 0)' if options != "ro" else '("mode=0700", MS_RDONLY)'}
+    folder.mkdir(mode=0o700)
+    if (libc.unshare(CLONE_NEWNS) or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
+            or libc.mount(b"tmpfs", os.fsencode(folder.resolve()), b"tmpfs", flags, options.encode())):
+        print(json.dumps({{"skip": True}}))
+        sys.exit()
+    held = [[number] for number in range(300_000)]
+    report(found=failure(fill, 1, walker()))
+    """
+    said = told(code, tmp_path)
+    if said == {"skip": True}:
+        pytest.skip("this machine lets nobody make a mount namespace")
+    found = said.pop("found")
+
+    assert said == CLEAN
+    assert isinstance(found, dict)
+    if options == "ro":
+        assert found["cause"] == "SnapshotNoDisk"
+    else:
+        assert found == {"cause": "no_disk", "problem": "the file could not be written: No space left on device"}
+
+
+def test_a_folder_that_goes_during_a_walk_is_no_disk(tmp_path: Path) -> None:
+    code = """
+    class Remover:
+        def __init__(self, native):
+            self.native = native
+        def write_graph(self, out):
+            folder.rmdir()
+            return self.native.write_graph(out)
+    report(found=failure(fill, 1, Remover(walker())))
+    """
+    said = told(code, tmp_path)
+    found = said.pop("found")
+
+    assert said == CLEAN
+    assert isinstance(found, dict)
+    assert found["cause"] == "SnapshotNoDisk"
+    assert "No such file or directory" in found["problem"]
+
+
+@pytest.mark.parametrize("room", [1 << 20, 6 << 20], ids=["for no clone", "for no tables"])
+def test_a_limit_on_memory_is_no_memory(room: int, tmp_path: Path) -> None:
+    code = f"""
+    held = [[number] for number in range(1_000_000)]
+    native = walker()
+    def address_space():
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    store.prepare()
+    with limited(resource.RLIMIT_AS, address_space() + {room}):
+        found = [failure(native.census), failure(fill, 1, native)]
+    report(found=[one["cause"] for one in found])
+    """
+    assert told(code, tmp_path) == CLEAN | {"found": ["no_memory", "no_memory"]}
+
+
+@pytest.mark.skipif(os.uname().machine not in ("x86_64", "aarch64"), reason="the filter knows two machines")
+def test_a_process_that_may_not_clone_is_refused(tmp_path: Path) -> None:
+    code = """
+    import ctypes, errno, struct
+    CLONE = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
+    PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
+    LOAD, JUMP_EQUAL, RETURN, ERRNO, ALLOW = 0x20, 0x15, 0x06, 0x50000, 0x7FFF0000
+    rules = b"".join(struct.pack("HBBI", *rule) for rule in [
+        (LOAD, 0, 0, 0), (JUMP_EQUAL, 0, 1, CLONE), (RETURN, 0, 0, ERRNO | errno.EAGAIN), (RETURN, 0, 0, ALLOW)])
+    class Filter(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("rules", ctypes.c_char_p)]
+    native = walker()
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(Filter(4, rules)), 0, 0):
+        print(json.dumps({"skip": True}))
+        sys.exit()
+    found = [failure(native.census), failure(fill, 1, native)]
+    files = os.listdir(folder)
+    print(json.dumps({"found": found, "files": files, "left": children(), "open": len(os.listdir("/proc/self/fd"))}))
+    """
+    said = told(code, tmp_path)
+    if said == {"skip": True}:
+        pytest.skip("this machine lets nobody filter system calls")
+    problem = "the process cannot be cloned: Resource temporarily unavailable"
+    assert said == {"found": [{"cause": "refused", "problem": problem}] * 2, "files": [], "left": [], "open": 4}
+
+
+def test_a_clone_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path) -> None:
+    code = """
+    from random import Random
+    from tests.bench.heap import build
+    from heap_exporter.heapfile.reader import SnapshotReader
+    from tests.walks import write_snapshot
+    random, native, held = Random(1), walker(), build(60_000)
+    began = time.perf_counter()
+    graph(native)
+    longest = 1.2 * (time.perf_counter() - began)
+    causes, broken = [], 0
+    class Hurried:
+        # The walker, but its clone is killed some time after it was born.
+        def start(self, **arguments):
+            walk = begin_for_real(**arguments)
+            pid, after = walk.pid, random.random() * longest
+            def kill():
+                time.sleep(after)
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            killer.append(threading.Thread(target=kill))
+            killer[-1].start()
+            return walk
+    begin_for_real, native._native, killer = native._native.start, Hurried(), []
+    for number in range(40):
+        try:
+            store.write(f"20260101T000000Z-1-{number:04x}", lambda file: write_snapshot(native, file))
+            causes.append("")
+        except WalkFailed as error:
+            causes.append(error.cause)
+        killer.pop().join()
+    for path in folder.iterdir():
+        with SnapshotReader(path) as reader:
+            broken += sum(1 for _ in reader.records()) < 60_000
+    written = len(list(folder.iterdir()))
+    parts = [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    report(causes=sorted(set(causes) - {""}), whole=causes.count("") == written, broken=broken, parts=parts,
+           killed=causes.count("killed"))
+    """
+    said = told(code, tmp_path)
+    files, killed = said.pop("files"), said.pop("killed")
+    print(f"{killed} of 40 clones were killed in time")
+
+    assert isinstance(files, list)
+    assert isinstance(killed, int)
+    assert killed >= 10
+    assert said == {name: value for name, value in CLEAN.items() if name != "files"} | {
+        "causes": ["killed"], "whole": True, "broken": 0, "parts": [],
+    }  # fmt: skip  # one row
+
+
+def test_after_three_failures_the_portable_walker_walks_until_a_retry_heals_it(tmp_path: Path) -> None:
+    code = """
+    import logging
+    logging.basicConfig(level=logging.CRITICAL)
+    now = [1000.0]
+    chosen = choose_walker("auto", clock=lambda: now[0])
+    def refused(walk, *arguments):
+        try:
+            walk(*arguments)
+        except SourceMissing as error:
+            return error
+    steps = [[chosen.chosen.name, chosen.chosen.reason]]
+    with crashing():
+        for _ in range(3):
+            failure(chosen.census)
+        steps.append([chosen.chosen.name, chosen.chosen.reason, chosen.chosen.detail])
+        steps.append([chosen.census().walker, dict(chosen.failures)["crashed"]])
+        refusal = str(refused(fill, 1, chosen))
+        now[0] += 601
+        failure(chosen.census)
+        steps.append([chosen.chosen.reason, chosen.census().walker])
+    now[0] += 1201
+    steps.append([chosen.census().walker, chosen.chosen.name, chosen.chosen.reason])
+    report(steps=steps, refusal=refusal)
+    """
+    said = told(code, tmp_path)
+    steps, refusal = said.pop("steps"), said.pop("refusal")
+
+    assert said == CLEAN
+    assert isinstance(steps, list)
+    assert steps[0] == ["native", "best"]
+    assert steps[1][:2] == ["portable", "failing"]
+    assert "Poison" in steps[1][2]
+    assert "no graph is written in this process" in str(refusal)
+    assert steps[2:] == [["portable", 3], ["failing", "portable"], ["native", "native", "best"]]

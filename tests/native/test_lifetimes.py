@@ -1,0 +1,76 @@
+"""A clone lives no longer than whoever waits for it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+
+from tests.programs import PATIENCE_SECONDS, eventually, said
+
+HUNG_FOR_EVER = """
+    import json, os, sys, threading, time
+    from tests.native.clones import begin, hanging
+    def hang():
+        walk = begin()
+        print(json.dumps(walk.pid), flush=True)
+        return walk
+    with hanging():
+"""
+
+ENDS = {
+    "killed": "walk = hang(); time.sleep(60)",
+    "ended": "walk = hang(); sys.stdin.readline(); os._exit(0)",
+    "ended by its main thread": "threading.Thread(target=lambda: [hang(), time.sleep(60)], daemon=True).start(); "
+    "sys.stdin.readline(); os._exit(0)",
+    "replaced by its main thread": "threading.Thread(target=lambda: [hang(), time.sleep(60)], daemon=True).start(); "
+    "sys.stdin.readline(); os.execvp('sleep', ['sleep', '60'])",
+}
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_a_clone_goes_with_its_process(way: str, start: Callable[[str], Popen[str]]) -> None:
+    process = start(HUNG_FOR_EVER + f"        {ENDS[way]}\n")
+    clone = said(process)
+    assert is_clone(clone)
+
+    assert process.stdin is not None
+    if way == "killed":
+        process.send_signal(signal.SIGKILL)
+    else:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    if not way.startswith("replaced"):
+        process.wait(PATIENCE_SECONDS)
+    began = time.monotonic()
+    eventually(lambda: not is_clone(clone))
+    print(f"gone after {time.monotonic() - began:.2f} s")
+
+
+def test_a_clone_goes_with_the_thread_that_walks(start: Callable[[str], Popen[str]]) -> None:
+    process = start(HUNG_FOR_EVER + "        kept = []; threading.Thread(target=lambda: kept.append(hang())).start(); "
+                    "time.sleep(60)\n")  # fmt: skip  # one program
+    clone = said(process)
+
+    eventually(lambda: not is_clone(clone))
+
+
+def test_a_walk_that_is_dropped_takes_its_clone_along(start: Callable[[str], Popen[str]]) -> None:
+    process = start(HUNG_FOR_EVER + "        hang(); time.sleep(60)\n")
+    clone = said(process)
+
+    eventually(lambda: not Path(f"/proc/{clone}").exists())
+
+
+def is_clone(pid: int) -> bool:
+    """Return whether a process is there, alive, and a clone."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    name, _, rest = status.rpartition(")")
+    return rest.split()[0] not in "ZX" and name.endswith(("(heap-exporter", "(python"))

@@ -1,0 +1,336 @@
+"""A walk finds the same heap whenever it is taken: in a collection, under a debugger, at the end, in a fork."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.native.runs import outcome
+from tests.programs import eventually
+
+KEPT = """
+    import atexit, ctypes, gc, json, os, signal, sys, threading, time, weakref
+    from pathlib import Path
+    from tests.native.clones import begin, children, end, graph, hanging, walker
+
+    class Kept:
+        def __init__(self, number):
+            self.number = number
+            self.text = f"text {number}"
+
+    kept = [Kept(number) for number in range(5000)]
+    kept_bytes = sum(map(sys.getsizeof, kept))
+
+    def counted(native=None):
+        # Return whether a census by a clone and one in this process find what is kept, and a graph can be written.
+        native = native or walker()
+        census = native.census()
+        found = {(row.objects, row.bytes) for row in census.types if row.type_name.endswith(".Kept")}
+        in_process = end(begin(in_process=True))
+        rows = {(objects, size) for name, objects, size in in_process["rows"] if name.endswith(".Kept")}
+        written = graph(native).objects
+        return (found == rows == {(5000, kept_bytes)} and in_process["is_complete"]
+                and abs(written - in_process["objects"]) < 2000)
+"""
+
+MOMENTS = {
+    "a callback of the collector": """
+    def callback(phase, info):
+        gc.callbacks.remove(callback) if phase == "stop" else None
+        found.append(counted(native))
+    gc.callbacks.append(callback)
+    gc.collect()
+    """,
+    "a finalizer": """
+    class Ending:
+        def __del__(self):
+            found.append(counted(native))
+    def drop():
+        ending = Ending()
+        ending.itself = ending
+    drop()
+    gc.collect()
+    found.append(True)
+    """,
+    "a finalizer of a young object while another thread walks": """
+    class Ending:
+        def __del__(self):
+            thread = threading.Thread(target=lambda: found.append(counted(native)))
+            thread.start()
+            thread.join()
+    def drop():
+        ending = Ending()
+        ending.itself = ending
+    gc.disable()
+    drop()
+    gc.collect(0)
+    gc.collect()
+    gc.enable()
+    found.append(True)
+    """,
+    "a callback of a weak reference": """
+    class Gone: pass
+    def drop():
+        gone = Gone()
+        gone.itself = gone
+        return weakref.ref(gone, lambda reference: found.append(counted(native)))
+    reference = drop()
+    gc.collect()
+    found.append(True)
+    """,
+    "a trace function": """
+    calls = []
+    def trace(frame, event, argument):
+        calls.append(event)
+        return trace
+    threading.settrace(trace)
+    sys.settrace(trace)
+    found.append(counted(native))
+    sys.settrace(None)
+    thread = threading.Thread(target=lambda: found.append(counted(native)))
+    thread.start()
+    thread.join()
+    threading.settrace(None)
+    found.append(len(calls) > 100)
+    """,
+    "a profile function": """
+    calls = []
+    sys.setprofile(lambda frame, event, argument: calls.append(event))
+    found += [counted(native), counted(native)]
+    sys.setprofile(None)
+    """,
+    "tracemalloc and faulthandler": """
+    import faulthandler, tracemalloc
+    faulthandler.enable()
+    tracemalloc.start(25)
+    kept[:] = [Kept(number) for number in range(5000)]
+    found += [counted(native), counted(native)]
+    """,
+    "a frozen heap": """
+    gc.freeze()
+    found += [counted(native), counted(native)]
+    gc.unfreeze()
+    """,
+    "a heap that nobody collects": """
+    gc.disable()
+    found += [counted(native), counted(native)]
+    """,
+    "a storm of signals": """
+    heard = []
+    signal.signal(signal.SIGALRM, lambda number, frame: heard.append(number))
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    for _ in range(10):
+        found.append(counted(native))
+    rings_on = signal.setitimer(signal.ITIMER_REAL, 0)[1] == 0.001
+    found.append(rings_on and len(heard) > 50)
+    """,
+    "a thread with a small stack": """
+    before = threading.stack_size(64 << 10)
+    thread = threading.Thread(target=lambda: found.append(counted(native)))
+    thread.start()
+    thread.join()
+    found.append(True)
+    """,
+    "a deep heap": """
+    deep = []
+    for _ in range(1_000_000):
+        deep = [deep]
+    found += [counted(native), counted(native)]
+    while deep:
+        deep = deep.pop()
+    """,
+    "a forked child": """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(writer, b"y" if counted(native) and counted() and children() == [] else b"n")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    found += [os.read(reader, 1) == b"y", counted(native)]
+    os.close(reader)
+    os.close(writer)
+    """,
+    "a coroutine": """
+    import asyncio
+    async def walk():
+        return counted(native)
+    found += [asyncio.run(walk()), asyncio.run(walk())]
+    """,
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_walk_finds_the_same_in(moment: str, tmp_path: Path) -> None:
+    code = f"""{KEPT}
+    native, found = walker(), []
+    found.append(counted(native))
+    {MOMENTS[moment]}
+    found.append(counted(native))
+    print(json.dumps({{"found": found, "left": children(), "open": len(os.listdir("/proc/self/fd"))}}))
+    """
+    told = outcome(code, tmp_path)
+
+    assert len(told["found"]) >= 4
+    assert all(told["found"])
+    assert (told["left"], told["open"]) == ([], 4)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PYTHONMALLOC", "malloc"), ("PYTHONMALLOC", "debug"), ("PYTHONMALLOC", "malloc_debug"), ("PYTHONDEVMODE", "1")],
+)
+def test_a_walk_finds_the_same_with_any_allocator(
+    variable: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    code = f'{KEPT}\n    print(json.dumps({{"found": [counted(), counted()], "left": children()}}))'
+
+    assert outcome(code, tmp_path) == {"found": [True, True], "left": []}
+
+
+SUBINTERPRETERS = next((name for name in ("_interpreters", "_xxsubinterpreters") if importlib.util.find_spec(name)), "")
+
+
+@pytest.mark.skipif(not SUBINTERPRETERS, reason="this interpreter makes no others")
+def test_a_walk_finds_the_heap_of_its_own_interpreter_only(tmp_path: Path) -> None:
+    code = f"""{KEPT}
+    import {SUBINTERPRETERS} as interpreters
+    other = interpreters.create()
+    # One that has a GIL of its own cannot load the extension, and walks without it.
+    script = '''
+    import json, os, sys
+    sys.path[:] = {{path!r}}
+    class Other: pass
+    others = [Other() for _ in range(3000)]
+    if {{writer}} >= 0:
+        from heap_exporter.walker.choose import choose_walker
+        chosen = choose_walker()
+        rows = {{{{row.type_name: row.objects for row in chosen.census().types}}}}
+        os.write({{writer}}, json.dumps([rows.get("__main__.Other"), rows.get("__main__.Kept", 0)]).encode())
+    '''
+    import textwrap
+    def run(writer):
+        interpreters.run_string(other, textwrap.dedent(script).format(path=sys.path, writer=writer))
+    run(-1)
+    found = [counted(), counted()]
+    names = [row.type_name for row in walker().census().types]
+    reader, writer = os.pipe()
+    run(writer)
+    inside = json.loads(os.read(reader, 1000))
+    found += [counted(), counted()]
+    interpreters.destroy(other)
+    found.append(counted())
+    print(json.dumps({{"found": found, "strangers": "__main__.Other" in names, "inside": inside, "left": children()}}))
+    """
+    assert outcome(code, tmp_path) == {"found": [True] * 5, "strangers": False, "inside": [3000, 0], "left": []}
+
+
+def test_a_walk_works_while_the_interpreter_ends(tmp_path: Path) -> None:
+    code = f"""{KEPT}
+    class Last:
+        # The module's names go one after the other, and this one last: __del__ runs with most of them gone.
+        def __del__(self, counted=counted, begin=begin, end=end, print=print):
+            end(begin())
+    last = Last()
+    atexit.register(lambda: print(json.dumps({{"found": [counted(), counted()], "left": children()}})))
+    """
+    assert outcome(code, tmp_path) == {"found": [True, True], "left": []}
+
+
+@pytest.mark.parametrize("way", ["census", "graph"])
+def test_a_process_ends_at_any_moment_of_a_walk_of_a_daemon_thread(way: str, tmp_path: Path) -> None:
+    code = f"""{KEPT}
+    from random import Random
+    native = walker()
+    def walk_on():
+        while True:
+            {"native.census()" if way == "census" else "graph(native)"}
+            walked.set()
+    walked = threading.Event()
+    threading.Thread(target=walk_on, daemon=True).start()
+    walked.wait()
+    time.sleep(Random(os.getpid()).random() * 0.05)
+    print(json.dumps({{"pid": os.getpid()}}))
+    """
+    for _ in range(6):
+        outcome(code, tmp_path)
+        eventually(lambda: not clones_in(tmp_path))
+
+
+def test_ctrl_c_during_a_snapshot_leaves_nothing_behind(tmp_path: Path) -> None:
+    code = f"""{KEPT}
+    import heap_exporter
+    exporter = heap_exporter.start(http=False, census_interval_seconds=3600)
+    while exporter.monitor.reading().census is None:
+        time.sleep(0.01)
+    def interrupt():
+        while not children():
+            time.sleep(0.01)
+        clone.extend(children())
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(5):
+        clone, interrupted = [], False
+        thread = threading.Thread(target=interrupt)
+        with hanging():
+            thread.start()
+            try:
+                exporter.snapshot()
+            except KeyboardInterrupt:
+                interrupted = True
+        thread.join()
+        assert interrupted and clone
+        left = children()
+    written = exporter.snapshot()
+    print(json.dumps({{"left": left, "written": written.content, "files": len(os.listdir(written.path.parent))}}))
+    """
+    assert outcome(code, tmp_path) == {"left": [], "written": "graph", "files": 1}
+
+
+def test_a_forked_child_leaves_the_clone_of_its_parent_alone(tmp_path: Path) -> None:
+    code = f"""{KEPT}
+    found = []
+    for drop in ("walk.kill()", "walk.poll()", "del walk"):
+        with hanging():
+            walk = begin()
+            pid = os.fork()
+            if pid == 0:
+                exec(drop)
+                os._exit(0)
+            os.waitpid(pid, 0)
+            found.append(not walk.poll() and children() == [walk.pid])
+            walk.kill()
+    print(json.dumps({{"found": found, "left": children()}}))
+    """
+    assert outcome(code, tmp_path) == {"found": [True, True, True], "left": []}
+
+
+def test_a_forked_child_takes_no_walk_of_its_parent_for_its_own(tmp_path: Path) -> None:
+    code = f"""{KEPT}
+    walk = begin()
+    while open(f"/proc/{{walk.pid}}/stat").read().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.001)
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(writer, json.dumps([walk.poll(), walk.result()["is_complete"]]).encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    print(json.dumps({{"in_child": json.loads(os.read(reader, 100)), "in_parent": end(walk)["is_complete"]}}))
+    """
+    assert outcome(code, tmp_path) == {"in_child": [True, False], "in_parent": True}
+
+
+def clones_in(folder: Path) -> list[int]:
+    """Return the clones whose working folder this is."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == str(folder.resolve()):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found

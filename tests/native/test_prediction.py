@@ -1,0 +1,36 @@
+"""What a snapshot is reckoned to take beforehand is near what it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.native.runs import outcome
+
+CODE = """
+    import json, sys
+    from pathlib import Path
+    from heap_exporter.snapshot.store import Store
+    from heap_exporter.snapshot.take import Snapshots
+    from tests.bench.heap import build
+    from tests.walks import chosen
+
+    kept = build({tracked}, 1)
+    walker = chosen("native")
+    census = walker.census() if {counted} else None
+    snapshots = Snapshots(walker, Store(Path("snapshots"), 5), lambda: None, last_census=lambda: census)
+    info = snapshots.take("")
+    print(json.dumps({{"content": info.content, "predicted": info.predicted_bytes, "written": info.bytes}}))
+"""
+
+
+@pytest.mark.parametrize("counted", [True, False], ids=["after-a-census", "before-any"])
+@pytest.mark.parametrize("tracked", [20_000, 200_000])
+def test_the_size_of_a_snapshot_is_predicted_within_a_factor_of_two(
+    tracked: int, counted: bool, tmp_path: Path
+) -> None:
+    told = outcome(CODE.format(tracked=tracked, counted=counted), tmp_path)
+
+    assert told["content"] == "graph"
+    assert told["written"] / 2 < told["predicted"] < told["written"] * 2
