@@ -9,6 +9,9 @@
 #include "clone.h"
 #include "inspect.h"
 
+/* How often a killed clone is looked for: for a second, or for 50 ms where other threads must wait meanwhile. */
+enum { LOOK_AGAIN_NS = 200000, LOOKS = 5000, LOOKS_WITH_THE_GIL = 250 };
+
 typedef struct {
     PyObject_HEAD
     Status *status;
@@ -57,19 +60,28 @@ walk_object_poll(WalkObject *self, PyObject *Py_UNUSED(ignored))
     return PyBool_FromLong(self->is_done);
 }
 
-PyDoc_STRVAR(kill_doc, "kill() -> None\n\nEnd the clone, if it runs, and wait until it is gone.");
+/* Kill the clone, if it runs, and look for its end as often as said. The kernel may keep it longer than we can wait. */
+static void
+walk_end(WalkObject *self, int most_looks)
+{
+    const struct timespec pause = {0, LOOK_AGAIN_NS};
+    walk_poll_once(self);
+    for (int looks = 0; !self->is_done && looks < most_looks; looks++) {
+        kill(self->pid, SIGKILL);
+        nanosleep(&pause, NULL);
+        walk_poll_once(self);
+    }
+}
+
+PyDoc_STRVAR(kill_doc, "kill() -> bool\n\nEnd the clone, if it runs; return whether it was gone within a second or so.");
 
 static PyObject *
 walk_object_kill(WalkObject *self, PyObject *Py_UNUSED(ignored))
 {
-    for (walk_poll_once(self); !self->is_done; walk_poll_once(self)) {
-        kill(self->pid, SIGKILL);
-        const struct timespec pause = {0, 200000};
-        Py_BEGIN_ALLOW_THREADS
-        nanosleep(&pause, NULL);
-        Py_END_ALLOW_THREADS
-    }
-    Py_RETURN_NONE;
+    Py_BEGIN_ALLOW_THREADS
+    walk_end(self, LOOKS);
+    Py_END_ALLOW_THREADS
+    return PyBool_FromLong(self->is_done);
 }
 
 /* Return the rows of a census as a list of (name, objects, bytes); ValueError when they are not what they should be. */
@@ -154,9 +166,7 @@ static void
 walk_object_dealloc(WalkObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    for (walk_poll_once(self); !self->is_done; walk_poll_once(self)) {
-        kill(self->pid, SIGKILL);
-    }
+    walk_end(self, LOOKS_WITH_THE_GIL);
     if (self->status) {
         munmap(self->status, STATUS_BYTES);
     }

@@ -107,7 +107,7 @@ def test_nothing_is_kept_of(call: str, tmp_path: Path) -> None:
     assert grown["mappings"] <= 2
     assert grown["blocks"] < 50
     assert grown["resident"] < STRAY_BYTES
-    assert grown["virtual"] < STRAY_BYTES
+    assert grown["virtual"] <= STRAY_BYTES  # one arena of the interpreter's own allocator
 
 
 def test_every_public_name_has_such_a_test() -> None:
