@@ -13,14 +13,15 @@ class Walk:
 
 def start(
     *,
-    file: int,
-    crc: int,
     own_roots: tuple[object, ...],
     not_own: tuple[object, ...],
-    keys: bool,
-    numpy_major: int,
     timeout_seconds: int,
-    in_process: bool,
+    file: int = -1,
+    crc: int = 0,
+    keys: bool = False,
+    numpy_major: int = 0,
+    in_process: bool = False,
+    most_ns: int = 0,
 ) -> Walk: ...
 def sizes(objects: tuple[object, ...], numpy_major: int = 0, /) -> list[int]: ...
 def edges(object: object, /) -> list[tuple[str, object]]: ...

@@ -15,9 +15,11 @@
 #define SYS_close_range 436
 #endif
 
-enum { NICENESS = 10, HANDLER_STACK_BYTES = 64 << 10, MOST_DESCRIPTORS = 1 << 20, CRASH_EXIT_CODE = 70 };
+enum { NICENESS = 10, HANDLER_STACK_BYTES = 64 << 10, MOST_DESCRIPTORS = 1 << 20 };
 
-static const int CRASHES[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
+/* Not SIGABRT: sigaction() takes a lock for it in newer C libraries, which a thread that forks may hold. It ends the clone
+ * all the same. */
+static const int CRASHES[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
 
 /* Set in the clone only, for the handler of its crashes. */
 static Status *status_of_clone;
@@ -36,10 +38,25 @@ on_crash(int signal_number)
         status->culprit[length] = name[length];
     }
     status->culprit_length = length;
-    _exit(CRASH_EXIT_CODE);
+    _exit(1);
 }
 
-/* Have the clone hear of nothing but its own crashes and its own clock. All signals are blocked at this point. */
+/* Have the clone end when its time is over, whatever becomes of it. All signals are blocked at this point. */
+static void
+wind_clock(unsigned timeout_seconds)
+{
+    sigset_t heard;
+    struct sigaction action;
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = SIG_DFL;
+    sigaction(SIGALRM, &action, NULL);
+    sigemptyset(&heard);
+    sigaddset(&heard, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &heard, NULL);
+    alarm(timeout_seconds);
+}
+
+/* Have the clone hear of its own crashes. */
 static void
 take_signals(void)
 {
@@ -58,10 +75,6 @@ take_signals(void)
         sigaction(CRASHES[i], &action, NULL);
         sigaddset(&heard, CRASHES[i]);
     }
-    action.sa_handler = SIG_DFL;
-    action.sa_flags = 0;
-    sigaction(SIGALRM, &action, NULL);
-    sigaddset(&heard, SIGALRM);
     sigprocmask(SIG_UNBLOCK, &heard, NULL);
 }
 
@@ -109,6 +122,8 @@ stand_back(void)
         }
         close(file);
     }
+    /* A handler of core dumps that the kernel pipes them to heeds no limit. Last, as it takes /proc/self from us. */
+    prctl(PR_SET_DUMPABLE, 0);
 }
 
 _Noreturn static void
@@ -119,9 +134,9 @@ be_the_clone(const Job *job, Status *status, pid_t parent, unsigned timeout_seco
     if (getppid() != parent) {
         _exit(0); /* it died before we could ask to be told */
     }
+    wind_clock(timeout_seconds);
     close_descriptors_but(job->is_graph ? job->file : -1);
     take_signals();
-    alarm(timeout_seconds);
     stand_back();
     walk_run(job, status);
     _exit(0);
@@ -159,7 +174,6 @@ clone_poll(pid_t pid, Ending *ending)
         return 1;
     }
     ending->is_known = 1;
-    ending->exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
     ending->signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
     ending->cpu_ns = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000u
                      + (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000u;

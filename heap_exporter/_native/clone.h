@@ -16,9 +16,8 @@ pid_t clone_start(const Job *job, Status *status, unsigned timeout_seconds);
 
 /* How a clone ended. */
 typedef struct {
-    int is_known;  /* 0: somebody else waited for it */
-    int exit_code; /* -1 when a signal killed it */
-    int signal;
+    int is_known; /* 0: somebody else waited for it */
+    int signal;   /* that killed it, else 0 */
     uint64_t cpu_ns;
 } Ending;
 

@@ -2,7 +2,7 @@
  *
  * All #ifs on Python's version are here. Each function says what it returns; none writes a reference count, allocates
  * or locks, so that all may run in a clone of the process. What is assumed here is checked when the extension is
- * loaded (layout.c), since an interpreter may be newer than the headers we were built with.
+ * loaded (inspect.c), since an interpreter may be newer than the headers we were built with.
  */
 #ifndef HEAP_EXPORTER_COMPAT_H
 #define HEAP_EXPORTER_COMPAT_H
@@ -257,6 +257,24 @@ compat_dict_tables_size(PyObject *dict)
     return size;
 }
 
+/* Return the dict of an instance at the place that its type says, for types whose dicts the interpreter does not manage. */
+static inline PyObject *
+compat_dict_at_offset(PyObject *object, PyTypeObject *type)
+{
+    Py_ssize_t offset = type->tp_dictoffset;
+    if (offset < 0) {
+#if PY_VERSION_HEX >= 0x030C0000
+        if (PyType_HasFeature(type, Py_TPFLAGS_LONG_SUBCLASS)) {
+            return NULL; /* an int's size is not where other objects have theirs; such types manage their dicts */
+        }
+#endif
+        /* From the end of the object; formula: _PyObject_VarSize. */
+        size_t size = (size_t)type->tp_basicsize + compat_var_items(object) * (size_t)type->tp_itemsize;
+        offset += (Py_ssize_t)((size + sizeof(void *) - 1) & ~(sizeof(void *) - 1));
+    }
+    return offset > 0 ? *(PyObject **)((char *)object + offset) : NULL;
+}
+
 /* Return whether dict.__traverse__ visits the keys: not where all of them are str. */
 static inline int
 compat_dict_visits_keys(PyObject *dict)
@@ -372,6 +390,24 @@ static inline size_t
 compat_frame_slots(PyCodeObject *code)
 {
     return (size_t)(code->co_nlocalsplus + code->co_stacksize);
+}
+
+/* Return whether a frame belongs to a generator, which then refers to all that the frame does but its variables. */
+static inline int
+compat_frame_is_of_generator(Frame *frame)
+{
+    return frame->owner == FRAME_OWNED_BY_GENERATOR;
+}
+
+/* Return whether the generator of a frame refers to its variables too: not while the frame itself runs. */
+static inline int
+compat_frame_has_stored_stack(Frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return frame->stackpointer != NULL;
+#else
+    return frame->stacktop >= 0;
+#endif
 }
 
 /* Return the code of a frame in any state; a frame object's or a generator's always has one. */

@@ -10,6 +10,7 @@ typedef enum {
     FAULT_WRITE = 2,     /* the file could not be written */
     FAULT_DAMAGED = 3,   /* the heap is not what it should be */
     FAULT_SIGNAL = 4,    /* the clone was hit by a signal of its own making */
+    FAULT_LATE = 5,      /* the walk was to be shorter */
 } FaultCode;
 
 typedef struct {

@@ -5,9 +5,6 @@
 
 #include "shapes.h"
 
-/* The numbers that records of the file begin with. See heap_exporter/heapfile/format.py. */
-enum { RECORD_END = 0, RECORD_NAME = 3, RECORD_THREAD = 4, RECORD_FRAME = 5, RECORD_ROOT = 6, RECORD_NODE = 8 };
-
 enum { EDGE_ABSENT = 0 };
 
 void
@@ -99,14 +96,7 @@ graph_node(Walk *walk, TypeInfo *info, PyObject *object, const Referents *refere
     PyObject **items = referents_items(walk, referents);
     unsigned flags = (info->fixed_size ? SHAPE_FIXED_SIZE : 0) | (info->is_weak ? SHAPE_WEAK : 0)
                      | (referents->has_tail ? 0 : SHAPE_NO_TAIL);
-    names_gather(names, info, object);
-    names_match(names, items, info->kind == KIND_PLAIN ? referents->count : referents->prefix);
-    if (info->is_subclassed_container) {
-        names_pad(names, referents->prefix);
-    }
-    if (info->is_weak) {
-        names_insert_weak(names);
-    }
+    names_of(names, info, object, items, referents->count, referents->prefix);
     for (size_t i = 0; i < names->namespace_count; i++) {
         name_keys(walk, names->namespaces[i], 0);
     }
@@ -137,7 +127,7 @@ graph_frame(Walk *walk, uint64_t depth, PyObject *function, PyCodeObject *code)
     Text *text = &walk->text;
     text_clear(text);
     PyObject *module = function && PyFunction_Check(function) ? ((PyFunctionObject *)function)->func_module : NULL;
-    if (module && PyUnicode_CheckExact(module)) {
+    if (module && PyUnicode_CheckExact(module) && text_is_dotted_name(module)) {
         text_add_str(text, module, LONGEST_NAME);
         text_add(text, ".");
     }

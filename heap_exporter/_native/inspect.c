@@ -55,23 +55,44 @@ inspect_sizes(PyObject *objects, int numpy_major)
     return list;
 }
 
+/* Return a list of (name, referent). */
 static PyObject *
-edges_as_list(Walk *walk, TypeInfo *info, PyObject *object, Names *names)
+edges_as_list(Walk *walk, PyObject *const *referents, const Names *names, size_t count)
 {
-    Referents referents = referents_of(walk, info, object);
-    PyObject **items = referents_items(walk, &referents);
-    names_gather(names, info, object);
-    names_match(names, items, info->kind == KIND_PLAIN ? referents.count : referents.prefix);
-    PyObject *list = PyList_New((Py_ssize_t)referents.count);
-    for (size_t i = 0; list && i < referents.count; i++) {
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; list && i < count; i++) {
         name_text(&walk->text, i < names->count ? names->names[i] : 0);
-        PyObject *referent = items[i] ? items[i] : Py_None;
-        PyObject *edge = Py_BuildValue("(s#O)", walk->text.bytes, (Py_ssize_t)walk->text.length, referent);
+        PyObject *edge = Py_BuildValue("(s#O)", walk->text.bytes, (Py_ssize_t)walk->text.length, referents[i]);
         if (!edge) {
             Py_CLEAR(list);
             break;
         }
         PyList_SET_ITEM(list, (Py_ssize_t)i, edge);
+    }
+    return list;
+}
+
+/* Return the edges of an object, having made them ours first: to make a list may run the collector, and so anything. */
+static PyObject *
+edges_of(Walk *walk, const TypeInfo *info, PyObject *object)
+{
+    Referents found = referents_of(walk, info, object);
+    PyObject **items = referents_items(walk, &found);
+    Names *names = arena_alloc(&walk->arena, sizeof(Names));
+    PyObject **referents = arena_alloc(&walk->arena, found.count * sizeof(PyObject *));
+    names_of(names, info, object, items, found.count, found.prefix);
+    for (size_t i = 0; i < found.count; i++) {
+        referents[i] = Py_NewRef(items[i] ? items[i] : Py_None);
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        Py_XINCREF(name_str(names->names[i]));
+    }
+    PyObject *list = edges_as_list(walk, referents, names, found.count);
+    for (size_t i = 0; i < names->count; i++) {
+        Py_XDECREF(name_str(names->names[i]));
+    }
+    for (size_t i = 0; i < found.count; i++) {
+        Py_DECREF(referents[i]);
     }
     return list;
 }
@@ -89,9 +110,8 @@ inspect_edges(PyObject *object)
         return PyErr_NoMemory();
     }
     types_init(&walk.types, &walk.arena, 0);
-    Names *names = arena_alloc(&walk.arena, sizeof(Names));
     TypeInfo *info = types_get(&walk.types, Py_TYPE(object));
-    list = info->is_leaf ? PyList_New(0) : edges_as_list(&walk, info, object, names);
+    list = info->is_leaf ? PyList_New(0) : edges_of(&walk, info, object);
     release(&walk);
     return list;
 }

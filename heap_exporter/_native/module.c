@@ -60,17 +60,21 @@ walk_object_poll(WalkObject *self, PyObject *Py_UNUSED(ignored))
     return PyBool_FromLong(self->is_done);
 }
 
-/* Kill the clone, if it runs, and look for its end as often as said. The kernel may keep it longer than we can wait. */
+/* Kill the clone, if it runs, and see whether it has ended; the kernel may take its time. */
 static void
-walk_end(WalkObject *self, int most_looks)
+walk_kill_once(WalkObject *self)
+{
+    walk_poll_once(self);
+    if (!self->is_done && self->pid > 0) {
+        kill(self->pid, SIGKILL);
+    }
+}
+
+static void
+nap(void)
 {
     const struct timespec pause = {0, LOOK_AGAIN_NS};
-    walk_poll_once(self);
-    for (int looks = 0; !self->is_done && looks < most_looks; looks++) {
-        kill(self->pid, SIGKILL);
-        nanosleep(&pause, NULL);
-        walk_poll_once(self);
-    }
+    nanosleep(&pause, NULL);
 }
 
 PyDoc_STRVAR(kill_doc, "kill() -> bool\n\nEnd the clone, if it runs; return whether it was gone within a second or so.");
@@ -78,9 +82,14 @@ PyDoc_STRVAR(kill_doc, "kill() -> bool\n\nEnd the clone, if it runs; return whet
 static PyObject *
 walk_object_kill(WalkObject *self, PyObject *Py_UNUSED(ignored))
 {
-    Py_BEGIN_ALLOW_THREADS
-    walk_end(self, LOOKS);
-    Py_END_ALLOW_THREADS
+    walk_kill_once(self);
+    for (int looks = 0; !self->is_done && looks < LOOKS; looks++) {
+        /* The GIL is for looking: a second thread may find the clone gone, and its pid be another's. */
+        Py_BEGIN_ALLOW_THREADS
+        nap();
+        Py_END_ALLOW_THREADS
+        walk_kill_once(self);
+    }
     return PyBool_FromLong(self->is_done);
 }
 
@@ -135,9 +144,9 @@ walk_object_result(WalkObject *self, PyObject *Py_UNUSED(ignored))
     PyObject *result = NULL;
     if (culprit) {
         result = Py_BuildValue(
-            "{s:O,s:O,s:i,s:i,s:K,s:I,s:I,s:O,s:K,s:K,s:K,s:I,s:K,s:(KKKK),s:O}", "is_complete",
+            "{s:O,s:O,s:i,s:K,s:I,s:I,s:O,s:K,s:K,s:K,s:I,s:K,s:(KKKK),s:O}", "is_complete",
             is_ours && status->is_done && status->fault == FAULT_NONE ? Py_True : Py_False, "was_reaped",
-            self->ending.is_known ? Py_True : Py_False, "exit_code", self->ending.exit_code, "signal",
+            self->ending.is_known ? Py_True : Py_False, "signal",
             self->ending.signal, "cpu_ns", (unsigned long long)self->ending.cpu_ns, "fault", status->fault, "os_error",
             status->os_error, "culprit", culprit, "walk_ns", (unsigned long long)status->walk_ns, "objects",
             (unsigned long long)status->objects, "references", (unsigned long long)status->references, "crc",
@@ -166,7 +175,11 @@ static void
 walk_object_dealloc(WalkObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    walk_end(self, LOOKS_WITH_THE_GIL);
+    walk_kill_once(self);
+    for (int looks = 0; !self->is_done && looks < LOOKS_WITH_THE_GIL; looks++) {
+        nap();
+        walk_kill_once(self);
+    }
     if (self->status) {
         munmap(self->status, STATUS_BYTES);
     }
@@ -231,23 +244,35 @@ begin(WalkObject *self, const Job *job, int in_process, unsigned timeout_seconds
 }
 
 PyDoc_STRVAR(start_doc,
-             "start(*, file, crc, own_roots, not_own, keys, numpy_major, timeout_seconds, in_process) -> Walk\n\n"
-             "Begin a walk: a graph written to the descriptor `file` as data blocks that follow one with checksum "
-             "`crc`, or a census where `file` is -1. Raises OSError when the process cannot be cloned.");
+             "start(*, own_roots, not_own, timeout_seconds, file=-1, crc=0, keys=False, numpy_major=0, in_process=False, "
+             "most_ns=0) -> Walk"
+             "\n\nBegin a walk: a graph written to the descriptor `file` as data blocks that follow one with checksum "
+             "`crc`, or a census where `file` is -1; after `most_ns`, if not 0, it is ended. Raises OSError when the "
+             "process cannot be cloned, RuntimeError when the interpreter has no modules any more.");
 
 static PyObject *
 start(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     static char *keywords[] = {"file", "crc", "own_roots", "not_own", "keys", "numpy_major", "timeout_seconds",
-                               "in_process", NULL};
-    Job job = {.interp = PyInterpreterState_Get(), .modules = PyImport_GetModuleDict()};
-    unsigned timeout_seconds;
-    int in_process;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$iIO!O!piIp:start", keywords, &job.file, &job.crc, &PyTuple_Type,
+                               "in_process", "most_ns", NULL};
+    Job job = {.interp = PyInterpreterState_Get(), .modules = PySys_GetObject("modules"), .file = -1};
+    unsigned long long most_ns = 0;
+    unsigned timeout_seconds = 0;
+    int in_process = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$iIO!O!piIpK:start", keywords, &job.file, &job.crc, &PyTuple_Type,
                                      &job.own_roots, &PyTuple_Type, &job.not_own, &job.with_keys, &job.numpy_major,
-                                     &timeout_seconds, &in_process)) {
+                                     &timeout_seconds, &in_process, &most_ns)) {
         return NULL;
     }
+    if (!job.own_roots || !job.not_own || timeout_seconds == 0) {
+        PyErr_SetString(PyExc_TypeError, "start() needs own_roots, not_own and timeout_seconds");
+        return NULL;
+    }
+    if (!job.modules || !PyDict_Check(job.modules)) {
+        PyErr_SetString(PyExc_RuntimeError, "sys.modules is no dict: the interpreter is ending");
+        return NULL;
+    }
+    job.most_ns = most_ns;
     job.is_graph = job.file >= 0;
     PyTypeObject *type = *(PyTypeObject **)PyModule_GetState(module);
     WalkObject *self = (WalkObject *)type->tp_alloc(type, 0);

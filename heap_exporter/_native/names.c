@@ -16,11 +16,8 @@ name_text(Text *text, Name name)
     if (name & 1) {
         text_add(text, (const char *)(name >> 1));
     }
-    else if (name) {
-        PyObject *str = (PyObject *)name;
-        if (PyUnicode_Check(str) && text_is_identifier(str)) {
-            text_add_str(text, str, LONGEST_NAME);
-        }
+    else if (name && PyUnicode_Check(name_str(name)) && text_is_identifier(name_str(name))) {
+        text_add_str(text, name_str(name), LONGEST_NAME);
     }
 }
 
@@ -39,9 +36,10 @@ add_field(Names *names, void *value, const char *name)
 }
 
 static void
-add_namespace(Names *names, PyObject *dict, const char *name)
+add_namespace(Names *names, PyObject *object, PyObject *dict, const char *name)
 {
-    if (dict && PyDict_Check(dict)) {
+    /* A dict that is its own namespace has data for keys. */
+    if (dict && PyDict_Check(dict) && dict != object) {
         add_field(names, dict, name);
         if (names->namespace_count < MOST_NAMESPACES) {
             names->namespaces[names->namespace_count++] = dict;
@@ -61,23 +59,16 @@ static void
 add_attributes(Names *names, const TypeInfo *info, PyObject *object)
 {
     PyTypeObject *type = info->type;
-    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
-        if (type->tp_dictoffset > 0) {
-            add_namespace(names, *(PyObject **)((char *)object + type->tp_dictoffset), "__dict__");
+    if (PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+        Attributes attributes = compat_inline_attributes(object, type);
+        for (Py_ssize_t i = 0; i < attributes.count; i++) {
+            add(names, attributes.values[i], name_of_str(attributes.entries[i].me_key));
         }
-        return;
+        add_field(names, type, "__class__");
     }
-    Attributes attributes = compat_inline_attributes(object, type);
-    for (Py_ssize_t i = 0; i < attributes.count; i++) {
-        add(names, attributes.values[i], name_of_str(attributes.entries[i].me_key));
-    }
-    if (PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT)) {
-        add_namespace(names, compat_managed_dict(object, type), "__dict__");
-    }
-    else if (type->tp_dictoffset > 0) {
-        add_namespace(names, *(PyObject **)((char *)object + type->tp_dictoffset), "__dict__");
-    }
-    add_field(names, type, "__class__");
+    int is_managed = PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT) != 0;
+    PyObject *dict = is_managed ? compat_managed_dict(object, type) : compat_dict_at_offset(object, type);
+    add_namespace(names, object, dict, "__dict__");
 }
 
 static void
@@ -103,13 +94,21 @@ add_frame(Names *names, Frame *frame)
 static void
 add_function(Names *names, PyFunctionObject *function)
 {
+    PyObject *globals = function->func_globals;
+    PyObject *module = text_in_namespace(globals, "__name__");
     add_field(names, function->func_code, "__code__");
-    add_namespace(names, function->func_globals, "__globals__");
+    /* What was handed to eval() or exec() is a module's namespace only if it has a module's name. */
+    if (module && PyUnicode_CheckExact(module)) {
+        add_namespace(names, (PyObject *)function, globals, "__globals__");
+    }
+    else {
+        add_field(names, globals, "__globals__");
+    }
     add_field(names, function->func_defaults, "__defaults__");
     add_field(names, function->func_kwdefaults, "__kwdefaults__");
     add_field(names, function->func_closure, "__closure__");
     add_field(names, function->func_annotations, "__annotations__");
-    add_namespace(names, function->func_dict, "__dict__");
+    add_namespace(names, (PyObject *)function, function->func_dict, "__dict__");
     names->closure_code = function->func_closure ? (PyCodeObject *)function->func_code : NULL;
 }
 
@@ -126,14 +125,15 @@ add_exception(Names *names, PyBaseExceptionObject *exception)
 static void
 add_type(Names *names, PyTypeObject *type)
 {
-    add_namespace(names, type->tp_dict, "__dict__");
+    add_namespace(names, (PyObject *)type, type->tp_dict, "__dict__");
     add_field(names, type->tp_mro, "__mro__");
     add_field(names, type->tp_bases, "__bases__");
     add_field(names, type->tp_base, "__base__");
 }
 
-void
-names_gather(Names *names, const TypeInfo *info, PyObject *object)
+/* Gather what the structure of an object names: its attributes, slots, variables, namespaces. */
+static void
+gather(Names *names, const TypeInfo *info, PyObject *object)
 {
     names->count = names->candidate_count = names->namespace_count = 0;
     names->closure_code = NULL;
@@ -146,7 +146,7 @@ names_gather(Names *names, const TypeInfo *info, PyObject *object)
     add_members(names, info, object);
     switch (info->namer) {
         case NAMER_MODULE:
-            add_namespace(names, PyModule_GetDict(object), "__dict__");
+            add_namespace(names, object, PyModule_GetDict(object), "__dict__");
             break;
         case NAMER_TYPE:
             add_type(names, (PyTypeObject *)object);
@@ -197,8 +197,9 @@ take(Names *names, PyObject *referent, size_t *cursor)
     return 0;
 }
 
-void
-names_match(Names *names, PyObject **referents, size_t count)
+/* Put the gathered names on the referents. */
+static void
+match(Names *names, PyObject **referents, size_t count)
 {
     size_t cursor = 0;
     if (names->candidate_count == 0) {
@@ -212,16 +213,18 @@ names_match(Names *names, PyObject **referents, size_t count)
     }
 }
 
-void
-names_pad(Names *names, size_t count)
+/* Have exactly `count` names, so that what comes after them is known to be the items of a container. */
+static void
+pad(Names *names, size_t count)
 {
     for (; names->count < count && names->count < MOST_NAMES; names->count++) {
         names->names[names->count] = 0;
     }
 }
 
-void
-names_insert_weak(Names *names)
+/* Make room in front for the edge to what a weak reference points at. */
+static void
+insert_weak(Names *names)
 {
     if (names->count == MOST_NAMES) {
         names->count--;
@@ -229,4 +232,17 @@ names_insert_weak(Names *names)
     memmove(names->names + 1, names->names, names->count * sizeof(Name));
     names->names[0] = 0;
     names->count++;
+}
+
+void
+names_of(Names *names, const TypeInfo *info, PyObject *object, PyObject **referents, size_t count, size_t prefix)
+{
+    gather(names, info, object);
+    match(names, referents, info->kind == KIND_PLAIN ? count : prefix);
+    if (info->is_subclassed_container) {
+        pad(names, prefix);
+    }
+    if (info->is_weak) {
+        insert_weak(names);
+    }
 }

@@ -31,6 +31,13 @@ name_of_str(PyObject *str)
     return (Name)str;
 }
 
+/* Return the str that a name is, NULL for a C string or none. */
+static inline PyObject *
+name_str(Name name)
+{
+    return name & 1 ? NULL : (PyObject *)name;
+}
+
 /* Return what a weak reference points at, NULL once it is gone. */
 static inline PyObject *
 names_weak_referent(PyObject *reference)
@@ -42,16 +49,8 @@ names_weak_referent(PyObject *reference)
 /* Write a name into a text. */
 void name_text(Text *text, Name name);
 
-/* Gather what the structure of an object names: its attributes, slots, variables, namespaces. */
-void names_gather(Names *names, const TypeInfo *info, PyObject *object);
-
-/* Put the gathered names on the referents. */
-void names_match(Names *names, PyObject **referents, size_t count);
-
-/* Have exactly `count` names, so that what comes after them is known to be the items of a container. */
-void names_pad(Names *names, size_t count);
-
-/* Make room in front for the edge to what a weak reference points at. */
-void names_insert_weak(Names *names);
+/* Find the names of an object's referents, of which the first `prefix` are no items of a container. Those of a weak
+ * reference begin with one for what it points at, which is no referent. */
+void names_of(Names *names, const TypeInfo *info, PyObject *object, PyObject **referents, size_t count, size_t prefix);
 
 #endif

@@ -1,5 +1,6 @@
 #include "own.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "referents.h"
@@ -67,7 +68,7 @@ claim(Walk *walk, Stack *pending, PyObject *object)
     }
     places_add(&walk->visited, object);
     if (stack_reserve(pending, 1) < 0) {
-        fault_raise(&walk->fault, FAULT_NO_MEMORY, 0);
+        fault_raise(&walk->fault, FAULT_NO_MEMORY, ENOMEM);
     }
     ((PyObject **)pending->items)[pending->count++] = object;
 }

@@ -28,7 +28,7 @@ walk_modules(Walk *walk)
     Py_ssize_t position = 0;
     PyObject *name, *module;
     while (PyDict_Next(walk->job->modules, &position, &name, &module)) {
-        if (PyUnicode_CheckExact(name) && !own_is_package(name)) {
+        if (PyUnicode_CheckExact(name) && text_is_dotted_name(name) && !own_is_package(name)) {
             text_clear(&walk->text);
             text_add_str(&walk->text, name, LONGEST_NAME);
             /* sys.modules owns the reference, and is in the graph itself. */
@@ -48,8 +48,11 @@ walk_frame(Walk *walk, Frame *frame, PyCodeObject *code, uint64_t depth)
     if (walk->job->is_graph) {
         graph_frame(walk, depth, function, code);
     }
-    reach_named(walk, ROLE_FRAME, owned, "", function);
-    reach_named(walk, ROLE_FRAME, 1, "", frame->f_locals);
+    /* What a generator refers to must not be counted twice. */
+    int is_its_own = !compat_frame_is_of_generator(frame);
+    int has_variables = is_its_own || !compat_frame_has_stored_stack(frame);
+    reach_named(walk, ROLE_FRAME, owned && is_its_own, "", function);
+    reach_named(walk, ROLE_FRAME, is_its_own, "", frame->f_locals);
     for (int i = 0; i < code->co_nlocalsplus; i++) {
         PyObject *value = compat_frame_variable(frame, i, &owned);
         if (value) {
@@ -58,7 +61,7 @@ walk_frame(Walk *walk, Frame *frame, PyCodeObject *code, uint64_t depth)
             if (PyUnicode_CheckExact(name) && text_is_identifier(name)) {
                 text_add_str(&walk->text, name, LONGEST_NAME);
             }
-            reach_root(walk, ROLE_VARIABLE, owned, value);
+            reach_root(walk, ROLE_VARIABLE, owned && has_variables, value);
         }
     }
 }
@@ -73,7 +76,8 @@ walk_thread(Walk *walk, PyThreadState *thread)
     reach_named(walk, ROLE_INTERPRETER, 1, "thread-local data", thread->dict);
     reach_named(walk, ROLE_INTERPRETER, 1, "context", thread->context);
     for (_PyErr_StackItem *handled = thread->exc_info; handled; handled = handled->previous_item) {
-        reach_named(walk, ROLE_INTERPRETER, 1, "exception being handled", handled->exc_value);
+        /* Those of generators are referred to by them. */
+        reach_named(walk, ROLE_INTERPRETER, handled == &thread->exc_state, "exception being handled", handled->exc_value);
     }
     for (Frame *frame = compat_top_frame(thread); frame; frame = frame->previous) {
         PyCodeObject *code = compat_frame_code(frame);

@@ -2,10 +2,8 @@
 
 #include <string.h>
 
-/* The numbers that records of the file begin with; nodes begin with their shape's index and RECORD_NODE. */
-enum { RECORD_TYPE = 1, RECORD_SHAPE = 2 };
-
-enum { FIRST_CAPACITY = 4096, MOST_SHAPES_OF_A_TYPE = 4096 };
+/* A type may have so many shapes that differ by the names of a closure's cells, and as many more that do not. */
+enum { FIRST_CAPACITY = 4096, MOST_CLOSURES = 4096, MOST_SHAPES_OF_A_TYPE = 2 * MOST_CLOSURES };
 
 void
 shapes_init(ShapeTable *shapes, Arena *arena)
@@ -115,17 +113,27 @@ add(Walk *walk, TypeInfo *info, const Names *names, unsigned flags, uint64_t has
     return shape;
 }
 
+/* Make the shape of an object into one that its type has room for; return whether it was not. */
+static int
+simplify(const TypeInfo *info, Names *names)
+{
+    if (names->closure_code && info->shape_count >= MOST_CLOSURES) {
+        names->closure_code = NULL;
+        return 1;
+    }
+    if (names->count > 0 && info->shape_count >= MOST_SHAPES_OF_A_TYPE) {
+        names->count = 0;
+        return 1;
+    }
+    return 0;
+}
+
 Shape *
 shapes_get(Walk *walk, TypeInfo *info, Names *names, unsigned flags)
 {
     ShapeTable *shapes = walk->shapes;
     if (info->last_shape && fits(info->last_shape, info, names, flags)) {
         return info->last_shape;
-    }
-    if (info->shape_count >= MOST_SHAPES_OF_A_TYPE && names->count > 0) {
-        names->count = 0;
-        names->closure_code = NULL;
-        return shapes_get(walk, info, names, flags);
     }
     if (shapes->count * 2 >= shapes->capacity) {
         grow(shapes);
@@ -136,6 +144,9 @@ shapes_get(Walk *walk, TypeInfo *info, Names *names, unsigned flags)
         slot = (slot + 1) & (shapes->capacity - 1);
     }
     if (!shapes->slots[slot]) {
+        if (simplify(info, names)) {
+            return shapes_get(walk, info, names, flags);
+        }
         shapes->slots[slot] = add(walk, info, names, flags, hash);
     }
     info->last_shape = shapes->slots[slot];

@@ -111,7 +111,8 @@ sizes_sizer(PyTypeObject *type)
         }
         PyObject *method = base->tp_dict ? text_in_namespace(base->tp_dict, "__sizeof__") : NULL;
         if (method && base != &PyBaseObject_Type) {
-            return Py_IS_TYPE(method, &PyMethodDescr_Type) ? sizer_by_name(base) : SIZER_PLAIN;
+            int is_its_own = Py_IS_TYPE(method, &PyMethodDescr_Type) && ((PyDescrObject *)method)->d_type == base;
+            return is_its_own ? sizer_by_name(base) : SIZER_PLAIN;
         }
     }
     return SIZER_PLAIN;

@@ -19,6 +19,16 @@ add_bytes(Text *text, const char *bytes, size_t length)
     }
 }
 
+/* Add what Python's backslashreplace makes of a code point or byte. */
+static void
+add_escape(Text *text, const char *prefix, Py_UCS4 value, int digits)
+{
+    add_bytes(text, prefix, strlen(prefix));
+    for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) {
+        add_bytes(text, &"0123456789abcdef"[value >> shift & 15], 1);
+    }
+}
+
 static void
 add_code_point(Text *text, Py_UCS4 point)
 {
@@ -34,11 +44,7 @@ add_code_point(Text *text, Py_UCS4 point)
         length = 2;
     }
     else if (point >= 0xd800 && point < 0xe000) {
-        static const char digits[] = "0123456789abcdef";
-        const char escape[] = {'\\', 'u', 'd', digits[point >> 8 & 15], digits[point >> 4 & 15], digits[point & 15]};
-        for (size_t i = 0; i < sizeof(escape); i++) {
-            add_bytes(text, &escape[i], 1);
-        }
+        add_escape(text, "\\u", point, 4);
         return;
     }
     else if (point < 0x10000) {
@@ -57,11 +63,40 @@ add_code_point(Text *text, Py_UCS4 point)
     add_bytes(text, bytes, length);
 }
 
-void
-text_add(Text *text, const char *ascii_or_utf8)
+/* Return the length of the UTF-8 sequence that a string begins with, 0 if it is none. */
+static size_t
+sequence_length(const unsigned char *string)
 {
-    for (const char *next = ascii_or_utf8; *next; next++) {
-        add_bytes(text, next, 1);
+    unsigned char first = string[0];
+    size_t length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : (first & 0xf0) == 0xe0 ? 3 : 4;
+    unsigned char lowest = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned char highest = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    if (length == 4 && (first < 0xf0 || first > 0xf4)) {
+        return 0;
+    }
+    if (length > 1 && (string[1] < lowest || string[1] > highest)) {
+        return 0;
+    }
+    for (size_t i = 2; i < length; i++) {
+        if ((string[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return length;
+}
+
+void
+text_add(Text *text, const char *string)
+{
+    while (*string) {
+        size_t length = sequence_length((const unsigned char *)string);
+        if (length > 0) {
+            add_bytes(text, string, length);
+            string += length;
+        }
+        else {
+            add_escape(text, "\\x", (unsigned char)*string++, 2);
+        }
     }
 }
 
@@ -84,24 +119,40 @@ text_is(PyObject *object, const char *ascii)
            && memcmp(PyUnicode_DATA(object), ascii, (size_t)PyUnicode_GET_LENGTH(object)) == 0;
 }
 
-int
-text_is_identifier(PyObject *object)
+/* Return whether a str consists of identifiers with `separator` between them; none when that is 0. */
+static int
+is_name(PyObject *str, Py_UCS4 separator)
 {
-    Py_ssize_t length = PyUnicode_GET_LENGTH(object);
-    int kind = (int)PyUnicode_KIND(object);
-    const void *data = PyUnicode_DATA(object);
-    if (length == 0 || length > LONGEST_NAME) {
+    Py_ssize_t length = PyUnicode_GET_LENGTH(str);
+    int kind = (int)PyUnicode_KIND(str);
+    const void *data = PyUnicode_DATA(str);
+    int is_first = 1;
+    if (length > LONGEST_NAME) {
         return 0;
     }
     for (Py_ssize_t i = 0; i < length; i++) {
         Py_UCS4 point = PyUnicode_READ(kind, data, i);
         int is_letter = (point | 32) >= 'a' && (point | 32) <= 'z';
         int is_digit = point >= '0' && point <= '9';
-        if (!(is_letter || point == '_' || point >= 0x80 || (is_digit && i > 0))) {
+        int ends = point == separator && !is_first;
+        if (!(is_letter || point == '_' || point >= 0x80 || (is_digit && !is_first) || ends)) {
             return 0;
         }
+        is_first = ends;
     }
-    return 1;
+    return !is_first;
+}
+
+int
+text_is_identifier(PyObject *str)
+{
+    return is_name(str, 0);
+}
+
+int
+text_is_dotted_name(PyObject *str)
+{
+    return is_name(str, '.');
 }
 
 PyObject *

@@ -14,7 +14,8 @@ typedef struct {
 
 void text_clear(Text *text);
 
-void text_add(Text *text, const char *ascii_or_utf8);
+/* Add a C string, which should be UTF-8; a byte that is none becomes its escape. */
+void text_add(Text *text, const char *string);
 
 /* Add a str, at most `most` characters; half a character (a surrogate) becomes its escape. */
 void text_add_str(Text *text, PyObject *str, size_t most);
@@ -23,7 +24,10 @@ void text_add_str(Text *text, PyObject *str, size_t most);
 int text_is(PyObject *object, const char *ascii);
 
 /* Return whether a str could be the name of an attribute: letters, digits, underscores, anything not ASCII. */
-int text_is_identifier(PyObject *object);
+int text_is_identifier(PyObject *str);
+
+/* Return whether a str could be the name of a module: identifiers with dots between them. */
+int text_is_dotted_name(PyObject *str);
 
 /* Return what a heap type's namespace holds under a name, borrowed, or NULL. */
 PyObject *text_in_namespace(PyObject *dict, const char *ascii);

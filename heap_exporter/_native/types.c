@@ -2,11 +2,10 @@
 
 #include <string.h>
 
+#include "own.h"
 #include "text.h"
 
 enum { FIRST_CAPACITY = 4096, MOST_MEMBERS = 128 };
-
-static const char OUR_PACKAGE[] = "heap_exporter";
 
 void
 types_init(Types *types, Arena *arena, int numpy_major)
@@ -107,18 +106,6 @@ namer(PyTypeObject *type)
     return edge_source(type) == EDGES_TRAVERSED ? NAMER_INSTANCE : NAMER_NONE;
 }
 
-static int
-is_ours(PyTypeObject *type)
-{
-    size_t length = sizeof(OUR_PACKAGE) - 1;
-    PyObject *module = text_module_of(type);
-    if (!module || !PyUnicode_IS_COMPACT_ASCII(module) || (size_t)PyUnicode_GET_LENGTH(module) < length) {
-        return 0;
-    }
-    const char *name = PyUnicode_DATA(module);
-    return memcmp(name, OUR_PACKAGE, length) == 0 && (name[length] == '\0' || name[length] == '.');
-}
-
 static Owner
 owner(PyTypeObject *type)
 {
@@ -144,7 +131,7 @@ owner(PyTypeObject *type)
     if (type == &PyFunction_Type || type == &PyModule_Type) {
         return type == &PyFunction_Type ? OWNER_FUNCTION : OWNER_MODULE;
     }
-    return is_ours(type) ? OWNER_US : OWNER_FOREIGN;
+    return own_is_package(text_module_of(type)) ? OWNER_US : OWNER_FOREIGN;
 }
 
 /* Add the members of a type that are references; those of the most derived class come first, as in tp_traverse. */

@@ -1,5 +1,6 @@
 #include "walk.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,6 +9,9 @@
 #include "own.h"
 #include "referents.h"
 #include "roots.h"
+
+/* A mask: how often a walk looks at the clock. */
+enum { OBJECTS_BETWEEN_LOOKS = 1023 };
 
 static const char OTHER_TYPES[] = "(types beyond the room for names)";
 
@@ -18,11 +22,30 @@ count(Walk *walk, TypeInfo *info, PyObject *object)
     info->bytes += info->fixed_size ? info->fixed_size : sizes_of(&walk->types, info, object);
 }
 
+static uint64_t
+now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* End a walk that keeps the interpreter longer than it was meant to. */
+static void
+check_time(Walk *walk)
+{
+    if (walk->job->most_ns && now_ns() - walk->began_ns > walk->job->most_ns) {
+        fault_raise(&walk->fault, FAULT_LATE, 0);
+    }
+}
+
 /* Tell of an object, and put its referents on the list of those to reach. */
 static void
 visit(Walk *walk, TypeInfo *info, PyObject *object)
 {
-    walk->objects++;
+    if ((++walk->objects & OBJECTS_BETWEEN_LOOKS) == 0) {
+        check_time(walk);
+    }
     if (!walk->job->is_graph) {
         count(walk, info, object);
     }
@@ -42,7 +65,7 @@ visit(Walk *walk, TypeInfo *info, PyObject *object)
         walk->references++;
     }
     if (stack_reserve(&walk->cursors, 1) < 0) {
-        fault_raise(&walk->fault, FAULT_NO_MEMORY, 0);
+        fault_raise(&walk->fault, FAULT_NO_MEMORY, ENOMEM);
     }
     Cursor cursor = {referents.array, referents.begin, 0, referents.count, are_edges};
     ((Cursor *)walk->cursors.items)[walk->cursors.count++] = cursor;
@@ -168,20 +191,12 @@ walk_heap(Walk *walk)
     }
 }
 
-static uint64_t
-now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 void
 walk_run(const Job *job, Status *status)
 {
     Walk walk;
-    uint64_t began = now_ns();
     memset(&walk, 0, sizeof(walk));
+    walk.began_ns = now_ns();
     walk.job = job;
     walk.status = status;
     walk.arena.fault = &walk.fault;
@@ -197,7 +212,7 @@ walk_run(const Job *job, Status *status)
     status->references = walk.references;
     status->crc = walk.out.crc;
     status->file_bytes = walk.out.bytes;
-    status->walk_ns = now_ns() - began;
+    status->walk_ns = now_ns() - walk.began_ns;
     arena_free(&walk.arena);
     stack_free(&walk.referents);
     stack_free(&walk.pending);

@@ -15,6 +15,7 @@ typedef struct {
     PyObject *modules;    /* sys.modules */
     PyObject *own_roots;  /* tuple: our modules, and objects of ours that are reachable from no module */
     PyObject *not_own;    /* tuple: what our modules refer to that is everybody's */
+    uint64_t most_ns;     /* how long the walk may take; 0 for as long as it takes */
     int is_graph;         /* write a graph to `file`; otherwise count by type */
     int with_keys;        /* also write the keys of plain dicts */
     int numpy_major;
@@ -41,6 +42,7 @@ typedef struct {
     Stack cursors;   /* of Cursor */
     Stack pending;   /* of PyObject *: objects of ours to follow */
     PyObject *interned; /* the table of interned strings, which holds none of them; NULL where it is not tracked */
+    uint64_t began_ns;
     int follow_tracked; /* a collection is under way, so not every tracked object is in a list */
     uint64_t objects;
     uint64_t references;

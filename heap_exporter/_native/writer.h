@@ -16,6 +16,18 @@ enum {
     VARINT_BYTES = 10,
 };
 
+/* The numbers that the records of a file begin with; a node's is that of its shape on top of RECORD_NODE. */
+enum {
+    RECORD_END = 0,
+    RECORD_TYPE = 1,
+    RECORD_SHAPE = 2,
+    RECORD_NAME = 3,
+    RECORD_THREAD = 4,
+    RECORD_FRAME = 5,
+    RECORD_ROOT = 6,
+    RECORD_NODE = 8,
+};
+
 typedef struct {
     Fault *fault;
     int file;

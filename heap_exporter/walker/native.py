@@ -3,9 +3,10 @@
 The pause is that of the clone: some ten milliseconds for a gigabyte. Nothing of the application's runs in the clone, no
 signal tells of it, and the process that waits for it trusts nothing that comes back.
 
-Not exact: the sizes listed in ``_native/sizes.c``. Not seen: what only the stack of an evaluation holds, and objects
-that other C code hides from ``tp_traverse``. Seen beyond ``tp_traverse``: the keys of dicts that have only ``str``
-keys, which CPython's own passes over, and the ``__dict__`` of an instance, which that of 3.13 forgets.
+Not exact: the sizes listed in ``_native/sizes.c``. Not seen: what only the stack of an evaluation holds, the local
+variables of greenlets that wait for their turn, and what other C code hides from ``tp_traverse``. Seen beyond
+``tp_traverse``: the keys of dicts that have only ``str`` keys, which CPython's own passes over, and the ``__dict__`` of
+an instance, which that of 3.13 forgets.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
 import signal
 import sys
 import sysconfig
@@ -36,12 +38,15 @@ LONGEST_NAP_SECONDS = 0.02
 GRACE_SECONDS = 5.0
 """How much later than the clone's own clock ours ends it."""
 
+LONGEST_IN_PROCESS = 2
+"""How many times a clone's pause a census may take in this process before it is left to a clone."""
+
 CLONES_AFTER = 20
 """Censuses in this process after which one is taken by a clone again, to see what that costs by now."""
 
 NO_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EBADF, errno.ESTALE}
 
-_NO_MEMORY, _WRITE, _, _SIGNAL = range(1, 5)
+_NO_MEMORY, _WRITE, _, _SIGNAL, _LATE = range(1, 6)
 """The faults that a walk can tell of; see ``_native/fault.h``."""
 
 
@@ -49,7 +54,8 @@ class NativeWalker:
     """A :class:`~heap_exporter.walker.Walker` in C.
 
     A census is taken in this process where that is quicker than a clone: few objects in a large process. The first
-    one never is, so that a heap that cannot be walked shows in a clone. Raises :class:`NativeUnavailable`.
+    one never is, nor one after a failure, so that a heap that cannot be walked shows in a clone; and one that takes
+    longer than it should is left to a clone. Raises :class:`NativeUnavailable`.
     """
 
     name = "native"
@@ -69,18 +75,12 @@ class NativeWalker:
     def census(self) -> Census:
         """Return all objects by type. Raises :class:`WalkFailed`, :class:`~heap_exporter.errors.WalkGivenUp`."""
         taken_at, began = time.time(), time.perf_counter()
-        in_process = self._walk_seconds < self._clone_seconds and self._since_clone < CLONES_AFTER
-        walk = self._start(-1, 0, in_process=in_process)
-        result = self._finish(walk)
+        result, pause_seconds, in_process = self._count()
         self._walk_seconds = result["walk_ns"] / 1e9
-        if in_process:
-            self._since_clone += 1
-        else:
-            self._since_clone, self._clone_seconds = 0, walk.pause_ns / 1e9
         return Census(
             taken_at=taken_at,
             duration_seconds=time.perf_counter() - began,
-            pause_seconds=walk.pause_ns / 1e9,
+            pause_seconds=pause_seconds,
             cpu_seconds=result["cpu_ns"] / 1e9,
             walker=self.name,
             types=_types(result["rows"]),
@@ -89,10 +89,24 @@ class NativeWalker:
             in_process=in_process,
         )
 
+    def _count(self) -> tuple[dict[str, Any], float, bool]:
+        """Return the result of a census, its longest pause in seconds, and whether this process counted."""
+        late_seconds = 0.0
+        if self._walk_seconds < self._clone_seconds and self._since_clone < CLONES_AFTER:
+            self._since_clone += 1
+            walk = self._start(-1, 0, most_ns=round(LONGEST_IN_PROCESS * self._clone_seconds * 1e9))
+            if walk.result()["fault"] != _LATE:
+                return self._finish(walk), walk.pause_ns / 1e9, True
+            late_seconds = walk.pause_ns / 1e9
+        walk = self._start(-1, 0)
+        result = self._finish(walk)
+        self._since_clone, self._clone_seconds = 0, walk.pause_ns / 1e9
+        return result, max(late_seconds, self._clone_seconds), False
+
     def write_graph(self, out: BlockWriter) -> Walk:
         """Write the data of a snapshot. Raises :class:`WalkFailed`, :class:`~heap_exporter.errors.WalkGivenUp`."""
         began, begin = time.perf_counter(), os.lseek(out.fd, 0, os.SEEK_CUR)
-        walk = self._start(out.fd, out.crc, in_process=False)
+        walk = self._start(out.fd, out.crc)
         result = self._finish(walk)
         if os.lseek(out.fd, 0, os.SEEK_CUR) - begin != result["file_bytes"]:
             raise WalkFailed("damaged", "the file is not as long as the clone says", result["cpu_ns"] / 1e9)
@@ -106,7 +120,10 @@ class NativeWalker:
             cpu_seconds=result["cpu_ns"] / 1e9,
         )
 
-    def _start(self, file: int, crc: int, *, in_process: bool) -> _native.Walk:
+    def _start(self, file: int, crc: int, *, most_ns: int = 0) -> _native.Walk:
+        """Begin a walk in a clone, or with ``most_ns`` do one in this process that takes no longer than that."""
+        if not most_ns and _clones_go_elsewhere():
+            raise WalkFailed("refused", "children of this process are born into another namespace of pids (unshare)")
         try:
             walk: _native.Walk = self._native.start(
                 file=file,
@@ -116,8 +133,11 @@ class NativeWalker:
                 keys=self._keys,
                 numpy_major=_numpy_major(),
                 timeout_seconds=max(1, round(self._timeout_seconds)),
-                in_process=in_process,
+                in_process=most_ns > 0,
+                most_ns=most_ns,
             )
+        except RuntimeError as error:
+            raise WalkGivenUp(str(error)) from error
         except OSError as error:
             cause = "no_memory" if error.errno == errno.ENOMEM else "refused"
             raise WalkFailed(cause, f"the process cannot be cloned: {error.strerror}") from error
@@ -136,7 +156,11 @@ class NativeWalker:
                 nap = min(2 * nap, LONGEST_NAP_SECONDS)
         finally:
             walk.kill()
-        return _checked(walk, self._timeout_seconds)
+        try:
+            return _checked(walk, self._timeout_seconds)
+        except WalkFailed:
+            self._walk_seconds = float("inf")
+            raise
 
 
 def _checked(walk: _native.Walk, timeout_seconds: float) -> dict[str, Any]:
@@ -199,7 +223,17 @@ def _numpy_major() -> int:
     numpy = sys.modules.get("numpy")
     version = numpy.__dict__.get("__version__") if type(numpy) is types.ModuleType else None
     major = version.partition(".")[0] if type(version) is str else ""
-    return int(major) if major.isdecimal() else 0
+    return int(major) if re.fullmatch("[0-9]{1,3}", major) else 0
+
+
+def _clones_go_elsewhere() -> bool:
+    """Return whether a clone would be the first process of a namespace that ends with it (pid_namespaces(7))."""
+    own, of_children = "/proc/self/ns/pid", "/proc/self/ns/pid_for_children"
+    try:
+        return os.readlink(own) != os.readlink(of_children)
+    except OSError:
+        # Before the first child the link is there and leads nowhere; before Linux 4.12 there is none.
+        return os.path.lexists(own) and os.path.lexists(of_children)
 
 
 def _load() -> Any:
@@ -208,6 +242,8 @@ def _load() -> Any:
         raise NativeUnavailable("platform", f"the native walker runs on Linux, not on {sys.platform}")
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         raise NativeUnavailable("free_threaded", "the native walker needs the GIL, and this interpreter has none")
+    if sys.version_info < (3, 11, 2):
+        raise NativeUnavailable("layout", "CPython before 3.11.2 keeps frames in reach that it clears; update it")
     try:
         from heap_exporter import _native
     except ImportError as error:

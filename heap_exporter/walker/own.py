@@ -60,7 +60,8 @@ def own_objects(roots: Iterable[object]) -> Own:
 
 def own_modules() -> list[types.ModuleType]:
     """Return the modules of this package that are loaded."""
-    return [module for name, module in list(sys.modules.items()) if in_package(name)]
+    # A copy is made in one step; a list of items lets other threads import meanwhile.
+    return [module for name, module in sys.modules.copy().items() if in_package(name)]
 
 
 def _is_own(found: object) -> bool:

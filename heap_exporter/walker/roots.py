@@ -28,7 +28,7 @@ def write_roots(encoder: GraphEncoder, own: set[int], rest: Callable[[], None]) 
 
     Locals are told by Python 3.13 and newer only, see :data:`LOCALS_ARE_HARMLESS`; those of this thread never are.
     """
-    for name, module in list(dict.items(sys.modules)):
+    for name, module in dict.copy(sys.modules).items():
         if type(name) is str and type(module) is types.ModuleType and id(module) not in own:
             encoder.root(MODULE, id(module) >> PLACE_SHIFT, _dotted(name), owned=False)
     rest()

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.programs import environment, eventually, get_json, metrics, program, said
+from tests.gunicorns import gunicorn, workers_of
+from tests.programs import eventually, get_json, metrics, program, said
+from tests.servers.running import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
@@ -85,7 +82,7 @@ def test_a_multiprocessing_child_reports_for_itself(method: str, tmp_path: Path)
             child.start()
             sys.stdin.readline()
         """
-    with program(_dedent(code), tmp_path, HEAP_EXPORTER_PORT=str(_free_port())) as process:
+    with program(_dedent(code), tmp_path, HEAP_EXPORTER_PORT=str(free_port())) as process:
         parent, child = said(process), said(process)
 
         assert parent["url"] != child["url"]
@@ -207,7 +204,7 @@ def test_a_child_that_stops_its_exporter_leaves_the_parents_port_open(tmp_path: 
 
 
 def test_a_daemon_that_forks_away_from_its_parent_keeps_the_port_it_was_given(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     code = """
         import os, time
         import heap_exporter
@@ -219,52 +216,6 @@ def test_a_daemon_that_forks_away_from_its_parent_keeps_the_port_it_was_given(tm
     with program(code, tmp_path, HEAP_EXPORTER_PORT=str(port)) as process:
         pid = eventually(lambda: healthy_pid(f"http://127.0.0.1:{port}/"), lambda pid: pid != process.pid)
         os.kill(pid, signal.SIGKILL)
-
-
-WSGI = """
-import json, os
-import heap_exporter
-heap_exporter.start(interval_seconds=0.2)
-def app(environ, start_response):
-    exporter = heap_exporter.current()
-    body = json.dumps({"pid": os.getpid(), "parent": os.getppid(), "url": exporter and exporter.url}).encode()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-    return [body]
-"""
-
-
-@contextmanager
-def gunicorn(folder: Path, *options: str) -> Iterator[str]:
-    """Run gunicorn with two workers on a free port."""
-    (folder / "service.py").write_text(WSGI)
-    port = _free_port()
-    command = [sys.executable, "-m", "gunicorn", "--workers=2", f"--bind=127.0.0.1:{port}", *options, "service:app"]
-    environ = environment(folder, HEAP_EXPORTER_PORT=str(_free_port()))
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log, start_new_session=True)
-    try:
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        try:
-            assert process.wait(20) == 0, (folder / "log").read_text()
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-
-
-def workers_of(service: str) -> dict[int, str]:
-    """Return pid → exporter address of the workers, once there are two that tell."""
-    found: dict[int, str] = {}
-
-    def ask() -> int:
-        answer = get_json(service)
-        if answer["url"]:
-            found[answer["pid"]] = answer["url"]
-        return len(found)
-
-    eventually(ask, lambda count: count == 2)
-    return found
 
 
 @pytest.mark.parametrize("options", [(), ("--preload",)], ids=["own import", "preload"])
@@ -293,9 +244,3 @@ def _dedent(code: str) -> str:
 
     head, _, tail = code.partition(CHILD.strip())
     return textwrap.dedent(head) + "\n" + textwrap.dedent(CHILD) + "\n" + textwrap.dedent(tail)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

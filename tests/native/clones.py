@@ -8,7 +8,7 @@ import os
 import resource
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +54,22 @@ def poisoned(function: int) -> Iterator[None]:
 
 
 @contextmanager
-def hanging() -> Iterator[None]:
-    """Have every walk hang, in pause(2)."""
-    address = ctypes.cast(libc.pause, ctypes.c_void_p).value
+def calling(function: str) -> Iterator[None]:
+    """Have every walk call a function of the C library's."""
+    address = ctypes.cast(getattr(libc, function), ctypes.c_void_p).value
     assert address
     with poisoned(address):
         yield
+
+
+def hanging() -> AbstractContextManager[None]:
+    """Have every walk hang, in pause(2)."""
+    return calling("pause")
+
+
+def vanishing() -> AbstractContextManager[None]:
+    """Have every walk end its process without a word."""
+    return calling("_exit")
 
 
 @contextmanager
@@ -112,13 +122,22 @@ def children() -> list[int]:
     return [child.pid for child in psutil.Process().children()]
 
 
+def descriptors() -> int:
+    """Return how many descriptors are open, that of the listing included.
+
+    Newer versions of libffi, which ctypes is made of, keep their own file open; that one is left out.
+    """
+    names = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+    return sum(not (name.is_symlink() and "libffi" in os.readlink(name)) for name in names)
+
+
 def footprint() -> dict[str, int]:
     """Return what a leak would let grow; memory in bytes."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return {
         "resident": int(status["VmRSS"].split()[0]) * 1024,
         "virtual": int(status["VmSize"].split()[0]) * 1024,
-        "descriptors": len(os.listdir("/proc/self/fd")),
+        "descriptors": descriptors(),
         "mappings": len(Path("/proc/self/maps").read_text().splitlines()),
         "children": len(children()),
     }

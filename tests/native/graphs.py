@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Container
 from dataclasses import dataclass, field
 from itertools import chain, repeat
@@ -60,6 +61,13 @@ class Graph:
         return [
             place for name, place in edges if place and not (passed_over and name == "__dict__" and place not in wanted)
         ]
+
+    def owned_references(self) -> Counter[int]:
+        """Return place → how many references to it that count the graph shows: edges and roots."""
+        found = Counter(root.record.place for root in self.roots if root.record.owned)
+        for node in self.nodes.values():
+            found.update(node.edges[1:] if node.shape.flags & WEAK else node.edges)
+        return found
 
     def type_name(self, place: int) -> str:
         """Return the name of the type of the node at a place."""

@@ -3,7 +3,7 @@
 KEPT = """
     import atexit, ctypes, gc, json, os, signal, sys, threading, time, weakref
     from pathlib import Path
-    from tests.native.clones import begin, children, end, graph, hanging, walker
+    from tests.native.clones import begin, children, descriptors, end, graph, hanging, walker
 
     class Kept:
         def __init__(self, number):

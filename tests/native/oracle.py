@@ -59,6 +59,13 @@ def edges(found: object) -> list[object]:
     return referents
 
 
+def is_table_of_interned(found: object) -> bool:
+    """Return whether this is the interpreter's table of interned strings (tracked in 3.14): it holds none of them."""
+    if type(found) is not dict or len(found) < 1000:
+        return False
+    return all(key is value for key, value in itertools.islice(found.items(), 1000))
+
+
 def closure(left_out: Container[int], *, with_keys: bool = True) -> list[object]:
     """Return all objects that can be reached, each once, but not through those made here or those ``left_out``."""
     reached: list[object] = []
@@ -103,7 +110,7 @@ def describe(found: object) -> dict[str, Any]:
         "class": id(type(found)) >> PLACE_SHIFT,
         "type": type_name(type(found)),
         "bytes": sys.getsizeof(found),
-        "edges": [id(target) >> PLACE_SHIFT for target in edges(found)],
+        "edges": [] if is_table_of_interned(found) else [id(target) >> PLACE_SHIFT for target in edges(found)],
         "in_order": type(found) in IN_ORDER,
         "weak": issubclass(type(found), weakref.ref) or type(found) in weakref.ProxyTypes,
     }

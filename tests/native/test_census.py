@@ -12,6 +12,7 @@ import pytest
 
 from tests.native.conftest import REPOSITORY
 from tests.native.graphs import Graph, read
+from tests.native.runs import outcome
 from tests.programs import program, said
 
 CODE = """
@@ -122,3 +123,89 @@ def test_a_census_and_a_snapshot_agree(told: Told) -> None:
 
     assert sum(map(abs, apart.values())) <= NOISE_OBJECTS, apart
     assert abs(references - told.graph.footer.references) <= 10 * NOISE_OBJECTS
+
+
+def test_a_census_in_process_of_a_heap_that_has_grown_ends_and_a_clone_takes_it(tmp_path: Path) -> None:
+    code = """
+        import json
+        from tests.native.clones import walker
+        def census(clone_seconds):
+            native._walk_seconds, native._clone_seconds = 0.0, clone_seconds
+            taken = native.census()
+            return [taken.in_process, sum(row.objects for row in taken.types if row.type_name == "__main__.Leak")]
+        class Leak: pass
+        native = walker()
+        native.census()
+        held = [Leak() for _ in range(300_000)]
+        print(json.dumps({"before": census(3600.0), "grown": census(0.001), "after": census(3600.0)}))
+        """
+    everything_in_process, everything_by_a_clone = [True, 300_000], [False, 300_000]
+
+    assert outcome(code, tmp_path) == {
+        "before": everything_in_process, "grown": everything_by_a_clone, "after": everything_in_process,
+    }  # fmt: skip  # one row
+
+
+def test_a_class_named_like_a_c_type_is_sized_as_any_other(tmp_path: Path) -> None:
+    code = """
+        import json, sys
+        from heap_exporter import _native
+        from tests.native.clones import walker
+        NAMES = ("collections.deque", "array.array", "numpy.ndarray", "_io.BytesIO", "decimal.Decimal", "BytesIO")
+        slots = ("a", "b", "c", "d", "e", "f")
+        def made(name, **others):
+            found = type(name, (), {"__slots__": slots, **others})()
+            for slot in slots: setattr(found, slot, 1 << 200)
+            return found
+        plain = made("Plain")
+        others = tuple(made(name, __sizeof__=list.__sizeof__) for name in NAMES)
+        sizes = {size for numpy_major in (0, 1, 2) for size in _native.sizes(others, numpy_major)}
+        print(json.dumps({"sizes": sorted(sizes), "plain": sys.getsizeof(plain),
+                          "walks": walker().census().objects > 1000}))
+        """
+    said = outcome(code, tmp_path)
+
+    assert said["sizes"] == [said["plain"]]
+    assert said["walks"]
+
+
+def test_a_type_with_a_name_that_is_no_text_is_counted_under_an_escaped_one(tmp_path: Path) -> None:
+    code = r"""
+        import ctypes, json, types
+        from pathlib import Path
+        from tests.native.clones import graph, walker
+        from tests.native.graphs import read
+        TP_NAME = 3 * ctypes.sizeof(ctypes.c_void_p)
+        name = b"caf\xe9.B\xc3\xa4d\xff"
+        held, native = [types.SimpleNamespace() for _ in range(1000)], walker()
+        ctypes.c_char_p.from_address(id(types.SimpleNamespace) + TP_NAME).value = name
+        counts = {row.type_name: row.objects for row in native.census().types}
+        graph(native)
+        nodes = read(Path("graph")).nodes
+        names = {nodes[id(found) >> 4].shape.type.name for found in held}
+        print(json.dumps({"names": sorted(names), "counts": counts}))
+        """
+    said = outcome(code, tmp_path)
+    name = "caf\\xe9.B\u00e4d\\xff"
+
+    assert said["names"] == [name]
+    assert said["counts"][name] >= 1000
+
+
+def test_an_odd_version_of_numpy_harms_no_walk(tmp_path: Path) -> None:
+    code = """
+        import json, sys, types
+        from tests.native.clones import graph, walker
+        class Text(str): pass
+        VERSIONS = ("", ".", "x.y", "-1.0", "99999999999.0", "9" * 5000, "\u00b2.0", "\u0663.1", "2", Text("1.0"), b"1",
+                    None, 5, ["1"])
+        native, walked = walker(), []
+        sys.modules["numpy"] = numpy = types.ModuleType("numpy")
+        for numpy.__version__ in VERSIONS:
+            walked.append(native.census().objects > 1000 and graph(native).objects > 1000)
+        del numpy.__version__
+        sys.modules["numpy"] = None
+        walked.append(native.census().objects > 1000)
+        print(json.dumps({"walked": walked}))
+        """
+    assert outcome(code, tmp_path) == {"walked": [True] * 15}

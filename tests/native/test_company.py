@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.test_forks import gunicorn, workers_of
+from tests.gunicorns import gunicorn, workers_of
 from tests.native.runs import outcome
 from tests.programs import eventually, get_json
 
@@ -197,3 +197,34 @@ def test_greenlets_run_on_while_a_clone_walks(tmp_path: Path) -> None:
     assert said["longest"] < said["hung"] / 3
     assert said["ticks"] > 50
     assert (said["posted"], said["taken"], said["left"]) == ("native", "native", [])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another namespace of processes needs root")
+def test_who_has_made_a_namespace_of_processes_is_the_first_to_fork_into_it(tmp_path: Path) -> None:
+    code = """
+        import json, os, sys
+        from tests.native.clones import children, graph, libc, walker
+        from heap_exporter.errors import WalkFailed
+        CLONE_NEWPID = 0x20000000
+        native = walker()
+        native.census()
+        causes = []
+        if libc.unshare(CLONE_NEWPID):
+            print(json.dumps({"skip": True}))
+            sys.exit()
+        for walk in (native.census, lambda: graph(native)):
+            try:
+                walk()
+            except WalkFailed as error:
+                causes.append(error.cause)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(os.getpid())
+        first = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        print(json.dumps({"causes": causes, "pid": first, "left": children()}))
+        """
+    said = outcome(code, tmp_path)
+    if said == {"skip": True}:
+        pytest.skip("this machine lets nobody make a namespace of processes")
+
+    assert said == {"causes": ["refused", "refused"], "pid": 1, "left": []}

@@ -17,8 +17,8 @@ FAILURE = """
     from heap_exporter.snapshot.store import Store
     from heap_exporter.walker.choose import choose_walker
     from heap_exporter.walker.native import NativeWalker
-    from tests.native.clones import (PATIENCE_SECONDS, begin, children, crashing, end, graph, hanging, libc, limited,
-                                     walker, write_data)
+    from tests.native.clones import (PATIENCE_SECONDS, begin, children, crashing, descriptors, end, graph, hanging,
+                                     libc, limited, vanishing, walker, write_data)
     faulthandler.enable()
     # A core would be in this folder, or be told of by the state of the clone.
     resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
@@ -46,7 +46,7 @@ FAILURE = """
         graph(native)
         cores = [name for name in os.listdir() if name.startswith("core")]
         print(json.dumps(what | {"files": files, "left": children(), "cores": cores,
-                                 "open": len(os.listdir("/proc/self/fd")), "walks": census.objects > 1000}))
+                                 "open": descriptors(), "walks": census.objects > 1000}))
 """
 
 CLEAN = {"files": [], "left": [], "cores": [], "open": 4, "walks": True}
@@ -206,7 +206,7 @@ def test_a_process_that_may_not_clone_is_refused(tmp_path: Path) -> None:
         sys.exit()
     found = [failure(native.census), failure(fill, 1, native)]
     files = os.listdir(folder)
-    print(json.dumps({"found": found, "files": files, "left": children(), "open": len(os.listdir("/proc/self/fd"))}))
+    print(json.dumps({"found": found, "files": files, "left": children(), "open": descriptors()}))
     """
     said = told(code, tmp_path)
     if said == {"skip": True}:
@@ -303,3 +303,20 @@ def test_after_three_failures_the_portable_walker_walks_until_a_retry_heals_it(t
     assert "Poison" in steps[1][2]
     assert "no graph is written in this process" in str(refusal)
     assert steps[2:] == [["portable", 3], ["failing", "portable"], ["native", "native", "best"]]
+
+
+@pytest.mark.parametrize(("how", "cause"), [("crashing", "crashed"), ("hanging", "hung"), ("vanishing", "damaged")])
+def test_after_a_failure_this_process_does_not_try_itself_what_a_clone_died_of(
+    how: str, cause: str, tmp_path: Path
+) -> None:
+    code = f"""
+    native, found = walker(1), []
+    native.census()
+    native._clone_seconds, native._walk_seconds = 3600.0, 0.0  # as where a census in process is quicker by far
+    found.append(native.census().in_process)
+    with {how}():
+        found += [failure(fill, 1, native)["cause"], failure(native.census)["cause"]]
+    found.append(native.census().in_process)
+    report(found=found)
+    """
+    assert told(code, tmp_path) == CLEAN | {"found": [True, cause, cause, False]}

@@ -10,7 +10,10 @@ from subprocess import Popen
 
 import pytest
 
+from tests.native.runs import outcome
 from tests.programs import PATIENCE_SECONDS, eventually, said
+
+ROUNDS = 100
 
 HUNG_FOR_EVER = """
     import json, os, sys, threading, time
@@ -74,3 +77,26 @@ def is_clone(pid: int) -> bool:
         return False
     name, _, rest = status.rpartition(")")
     return rest.split()[0] not in "ZX" and name.endswith(("(heap-exporter", "(python"))
+
+
+def test_threads_that_end_one_clone_at_once_all_return(tmp_path: Path) -> None:
+    code = f"""
+        import json, os, sys, threading
+        from tests.native.clones import begin, children
+        os.setsid()  # a kill that goes astray must not find us
+        sys.setswitchinterval(1e-5)
+        walks, gone, stopping = [begin()], set(), threading.Event()
+        def kill_on():
+            while not stopping.is_set():
+                gone.add(walks[-1].kill())
+        killers = [threading.Thread(target=kill_on) for _ in range(3)]
+        for killer in killers: killer.start()
+        for _ in range({ROUNDS}):
+            walks.append(begin())
+            gone.add(walks[-1].kill())
+        stopping.set()
+        for killer in killers: killer.join()
+        reaped = sum(walk.result()["was_reaped"] for walk in walks)
+        print(json.dumps({{"gone": sorted(gone), "reaped": reaped, "left": children()}}))
+        """
+    assert outcome(code, tmp_path) == {"gone": [True], "reaped": ROUNDS + 1, "left": []}

@@ -20,7 +20,7 @@ def test_a_walk_finds_the_same_in(moment: str, tmp_path: Path) -> None:
     found.append(counted(native))
     {MOMENTS[moment]}
     found.append(counted(native))
-    print(json.dumps({{"found": found, "left": children(), "open": len(os.listdir("/proc/self/fd"))}}))
+    print(json.dumps({{"found": found, "left": children(), "open": descriptors()}}))
     """
     told = outcome(code, tmp_path)
 

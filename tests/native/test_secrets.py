@@ -25,6 +25,7 @@ SECRETS_OF_A_KIND = 28
 VALUES = {
     "str", "bytes", "bytearray", "wide", "dictvalue", "nested", "instance", "slots", "dataclass", "pair", "defaults",
     "closure", "constant", "context", "set", "deque", "generator", "fstring", "memory", "io", "array", "task",
+    "modulename",
 }  # fmt: skip  # a list of names
 """Kinds of secrets that are the key of no dict."""
 
@@ -120,6 +121,25 @@ CODE = """
         return made
     def of_wide_dict(value):
         return {f"{value}{index}": index for index in range(300)}
+    class AttrDict(dict):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self.__dict__ = self
+    def evaluated(value):
+        space = {value: 1}
+        eval("1", space)
+        return space
+    def executed(value):
+        space = {value: 1}
+        exec("def function(): ...", space)
+        return space
+    def of_modules(value):
+        sys.modules[value + "!-"] = types.ModuleType("made")
+    def of_module_name(value):
+        space = {"__name__": value + "!-", "wait": wait_with_locals}
+        exec("def run(): wait('')", space)
+        threading.Thread(target=space["run"], daemon=True).start()
+        return space
     def interned(value):
         return sys.intern(value)
 
@@ -141,6 +161,8 @@ CODE = """
         "partial": lambda v: functools.partial(print, v, **{v: v}), "interned": interned,
         "weakdict": lambda v: weakref.WeakValueDictionary({v: Instance}),
         "proxy": lambda v: types.MappingProxyType({v: 1}),
+        "attrdict": lambda v: AttrDict({v: 1}), "globals": lambda v: eval("lambda: 0", {v: 1}),
+        "evaluated": evaluated, "executed": executed, "modules": of_modules, "modulename": of_module_name,
     }
     held = {kind: [make(secret(kind)) for _ in range(EACH)] for kind, make in KINDS.items()}
 
