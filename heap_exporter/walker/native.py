@@ -227,8 +227,11 @@ def _numpy_major() -> int:
 
 
 def _clones_go_elsewhere() -> bool:
-    """Return whether a clone would be the first process of a namespace that ends with it (pid_namespaces(7))."""
-    own, of_children = "/proc/self/ns/pid", "/proc/self/ns/pid_for_children"
+    """Return whether a clone of this thread would be the first process of a namespace that ends with it.
+
+    See pid_namespaces(7).
+    """
+    own, of_children = "/proc/thread-self/ns/pid", "/proc/thread-self/ns/pid_for_children"
     try:
         return os.readlink(own) != os.readlink(of_children)
     except OSError:
