@@ -28,6 +28,9 @@ COLUMNS = (
 BYTES_A_REFERENCE, BYTES_AN_OBJECT = 6, 12
 """What a snapshot file may take at most."""
 
+MOST_ROUNDS, OBJECTS_IN_ALL_ROUNDS = 5, 3_000_000
+"""How often a tool looks, unless told: the slowest of them takes minutes for the largest heap."""
+
 FORKS, FORK_SLACK_SECONDS = 1.5, 0.005
 """How long the pause of a snapshot may be: so many bare forks of the same process, and so much on top."""
 
@@ -87,15 +90,16 @@ def main() -> None:
     sizes = [200_000, 1_000_000, 5_000_000]
     parser.add_argument("--tracked", type=int, nargs="+", default=sizes, help="gc-tracked objects (%(default)s)")
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS), help="default: all")
-    parser.add_argument("--rounds", type=int, default=5, help="medians of so many (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, help="medians of so many; default: five, fewer of large heaps")
     parser.add_argument("--json", action="store_true", help="print the figures, a row a line")
     arguments = parser.parse_args()
     for tracked in arguments.tracked:
-        rows = {name: measured(name, tracked, arguments.rounds) for name in arguments.tools}
+        rounds = arguments.rounds or min(MOST_ROUNDS, max(1, OBJECTS_IN_ALL_ROUNDS // tracked))
+        rows = {name: measured(name, tracked, rounds) for name in arguments.tools}
         if arguments.json:
             print("\n".join(json.dumps(row) for row in rows.values()), flush=True)
             continue
-        print(f"\n**{tracked:,} gc-tracked objects**\n")
+        print(f"\n**{tracked:,} gc-tracked objects**, {f'medians of {rounds}' if rounds > 1 else 'one look'}\n")
         print(markdown([COLUMNS, *[cells(name, row) for name, row in rows.items()]]), flush=True)
         if snapshot := rows.get("native-snapshot"):
             print(f"\n{promises(snapshot)}", flush=True)
