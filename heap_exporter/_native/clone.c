@@ -17,8 +17,8 @@
 
 enum { NICENESS = 10, HANDLER_STACK_BYTES = 64 << 10, MOST_DESCRIPTORS = 1 << 20 };
 
-/* Not SIGABRT: sigaction() takes a lock for it in newer C libraries, which a thread that forks may hold. It ends the clone
- * all the same. */
+/* Not SIGABRT, which ends the clone all the same: sigaction() takes a lock for it in newer C libraries, and a thread
+ * that forks may hold that. */
 static const int CRASHES[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
 
 /* Set in the clone only, for the handler of its crashes. */

@@ -257,7 +257,7 @@ compat_dict_tables_size(PyObject *dict)
     return size;
 }
 
-/* Return the dict of an instance at the place that its type says, for types whose dicts the interpreter does not manage. */
+/* Return the dict of an instance at the place that its type says, where the interpreter does not manage it. */
 static inline PyObject *
 compat_dict_at_offset(PyObject *object, PyTypeObject *type)
 {

@@ -77,7 +77,8 @@ nap(void)
     nanosleep(&pause, NULL);
 }
 
-PyDoc_STRVAR(kill_doc, "kill() -> bool\n\nEnd the clone, if it runs; return whether it was gone within a second or so.");
+PyDoc_STRVAR(kill_doc,
+             "kill() -> bool\n\nEnd the clone, if it runs; return whether it was gone within a second or so.");
 
 static PyObject *
 walk_object_kill(WalkObject *self, PyObject *Py_UNUSED(ignored))
@@ -244,8 +245,8 @@ begin(WalkObject *self, const Job *job, int in_process, unsigned timeout_seconds
 }
 
 PyDoc_STRVAR(start_doc,
-             "start(*, own_roots, not_own, timeout_seconds, file=-1, crc=0, keys=False, numpy_major=0, in_process=False, "
-             "most_ns=0) -> Walk"
+             "start(*, own_roots, not_own, timeout_seconds, file=-1, crc=0, keys=False, numpy_major=0, "
+             "in_process=False, most_ns=0) -> Walk"
              "\n\nBegin a walk: a graph written to the descriptor `file` as data blocks that follow one with checksum "
              "`crc`, or a census where `file` is -1; after `most_ns`, if not 0, it is ended. Raises OSError when the "
              "process cannot be cloned, RuntimeError when the interpreter has no modules any more.");
@@ -294,7 +295,8 @@ start(PyObject *module, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
-PyDoc_STRVAR(sizes_doc, "sizes(objects) -> list\n\nReturn the shallow size of each object of a tuple, as the walk has it.");
+PyDoc_STRVAR(sizes_doc,
+             "sizes(objects) -> list\n\nReturn the shallow size of each object of a tuple, as the walk has it.");
 
 static PyObject *
 sizes(PyObject *Py_UNUSED(module), PyObject *args)
@@ -307,8 +309,9 @@ sizes(PyObject *Py_UNUSED(module), PyObject *args)
     return inspect_sizes(objects, numpy_major);
 }
 
-PyDoc_STRVAR(edges_doc, "edges(object) -> list\n\nReturn (name, referent) of each edge of an object, as the walk has it; a "
-                        "name is '' where there is none.");
+PyDoc_STRVAR(edges_doc,
+             "edges(object) -> list\n\nReturn (name, referent) of each edge of an object, as the walk has it; a name "
+             "is '' where there is none.");
 
 static PyObject *
 edges(PyObject *Py_UNUSED(module), PyObject *object)
@@ -316,8 +319,9 @@ edges(PyObject *Py_UNUSED(module), PyObject *object)
     return inspect_edges(object);
 }
 
-PyDoc_STRVAR(layout_doc, "layout(code) -> str\n\nReturn which structure of the interpreter is not where it was when this "
-                         "was built, '' if all are; `code` is the caller's own.");
+PyDoc_STRVAR(layout_doc,
+             "layout(code) -> str\n\nReturn which structure of the interpreter is not where it was when this was "
+             "built, '' if all are; `code` is the caller's own.");
 
 static PyObject *
 layout(PyObject *Py_UNUSED(module), PyObject *code)

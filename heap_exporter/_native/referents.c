@@ -77,7 +77,7 @@ push_pairs(Walk *walk, PyObject *dict)
     }
 }
 
-/* Return how many of the last referents are the items of a list or tuple, last item first; 0 if they are not all there. */
+/* Return how many of the last referents are items of a list or tuple, last item first; 0 if not all are there. */
 static size_t
 sequence_tail(PyObject *object, PyObject **referents, size_t count)
 {
@@ -94,7 +94,7 @@ sequence_tail(PyObject *object, PyObject **referents, size_t count)
     return size;
 }
 
-/* Return how many of the last referents are the items of a dict as tp_traverse visits them; 0 if they are not all there. */
+/* Return how many of the last referents are items of a dict as tp_traverse visits them; 0 if not all are there. */
 static size_t
 mapping_tail(PyObject *dict, PyObject **referents, size_t count)
 {

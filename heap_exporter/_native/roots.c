@@ -77,7 +77,8 @@ walk_thread(Walk *walk, PyThreadState *thread)
     reach_named(walk, ROLE_INTERPRETER, 1, "context", thread->context);
     for (_PyErr_StackItem *handled = thread->exc_info; handled; handled = handled->previous_item) {
         /* Those of generators are referred to by them. */
-        reach_named(walk, ROLE_INTERPRETER, handled == &thread->exc_state, "exception being handled", handled->exc_value);
+        int owned = handled == &thread->exc_state;
+        reach_named(walk, ROLE_INTERPRETER, owned, "exception being handled", handled->exc_value);
     }
     for (Frame *frame = compat_top_frame(thread); frame; frame = frame->previous) {
         PyCodeObject *code = compat_frame_code(frame);

@@ -1,4 +1,4 @@
-/* Shallow sizes, without calling anything: the formulas of CPython's own __sizeof__ methods, from Objects/ and Modules/.
+/* Shallow sizes, without calling anything: the formulas of CPython's __sizeof__ methods, from Objects/ and Modules/.
  *
  * Not exact, because their structures are private and their methods allocate: buffered files of `_io`, `struct.Struct`,
  * `itertools.product` and its kin, and types of other C extensions with a __sizeof__ of their own (numpy's arrays are
