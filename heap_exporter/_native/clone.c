@@ -126,14 +126,21 @@ stand_back(void)
     prctl(PR_SET_DUMPABLE, 0);
 }
 
+/* Have the clone end with the thread that made it, even if that has ended before it could be asked for. */
+static void
+follow_into_death(pid_t parent, pid_t thread)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent || (syscall(SYS_tgkill, parent, thread, 0) < 0 && errno == ESRCH)) {
+        _exit(0);
+    }
+}
+
 _Noreturn static void
-be_the_clone(const Job *job, Status *status, pid_t parent, unsigned timeout_seconds)
+be_the_clone(const Job *job, Status *status, pid_t parent, pid_t thread, unsigned timeout_seconds)
 {
     status_of_clone = status;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) {
-        _exit(0); /* it died before we could ask to be told */
-    }
+    follow_into_death(parent, thread);
     wind_clock(timeout_seconds);
     close_descriptors_but(job->is_graph ? job->file : -1);
     take_signals();
@@ -147,12 +154,13 @@ clone_start(const Job *job, Status *status, unsigned timeout_seconds)
 {
     sigset_t all, before;
     pid_t parent = getpid();
+    pid_t thread = (pid_t)syscall(SYS_gettid);
     sigfillset(&all);
     /* A handler of the application's must not run in the clone: it may write to a pipe that both have. */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
     if (pid == 0) {
-        be_the_clone(job, status, parent, timeout_seconds);
+        be_the_clone(job, status, parent, thread, timeout_seconds);
     }
     int error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
