@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch])
+NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])
 
 .PHONY: help demo test check servers browser matrix native asan valgrind bench bench-walker alerts-table dashboards docs pictures clean
 

@@ -1,7 +1,8 @@
-"""Builds the native walker where it can run; everything else about the package is in pyproject.toml.
+"""Builds what is written in C, where it can; everything else about the package is in pyproject.toml.
 
-The extension is optional: without a compiler, or on a platform that it does not know, the package installs without it
-and walks the heap in Python. HEAP_EXPORTER_BUILD=required makes a failing build an error, =strict also each warning.
+`_native` walks the heap of CPython on Linux, `_kernels` analyses snapshots wherever GCC or Clang compile. Both are
+optional: without a compiler, or on a platform that it does not know, the package installs without them and does the
+same in Python. HEAP_EXPORTER_BUILD=required makes a failing build an error, =strict also each warning.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-SOURCES = Path("heap_exporter/_native")
+PACKAGE = Path("heap_exporter")
 BUILD = os.environ.get("HEAP_EXPORTER_BUILD", "")
 SANITIZE = os.environ.get("HEAP_EXPORTER_SANITIZE", "")
 
@@ -30,16 +31,21 @@ def _knows_this_interpreter() -> bool:
     )
 
 
-def _native() -> Extension:
+def _extension(name: str) -> Extension:
     sanitize = [f"-fsanitize={SANITIZE}", "-g", "-fno-omit-frame-pointer"] if SANITIZE else []
     return Extension(
-        "heap_exporter._native",
-        sources=sorted(str(path) for path in SOURCES.glob("*.c")),
-        depends=sorted(str(path) for path in SOURCES.glob("*.h")),
+        f"heap_exporter.{name}",
+        sources=sorted(str(path) for path in (PACKAGE / name).glob("*.c")),
+        depends=sorted(str(path) for path in (PACKAGE / name).glob("*.h")),
         extra_compile_args=[*FLAGS, *(STRICT_FLAGS if BUILD == "strict" else []), *sanitize],
         extra_link_args=sanitize,
         optional=BUILD not in ("required", "strict"),
     )
 
 
-setup(ext_modules=[_native()] if _knows_this_interpreter() else [])
+EXTENSIONS = [
+    *([_extension("_native")] if _knows_this_interpreter() else []),
+    *([_extension("_kernels")] if sys.platform != "win32" else []),
+]
+
+setup(ext_modules=EXTENSIONS)

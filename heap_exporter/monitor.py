@@ -84,6 +84,7 @@ class HeapMonitor:
             self._headroom_bytes,
             last_census=lambda: self._reading.census,
             keys=settings.snapshot_keys,
+            compare_most_objects=settings.compare_most_objects,
             process_started_at=started_at,
             wake=self._wake.set,
         )

@@ -128,6 +128,12 @@ class Settings:
     walk_timeout_seconds: float = setting(
         120.0, "Longest time that a clone may walk before it is killed.", least=1, most=3600
     )
+    compare_most_objects: int = setting(
+        3_000_000,
+        "Largest heap whose snapshots are compared with the one before, beside the service; 0 compares none.",
+        least=0,
+        most=2_000_000_000,
+    )
     otlp_endpoint: str = setting(
         "",
         "Where to push OTLP metrics; goes before `OTEL_EXPORTER_OTLP_ENDPOINT`. Without a path: `/v1/metrics`.",

@@ -136,6 +136,12 @@ follow_into_death(pid_t parent, pid_t thread)
     }
 }
 
+void
+clone_close_descriptors(void)
+{
+    close_descriptors_but(-1);
+}
+
 _Noreturn static void
 be_the_clone(const Job *job, Status *status, pid_t parent, pid_t thread, unsigned timeout_seconds)
 {

@@ -24,4 +24,7 @@ typedef struct {
 /* Return 1 when the clone has ended, and is gone from the table of processes; 0 while it runs. */
 int clone_poll(pid_t pid, Ending *ending);
 
+/* Close all descriptors of the process that calls. */
+void clone_close_descriptors(void);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "clone.h"
 #include "inspect.h"
+#include "spawn.h"
 
 /* How often a killed clone is looked for: for a second, or for 50 ms where other threads must wait meanwhile. */
 enum { LOOK_AGAIN_NS = 200000, LOOKS = 5000, LOOKS_WITH_THE_GIL = 250 };
@@ -330,11 +331,56 @@ layout(PyObject *Py_UNUSED(module), PyObject *code)
     return problem ? PyUnicode_FromString(problem) : NULL;
 }
 
+PyDoc_STRVAR(spawn_doc,
+             "spawn(argv, environment) -> pid\n\nStart a program, argv[0], that is nobody's child: no SIGCHLD tells of "
+             "its end and no wait() finds it. Both are tuples of bytes. Raises OSError.");
+
+/* Return the tuple's strings and a NULL, which live as long as it; NULL with an exception if it has others. */
+static char **
+strings_of(PyObject *tuple)
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(tuple);
+    char **strings = PyMem_Calloc((size_t)count + 1, sizeof(char *));
+    for (Py_ssize_t i = 0; strings && i < count; i++) {
+        if (PyBytes_AsStringAndSize(PyTuple_GET_ITEM(tuple, i), &strings[i], NULL) < 0) {
+            PyMem_Free(strings);
+            return NULL;
+        }
+    }
+    return strings ? strings : (char **)PyErr_NoMemory();
+}
+
+static PyObject *
+spawn(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *argv_tuple, *environment_tuple;
+    if (!PyArg_ParseTuple(args, "O!O!:spawn", &PyTuple_Type, &argv_tuple, &PyTuple_Type, &environment_tuple)) {
+        return NULL;
+    }
+    if (PyTuple_GET_SIZE(argv_tuple) == 0) {
+        PyErr_SetString(PyExc_ValueError, "spawn() needs a program");
+        return NULL;
+    }
+    char **argv = strings_of(argv_tuple);
+    char **environment = argv ? strings_of(environment_tuple) : NULL;
+    pid_t pid = -1;
+    if (environment) {
+        pid = spawn_orphan(argv, environment);
+        if (pid < 0) {
+            PyErr_SetFromErrno(PyExc_OSError);
+        }
+    }
+    PyMem_Free(argv);
+    PyMem_Free(environment);
+    return pid < 0 ? NULL : PyLong_FromLong(pid);
+}
+
 static PyMethodDef module_methods[] = {
     {"start", (PyCFunction)(void (*)(void))start, METH_VARARGS | METH_KEYWORDS, start_doc},
     {"sizes", sizes, METH_VARARGS, sizes_doc},
     {"edges", edges, METH_O, edges_doc},
     {"layout", layout, METH_O, layout_doc},
+    {"spawn", spawn, METH_VARARGS, spawn_doc},
     {NULL, NULL, 0, NULL},
 };
 

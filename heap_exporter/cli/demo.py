@@ -34,6 +34,8 @@ CATCH_SECONDS = 60.0
 START_SECONDS = 20.0
 REFRESH_SECONDS = 0.5
 LINE_SECONDS = 2.0
+GROWTH_SECONDS = 5.0
+"""How long the leak goes on between the snapshot of the suspicion and a second one to compare it with."""
 
 Status = dict[str, Any]
 """What ``GET /`` answers to a program."""
@@ -102,10 +104,11 @@ def _port(host: str, wanted: int | None, default: int) -> int:
     return default
 
 
-def _status(url: str) -> Status:
+def _asked(url: str, method: str = "GET") -> Status:
+    """Return what the exporter answers."""
     token = Settings.load().token
     headers = {"Accept": "application/json", **({"Authorization": "Bearer " + token} if token else {})}
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310  # the address of our own child
+    request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310  # the address of our own child
     with urllib.request.urlopen(request, timeout=START_SECONDS) as response:  # noqa: S310  # as above
         return dict(json.load(response))
 
@@ -151,6 +154,8 @@ class _Screen:
 
     def say(self, *lines: str) -> None:
         """Print lines that stay."""
+        if not lines:
+            return
         if self._live:
             self._live.console.print(*lines, sep="\n")
         elif not self._json:
@@ -159,36 +164,57 @@ class _Screen:
 
 def _watch(arguments: argparse.Namespace, load: Load, shop_url: str, exporter_url: str) -> int:
     """Show one status after the other, until something is caught (with --once) or for ever. Return the exit code."""
-    from heap_exporter.demo import watch
-
     links = [
         f"shop      {shop_url}",
         f"status    {exporter_url}",
         f"metrics   {exporter_url}metrics",
         f"try       curl -X POST {exporter_url}snapshots",
     ]
-    started, caught = time.monotonic(), False
+    started, evidence = time.monotonic(), _Evidence(exporter_url)
     with _Screen(arguments, load, exporter_url, links) as screen:
         while True:
-            status, elapsed = _status(exporter_url), time.monotonic() - started
+            status, elapsed = _asked(exporter_url), time.monotonic() - started
             screen.show(status, elapsed)
-            if not caught and watch.state(status) == "suspected" and watch.own_snapshots(status):
-                caught = True
-                screen.say(*_caught_words(status, elapsed))
-            if arguments.once and (caught or elapsed > CATCH_SECONDS):
+            screen.say(*evidence.news(status, elapsed))
+            if arguments.once and (evidence.is_complete or elapsed > CATCH_SECONDS):
                 break
             time.sleep(REFRESH_SECONDS)
-        if not caught:
+        if not evidence.is_caught:
             screen.say(f"nothing was caught in {elapsed:.0f} s" + (", as it should be" if arguments.healthy else ""))
-    return 0 if caught != arguments.healthy else 1
+    if arguments.healthy:
+        return 1 if evidence.is_caught else 0
+    return 0 if evidence.names_holder else 1
 
 
-def _caught_words(status: Status, elapsed_seconds: float) -> list[str]:
-    from heap_exporter.demo import watch
+class _Evidence:
+    """Follows a suspicion: its snapshot, a second one a few seconds later, and what the two tell when compared."""
 
-    snapshot = watch.own_snapshots(status)[0]
-    return [
-        f"caught after {elapsed_seconds:.0f} s:",
-        *(f"  {reason}" for reason in status["verdict"]["reasons"]),
-        f"  snapshot: {snapshot['path']} ({snapshot['bytes']:,} bytes)",
-    ]
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._caught_at: float | None = None
+        self._second_id = ""
+        self.is_complete = False
+        self.names_holder = False
+
+    @property
+    def is_caught(self) -> bool:
+        """Return whether a leak was suspected."""
+        return self._caught_at is not None
+
+    def news(self, status: Status, elapsed_seconds: float) -> list[str]:
+        """Return what is to be said of a status that was not said before."""
+        from heap_exporter.demo import watch
+
+        if self._caught_at is None:
+            if watch.state(status) != "suspected" or not watch.own_snapshots(status):
+                return []
+            self._caught_at = elapsed_seconds
+            return watch.caught_words(status, elapsed_seconds)
+        if not self._second_id and elapsed_seconds - self._caught_at >= GROWTH_SECONDS:
+            self._second_id = _asked(f"{self._url}snapshots?reason=to+compare", "POST")["id"]
+        elif self._second_id and not self.is_complete:
+            comparison = _asked(f"{self._url}snapshots/{self._second_id}")["comparison"]
+            if comparison["state"] != "running":
+                self.is_complete, self.names_holder = True, bool(comparison.get("suspects"))
+                return watch.comparison_words(comparison)
+        return []

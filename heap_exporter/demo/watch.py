@@ -103,6 +103,27 @@ def own_snapshots(status: Status) -> list[dict[str, Any]]:
     return [found for found in status["snapshots"] if f"-{status['pid']}-" in found["id"]]
 
 
+def caught_words(status: Status, elapsed_seconds: float) -> list[str]:
+    """Return what is said once a leak is suspected."""
+    snapshot = own_snapshots(status)[0]
+    return [
+        f"caught after {elapsed_seconds:.0f} s:",
+        *(f"  {reason}" for reason in status["verdict"]["reasons"]),
+        f"  snapshot: {snapshot['path']} ({snapshot['bytes']:,} bytes)",
+    ]
+
+
+def comparison_words(comparison: dict[str, Any]) -> list[str]:
+    """Return what two snapshots tell: what grew, and who holds it."""
+    if comparison["problem"]:
+        return [f"the snapshots were not compared: {comparison['problem']}"]
+    words = [f"compared with a second snapshot: {comparison['verdict']}"]
+    for suspect in comparison["suspects"][:GROWERS_SHOWN]:
+        words += [f"  {suspect['text']}", f"    path: {' → '.join(suspect['path'])}"]
+        words += [f"    {suspect['advice']}"] if suspect["advice"] else []
+    return [line.replace("`", "") for line in words]
+
+
 def resident_bytes(status: Status) -> int:
     """Return the resident memory, 0 where unknown."""
     process = status["sample"] and status["sample"]["process"]

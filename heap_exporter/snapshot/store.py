@@ -16,6 +16,9 @@ from heap_exporter.errors import SnapshotFileError, SnapshotNoDisk, SnapshotNotF
 from heap_exporter.heapfile.format import SUFFIX, read_footer, read_header
 from heap_exporter.model import SnapshotInfo
 
+REPORT_SUFFIX = ".report.json"
+"""What a comparison with the snapshot before is kept under, beside the snapshot."""
+
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9]{1,10}-[0-9a-f]{4}")
 """What an id looks like; nothing else ever becomes part of a path."""
 
@@ -106,6 +109,10 @@ class Store:
             note=header.note,
         )
 
+    def report_path(self, id: str) -> Path:
+        """Return where the report of a snapshot and the one before it is kept, while the snapshot is."""
+        return self.directory / f"{id}{REPORT_SUFFIX}"
+
     def _path(self, id: str) -> Path:
         return self.directory / f"{id}{SUFFIX}"
 
@@ -180,6 +187,7 @@ class Store:
         older = [info for info in self.list() if info.id != newest]
         for info in older[self.keep - 1 :]:
             with suppress(OSError):
+                self.report_path(info.id).unlink(missing_ok=True)
                 info.path.unlink()
 
     def _no_disk(self, error: OSError) -> SnapshotNoDisk:

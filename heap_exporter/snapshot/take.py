@@ -26,6 +26,7 @@ from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.logs import log
 from heap_exporter.model import Census, SnapshotInfo, Walk
 from heap_exporter.snapshot import preflight
+from heap_exporter.snapshot.comparison import Comparison, Comparisons
 from heap_exporter.snapshot.store import Store
 from heap_exporter.threads import names_by_ident
 from heap_exporter.walker import Walker
@@ -52,8 +53,8 @@ class Snapshots:
 
     ``headroom()`` returns the bytes left under the memory limit, or None without a limit. ``last_census()`` returns the
     census that tells how large the heap is, or None before the first. ``keys`` tells whether the walker writes the keys
-    of plain dicts. ``wake()`` tells whoever calls :meth:`take_pending` that there is something to take, or a new count
-    to tell. Starts no thread.
+    of plain dicts. A graph of at most ``compare_most_objects`` objects is compared with the one before. ``wake()``
+    tells whoever calls :meth:`take_pending` that there is something to take, or a new count to tell. Starts no thread.
     """
 
     def __init__(
@@ -65,10 +66,12 @@ class Snapshots:
         clock: Callable[[], float] = time.time,
         last_census: Callable[[], Census | None] = lambda: None,
         keys: bool = False,
+        compare_most_objects: int = 0,
         process_started_at: float | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
+        self.comparisons = Comparisons(compare_most_objects, headroom, store.report_path)
         self.last: SnapshotInfo | None = None
         self.outcomes = dict.fromkeys(OUTCOMES, 0)
         self._walker = walker
@@ -79,6 +82,7 @@ class Snapshots:
         self._process_started_at = process_started_at
         self._wake = wake
         self._busy = threading.Lock()
+        self._last_graph: SnapshotInfo | None = None
         self._running: str | None = None
         self._pending: tuple[str, str] | None = None
         self._failures: dict[str, str] = {}
@@ -123,6 +127,10 @@ class Snapshots:
             return Progress(id, "failed", problem=self._failures[id])
         return Progress(id, "written", info=self.store.get(id))
 
+    def last_comparison(self) -> Comparison | None:
+        """Return the comparison of the last two graphs that were taken, ``None`` before the second."""
+        return self.comparisons.state(self._last_graph.id) if self._last_graph else None
+
     def _begin(self) -> str:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
         begun = f"{stamp}-{os.getpid()}-{secrets.token_hex(2)}"
@@ -148,6 +156,10 @@ class Snapshots:
         if info.note:
             log.warning("snapshot %s holds %s", id, info.note)
         self.last = info
+        if info.content == "graph":
+            if self._last_graph is not None:
+                self.comparisons.begin(self._last_graph, info)
+            self._last_graph = info
         return info
 
     def _write(self, id: str, reason: str) -> SnapshotInfo:

@@ -149,11 +149,11 @@ class App:
 
     def _get_status(self, request: Request) -> Response:
         reading, snapshots = self._source.reading(), self._source.snapshots.store.list()
-        root, pid = request.root_path, os.getpid()
+        comparison, root, pid = self._source.snapshots.last_comparison(), request.root_path, os.getpid()
         if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-            response = _json(documents.status(reading, snapshots, root, pid))
+            response = _json(documents.status(reading, snapshots, comparison, root, pid))
         else:
-            view = page.View(reading, self._source.history.points(), snapshots, root, pid)
+            view = page.View(reading, self._source.history.points(), snapshots, comparison, root, pid)
             response = Response(page.render(view), content_type="text/html; charset=utf-8")
             response.headers["Content-Security-Policy"] = page.CONTENT_SECURITY_POLICY
         response.headers["Vary"] = "Accept"
@@ -178,7 +178,8 @@ class App:
         return _json(documents.snapshots(self._source.snapshots.store.list(), request.root_path))
 
     def _get_snapshot(self, request: Request, id: str) -> Response:
-        return _json(documents.progress(self._source.snapshots.state(id), request.root_path))
+        snapshots = self._source.snapshots
+        return _json(documents.progress(snapshots.state(id), snapshots.comparisons.state(id), request.root_path))
 
     def _get_snapshot_file(self, request: Request, id: str) -> Response:
         info = self._source.snapshots.store.get(id)
@@ -196,7 +197,7 @@ class App:
         reason, snapshots = _reason(request), self._source.snapshots
         if wait == "0":
             found = snapshots.state(snapshots.reserve(reason))
-            document, status = documents.progress(found, request.root_path), HTTPStatus.ACCEPTED
+            document, status = documents.progress(found, None, request.root_path), HTTPStatus.ACCEPTED
         else:
             document, status = documents.snapshot(snapshots.take(reason), request.root_path), HTTPStatus.CREATED
         return _json(document, status, {"Location": document["url"]})

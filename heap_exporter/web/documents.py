@@ -8,6 +8,7 @@ from typing import Any
 
 from heap_exporter._version import VERSION
 from heap_exporter.model import Census, Reading, SnapshotInfo, Verdict
+from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.take import Progress
 
 Document = dict[str, Any]
@@ -26,12 +27,19 @@ def snapshot(info: SnapshotInfo, root: str) -> Document:
     return {**asdict(info), "path": str(info.path), "state": "written", "url": url, "file_url": f"{url}/file"}
 
 
-def progress(found: Progress, root: str) -> Document:
-    """Return how far a snapshot has come."""
+def progress(found: Progress, comparison_found: Comparison | None, root: str) -> Document:
+    """Return how far a snapshot has come, and its comparison with the one before."""
     if found.info is not None:
-        return snapshot(found.info, root)
+        return {**snapshot(found.info, root), "comparison": comparison_found and comparison(comparison_found)}
     document = {"id": found.id, "state": found.state, "url": f"{root}/snapshots/{found.id}"}
     return {**document, "problem": found.problem} if found.problem else document
+
+
+def comparison(found: Comparison) -> Document:
+    """Return how far a comparison has come and, once it is done, what grew and who holds it."""
+    report = found.report or {}
+    told = {name: report[name] for name in ("minutes", "verdict", "suspects", "notes") if name in report}
+    return {"state": found.state, "before_id": found.before_id, "problem": found.problem, **told}
 
 
 def snapshots(infos: Sequence[SnapshotInfo], root: str) -> Document:
@@ -49,8 +57,10 @@ def verdict(found: Verdict) -> Document:
     return asdict(found)
 
 
-def status(reading: Reading, infos: Sequence[SnapshotInfo], root: str, pid: int) -> Document:
-    """Return what the status page shows, for programs."""
+def status(
+    reading: Reading, infos: Sequence[SnapshotInfo], comparison_found: Comparison | None, root: str, pid: int
+) -> Document:
+    """Return what the status page shows, for programs; ``comparison_found`` is that of the newest pair."""
     return {
         **health(pid),
         "started_at": reading.started_at,
@@ -62,6 +72,7 @@ def status(reading: Reading, infos: Sequence[SnapshotInfo], root: str, pid: int)
         "limits": reading.detail.limits and asdict(reading.detail.limits),
         "types": [asdict(count) for count in reading.census.types[:TYPES_IN_STATUS]] if reading.census else None,
         **snapshots(infos, root),
+        "comparison": comparison_found and comparison(comparison_found),
     }
 
 

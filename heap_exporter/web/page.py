@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from string import Template
+from typing import Any
 
+from heap_exporter import figures
 from heap_exporter._version import VERSION
 from heap_exporter.detection.history import HistoryPoint
 from heap_exporter.model import Grower, Kind, Reading, SnapshotInfo, State, TypeCount, Verdict
+from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.web import words
 from heap_exporter.web.sparkline import Sparkline
 
 TYPES_SHOWN = 15
 SNAPSHOTS_SHOWN = 10
+SUSPECTS_SHOWN = 5
+
+_BACKTICKS = re.compile("`([^`]*)`")
 
 HEADLINES = {
     State.WARMING_UP: "Getting to know this process",
@@ -35,6 +42,7 @@ class View:
     reading: Reading
     points: Sequence[HistoryPoint]
     snapshots: Sequence[SnapshotInfo]
+    comparison: Comparison | None
     root: str
     pid: int
 
@@ -53,8 +61,9 @@ def render(view: View) -> str:
         figures=_figures(view.reading),
         types=_types(view.reading),
         walker=_walker(view.reading),
+        comparison=_comparison(view.comparison),
         snapshots=_snapshots(view),
-        as_of=words.clock(view.reading.sample.taken_at) if view.reading.sample else "no sample yet",
+        as_of=figures.clock(view.reading.sample.taken_at) if view.reading.sample else "no sample yet",
     )
 
 
@@ -80,12 +89,12 @@ def _chart(title: str, key: str, series: Sequence[tuple[float, int]]) -> str:
         return f'<article class="chart"><h2>{title}</h2><p class="big">–</p><p class="quiet">not read yet</p></article>'
     line = Sparkline(series)
     span, change = line.seconds, series[-1][1] - series[0][1]
-    label = f"{title}: {words.size(series[-1][1])}, {words.gain(change)} in {words.duration(span)}"
+    label = f"{title}: {figures.size(series[-1][1])}, {figures.gain(change)} in {figures.duration(span)}"
     return (
-        f'<article class="chart {key}"><h2>{title}</h2><p class="big">{words.size(series[-1][1])}</p>'
-        f'<p class="quiet">{words.gain(change)} in {words.duration(span)}</p>{line.svg(label)}'
-        f'<p class="scale"><span>{words.duration(span)} ago</span>'
-        f"<span>{words.size(line.lowest)} – {words.size(line.highest)}</span><span>now</span></p></article>"
+        f'<article class="chart {key}"><h2>{title}</h2><p class="big">{figures.size(series[-1][1])}</p>'
+        f'<p class="quiet">{figures.gain(change)} in {figures.duration(span)}</p>{line.svg(label)}'
+        f'<p class="scale"><span>{figures.duration(span)} ago</span>'
+        f"<span>{figures.size(line.lowest)} – {figures.size(line.highest)}</span><span>now</span></p></article>"
     )
 
 
@@ -93,19 +102,19 @@ def _figures(reading: Reading) -> str:
     sample, census, verdict = reading.sample, reading.census, reading.verdict
     memory, limits = sample.process if sample else None, reading.detail.limits
     total = next((trend for trend in verdict.trends if trend.kind is Kind.TOTAL), None) if verdict else None
-    figures = {
-        "Slope": f"{words.gain(total.slope_bytes_per_second * 3600)}/h" if total else None,
-        "Limit": words.size(limits.limit_bytes) if limits and limits.limit_bytes is not None else None,
-        "Limit reached in": words.duration(verdict.seconds_to_limit)
+    shown = {
+        "Slope": f"{figures.gain(total.slope_bytes_per_second * 3600)}/h" if total else None,
+        "Limit": figures.size(limits.limit_bytes) if limits and limits.limit_bytes is not None else None,
+        "Limit reached in": figures.duration(verdict.seconds_to_limit)
         if verdict and verdict.seconds_to_limit is not None
         else None,
-        "Objects": words.count(census.objects) if census else None,
-        "Peak": words.size(memory.peak_bytes) if memory and memory.peak_bytes is not None else None,
-        "Swapped": words.size(memory.swap_bytes) if memory and memory.swap_bytes else None,
-        "Threads": words.count(memory.threads) if memory and memory.threads is not None else None,
-        "Uptime": words.duration(sample.uptime_seconds) if sample and sample.uptime_seconds is not None else None,
+        "Objects": figures.count(census.objects) if census else None,
+        "Peak": figures.size(memory.peak_bytes) if memory and memory.peak_bytes is not None else None,
+        "Swapped": figures.size(memory.swap_bytes) if memory and memory.swap_bytes else None,
+        "Threads": figures.count(memory.threads) if memory and memory.threads is not None else None,
+        "Uptime": figures.duration(sample.uptime_seconds) if sample and sample.uptime_seconds is not None else None,
     }
-    return "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in figures.items() if text)
+    return "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in shown.items() if text)
 
 
 def _types(reading: Reading) -> str:
@@ -129,19 +138,41 @@ def _type(count: TypeCount, grower: Grower | None, largest_bytes: int) -> str:
     return (
         f'<tr class="{"grows" if grower else "still"}"><th scope="row">{escape(count.type_name)}</th>'
         f'<td class="bar"><svg aria-hidden="true"><rect width="{share:.1f}%" height="100%" rx="4"/></svg></td>'
-        f"<td>{words.size(count.bytes)}</td><td>{words.gain(grower.bytes) if grower else '–'}</td>"
+        f"<td>{figures.size(count.bytes)}</td><td>{figures.gain(grower.bytes) if grower else '–'}</td>"
         f"<td>{count.objects:,}</td><td>{f'{grower.objects:+,}' if grower else '–'}</td></tr>"
     )
+
+
+def _comparison(found: Comparison | None) -> str:
+    if found is None:
+        return '<p class="quiet">Two snapshots are compared: take one now, and another when memory has grown.</p>'
+    if found.state == "running":
+        return '<p class="quiet">The last two snapshots are being compared.</p>'
+    if found.report is None:
+        return f"<p>The last two snapshots were not compared: {escape(found.problem)}.</p>"
+    suspects = [_suspect(suspect) for suspect in found.report["suspects"][:SUSPECTS_SHOWN]]
+    return f"<p>{_marked(found.report['verdict'])}</p><ol>{''.join(suspects)}</ol>"
+
+
+def _suspect(suspect: dict[str, Any]) -> str:
+    advice = f'<span class="quiet">{_marked(suspect["advice"])}</span>' if suspect["advice"] else ""
+    path = f'<span class="quiet">{escape(" → ".join(suspect["path"]))}</span>'
+    return f"<li><span>{_marked(suspect['text'])}</span>{path}{advice}</li>"
+
+
+def _marked(sentence: str) -> str:
+    """Return a sentence with what stands between backticks as code."""
+    return _BACKTICKS.sub(r"<code>\1</code>", escape(sentence))
 
 
 def _snapshots(view: View) -> str:
     if not view.snapshots:
         return '<li class="quiet">None yet.</li>'
     rows = [
-        f'<li><a href="{escape(view.root)}/snapshots/{info.id}/file">{words.moment(info.taken_at)}</a>'
+        f'<li><a href="{escape(view.root)}/snapshots/{info.id}/file">{figures.moment(info.taken_at)}</a>'
         f"<span>{escape(info.reason) or 'no reason given'}</span>"
-        f'<span class="quiet">{info.content} of {words.count(info.objects)} objects · {words.size(info.bytes)}'
-        f" · took {words.duration(info.duration_seconds)} · longest pause {words.duration(info.pause_seconds)}"
+        f'<span class="quiet">{info.content} of {figures.count(info.objects)} objects · {figures.size(info.bytes)}'
+        f" · took {figures.duration(info.duration_seconds)} · longest pause {figures.duration(info.pause_seconds)}"
         f"{escape(f' · {info.note}' if info.note else '')}</span></li>"
         for info in view.snapshots[:SNAPSHOTS_SHOWN]
     ]

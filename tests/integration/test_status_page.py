@@ -14,6 +14,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browsers import brightness, complaints, emulate, launched
+
 WAIT_SECONDS = 20
 
 PROGRAM = """
@@ -53,30 +55,12 @@ def watched_process(folder: Path, **environ: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser(chromium: Path, chromedriver: Path) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(chromium)
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1100,1400"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(chromedriver)))
-    yield driver
-    driver.quit()
-
-
-def emulate(browser: webdriver.Chrome, *, scheme: str = "light", width: int = 1100) -> None:
-    metrics = {"width": width, "height": 1400, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    with launched(chromium, chromedriver) as driver:
+        yield driver
 
 
 def snapshots_shown(browser: webdriver.Chrome) -> int:
     return len(browser.find_elements(By.CSS_SELECTOR, "#snapshots li a"))
-
-
-def complaints(browser: webdriver.Chrome) -> list[str]:
-    entries: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]  # selenium leaves it untyped
-    return [entry["message"] for entry in entries]
 
 
 def test_the_button_takes_a_snapshot_that_the_list_then_shows(browser: webdriver.Chrome, tmp_path: Path) -> None:
@@ -117,9 +101,7 @@ def test_the_page_fits_phones_and_screens_by_day_and_night(
         browser.get(url)
 
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-        paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
-        brightness = sum(int(part) for part in paper.removeprefix("rgb(").rstrip(")").split(","))
-        assert (brightness > 384) == (scheme == "light")
+        assert (brightness(browser) > 384) == (scheme == "light")
     emulate(browser)
 
 

@@ -1,6 +1,7 @@
-"""Runs walks under a checker of memory: `python -m tests.native.checked asan` or `valgrind`.
+"""Runs walks and analyses under a checker of memory: `python -m tests.native.checked asan` or `valgrind`.
 
-The walk runs in the process, where the checker sees it, and in a clone. Exits with 0 when nothing was found.
+The walk runs in the process, where the checker sees it, and in a clone; the files that are analysed are drawn, and most
+are altered. Exits with 0 when nothing was found.
 """
 
 from __future__ import annotations
@@ -11,10 +12,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from random import Random
+
+from tests.drawn_heaps import alterations, data_of
+from tests.drawn_heaps import build as drawn
+from tests.heap_files import write_payload
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-PROGRAM = """
+WALKS = """
 import gc, sys, tempfile, time
 sys.path.insert(0, {folder!r})
 import _native
@@ -48,9 +54,44 @@ for in_process in (True, False):
         print(walk(-1, in_process), "objects counted,", walk(file.fileno(), in_process), "written", flush=True)
 """
 
+ANALYSES = """
+import sys
+from pathlib import Path
+sys.path[:0] = [{folder!r}, {repository!r}]
+import _kernels
+sys.modules["heap_exporter._kernels"] = _kernels
+from heap_exporter.analysis.native import load
+from heap_exporter.errors import SnapshotFileError
+
+read = refused = 0
+for path in Path({files!r}).iterdir():
+    try:
+        graph = load(path)
+    except SnapshotFileError:
+        refused += 1
+    else:
+        read += 1
+        graph.labels(), graph.places(), graph.type_of, graph.regroup(graph.group_type)
+print(read, "files analysed,", refused, "refused", flush=True)
+"""
+
+
+def draw_files(folder: Path, number: int) -> None:
+    """Write so many files, one of each hundred as it was drawn, the others altered."""
+    folder.mkdir()
+    chance, data = Random(4711), iter([b""])
+    for i in range(number):
+        path = folder / f"{i}.heap"
+        if i % 100 == 0:
+            objects, edges = chance.choice((3, 12, 40, 300)), chance.choice((0.5, 1.5, 4.0))
+            heap = drawn(chance, objects=objects, mean_edges=edges, nearness=20, roots=6, threads=[2, 0], odd=0.1)
+            data = alterations(data_of(heap.write(path)), chance)
+        else:
+            write_payload(path, next(data))
+
 
 def build(folder: Path, sanitize: str) -> None:
-    """Build the extension into ``folder``, checked by ``sanitize`` (a value of -fsanitize, or empty)."""
+    """Build the extensions into ``folder``, checked by ``sanitize`` (a value of -fsanitize, or empty)."""
     environment = os.environ | {"HEAP_EXPORTER_BUILD": "strict", "HEAP_EXPORTER_SANITIZE": sanitize}
     command = [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", str(folder), "--build-temp", f"{folder}/o"]
     subprocess.run(command, cwd=REPOSITORY, env=environment, check=True)
@@ -68,8 +109,10 @@ def run_under_valgrind(program: str, log: Path) -> int:
     """Return 0 if no error has our code on its stack; CPython has errors of its own, which are not ours to tell."""
     valgrind = ["valgrind", f"--log-file={log}", "--num-callers=40"]
     code = subprocess.run([*valgrind, *python(program)], env=environment(), check=False).returncode
-    ours = [error for error in re.split(r"==\d+== \n", log.read_text()) if "_native.cpython" in error]
-    print(f"{len(ours)} errors in the extension", *ours, sep="\n")
+    ours = [
+        error for error in re.split(r"==\d+== \n", log.read_text()) if re.search("_(native|kernels).cpython", error)
+    ]
+    print(f"{len(ours)} errors in the extensions", *ours, sep="\n")
     return code or (1 if ours else 0)
 
 
@@ -89,9 +132,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         build(Path(scratch), "address,undefined" if checker == "asan" else "")
         folder = f"{scratch}/heap_exporter"
-        if checker == "asan":
-            return run_under_asan(PROGRAM.format(folder=folder, items=50_000))
-        return run_under_valgrind(PROGRAM.format(folder=folder, items=2000), Path(scratch) / "log")
+        is_quick = checker == "asan"
+        draw_files(Path(scratch) / "files", 5000 if is_quick else 300)
+        programs = (
+            WALKS.format(folder=folder, items=50_000 if is_quick else 2000),
+            ANALYSES.format(folder=folder, repository=str(REPOSITORY), files=f"{scratch}/files"),
+        )
+        if is_quick:
+            return int(any(run_under_asan(program) for program in programs))
+        return int(any(run_under_valgrind(program, Path(scratch) / "log") for program in programs))
 
 
 if __name__ == "__main__":

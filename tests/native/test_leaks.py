@@ -38,6 +38,12 @@ CALLS = {
     "sizes: of what is no tuple": ("refused(TypeError, _native.sizes, [])", 3000),
     "edges: of objects of all kinds": ("[_native.edges(one) for one in everything]", 10),
     "layout: of the frame": ("assert _native.layout(sys._getframe().f_code) == ''", 3000),
+    "spawn: a program": ("_native.spawn((b'/bin/true',), (b'A=B',))", 300),
+    "spawn: one that is not there": ("refused(OSError, _native.spawn, (b'/no',), ())", 500),
+    "spawn: arguments that it does not take": (
+        "refused(TypeError, _native.spawn, ('no bytes',), ()); refused(ValueError, _native.spawn, (), ())",
+        3000,
+    ),
     "layout: of another": ("assert _native.layout(None) == 'the frames of threads'", 3000),
 }
 """Public name, and what is done with it → the statement, and how often it is done."""

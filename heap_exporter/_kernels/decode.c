@@ -1,0 +1,469 @@
+#include "decode.h"
+
+#include <string.h>
+
+#define PLACE_END ((uint64_t)1 << 60)
+#define SIZES_END ((uint64_t)1 << 63)
+
+enum { LONGEST_STRING_BYTES = 4096, MOST_NAMES = 65536, MOST_NODES = 0x70000000, MOST_SHAPES = 0x70000000 };
+
+/* A record as far as its bytes are there. Once `short_of` or `problem` is set, all that is read is 0. */
+typedef struct {
+    const uint8_t *at, *end;
+    int short_of;
+    const char *problem;
+} Cursor;
+
+static uint64_t
+fail(Cursor *cursor, const char *problem)
+{
+    if (!cursor->problem && !cursor->short_of) {
+        cursor->problem = problem;
+    }
+    cursor->at = cursor->end;
+    return 0;
+}
+
+static uint64_t
+short_of(Cursor *cursor)
+{
+    cursor->short_of = !cursor->problem;
+    cursor->at = cursor->end;
+    return 0;
+}
+
+static inline uint64_t
+varint(Cursor *cursor)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 70; shift += 7) {
+        if (cursor->at == cursor->end) {
+            return short_of(cursor);
+        }
+        uint8_t byte = *cursor->at++;
+        value |= (uint64_t)(byte & 127) << shift;
+        if (byte < 128) {
+            return shift == 63 && byte > 1 ? fail(cursor, "a number is too long") : value;
+        }
+    }
+    return fail(cursor, "a number is too long");
+}
+
+static uint64_t
+limited(Cursor *cursor, uint64_t end, const char *problem)
+{
+    uint64_t value = varint(cursor);
+    return value < end ? value : fail(cursor, problem);
+}
+
+static inline uint64_t
+moved(uint64_t place, uint64_t zigzag)
+{
+    return place + (zigzag >> 1 ^ (0 - (zigzag & 1)));
+}
+
+static uint64_t
+place_from(Cursor *cursor, uint64_t base)
+{
+    uint64_t place = moved(base, varint(cursor));
+    return place && place < PLACE_END ? place : fail(cursor, "a place is out of range");
+}
+
+static const uint8_t *
+string(Cursor *cursor, size_t *length)
+{
+    *length = limited(cursor, LONGEST_STRING_BYTES + 1, "a string is too long");
+    const uint8_t *bytes = cursor->at;
+    if ((size_t)(cursor->end - cursor->at) < *length) {
+        *length = 0;
+        short_of(cursor);
+        return bytes;
+    }
+    cursor->at += *length;
+    return bytes;
+}
+
+/* Read a string; the empty one is no name. */
+static Status
+name_from(Cursor *cursor, Strings *strings, uint32_t *number)
+{
+    size_t length;
+    const uint8_t *bytes = string(cursor, &length);
+    *number = NO_NAME;
+    return length ? strings_add(strings, bytes, length, number) : DONE;
+}
+
+static Status
+type_record(Decoder *decoder, Cursor *cursor)
+{
+    Type type;
+    size_t length;
+    const uint8_t *name = string(cursor, &length);
+    if (varint(cursor) >= PLACE_END) {
+        fail(cursor, "a place is out of range");
+    }
+    type.kind = (uint32_t)limited(cursor, SET + 1, "the kind of a type is unknown");
+    if (cursor->short_of || cursor->problem || decoder->keeps) {
+        return DONE;
+    }
+    TRY(strings_add(&decoder->graph->types, name, length, &type.name));
+    PUSH(decoder->graph->type_records, type);
+    return DONE;
+}
+
+static Status
+names(Decoder *decoder, Cursor *cursor, uint32_t *count)
+{
+    Graph *graph = decoder->graph;
+    *count = (uint32_t)limited(cursor, MOST_NAMES + 1, "a shape has too many names");
+    for (uint32_t i = 0; i < *count && !cursor->short_of && !cursor->problem; i++) {
+        uint32_t name;
+        if (decoder->keeps) {
+            size_t length;
+            string(cursor, &length);
+            continue;
+        }
+        TRY(name_from(cursor, &graph->strings, &name));
+        PUSH(graph->shape_names, name);
+    }
+    return DONE;
+}
+
+static Status
+shape_record(Decoder *decoder, Cursor *cursor)
+{
+    Graph *graph = decoder->graph;
+    Shape shape = {.names = graph->shape_names.count};
+    uint64_t type = varint(cursor);
+    shape.flags = (uint8_t)limited(cursor, 16, "the flags of a shape are unknown");
+    shape.size = shape.flags & FIXED_SIZE ? varint(cursor) : 0;
+    TRY(names(decoder, cursor, &shape.name_count));
+    TRY(names(decoder, cursor, &shape.cell_count));
+    if (!cursor->short_of && type >= graph->type_records.count) {
+        fail(cursor, "a shape is of a type that is not there");
+    }
+    if (cursor->short_of || cursor->problem) {
+        graph->shape_names.count = shape.names;
+        return DONE;
+    }
+    if (graph->shapes.count >= MOST_SHAPES) {
+        fail(cursor, "it has too many shapes");
+        return DONE;
+    }
+    if (!decoder->keeps) {
+        shape.type = graph->type_records.items[type].name;
+        shape.kind = (uint8_t)graph->type_records.items[type].kind;
+        PUSH(graph->shapes, shape);
+    }
+    return DONE;
+}
+
+static Status
+name_record(Decoder *decoder, Cursor *cursor)
+{
+    Named named = {.place = place_from(cursor, decoder->place)};
+    size_t length;
+    const uint8_t *name = string(cursor, &length);
+    if (!cursor->short_of && !cursor->problem && !decoder->keeps) {
+        TRY(strings_add(&decoder->graph->strings, name, length, &named.string));
+        PUSH(decoder->graph->named, named);
+    }
+    return DONE;
+}
+
+static Status
+add_holder(Decoder *decoder, Holder holder, uint32_t *number)
+{
+    if (decoder->graph->holders.count >= MOST_NODES / 16) {
+        decoder->problem = "it has too many frames";
+        return ALTERED;
+    }
+    *number = (uint32_t)decoder->graph->holders.count;
+    PUSH(decoder->graph->holders, holder);
+    return DONE;
+}
+
+static Status
+thread_record(Decoder *decoder, Cursor *cursor)
+{
+    Holder holder = {.ident = varint(cursor), .parent = HOLDER_THREADS};
+    varint(cursor);
+    if (!cursor->short_of && !cursor->problem && !decoder->keeps) {
+        TRY(add_holder(decoder, holder, &decoder->thread));
+        decoder->frame = decoder->thread;
+    }
+    return DONE;
+}
+
+static Status
+frame_record(Decoder *decoder, Cursor *cursor)
+{
+    Holder holder = {.parent = decoder->thread, .is_frame = 1};
+    varint(cursor);
+    size_t length;
+    const uint8_t *function = string(cursor, &length);
+    if (!cursor->short_of && !cursor->problem && !decoder->keeps) {
+        TRY(strings_add(&decoder->graph->functions, function, length, &holder.name));
+        TRY(add_holder(decoder, holder, &decoder->frame));
+    }
+    return DONE;
+}
+
+static Status
+root_record(Decoder *decoder, Cursor *cursor)
+{
+    Root root = {0};
+    root.role = (uint8_t)limited(cursor, HELD_BY_INTERPRETER + 1, "the role of a root is unknown");
+    root.owned = (uint8_t)limited(cursor, 2, "the hold of a root is unknown");
+    size_t length;
+    const uint8_t *name = string(cursor, &length);
+    root.place = place_from(cursor, decoder->place);
+    if (!cursor->short_of && !cursor->problem && !decoder->keeps) {
+        root.name = NO_NAME;
+        TRY(length ? strings_add(&decoder->graph->strings, name, length, &root.name) : DONE);
+        root.holder = root.role == MODULE                ? HOLDER_MODULES
+                      : root.role == HELD_BY_INTERPRETER ? HOLDER_INTERPRETER
+                                                         : decoder->frame;
+        PUSH(decoder->graph->roots, root);
+    }
+    return DONE;
+}
+
+static void
+count_record(const Decoder *decoder, Cursor *cursor)
+{
+    if (varint(cursor) >= decoder->graph->type_records.count) {
+        fail(cursor, "a count is of a type that is not there");
+    }
+    varint(cursor);
+    varint(cursor);
+}
+
+static Status
+meet(Decoder *decoder, Cursor *cursor, uint64_t place, uint64_t count)
+{
+    Graph *graph = decoder->graph;
+    for (uint64_t i = 0; i < count && !cursor->short_of && !cursor->problem; i++) {
+        uint64_t edge = varint(cursor);
+        if (edge && moved(place, edge - 1) >= PLACE_END) {
+            fail(cursor, "a place is out of range");
+        }
+    }
+    if (cursor->short_of || cursor->problem) {
+        return DONE;
+    }
+    int is_new;
+    TRY(index_add(&graph->index, place, &is_new));
+    if (!is_new) {
+        fail(cursor, "an object is in it twice");
+        return DONE;
+    }
+    PUSH(graph->met, (Met){place, (uint32_t)count});
+    graph->references += count;
+    if (graph->met.count >= MOST_NODES || graph->references >= EMPTY) {
+        fail(cursor, "it has more objects or references than can be numbered");
+    }
+    return DONE;
+}
+
+/* Keep the edges of an object; the first time they were all looked at, but the file may be another one by now. */
+static Status
+keep_edges(Decoder *decoder, Cursor *cursor, uint32_t object, uint64_t place, uint64_t count)
+{
+    Graph *graph = decoder->graph;
+    int is_weak = begins_weak(shape_of(graph, object));
+    uint32_t slot = graph->offsets[object];
+    if (count != graph->offsets[object + 1] - slot) {
+        fail(cursor, "it changed while it was read");
+        return DONE;
+    }
+    for (uint64_t i = 0; i < count && !cursor->short_of && !cursor->problem; i++, slot++) {
+        uint64_t edge = varint(cursor);
+        uint64_t target_place = edge ? moved(place, edge - 1) : 0;
+        uint32_t target = target_place ? index_find(&graph->index, target_place) : EMPTY;
+        graph->unknown_references += target_place && target == EMPTY;
+        graph->references += target != EMPTY;
+        if (i == 0 && is_weak && target != EMPTY) {
+            /* It is put back when all is reckoned: until then nobody has to ask whether an edge is weak. */
+            PUSH(graph->weak_edges, (WeakEdge){slot, target});
+            target = EMPTY;
+        }
+        graph->targets[slot] = target;
+    }
+    return DONE;
+}
+
+static Status
+node_record(Decoder *decoder, Cursor *cursor, uint64_t number)
+{
+    Graph *graph = decoder->graph;
+    if (number >= graph->shapes.count) {
+        fail(cursor, "an object is of a shape that is not there");
+        return DONE;
+    }
+    const Shape *shape = &graph->shapes.items[number];
+    uint64_t place = place_from(cursor, decoder->place);
+    uint64_t size = shape->flags & FIXED_SIZE ? shape->size : varint(cursor);
+    uint64_t reference_count = varint(cursor);
+    uint64_t count = shape->flags & LEAF ? 0 : varint(cursor);
+    if (cursor->short_of || cursor->problem) {
+        return DONE;
+    }
+    if (!decoder->keeps) {
+        TRY(meet(decoder, cursor, place, count));
+    }
+    else {
+        uint32_t object = index_find(&graph->index, place);
+        if (object == UINT32_MAX || graph->shape_of[object] != UINT32_MAX) {
+            fail(cursor, "it changed while it was read");
+            return DONE;
+        }
+        uint64_t references = graph->references, unknown_references = graph->unknown_references;
+        size_t weak_count = graph->weak_edges.count;
+        graph->shape_of[object] = (uint32_t)number;
+        TRY(keep_edges(decoder, cursor, object, place, count));
+        if (cursor->short_of) {
+            graph->shape_of[object] = UINT32_MAX;
+            graph->references = references;
+            graph->unknown_references = unknown_references;
+            graph->weak_edges.count = weak_count;
+            return DONE;
+        }
+        graph->sizes[object] = size;
+        graph->reference_counts[object] = reference_count < UINT32_MAX ? (uint32_t)reference_count : UINT32_MAX;
+        if (size >= SIZES_END || (graph->bytes += size) >= SIZES_END) {
+            fail(cursor, "the sizes of its objects are beyond all measure");
+        }
+    }
+    if (!cursor->short_of) {
+        decoder->place = place;
+    }
+    return DONE;
+}
+
+static Status
+record(Decoder *decoder, Cursor *cursor)
+{
+    uint64_t kind = varint(cursor);
+    if (cursor->short_of || cursor->problem) {
+        return DONE;
+    }
+    switch (kind) {
+        case END:
+            decoder->ended = 1;
+            return DONE;
+        case TYPE:
+            return type_record(decoder, cursor);
+        case SHAPE:
+            return shape_record(decoder, cursor);
+        case NAME:
+            return name_record(decoder, cursor);
+        case THREAD:
+            return thread_record(decoder, cursor);
+        case FRAME:
+            return frame_record(decoder, cursor);
+        case ROOT:
+            return root_record(decoder, cursor);
+        case COUNT:
+            count_record(decoder, cursor);
+            return DONE;
+        default:
+            return node_record(decoder, cursor, kind - NODE);
+    }
+}
+
+static Status
+append(Decoder *decoder, const uint8_t *bytes, size_t length)
+{
+    size_t wanted = decoder->pending.count + length;
+    if (wanted > decoder->pending.capacity) {
+        size_t capacity = wanted + wanted / 2;
+        uint8_t *grown = capacity < wanted ? NULL : realloc(decoder->pending.items, capacity);
+        if (!grown) {
+            return NO_MEMORY;
+        }
+        decoder->pending.items = grown;
+        decoder->pending.capacity = capacity;
+    }
+    memcpy(decoder->pending.items + decoder->pending.count, bytes, length);
+    decoder->pending.count = wanted;
+    return DONE;
+}
+
+Status
+decoder_feed(Decoder *decoder, const uint8_t *bytes, size_t length, int may_be_last)
+{
+    TRY(append(decoder, bytes, length));
+    if (decoder->pending.count < decoder->enough && !may_be_last) {
+        return DONE;
+    }
+    const uint8_t *begin = decoder->pending.items, *end = begin + decoder->pending.count;
+    Cursor cursor = {begin, end, 0, NULL};
+    while (!decoder->ended && begin < end) {
+        TRY(record(decoder, &cursor));
+        if (cursor.problem) {
+            decoder->problem = cursor.problem;
+            return ALTERED;
+        }
+        if (cursor.short_of) {
+            break;
+        }
+        begin = cursor.at;
+    }
+    size_t rest = (size_t)(end - begin);
+    if (decoder->ended && rest) {
+        decoder->problem = "something follows the last record";
+        return ALTERED;
+    }
+    /* A long record is tried again only once there is twice as much of it, so that the work stays in proportion. */
+    decoder->enough = begin == decoder->pending.items ? 2 * rest : 0;
+    memmove(decoder->pending.items, begin, rest);
+    decoder->pending.count = rest;
+    return DONE;
+}
+
+static Status
+number_objects(Graph *graph)
+{
+    TRY(index_rank(&graph->index));
+    graph->objects = (uint32_t)graph->met.count;
+    size_t slots = graph->references;
+    graph->references = 0;
+    graph->offsets = calloc((size_t)graph->objects + 1, sizeof(uint32_t));
+    if (!graph->offsets) {
+        return NO_MEMORY;
+    }
+    for (size_t i = 0; i < graph->met.count; i++) {
+        const Met *met = &graph->met.items[i];
+        graph->offsets[index_find(&graph->index, met->place) + 1] = met->edges;
+    }
+    RELEASE(graph->met);
+    for (uint32_t object = 0; object < graph->objects; object++) {
+        graph->offsets[object + 1] += graph->offsets[object];
+    }
+    graph->targets = room(slots, sizeof(uint32_t));
+    graph->shape_of = room(graph->objects, sizeof(uint32_t));
+    graph->reference_counts = room(graph->objects, sizeof(uint32_t));
+    graph->sizes = room(graph->objects, sizeof(uint64_t));
+    if (!graph->targets || !graph->shape_of || !graph->reference_counts || !graph->sizes) {
+        return NO_MEMORY;
+    }
+    memset(graph->shape_of, 0xff, graph->objects * sizeof(uint32_t));
+    return DONE;
+}
+
+Status
+decoder_rewind(Decoder *decoder)
+{
+    decoder->keeps = 1;
+    decoder->ended = 0;
+    decoder->place = 0;
+    decoder->enough = 0;
+    return number_objects(decoder->graph);
+}
+
+void
+decoder_free(Decoder *decoder)
+{
+    RELEASE(decoder->pending);
+}

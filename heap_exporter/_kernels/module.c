@@ -1,0 +1,429 @@
+/* What Python sees: a Graph that is fed with a file's blocks twice, then traced, then searched for dominators. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "array.h"
+#include "decode.h"
+#include "dominators.h"
+#include "export.h"
+#include "trace.h"
+
+uint64_t hash_seed;
+
+enum { SURVEYED, KEPT, TRACED, DOMINATED };
+
+typedef struct {
+    PyObject_HEAD
+    Graph graph;
+    Decoder decoder;
+    int stage;
+    int is_busy; /* a kernel runs without the GIL */
+} GraphObject;
+
+static PyObject *
+raise_status(const GraphObject *self, Status status)
+{
+    if (status == NO_MEMORY) {
+        return PyErr_NoMemory();
+    }
+    PyErr_SetString(PyExc_ValueError, self->decoder.problem ? self->decoder.problem : "it changed while it was read");
+    return NULL;
+}
+
+static int
+is_at(const GraphObject *self, int first, int last)
+{
+    if (self->is_busy || self->stage < first || self->stage > last) {
+        PyErr_SetString(PyExc_RuntimeError, "the kernels run one after the other: feed, keep, feed, trace, dominate");
+        return 0;
+    }
+    return 1;
+}
+
+/* Run a kernel without the GIL, and leave its status in `status`. */
+#define RUN(self, status, expression)  \
+    do {                               \
+        (self)->is_busy = 1;           \
+        Py_BEGIN_ALLOW_THREADS;        \
+        (status) = (expression);       \
+        Py_END_ALLOW_THREADS;          \
+        (self)->is_busy = 0;           \
+    } while (0)
+
+static PyObject *
+graph_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    GraphObject *self = (GraphObject *)type->tp_alloc(type, 0);
+    if (!self) {
+        return NULL;
+    }
+    self->decoder.graph = &self->graph;
+    self->decoder.thread = self->decoder.frame = HOLDER_THREADS;
+    if (graph_begin(&self->graph) != DONE) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    return (PyObject *)self;
+}
+
+static void
+graph_dealloc(PyObject *object)
+{
+    GraphObject *self = (GraphObject *)object;
+    decoder_free(&self->decoder);
+    graph_free(&self->graph);
+    PyTypeObject *type = Py_TYPE(object);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+static PyObject *
+graph_feed(PyObject *object, PyObject *args)
+{
+    GraphObject *self = (GraphObject *)object;
+    Py_buffer block;
+    int may_be_last;
+    if (!is_at(self, SURVEYED, KEPT) || !PyArg_ParseTuple(args, "y*p", &block, &may_be_last)) {
+        return NULL;
+    }
+    Status status;
+    RUN(self, status, decoder_feed(&self->decoder, block.buf, (size_t)block.len, may_be_last));
+    PyBuffer_Release(&block);
+    return status == DONE ? PyBool_FromLong(self->decoder.ended) : raise_status(self, status);
+}
+
+static PyObject *
+graph_keep(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    GraphObject *self = (GraphObject *)object;
+    if (!is_at(self, SURVEYED, SURVEYED)) {
+        return NULL;
+    }
+    Status status;
+    RUN(self, status, decoder_rewind(&self->decoder));
+    self->stage = KEPT;
+    return status == DONE ? Py_NewRef(Py_None) : raise_status(self, status);
+}
+
+static PyObject *
+graph_trace(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    GraphObject *self = (GraphObject *)object;
+    if (!is_at(self, KEPT, KEPT)) {
+        return NULL;
+    }
+    Status status;
+    RUN(self, status, graph_is_whole(&self->graph) ? trace(&self->graph) : ALTERED);
+    self->stage = TRACED;
+    return status == DONE ? Py_NewRef(Py_None) : raise_status(self, status);
+}
+
+static PyObject *
+graph_dominate(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    GraphObject *self = (GraphObject *)object;
+    if (!is_at(self, TRACED, TRACED)) {
+        return NULL;
+    }
+    Status status;
+    RUN(self, status, dominate(&self->graph));
+    if (status == DONE) {
+        graph_restore_weak(&self->graph);
+        self->stage = DOMINATED;
+    }
+    return status == DONE ? Py_NewRef(Py_None) : raise_status(self, status);
+}
+
+/* Parse (groups, count): the group of each object, all below count or NO_GROUP. */
+static int
+parse_groups(GraphObject *self, PyObject *args, Py_buffer *groups, unsigned int *count)
+{
+    if (!is_at(self, DOMINATED, DOMINATED) || !PyArg_ParseTuple(args, "y*I", groups, count)) {
+        return 0;
+    }
+    if ((size_t)groups->len != (size_t)self->graph.objects * sizeof(uint32_t)) {
+        PyBuffer_Release(groups);
+        PyErr_SetString(PyExc_ValueError, "each object has one group");
+        return 0;
+    }
+    return 1;
+}
+
+static PyObject *
+graph_retained_by(PyObject *object, PyObject *args)
+{
+    GraphObject *self = (GraphObject *)object;
+    Py_buffer groups;
+    unsigned int count;
+    if (!parse_groups(self, args, &groups, &count)) {
+        return NULL;
+    }
+    uint64_t *bytes = room(count, sizeof *bytes);
+    Status status = NO_MEMORY;
+    if (bytes) {
+        RUN(self, status, retained_by(&self->graph, groups.buf, count, bytes));
+    }
+    PyBuffer_Release(&groups);
+    return array_take(status == DONE ? bytes : (free(bytes), NULL), count, "Q");
+}
+
+static PyObject *
+graph_totals_by(PyObject *object, PyObject *args)
+{
+    GraphObject *self = (GraphObject *)object;
+    Py_buffer groups;
+    unsigned int count;
+    if (!parse_groups(self, args, &groups, &count)) {
+        return NULL;
+    }
+    uint64_t *objects = room(count, sizeof *objects), *bytes = room(count, sizeof *bytes);
+    if (objects && bytes) {
+        totals_by(&self->graph, groups.buf, count, objects, bytes);
+    }
+    PyBuffer_Release(&groups);
+    return Py_BuildValue("NN", array_take(objects, count, "Q"), array_take(bytes, count, "Q"));
+}
+
+static PyObject *
+graph_regroup(PyObject *object, PyObject *args)
+{
+    GraphObject *self = (GraphObject *)object;
+    const Graph *graph = &self->graph;
+    Py_buffer classes;
+    if (!is_at(self, DOMINATED, DOMINATED) || !PyArg_ParseTuple(args, "y*", &classes)) {
+        return NULL;
+    }
+    if ((size_t)classes.len != graph->groups.count * sizeof(uint32_t)) {
+        PyBuffer_Release(&classes);
+        PyErr_SetString(PyExc_ValueError, "each group has one class");
+        return NULL;
+    }
+    uint32_t *class_of = room(graph->objects, sizeof *class_of);
+    for (uint32_t i = 0; class_of && i < graph->objects; i++) {
+        class_of[i] = ((const uint32_t *)classes.buf)[graph->group_of[i]];
+    }
+    PyBuffer_Release(&classes);
+    return array_take(class_of, graph->objects, "I");
+}
+
+static PyObject *
+graph_labels(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    GraphObject *self = (GraphObject *)object;
+    if (!is_at(self, DOMINATED, DOMINATED)) {
+        return NULL;
+    }
+    size_t count = self->graph.offsets[self->graph.objects];
+    uint32_t *labels = room(count, sizeof *labels);
+    if (labels) {
+        export_labels(&self->graph, labels);
+    }
+    return array_take(labels, count, "I");
+}
+
+static PyObject *
+graph_places(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    GraphObject *self = (GraphObject *)object;
+    if (!is_at(self, DOMINATED, DOMINATED)) {
+        return NULL;
+    }
+    uint64_t *places = room(self->graph.objects, sizeof *places);
+    if (places) {
+        index_places(&self->graph.index, places);
+    }
+    return array_take(places, self->graph.objects, "Q");
+}
+
+static PyObject *
+graph_type_of(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    GraphObject *self = (GraphObject *)object;
+    if (!is_at(self, DOMINATED, DOMINATED)) {
+        return NULL;
+    }
+    uint32_t *types = room(self->graph.objects, sizeof *types);
+    for (uint32_t i = 0; types && i < self->graph.objects; i++) {
+        types[i] = type_of(&self->graph, i);
+    }
+    return array_take(types, self->graph.objects, "I");
+}
+
+static PyObject *
+graph_groups(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    GraphObject *self = (GraphObject *)object;
+    const Graph *graph = &self->graph;
+    if (!is_at(self, DOMINATED, DOMINATED)) {
+        return NULL;
+    }
+    size_t count = graph->groups.count;
+    uint32_t *columns[3] = {room(count, sizeof(uint32_t)), room(count, sizeof(uint32_t)), room(count, sizeof(uint32_t))};
+    if (columns[0] && columns[1] && columns[2]) {
+        export_groups(graph, columns[0], columns[1], columns[2]);
+    }
+    return Py_BuildValue("NNN", array_take(columns[0], count, "I"), array_take(columns[1], count, "I"),
+                         array_take(columns[2], count, "I"));
+}
+
+static PyObject *
+texts(const Strings *strings)
+{
+    PyObject *list = PyList_New((Py_ssize_t)strings->ends.count);
+    for (uint32_t i = 0; list && i < strings->ends.count; i++) {
+        size_t length;
+        const uint8_t *bytes = strings_get(strings, i, &length);
+        PyObject *text = PyUnicode_DecodeUTF8((const char *)bytes, (Py_ssize_t)length, NULL);
+        if (!text) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, i, text);
+    }
+    return list;
+}
+
+static PyObject *
+graph_texts(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    const GraphObject *self = (const GraphObject *)object;
+    PyObject *strings = texts(&self->graph.strings), *types = NULL, *functions = NULL;
+    if (strings && (types = texts(&self->graph.types)) && (functions = texts(&self->graph.functions))) {
+        return Py_BuildValue("NNN", strings, types, functions);
+    }
+    Py_XDECREF(strings);
+    Py_XDECREF(types);
+    return NULL;
+}
+
+/* Return (is it a frame, the thread's ident or the number of the frame's function, the parent's number) of each. */
+static PyObject *
+graph_holders(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    const Graph *graph = &((GraphObject *)object)->graph;
+    PyObject *list = PyList_New(0);
+    for (size_t i = HOLDERS; list && i < graph->holders.count; i++) {
+        const Holder *holder = &graph->holders.items[i];
+        uint64_t what = holder->is_frame ? holder->name : holder->ident;
+        PyObject *item = Py_BuildValue("iKI", holder->is_frame, (unsigned long long)what, holder->parent);
+        if (!item || PyList_Append(list, item) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+static PyObject *
+graph_root_edges(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    const Graph *graph = &((GraphObject *)object)->graph;
+    size_t count = graph->root_edges.count;
+    uint32_t *triples = room(3 * count, sizeof *triples);
+    for (size_t i = 0; triples && i < count; i++) {
+        const RootEdge *edge = &graph->root_edges.items[i];
+        memcpy(triples + 3 * i, (uint32_t[]){edge->holder, edge->target, edge->label}, 3 * sizeof *triples);
+    }
+    return array_take(triples, 3 * count, "I");
+}
+
+/* Return a view of an array that the graph keeps. */
+static PyObject *
+view(PyObject *object, void *items, size_t count, const char *format)
+{
+    return is_at((GraphObject *)object, DOMINATED, DOMINATED) ? array_view(object, items, count, format) : NULL;
+}
+
+static PyObject *
+graph_arrays(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    GraphObject *self = (GraphObject *)object;
+    Graph *graph = &self->graph;
+    if (!is_at(self, DOMINATED, DOMINATED)) {
+        return NULL;
+    }
+    size_t nodes = graph->objects + graph->holders.count;
+    return Py_BuildValue("{sNsNsNsNsNsN}", "offsets", view(object, graph->offsets, (size_t)graph->objects + 1, "I"),
+                         "targets", view(object, graph->targets, graph->offsets[graph->objects], "I"), "size",
+                         view(object, graph->sizes, graph->objects, "Q"), "group",
+                         view(object, graph->group_of, graph->objects, "I"), "idom",
+                         view(object, graph->idom, nodes, "I"), "retained",
+                         view(object, graph->retained, nodes, "Q"));
+}
+
+static PyObject *
+graph_counts(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    const Graph *graph = &((GraphObject *)object)->graph;
+    return Py_BuildValue("IKK", graph->objects, (unsigned long long)graph->references,
+                         (unsigned long long)graph->unknown_references);
+}
+
+static PyMethodDef graph_methods[] = {
+    {"feed", graph_feed, METH_VARARGS, "feed(block, may_be_last) -> whether the records have ended"},
+    {"keep", graph_keep, METH_NOARGS, "keep() -> None: all blocks were seen; now they come again"},
+    {"trace", graph_trace, METH_NOARGS, "trace() -> None: find the shortest paths and the groups"},
+    {"dominate", graph_dominate, METH_NOARGS, "dominate() -> None: find the dominators and what is retained"},
+    {"retained_by", graph_retained_by, METH_VARARGS, "retained_by(groups, count) -> bytes by group"},
+    {"totals_by", graph_totals_by, METH_VARARGS, "totals_by(groups, count) -> (objects by group, bytes by group)"},
+    {"regroup", graph_regroup, METH_VARARGS, "regroup(classes) -> the class of the group of each object"},
+    {"labels", graph_labels, METH_NOARGS, "labels() -> the label of each edge"},
+    {"places", graph_places, METH_NOARGS, "places() -> the place of each object"},
+    {"type_of", graph_type_of, METH_NOARGS, "type_of() -> the type of each object"},
+    {"groups", graph_groups, METH_NOARGS, "groups() -> (parents, labels, types)"},
+    {"texts", graph_texts, METH_NOARGS, "texts() -> (strings, types, functions)"},
+    {"holders", graph_holders, METH_NOARGS, "holders() -> [(is it a frame, ident or function, parent)]"},
+    {"root_edges", graph_root_edges, METH_NOARGS, "root_edges() -> holder, object, label, holder, …"},
+    {"arrays", graph_arrays, METH_NOARGS, "arrays() -> {name: view}"},
+    {"counts", graph_counts, METH_NOARGS, "counts() -> (objects, references, unknown references)"},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot graph_slots[] = {
+    {Py_tp_new, graph_new},
+    {Py_tp_dealloc, graph_dealloc},
+    {Py_tp_methods, graph_methods},
+    {0, NULL},
+};
+
+static PyType_Spec graph_spec = {
+    "heap_exporter._kernels.Graph", sizeof(GraphObject), 0, Py_TPFLAGS_DEFAULT, graph_slots,
+};
+
+static int
+seed(void)
+{
+    PyObject *os = PyImport_ImportModule("os");
+    PyObject *bytes = os ? PyObject_CallMethod(os, "urandom", "i", (int)sizeof hash_seed) : NULL;
+    int done = bytes && PyBytes_Check(bytes) && PyBytes_GET_SIZE(bytes) == sizeof hash_seed;
+    if (done) {
+        memcpy(&hash_seed, PyBytes_AS_STRING(bytes), sizeof hash_seed);
+    }
+    Py_XDECREF(bytes);
+    Py_XDECREF(os);
+    return done;
+}
+
+static int
+module_exec(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &graph_spec, NULL);
+    int added = type && seed() && array_ready(module) && PyModule_AddObjectRef(module, "Graph", type) == 0;
+    Py_XDECREF(type);
+    return added ? 0 : -1;
+}
+
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};
+
+static PyModuleDef module_definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "heap_exporter._kernels",
+    .m_doc = "What the analysis of a snapshot takes its time with.",
+    .m_slots = module_slots,
+};
+
+PyMODINIT_FUNC
+PyInit__kernels(void)
+{
+    return PyModuleDef_Init(&module_definition);
+}

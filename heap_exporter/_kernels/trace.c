@@ -1,0 +1,339 @@
+#include "trace.h"
+
+#include <string.h>
+
+#include "groups.h"
+
+/* Objects in the order in which they are reached. */
+typedef struct {
+    Graph *graph;
+    uint32_t *queue;
+    uint32_t first, end;
+    uint32_t dunder_dict, dunder_globals, dunder_closure, dunder_main;
+} Trace;
+
+static Status
+name_objects(Graph *graph)
+{
+    Table *table = &graph->names_of_objects;
+    table->capacity = 16;
+    while (table->capacity < graph->named.count * 2) {
+        table->capacity *= 2;
+    }
+    table->slots = calloc(table->capacity, sizeof *table->slots);
+    if (!table->slots) {
+        return NO_MEMORY;
+    }
+    for (size_t i = 0; i < graph->named.count; i++) {
+        Named *named = &graph->named.items[i];
+        uint32_t object = index_find(&graph->index, named->place);
+        named->place = object; /* from now on, the object's number */
+        size_t slot = scramble(object) & (table->capacity - 1);
+        while (table->slots[slot] && graph->named.items[table->slots[slot] - 1].place != object) {
+            slot = (slot + 1) & (table->capacity - 1);
+        }
+        table->slots[slot] = (uint32_t)i + 1;
+    }
+    return DONE;
+}
+
+static uint32_t
+label_of_value(const Graph *graph, uint32_t key)
+{
+    const Table *table = &graph->names_of_objects;
+    if (key == EMPTY) {
+        return LABEL_VALUE;
+    }
+    for (size_t slot = scramble(key) & (table->capacity - 1); table->slots[slot];
+         slot = (slot + 1) & (table->capacity - 1)) {
+        const Named *named = &graph->named.items[table->slots[slot] - 1];
+        if (named->place == key) {
+            return LABEL_NAME + named->string;
+        }
+    }
+    return LABEL_VALUE;
+}
+
+static Status
+reach(Trace *trace, uint32_t object, uint32_t parent, uint32_t label)
+{
+    Graph *graph = trace->graph;
+    if (graph->group_of[object] != NO_GROUP) {
+        return DONE;
+    }
+    TRY(groups_child(graph, parent, label, type_of(graph, object), &graph->group_of[object]));
+    trace->queue[trace->end++] = object;
+    return DONE;
+}
+
+static uint32_t
+label_of_named(const Trace *trace, const Shape *shape, uint32_t object, uint32_t slot)
+{
+    uint32_t label = label_of_name(trace->graph->shape_names.items[shape->names + slot], LABEL_REFERENT);
+    int is_closure = label == trace->dunder_closure && shape->cell_count;
+    return is_closure ? LABEL_CLOSURE + trace->graph->shape_of[object] : label;
+}
+
+static uint32_t
+label_of_item(const Trace *trace, uint32_t own_label, uint32_t position)
+{
+    if (own_label < LABEL_CLOSURE) {
+        return LABEL_ITEM;
+    }
+    const Graph *graph = trace->graph;
+    const Shape *function = &graph->shapes.items[own_label - LABEL_CLOSURE];
+    const uint32_t *cells = graph->shape_names.items + function->names + function->name_count;
+    return position < function->cell_count ? label_of_name(cells[position], LABEL_ITEM) : LABEL_ITEM;
+}
+
+static Status
+reach_referents(Trace *trace, uint32_t object)
+{
+    const Graph *graph = trace->graph;
+    const Shape *shape = shape_of(graph, object);
+    const uint32_t *targets = graph->targets + graph->offsets[object];
+    uint32_t count = graph->offsets[object + 1] - graph->offsets[object];
+    uint32_t group = graph->group_of[object], own_label = graph->groups.items[group].label;
+    int is_namespace = own_label == trace->dunder_dict || own_label == trace->dunder_globals;
+    int kind = shape->flags & NO_TAIL ? PLAIN : shape->kind;
+    for (uint32_t slot = 0; slot < count; slot++) {
+        if (targets[slot] == EMPTY || graph->group_of[targets[slot]] != NO_GROUP) {
+            continue;
+        }
+        uint32_t label = LABEL_REFERENT, position = slot - shape->name_count;
+        if (slot < shape->name_count) {
+            label = label_of_named(trace, shape, object, slot);
+        }
+        else if (kind == SEQUENCE || kind == SET) {
+            label = label_of_item(trace, own_label, position);
+        }
+        else if (kind == MAPPING) {
+            label = position % 2 == 0 ? LABEL_KEY : is_namespace ? label_of_value(graph, targets[slot - 1]) : LABEL_VALUE;
+        }
+        TRY(reach(trace, targets[slot], group, label));
+    }
+    return DONE;
+}
+
+static Status
+run(Trace *trace)
+{
+    while (trace->first < trace->end) {
+        TRY(reach_referents(trace, trace->queue[trace->first++]));
+    }
+    return DONE;
+}
+
+static Status
+hold(Trace *trace, uint32_t holder, uint32_t object, uint32_t label)
+{
+    PUSH(trace->graph->root_edges, (RootEdge){holder, object, label});
+    return reach(trace, object, holder, label);
+}
+
+static Status
+hold_root(Trace *trace, const Root *root)
+{
+    Graph *graph = trace->graph;
+    uint32_t object = index_find(&graph->index, root->place);
+    uint32_t label = label_of_name(root->name, LABEL_REFERENT);
+    return object == UINT32_MAX ? DONE : hold(trace, root->holder, object, label);
+}
+
+static Status
+trace_modules(Trace *trace)
+{
+    const Graph *graph = trace->graph;
+    /* What a program's script imported from a module is best known by the module's name: __main__ comes last. */
+    for (int wants_main = 0; wants_main < 2; wants_main++) {
+        for (size_t i = 0; i < graph->roots.count; i++) {
+            const Root *root = &graph->roots.items[i];
+            if (root->role == MODULE && (label_of_name(root->name, LABEL_REFERENT) == trace->dunder_main) == wants_main) {
+                TRY(hold_root(trace, root));
+            }
+        }
+    }
+    return run(trace);
+}
+
+static Status
+trace_frames(Trace *trace)
+{
+    const Graph *graph = trace->graph;
+    for (size_t i = 0; i < graph->roots.count; i++) {
+        const Root *root = &graph->roots.items[i];
+        if (root->role == LOCAL || root->role == HELD_BY_FRAME) {
+            TRY(hold_root(trace, root));
+        }
+    }
+    return run(trace);
+}
+
+static Status
+trace_interpreter(Trace *trace)
+{
+    const Graph *graph = trace->graph;
+    for (size_t i = 0; i < graph->roots.count; i++) {
+        if (graph->roots.items[i].role == HELD_BY_INTERPRETER) {
+            TRY(hold_root(trace, &graph->roots.items[i]));
+        }
+    }
+    for (uint32_t object = 0; object < graph->objects; object++) {
+        if (graph->reference_counts[object] == 0) {
+            TRY(hold(trace, HOLDER_INTERPRETER, object, LABEL_REFERENT)); /* it is immortal */
+        }
+    }
+    return run(trace);
+}
+
+static void
+subtract(uint32_t *count)
+{
+    *count -= *count > 0;
+}
+
+/* Leave of each reference count what is held neither by an object nor by a root. */
+static void
+subtract_known_references(Graph *graph)
+{
+    for (uint32_t slot = 0; slot < graph->offsets[graph->objects]; slot++) {
+        if (graph->targets[slot] != EMPTY) {
+            subtract(&graph->reference_counts[graph->targets[slot]]);
+        }
+    }
+    for (size_t i = 0; i < graph->roots.count; i++) {
+        uint32_t object = index_find(&graph->index, graph->roots.items[i].place);
+        if (object != UINT32_MAX && graph->roots.items[i].owned) {
+            subtract(&graph->reference_counts[object]);
+        }
+    }
+}
+
+static Status
+trace_outside(Trace *trace)
+{
+    const Graph *graph = trace->graph;
+    for (uint32_t object = 0; object < graph->objects; object++) {
+        if (graph->group_of[object] == NO_GROUP && graph->reference_counts[object]) {
+            TRY(hold(trace, HOLDER_OUTSIDE, object, LABEL_REFERENT));
+        }
+    }
+    return run(trace);
+}
+
+/* Mark what can be reached from an object and is held by nothing, and is not marked. */
+static void
+visit(Trace *trace, uint8_t *visited, uint32_t object, uint8_t mark)
+{
+    const Graph *graph = trace->graph;
+    uint32_t *stack = trace->queue + trace->end, depth = 0;
+    visited[object] = mark;
+    stack[depth++] = object;
+    while (depth) {
+        object = stack[--depth];
+        for (uint32_t slot = graph->offsets[object]; slot < graph->offsets[object + 1]; slot++) {
+            uint32_t target = graph->targets[slot];
+            if (target != EMPTY && graph->group_of[target] == NO_GROUP && visited[target] != mark) {
+                visited[target] = mark;
+                stack[depth++] = target;
+            }
+        }
+    }
+}
+
+static int
+is_of_a_module(const Graph *graph, uint32_t object)
+{
+    size_t length;
+    const uint8_t *name = strings_get(&graph->types, type_of(graph, object), &length);
+    return length && memchr(name, '.', length) != NULL;
+}
+
+typedef struct {
+    VECTOR(uint32_t) items;
+} Heads;
+
+/* Find objects from which all garbage can be reached: the first of each search among what is not visited. */
+static Status
+find_heads(Trace *trace, uint8_t *visited, Heads *heads)
+{
+    const Graph *graph = trace->graph;
+    for (int wants_module = 1; wants_module >= 0; wants_module--) {
+        for (uint32_t object = 0; object < graph->objects; object++) {
+            if (graph->group_of[object] == NO_GROUP && !visited[object]
+                && is_of_a_module(graph, object) == wants_module) {
+                PUSH(heads->items, object);
+                visit(trace, visited, object, 1);
+            }
+        }
+    }
+    return DONE;
+}
+
+/* Hold one object of each cycle, or other knot, that nothing else in the garbage refers to: a search from the last head
+   backwards finds which heads another one does not reach. */
+static Status
+hold_heads(Trace *trace, uint8_t *visited, Heads *heads)
+{
+    size_t kept = 0;
+    TRY(find_heads(trace, visited, heads));
+    for (size_t i = heads->items.count; i-- > 0;) {
+        uint32_t object = heads->items.items[i];
+        if (visited[object] != 2) {
+            visit(trace, visited, object, 2);
+            heads->items.items[heads->items.count - 1 - kept++] = object;
+        }
+    }
+    for (size_t i = 0; i < kept; i++) {
+        TRY(hold(trace, HOLDER_GARBAGE, heads->items.items[heads->items.count - 1 - i], LABEL_REFERENT));
+    }
+    return DONE;
+}
+
+static Status
+trace_garbage(Trace *trace)
+{
+    if (trace->end == trace->graph->objects) {
+        return DONE;
+    }
+    uint8_t *visited = calloc(trace->graph->objects, 1);
+    Heads heads = {0};
+    Status status = visited ? hold_heads(trace, visited, &heads) : NO_MEMORY;
+    RELEASE(heads.items);
+    free(visited);
+    return status == DONE ? run(trace) : status;
+}
+
+static Status
+trace_stages(Trace *trace)
+{
+    TRY(groups_begin(trace->graph));
+    TRY(name_objects(trace->graph));
+    TRY(trace_modules(trace));
+    TRY(trace_frames(trace));
+    TRY(trace_interpreter(trace));
+    subtract_known_references(trace->graph);
+    TRY(trace_outside(trace));
+    return trace_garbage(trace);
+}
+
+Status
+trace(Graph *graph)
+{
+    Trace trace = {.graph = graph};
+    trace.dunder_dict = label_of_name(strings_find(&graph->strings, "__dict__"), NO_LABEL);
+    trace.dunder_globals = label_of_name(strings_find(&graph->strings, "__globals__"), NO_LABEL);
+    trace.dunder_closure = label_of_name(strings_find(&graph->strings, "__closure__"), NO_LABEL);
+    trace.dunder_main = label_of_name(strings_find(&graph->strings, "__main__"), NO_LABEL);
+    trace.queue = room(graph->objects, sizeof(uint32_t));
+    graph->group_of = room(graph->objects, sizeof(uint32_t));
+    Status status = NO_MEMORY;
+    if (trace.queue && graph->group_of) {
+        memset(graph->group_of, 0xff, graph->objects * sizeof(uint32_t));
+        status = trace_stages(&trace);
+    }
+    free(trace.queue);
+    free(graph->reference_counts);
+    graph->reference_counts = NULL;
+    return status;
+}

@@ -1,0 +1,81 @@
+"""What changed between two snapshots: by type, by path, and the places where objects accumulate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from heap_exporter.analysis.matching import Pair, match
+from heap_exporter.analysis.model import (
+    Change,
+    Diff,
+    Heap,
+    PathChange,
+    Suspect,
+    TypeChange,
+    TypeRow,
+    joined_steps,
+)
+from heap_exporter.analysis.suspects import find_suspects
+
+NO_SUSPECT = "no growth to explain"
+
+
+def compare(before: Heap, after: Heap) -> Diff:
+    """Return what changed from one snapshot to a later one.
+
+    Objects are matched by how they are held and by type, never by address, so the two may be of different processes.
+    """
+    pairs = match(before, after)
+    seconds = after.header.taken_at - before.header.taken_at
+    minutes = seconds / 60 if seconds > 0 else None
+    suspects = find_suspects(pairs, after.holdings[0].objects, minutes)
+    return Diff(
+        before=before,
+        after=after,
+        minutes=minutes,
+        types=_type_changes(before.types, after.types),
+        paths=_path_changes(pairs),
+        suspects=suspects,
+        verdict=_verdict(suspects),
+    )
+
+
+def _type_changes(before: Sequence[TypeRow], after: Sequence[TypeRow]) -> tuple[TypeChange, ...]:
+    none = TypeRow("", 0, 0, 0)
+    rows_before = {row.type_name: row for row in before}
+    rows_after = {row.type_name: row for row in after}
+    changes = (
+        TypeChange(
+            name,
+            Change(old.objects, new.objects),
+            Change(old.shallow_bytes, new.shallow_bytes),
+            Change(old.retained_bytes, new.retained_bytes),
+        )
+        for name in rows_before | rows_after
+        for old, new in [(rows_before.get(name, none), rows_after.get(name, none))]
+    )
+    changed = (change for change in changes if change.kind != "same")
+    return tuple(sorted(changed, key=lambda change: (-change.retained_bytes.growth, change.type_name)))
+
+
+def _path_changes(pairs: Sequence[Pair]) -> tuple[PathChange, ...]:
+    changes = (
+        PathChange(
+            joined_steps([each.label for each in pair.trail()]),
+            pair.type_name,
+            pair.objects,
+            pair.shallow_bytes,
+            pair.retained_bytes,
+            pair.total_bytes,
+        )
+        for pair in pairs
+        if pair.type_name and (pair.objects.growth or pair.total_bytes.growth)
+    )
+    return tuple(sorted(changes, key=lambda change: (-change.total_bytes.growth, change.steps)))
+
+
+def _verdict(suspects: Sequence[Suspect]) -> str:
+    if not suspects:
+        return NO_SUSPECT
+    first = f"{suspects[0].type_name} accumulates in {suspects[0].holder}"
+    return first if len(suspects) == 1 else f"{first}; {len(suspects) - 1} more suspects"

@@ -1,0 +1,89 @@
+"""The trees of paths of two snapshots laid over each other: the same steps, numbers aside, to the same type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from heap_exporter.analysis.model import Change, Group, Heap
+from heap_exporter.analysis.paths import normal
+
+_NOTHING = Group(-1, "", "", 0, 0, 0, 0)
+
+
+@dataclass(slots=True, eq=False)
+class Pair:
+    """What two snapshots have of one group; ``before`` or ``after`` is None where only the other one has it.
+
+    ``gained_bytes`` is by how much the groups from here down grew that did; what shrank takes nothing away.
+    """
+
+    parent: Pair | None
+    label: str
+    type_name: str
+    before: Group | None = None
+    after: Group | None = None
+    children: list[Pair] = field(default_factory=list)
+    gained_bytes: int = 0
+
+    @property
+    def objects(self) -> Change:
+        """How many objects there are of the type."""
+        return Change((self.before or _NOTHING).objects, (self.after or _NOTHING).objects)
+
+    @property
+    def shallow_bytes(self) -> Change:
+        """The bytes of the objects themselves."""
+        return Change((self.before or _NOTHING).shallow_bytes, (self.after or _NOTHING).shallow_bytes)
+
+    @property
+    def retained_bytes(self) -> Change:
+        """The bytes that the objects would free."""
+        return Change((self.before or _NOTHING).retained_bytes, (self.after or _NOTHING).retained_bytes)
+
+    @property
+    def total_bytes(self) -> Change:
+        """The bytes of all groups from here down."""
+        return Change((self.before or _NOTHING).total_bytes, (self.after or _NOTHING).total_bytes)
+
+    @property
+    def is_in_both(self) -> bool:
+        """Whether both snapshots have it."""
+        return self.before is not None and self.after is not None
+
+    def trail(self) -> list[Pair]:
+        """Return the pairs from the root to this one."""
+        trail, pair = [], self
+        while pair.parent is not None:
+            trail.append(pair)
+            pair = pair.parent
+        return [pair, *reversed(trail)]
+
+
+def match(before: Heap, after: Heap) -> list[Pair]:
+    """Return all pairs, parents before children; the first is the root."""
+    found: dict[tuple[int, str, str], Pair] = {}
+    for group, pair in _placed(after, found):
+        pair.after = group
+    for group, pair in _placed(before, found):
+        pair.before = group
+    pairs = list(found.values())
+    for pair in reversed(pairs):
+        pair.gained_bytes += max(0, pair.shallow_bytes.growth)
+        if pair.parent is not None:
+            pair.parent.gained_bytes += pair.gained_bytes
+    return pairs
+
+
+def _placed(heap: Heap, found: dict[tuple[int, str, str], Pair]) -> list[tuple[Group, Pair]]:
+    """Return the pair of each group of a heap, new ones entered into ``found``."""
+    placed: list[tuple[Group, Pair]] = []
+    for group in heap.groups:
+        parent = placed[group.parent][1] if group.parent >= 0 else None
+        key = (id(parent) if parent else 0, normal(group.label), group.type_name)
+        pair = found.get(key)
+        if pair is None:
+            pair = found[key] = Pair(parent, group.label, group.type_name)
+            if parent:
+                parent.children.append(pair)
+        placed.append((group, pair))
+    return placed

@@ -1,0 +1,196 @@
+"""The tree of paths: the groups of a graph, said in Python's terms and merged where they say the same."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from heap_exporter.analysis.graph import (
+    GARBAGE,
+    MODULES,
+    NAMED,
+    OUTSIDE,
+    ROOT,
+    THREADS,
+    Graph,
+    Holder,
+)
+from heap_exporter.analysis.homes import homes
+from heap_exporter.analysis.model import INWARDS, Group
+from heap_exporter.analysis.steps import CLASS, Spot, from_holder, is_event_loop, step
+
+_DIGITS = re.compile(r"[0-9]+")
+_LOCALS = "<locals>."
+_TOP_LABELS = {ROOT: "", OUTSIDE: "held from outside"}
+
+
+def normal(text: str) -> str:
+    """Return a step without its numbers: ``session_17`` and ``session_4`` are one family."""
+    return _DIGITS.sub("N", text)
+
+
+@dataclass(slots=True)
+class _Node:
+    """A group of the tree while it is made. ``retained_bytes`` is of its objects, or of the holders it stands for."""
+
+    parent: int
+    label: str
+    type_name: str
+    objects: int = 0
+    shallow_bytes: int = 0
+    total_bytes: int = 0
+    holders: list[int] = field(default_factory=list)
+    is_kept: bool = False
+
+
+class PathTree:
+    """The tree of the paths of a graph. ``group_of_raw`` has the number of a group of the tree for each of the graph's.
+
+    The objects that carry others for an object count in the bytes of its group, not among the objects.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._nodes: list[_Node] = []
+        self._found: dict[tuple[int, str, str], int] = {}
+        self._spots: list[Spot] = []
+        self._modules = _module_names(graph)
+        self.group_of_raw: array[int] = array("I")
+        self._add_holders()
+        self._add_groups()
+        self._sum()
+        self._prune()
+
+    def groups(self) -> tuple[Group, ...]:
+        """Return the groups, parents before children, with what each retains."""
+        graph, nodes = self._graph, self._nodes
+        by_object = graph.regroup(memoryview(self.group_of_raw))
+        retained = list(graph.retained_by(by_object, len(nodes)))
+        for number, node in enumerate(nodes):
+            if node.holders:
+                retained[number] = sum(graph.retained[graph.objects + holder] for holder in node.holders)
+        return tuple(
+            Group(
+                node.parent,
+                node.label,
+                node.type_name,
+                node.objects,
+                node.shallow_bytes,
+                retained[number],
+                node.total_bytes,
+            )
+            for number, node in enumerate(nodes)
+        )
+
+    def _child(self, parent: int, text: str, type_name: str) -> int:
+        key = (parent, normal(text), type_name)
+        number = self._found.get(key)
+        if number is None:
+            number = self._found[key] = len(self._nodes)
+            self._nodes.append(_Node(parent, text, type_name))
+        elif self._nodes[number].label != text:
+            self._nodes[number].label = key[1]
+        return number
+
+    def _add_holders(self) -> None:
+        for number, holder in enumerate(self._graph.holders):
+            parent = self.group_of_raw[holder.parent] if number else -1
+            text = self._holder_text(number, holder, parent)
+            child = self._child(parent, text, "")
+            self._nodes[child].holders.append(number)
+            self.group_of_raw.append(child)
+            self._spots.append(Spot("", namespace=text if holder.kind == "frame" else ""))
+
+    def _holder_text(self, number: int, holder: Holder, parent: int) -> str:
+        if number <= GARBAGE:
+            return _TOP_LABELS.get(number, holder.kind)
+        if holder.kind == "thread":
+            name = normal(holder.name)
+            return name if name.startswith("thread ") else f"thread {name}"
+        return f"{self._nodes[parent].label}{INWARDS}{_function(holder.name, self._modules)}"
+
+    def _add_groups(self) -> None:
+        graph, nodes, strings = self._graph, self._nodes, self._graph.strings
+        metaclasses, homes_of = _metaclasses(graph), homes(graph)
+        first = len(graph.holders)
+        for raw in range(first, len(graph.group_parent)):
+            above = homes_of.get(raw, graph.group_parent[raw])
+            label, raw_type = graph.group_label[raw], graph.group_type[raw]
+            name = strings[label - NAMED] if label >= NAMED else ""
+            type_name = CLASS if raw_type in metaclasses else graph.types[raw_type]
+            spot = self._spots[above]
+            if above < first:
+                made = from_holder(spot.namespace, name, "module" if above == MODULES else type_name)
+            else:
+                made = step(spot, label, name, type_name)
+            group = self.group_of_raw[THREADS if is_event_loop(type_name) else above]
+            if made.text is not None:
+                group = self._child(group, made.text, graph.types[raw_type])
+                nodes[group].objects += graph.group_objects[raw]
+            nodes[group].shallow_bytes += graph.group_shallow[raw]
+            self.group_of_raw.append(group)
+            self._spots.append(made.to)
+
+    def _sum(self) -> None:
+        for node in reversed(self._nodes):
+            node.total_bytes += node.shallow_bytes
+            node.is_kept |= node.objects > 0
+            if node.parent >= 0:
+                above = self._nodes[node.parent]
+                above.total_bytes += node.total_bytes
+                above.is_kept |= node.is_kept
+
+    def _prune(self) -> None:
+        """Leave out the holders that hold nothing, but for the topmost ones."""
+        moved = array("I")
+        kept: list[_Node] = []
+        for number, node in enumerate(self._nodes):
+            moved.append(len(kept))
+            if node.is_kept or node.shallow_bytes or number <= GARBAGE:
+                node.parent = moved[node.parent] if number else -1
+                kept.append(node)
+        self._nodes = kept
+        self.group_of_raw = array("I", map(moved.__getitem__, self.group_of_raw))
+
+
+def holders_of(graph: Graph) -> Iterator[int]:
+    """Yield for each group of the graph which of the topmost holders it is under."""
+    tops = array("I", range(len(graph.holders)))
+    for number, holder in enumerate(graph.holders):
+        if holder.kind in ("thread", "frame"):
+            tops[number] = THREADS
+    for raw in range(len(graph.holders), len(graph.group_parent)):
+        tops.append(tops[graph.group_parent[raw]])
+    yield from tops
+
+
+def _metaclasses(graph: Graph) -> set[int]:
+    """Return the types whose objects are classes: each of these has an ``__mro__`` of its own."""
+    if "__mro__" not in graph.strings:
+        return set()
+    mro = graph.strings.index("__mro__") + NAMED
+    return {
+        graph.group_type[graph.group_parent[raw]]
+        for raw in range(len(graph.holders), len(graph.group_parent))
+        if graph.group_label[raw] == mro and graph.types[graph.group_type[raw]] == "tuple"
+    } - {0xFFFFFFFF}
+
+
+def _module_names(graph: Graph) -> set[str]:
+    return {
+        graph.strings[label - NAMED]
+        for holder, _target, label in graph.root_edges
+        if holder == MODULES and label >= NAMED
+    }
+
+
+def _function(full_name: str, modules: set[str]) -> str:
+    """Return what a frame's function is called, without its module and the functions around it."""
+    name = full_name.rpartition(_LOCALS)[2]
+    module = name
+    while module and module not in modules:
+        module = module.rpartition(".")[0]
+    name = name[len(module) + 1 :] if module and module != name else name
+    return name if name.endswith(">") and name != "<lambda>" else f"{name}()"

@@ -1,0 +1,218 @@
+"""What a snapshot file holds, its objects numbered in the order of their addresses."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from itertools import repeat
+from pathlib import Path
+from typing import NamedTuple
+
+from heap_exporter.analysis.graph import (
+    EMPTY,
+    FIRST_HOLDERS,
+    INTERPRETER,
+    MODULES,
+    NAMED,
+    REFERENT,
+    ROOT,
+    THREADS,
+    Holder,
+)
+from heap_exporter.analysis.model import Progress
+from heap_exporter.analysis.portable.shapes import Shape, label, shape
+from heap_exporter.errors import SnapshotFileError
+from heap_exporter.heapfile.documents import Footer, Header
+from heap_exporter.heapfile.format import HELD_BY_INTERPRETER, MODULE, read_footer
+from heap_exporter.heapfile.reader import SnapshotReader
+from heap_exporter.heapfile.records import (
+    FrameRecord,
+    NameRecord,
+    NodeRecord,
+    Record,
+    RootRecord,
+    ShapeRecord,
+    ThreadRecord,
+    TypeRecord,
+)
+
+MOST_BYTES = 2**63
+"""What all objects together have less of, in any process there can be."""
+
+TOLD_EVERY = 1 << 14
+"""Nodes read from one telling of the progress to the next."""
+
+
+class Root(NamedTuple):
+    """An object that is held from outside the graph, and by which holder."""
+
+    role: int
+    owned: bool
+    holder: int
+    label: int
+    target: int
+
+
+@dataclass(slots=True)
+class Contents:
+    """A file that was read, in the words of :class:`~heap_exporter.analysis.graph.Graph`.
+
+    ``names`` are the labels of what is held under a key, by the ``str`` object that is the key.
+    """
+
+    header: Header
+    footer: Footer
+    strings: list[str]
+    types: list[str]
+    holders: list[Holder]
+    shapes: list[Shape]
+    roots: list[Root]
+    names: dict[int, int]
+    places: array[int]
+    shape_of: array[int]
+    size: array[int]
+    reference_count: array[int]
+    offsets: array[int]
+    targets: array[int]
+    references: int
+    unknown_references: int
+
+    @property
+    def objects(self) -> int:
+        """Return how many objects there are."""
+        return len(self.places)
+
+    def label(self, name: str) -> int:
+        """Return the label that is this name; EMPTY, which is none, if nothing in the file is called so."""
+        return NAMED + self.strings.index(name) if name in self.strings else EMPTY
+
+    def types_of_objects(self) -> array[int]:
+        """Return the number of the type of each object."""
+        types = [known.type for known in self.shapes]
+        return array("I", [types[number] for number in self.shape_of])
+
+    def labels(self) -> array[int]:
+        """Return the label of each edge slot."""
+        labels = array("I")
+        for number, begin, end in zip(self.shape_of, self.offsets, self.offsets[1:], strict=False):
+            labels.extend(self.shapes[number].labels(end - begin))
+        return labels
+
+
+@dataclass(slots=True)
+class _Records:
+    """What has been read so far; nodes in the order of the file, edges and roots by the places of their targets."""
+
+    path: Path
+    header: Header
+    strings: dict[str, int] = field(default_factory=dict)
+    types: dict[str, int] = field(default_factory=dict)
+    shapes: list[Shape] = field(default_factory=list)
+    holders: list[Holder] = field(default_factory=list)
+    thread: int = THREADS
+    roots: list[Root] = field(default_factory=list)
+    names: dict[int, int] = field(default_factory=dict)
+    nodes: dict[int, int] = field(default_factory=dict)
+    shape_of: array[int] = field(default_factory=lambda: array("I"))
+    size: array[int] = field(default_factory=lambda: array("Q"))
+    reference_count: array[int] = field(default_factory=lambda: array("Q"))
+    offsets: array[int] = field(default_factory=lambda: array("Q", [0]))
+    edges: array[int] = field(default_factory=lambda: array("Q"))
+    bytes: int = 0
+
+    def add(self, record: Record) -> None:
+        """Take up a record that is no node."""
+        match record:
+            case TypeRecord():
+                self.types.setdefault(record.name, len(self.types))
+            case ShapeRecord():
+                self.shapes.append(shape(record, self.types[record.type.name], self.intern))
+            case NameRecord():
+                self.names[record.place] = NAMED + self.intern(record.name)
+            case ThreadRecord():
+                self.thread = len(self.holders)
+                name = self.header.threads.get(record.ident) or f"thread {record.ident}"
+                self.holders.append(Holder("thread", name, THREADS))
+            case FrameRecord():
+                self.holders.append(Holder("frame", record.function, self.thread))
+            case RootRecord():
+                holder = {MODULE: MODULES, HELD_BY_INTERPRETER: INTERPRETER}.get(record.role, self.innermost)
+                called = label(record.name, REFERENT, self.intern)
+                self.roots.append(Root(record.role, record.owned, holder, called, record.place))
+
+    def add_node(self, node: NodeRecord) -> None:
+        """Take up an object."""
+        number = len(self.nodes)
+        if self.nodes.setdefault(node.place, number) != number:
+            raise self.altered("an object is in it twice")
+        self.bytes += node.size_bytes
+        if self.bytes >= MOST_BYTES:
+            raise self.altered("the sizes of its objects are beyond all measure")
+        self.shape_of.append(node.shape.number)
+        self.size.append(node.size_bytes)
+        self.reference_count.append(node.reference_count)
+        self.edges.extend(node.edges)
+        self.offsets.append(len(self.edges))
+
+    @property
+    def innermost(self) -> int:
+        """Return the holder of what a frame holds: the last frame, or the last thread if it has had none."""
+        last = len(self.holders) - 1
+        return last if self.holders[last].kind in ("thread", "frame") else THREADS
+
+    def intern(self, text: str) -> int:
+        """Return the number of a string."""
+        return self.strings.setdefault(text, len(self.strings))
+
+    def altered(self, how: str) -> SnapshotFileError:
+        """Return the error that says so of this file."""
+        return SnapshotFileError(self.path, f"it was altered: {how}")
+
+
+def read(path: Path, progress: Progress) -> Contents:
+    """Return what the file holds, having read it to its end. Raises :class:`SnapshotFileError`."""
+    with SnapshotReader(path) as reader:
+        if reader.header.content == "census":
+            raise SnapshotFileError(path, f"it holds a census, no graph: {reader.header.note}")
+        records = _Records(path, reader.header, holders=[Holder(kind, "", ROOT) for kind in FIRST_HOLDERS])
+        expected = max(read_footer(path).objects, 1)
+        for record in reader.records():
+            if not isinstance(record, NodeRecord):
+                records.add(record)
+                continue
+            records.add_node(record)
+            if len(records.nodes) % TOLD_EVERY == 0:
+                progress("reading", min(len(records.nodes) / expected, 1.0))
+        return _in_order(records, reader.footer)
+
+
+def _in_order(records: _Records, footer: Footer) -> Contents:
+    """Return the same with nodes in the order of their places, and numbers in place of places."""
+    if max(len(records.edges), len(records.nodes) + len(records.holders)) >= EMPTY:
+        raise SnapshotFileError(records.path, "it has more objects or references than can be analysed")
+    order = array("I", [records.nodes[place] for place in sorted(records.nodes)])
+    numbers = dict(zip(sorted(records.nodes), range(len(order)), strict=True))
+    offsets, targets = array("I", [0]), array("I")
+    for node in order:
+        places = records.edges[records.offsets[node] : records.offsets[node + 1]]
+        targets.extend(map(numbers.get, places, repeat(EMPTY)))
+        offsets.append(len(targets))
+    empty = targets.count(EMPTY)
+    return Contents(
+        header=records.header,
+        footer=footer,
+        strings=list(records.strings),
+        types=list(records.types),
+        holders=records.holders,
+        shapes=records.shapes,
+        roots=[root._replace(target=numbers[root.target]) for root in records.roots if root.target in numbers],
+        names={numbers[place]: label for place, label in records.names.items() if place in numbers},
+        places=array("Q", numbers),
+        shape_of=array("I", [records.shape_of[node] for node in order]),
+        size=array("Q", [records.size[node] for node in order]),
+        reference_count=array("Q", [records.reference_count[node] for node in order]),
+        offsets=offsets,
+        targets=targets,
+        references=len(targets) - empty,
+        unknown_references=empty - records.edges.count(0),
+    )

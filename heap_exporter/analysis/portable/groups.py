@@ -1,0 +1,54 @@
+"""Path groups: objects of one type that are held in the same way."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from heap_exporter.analysis.graph import DEEPEST_GROUP, NO_TYPE, REFERENT, Holder
+
+FOLD = 4
+"""Groups upwards that are looked at for one that is the same: so deep may recursion be that is no path of its own."""
+
+
+class Groups:
+    """The tree of groups. The first stand for the holders.
+
+    ``function`` is, in a group of closures, the shape of the functions whose they are: it names their items.
+    """
+
+    def __init__(self, holders: Sequence[Holder]) -> None:
+        self._holders = len(holders)
+        self._known: dict[tuple[int, int, int, int | None], int] = {}
+        self._depth = array("B")
+        self.parent = array("I", [holder.parent for holder in holders])
+        self.label = array("I", [REFERENT]) * self._holders
+        self.type = array("I", [NO_TYPE]) * self._holders
+        self.function: list[int | None] = [None] * self._holders
+        for number, holder in enumerate(holders):
+            self._depth.append(self._depth[holder.parent] + 1 if number else 0)
+
+    def below(self, group: int, label: int, type_number: int, function: int | None = None) -> int:
+        """Return the group of what objects of ``group`` hold so; a recursion comes back to the group it began in."""
+        key = (group, label, type_number, function)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._folded(*key)
+        return known
+
+    def _folded(self, group: int, label: int, type_number: int, function: int | None) -> int:
+        above = group
+        for _ in range(FOLD):
+            if above < self._holders:
+                break
+            if (self.label[above], self.type[above], self.function[above]) == (label, type_number, function):
+                return above
+            above = self.parent[above]
+        if self._depth[group] >= DEEPEST_GROUP:
+            return group
+        self.parent.append(group)
+        self.label.append(label)
+        self.type.append(type_number)
+        self.function.append(function)
+        self._depth.append(self._depth[group] + 1)
+        return len(self.parent) - 1

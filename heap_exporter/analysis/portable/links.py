@@ -1,0 +1,71 @@
+"""The strong references, which keep objects alive: those that paths, reference counts and dominators know."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from heap_exporter.analysis.graph import EMPTY, Holder
+from heap_exporter.analysis.portable.contents import Contents
+
+
+@dataclass(slots=True)
+class Links:
+    """What each node keeps alive: ``targets[offsets[v]:offsets[v + 1]]``, one entry for each reference."""
+
+    offsets: array[int]
+    targets: array[int]
+
+    @classmethod
+    def of(cls, contents: Contents) -> Links:
+        """Return the strong references among the objects of a file."""
+        skipped = [shape.strong for shape in contents.shapes]
+        links = cls(array("I", [0]), array("I"))
+        for number, begin, end in zip(contents.shape_of, contents.offsets, contents.offsets[1:], strict=False):
+            links._append(contents.targets[begin + skipped[number] : end])
+        return links
+
+    def add_holders(self, holders: Sequence[Holder], root_edges: Sequence[tuple[int, int, int]]) -> None:
+        """Add the holders as nodes after the objects: each holds those below it, and its roots."""
+        objects = len(self.offsets) - 1
+        held: list[list[int]] = [[] for _ in holders]
+        for number, holder in enumerate(holders[1:], 1):
+            held[holder.parent].append(objects + number)
+        for number, target, _label in root_edges:
+            held[number].append(target)
+        for below in held:
+            self._append(array("I", below))
+
+    def held_by(self, node: int) -> array[int]:
+        """Return what a node refers to."""
+        return self.targets[self.offsets[node] : self.offsets[node + 1]]
+
+    def counts(self) -> array[int]:
+        """Return how many references there are to each node."""
+        counts = array("I", bytes(4 * (len(self.offsets) - 1)))
+        for target in self.targets:
+            counts[target] += 1
+        return counts
+
+    def reversed(self) -> Links:
+        """Return the references the other way round: by what, and not to what, a node is referred to."""
+        ends = array("I", chain([0], self.counts()))
+        for node in range(1, len(ends)):
+            ends[node] += ends[node - 1]
+        sources = array("I", bytes(4 * len(self.targets)))
+        for node in range(len(self.offsets) - 1):
+            for target in self.held_by(node):
+                sources[ends[target]] = node
+                ends[target] += 1
+        ends.insert(0, 0)
+        ends.pop()
+        return Links(ends, sources)
+
+    def _append(self, targets: array[int]) -> None:
+        """Add the next node."""
+        if EMPTY in targets:
+            targets = array("I", [target for target in targets if target != EMPTY])
+        self.targets.extend(targets)
+        self.offsets.append(len(self.targets))

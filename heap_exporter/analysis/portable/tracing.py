@@ -1,0 +1,116 @@
+"""From what holds them to the objects, by the shortest way: what is reachable, held from outside, and garbage."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from heap_exporter.analysis.graph import EMPTY, GARBAGE, INTERPRETER, ITEM, OUTSIDE, REFERENT, VALUE
+from heap_exporter.analysis.model import Progress
+from heap_exporter.analysis.portable.contents import Contents, Root
+from heap_exporter.analysis.portable.garbage import garbage_heads
+from heap_exporter.analysis.portable.groups import Groups
+from heap_exporter.analysis.portable.links import Links
+from heap_exporter.heapfile.format import HELD_BY_FRAME, HELD_BY_INTERPRETER, LOCAL, MODULE
+
+RootEdge = tuple[int, int, int]
+"""The number of a holder, an object that it holds, and the label."""
+
+UNREACHED = 0xFFFFFFFF
+
+
+class Trace(NamedTuple):
+    """The path group of each object, the groups, and what the holders hold."""
+
+    group: array[int]
+    groups: Groups
+    root_edges: list[RootEdge]
+
+
+def trace(contents: Contents, links: Links, progress: Progress) -> Trace:
+    """Return how each object of a file is held.
+
+    The holders come one after the other: modules, threads, the interpreter, then what has more references than are
+    known, and last what only garbage is left to hold.
+    """
+    tracer = _Tracer(contents)
+    main = contents.label("__main__")
+    roots = contents.roots
+    modules = _edges(sorted((root for root in roots if root.role == MODULE), key=lambda root: root.label == main))
+    frames = _edges(root for root in roots if root.role in (LOCAL, HELD_BY_FRAME))
+    interpreter = _edges(root for root in roots if root.role == HELD_BY_INTERPRETER)
+    interpreter += [(INTERPRETER, v, REFERENT) for v, count in enumerate(contents.reference_count) if not count]
+    for held in (modules, frames, interpreter):
+        tracer.reach(held)
+    progress("tracing", 0.5)
+    outside = [(OUTSIDE, v, REFERENT) for v in _held_from_outside(contents, links, tracer.group)]
+    tracer.reach(outside)
+    unreached = [v for v, group in enumerate(tracer.group) if group == UNREACHED]
+    garbage = [(GARBAGE, v, REFERENT) for v in garbage_heads(unreached, contents, links)]
+    tracer.reach(garbage)
+    progress("tracing", 1.0)
+    return Trace(tracer.group, tracer.groups, [*modules, *frames, *interpreter, *outside, *garbage])
+
+
+def _edges(roots: Iterable[Root]) -> list[RootEdge]:
+    return [(root.holder, root.target, root.label) for root in roots]
+
+
+def _held_from_outside(contents: Contents, links: Links, group: array[int]) -> Iterator[int]:
+    """Yield the objects that were not reached, but are referred to from where the walker does not see."""
+    known = links.counts()
+    for root in contents.roots:
+        known[root.target] += root.owned
+    for number, count in enumerate(contents.reference_count):
+        if group[number] == UNREACHED and count > known[number]:
+            yield number
+
+
+class _Tracer:
+    """Goes from object to object, each found once, and puts it into its group."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._type_of = contents.types_of_objects()
+        self._namespaces = {contents.label("__dict__"), contents.label("__globals__")}
+        self._closure = contents.label("__closure__")
+        self.group = array("I", [UNREACHED]) * contents.objects
+        self.groups = Groups(contents.holders)
+
+    def reach(self, sources: list[RootEdge]) -> None:
+        """Reach, from these, all that was not reached before."""
+        queue = array("I")
+        for holder, target, label in sources:
+            if self.group[target] == UNREACHED:
+                self.group[target] = self.groups.below(holder, label, self._type_of[target])
+                queue.append(target)
+        offsets, targets, group = self._contents.offsets, self._contents.targets, self.group
+        for node in queue:
+            strong = self._contents.shapes[self._contents.shape_of[node]].strong
+            for slot in range(offsets[node] + strong, offsets[node + 1]):
+                target = targets[slot]
+                if target != EMPTY and group[target] == UNREACHED:
+                    group[target] = self._group_below(node, slot - offsets[node], target)
+                    queue.append(target)
+
+    def _group_below(self, node: int, slot: int, target: int) -> int:
+        """Return the group of what was found in an edge slot of a node, which may tell its name better than its shape.
+
+        A namespace names its values by their keys, and a function the cells of its closure.
+        """
+        number = self._contents.shape_of[node]
+        shape = self._contents.shapes[number]
+        group, label, function = self.group[node], shape.label(slot), None
+        if label == self._closure and shape.cells:
+            function = number
+        elif label == VALUE and self.groups.label[group] in self._namespaces:
+            key = self._contents.targets[self._contents.offsets[node] + slot - 1]
+            label = self._contents.names.get(key, VALUE)
+        elif label == ITEM:
+            label = self._item_label(self.groups.function[group], slot - len(shape.named))
+        return self.groups.below(group, label, self._type_of[target], function)
+
+    def _item_label(self, function: int | None, item: int) -> int:
+        cells = () if function is None else self._contents.shapes[function].cells
+        return cells[item] if item < len(cells) else ITEM

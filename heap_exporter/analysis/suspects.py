@@ -1,0 +1,176 @@
+"""Finds where objects accumulate: the holder that stayed as it was while more and more came to hang on it.
+
+Two snapshots are laid over each other (:mod:`.matching`) and searched from the roots. A group accumulates if it has
+more objects than chance brings, and with them more bytes. The search goes no deeper there: what hangs on these objects
+grew with them. It passes through holders that both snapshots have; what came with a holder that is new itself, as the
+contents of a module that was imported meanwhile, is new and no suspect.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from heap_exporter.analysis import culprits
+from heap_exporter.analysis.fingerprint import fingerprint
+from heap_exporter.analysis.matching import Pair
+from heap_exporter.analysis.model import ARROW, Suspect, joined_steps
+
+LEAST_GROWTH_BYTES = 64 * 1024
+LEAST_SHARE = 0.01
+"""Of all that was gained: less is not worth a night."""
+
+CHANCE_OBJECTS = 10
+CHANCE_DEVIATIONS = 3.0
+"""Numbers that come and go vary by their square root: three times that, and a few, is chance."""
+
+CONSIDERABLE = 0.25
+"""The part of a growth from which on a type below a container is worth naming in its stead."""
+
+GARBAGE_LEFT_LYING = 0.25
+GARBAGE_OF_YOUNG = 10_000
+"""The collector comes for the old when a quarter as many new have lived so long, for the young before 10,000."""
+
+_BOUNDED = frozenset({"re._cache", "re._cacheN", "linecache.cache", "sys.path_importer_cache"})
+"""Caches of the standard library that end growing by themselves."""
+
+
+def find_suspects(pairs: Sequence[Pair], reachable_objects: int, minutes: float | None) -> tuple[Suspect, ...]:
+    """Return the suspects by falling growth. ``pairs`` are all, the root first; ``reachable_objects`` those after."""
+    root = pairs[0]
+    search = _Search(pairs, reachable_objects)
+    found = [pair for top in root.children for pair in search.below(top)]
+    suspects = [_suspect(pair, root.gained_bytes, minutes) for pair in found if not _follows(pair, found)]
+    return tuple(sorted(suspects, key=lambda suspect: (-suspect.total_bytes.growth, suspect.fingerprint)))
+
+
+class _Search:
+    def __init__(self, pairs: Sequence[Pair], reachable_objects: int) -> None:
+        self._least_bytes = max(LEAST_GROWTH_BYTES, LEAST_SHARE * pairs[0].gained_bytes)
+        self._code_growth = _code_growth(pairs)
+        self._garbage_left_lying = max(GARBAGE_OF_YOUNG, GARBAGE_LEFT_LYING * reachable_objects)
+
+    def below(self, holder: Pair) -> list[Pair]:
+        """Return what accumulates below a holder, which both snapshots have."""
+        if holder.label == "garbage" and holder.type_name == "" and not self._is_neglected(holder):
+            return []
+        here, deeper = [], []
+        for pair in holder.children:
+            if self._accumulates(pair):
+                further = self.below(pair) if self._grew_inside(pair) else []
+                deeper += further
+                here += [] if further else [pair]
+            elif pair.is_in_both and not _is_bounded(pair):
+                further = self.below(pair)
+                deeper += further or ([pair] if self._swells(pair) else [])
+        # A dict's keys and values, or a list's items of two types, are one and the same leak.
+        heaviest = sorted(here, key=lambda pair: -pair.total_bytes.growth)
+        return deeper + (heaviest[:1] if holder.type_name else heaviest)
+
+    def _accumulates(self, pair: Pair) -> bool:
+        objects = pair.objects
+        expected = objects.before * self._code_growth if _comes_with_code(pair) else objects.before
+        chance = CHANCE_OBJECTS + CHANCE_DEVIATIONS * math.sqrt(expected)
+        return objects.after - expected > chance and pair.total_bytes.growth >= self._least_bytes
+
+    def _grew_inside(self, pair: Pair) -> bool:
+        """Return whether most of the growth is not due to there being more objects, but to more behind each."""
+        if not pair.objects.before:
+            return False
+        explained = pair.total_bytes.before / pair.objects.before * pair.objects.growth
+        return explained < pair.total_bytes.growth / 2
+
+    def _swells(self, pair: Pair) -> bool:
+        """Return whether the objects themselves grew, without anything that hangs on them: a buffer, a list of None."""
+        growth = pair.shallow_bytes.growth
+        is_theirs = pair.type_name != "" and not _comes_with_code(pair)
+        return is_theirs and growth >= self._least_bytes and growth > pair.gained_bytes / 2
+
+    def _is_neglected(self, garbage: Pair) -> bool:
+        objects = sum(pair.objects.after for pair in _all_below(garbage))
+        return objects > self._garbage_left_lying
+
+
+def is_application_type(type_name: str) -> bool:
+    """Return whether a type is neither built in nor of the standard library."""
+    package, dot, _ = type_name.partition(".")
+    return bool(dot) and package not in sys.stdlib_module_names
+
+
+def _suspect(pair: Pair, gained_bytes: int, minutes: float | None) -> Suspect:
+    heaviest = _heaviest_below(pair)
+    named = next((each for each in heaviest if is_application_type(each.type_name)), pair)
+    trail = pair.trail()
+    holder = _steps(trail[:-1])
+    label = trail[1].label
+    return Suspect(
+        fingerprint=fingerprint(holder, named.type_name),
+        type_name=named.type_name,
+        holder=ARROW.join(holder) or label,
+        path=_steps(named.trail()),
+        objects=named.objects,
+        shallow_bytes=named.shallow_bytes,
+        retained_bytes=named.retained_bytes,
+        total_bytes=pair.total_bytes,
+        share=pair.gained_bytes / gained_bytes,
+        bytes_per_minute=pair.total_bytes.growth / minutes if minutes else None,
+        holding=culprits.holding(label),
+        advice=culprits.advice(_trails(trail[1:], heaviest[1:])),
+    )
+
+
+def _trails(trail: list[Pair], heaviest: list[Pair]) -> Iterator[list[tuple[str, str]]]:
+    """Yield the ways to and through what accumulates that tell how it came to be: the heaviest, and each one step on."""
+    grown = ([child] for child in trail[-1].children if child.gained_bytes)
+    for below in chain([heaviest], grown):
+        yield [(each.label, each.type_name) for each in chain(trail, below)]
+
+
+def _follows(pair: Pair, others: Sequence[Pair]) -> bool:
+    """Return whether these are weak references, which only follow the objects that they refer to elsewhere."""
+    growth = pair.objects.growth
+    return pair.type_name.startswith("weakref.") and any(
+        each is not pair and each.objects.growth >= growth and each.total_bytes.growth > pair.total_bytes.growth
+        for each in others
+    )
+
+
+def _heaviest_below(pair: Pair) -> list[Pair]:
+    """Return the pair and, below it, each time the one that gained most, while that is a considerable part."""
+    found = [pair]
+    while found[-1].children:
+        child = max(found[-1].children, key=lambda each: each.gained_bytes)
+        if child.gained_bytes < CONSIDERABLE * pair.gained_bytes:
+            break
+        found.append(child)
+    return found
+
+
+def _steps(trail: Sequence[Pair]) -> tuple[str, ...]:
+    return joined_steps([pair.label for pair in trail])
+
+
+def _is_bounded(pair: Pair) -> bool:
+    return pair.label in _BOUNDED
+
+
+def _comes_with_code(pair: Pair) -> bool:
+    """Return whether such objects come with classes and functions, whose constants and caches no object refers to."""
+    holder = pair.parent
+    return holder is not None and holder.label in ("held from outside", "interpreter") and "." not in pair.type_name
+
+
+def _code_growth(pairs: Sequence[Pair]) -> float:
+    """Return how many times more classes and functions there are after; 1 where there are fewer."""
+    before = sum(pair.objects.before for pair in pairs if pair.type_name in ("function", "type"))
+    after = sum(pair.objects.after for pair in pairs if pair.type_name in ("function", "type"))
+    return max(1.0, after / before) if before else 1.0
+
+
+def _all_below(pair: Pair) -> list[Pair]:
+    found = list(pair.children)
+    for each in found:
+        found.extend(each.children)
+    return found

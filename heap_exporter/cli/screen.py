@@ -1,0 +1,96 @@
+"""What the commands of the analysis share: ``--limit`` and ``--json``, how far they are, and where they are shown."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from heap_exporter import analysis
+from heap_exporter.analysis import Heap, Progress, silent
+from heap_exporter.errors import HeapExporterError
+
+LIMIT = 20
+QUIET_SECONDS = 1.0
+"""What is done sooner than this shows no progress."""
+
+WIDEST = 100_000
+"""Columns of what is no terminal: lines are as long as they are."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--limit`` and ``--json``."""
+    parser.add_argument(
+        "--limit", type=_limit, default=LIMIT, metavar="N", help="rows of a table; 0: all (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON document instead (docs/json.md)")
+
+
+def show(arguments: argparse.Namespace, document: Any, drawn: Any) -> None:
+    """Print a document as JSON for ``--json``, else what rich draws: in whole, plain lines where is no terminal."""
+    if arguments.json:
+        print(json.dumps(document, indent=2))
+        return
+    from rich.console import Console
+
+    terminal = Console(highlight=False, markup=False, emoji=False)
+    if terminal.is_terminal:
+        terminal.print(drawn)
+        return
+    text = io.StringIO()
+    Console(file=text, width=WIDEST, highlight=False, markup=False, emoji=False, color_system=None).print(drawn)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
+
+
+def opened(path: Path) -> Heap:
+    """Return the summary of a snapshot file, showing how far its analysis is."""
+    with progress(path.name) as told:
+        return analysis.open(path, told)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Progress]:
+    """Yield what the analysis tells its progress to: a bar on stderr if that is a terminal and it takes a while."""
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True, markup=False, emoji=False)
+    if not console.is_terminal:
+        yield silent
+        return
+    bars = Bars(console=console, transient=True)
+    task = bars.add_task(title, total=1.0)
+    begun = time.monotonic()
+
+    def told(stage: str, done: float) -> None:
+        if not bars.live.is_started and time.monotonic() - begun > QUIET_SECONDS:
+            bars.start()
+        bars.update(task, description=f"{title}: {stage}", completed=done)
+
+    try:
+        yield told
+    finally:
+        if bars.live.is_started:
+            bars.stop()
+
+
+def written(path: Path, text: str) -> str:
+    """Write a text to a file and return a line about it. Raises :class:`HeapExporterError` where it cannot."""
+    try:
+        size = path.write_bytes(text.encode("utf-8", "replace"))
+    except OSError as problem:
+        raise HeapExporterError(f"cannot write {path}: {problem.strerror}") from None
+    return f"written to {path} ({size:,} bytes)"
+
+
+def _limit(text: str) -> int:
+    limit = int(text)
+    if limit < 0:
+        raise argparse.ArgumentTypeError("it must not be negative")
+    return limit or sys.maxsize

@@ -1,0 +1,75 @@
+"""The tree of paths as a flame graph shows it: with what was there before, and pruned to what can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+
+from heap_exporter.analysis.matching import Pair, match
+from heap_exporter.analysis.model import Heap
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A group of the later snapshot, with its figures in the earlier one (0 where there is none).
+
+    ``gained_bytes`` is the growth of all groups from here down that grew; what shrank takes nothing away from it.
+    ``folded`` is 0 for a group, else how many small groups below ``parent`` this cell stands for.
+    """
+
+    parent: int
+    label: str
+    type_name: str
+    objects: int
+    retained_bytes: int
+    total_bytes: int
+    objects_before: int
+    total_bytes_before: int
+    gained_bytes: int
+    folded: int = 0
+
+
+def cells(after: Heap, before: Heap | None, limit: int) -> list[Cell]:
+    """Return the largest groups of ``after``, parents before children, and below each parent one cell for the rest.
+
+    There are at most ``limit`` groups; a group is large by its share of all bytes, or of all bytes gained.
+    """
+    pairs = [pair for pair in match(before or after, after) if pair.after]
+    kept = _largest(pairs, limit)
+    found: list[Cell] = []
+    places: dict[int, int] = {}
+    small: dict[int, list[Pair]] = {}
+    for index, pair in enumerate(pairs):
+        if index in kept:
+            places[id(pair)] = len(found)
+            found.append(_cell(pair, places[id(pair.parent)] if pair.parent else -1))
+        elif id(pair.parent) in places:
+            small.setdefault(places[id(pair.parent)], []).append(pair)
+    return found + [_folded(parent, parts) for parent, parts in small.items()]
+
+
+def _largest(pairs: Sequence[Pair], limit: int) -> set[int]:
+    """Return the indexes of the largest pairs; no child is larger than its parent, so these are there too."""
+    most_bytes = max((pair.total_bytes.after for pair in pairs), default=0) or 1
+    most_gained = max((pair.gained_bytes for pair in pairs), default=0) or 1
+
+    def rank(index: int) -> tuple[float, int]:
+        pair = pairs[index]
+        return -max(pair.total_bytes.after / most_bytes, pair.gained_bytes / most_gained), index
+
+    return set(nsmallest(limit, range(len(pairs)), key=rank))
+
+
+def _cell(pair: Pair, parent: int) -> Cell:
+    objects, total = pair.objects, pair.total_bytes
+    return Cell(
+        parent, pair.label, pair.type_name, objects.after, pair.retained_bytes.after, total.after,
+        objects.before, total.before, pair.gained_bytes,
+    )  # fmt: skip  # in the order of the fields
+
+
+def _folded(parent: int, parts: Sequence[Pair]) -> Cell:
+    total, before = sum(part.total_bytes.after for part in parts), sum(part.total_bytes.before for part in parts)
+    gained = sum(part.gained_bytes for part in parts)
+    return Cell(parent, "", "", 0, 0, total, 0, before, gained, folded=len(parts))

@@ -1,0 +1,187 @@
+"""The report as one page: a file that loads nothing, runs nothing but its own script, and escapes every name."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from html import escape
+from importlib import resources
+from string import Template
+
+from heap_exporter._version import VERSION
+from heap_exporter.analysis.model import Diff, Heap, Holding, Suspect
+from heap_exporter.figures import difference, gain, size
+from heap_exporter.report import html_tables, words
+from heap_exporter.report.flame import Cell, cells
+from heap_exporter.report.largest import largest_paths
+from heap_exporter.report.markup import PATH_LENGTH, cut, data, marked, name, steps
+
+MOST_BYTES = 2_000_000
+GROUPS_SHOWN = 8000
+TYPES_SHOWN = 500
+PATHS_SHOWN = 300
+HOLDERS_SHOWN = 5
+SCALES = (1.0, 0.5, 0.25, 0.1, 0.02)
+"""How much of what is shown is tried one after the other, until the page is small enough."""
+
+
+def render(found: Heap | Diff) -> str:
+    """Return the page about one snapshot, or about what changed between two; never more than ``MOST_BYTES`` of it.
+
+    What is too small to be seen is left out, and the page says how much that is.
+    """
+    for scale in SCALES:
+        page = _page(found, scale)
+        if len(page.encode("utf-8", "replace")) <= MOST_BYTES:
+            break
+    return page
+
+
+def _page(found: Heap | Diff, scale: float) -> str:
+    diff, after = (found, found.after) if isinstance(found, Diff) else (None, found)
+    shown = cells(after, diff.before if diff else None, int(GROUPS_SHOWN * scale))
+    types = int(TYPES_SHOWN * scale)
+    return _TEMPLATE.substitute(
+        policy=_POLICY,
+        style=_STYLE,
+        script=_SCRIPT,
+        version=VERSION,
+        title=f"heap-exporter report · process {after.header.pid}",
+        subject=_subject(found),
+        state=_state(found),
+        headline=marked(diff.verdict if diff else words.holds(after)),
+        notes=_notes(diff),
+        findings=_suspects(diff) if diff else _holders(after),
+        figures=_figures(found),
+        hide_modes="" if diff else " hidden",
+        graph_note=_graph_note(shown, after),
+        growth=html_tables.growth(diff, int(PATHS_SHOWN * scale)) if diff else "",
+        types_head=html_tables.types_head(diff),
+        types=html_tables.type_changes(diff, types)
+        if diff
+        else "".join(html_tables.type_row(row) for row in after.types[:types]),
+        types_note=html_tables.types_note(len(diff.types if diff else after.types), types),
+        holdings="".join(_holding(holding) for holding in after.holdings),
+        snapshots=_snapshots(found),
+        caveats=_paragraph(words.unknown(after)),
+        cells=data(shown, compared=diff is not None),
+    )
+
+
+def _subject(found: Heap | Diff) -> str:
+    heaps = [found.before, found.after] if isinstance(found, Diff) else [found]
+    return " → ".join(name(heap.path.name) for heap in heaps) + f" · process {heaps[-1].header.pid}"
+
+
+def _state(found: Heap | Diff) -> str:
+    if isinstance(found, Heap):
+        return "one"
+    return "suspected" if found.suspects else "steady"
+
+
+def _notes(diff: Diff | None) -> str:
+    notes = words.notes(diff) if diff else ()
+    return f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul>' if notes else ""
+
+
+def _suspects(diff: Diff) -> str:
+    items = "".join(_suspect(suspect, diff.minutes) for suspect in diff.suspects)
+    return f'<ol class="findings" id="suspects">{items}</ol>' if items else ""
+
+
+def _suspect(suspect: Suspect, minutes: float | None) -> str:
+    share = min(max(suspect.share, 0.0), 1.0)
+    advice = f'<p class="advice">{marked(suspect.advice)}</p>' if suspect.advice else ""
+    return (
+        f'<li class="finding"><p class="sentence">{marked(words.suspect(suspect, minutes))}</p>'
+        f'<p class="path">{steps(words.way(suspect.path, suspect.type_name))}</p>{advice}'
+        f'<p class="quiet">{words.HELD[suspect.holding]} · retains {size(suspect.retained_bytes.after)} · '
+        f'fingerprint <code>{escape(suspect.fingerprint)}</code> · <button type="button" '
+        f'data-find="{name(suspect.type_name)}">show in the graph</button></p>'
+        f'<svg class="share" aria-hidden="true"><rect width="{share * 100:.1f}%" height="100%"/></svg></li>'
+    )
+
+
+def _holders(heap: Heap) -> str:
+    items = "".join(
+        f'<li class="finding"><p class="sentence">{marked(words.largest(heap, index))}</p>'
+        f'<p class="path">{steps(words.way(heap.steps(index), heap.groups[index].type_name))}</p></li>'
+        for index in largest_paths(heap, HOLDERS_SHOWN)
+    )
+    return f'<ol class="findings">{items}</ol>' if items else ""
+
+
+def _figures(found: Heap | Diff) -> str:
+    after, held = (found.after, found.after.holdings) if isinstance(found, Diff) else (found, found.holdings)
+    objects = references = taken = ""
+    if isinstance(found, Diff):
+        objects = difference(after.objects - found.before.objects)
+        references = difference(after.references - found.before.references)
+        taken = gain(after.shallow_bytes - found.before.shallow_bytes)
+    return (
+        _figure("Objects", f"{after.objects:,}", objects)
+        + _figure("Size", size(after.shallow_bytes), taken)
+        + _figure("References", f"{after.references:,}", references)
+        + "".join(_figure(holding.name.capitalize(), size(holding.shallow_bytes)) for holding in held)
+    )
+
+
+def _figure(title: str, text: str, change: str = "") -> str:
+    more = f"<small>{change}</small>" if change else ""
+    return f"<div><dt>{escape(title)}</dt><dd>{text}{more}</dd></div>"
+
+
+def _graph_note(shown: Sequence[Cell], heap: Heap) -> str:
+    groups = sum(1 for cell in shown if not cell.folded)
+    left_out = len(heap.groups) - groups
+    rest = (
+        f" The {groups:,} largest groups are in this file, {left_out:,} smaller ones are summed up." if left_out else ""
+    )
+    return (
+        "Each bar is a group of objects held in the same way; those below it are what it holds, by the shortest path "
+        f"from a root. Widths are bytes: a click goes into one.{rest}"
+    )
+
+
+def _holding(holding: Holding) -> str:
+    rows = "".join(
+        f"<li><span><code>{name(row.type_name)}</code> × {row.objects:,}</span>"
+        f"<span>{size(row.retained_bytes)}</span></li>"
+        for row in holding.types
+    )
+    return (
+        f"<div><h3>{escape(holding.name.capitalize())}</h3>"
+        f'<p class="quiet">{escape(words.held(holding))}</p><ul>{rows}</ul></div>'
+    )
+
+
+def _snapshots(found: Heap | Diff) -> str:
+    heaps = {"Before": found.before, "After": found.after} if isinstance(found, Diff) else {"Snapshot": found}
+    return "".join(
+        f"<div><dt>{title}</dt><dd>{cut(str(heap.path), PATH_LENGTH)}<br>"
+        f'<span class="quiet">{cut(words.taken(heap.header), PATH_LENGTH)}</span></dd></div>'
+        for title, heap in heaps.items()
+    )
+
+
+def _paragraph(text: str) -> str:
+    return f'<p class="quiet">{escape(text)}</p>' if text else ""
+
+
+def _asset(name: str) -> str:
+    return resources.files("heap_exporter.report").joinpath("pages", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+_TEMPLATE = Template(_asset("report.html"))
+_STYLE = _asset("report.css")
+_SCRIPT = _asset("flame.js") + _asset("tables.js")
+_POLICY = (
+    f"default-src 'none'; script-src {_hash(_SCRIPT)}; style-src {_hash(_STYLE)}; img-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
+"""Nothing runs and nothing is loaded but what the page brings itself, told by its hash."""

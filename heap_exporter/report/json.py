@@ -1,0 +1,46 @@
+"""The summary of a snapshot as one JSON document; ``docs/json.md`` tells its members, which come but never go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from heap_exporter.analysis.graph import Graph
+from heap_exporter.analysis.model import Heap, Progress, silent
+
+SUFFIX = ".json"
+VERSION = 1
+
+
+def write(graph: Graph, heap: Heap, target: Path, progress: Progress = silent) -> None:  # noqa: ARG001 - as all do
+    """Write the summary to the file ``target``. May raise ``OSError``."""
+    with target.open("w", encoding="ascii", newline="\n") as out:
+        out.write("{\n" + ",\n".join(f"{json.dumps(name)}: {text}" for name, text in _members(heap)) + "\n}\n")
+    progress("writing", 1.0)
+
+
+def _members(heap: Heap) -> Iterator[tuple[str, str]]:
+    plain = {
+        "document": "heap",
+        "version": VERSION,
+        "path": str(heap.path),
+        "header": asdict(heap.header),
+        "footer": asdict(heap.footer),
+        "objects": heap.objects,
+        "references": heap.references,
+        "unknown_references": heap.unknown_references,
+        "shallow_bytes": heap.shallow_bytes,
+    }
+    for name, value in plain.items():
+        yield name, json.dumps(value)
+    yield "holdings", _rows(asdict(holding) for holding in heap.holdings)
+    yield "types", _rows(asdict(row) for row in heap.types)
+    yield "paths", _rows(asdict(group) for group in heap.groups)
+
+
+def _rows(rows: Iterable[dict[str, Any]]) -> str:
+    """Return rows as an array, one a line."""
+    return "[\n" + ",\n".join(map(json.dumps, rows)) + "\n]"

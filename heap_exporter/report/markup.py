@@ -1,0 +1,55 @@
+"""Foreign names as HTML and as JSON within HTML: escaped, and cut where they are absurdly long."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from heap_exporter.report.flame import Cell
+
+NAME_LENGTH = 200
+PATH_LENGTH = 600
+
+
+def steps(path: Iterable[str]) -> str:
+    return "<i>→</i>".join(f"<code>{name(step)}</code>" for step in path if step)
+
+
+def marked(sentence: str) -> str:
+    """Return a sentence with what stands between `backticks` as code."""
+    parts = (cut(part, PATH_LENGTH) for part in sentence.split("`"))
+    return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
+
+
+def name(text: str) -> str:
+    return cut(text, NAME_LENGTH)
+
+
+def cut(text: str, length: int) -> str:
+    return escape(shortened(text, length))
+
+
+def shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length // 2]}…{text[-length // 2 :]}"
+
+
+def data(shown: Sequence[Cell], *, compared: bool) -> str:
+    """Return the cells as columns in JSON that can stand in HTML: no name in it can end the script."""
+    names: dict[str, int] = {}
+    columns = {
+        "compared": compared,
+        "parent": [cell.parent for cell in shown],
+        "label": [names.setdefault(shortened(cell.label, NAME_LENGTH), len(names)) for cell in shown],
+        "type": [names.setdefault(shortened(cell.type_name, NAME_LENGTH), len(names)) for cell in shown],
+        "objects": [cell.objects for cell in shown],
+        "retained": [cell.retained_bytes for cell in shown],
+        "total": [cell.total_bytes for cell in shown],
+        "folded": [cell.folded for cell in shown],
+    }
+    if compared:
+        columns["objectsBefore"] = [cell.objects_before for cell in shown]
+        columns["before"] = [cell.total_bytes_before for cell in shown]
+        columns["gained"] = [cell.gained_bytes for cell in shown]
+    text = json.dumps({**columns, "names": list(names)}, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

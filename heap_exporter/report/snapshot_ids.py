@@ -1,0 +1,81 @@
+"""Numbers for the nodes of a ``.heapsnapshot``: 32 bits, one a node, the same in every snapshot of one process.
+
+The tools compare two snapshots by these numbers, and cut longer ones. So an object's is the low half of its place: no
+two objects within 64 GiB of addresses share it, and it depends on nothing else in the heap. A process has two such
+stretches, its program and its mapped memory, and where these overlap by chance, two objects may want one number. The
+object of the larger stretch then gets another by hashing its place; so few objects, if any, change theirs between
+snapshots. An object that took the place of a freed one has that one's number: to the tools they are the same.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from heap_exporter.analysis.graph import Holder
+
+ROOT_ID = 1
+"""The tools know the root by it."""
+
+_END = 1 << 32
+_SCATTER = 0x9E3779B97F4A7C15
+"""2**64 divided by the golden ratio: Knuth's multiplicative hashing."""
+
+
+def holder_ids(holders: Sequence[Holder]) -> list[int]:
+    """Return a number for each holder, made from what it is and where it hangs; that of the first is ROOT_ID."""
+    ids = [ROOT_ID]
+    taken = {0, ROOT_ID}
+    seen: Counter[tuple[int, str, str]] = Counter()
+    for holder in holders[1:]:
+        what = (ids[holder.parent], holder.kind, holder.name)
+        seen[what] += 1
+        wanted = zlib.crc32(repr((what, seen[what])).encode("utf-8", "backslashreplace"))
+        while wanted in taken:
+            wanted = (wanted + 1) % _END
+        taken.add(wanted)
+        ids.append(wanted)
+    return ids
+
+
+def object_ids(places: memoryview[int], reserved: set[int]) -> array[int]:
+    """Return a number for each object, none of them reserved; the places ascend."""
+    halves = places.cast("B").cast("I")
+    ids = array("I", halves[sys.byteorder == "big" :: 2].tobytes())
+    if not ids:
+        return ids
+    begin, end = max(_stretches(places), key=lambda stretch: stretch[1] - stretch[0])
+    taken = set(reserved)
+    contested = []
+    for index in chain(range(begin), range(end, len(ids))):
+        if ids[index] in taken:
+            contested.append(index)
+        taken.add(ids[index])
+
+    def owner(wanted: int) -> int | None:
+        place = places[begin] + (wanted - places[begin]) % _END
+        found = bisect_left(places, place, begin, end)
+        return found if found < end and places[found] == place else None
+
+    contested += [found for wanted in taken if (found := owner(wanted)) is not None]
+    for index in sorted(contested):
+        wanted = places[index] * _SCATTER >> 32
+        while (wanted := wanted % _END) in taken or owner(wanted) is not None:
+            wanted += 1
+        taken.add(wanted)
+        ids[index] = wanted
+    return ids
+
+
+def _stretches(places: memoryview[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first object and the one after the last of each stretch of less than 64 GiB."""
+    begin = 0
+    while begin < len(places):
+        end = bisect_left(places, places[begin] + _END, begin)
+        yield begin, end
+        begin = end

@@ -1,0 +1,163 @@
+"""Has each snapshot compared with the one before it, by a program of its own beside the service.
+
+Nothing of it runs in the application's interpreter. The program is nobody's child, so no ``wait()`` and no SIGCHLD of
+the application tells of it; it sees nothing of the application's environment, descriptors or search path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from heap_exporter.logs import log
+from heap_exporter.model import SnapshotInfo
+
+MEMORY_BASE_BYTES = 96 * 1024 * 1024
+MEMORY_BYTES_PER_OBJECT = 120
+"""What the program may map: an object, its references and what is reckoned of them take about 65."""
+
+LONGEST_REPORT_BYTES = 4 * 1024 * 1024
+
+WAS_ENDED = "the program that compared them was ended; `heap-exporter report` does it elsewhere"
+
+KEPT_VARIABLES = ("LD_LIBRARY_PATH", "PATH", "TZ")
+
+PROGRAM = """
+import sys
+sys.path.append(sys.argv[1])
+from heap_exporter.report.unattended import main
+main(*sys.argv[2:5], int(sys.argv[5]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How far a comparison has come; ``report`` is the document of ``report --json`` once written."""
+
+    state: Literal["running", "written", "failed"]
+    before_id: str
+    report: dict[str, Any] | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    before_id: str
+    has_ended: Callable[[], bool]
+    problem: str = ""
+
+
+class Comparisons:
+    """Compares snapshots of at most ``most_objects`` objects (0: none), where ``headroom()`` has the bytes for it.
+
+    ``report_path(id)`` is where the report of a snapshot and the one before it is kept. Starts no thread.
+    """
+
+    def __init__(
+        self, most_objects: int, headroom: Callable[[], int | None], report_path: Callable[[str], Path]
+    ) -> None:
+        self._most_objects = most_objects
+        self._headroom = headroom
+        self._report_path = report_path
+        self._begun: dict[str, _Begun] = {}
+
+    def begin(self, before: SnapshotInfo, after: SnapshotInfo) -> None:
+        """Have two snapshots compared. Raises nothing: :meth:`state` tells how it goes."""
+        if self._most_objects == 0 or {before.content, after.content} != {"graph"}:
+            return
+        problem = self._shortage(before, after)
+        has_ended = _always
+        if not problem:
+            try:
+                has_ended = _start(self._command(before, after), self._report_path(after.id))
+            except OSError as error:
+                problem = f"no program could be started for it: {error.strerror or error}"
+        if problem:
+            log.warning("snapshot %s was not compared with %s: %s", after.id, before.id, problem)
+        self._begun = {**self._begun, after.id: _Begun(before.id, has_ended, problem)}
+
+    def state(self, id: str) -> Comparison | None:
+        """Return how far the comparison of a snapshot with the one before has come, ``None`` if there is none."""
+        begun = self._begun.get(id)
+        if begun is not None and not begun.has_ended():
+            return Comparison("running", begun.before_id)
+        report = self._read(id)
+        if report is not None:
+            problem = str(report.get("problem", ""))
+            before_id = begun.before_id if begun else (report.get("before") or {}).get("id", "")
+            return Comparison("failed" if problem else "written", before_id, None if problem else report, problem)
+        if begun is None:
+            return None
+        return Comparison("failed", begun.before_id, problem=begun.problem or WAS_ENDED)
+
+    def _shortage(self, before: SnapshotInfo, after: SnapshotInfo) -> str:
+        objects, headroom = max(before.objects, after.objects), self._headroom()
+        if objects > self._most_objects:
+            return (
+                f"{objects:,} objects are more than the {self._most_objects:,} that are compared beside a service; "
+                f"`heap-exporter report` does it elsewhere, or set HEAP_EXPORTER_COMPARE_MOST_OBJECTS"
+            )
+        if headroom is not None and headroom < _memory_bytes(objects):
+            return f"it may take {_memory_bytes(objects):,} bytes, {headroom:,} are left under the memory limit"
+        return ""
+
+    def _command(self, before: SnapshotInfo, after: SnapshotInfo) -> Sequence[str]:
+        package = Path(__file__).parents[1]
+        memory = _memory_bytes(max(before.objects, after.objects))
+        files = (before.path, after.path, self._report_path(after.id))
+        # Isolated, without site: neither the application's search path nor its sitecustomize are run.
+        return [_python(), "-I", "-S", "-c", PROGRAM, *map(os.path.abspath, (package.parent, *files)), str(memory)]
+
+    def _read(self, id: str) -> dict[str, Any] | None:
+        with suppress(OSError, ValueError):
+            with self._report_path(id).open("rb") as file:
+                document = json.loads(file.read(LONGEST_REPORT_BYTES))
+            return document if isinstance(document, dict) else None
+        return None
+
+
+def _memory_bytes(objects: int) -> int:
+    return MEMORY_BASE_BYTES + MEMORY_BYTES_PER_OBJECT * objects
+
+
+def _python() -> str:
+    """Return the interpreter of this process, also where it is embedded in another program."""
+    if Path(sys.executable or "").name.startswith("python"):
+        return sys.executable
+    return str(Path(sys.exec_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}")
+
+
+def _start(command: Sequence[str], report: Path) -> Callable[[], bool]:
+    """Start the program; return what tells whether it has ended. Raises ``OSError``."""
+    variables = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    try:
+        from heap_exporter import _native
+    except ImportError:  # no compiler, another platform: then it is a child, which wait() tells of
+        null = subprocess.DEVNULL
+        child = subprocess.Popen(command, env=variables, stdin=null, stdout=null, stderr=null, start_new_session=True)
+        return lambda: child.poll() is not None
+    environment = tuple(os.fsencode(f"{name}={value}") for name, value in variables.items())
+    pid = _native.spawn(tuple(map(os.fsencode, command)), environment)
+    # Days later, its pid may be somebody else's: the report tells as well that it has ended.
+    return lambda: report.exists() or _is_gone(pid)
+
+
+def _is_gone(pid: int) -> bool:
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # where this process is the first of its container, orphans become its children
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _always() -> bool:
+    return True

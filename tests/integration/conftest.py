@@ -1,0 +1,43 @@
+"""The programs of others that read what a snapshot was converted to, and the snapshots they are asked about."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.oracles import install, subjects
+
+
+def _lacking(what: str) -> None:
+    sentence = f"{what} is not there: run `make oracles` to install it"
+    if os.environ.get("HEAP_EXPORTER_REQUIRE_SERVERS") == "1":
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+@pytest.fixture(scope="session")
+def oracles() -> None:
+    """Skip, or fail where HEAP_EXPORTER_REQUIRE_SERVERS=1, unless DevTools' reader and memlab are installed."""
+    if not install.is_installed():
+        _lacking("what .oracles/ should hold")
+
+
+@pytest.fixture(scope="session")
+def pprof() -> None:
+    """Skip, or fail where HEAP_EXPORTER_REQUIRE_SERVERS=1, unless Go's pprof is installed."""
+    if install.pprof() is None:
+        _lacking("Go's pprof")
+
+
+@pytest.fixture(scope="session")
+def leak(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return three snapshots of one process that leaks."""
+    return subjects.snapshots_of_leak(tmp_path_factory.mktemp("leak"))
+
+
+@pytest.fixture(scope="session")
+def million_objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a snapshot of a process with a million objects."""
+    return subjects.snapshot_of_heap(350_000, tmp_path_factory.mktemp("million") / "million.heap")

@@ -1,0 +1,87 @@
+"""Chrome DevTools' own code reads what was written for it, and comes to the same numbers."""
+
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.analysis.graph import WEAK, Graph
+from heap_exporter.analysis.heap import summarise
+from heap_exporter.walker.choose import choose_walker
+from tests.oracles.answers import devtools, devtools_comparison
+from tests.oracles.conversions import by_ordinal, converted, expected_dominators, ordinal
+from tests.oracles.subjects import LEAKED_A_ROUND, REQUEST
+from tests.walks import snapshot
+
+pytestmark = pytest.mark.usefixtures("oracles")
+
+
+def objects_of(graph: Graph, type_name: str) -> list[int]:
+    wanted = graph.types.index(type_name)
+    return [node for node, number in enumerate(graph.type_of) if number == wanted]
+
+
+def agrees(path: Path) -> None:
+    graph, target = converted(path)
+
+    answer = devtools(target)
+
+    assert answer.told["problems"] == []
+    assert (answer.nodes, answer.told["total"]) == (graph.objects + len(graph.holders), sum(graph.size))
+    assert answer.retained == by_ordinal(graph, list(graph.retained))
+    assert answer.dominators == expected_dominators(graph)
+    rows = {row.type_name: [row.objects, row.shallow_bytes, row.retained_bytes] for row in summarise(graph).types}
+    assert {name: numbers for name, *numbers in answer.told["classes"]} == rows
+
+
+def test_retained_sizes_dominators_and_types_of_this_process_are_the_same_node_for_node(tmp_path: Path) -> None:
+    path = tmp_path / "own.heap"
+    snapshot(choose_walker("auto"), path)
+
+    agrees(path)
+
+
+def test_retained_sizes_dominators_and_types_of_a_million_objects_are_the_same_node_for_node(
+    million_objects: Path,
+) -> None:
+    agrees(million_objects)
+
+
+def test_an_object_has_the_same_retainers_weak_ones_left_out(leak: list[Path]) -> None:
+    graph, target = converted(leak[1])
+    request = objects_of(graph, REQUEST)[0]
+    referents = graph.targets[graph.offsets[request] : graph.offsets[request + 1]]
+    (class_of_request,) = set(referents) & set(objects_of(graph, "type"))
+    asked = {ordinal(graph, request): request, ordinal(graph, class_of_request): class_of_request}
+
+    answer = devtools(target, asked)
+
+    labels = graph.labels()
+    for place, node in asked.items():
+        retainers = sorted(
+            ordinal(graph, holder)
+            for holder in range(graph.objects)
+            for slot in range(graph.offsets[holder], graph.offsets[holder + 1])
+            if graph.targets[slot] == node and labels[slot] != WEAK
+        )
+        assert sorted(holder for _, _, holder, _ in answer.told["retainers"][str(place)]) == retainers
+    ((kind, position, holder, name),) = answer.told["retainers"][str(ordinal(graph, request))]
+    assert (kind, name) == ("element", "list")
+    assert graph.targets[graph.offsets[holder - len(graph.holders)] + int(position)] == request
+
+
+def test_the_comparison_of_two_snapshots_shows_what_leaked_between_them(leak: list[Path]) -> None:
+    (_, first), (_, second), (_, third) = map(converted, leak)
+
+    added, removed, growth = devtools_comparison(second, third)[REQUEST]
+
+    assert (added, removed, growth) == (LEAKED_A_ROUND, 0, LEAKED_A_ROUND * 56)
+    assert devtools_comparison(first, second)[REQUEST][:2] == (LEAKED_A_ROUND, 0)
+
+
+def test_what_stays_is_the_same_in_the_comparison(leak: list[Path]) -> None:
+    (graph, second), (_, third) = map(converted, leak[1:])
+
+    changes = devtools_comparison(second, third)
+
+    deleted = sum(removed for _, removed, _ in changes.values())
+    assert deleted < graph.objects / 1000

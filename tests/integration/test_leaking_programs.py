@@ -1,0 +1,136 @@
+"""Small programs that leak, each run for real: the first suspect says what leaks and where. Healthy ones have none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from heap_exporter import analysis
+from heap_exporter.analysis import Diff, Heap
+
+REPOSITORY = Path(__file__).parents[2]
+PATIENCE_SECONDS = 120
+
+LEAKS = {
+    "audit_list": ("Entry", "{}.AUDIT", "Items are put in"),
+    "session_dict": ("Session", "{}.SESSIONS", "Entries are put in"),
+    "unbounded_cache": ("Page", "{}.CACHE → Cache.entries", "Entries are put in"),
+    "method_lru_cache": ("Report", "{}.Report.total", "lru_cache on a method"),
+    "closure": ("Job", "{}.run_job → closure seen", "A function keeps what it closes over"),
+    "listeners": ("Widget", "{}.BUS → Bus.listeners", "Bound methods are registered"),
+    "tasks": ("Request", "{}.WAITING", "Tasks wait"),
+    "thread_local": ("Query", "{}.LOCAL → thread-local attribute", "Thread-local data"),
+    "cycles": ("Parent", "garbage", "Only cycles hold these"),
+    "generators": ("Row", "{}.OPEN", "A generator that was begun"),
+    "context_variable": ("Span", "interpreter → context → context value", "What a context variable is set to"),
+    "log_handlers": ("Handler", "{}.LOGGER → Logger.handlers", "Handlers are added"),
+    "kept_errors": ("KeyError", "{}.ERRORS", "A kept exception keeps its traceback"),
+}
+"""Program → type, holder, how the advice begins."""
+
+HEALTHY = ("full_cache", "requests", "imports", "plateau", "tasks")
+
+READ = {
+    "{}.DEQUE → deque item",
+    "{}.ORDERED → OrderedDict value",
+    "{}.DEFAULTS → defaultdict value → list item",
+    "{}.SET → set item",
+    "{}.PAIRS → list item → Pair item",
+    "{}.BOUND → list item → bound method's self",
+    "{}.PARTIAL → partial argument",
+    "{}.WEAK → weakref callback → argument default",
+    "{}.LOGGER → Logger.handlers → list item → Handler.seen → list item",
+    "{}.GENERATOR → generator local current",
+    "{}.CLOSURE → closure cache → list item",
+    "{}.ERROR → ValueError.__traceback__ → traceback frame → frame local row",
+    "{}.Service.REGISTRY → dict value",
+    "{}.Service.price → lru_cache entry",
+    "{}.WITH_A_DICT → Service.thing",
+    "{}.LOCAL → thread-local attribute → list item",
+    "{}.CONTEXT → context value",
+    "{}.TASKS → list item → task's coroutine → coroutine local thing",
+    "event loop › timers → list item → callback argument",
+    "thread worker-N › work() › mine → list item",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("leaks")
+
+
+@cache
+def compared(name: str, folder: Path) -> Diff:
+    """Run a program that takes two snapshots; return what changed between them."""
+    return analysis.compare(*run(name, folder / f"{name}.before.heap", folder / f"{name}.after.heap"))
+
+
+def run(name: str, *paths: Path) -> list[Heap]:
+    """Run a program that takes so many snapshots, in a process of its own."""
+    command = [sys.executable, "-m", "tests.leaks.driver", name, *map(str, paths)]
+    done = subprocess.run(
+        command, check=False, cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+    assert done.returncode == 0, done.stderr
+    return [analysis.open(path) for path in paths]
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_the_first_suspect_is_the_type_and_the_holder(name: str, folder: Path) -> None:
+    type_name, holder, advice = LEAKS[name]
+
+    found = compared(name, folder)
+
+    first = found.suspects[0]
+    assert (first.type_name.rpartition(".")[2], first.holder) == (type_name, holder.format(f"tests.leaks.{name}"))
+    assert first.advice.startswith(advice)
+    assert first.share > 0.5
+    assert first.bytes_per_minute is not None
+    assert first.bytes_per_minute > 0
+    assert found.verdict == f"{first.type_name} accumulates in {first.holder}"
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_program_has_no_suspect(name: str, folder: Path) -> None:
+    found = compared(f"healthy_{name}", folder)
+
+    assert not found.suspects
+    assert found.verdict == "no growth to explain"
+
+
+@pytest.mark.parametrize("name", ["session_dict", "tasks", "method_lru_cache"])
+def test_another_run_has_the_same_fingerprint(name: str, folder: Path, tmp_path: Path) -> None:
+    again = analysis.compare(*run(name, tmp_path / "before.heap", tmp_path / "after.heap"))
+
+    assert again.suspects[0].fingerprint == compared(name, folder).suspects[0].fingerprint
+
+
+def test_snapshots_of_two_processes_can_be_compared(folder: Path, tmp_path: Path) -> None:
+    other_before, _ = run("session_dict", tmp_path / "before.heap", tmp_path / "after.heap")
+
+    [first] = analysis.compare(other_before, compared("session_dict", folder).after).suspects
+
+    assert first.holder == "tests.leaks.session_dict.SESSIONS"
+
+
+def test_reachable_c_held_and_garbage_are_set_apart(folder: Path) -> None:
+    found = compared("three_kinds", folder)
+
+    kinds = {suspect.holding: suspect.type_name.rpartition(".")[2] for suspect in found.suspects}
+    assert kinds == {"reachable": "Reachable", "held from outside": "HeldByC", "garbage": "Garbage"}
+    assert [holding.name for holding in found.after.holdings] == ["reachable", "held from outside", "garbage"]
+    for holding in found.after.holdings[1:]:
+        largest = holding.types[0]
+        assert (largest.type_name.rpartition(".")[2], largest.objects) == (kinds[holding.name], 20_000)
+
+
+def test_all_that_python_has_to_hold_things_reads_as_what_it_is(tmp_path: Path) -> None:
+    [heap] = run("every_holder", tmp_path / "a.heap")
+
+    found = {" → ".join(heap.steps(i)) for i, group in enumerate(heap.groups) if group.type_name.endswith(".Thing")}
+
+    assert {text.format("tests.leaks.every_holder") for text in READ} <= found

@@ -1,0 +1,66 @@
+"""Go's own pprof reads the profile, and adds up the same."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from heap_exporter import analysis
+from heap_exporter.analysis.heap import summarise
+from heap_exporter.report import pprof
+from tests.oracles.answers import pprof_prints
+from tests.oracles.subjects import LEAKED_A_ROUND, REQUEST
+
+pytestmark = pytest.mark.usefixtures("pprof")
+
+
+def profile(path: Path) -> tuple[analysis.Heap, Path]:
+    graph = analysis.load(path)
+    heap = summarise(graph)
+    target = path.with_suffix(pprof.SUFFIX)
+    pprof.write(graph, heap, target)
+    return heap, target
+
+
+def top(target: Path, *options: str) -> dict[str, tuple[int, int]]:
+    """Return the flat and the cumulative figure of each frame."""
+    text = pprof_prints("-top", "-unit=B", "-nodefraction=0", "-nodecount=1000000", *options, target)
+    rows = re.findall(r"^\s*(\d+)B?\s+\S+%\s+\S+%\s+(\d+)B?\s+\S+%\s+(.*)$", text, re.MULTILINE)
+    return {name: (int(flat), int(cumulative)) for flat, cumulative, name in rows}
+
+
+def test_the_bytes_behind_a_step_are_the_total_of_its_group(leak: list[Path]) -> None:
+    heap, target = profile(leak[2])
+
+    frames = top(target)
+
+    assert sum(flat for flat, _ in frames.values()) == heap.shallow_bytes
+    totals = {group.label: group.total_bytes for group in heap.groups if group.parent == 0 and group.total_bytes}
+    assert {label: frames[label][1] for label in totals} == totals
+    ((seen, total),) = [(group.label, group.total_bytes) for group in heap.groups if group.label == "__main__.SEEN"]
+    assert frames[seen] == (0, total)
+
+
+def test_the_flat_table_is_one_of_types(leak: list[Path]) -> None:
+    _, target = profile(leak[2])
+
+    assert top(target)[REQUEST][0] == 2 * LEAKED_A_ROUND * 56
+    assert top(target, "-sample_index=objects")[REQUEST] == (2 * LEAKED_A_ROUND, 2 * LEAKED_A_ROUND)
+
+
+def test_the_path_is_the_stack(leak: list[Path]) -> None:
+    _, target = profile(leak[2])
+
+    text = pprof_prints("-traces", "-focus=SEEN", target)
+
+    stacks = [re.findall(r"^(?:\s+\d\S*)?\s{2,}(\S.*)$", stack, re.MULTILINE) for stack in text.split("-+-")]
+    assert [REQUEST, "list item", "__main__.SEEN", "__main__", "modules"] in stacks
+
+
+def test_the_profile_tells_the_snapshot_and_its_time(leak: list[Path]) -> None:
+    heap, target = profile(leak[0])
+
+    text = pprof_prints("-raw", target)
+
+    assert f"snapshot {heap.header.id} of process {heap.header.pid}" in text
+    assert "space/bytes" in text

@@ -1,0 +1,50 @@
+"""The kernels of the analysis that there are here, by name: a test that takes one is run with each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from heap_exporter.analysis.graph import EMPTY, Graph
+from heap_exporter.analysis.model import Progress, silent
+from heap_exporter.analysis.portable import load as load_portably
+
+
+class Load(Protocol):
+    """Returns the graph of a file, as :func:`heap_exporter.analysis.graph.load` does."""
+
+    def __call__(self, path: Path, progress: Progress = silent) -> Graph: ...
+
+
+KERNELS: dict[str, Load] = {"portable": load_portably}
+try:
+    from heap_exporter.analysis.native import load as load_natively
+except ImportError:
+    """It was not built here: all that it does, the other does."""
+else:
+    KERNELS["native"] = load_natively
+
+_VALUES = (
+    "path", "header", "footer", "objects", "references", "unknown_references", "strings", "types", "holders",
+    "root_edges",
+)  # fmt: skip  # a list
+_ARRAYS = (
+    "type_of", "size", "offsets", "targets", "idom", "retained", "group", "group_parent", "group_label", "group_type",
+    "group_objects", "group_shallow", "group_retained",
+)  # fmt: skip  # a list
+
+
+def assert_same(first: Graph, second: Graph) -> None:
+    """Assert that two graphs are the same in every number."""
+    for name in _VALUES:
+        assert getattr(first, name) == getattr(second, name), name
+    for name in _ARRAYS:
+        left, right = getattr(first, name), getattr(second, name)
+        assert (left.format, left.itemsize, left.tobytes()) == (right.format, right.itemsize, right.tobytes()), name
+    assert first.places() == second.places()
+    assert told_labels(first) == told_labels(second)
+
+
+def told_labels(graph: Graph) -> list[int]:
+    """Return the labels of the edges; what an empty slot would be called nobody asks."""
+    return [label for label, target in zip(graph.labels(), graph.targets, strict=True) if target != EMPTY]

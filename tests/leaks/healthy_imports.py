@@ -1,0 +1,30 @@
+"""A service that imports most of what it needs when it is first asked."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+LATE = (
+    "concurrent.futures",
+    "csv",
+    "decimal",
+    "difflib",
+    "email.mime.multipart",
+    "html.parser",
+    "http.server",
+    "json.tool",
+    "sqlite3",
+    "statistics",
+    "tarfile",
+    "unittest.mock",
+    "xml.dom.minidom",
+    "zipfile",
+)
+
+
+def main(snapshot: Callable[[], None]) -> None:
+    snapshot()
+    for name in LATE:
+        importlib.import_module(name)
+    snapshot()

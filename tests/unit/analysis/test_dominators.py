@@ -1,0 +1,73 @@
+"""On a heap of a million objects, igraph finds the same dominators, node for node."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kernels import KERNELS
+
+REPOSITORY = Path(__file__).parents[3]
+
+WRITE = """
+import os, sys
+from pathlib import Path
+from tests.bench.heap import build
+from tests.walks import choose_walker, snapshot
+held = build(350_000)
+snapshot(choose_walker("auto", keys=False), Path(sys.argv[1]))
+os._exit(0)  # to take such a heap apart would take long
+"""
+
+COMPARE = """
+import sys
+from pathlib import Path
+import igraph
+import numpy
+from heap_exporter.analysis.native import load
+
+EMPTY, WEAK = 0xFFFFFFFF, 4
+graph = load(Path(sys.argv[1]))
+nodes = graph.objects + len(graph.holders)
+targets, labels = numpy.array(graph.targets), numpy.array(graph.labels())
+sources = numpy.repeat(numpy.arange(graph.objects), numpy.diff(numpy.array(graph.offsets)))
+strong = (targets != EMPTY) & (labels != WEAK)
+edges = numpy.stack([sources[strong], targets[strong]], axis=1).tolist()
+edges += [(graph.objects + holder, target) for holder, target, _ in graph.root_edges]
+edges += [(graph.objects + holder.parent, graph.objects + i) for i, holder in enumerate(graph.holders) if i]
+
+theirs = igraph.Graph(n=nodes, edges=edges, directed=True).dominator(graph.objects, mode="out")
+theirs[graph.objects] = graph.objects
+assert theirs == list(graph.idom), "other dominators"
+
+children = [[] for _ in range(nodes)]
+for node, dominator in enumerate(theirs):
+    if node != dominator:
+        children[dominator].append(node)
+order = [graph.objects]
+for node in order:
+    order += children[node]
+retained = list(graph.size) + [0] * len(graph.holders)
+for node in reversed(order[1:]):
+    retained[theirs[node]] += retained[node]
+assert retained == list(graph.retained), "other retained sizes"
+print(graph.objects, "objects,", graph.references, "references")
+"""
+
+
+def run(program: str, path: Path) -> str:
+    """Run a program on a file in a process of its own; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif("native" not in KERNELS, reason="the kernel in C was not built here, and the other takes minutes")
+def test_igraph_finds_the_same_dominators_and_retained_sizes_for_every_object_of_a_million(tmp_path: Path) -> None:
+    run(WRITE, tmp_path / "a.heap")
+    told = run(COMPARE, tmp_path / "a.heap")
+
+    assert int(told.split()[0]) > 1_000_000

@@ -1,0 +1,72 @@
+"""Both kernels say the same of every file, in every number."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from heap_exporter.analysis import graph as analysis_graph
+from heap_exporter.analysis.graph import EMPTY
+from heap_exporter.heapfile.edges import Role, edges
+from heap_exporter.heapfile.format import SET
+from tests.drawn_heaps import models
+from tests.heap_files import nodes, read_all
+from tests.heap_models import Model
+from tests.kernels import KERNELS, Load, assert_same
+from tests.walks import chosen, snapshot
+
+both = pytest.mark.skipif("native" not in KERNELS, reason="the kernel in C was not built here")
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a snapshot of this process, with all names that there are in it."""
+    path = tmp_path_factory.mktemp("real") / "a.heap"
+    snapshot(chosen("portable", keys=True), path)
+    return path
+
+
+@both
+@settings(deadline=None, max_examples=200)
+@given(model=models())
+def test_the_kernels_agree_on_drawn_heaps(model: Model) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = model.write(Path(folder) / "a.heap")
+        assert_same(KERNELS["portable"](path), KERNELS["native"](path))
+
+
+@both
+def test_the_kernels_agree_on_a_real_process(real: Path) -> None:
+    assert_same(KERNELS["portable"](real), KERNELS["native"](real))
+
+
+@both
+def test_the_kernel_in_c_is_taken_where_there_is_one(real: Path) -> None:
+    assert type(analysis_graph.load(real)) is type(KERNELS["native"](real))
+
+
+@pytest.mark.parametrize("load", KERNELS.values(), ids=KERNELS)
+def test_the_edges_of_a_real_process_are_called_what_the_reader_of_the_format_calls_them(
+    load: Load, real: Path
+) -> None:
+    graph, written = load(real), nodes(read_all(real))
+    labels, known = graph.labels(), set(graph.places())
+    unnamed = {Role.REFERENT: 0, Role.ITEM: 1, Role.KEY: 2, Role.VALUE: 3}
+    for number, place in enumerate(graph.places()):
+        if written[place].shape.type.kind != SET:  # what the reader calls a referent of it, a path calls an item
+            told = [edge for edge in edges(written[place]) if edge.target in known]
+            slots = range(graph.offsets[number], graph.offsets[number + 1])
+            found = [labels[slot] for slot in slots if graph.targets[slot] != EMPTY]
+            assert [graph.strings[label - 8] if label >= 8 else label for label in found] == [
+                4 if edge.weak else edge.name or unnamed[edge.role] for edge in told
+            ]
+
+
+@pytest.mark.parametrize("load", KERNELS.values(), ids=KERNELS)
+def test_each_object_of_a_real_process_is_in_one_group_and_the_root_retains_them_all(load: Load, real: Path) -> None:
+    graph = load(real)
+
+    assert graph.objects > 10_000
+    assert sum(graph.group_objects) == graph.objects
+    assert sum(graph.group_shallow) == sum(graph.size) == graph.retained[graph.objects]

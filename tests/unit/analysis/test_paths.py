@@ -1,0 +1,229 @@
+"""Paths to objects read in Python's terms, and the same wherever CPython keeps things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from heap_exporter import analysis
+from heap_exporter.analysis.model import Heap
+from tests.made_heaps import Made, dict_of, function, made, module, with_dict, write
+
+
+def item() -> Made:
+    return made("shop.Item")
+
+
+def path_to_item(path: Path, modules: Mapping[str, Made], **how: object) -> str:
+    """Return the path to the objects of type shop.Item, of which there is one group."""
+    heap = analysis.open(write(path / "a.heap", modules, **how))  # type: ignore[arg-type]  # what write() takes
+    [found] = [i for i, group in enumerate(heap.groups) if group.type_name == "shop.Item"]
+    return heap.path_text(found)
+
+
+def lru_cache_of(*entries: Made) -> Made:
+    return made("functools._lru_cache_wrapper", made("dict"), *entries)
+
+
+def context(*pairs: Made) -> Made:
+    nodes = made("hamt_array_node", made("hamt_bitmap_node", *pairs))
+    return made("_contextvars.Context", made("hamt", nodes))
+
+
+HOLDERS: dict[str, tuple[Callable[[], Made], str]] = {
+    "a global": (item, "shop.X → Item"),
+    "a list": (lambda: made("list", item()), "shop.X → list item → Item"),
+    "a tuple": (lambda: made("tuple", item()), "shop.X → tuple item → Item"),
+    "a set": (lambda: made("set", item()), "shop.X → set item → Item"),
+    "a deque": (lambda: made("collections.deque", item()), "shop.X → deque item → Item"),
+    "a dict's value": (lambda: dict_of({"sofa": item()}), "shop.X → dict value → Item"),
+    "a dict's key": (lambda: Made("dict", rest=[item(), made("int")]), "shop.X → dict key → Item"),
+    "an attribute": (lambda: made("shop.Cart", first=item()), "shop.X → Cart.first → Item"),
+    "an attribute in a dict": (lambda: with_dict("shop.Cart", first=item()), "shop.X → Cart.first → Item"),
+    "carts of sessions": (
+        lambda: dict_of({"a": made("shop.Session", cart=made("list", item()))}),
+        "shop.X → dict value → Session.cart → list item → Item",
+    ),
+    "a closure": (lambda: function({"cache": item()}), "shop.X → closure cache → Item"),
+    "a default": (lambda: function(__defaults__=made("tuple", item())), "shop.X → argument default → Item"),
+    "a bound method": (lambda: made("method", __self__=item()), "shop.X → bound method's self → Item"),
+    "a partial": (lambda: made("functools.partial", args=made("tuple", item())), "shop.X → partial argument → Item"),
+    "an lru_cache": (lambda: lru_cache_of(item()), "shop.X → lru_cache entry → Item"),
+    "arguments of an lru_cache": (
+        lambda: lru_cache_of(made("tuple", item())),
+        "shop.X → lru_cache entry → tuple item → Item",
+    ),
+    "a generator": (lambda: made("generator", rows=item()), "shop.X → generator local rows → Item"),
+    "a coroutine that awaits another": (
+        lambda: made("coroutine", made("coroutine", job=item())),
+        "shop.X → awaited by coroutine → coroutine local job → Item",
+    ),
+    "a task": (
+        lambda: made("_asyncio.Task", made("coroutine", job=item())),
+        "shop.X → task's coroutine → coroutine local job → Item",
+    ),
+    "a weak reference's callback": (
+        lambda: made("weakref.ReferenceType", made("method", __self__=item())),
+        "shop.X → weakref callback → bound method's self → Item",
+    ),
+    "a context": (lambda: context(made("_contextvars.ContextVar"), item()), "shop.X → context value → Item"),
+    "a thread's own data": (
+        lambda: made("_thread._local", made("dict", made("weakref.ReferenceType"), dict_of({"x": item()}))),
+        "shop.X → thread-local attribute → Item",
+    ),
+    "a traceback": (
+        lambda: made("ValueError", __traceback__=made("traceback", tb_frame=made("frame", row=item()))),
+        "shop.X → ValueError.__traceback__ → traceback frame → frame local row → Item",
+    ),
+    "a handler of a logger": (
+        lambda: made("logging.Logger", handlers=made("list", made("logging.FileHandler", formatter=item()))),
+        "shop.X → Logger.handlers → list item → FileHandler.formatter → Item",
+    ),
+    "a timer": (
+        lambda: made(
+            "asyncio.unix_events._UnixSelectorEventLoop",
+            _scheduled=made("list", made("asyncio.events.TimerHandle", _args=made("tuple", item()))),
+        ),
+        "event loop › timers → list item → callback argument → Item",
+    ),
+    "a class": (
+        lambda: made("type", __dict__=dict_of({"CACHE": dict_of({"a": item()})}), __mro__=made("tuple")),
+        "shop.X.CACHE → dict value → Item",
+    ),
+    "a class in a list": (
+        lambda: made("list", made("shop.Meta", __dict__=dict_of({"CACHE": item()}), __mro__=made("tuple"))),
+        "shop.X → list item → class.CACHE → Item",
+    ),
+    "a C type": (lambda: made("lib.Tree", item()), "shop.X → inside Tree → Item"),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_what_holds_an_object_reads_as_what_it_is(holder: str, tmp_path: Path) -> None:
+    make, text = HOLDERS[holder]
+
+    assert path_to_item(tmp_path, {"shop": module(X=make())}) == text
+
+
+def test_local_variables_are_those_of_a_function_of_a_thread(tmp_path: Path) -> None:
+    frames = [("shop.__main__.main.<locals>.serve", {}), ("shop.__main__.main", {"cache": made("list", item())})]
+
+    text = path_to_item(tmp_path, {"shop.__main__": module()}, threads={"MainThread": frames})
+
+    assert text == "thread MainThread › main() › cache → list item → Item"
+
+
+def test_a_variable_in_a_cell_is_a_variable(tmp_path: Path) -> None:
+    frames = [("shop.serve", {"cache": made("cell", cell_contents=item())})]
+
+    text = path_to_item(tmp_path, {"shop": module()}, threads={"MainThread": frames})
+
+    assert text == "thread MainThread › serve() › cache → Item"
+
+
+def test_the_threads_of_a_pool_are_one_path(tmp_path: Path) -> None:
+    threads = {f"ThreadPoolExecutor-0_{n}": [("shop.work", {"job": item()})] for n in range(3)}
+
+    text = path_to_item(tmp_path, {"shop": module()}, threads=threads)
+
+    assert text == "thread ThreadPoolExecutor-N_N › work() › job → Item"
+
+
+def test_names_that_differ_in_their_numbers_are_one_path(tmp_path: Path) -> None:
+    cart = made("shop.Cart", item_1=item(), item_2=item(), item_30=item())
+
+    assert path_to_item(tmp_path, {"shop": module(X=cart)}) == "shop.X → Cart.item_N → Item"
+
+
+def test_a_name_that_is_alone_keeps_its_number(tmp_path: Path) -> None:
+    assert path_to_item(tmp_path, {"shop": module(SHA256=item())}) == "shop.SHA256 → Item"
+
+
+@pytest.mark.parametrize("first", ["app", "sessions"])
+def test_a_global_belongs_to_the_module_of_what_it_holds_not_to_one_that_imported_it(
+    first: str, tmp_path: Path
+) -> None:
+    sessions, key = made("list", item()), Made("str", text="SESSIONS")
+    holder = made("module", __dict__=Made("dict", rest=[key, sessions]))
+    importer = made("module", __dict__=Made("dict", rest=[key, sessions]))
+    modules = {"shop": holder, "web": importer} if first == "sessions" else {"web": importer, "shop": holder}
+
+    assert path_to_item(tmp_path, modules) == "shop.SESSIONS → list item → Item"
+
+
+def test_a_global_belongs_to_the_module_that_imports_nothing_from_the_others(tmp_path: Path) -> None:
+    key, found = Made("str", text="CACHE"), dict_of({"a": made("bytes")})
+    home = Made("dict", rest=[key, found])
+    of_home = function(__globals__=home)
+    importer = Made("dict", rest=[Made("str", text="get"), of_home, key, found])
+
+    heap = analysis.open(
+        write(tmp_path / "a.heap", {"web": made("module", __dict__=importer), "lib": made("module", __dict__=home)})
+    )
+
+    texts = {heap.path_text(i) for i, group in enumerate(heap.groups) if group.type_name in ("bytes", "function")}
+    assert texts == {"lib.CACHE → dict value → bytes", "web.get → function"}
+
+
+def test_what_c_holds_and_garbage_say_so(tmp_path: Path) -> None:
+    held = made("shop.Buffer", made("bytes"), extra=1)
+    cycle = made("shop.Node", payload=item())
+    cycle.named["next"] = cycle
+
+    heap = analysis.open(write(tmp_path / "a.heap", {}, loose=[held, cycle]))
+
+    assert texts(heap) == {
+        "held from outside → Buffer",
+        "held from outside → Buffer → inside Buffer → bytes",
+        "garbage → Node",
+        "garbage → Node.payload → Item",
+    }
+    assert [(holding.name, holding.objects) for holding in heap.holdings] == [
+        ("reachable", 0),
+        ("held from outside", 2),
+        ("garbage", 2),
+    ]
+
+
+def test_the_bytes_of_all_groups_are_those_of_the_heap(tmp_path: Path) -> None:
+    store = dict_of({name: with_dict("shop.Session", cart=made("list", item())) for name in "abc"})
+    local = made("cell", cell_contents=made("list"))
+    heap = analysis.open(
+        write(
+            tmp_path / "a.heap",
+            {"shop": module(X=store)},
+            threads={"MainThread": [("shop.main", {"x": local}), ("shop.idle", {})]},
+            interpreter={"context": context(item())},
+        )
+    )
+
+    assert sum(group.shallow_bytes for group in heap.groups) == heap.shallow_bytes == heap.groups[0].total_bytes
+    assert heap.groups[0].retained_bytes == heap.shallow_bytes
+    for number, group in enumerate(heap.groups):
+        below = sum(each.total_bytes for each in heap.groups if each.parent == number)
+        assert group.parent < number
+        assert group.total_bytes == group.shallow_bytes + below
+
+
+def test_a_dict_behind_attributes_counts_in_bytes_but_is_no_object_of_the_path(tmp_path: Path) -> None:
+    sessions = made("list", *(with_dict("shop.Session", id=made("int")) for _ in range(5)))
+    heap = analysis.open(write(tmp_path / "a.heap", {"shop": module(X=sessions)}))
+
+    [group] = [group for group in heap.groups if group.type_name == "shop.Session"]
+
+    assert (group.objects, group.shallow_bytes) == (5, 5 * (64 + 64))
+    assert group.retained_bytes == 5 * (64 + 64 + 64 + 64)  # and the number, and the key that only this dict has
+
+
+def test_threads_and_frames_that_hold_nothing_are_left_out(tmp_path: Path) -> None:
+    threads = {"MainThread": [("shop.main", {"x": item()})], "idle": [("shop.wait", {})]}
+    heap = analysis.open(write(tmp_path / "a.heap", {}, threads=threads))
+
+    assert not any("idle" in group.label or "wait" in group.label for group in heap.groups)
+
+
+def texts(heap: Heap) -> set[str]:
+    """Return the paths to all objects."""
+    return {heap.path_text(i) for i, group in enumerate(heap.groups) if group.type_name}

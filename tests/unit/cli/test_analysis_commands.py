@@ -1,0 +1,271 @@
+"""The commands of the analysis, as an operator runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heap_exporter.heapfile.encoder import write_census
+from heap_exporter.model import Census, TypeCount
+from tests.heap_files import HEADER, write_file
+from tests.programs import environment
+
+from .conftest import Pair, Run, command_line
+
+SNAPSHOT_COMMANDS = ("top FILE", "info FILE", "report FILE", "report GOOD FILE", "diff FILE GOOD", "path FILE x",
+                     "convert FILE --to json")  # fmt: skip  # one reading
+
+
+def document(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def lines_with(text: str, words: str) -> list[str]:
+    return [line for line in text.splitlines() if words in line]
+
+
+def census_file(path: Path) -> Path:
+    rows = (TypeCount("shop.Session", 7, 336), TypeCount("str", 2, 100))
+    census = Census(1.7e9, 0.5, 0.1, 0.4, "native", rows, (1, 2, 3))
+    header = HEADER.__class__(**{
+        **{name: getattr(HEADER, name) for name in HEADER.__slots__}, "content": "census", "note": "too little disk",
+    })  # fmt: skip  # what differs
+    return write_file(path, lambda out: write_census(out, census), header=header)
+
+
+def test_report_names_the_suspect_first(run: Run, pair: Pair) -> None:
+    said = run("report", pair.before, pair.after).stdout
+
+    suspect = said.index("1. `shop.SESSIONS` gained 4,000 `Session` objects")
+    assert suspect < said.index("grown, by path")
+    assert lines_with(said, "path ")[0].split() == ["path", "shop.SESSIONS", "→", "dict", "value", "→", "shop.Session"]
+    assert re.search(r"fingerprint +[0-9a-f]{12}\n", said)
+
+
+def test_report_of_one_snapshot_says_where_its_bytes_are(run: Run, pair: Pair) -> None:
+    said = run("report", pair.after).stdout
+
+    assert "shop.SESSIONS" in said.split("reachable from a root")[0]
+    assert lines_with(said, "shop.Session")
+
+
+def test_report_writes_a_page(run: Run, pair: Pair, tmp_path: Path) -> None:
+    said = run("report", pair.before, pair.after, "-o", "leak.html").stdout
+
+    page = (tmp_path / "leak.html").read_text(encoding="utf-8")
+    assert said.splitlines()[0] in page
+    assert said.splitlines()[1] == f"written to leak.html ({len(page.encode()):,} bytes)"
+    assert page.startswith("<!doctype html>")
+
+
+def test_report_as_json_has_the_suspects(run: Run, pair: Pair) -> None:
+    told = document(run("report", pair.before, pair.after, "--json").stdout)
+
+    (suspect,) = told["suspects"]
+    assert suspect["type_name"] == "shop.Session"
+    assert suspect["holder"] == "shop.SESSIONS"
+    assert suspect["objects"] == {"before": 1000, "after": 5000, "growth": 4000}
+    assert told["verdict"]
+    assert {holding["name"] for holding in told["holdings"]} == {"reachable", "held from outside", "garbage"}
+    assert document(run("report", pair.after, "--json").stdout)["before"] is None
+
+
+def test_diff_tells_what_grew_and_what_shrank(run: Run, pair: Pair) -> None:
+    (row,) = lines_with(run("diff", pair.before, pair.after).stdout, "shop.SESSIONS → dict value → Session")[:1]
+    assert row.split()[:2] == ["5,000", "+4,000"]
+
+    said = run("diff", pair.after, pair.before).stdout
+    assert "The second snapshot was taken" in said
+    assert "swap them" in said
+    (row,) = lines_with(said.split("shrunk, by path")[1], "shop.SESSIONS → dict value → Session")[:1]
+    assert row.split()[:2] == ["1,000", "−4,000"]
+
+
+def test_diff_says_that_a_snapshot_is_compared_with_itself(run: Run, pair: Pair) -> None:
+    told = document(run("diff", pair.after, pair.after, "--json").stdout)
+
+    assert told["notes"] == ["Both files are the same snapshot: nothing can have grown."]
+    assert told["types"] == told["paths"] == []
+
+
+def test_top_lists_types_by_what_is_asked_for(run: Run, pair: Pair) -> None:
+    by_objects = document(run("top", pair.after, "--by", "objects", "--json", "--limit", "3").stdout)
+    counts = [row["objects"] for row in by_objects["types"]]
+    assert counts == sorted(counts, reverse=True)
+    assert len(counts) == 3
+
+    said = run("top", pair.after, "--limit", "0").stdout
+    (row,) = lines_with(said, "shop.Session")
+    assert row.split()[0] == "5,000"
+    assert "more types" not in said
+    assert f"and {by_objects['types_total'] - 5} more types" in run("top", pair.after, "--limit", "5").stdout
+
+
+def test_path_takes_a_type_with_or_without_its_module(run: Run, pair: Pair) -> None:
+    for name in ("Session", "shop.Session"):
+        told = document(run("path", pair.after, name, "--json").stdout)
+        (path,) = told["paths"]
+        assert path["text"] == "shop.SESSIONS → dict value → Session"
+        assert path["path"] == ["shop.SESSIONS", "dict value"]
+        assert path["objects"] == 5000
+
+    assert lines_with(run("path", pair.after, "Session").stdout, "shop.SESSIONS → dict value → Session")
+
+
+def test_path_of_an_unknown_type_offers_the_nearest(run: Run, pair: Pair) -> None:
+    failed = run("path", pair.after, "sesion", code=2)
+
+    assert failed.stderr == "heap-exporter: no object is of type 'sesion'; did you mean 'shop.Session'?\n"
+    assert failed.stdout == ""
+    assert "top` lists the types" in run("path", pair.after, "qqqqqqqq", code=2).stderr
+
+
+def test_info_tells_what_a_snapshot_is(run: Run, pair: Pair) -> None:
+    said = run("info", pair.after).stdout
+    assert "reason: after" in said
+    assert "reachable from a root" in said
+
+    told = document(run("info", pair.after, "--json").stdout)
+    assert told["header"]["content"] == "graph"
+    assert told["file_bytes"] == pair.after.stat().st_size
+    assert told["footer"]["objects"] > 5000
+
+
+def test_info_reads_a_census_and_says_so(run: Run, tmp_path: Path) -> None:
+    census = census_file(tmp_path / "census.heap")
+
+    said = run("info", census).stdout
+    assert "census (too little disk)" in said
+    assert "does not know who holds them" in said
+    assert lines_with(said, "shop.Session")[0].split() == ["7", "336", "B", "shop.Session"]
+    told = document(run("info", census, "--json").stdout)
+    assert told["types"][0] == {"type_name": "shop.Session", "objects": 7, "shallow_bytes": 336}
+
+
+def test_a_census_has_no_graph_for_the_others(run: Run, tmp_path: Path) -> None:
+    census = census_file(tmp_path / "census.heap")
+
+    failed = run("top", census, code=2)
+    assert "census" in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", SNAPSHOT_COMMANDS)
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut off", "text", "folder"])
+def test_a_bad_file_is_one_line_and_exit_code_2(
+    run: Run, pair: Pair, tmp_path: Path, command: str, damage: str
+) -> None:
+    file = tmp_path / "bad.heap"
+    whole = pair.after.read_bytes()
+    contents = {"empty": b"", "cut off": whole[: len(whole) // 2], "text": b"It was a dark and stormy night.\n" * 99}
+    if damage in contents:
+        file.write_bytes(contents[damage])
+    elif damage == "folder":
+        file.mkdir()
+
+    failed = run(*command.replace("FILE", str(file)).replace("GOOD", str(pair.before)).split(), code=2)
+
+    assert failed.stderr.startswith(f"heap-exporter: {file} cannot be read as a snapshot: ")
+    assert failed.stderr.count("\n") == 1
+    assert failed.stdout == ""
+
+
+def test_an_output_that_cannot_be_written_is_one_line(run: Run, pair: Pair) -> None:
+    for arguments in (["report", pair.after], ["convert", pair.after, "--to", "json"]):
+        failed = run(*arguments, "-o", "no/such/folder/out", code=2)
+        assert failed.stderr == "heap-exporter: cannot write no/such/folder/out: No such file or directory\n"
+
+
+def test_a_limit_below_zero_is_refused(run: Run, pair: Pair) -> None:
+    assert "argument --limit: it must not be negative" in run("top", pair.after, "--limit", "-1", code=2).stderr
+    assert "argument --limit" in run("top", pair.after, "--limit", "many", code=2).stderr
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("json", ".json"), ("heapsnapshot", ".heapsnapshot")])
+def test_convert_writes_beside_the_file_or_where_it_is_told(
+    run: Run, pair: Pair, tmp_path: Path, name: str, suffix: str
+) -> None:
+    file = tmp_path / "a.heap"
+    file.write_bytes(pair.after.read_bytes())
+
+    assert run("convert", file, "--to", name).stdout == f"written to {file.with_suffix(suffix)}\n"
+    run("convert", file, "--to", name, "-o", "other")
+    assert len(document((tmp_path / "other").read_text())) == len(document(file.with_suffix(suffix).read_text()))
+
+
+def test_a_pipe_gets_plain_text_with_whole_names(run: Run, pair: Pair) -> None:
+    said = run("diff", pair.before, pair.after, "--limit", "0", COLUMNS="40").stdout
+
+    assert "\x1b" not in said
+    assert "shop.SESSIONS → dict value → Session.user → str" in said
+    assert not [line for line in said.splitlines() if line != line.rstrip()]
+
+
+def test_a_terminal_that_knows_no_arrows_gets_escapes(run: Run, pair: Pair) -> None:
+    said = run("path", pair.after, "Session", PYTHONIOENCODING="ascii").stdout
+
+    assert "shop.SESSIONS \\u2192 dict value" in said
+
+
+def test_a_reader_that_goes_away_is_no_error(pair: Pair, tmp_path: Path) -> None:
+    command = command_line("top", pair.after, "--limit", "0", "--json")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(tmp_path)) as shown:
+        assert shown.stdout is not None
+        assert shown.stderr is not None
+        shown.stdout.close()
+        assert shown.stderr.read() == b""
+    assert shown.returncode == 0
+
+
+def test_ctrl_c_ends_it_with_130_and_without_a_traceback(pair: Pair, tmp_path: Path) -> None:
+    fifo = tmp_path / "slow.heap"
+    os.mkfifo(fifo)
+    command = command_line("top", fifo)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(tmp_path)) as waiting:
+        with fifo.open("wb") as never_ending:  # is open once the command reads
+            never_ending.write(pair.after.read_bytes()[:1000])
+            never_ending.flush()
+            waiting.send_signal(signal.SIGINT)
+            _, errors = waiting.communicate(timeout=30)
+    assert waiting.returncode == 130
+    assert errors == ""
+
+
+def test_a_terminal_gets_colours(pair: Pair, tmp_path: Path) -> None:
+    outside, inside = pty.openpty()
+    with subprocess.Popen(
+        command_line("report", pair.before, pair.after, "--limit", "3"),
+        stdout=inside,
+        env=environment(tmp_path, TERM="xterm-256color", COLUMNS="100"),
+    ):
+        os.close(inside)
+        shown = b""
+        while chunk := _read(outside):
+            shown += chunk
+    os.close(outside)
+    assert b"\x1b[36m`shop.SESSIONS`" in shown
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # the other side was closed
+        return b""
+
+
+@pytest.mark.parametrize("command", ["top", "diff", "report", "path", "info", "convert"])
+def test_help_teaches_by_example_and_tells_exit_codes(run: Run, command: str) -> None:
+    said = run(command, "--help").stdout
+
+    assert f"    heap-exporter {command} " in said
+    assert "exit codes:" in said
+    assert f"\n    {command} " in run("--help").stdout

@@ -1,0 +1,186 @@
+"""Each snapshot is compared with the one before it, by a program beside the process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.snapshot import comparison
+from heap_exporter.snapshot.comparison import Comparison
+from heap_exporter.snapshot.store import Store
+from heap_exporter.snapshot.take import Snapshots
+from tests.walks import chosen
+from tests.web_source import until
+
+MOST_OBJECTS = 3_000_000
+
+
+class Session:
+    """What leaks."""
+
+    def __init__(self) -> None:
+        self.cart = [object() for _ in range(5)]
+
+
+SESSIONS: dict[int, Session] = {}
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Snapshots]:
+    def make(most_objects: int = MOST_OBJECTS, headroom: int | None = None, keep: int = 20) -> Snapshots:
+        walker, room = chosen("native"), [None, None, headroom]
+        return Snapshots(
+            walker,
+            Store(tmp_path, keep),
+            lambda: room.pop(0) if room else headroom,
+            compare_most_objects=most_objects,
+        )
+
+    return make
+
+
+def pair(snapshots: Snapshots) -> str:
+    """Take two snapshots, between which sessions leak; return the id of the second."""
+    snapshots.take("before")
+    SESSIONS.update((len(SESSIONS) + i, Session()) for i in range(3000))
+    return snapshots.take("after").id
+
+
+def ended(snapshots: Snapshots, id: str) -> Comparison:
+    """Return the comparison once it is no longer running."""
+
+    def has_ended() -> bool:
+        found = snapshots.comparisons.state(id)
+        return found is not None and found.state != "running"
+
+    until(has_ended)
+    found = snapshots.comparisons.state(id)
+    assert found
+    return found
+
+
+def test_the_report_names_what_grew_and_who_holds_it(make: Callable[..., Snapshots]) -> None:
+    snapshots = make()
+    second = pair(snapshots)
+    found = ended(snapshots, second)
+
+    assert found.state == "written", found.problem
+    assert found.report
+    suspect = found.report["suspects"][0]
+    assert suspect["holder"].endswith("test_comparison.SESSIONS")
+    assert suspect["type_name"].endswith("test_comparison.Session")
+    assert suspect["objects"]["growth"] == 3000
+    assert found.before_id == found.report["before"]["id"]
+    assert snapshots.last_comparison() == found
+
+
+def test_the_first_snapshot_has_nothing_to_be_compared_with(make: Callable[..., Snapshots]) -> None:
+    snapshots = make()
+
+    assert snapshots.comparisons.state(snapshots.take("first").id) is None
+    assert snapshots.last_comparison() is None
+
+
+def test_the_report_outlives_the_process_and_goes_with_its_snapshot(
+    make: Callable[..., Snapshots], tmp_path: Path
+) -> None:
+    snapshots = make(keep=2)
+    second = pair(snapshots)
+    written = ended(snapshots, second)
+
+    assert make().comparisons.state(second) == written
+    snapshots.comparisons = make(0).comparisons
+    snapshots.take("third")
+    snapshots.take("fourth")
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".heap"]
+
+
+def test_a_heap_above_the_setting_is_left_to_other_machines(make: Callable[..., Snapshots]) -> None:
+    snapshots = make(most_objects=1000)
+    found = ended(snapshots, pair(snapshots))
+
+    assert found.state == "failed"
+    assert "more than the 1,000" in found.problem
+    assert "HEAP_EXPORTER_COMPARE_MOST_OBJECTS" in found.problem
+
+
+def test_none_is_compared_where_the_setting_is_zero(make: Callable[..., Snapshots]) -> None:
+    snapshots = make(most_objects=0)
+
+    assert snapshots.comparisons.state(pair(snapshots)) is None
+
+
+def test_memory_that_the_process_needs_itself_is_left_to_it(make: Callable[..., Snapshots]) -> None:
+    snapshots = make(headroom=1 << 20)
+    found = ended(snapshots, pair(snapshots))
+
+    assert found.state == "failed"
+    assert "1,048,576 are left under the memory limit" in found.problem
+
+
+def test_a_comparison_that_needs_too_much_memory_ends_and_says_so(
+    make: Callable[..., Snapshots], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "MEMORY_BASE_BYTES", 40 << 20)
+    monkeypatch.setattr(comparison, "MEMORY_BYTES_PER_OBJECT", 0)
+    snapshots = make()
+    found = ended(snapshots, pair(snapshots))
+
+    assert found.state == "failed"
+    assert "needs more than" in found.problem or found.problem == comparison.WAS_ENDED
+
+
+def test_a_damaged_snapshot_is_named(make: Callable[..., Snapshots]) -> None:
+    snapshots = make()
+    first = snapshots.take("before")
+    first.path.write_bytes(first.path.read_bytes()[:5000])
+    found = ended(snapshots, snapshots.take("after").id)
+
+    assert found.state == "failed"
+    assert str(first.path) in found.problem
+
+
+def test_the_program_has_nothing_of_the_applications_environment(
+    make: Callable[..., Snapshots], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[bytes, ...]] = []
+    from heap_exporter import _native
+
+    spawn = _native.spawn
+
+    def watched(argv: tuple[bytes, ...], environment: tuple[bytes, ...]) -> int:
+        started.append(environment)
+        return spawn(argv, environment)
+
+    monkeypatch.setattr(_native, "spawn", watched)
+    monkeypatch.setenv("DATABASE_PASSWORD", "s3cr3t")
+    snapshots = make()
+    ended(snapshots, pair(snapshots))
+
+    assert {one.partition(b"=")[0].decode() for one in started[0]} <= set(comparison.KEPT_VARIABLES)
+
+
+def test_without_the_extension_it_is_a_child_that_is_waited_for(
+    make: Callable[..., Snapshots], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshots = make()
+    first, second = snapshots.take("before"), snapshots.take("after")
+    monkeypatch.setitem(sys.modules, "heap_exporter._native", None)
+    monkeypatch.delattr("heap_exporter._native")
+    snapshots.comparisons.begin(first, second)
+
+    assert ended(snapshots, second.id).state == "written"
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_nothing_is_left_running_or_open(make: Callable[..., Snapshots]) -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    snapshots = make()
+    ended(snapshots, pair(snapshots))
+
+    assert len(os.listdir("/proc/self/fd")) == len(before)
