@@ -1,4 +1,4 @@
-"""Makes the README's pictures from real runs: the demo's table, and the status page in a browser.
+"""Makes the README's pictures from real runs: the demo's table, and the status page and a report in a browser.
 
 ``make pictures`` runs it; it needs a browser (``make browser``).
 """
@@ -9,6 +9,7 @@ import io
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -23,26 +24,50 @@ from tests import servers
 
 FOLDER = Path(__file__).parent / "pictures"
 COLUMNS = 118
+COMPARED_FROM_SECONDS = 10.0
 SHOWN_AFTER_SECONDS = 40.0
 PAGE_SIZE = (1180, 1120)
+REPORT_SIZE = (1180, 1400)
 
 
 def main() -> None:
-    """Run the demo until it has caught the leak, and take both pictures."""
+    """Run the demo until it has caught the leak, and take all pictures."""
     command = [sys.executable, "-m", "heap_exporter", "demo", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
         table: watch.Watch | None = None
+        before: str | None = None
         for line in demo.stdout:
             status: dict[str, Any] = json.loads(line)
             table = table or watch.Watch("heap-exporter demo: a leaking shop", _links(status["url"]))
             drawn = table.draw(status, status["elapsed_seconds"], status["requests"])
+            if before is None and status["elapsed_seconds"] > COMPARED_FROM_SECONDS:
+                before = _snapshot(status["url"])
             if watch.own_snapshots(status) and status["elapsed_seconds"] > SHOWN_AFTER_SECONDS:
                 break
         threading.Thread(target=demo.stdout.read, daemon=True).start()
         _take_table(drawn)
-        _take_page(status["url"])
+        assert before is not None
+        after = _snapshot(status["url"])
+        time.sleep(6)  # the page asks for its figures every five seconds
+        _take_page(status["url"], "status-page", PAGE_SIZE)
         demo.send_signal(2)
+    _take_report(before, after)
+
+
+def _snapshot(url: str) -> str:
+    """Have a snapshot taken, and return its path."""
+    command = [sys.executable, "-m", "heap_exporter", "snapshot", url, "--json"]
+    return str(json.loads(subprocess.check_output(command))["path"])
+
+
+def _take_report(before: str, after: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "report.html"
+        command = [sys.executable, "-m", "heap_exporter", "report"]
+        subprocess.check_call([*command, before, after, "-o", str(page)])
+        subprocess.check_call([*command, before, after, "--limit", "5"])
+        _take_page(page.as_uri(), "report", REPORT_SIZE)
 
 
 def _links(url: str) -> list[str]:
@@ -55,17 +80,21 @@ def _take_table(drawn: Any) -> None:
     console.save_svg(str(FOLDER / "demo.svg"), title="make demo")
 
 
-def _take_page(url: str) -> None:
+def _take_page(url: str, name: str, size: tuple[int, int]) -> None:
     options = webdriver.ChromeOptions()
     options.binary_location = str(servers.find("chromium"))
-    for switch in ("--headless=new", "--no-sandbox", "--disable-gpu", "--force-device-scale-factor=1"):
+    for switch in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--force-device-scale-factor=1",
+    ):
         options.add_argument(switch)
     with webdriver.Chrome(options, Service(str(servers.find("chromedriver")))) as browser:
-        browser.set_window_size(*PAGE_SIZE)
+        browser.set_window_size(*size)
         browser.get(url)
-        subprocess.check_call([sys.executable, "-m", "heap_exporter", "snapshot", url])
-        time.sleep(6)  # the page asks for its figures every five seconds
-        browser.save_screenshot(str(FOLDER / "status-page.png"))
+        browser.save_screenshot(str(FOLDER / f"{name}.png"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-from typing import final
+from typing import TypeAlias, final
 
-Array = memoryview[int]
+Array: TypeAlias = memoryview[int]
 
 @final
 class Graph:

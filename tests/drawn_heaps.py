@@ -31,6 +31,8 @@ SHAPES = (
     Shape("weakref", weak=True),
     Shape("shop.Proxy", edge_names=("__wrapped__", "owner"), weak=True),
     Shape("shop.Rows", SEQUENCE, tail=False),
+    Shape("shop.Row", SEQUENCE, weak=True),
+    Shape("shop.Map", MAPPING, weak=True, tail=False),
     Shape("list", SEQUENCE, edge_names=("__dict__",)),  # another type of that name
 )
 NAMES = ("__main__", "__dict__", "__globals__", "__closure__", "shop", "cache", "SESSIONS")

@@ -68,7 +68,7 @@ def heap(root: Branch, path: str = "a.heap", **header: object) -> Heap:
     groups = tuple(_groups(root))
     return Heap(
         Path(path),
-        replace(HEADER, id=path, **header),  # type: ignore[arg-type]  # the fields of a header
+        replace(HEADER, **{"id": path, **header}),  # type: ignore[arg-type]  # the fields of a header
         FOOTER,
         sum(group.objects for group in groups),
         12_345,

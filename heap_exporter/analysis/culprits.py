@@ -64,7 +64,7 @@ CATALOGUE = (
     ),
     _culprit(
         "threads that never end",
-        r"^threading\._active <dict> → dict (value|key)",
+        r"\bthreading\._active <dict> → dict (value|key)",
         "Threads are started and do not end: let them return, or use a pool.",
     ),
     _culprit(
@@ -74,7 +74,7 @@ CATALOGUE = (
     ),
     _culprit(
         "gc.garbage",
-        r"^gc\.garbage <list>",
+        r"\bgc\.garbage <list>",
         "gc.DEBUG_SAVEALL keeps all that the collector finds in gc.garbage: switch it off.",
     ),
     _culprit(

@@ -78,4 +78,5 @@ def _verdict(suspects: Sequence[Suspect]) -> str:
     if not suspects:
         return NO_SUSPECT
     first = f"{suspects[0].type_name} accumulates in {suspects[0].holder}"
-    return first if len(suspects) == 1 else f"{first}; {len(suspects) - 1} more suspects"
+    more = len(suspects) - 1
+    return first if not more else f"{first}; {more} more suspect{'s' if more > 1 else ''}"

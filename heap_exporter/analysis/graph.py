@@ -98,7 +98,9 @@ def load(path: Path, progress: Progress = silent) -> Graph:
     Raises :class:`~heap_exporter.errors.SnapshotFileError`, and ``MemoryError`` where the graph finds no room.
     """
     try:
-        from heap_exporter.analysis.native import load as load_with_kernel
+        from heap_exporter.analysis import native
     except ImportError:
-        from heap_exporter.analysis.portable import load as load_with_kernel
-    return load_with_kernel(path, progress)
+        from heap_exporter.analysis import portable
+
+        return portable.load(path, progress)
+    return native.load(path, progress)

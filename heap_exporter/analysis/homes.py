@@ -16,6 +16,9 @@ from heap_exporter.analysis.graph import EMPTY, MODULES, NAMED, Graph
 MOST_LOOKED_AT = 100
 """References of one object that are looked at for evidence."""
 
+MOST_GLOBALS = 10_000
+"""Globals of one module that are looked at; one with more has no names there, but data."""
+
 
 def homes(graph: Graph) -> dict[int, int]:
     """Return the groups of globals that another module defines → the group of that module's namespace."""
@@ -29,6 +32,7 @@ class _Homes:
         self._graph = graph
         self._namespaces: dict[int, str] = dict(self._find_namespaces())
         self._imports: dict[int, set[int]] = {namespace: set() for namespace in self._namespaces}
+        self._known: dict[int, int | None] = {}
         self._owners: dict[tuple[int, int], list[int]] = {}
         for namespace in self._namespaces:
             for name, value in self._entries(namespace):
@@ -66,7 +70,8 @@ class _Homes:
     def _entries(self, namespace: int) -> Iterator[tuple[int, int]]:
         graph = self._graph
         slots = graph.targets[graph.offsets[namespace] : graph.offsets[namespace + 1]]
-        return ((name, value) for name, value in zip(slots[::2], slots[1::2], strict=False) if value != EMPTY)
+        pairs = islice(zip(slots[::2], slots[1::2], strict=False), MOST_GLOBALS)
+        return ((name, value) for name, value in pairs if value != EMPTY)
 
     def _type_name(self, node: int) -> str:
         return self._graph.types[self._graph.type_of[node]]
@@ -84,6 +89,12 @@ class _Homes:
 
     def _of_code(self, value: int) -> int | None:
         """Return the namespace that a function, or most methods of a class, were defined in."""
+        if value not in self._known:
+            self._known[value] = None  # a class may be among its own attributes
+            self._known[value] = self._find_code(value)
+        return self._known[value]
+
+    def _find_code(self, value: int) -> int | None:
         if self._type_name(value) == "function":
             return next((target for target in self._targets(value) if target in self._namespaces), None)
         dicts = [target for target in self._targets(value) if self._type_name(target) == "dict"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from heap_exporter.analysis.model import Change, Group, Heap
@@ -62,9 +63,11 @@ class Pair:
 def match(before: Heap, after: Heap) -> list[Pair]:
     """Return all pairs, parents before children; the first is the root."""
     found: dict[tuple[int, str, str], Pair] = {}
-    for group, pair in _placed(after, found):
+    pairs_after = _place(after.groups, found, {})
+    pairs_before = _place(before.groups, found, _moved(before.groups, after.groups, pairs_after))
+    for group, pair in zip(after.groups, pairs_after, strict=True):
         pair.after = group
-    for group, pair in _placed(before, found):
+    for group, pair in zip(before.groups, pairs_before, strict=True):
         pair.before = group
     pairs = list(found.values())
     for pair in reversed(pairs):
@@ -74,16 +77,43 @@ def match(before: Heap, after: Heap) -> list[Pair]:
     return pairs
 
 
-def _placed(heap: Heap, found: dict[tuple[int, str, str], Pair]) -> list[tuple[Group, Pair]]:
-    """Return the pair of each group of a heap, new ones entered into ``found``."""
-    placed: list[tuple[Group, Pair]] = []
-    for group in heap.groups:
-        parent = placed[group.parent][1] if group.parent >= 0 else None
+def _place(groups: Sequence[Group], found: dict[tuple[int, str, str], Pair], known: dict[int, Pair]) -> list[Pair]:
+    """Return the pair of each group, those that are not ``known`` by the group's index entered into ``found``."""
+    placed: list[Pair] = []
+    for index, group in enumerate(groups):
+        parent = placed[group.parent] if group.parent >= 0 else None
         key = (id(parent) if parent else 0, normal(group.label), group.type_name)
-        pair = found.get(key)
+        pair = known.get(index) or found.get(key)
         if pair is None:
             pair = found[key] = Pair(parent, group.label, group.type_name)
             if parent:
                 parent.children.append(pair)
-        placed.append((group, pair))
+        placed.append(pair)
     return placed
+
+
+def _moved(before: Sequence[Group], after: Sequence[Group], pairs: Sequence[Pair]) -> dict[int, Pair]:
+    """Return the pairs of globals that two modules have, of which each snapshot names another.
+
+    Which module a global belongs to may show only once there is something in it.
+    """
+    globals_before, globals_after = _globals(before), _globals(after)
+    gone: dict[tuple[str, str], list[int]] = {}
+    come: dict[tuple[str, str], list[int]] = {}
+    for (label, name, type_name), index in globals_before.items():
+        if (label, name, type_name) not in globals_after:
+            gone.setdefault((name, type_name), []).append(index)
+    for (label, name, type_name), index in globals_after.items():
+        if (label, name, type_name) not in globals_before:
+            come.setdefault((name, type_name), []).append(index)
+    return {gone[key][0]: pairs[come[key][0]] for key in gone.keys() & come.keys() if len(gone[key] + come[key]) == 2}
+
+
+def _globals(groups: Sequence[Group]) -> dict[tuple[str, str, str], int]:
+    """Return the index of the group of each global, by its step, its name without the module, and its type."""
+    return {
+        (normal(group.label), normal(group.label.removeprefix(module.label)), group.type_name): index
+        for index, group in enumerate(groups)
+        if group.parent >= 0 and (module := groups[group.parent]).type_name == "module"
+        if group.label.startswith(f"{module.label}.")
+    }

@@ -16,7 +16,8 @@ from itertools import chain
 from heap_exporter.analysis import culprits
 from heap_exporter.analysis.fingerprint import fingerprint
 from heap_exporter.analysis.matching import Pair
-from heap_exporter.analysis.model import ARROW, Suspect, joined_steps
+from heap_exporter.analysis.model import ARROW, Change, Suspect, joined_steps
+from heap_exporter.analysis.paths import normal
 
 LEAST_GROWTH_BYTES = 64 * 1024
 LEAST_SHARE = 0.01
@@ -34,7 +35,7 @@ GARBAGE_OF_YOUNG = 10_000
 """The collector comes for the old when a quarter as many new have lived so long, for the young before 10,000."""
 
 _BOUNDED = frozenset({"re._cache", "re._cacheN", "linecache.cache", "sys.path_importer_cache"})
-"""Caches of the standard library that end growing by themselves."""
+"""Caches of the standard library that end growing by themselves, as do its functions with an lru_cache."""
 
 
 def find_suspects(pairs: Sequence[Pair], reachable_objects: int, minutes: float | None) -> tuple[Suspect, ...]:
@@ -77,16 +78,14 @@ class _Search:
 
     def _grew_inside(self, pair: Pair) -> bool:
         """Return whether most of the growth is not due to there being more objects, but to more behind each."""
-        if not pair.objects.before:
-            return False
-        explained = pair.total_bytes.before / pair.objects.before * pair.objects.growth
-        return explained < pair.total_bytes.growth / 2
+        return _beyond_number(pair.objects, pair.total_bytes) > pair.total_bytes.growth / 2
 
     def _swells(self, pair: Pair) -> bool:
         """Return whether the objects themselves grew, without anything that hangs on them: a buffer, a list of None."""
-        growth = pair.shallow_bytes.growth
-        is_theirs = pair.type_name != "" and not _comes_with_code(pair)
-        return is_theirs and growth >= self._least_bytes and growth > pair.gained_bytes / 2
+        if not pair.type_name or _comes_with_code(pair):
+            return False
+        growth = _beyond_number(pair.objects, pair.shallow_bytes)
+        return growth >= self._least_bytes and growth > pair.gained_bytes / 2
 
     def _is_neglected(self, garbage: Pair) -> bool:
         objects = sum(pair.objects.after for pair in _all_below(garbage))
@@ -97,6 +96,13 @@ def is_application_type(type_name: str) -> bool:
     """Return whether a type is neither built in nor of the standard library."""
     package, dot, _ = type_name.partition(".")
     return bool(dot) and package not in sys.stdlib_module_names
+
+
+def _beyond_number(objects: Change, size_bytes: Change) -> float:
+    """Return by how much bytes grew beyond what comes of there being more objects, of the size of those before."""
+    if not objects.before:
+        return 0.0
+    return size_bytes.growth - size_bytes.before / objects.before * objects.growth
 
 
 def _suspect(pair: Pair, gained_bytes: int, minutes: float | None) -> Suspect:
@@ -122,7 +128,7 @@ def _suspect(pair: Pair, gained_bytes: int, minutes: float | None) -> Suspect:
 
 
 def _trails(trail: list[Pair], heaviest: list[Pair]) -> Iterator[list[tuple[str, str]]]:
-    """Yield the ways to and through what accumulates that tell how it came to be: the heaviest, and each one step on."""
+    """Yield the ways to what accumulates and on from there: the heaviest one, and all of one step."""
     grown = ([child] for child in trail[-1].children if child.gained_bytes)
     for below in chain([heaviest], grown):
         yield [(each.label, each.type_name) for each in chain(trail, below)]
@@ -153,7 +159,8 @@ def _steps(trail: Sequence[Pair]) -> tuple[str, ...]:
 
 
 def _is_bounded(pair: Pair) -> bool:
-    return pair.label in _BOUNDED
+    is_library_s = pair.label.partition(".")[0] in sys.stdlib_module_names
+    return normal(pair.label) in _BOUNDED or (is_library_s and pair.type_name == "functools._lru_cache_wrapper")
 
 
 def _comes_with_code(pair: Pair) -> bool:

@@ -52,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HeapExporterError as error:
         print(f"heap-exporter: {error}", file=sys.stderr)
         return 2
+    except MemoryError:
+        print("heap-exporter: there is not enough memory for this", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -1,7 +1,7 @@
 """Write a snapshot in the format of another tool.
 
     heap-exporter convert b.heap --to heapsnapshot   for Chrome DevTools (Memory, Load profile) and memlab
-    heap-exporter convert b.heap --to parquet        tables for DuckDB, Spark, Athena: a folder
+    heap-exporter convert b.heap --to parquet        tables for DuckDB, Spark, Athena, in a folder (needs pyarrow)
     heap-exporter convert b.heap --to pprof          retained bytes by path, for pprof, speedscope, Pyroscope
     heap-exporter convert b.heap --to json           the whole summary in one document (docs/json.md)
 

@@ -58,13 +58,15 @@ def opened(path: Path) -> Heap:
 def progress(title: str) -> Iterator[Progress]:
     """Yield what the analysis tells its progress to: a bar on stderr if that is a terminal and it takes a while."""
     from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True, markup=False, emoji=False)
     if not console.is_terminal:
         yield silent
         return
-    bars = Bars(console=console, transient=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    bars = Bars(*columns, console=console, transient=True)
     task = bars.add_task(title, total=1.0)
     begun = time.monotonic()
 

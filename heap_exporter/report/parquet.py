@@ -24,16 +24,11 @@ def write(graph: Graph, heap: Heap, target: Path, progress: Progress = silent) -
     claims numbers that Parquet cannot hold.
     """
     try:
-        from pyarrow.parquet import ParquetWriter
-
-        from heap_exporter.report.parquet_tables import SCHEMAS, TEXT, batches
+        from heap_exporter.report import parquet_tables
     except ImportError as error:
         raise HeapExporterError("Parquet needs pyarrow: pip install 'heap-exporter[parquet]'") from error
     name = heap.header.id if re.fullmatch(r"[\w-]+", heap.header.id) else heap.path.stem
-    for table, schema in SCHEMAS.items():
-        (target / table).mkdir(parents=True, exist_ok=True)
-        texts = [field.name for field in schema if field.type == TEXT]
-        path = target / table / f"{name}.parquet"
-        with ParquetWriter(path, schema, compression="zstd", use_dictionary=texts) as out:
-            for batch in batches(table, graph, heap, progress):
-                out.write_batch(batch)
+    try:
+        parquet_tables.write(graph, heap, target, f"{name}.parquet", progress)
+    except (OverflowError, ValueError) as error:
+        raise HeapExporterError(f"{heap.path} cannot be written as Parquet: {error}") from error

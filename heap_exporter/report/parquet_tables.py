@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import compute
+from pyarrow.parquet import ParquetWriter
 
 from heap_exporter.analysis.graph import EMPTY, GARBAGE, ITEM, KEY, NAMED, OUTSIDE, REFERENT, VALUE, WEAK, Graph
 from heap_exporter.analysis.model import Heap, Progress, silent
@@ -49,8 +51,20 @@ Columns = dict[str, Any]
 """The columns of a row group: arrays of Arrow, lists, or one value for all rows."""
 
 
-def batches(table: str, graph: Graph, heap: Heap, progress: Progress) -> Iterator[pa.RecordBatch]:
-    """Yield the row groups of a table."""
+def write(graph: Graph, heap: Heap, target: Path, name: str, progress: Progress) -> None:
+    """Write a file of that name for each table, below the folder ``target``.
+
+    May raise ``OSError``, and ``OverflowError`` or ``ValueError`` on a number that fits into no column.
+    """
+    for table, schema in SCHEMAS.items():
+        (target / table).mkdir(parents=True, exist_ok=True)
+        texts = [field.name for field in schema if field.type == TEXT]
+        with ParquetWriter(target / table / name, schema, compression="zstd", use_dictionary=texts) as out:
+            for batch in _batches(table, graph, heap, progress):
+                out.write_batch(batch)
+
+
+def _batches(table: str, graph: Graph, heap: Heap, progress: Progress) -> Iterator[pa.RecordBatch]:
     header = heap.header
     identity = {
         **{name: getattr(header, name, None) for name in IDENTITY},

@@ -29,7 +29,7 @@ from heap_exporter.errors import (
 )
 from heap_exporter.logs import log
 from heap_exporter.model import Reading
-from heap_exporter.snapshot.take import Snapshots
+from heap_exporter.snapshot.take import Progress, Snapshots
 from heap_exporter.web import documents, page
 from heap_exporter.web.auth import Gate
 from heap_exporter.web.problem import Problem
@@ -178,8 +178,7 @@ class App:
         return _json(documents.snapshots(self._source.snapshots.store.list(), request.root_path))
 
     def _get_snapshot(self, request: Request, id: str) -> Response:
-        snapshots = self._source.snapshots
-        return _json(documents.progress(snapshots.state(id), snapshots.comparisons.state(id), request.root_path))
+        return _json(self._told(self._source.snapshots.state(id), request))
 
     def _get_snapshot_file(self, request: Request, id: str) -> Response:
         info = self._source.snapshots.store.get(id)
@@ -196,11 +195,14 @@ class App:
             raise Problem(HTTPStatus.BAD_REQUEST, "wait must be 0 (answer at once) or 1 (answer when it is written)")
         reason, snapshots = _reason(request), self._source.snapshots
         if wait == "0":
-            found = snapshots.state(snapshots.reserve(reason))
-            document, status = documents.progress(found, None, request.root_path), HTTPStatus.ACCEPTED
+            found, status = snapshots.state(snapshots.reserve(reason)), HTTPStatus.ACCEPTED
         else:
-            document, status = documents.snapshot(snapshots.take(reason), request.root_path), HTTPStatus.CREATED
+            found, status = snapshots.state(snapshots.take(reason).id), HTTPStatus.CREATED
+        document = self._told(found, request)
         return _json(document, status, {"Location": document["url"]})
+
+    def _told(self, found: Progress, request: Request) -> documents.Document:
+        return documents.progress(found, self._source.snapshots.comparisons.state(found.id), request.root_path)
 
     def _snapshot_problem(self, error: SnapshotError) -> Problem:
         status = next(status for kind, status in STATUSES if isinstance(error, kind))

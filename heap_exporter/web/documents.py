@@ -38,7 +38,7 @@ def progress(found: Progress, comparison_found: Comparison | None, root: str) ->
 def comparison(found: Comparison) -> Document:
     """Return how far a comparison has come and, once it is done, what grew and who holds it."""
     report = found.report or {}
-    told = {name: report[name] for name in ("minutes", "verdict", "suspects", "notes") if name in report}
+    told: Document = {name: report[name] for name in ("minutes", "verdict", "suspects", "notes") if name in report}
     return {"state": found.state, "before_id": found.before_id, "problem": found.problem, **told}
 
 

@@ -42,7 +42,7 @@ READ = {
     "{}.PAIRS → list item → Pair item",
     "{}.BOUND → list item → bound method's self",
     "{}.PARTIAL → partial argument",
-    "{}.WEAK → weakref callback → argument default",
+    "{}.WEAK → weakref callback → bound method's self",
     "{}.LOGGER → Logger.handlers → list item → Handler.seen → list item",
     "{}.GENERATOR → generator local current",
     "{}.CLOSURE → closure cache → list item",

@@ -43,7 +43,7 @@ def asked(fleet: Path, heading: str, monkeypatch: pytest.MonkeyPatch) -> list[tu
     """Return the rows of the query below a heading of the page."""
     monkeypatch.chdir(fleet)
     (query,) = re.findall(rf"## {heading}\n(?:(?!\n## ).)*?```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    return duckdb.sql(query).fetchall()
+    return duckdb.execute(query).fetchall()
 
 
 def test_each_table_has_a_file_for_each_of_twenty_snapshots(fleet: Path) -> None:
@@ -98,18 +98,18 @@ def test_every_query_of_the_page_is_run() -> None:
 def test_every_column_is_documented_and_has_the_figures_of_the_graph(fleet: Path) -> None:
     graph = analysis.load(fleet / "9" / "third.heap")
     for table in ("nodes", "edges", "types", "paths"):
-        found = duckdb.sql(f"SELECT * FROM '{fleet}/heaps/{table}/pod-9-1.parquet'")
-        assert [name for name in found.columns if f"`{name}`" not in PAGE.read_text()] == []
+        columns = duckdb.execute(f"DESCRIBE SELECT * FROM '{fleet}/heaps/{table}/pod-9-1.parquet'").fetchall()
+        assert [name for name, *_ in columns if f"`{name}`" not in PAGE.read_text()] == []
 
-    nodes = duckdb.sql(f"SELECT node, size_bytes, retained_bytes, dominator FROM '{fleet}/heaps/nodes/pod-9-1.parquet'")
-    by_node = sorted(nodes.fetchall())
+    query = f"SELECT node, size_bytes, retained_bytes, dominator FROM '{fleet}/heaps/nodes/pod-9-1.parquet' ORDER BY 1"
+    by_node = duckdb.execute(query).fetchall()
     holders = len(graph.holders)
     assert [row[1] for row in by_node] == [*graph.size, *[0] * holders]
     assert [row[2] for row in by_node] == list(graph.retained)
     assert [row[3] for row in by_node if row[0] != graph.objects] == [
         dominator for node, dominator in enumerate(graph.idom) if node != graph.objects
     ]
-    edges = duckdb.sql(f"SELECT count(*) FROM '{fleet}/heaps/edges/pod-9-1.parquet'").fetchall()
+    edges = duckdb.execute(f"SELECT count(*) FROM '{fleet}/heaps/edges/pod-9-1.parquet'").fetchall()
     assert edges == [(graph.references + len(graph.root_edges) + holders - 1,)]
 
 

@@ -45,7 +45,7 @@ def test_the_flat_table_is_one_of_types(leak: list[Path]) -> None:
     _, target = profile(leak[2])
 
     assert top(target)[REQUEST][0] == 2 * LEAKED_A_ROUND * 56
-    assert top(target, "-sample_index=objects")[REQUEST] == (2 * LEAKED_A_ROUND, 2 * LEAKED_A_ROUND)
+    assert top(target, "-sample_index=objects")[REQUEST][0] == 2 * LEAKED_A_ROUND
 
 
 def test_the_path_is_the_stack(leak: list[Path]) -> None:

@@ -17,7 +17,7 @@ class Thing:
     def __init__(self) -> None:
         self.data = bytes(10)
 
-    def method(self) -> None:
+    def method(self, *_: object) -> None:
         pass
 
 
@@ -67,7 +67,7 @@ SET = {Thing()}
 PAIRS = [Pair(Thing(), 1)]
 BOUND = [Thing().method]
 PARTIAL = functools.partial(print, Thing())
-WEAK = weakref.ref(SET, lambda _, thing=Thing(): None)  # noqa: B008 - what it is about
+WEAK = weakref.ref(SET, Thing().method)
 LOGGER = logging.getLogger("tests.leaks")
 LOGGER.addHandler(Handler())
 GENERATOR = rows()

@@ -9,7 +9,7 @@ ERRORS: list[LookupError] = []
 
 def parse(line: int) -> str:
     text = "=" * (1000 + line)
-    fields = dict.fromkeys(text)
+    fields = dict.fromkeys(text, "")
     return fields[text]
 
 

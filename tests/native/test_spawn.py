@@ -14,7 +14,8 @@ from heap_exporter import _native
 TOLD = '''
 import json, os, signal, sys
 from pathlib import Path
-signals = {number.name: signal.getsignal(number) is signal.SIG_DFL for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)}
+names = ("SIGINT", "SIGHUP", "SIGTERM")
+signals = {name: signal.getsignal(getattr(signal, name)) is signal.SIG_DFL for name in names}
 told = {"parent": os.getppid(), "session": os.getsid(0) == os.getpid(), "blocked": len(signal.pthread_sigmask(0, ())),
         "descriptors": sorted(os.readlink(f"/proc/self/fd/{fd}") for fd in (0, 1, 2)), "environment": dict(os.environ),
         "open": len([fd for fd in os.listdir("/proc/self/fd")]), "plain": signals}

@@ -47,7 +47,6 @@ class Root(NamedTuple):
     """An object that is held from outside the graph, and by which holder."""
 
     role: int
-    owned: bool
     holder: int
     label: int
     target: int
@@ -138,7 +137,7 @@ class _Records:
             case RootRecord():
                 holder = {MODULE: MODULES, HELD_BY_INTERPRETER: INTERPRETER}.get(record.role, self.innermost)
                 called = label(record.name, REFERENT, self.intern)
-                self.roots.append(Root(record.role, record.owned, holder, called, record.place))
+                self.roots.append(Root(record.role, holder, called, record.place))
 
     def add_node(self, node: NodeRecord) -> None:
         """Take up an object."""

@@ -18,13 +18,12 @@ class Groups:
     """
 
     def __init__(self, holders: Sequence[Holder]) -> None:
-        self._holders = len(holders)
         self._known: dict[tuple[int, int, int, int | None], int] = {}
         self._depth = array("B")
         self.parent = array("I", [holder.parent for holder in holders])
-        self.label = array("I", [REFERENT]) * self._holders
-        self.type = array("I", [NO_TYPE]) * self._holders
-        self.function: list[int | None] = [None] * self._holders
+        self.label = array("I", [REFERENT]) * len(holders)
+        self.type = array("I", [NO_TYPE]) * len(holders)
+        self.function: list[int | None] = [None] * len(holders)
         for number, holder in enumerate(holders):
             self._depth.append(self._depth[holder.parent] + 1 if number else 0)
 
@@ -39,8 +38,6 @@ class Groups:
     def _folded(self, group: int, label: int, type_number: int, function: int | None) -> int:
         above = group
         for _ in range(FOLD):
-            if above < self._holders:
-                break
             if (self.label[above], self.type[above], self.function[above]) == (label, type_number, function):
                 return above
             above = self.parent[above]

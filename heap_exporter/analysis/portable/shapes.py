@@ -25,7 +25,7 @@ class Shape(NamedTuple):
     strong: int
 
     def label(self, slot: int) -> int:
-        """Return the label of an edge by its position."""
+        """Return the label of a strong edge by its position."""
         named = len(self.named)
         return self.named[slot] if slot < named else self.tail[(slot - named) % len(self.tail)]
 
@@ -53,6 +53,4 @@ def shape(record: ShapeRecord, type_number: int, intern: Callable[[str], int]) -
     cells = [label(name, ITEM, intern) for name in record.cell_names]
     tail = (REFERENT,) if record.flags & words.NO_TAIL else _TAILS[record.type.kind]
     weak = bool(record.flags & words.WEAK) and (bool(named) or tail == (REFERENT,))
-    if weak and named:
-        named[0] = WEAK
     return Shape(type_number, tuple(named), tail, tuple(cells), int(weak))

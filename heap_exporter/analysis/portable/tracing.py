@@ -58,10 +58,11 @@ def _edges(roots: Iterable[Root]) -> list[RootEdge]:
 
 
 def _held_from_outside(contents: Contents, links: Links, group: array[int]) -> Iterator[int]:
-    """Yield the objects that were not reached, but are referred to from where the walker does not see."""
+    """Yield the objects that were not reached, but are referred to from where the walker does not see.
+
+    What roots hold was reached, whether or not their holds are in the reference counts.
+    """
     known = links.counts()
-    for root in contents.roots:
-        known[root.target] += root.owned
     for number, count in enumerate(contents.reference_count):
         if group[number] == UNREACHED and count > known[number]:
             yield number

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from heap_exporter.analysis.graph import EMPTY, NAMED, NO_TYPE, Graph
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.encoder import GraphEncoder, write_census
-from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.heapfile.format import SEQUENCE, BlockWriter
 from heap_exporter.model import Census
 from tests.drawn_heaps import models
 from tests.heap_files import FOOTER, HEADER, small_graph, write_file
@@ -223,6 +223,25 @@ def test_a_recursion_of_up_to_four_steps_is_one_path_and_none_is_endless(load: L
         tuple((label, type_name) for label, type_name, _ in model.traced[place]) for place in model.by_place
     ]
     assert max(len(path_of(graph, group)) for group in graph.group) <= 65
+
+
+def test_closures_of_different_functions_are_no_recursion(load: Load) -> None:
+    first = Shape("function", edge_names=("__closure__",), cell_names=("cache",))
+    second = Shape("function", edge_names=("__closure__",), cell_names=("cache", "seen"))
+    cells = Shape("tuple", SEQUENCE)
+    shapes = [first, cells, second, cells, first, cells, first, cells]
+    nodes = [Node(1 + i, shape, 10, 1, [2 + i] if i < 7 else []) for i, shape in enumerate(shapes)]
+    model = Model(nodes, {}, [Held(0, 1, "shop", owned=False)], [])
+
+    graph = loaded(load, model)
+
+    assert [path_of(graph, group)[-1] for group in graph.group] == [
+        (".shop", "function"), (".__closure__", "tuple"), (".cache", "function"), (".__closure__", "tuple"),
+        (".cache", "function"), (".__closure__", "tuple"), (".cache", "function"), (".__closure__", "tuple"),
+    ]  # fmt: skip  # a path
+    first_group = len(graph.holders)
+    assert [group - first_group for group in graph.group] == [0, 1, 2, 3, 2, 1, 2, 1]
+    assert len(set(graph.group)) == len(set(model.traced.values()))
 
 
 def test_the_deepest_group_takes_in_all_below_it(load: Load) -> None:

@@ -20,7 +20,7 @@ from tests.kernel_runs import run_with_memory
 from tests.kernels import KERNELS, Load, assert_same
 
 FLIPS = 2000
-REPAIRED_FLIPS = 5000
+REPAIRED_FLIPS = 2000
 
 
 @pytest.fixture(params=KERNELS)

@@ -218,8 +218,13 @@ def test_a_dict_behind_attributes_counts_in_bytes_but_is_no_object_of_the_path(t
 
 
 def test_threads_and_frames_that_hold_nothing_are_left_out(tmp_path: Path) -> None:
-    threads = {"MainThread": [("shop.main", {"x": item()})], "idle": [("shop.wait", {})]}
-    heap = analysis.open(write(tmp_path / "a.heap", {}, threads=threads))
+    heap = analysis.open(
+        write(
+            tmp_path / "a.heap",
+            {},
+            threads={"MainThread": [("shop.main", {"x": item()})], "idle": [("shop.wait", {})]},
+        )
+    )
 
     assert not any("idle" in group.label or "wait" in group.label for group in heap.groups)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from tests.commands import Pair, Run, command_line
 from tests.programs import environment
 
 SHOP = """
@@ -35,15 +34,6 @@ with start(http=False) as exporter:
     print(exporter.snapshot("after").path)
 """
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-class Pair(NamedTuple):
-    """Two snapshots of one process; in between it gained 4000 sessions."""
-
-    before: Path
-    after: Path
-
 
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
@@ -53,10 +43,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     command = [sys.executable, str(folder / "service.py")]
     printed = subprocess.check_output(command, text=True, cwd=folder, env=environment(folder))
     return Pair(*map(Path, printed.split()))
-
-
-def command_line(*arguments: str | Path) -> Sequence[str]:
-    return [sys.executable, "-m", "heap_exporter", *map(str, arguments)]
 
 
 @pytest.fixture

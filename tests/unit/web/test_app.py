@@ -67,6 +67,7 @@ def test_a_posted_snapshot_is_there_when_the_answer_comes(client: Client, proces
     assert (document["content"], document["objects"], document["duration_seconds"]) == ("graph", 1, 0.5)
     assert document["predicted_bytes"] > 0
     assert told(ask(client, answer.headers["Location"])) == document
+    assert document.pop("comparison") is None
     assert told(ask(client, "/snapshots")) == {"snapshots": [document]}
 
 

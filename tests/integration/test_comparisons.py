@@ -1,0 +1,95 @@
+"""What grew and who holds it, told by a running service after its second snapshot."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.programs import environment, eventually, get, get_json, program, said
+
+SERVICE = """
+import json, os, signal, sys, threading
+import heap_exporter
+
+class Session:
+    def __init__(self): self.cart = list(range(100_000, 100_030))
+
+SESSIONS = {}
+heard = []
+signal.signal(signal.SIGCHLD, lambda *_: heard.append(1))
+exporter = heap_exporter.start(port=0, interval_seconds=0.1)
+print(json.dumps(exporter.url), flush=True)
+for line in sys.stdin:
+    SESSIONS.update((f"<b>{len(SESSIONS) + i}</b>", Session()) for i in range(int(line)))
+    print(json.dumps({"sessions": len(SESSIONS), "heard": heard}), flush=True)
+"""
+
+
+def grow(process: subprocess.Popen[str], sessions: int) -> Any:
+    assert process.stdin is not None
+    print(sessions, file=process.stdin, flush=True)
+    return said(process)
+
+
+def compared(url: str) -> Any:
+    """Take a snapshot and return it once it has been compared with the one before."""
+    taken = get_json(f"{url}snapshots", data=b"")
+    return eventually(
+        lambda: get_json(f"{url.rstrip('/')}{taken['url']}"), lambda found: found["comparison"]["state"] != "running"
+    )
+
+
+def test_the_second_snapshot_tells_what_grew_and_who_holds_it(tmp_path: Path) -> None:
+    with program(SERVICE, tmp_path) as process:
+        url = said(process)
+        first = get_json(f"{url}snapshots", data=b"")
+        assert get_json(f"{url.rstrip('/')}{first['url']}")["comparison"] is None
+        grow(process, 4000)
+        second = compared(url)
+        heard = grow(process, 0)["heard"]
+        status, page = get_json(url), get(url, "text/html")
+
+    comparison = second["comparison"]
+    suspect = comparison["suspects"][0]
+    assert (comparison["state"], comparison["before_id"]) == ("written", first["id"])
+    assert (suspect["type_name"], suspect["holder"]) == ("__main__.Session", "__main__.SESSIONS")
+    assert suspect["objects"]["growth"] == 4000
+    assert suspect["total_bytes"]["growth"] > 4000 * 1000
+    assert status["comparison"] == comparison
+    assert "<code>__main__.SESSIONS</code> gained 4,000 <code>Session</code> objects" in page
+    assert heard == []
+
+
+def test_a_service_that_grows_no_more_is_told_so(tmp_path: Path) -> None:
+    with program(SERVICE, tmp_path) as process:
+        url = said(process)
+        grow(process, 4000)
+        get_json(f"{url}snapshots", data=b"")
+        comparison = compared(url)["comparison"]
+
+    assert comparison["suspects"] == []
+    assert "no growth to explain" in comparison["verdict"]
+
+
+def test_the_demo_ends_with_the_name_of_the_holder(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "heap_exporter", "demo", "--once", "--port=0", "--shop-port=0", "--window=8"]
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment(tmp_path), timeout=120, check=False)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "shop.sessions.Session accumulates in shop.sessions.SESSIONS" in ran.stdout
+    assert "shop.sessions.SESSIONS → dict value" in ran.stdout
+
+
+def test_two_workers_compare_each_their_own(tmp_path: Path) -> None:
+    with program(SERVICE, tmp_path) as one, program(SERVICE, tmp_path) as other:
+        urls = said(one), said(other)
+        for url in urls:
+            get_json(f"{url}snapshots", data=b"")
+        grow(one, 4000)
+        comparisons = [compared(url)["comparison"] for url in urls]
+
+    assert [len(found["suspects"]) for found in comparisons] == [1, 0]
+    assert json.dumps(comparisons[0]["suspects"]).count("__main__.SESSIONS")

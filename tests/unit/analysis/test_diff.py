@@ -1,0 +1,102 @@
+"""A diff says what became of each type and of each path; objects are matched by how they are held, not by address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from heap_exporter import analysis
+from heap_exporter.analysis import Change, Diff, compare
+from heap_exporter.analysis.model import PathChange
+from tests.heaps import Branch, heap
+from tests.made_heaps import made, module, write
+
+
+def modules(*below: Branch) -> Branch:
+    return Branch("", below=(Branch("modules", below=below),))
+
+
+def value(name: str, objects: int = 1, type_name: str = "shop.Item") -> Branch:
+    return Branch(name, type_name, objects, 100)
+
+
+def path(diff: Diff, *steps: str) -> PathChange:
+    [change] = [change for change in diff.paths if change.steps == steps]
+    return change
+
+
+def test_paths_are_new_gone_grown_or_shrunk() -> None:
+    before = modules(value("shop.A", 5), value("shop.B", 5), value("shop.C", 5), value("shop.D", 5))
+    after = modules(value("shop.B", 8), value("shop.C", 2), value("shop.D", 5), value("shop.E", 1))
+
+    diff = compare(heap(before), heap(after))
+
+    kinds = {change.steps[0]: change.kind for change in diff.paths}
+    assert kinds == {"shop.A": "gone", "shop.B": "grown", "shop.C": "shrunk", "shop.E": "new"}
+    assert path(diff, "shop.B").objects == Change(5, 8)
+    assert path(diff, "shop.B").total_bytes.growth == 300
+    assert path(diff, "shop.B").text == "shop.B → Item"
+
+
+def test_types_are_summed_over_all_paths() -> None:
+    before = modules(value("shop.A", 5), value("shop.B", 5), value("shop.X", 2, "shop.Old"))
+    after = modules(value("shop.A", 7), value("shop.C", 9), value("shop.Y", 2, "shop.New"))
+
+    diff = compare(heap(before), heap(after))
+
+    changes = {change.type_name: (change.kind, change.objects.growth) for change in diff.types}
+    assert changes == {"shop.Item": ("grown", 6), "shop.Old": ("gone", -2), "shop.New": ("new", 2)}
+    growths = [change.retained_bytes.growth for change in diff.types]
+    assert growths == sorted(growths, reverse=True)
+
+
+def test_the_same_step_to_another_type_is_another_path() -> None:
+    diff = compare(heap(modules(value("shop.A", 1))), heap(modules(value("shop.A", 1, "shop.Other"))))
+
+    assert {change.type_name: change.kind for change in diff.paths} == {"shop.Item": "gone", "shop.Other": "new"}
+
+
+def test_numbers_in_names_do_not_part_paths() -> None:
+    diff = compare(heap(modules(value("shop.run_17", 1))), heap(modules(value("shop.run_4", 3))))
+
+    assert path(diff, "shop.run_4").objects == Change(1, 3)
+
+
+def test_addresses_do_not_matter(tmp_path: Path) -> None:
+    first, second = (
+        write(tmp_path / f"{seed}.heap", {"shop": module(X=made("list", made("shop.Item")))}, seed=seed)
+        for seed in (1, 2)
+    )
+
+    diff = compare(analysis.open(first), analysis.open(second))
+
+    assert (diff.types, diff.paths, diff.suspects) == ((), (), ())
+
+
+def test_minutes_are_those_between_the_snapshots() -> None:
+    tree = modules(value("shop.A"))
+
+    assert compare(heap(tree, taken_at=600.0), heap(tree, taken_at=900.0)).minutes == 5.0
+
+
+def test_there_is_no_growth_a_minute_where_time_ran_backwards() -> None:
+    before, after = (
+        heap(modules(value("shop.A", 0)), taken_at=900.0),
+        heap(modules(value("shop.A", 9999)), taken_at=600.0),
+    )
+
+    diff = compare(before, after)
+
+    assert diff.minutes is None
+    assert [suspect.bytes_per_minute for suspect in diff.suspects] == [None]
+
+
+def test_a_global_that_two_modules_have_is_one_whichever_each_snapshot_names() -> None:
+    before = modules(Branch("web", "module", 1, 72, (Branch("web.STORE", "dict", 1, 64),)), Branch("shop", "module", 1))
+    entries = (Branch("dict value", "shop.Item", 900, 100),)
+    after = modules(
+        Branch("web", "module", 1, 72), Branch("shop", "module", 1, 0, (Branch("shop.STORE", "dict", 1, 64, entries),))
+    )
+
+    diff = compare(heap(before), heap(after))
+
+    assert [suspect.holder for suspect in diff.suspects] == ["shop.STORE"]

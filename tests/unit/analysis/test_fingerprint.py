@@ -1,0 +1,126 @@
+"""The same leak has the same fingerprint in another process, run, machine, and on another day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heap_exporter import analysis
+from heap_exporter.analysis.fingerprint import fingerprint
+from tests.made_heaps import Made, function, made, module, with_dict, write
+
+
+@dataclass(frozen=True)
+class World:
+    """What may differ from one run to another while the leak is the same."""
+
+    seed: int = 0
+    """Of addresses, and of the order of modules and of globals."""
+
+    before: int = 30
+    leaked: int = 900
+    bystander: str = "web"
+    """A module that imported the leaking global."""
+
+    in_dict: bool = False
+    """Whether instances have a dict of their own."""
+
+    threads: int = 1
+    thread_number: int = 0
+    day: int = 0
+
+
+WORLDS = st.builds(
+    World,
+    seed=st.integers(0, 10**6),
+    before=st.integers(0, 60),
+    leaked=st.integers(600, 1200),
+    bystander=st.sampled_from(["web", "aaa", "zzz", "shop", "store.late"]),
+    in_dict=st.booleans(),
+    threads=st.integers(1, 3),
+    thread_number=st.integers(0, 10**4),
+    day=st.integers(0, 1000),
+)
+
+
+def instance(world: World, type_name: str, **attributes: Made) -> Made:
+    return with_dict(type_name, **attributes) if world.in_dict else Made(type_name, attributes)
+
+
+def session(world: World) -> Made:
+    items = made("list", made("store.Item", size_bytes=48), size_bytes=88)
+    return instance(world, "store.Session", cart=items, token=made("str", size_bytes=100))
+
+
+def snapshot(world: World, sessions: int, path: Path, minute: float) -> Path:
+    random = Random(world.seed)
+    entries = [each for _ in range(sessions) for each in (made("str", size_bytes=60), session(world))]
+    key, held = Made("str", text="SESSIONS"), Made("dict", rest=entries, size_bytes=64 + 40 * sessions)
+    manager = instance(world, "store.Manager", history=made("list", size_bytes=64))
+    others = [(Made("str", text=name), made("list", made("int"))) for name in random.sample(["A", "B", "C"], 2)]
+    home = [
+        (key, held),
+        (Made("str", text="open_session"), function()),
+        (Made("str", text="MANAGER"), manager),
+        *others,
+    ]
+    random.shuffle(home)
+    modules = {
+        "store": made("module", __dict__=Made("dict", rest=[each for pair in home for each in pair])),
+        world.bystander: made("module", __dict__=Made("dict", rest=[key, held])),
+        "unrelated": module(X=made("int")),
+    }
+    names = random.sample(list(modules), len(modules))
+    threads = {
+        f"ThreadPoolExecutor-{world.thread_number}_{n}": [("store.work", {"job": made("store.Job")})]
+        for n in range(world.threads)
+    }
+    return write(path, {name: modules[name] for name in names}, threads=threads, seed=world.seed, minute=minute)
+
+
+def found(world: World, folder: Path) -> tuple[str, str, str]:
+    """Return the fingerprint, the type and the holder of the only suspect."""
+    before = snapshot(world, world.before, folder / "a.heap", world.day * 1440.0)
+    after = snapshot(world, world.before + world.leaked, folder / "b.heap", world.day * 1440.0 + 5)
+    [suspect] = analysis.compare(analysis.open(before), analysis.open(after)).suspects
+    return suspect.fingerprint, suspect.type_name, suspect.holder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worlds")
+
+
+@settings(deadline=None, max_examples=40)
+@given(world=WORLDS)
+def test_the_same_leak_has_the_same_fingerprint_in_every_world(world: World, folder: Path) -> None:
+    expected = (fingerprint(["store.SESSIONS"], "store.Session"), "store.Session", "store.SESSIONS")
+
+    assert found(world, folder) == expected
+
+
+NAMES = st.from_regex(r"[a-z_]{1,8}", fullmatch=True)
+STEPS = st.lists(NAMES, min_size=1, max_size=5)
+
+
+@given(steps=STEPS, number=st.integers(0, 10**9), other=st.integers(0, 10**9))
+def test_numbers_in_a_step_do_not_count(steps: list[str], number: int, other: int) -> None:
+    one, two = ([*steps, f"thread worker-{each} › run() › x"] for each in (number, other))
+
+    assert fingerprint(one, "shop.Item") == fingerprint(two, "shop.Item")
+
+
+@given(steps=STEPS, others=STEPS, types=st.lists(NAMES, min_size=2, max_size=2))
+def test_other_leaks_have_other_fingerprints(steps: list[str], others: list[str], types: list[str]) -> None:
+    same = (steps, types[0]) == (others, types[1])
+
+    assert (fingerprint(steps, types[0]) == fingerprint(others, types[1])) == same
+
+
+def test_a_fingerprint_stays_what_it_is_from_release_to_release() -> None:
+    assert fingerprint(["shop.sessions.SESSIONS"], "shop.sessions.Session") == "e3ad4a746dba"

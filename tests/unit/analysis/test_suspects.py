@@ -1,0 +1,230 @@
+"""Suspects are the places where objects accumulate; what comes and goes, or came with something new, is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from heap_exporter.analysis import Diff, compare
+from tests.heaps import Branch, heap
+
+KIB = 1024
+
+
+def found(before: Branch, after: Branch) -> Diff:
+    return compare(heap(before, taken_at=1000.0), heap(after, taken_at=1600.0))
+
+
+def globals_of(*values: Branch, module: str = "shop") -> Branch:
+    return Branch("modules", below=(Branch(module, "module", 1, 72, values),))
+
+
+def store(objects: int, each: int = KIB, type_name: str = "shop.Session", **more: Branch) -> Branch:
+    entry = Branch("dict value", type_name, objects, each, tuple(more.values()))
+    return Branch("shop.STORE", "dict", 1, 64 + 20 * objects, (entry,))
+
+
+def heap_of(*values: Branch, beside: tuple[Branch, ...] = ()) -> Branch:
+    return Branch("", below=(globals_of(*values), *beside))
+
+
+def test_what_accumulates_is_named_with_its_holder() -> None:
+    diff = found(heap_of(store(100)), heap_of(store(1100)))
+
+    [suspect] = diff.suspects
+    assert (suspect.type_name, suspect.holder) == ("shop.Session", "shop.STORE")
+    assert suspect.path == ("shop.STORE", "dict value")
+    assert suspect.objects.growth == 1000
+    assert suspect.total_bytes.growth == 1000 * KIB
+    assert suspect.share == pytest.approx(1024 / 1044)
+    assert suspect.bytes_per_minute == 100 * KIB
+    assert suspect.holding == "reachable"
+    assert diff.verdict == "shop.Session accumulates in shop.STORE"
+
+
+@pytest.mark.parametrize("after", [100, 140, 20, 0])
+def test_what_comes_and_goes_is_no_suspect(after: int) -> None:
+    diff = found(heap_of(store(100, 64 * KIB)), heap_of(store(after, 64 * KIB)))
+
+    assert diff.suspects == ()
+    assert diff.verdict == "no growth to explain"
+
+
+def test_growth_of_a_few_bytes_is_no_suspect() -> None:
+    assert not found(heap_of(store(100, 16)), heap_of(store(1100, 16))).suspects
+
+
+def test_growth_that_is_little_beside_the_rest_is_no_suspect() -> None:
+    before, after = heap_of(store(100)), heap_of(store(200), Branch("shop.MODEL", "bytes", 1, 2**30))
+
+    assert "shop.STORE" not in [suspect.holder for suspect in found(before, after).suspects]
+
+
+def test_the_contents_of_a_new_module_are_new_and_no_suspect() -> None:
+    new = globals_of(Branch("late.TABLE", "dict", 1, 64, (Branch("dict value", "late.Row", 5000, KIB),)), module="late")
+    diff = found(heap_of(store(10)), heap_of(store(10), beside=(new,)))
+
+    assert not diff.suspects
+    [change] = [change for change in diff.paths if change.type_name == "late.Row"]
+    assert change.kind == "new"
+
+
+def test_the_variables_of_a_new_thread_are_new_and_no_suspect() -> None:
+    rows = Branch("thread T › work() › rows", "list", 1, 64, (Branch("list item", "shop.Row", 5000, KIB),))
+    thread = Branch("thread T", below=(Branch("thread T › work()", below=(rows,)),))
+
+    assert not found(heap_of(), heap_of(beside=(Branch("threads", below=(thread,)),))).suspects
+
+
+def test_a_holder_that_was_empty_before_can_be_one() -> None:
+    [suspect] = found(heap_of(Branch("shop.STORE", "dict", 1, 64)), heap_of(store(500))).suspects
+
+    assert suspect.holder == "shop.STORE"
+
+
+def test_what_hangs_on_suspects_is_not_suspected_again() -> None:
+    def carts(sessions: int) -> Branch:
+        items = Branch("list item", "shop.Item", sessions * 50, 200)
+        return heap_of(store(sessions, cart=Branch("Session.cart", "list", sessions, 400, (items,))))
+
+    [suspect] = found(carts(100), carts(1000)).suspects
+
+    assert suspect.type_name == "shop.Session"
+    assert suspect.total_bytes.growth == 900 * (KIB + 400 + 50 * 200)
+
+
+def test_carts_that_grow_are_told_from_sessions_that_grow_in_number() -> None:
+    def carts(sessions: int, items: int) -> Branch:
+        item = Branch("list item", "shop.Item", sessions * items, 200)
+        return heap_of(store(sessions, cart=Branch("Session.cart", "list", sessions, 8 * items, (item,))))
+
+    [suspect] = found(carts(100, 5), carts(160, 500)).suspects
+
+    assert (suspect.type_name, suspect.holder) == ("shop.Item", "shop.STORE → dict value → Session.cart")
+
+
+def test_keys_and_values_of_a_dict_are_one_suspect() -> None:
+    def keyed(entries: int) -> Branch:
+        below = (Branch("dict key", "str", entries, 100), Branch("dict value", "shop.Session", entries, KIB))
+        return heap_of(Branch("shop.STORE", "dict", 1, 64, below))
+
+    assert [suspect.type_name for suspect in found(keyed(10), keyed(2000)).suspects] == ["shop.Session"]
+
+
+def test_the_application_s_type_is_named_where_containers_carry_it() -> None:
+    def pairs(entries: int) -> Branch:
+        session = Branch("tuple item", "shop.Session", entries, 500)
+        moment = Branch("tuple item", "float", entries, 24)
+        return heap_of(
+            Branch("shop.LOG", "list", 1, 64, (Branch("list item", "tuple", entries, 56, (session, moment)),))
+        )
+
+    [suspect] = found(pairs(10), pairs(2000)).suspects
+
+    assert (suspect.type_name, suspect.holder) == ("shop.Session", "shop.LOG")
+    assert suspect.path == ("shop.LOG", "list item", "tuple item")
+    assert suspect.total_bytes.growth == 1990 * (56 + 500 + 24)
+
+
+def test_what_carries_the_bytes_is_named_where_no_type_of_the_application_does() -> None:
+    [suspect] = found(heap_of(store(10, type_name="bytes")), heap_of(store(900, type_name="bytes"))).suspects
+
+    assert suspect.type_name == "bytes"
+
+
+def test_a_buffer_that_grows_without_more_objects_is_one() -> None:
+    before, after = (heap_of(Branch("shop.BUFFER", "bytearray", 1, size)) for size in (KIB, 2**20))
+
+    [suspect] = found(before, after).suspects
+
+    assert (suspect.type_name, suspect.holder, suspect.path) == ("bytearray", "shop", ("shop.BUFFER",))
+
+
+def test_a_list_that_grows_by_its_items_is_not_suspected_beside_them() -> None:
+    def log(entries: int) -> Branch:
+        item = Branch("list item", "int", entries, 28)
+        return heap_of(Branch("shop.LOG", "list", 1, 64 + 60 * entries, (item,)))
+
+    assert [suspect.type_name for suspect in found(log(10), log(20_000)).suspects] == ["int"]
+
+
+def test_suspects_come_by_falling_growth() -> None:
+    def two(entries: int) -> Branch:
+        other = Branch("shop.LOG", "list", 1, 64, (Branch("list item", "shop.Entry", entries, 2 * KIB),))
+        return heap_of(store(entries), other)
+
+    diff = found(two(10), two(1000))
+
+    assert [suspect.type_name for suspect in diff.suspects] == ["shop.Entry", "shop.Session"]
+    assert diff.verdict == "shop.Entry accumulates in shop.LOG; 1 more suspect"
+
+
+def test_weak_references_to_suspects_are_none_themselves() -> None:
+    def tasks(count: int) -> Branch:
+        weak = Branch("asyncio.tasks._all", "set", 1, 64, (Branch("set item", "weakref.ReferenceType", count, 80),))
+        return heap_of(store(count), beside=(globals_of(weak, module="asyncio.tasks"),))
+
+    assert [suspect.type_name for suspect in found(tasks(10), tasks(5000)).suspects] == ["shop.Session"]
+
+
+@pytest.mark.parametrize(
+    ("label", "type_name", "entry"),
+    [
+        ("re._cache2", "dict", "dict value"),
+        ("urllib.parse.urlsplit", "functools._lru_cache_wrapper", "lru_cache entry"),
+    ],
+)
+def test_caches_of_the_standard_library_that_have_a_limit_are_none(label: str, type_name: str, entry: str) -> None:
+    def cached(entries: int) -> Branch:
+        return globals_of(
+            Branch(label, type_name, 1, 64, (Branch(entry, "tuple", entries, KIB),)), module=label.rpartition(".")[0]
+        )
+
+    assert not found(heap_of(beside=(cached(10),)), heap_of(beside=(cached(200),))).suspects
+
+
+def outside(*held: Branch, functions: int = 100) -> Branch:
+    return heap_of(Branch("shop.f", "function", functions, 15), beside=(Branch("held from outside", below=held),))
+
+
+def test_what_c_code_holds_more_and_more_of_is_one() -> None:
+    [suspect] = found(outside(), outside(Branch("Buffer", "lib.Buffer", 500, KIB))).suspects
+
+    assert (suspect.type_name, suspect.holder, suspect.holding) == (
+        "lib.Buffer",
+        "held from outside",
+        "held from outside",
+    )
+
+
+def test_constants_that_came_with_more_functions_are_none() -> None:
+    before = outside(Branch("tuple", "tuple", 1000, KIB), functions=1000)
+
+    assert not found(before, outside(Branch("tuple", "tuple", 1500, KIB), functions=1600)).suspects
+
+
+def test_constants_that_came_without_functions_are_one() -> None:
+    before = outside(Branch("tuple", "tuple", 1000, KIB))
+
+    assert found(before, outside(Branch("tuple", "tuple", 1500, KIB))).suspects
+
+
+def garbage(objects: int) -> Branch:
+    return heap_of(store(20_000), beside=(Branch("garbage", below=(Branch("Node", "shop.Node", objects, KIB),)),))
+
+
+def test_more_garbage_than_a_collector_leaves_lying_is_one() -> None:
+    [suspect] = found(garbage(0), garbage(15_000)).suspects
+
+    assert (suspect.type_name, suspect.holder, suspect.holding) == ("shop.Node", "garbage", "garbage")
+
+
+def test_garbage_that_the_collector_will_take_is_none() -> None:
+    assert not found(garbage(0), garbage(4000)).suspects
+
+
+def test_two_snapshots_of_one_moment_have_no_suspect() -> None:
+    assert not compare(heap(heap_of(store(100))), heap(heap_of(store(100)))).suspects
+
+
+def test_empty_heaps_have_no_suspect() -> None:
+    assert not compare(heap(Branch("")), heap(Branch(""))).suspects

@@ -1,0 +1,79 @@
+"""The tree that the flame graph shows."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from heap_exporter.report.flame import cells
+from heap_exporter.report.largest import largest_paths, most_changed
+from tests import heaps
+from tests.heaps import Branch
+
+
+def wide(count: int, each: int = 10) -> Branch:
+    below = tuple(Branch("part", f"shop.Part{number}", number + 1, each) for number in range(count))
+    return Branch("", below=(Branch("modules", below=below),))
+
+
+def test_every_group_of_a_small_heap_is_there_with_its_parent() -> None:
+    heap = heaps.heap(heaps.shop(10))
+
+    found = cells(heap, None, 1000)
+
+    assert len(found) == len(heap.groups)
+    for cell in found:
+        assert cell.parent < len(found)
+        if cell.parent >= 0:
+            assert cell.total_bytes <= found[cell.parent].total_bytes
+
+
+def test_the_largest_are_kept_and_the_rest_is_summed_up_in_its_parent() -> None:
+    heap = heaps.heap(wide(100))
+
+    found = cells(heap, None, 12)
+
+    assert [cell.type_name for cell in found[2:] if not cell.folded] == [f"shop.Part{i}" for i in range(90, 100)]
+    (rest,) = [cell for cell in found if cell.folded]
+    assert (rest.parent, rest.folded) == (1, 90)
+    assert rest.total_bytes == sum(10 * number for number in range(1, 91))
+    below = sum(cell.total_bytes for cell in found if cell.parent == 1)
+    assert below == found[1].total_bytes
+
+
+def test_what_grew_is_kept_however_small_it_is() -> None:
+    before = heaps.heap(Branch("", below=(wide(50, 1000).below[0], Branch("threads", below=(Branch("x", "T", 1, 8),)))))
+    after = heaps.heap(Branch("", below=(wide(50, 1000).below[0], Branch("threads", below=(Branch("x", "T", 9, 8),)))))
+
+    grown = next(cell for cell in cells(after, before, 5) if cell.type_name == "T")
+
+    assert (grown.objects, grown.objects_before) == (9, 1)
+    assert (grown.total_bytes, grown.total_bytes_before, grown.gained_bytes) == (72, 8, 64)
+
+
+def test_what_shrank_takes_nothing_from_what_was_gained_beside_it() -> None:
+    before = heaps.heap(Branch("", below=(Branch("grows", "A", 1, 100), Branch("shrinks", "B", 10, 100))))
+    after = heaps.heap(Branch("", below=(Branch("grows", "A", 6, 100), Branch("shrinks", "B", 1, 100))))
+
+    root, grows, shrinks = cells(after, before, 10)
+
+    assert (grows.gained_bytes, shrinks.gained_bytes, root.gained_bytes) == (500, 0, 500)
+    assert root.total_bytes < root.total_bytes_before
+
+
+def test_the_largest_places_are_neither_within_each_other_nor_on_the_way() -> None:
+    heap = heaps.heap(heaps.shop(1000))
+
+    places = [heap.path_text(index) for index in largest_paths(heap, 3)]
+
+    assert places[0].startswith("shop.sessions.SESSIONS")
+    assert not any(two.startswith(f"{one} ") for one, two in pairwise(places))
+    assert len(largest_paths(heap, 1)) == 1
+
+
+def test_the_most_changed_are_those_that_shrank_too() -> None:
+    before = heaps.heap(Branch("", below=(Branch("a", "A", 1, 10), Branch("b", "B", 99, 10), Branch("c", "C", 1, 10))))
+    after = heaps.heap(Branch("", below=(Branch("a", "A", 50, 10), Branch("b", "B", 1, 10), Branch("c", "C", 2, 10))))
+
+    found = most_changed(heaps.diff(before, after).types, 2)
+
+    assert [(change.type_name, change.retained_bytes.growth) for change in found] == [("A", 490), ("B", -980)]

@@ -1,0 +1,73 @@
+"""The page of the report, without a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+
+from heap_exporter.report import html
+from tests import heaps
+from tests.heaps import Branch
+
+EVIL = "</script><!--<script><img src=x onerror=alert(1)>\"'&$version"
+
+
+def parts(page: str, tag: str) -> list[str]:
+    return re.findall(rf"<{tag}(?:\s[^>]*)?>(.*?)</{tag}>", page, re.DOTALL)
+
+
+def hash_of(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def evil_page() -> str:
+    after = heaps.heap(
+        Branch("", below=(Branch(EVIL, EVIL, 3, 100, (Branch(EVIL, EVIL, 3, 100),)),)), EVIL, reason=EVIL
+    )
+    suspect = heaps.suspect(type_name=EVIL, holder=EVIL, path=(EVIL,), advice=EVIL, fingerprint=EVIL)
+    return html.render(heaps.diff(heaps.heap(Branch(""), EVIL), after, [suspect], EVIL))
+
+
+def test_no_foreign_name_becomes_markup() -> None:
+    page = evil_page()
+
+    assert "<img" not in page
+    assert "<!--" not in page
+    assert page.count("<script") == page.count("</script>") == 2
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;&quot;&#x27;&amp;$version") >= 8
+
+
+def test_names_come_through_the_embedded_data_unharmed() -> None:
+    data = json.loads(parts(evil_page(), "script")[0])
+
+    assert EVIL in data["names"]
+
+
+def test_the_policy_lets_only_the_pages_own_script_and_style_in() -> None:
+    page = evil_page()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy
+
+    assert "default-src 'none'" in policy[1]
+    assert f"script-src {hash_of(parts(page, 'script')[1])};" in policy[1]
+    assert f"style-src {hash_of(parts(page, 'style')[0])};" in policy[1]
+    assert "unsafe" not in policy[1]
+    assert " style=" not in page  # the policy would not let it in
+    assert not re.search(r"\son[a-z]+=\"", page)
+
+
+def test_names_of_absurd_length_cannot_make_it_too_large() -> None:
+    below = tuple(Branch(f"{i}" + "é&<" * 1300, f"{i:x}" + "\"'" * 2000, i + 1, 10) for i in range(3000))
+    page = html.render(heaps.diff(heaps.heap(Branch("")), heaps.heap(Branch("", below=below))))
+
+    assert len(page.encode()) <= html.MOST_BYTES
+    assert "smaller ones are summed up" in page
+
+
+def test_an_empty_heap_is_a_page_too() -> None:
+    empty = heaps.heap(Branch(""))
+
+    assert "0 objects take 0 B" in html.render(empty)
+    assert "no growth to explain" in html.render(heaps.diff(empty, empty))
