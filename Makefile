@@ -32,10 +32,10 @@ check: $(READY) ## ruff and mypy --strict
 native: $(READY) ## build the walker in C with every warning an error
 	HEAP_EXPORTER_BUILD=strict $(BIN)/python -m pip install -qq --editable . --no-deps --force-reinstall
 
-asan: $(READY) ## walk under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: $(READY) ## walk and analyse under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(BIN)/python -m tests.native.checked asan
 
-valgrind: $(READY) ## walk under valgrind
+valgrind: $(READY) ## walk and analyse under valgrind
 	$(BIN)/python -m tests.native.checked valgrind
 
 servers: ## put Prometheus, promtool, Alertmanager and VictoriaMetrics into .servers/ (apt, no root)

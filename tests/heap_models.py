@@ -211,7 +211,7 @@ class Model:
         return label, self._type(place), None
 
     def _child(self, path: Path_, step: Step) -> Path_:
-        for above in range(4):
+        for above in range(0 if step[0] == ".__dict__" else 4):
             if path[len(path) - 1 - above][0].startswith("holder"):
                 break
             if path[len(path) - 1 - above] == step:

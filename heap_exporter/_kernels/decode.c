@@ -214,7 +214,7 @@ root_record(Decoder *decoder, Cursor *cursor)
 {
     Root root = {0};
     root.role = (uint8_t)limited(cursor, HELD_BY_INTERPRETER + 1, "the role of a root is unknown");
-    root.owned = (uint8_t)limited(cursor, 2, "the hold of a root is unknown");
+    limited(cursor, 2, "the hold of a root is unknown");
     size_t length;
     const uint8_t *name = string(cursor, &length);
     root.place = place_from(cursor, decoder->place);
@@ -385,7 +385,9 @@ append(Decoder *decoder, const uint8_t *bytes, size_t length)
         decoder->pending.items = grown;
         decoder->pending.capacity = capacity;
     }
-    memcpy(decoder->pending.items + decoder->pending.count, bytes, length);
+    if (length) {
+        memcpy(decoder->pending.items + decoder->pending.count, bytes, length);
+    }
     decoder->pending.count = wanted;
     return DONE;
 }

@@ -52,7 +52,6 @@ typedef struct {
     uint32_t holder;
     uint32_t name;
     uint8_t role;
-    uint8_t owned;
 } Root;
 
 typedef struct {
@@ -113,6 +112,7 @@ typedef struct {
     uint32_t *group_of;
     VECTOR(Group) groups;
     Table group_table;
+    uint32_t unfolded_label; /* of the dicts behind attributes: those of an object and of its holder are two */
 
     uint32_t *idom, *preorder, *subtree;
     uint64_t *retained;

@@ -58,7 +58,8 @@ groups_begin(Graph *graph)
 static uint32_t
 folded(const Graph *graph, uint32_t parent, uint32_t label, uint32_t type)
 {
-    for (int step = 0; step < FOLDED_PERIOD && parent >= graph->holders.count; step++) {
+    int steps = label == graph->unfolded_label ? 0 : FOLDED_PERIOD;
+    for (int step = 0; step < steps && parent >= graph->holders.count; step++) {
         const Group *group = &graph->groups.items[parent];
         if (group->label == label && group->type == type) {
             return parent;

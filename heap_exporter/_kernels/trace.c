@@ -186,25 +186,14 @@ trace_interpreter(Trace *trace)
     return run(trace);
 }
 
-static void
-subtract(uint32_t *count)
-{
-    *count -= *count > 0;
-}
-
-/* Leave of each reference count what is held neither by an object nor by a root. */
+/* Leave of each reference count what no object holds. What a root holds has been reached. */
 static void
 subtract_known_references(Graph *graph)
 {
     for (uint32_t slot = 0; slot < graph->offsets[graph->objects]; slot++) {
         if (graph->targets[slot] != EMPTY) {
-            subtract(&graph->reference_counts[graph->targets[slot]]);
-        }
-    }
-    for (size_t i = 0; i < graph->roots.count; i++) {
-        uint32_t object = index_find(&graph->index, graph->roots.items[i].place);
-        if (object != UINT32_MAX && graph->roots.items[i].owned) {
-            subtract(&graph->reference_counts[object]);
+            uint32_t *left = &graph->reference_counts[graph->targets[slot]];
+            *left -= *left > 0;
         }
     }
 }
@@ -322,6 +311,7 @@ trace(Graph *graph)
 {
     Trace trace = {.graph = graph};
     trace.dunder_dict = label_of_name(strings_find(&graph->strings, "__dict__"), NO_LABEL);
+    graph->unfolded_label = trace.dunder_dict;
     trace.dunder_globals = label_of_name(strings_find(&graph->strings, "__globals__"), NO_LABEL);
     trace.dunder_closure = label_of_name(strings_find(&graph->strings, "__closure__"), NO_LABEL);
     trace.dunder_main = label_of_name(strings_find(&graph->strings, "__main__"), NO_LABEL);

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from heap_exporter import _kernels
+from heap_exporter._kernels import Graph as Kernel
 from heap_exporter.analysis.graph import FIRST_HOLDERS, ROOT, Holder
 from heap_exporter.analysis.model import Progress, silent
 from heap_exporter.errors import SnapshotFileError
@@ -20,7 +20,7 @@ END_BYTES = 2 * BLOCK_HEAD.size + LONGEST_FOOTER_BYTES
 
 def load(path: Path, progress: Progress = silent) -> NativeGraph:
     """Return the graph of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
-    kernel = _kernels.Graph()
+    kernel = Kernel()
     try:
         _feed(kernel, path, lambda done: progress("reading", done / 2))
         kernel.keep()
@@ -36,7 +36,7 @@ def load(path: Path, progress: Progress = silent) -> NativeGraph:
         raise SnapshotFileError(path, f"it was altered: {error}") from error
 
 
-def _feed(kernel: _kernels.Graph, path: Path, progress: Callable[[float], None]) -> tuple[Header, Footer]:
+def _feed(kernel: Kernel, path: Path, progress: Callable[[float], None]) -> tuple[Header, Footer]:
     try:
         with path.open("rb") as file:
             blocks, size = BlockReader(file, path), os.fstat(file.fileno()).st_size
@@ -53,7 +53,7 @@ def _feed(kernel: _kernels.Graph, path: Path, progress: Callable[[float], None])
 class NativeGraph:
     """A :class:`~heap_exporter.analysis.graph.Graph` that the kernel keeps."""
 
-    def __init__(self, path: Path, header: Header, footer: Footer, kernel: _kernels.Graph) -> None:
+    def __init__(self, path: Path, header: Header, footer: Footer, kernel: Kernel) -> None:
         self._kernel = kernel
         self.path = path
         self.header = header

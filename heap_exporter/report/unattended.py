@@ -26,10 +26,14 @@ def main(before: str, after: str, output: str, memory_bytes: int) -> None:
         found = analysis.compare(analysis.open(before), analysis.open(after))
         document = documents.report(found, ROWS)
     except HeapExporterError as error:
-        document = {"problem": str(error)}
+        document = _without_result(before, str(error))
     except MemoryError:
-        document = {"problem": f"the comparison needs more than the {memory_bytes:,} bytes that it was given"}
+        document = _without_result(before, f"it needs more than the {memory_bytes:,} bytes that it was given")
     _write(Path(output), document)
+
+
+def _without_result(before: str, problem: str) -> documents.Document:
+    return {"problem": problem, "before": {"id": Path(before).stem}}
 
 
 def _stand_back(memory_bytes: int) -> None:

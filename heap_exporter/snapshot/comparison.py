@@ -19,9 +19,13 @@ from typing import Any, Literal
 from heap_exporter.logs import log
 from heap_exporter.model import SnapshotInfo
 
-MEMORY_BASE_BYTES = 96 * 1024 * 1024
-MEMORY_BYTES_PER_OBJECT = 120
-"""What the program may map: an object, its references and what is reckoned of them take about 65."""
+MEMORY_BASE_BYTES = 64 * 1024 * 1024
+MEMORY_BYTES_PER_OBJECT = 80
+MEMORY_BYTES_PER_PATH = 600
+MOST_PATHS = 400_000
+"""What the program may map. An object, its references and what is reckoned of them take about 65 bytes. Each may have a
+path of its own, of which both snapshots are kept; but there are so many only where much of a heap is code.
+"""
 
 LONGEST_REPORT_BYTES = 4 * 1024 * 1024
 
@@ -124,7 +128,8 @@ class Comparisons:
 
 
 def _memory_bytes(objects: int) -> int:
-    return MEMORY_BASE_BYTES + MEMORY_BYTES_PER_OBJECT * objects
+    paths = min(objects, MOST_PATHS)
+    return MEMORY_BASE_BYTES + MEMORY_BYTES_PER_OBJECT * objects + MEMORY_BYTES_PER_PATH * paths
 
 
 def _python() -> str:
@@ -138,13 +143,13 @@ def _start(command: Sequence[str], report: Path) -> Callable[[], bool]:
     """Start the program; return what tells whether it has ended. Raises ``OSError``."""
     variables = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     try:
-        from heap_exporter import _native
+        from heap_exporter._native import spawn
     except ImportError:  # no compiler, another platform: then it is a child, which wait() tells of
         null = subprocess.DEVNULL
         child = subprocess.Popen(command, env=variables, stdin=null, stdout=null, stderr=null, start_new_session=True)
         return lambda: child.poll() is not None
     environment = tuple(os.fsencode(f"{name}={value}") for name, value in variables.items())
-    pid = _native.spawn(tuple(map(os.fsencode, command)), environment)
+    pid = spawn(tuple(map(os.fsencode, command)), environment)
     # Days later, its pid may be somebody else's: the report tells as well that it has ended.
     return lambda: report.exists() or _is_gone(pid)
 

@@ -7,6 +7,7 @@ import pytest
 from heap_exporter.analysis.graph import WEAK, Graph
 from heap_exporter.analysis.heap import summarise
 from heap_exporter.walker.choose import choose_walker
+from tests.oracles import panel
 from tests.oracles.answers import devtools, devtools_comparison
 from tests.oracles.conversions import by_ordinal, converted, expected_dominators, ordinal
 from tests.oracles.subjects import LEAKED_A_ROUND, REQUEST
@@ -85,3 +86,16 @@ def test_what_stays_is_the_same_in_the_comparison(leak: list[Path]) -> None:
 
     deleted = sum(removed for _, removed, _ in changes.values())
     assert deleted < graph.objects / 1000
+
+
+def test_the_panel_itself_opens_two_snapshots_and_compares_them(
+    leak: list[Path], chromium: Path, chromedriver: Path
+) -> None:
+    files = [converted(path)[1] for path in leak[1:]]
+
+    with panel.opened(chromium, chromedriver) as (memory, _):
+        memory.load(files)
+        memory.compare()
+
+        assert memory.row(REQUEST)[:4] == [REQUEST, str(LEAKED_A_ROUND), "0", f"+{LEAKED_A_ROUND}"]
+        assert "inlist@" in memory.container(REQUEST)

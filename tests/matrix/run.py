@@ -38,7 +38,8 @@ VARIABLES_LEFT_OUT = ("VIRTUAL_ENV", "PYTHONPATH", "PYENV_VERSION", "HEAP_EXPORT
 
 UNIT_TESTS = ("tests/unit",)
 PROCESS_TESTS = tuple(
-    f"tests/integration/test_{name}.py" for name in ("forks", "lifecycle", "ways_in", "otlp_push", "otlp_fork")
+    f"tests/integration/test_{name}.py"
+    for name in ("forks", "lifecycle", "ways_in", "otlp_push", "otlp_fork", "leaking_programs")
 )
 """Those of the integration tests that need nothing but the package: what they try differs from version to version."""
 

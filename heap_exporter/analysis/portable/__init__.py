@@ -1,4 +1,4 @@
-"""The kernel of the analysis in Python, for where there is none in C: the same graph, some thirty times slower."""
+"""The kernel of the analysis in Python, for where there is none in C: the same graph, some forty times slower."""
 
 from __future__ import annotations
 

@@ -14,10 +14,12 @@ FOLD = 4
 class Groups:
     """The tree of groups. The first stand for the holders.
 
+    ``unfolded`` is the label of the dicts behind attributes: that of an object and that of its holder are two.
     ``function`` is, in a group of closures, the shape of the functions whose they are: it names their items.
     """
 
-    def __init__(self, holders: Sequence[Holder]) -> None:
+    def __init__(self, holders: Sequence[Holder], unfolded: int) -> None:
+        self._unfolded = unfolded
         self._known: dict[tuple[int, int, int, int | None], int] = {}
         self._depth = array("B")
         self.parent = array("I", [holder.parent for holder in holders])
@@ -37,7 +39,7 @@ class Groups:
 
     def _folded(self, group: int, label: int, type_number: int, function: int | None) -> int:
         above = group
-        for _ in range(FOLD):
+        for _ in range(0 if label == self._unfolded else FOLD):
             if (self.label[above], self.type[above], self.function[above]) == (label, type_number, function):
                 return above
             above = self.parent[above]

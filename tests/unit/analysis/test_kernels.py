@@ -1,5 +1,9 @@
 """Both kernels say the same of every file, in every number."""
 
+import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from heap_exporter.heapfile.format import SET
 from tests.drawn_heaps import models
 from tests.heap_files import nodes, read_all
 from tests.heap_models import Model
+from tests.kernel_runs import REPOSITORY
 from tests.kernels import KERNELS, Load, assert_same
 from tests.walks import chosen, snapshot
 
@@ -44,6 +49,18 @@ def test_the_kernels_agree_on_a_real_process(real: Path) -> None:
 @both
 def test_the_kernel_in_c_is_taken_where_there_is_one(real: Path) -> None:
     assert type(analysis_graph.load(real)) is type(KERNELS["native"](real))
+
+
+def test_the_kernel_in_python_is_taken_where_the_sources_lie_unbuilt(real: Path, tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "heap_exporter", tmp_path / "heap_exporter", ignore=shutil.ignore_patterns("*.so"))
+    program = "import sys; from pathlib import Path; from heap_exporter.analysis.graph import load; "
+    program += "print(type(load(Path(sys.argv[1]))).__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, real], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip  # a call
+
+    assert done.stdout == "PortableGraph\n", done.stderr
 
 
 @pytest.mark.parametrize("load", KERNELS.values(), ids=KERNELS)

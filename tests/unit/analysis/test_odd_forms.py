@@ -146,7 +146,7 @@ del graph
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 _, hard = resource.getrlimit(resource.RLIMIT_AS)
 loaded = failed = 0
-for kibibytes in range(0, 64 << 10, 256):
+for kibibytes in range(0, 16 << 10, 128):
     resource.setrlimit(resource.RLIMIT_AS, (used + (kibibytes << 10), hard))
     try:
         graph = load(path)
@@ -164,7 +164,7 @@ print(loaded, failed)
 @pytest.mark.skipif("native" not in KERNELS, reason="the kernel in C was not built here")
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is limited on Linux only")
 def test_memory_that_runs_out_at_any_moment_is_a_memory_error(tmp_path: Path) -> None:
-    path = build(Random(5), objects=100_000, mean_edges=2.0, nearness=1000, roots=50, threads=[2, 3], odd=0.05).write(
+    path = build(Random(5), objects=30_000, mean_edges=2.0, nearness=1000, roots=50, threads=[2, 3], odd=0.05).write(
         tmp_path / "a.heap"
     )
     done = subprocess.run(

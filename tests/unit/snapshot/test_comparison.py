@@ -126,7 +126,7 @@ def test_a_comparison_that_needs_too_much_memory_ends_and_says_so(
     make: Callable[..., Snapshots], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparison, "MEMORY_BASE_BYTES", 40 << 20)
-    monkeypatch.setattr(comparison, "MEMORY_BYTES_PER_OBJECT", 0)
+    monkeypatch.setattr(comparison, "MOST_PATHS", 0)
     snapshots = make()
     found = ended(snapshots, pair(snapshots))
 
