@@ -2,93 +2,18 @@
 
 #include <string.h>
 
-#define PLACE_END ((uint64_t)1 << 60)
+#include "cursor.h"
+
 #define SIZES_END ((uint64_t)1 << 63)
 
-enum { LONGEST_STRING_BYTES = 4096, MOST_NAMES = 65536, MOST_NODES = 0x70000000, MOST_SHAPES = 0x70000000 };
-
-/* A record as far as its bytes are there. Once `short_of` or `problem` is set, all that is read is 0. */
-typedef struct {
-    const uint8_t *at, *end;
-    int short_of;
-    const char *problem;
-} Cursor;
-
-static uint64_t
-fail(Cursor *cursor, const char *problem)
-{
-    if (!cursor->problem && !cursor->short_of) {
-        cursor->problem = problem;
-    }
-    cursor->at = cursor->end;
-    return 0;
-}
-
-static uint64_t
-short_of(Cursor *cursor)
-{
-    cursor->short_of = !cursor->problem;
-    cursor->at = cursor->end;
-    return 0;
-}
-
-static inline uint64_t
-varint(Cursor *cursor)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
-        if (cursor->at == cursor->end) {
-            return short_of(cursor);
-        }
-        uint8_t byte = *cursor->at++;
-        value |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128) {
-            return shift == 63 && byte > 1 ? fail(cursor, "a number is too long") : value;
-        }
-    }
-    return fail(cursor, "a number is too long");
-}
-
-static uint64_t
-limited(Cursor *cursor, uint64_t end, const char *problem)
-{
-    uint64_t value = varint(cursor);
-    return value < end ? value : fail(cursor, problem);
-}
-
-static inline uint64_t
-moved(uint64_t place, uint64_t zigzag)
-{
-    return place + (zigzag >> 1 ^ (0 - (zigzag & 1)));
-}
-
-static uint64_t
-place_from(Cursor *cursor, uint64_t base)
-{
-    uint64_t place = moved(base, varint(cursor));
-    return place && place < PLACE_END ? place : fail(cursor, "a place is out of range");
-}
-
-static const uint8_t *
-string(Cursor *cursor, size_t *length)
-{
-    *length = limited(cursor, LONGEST_STRING_BYTES + 1, "a string is too long");
-    const uint8_t *bytes = cursor->at;
-    if ((size_t)(cursor->end - cursor->at) < *length) {
-        *length = 0;
-        short_of(cursor);
-        return bytes;
-    }
-    cursor->at += *length;
-    return bytes;
-}
+enum { MOST_NAMES = 65536, MOST_NODES = 0x70000000, MOST_SHAPES = 0x70000000 };
 
 /* Read a string; the empty one is no name. */
 static Status
 name_from(Cursor *cursor, Strings *strings, uint32_t *number)
 {
     size_t length;
-    const uint8_t *bytes = string(cursor, &length);
+    const uint8_t *bytes = cursor_string(cursor, &length);
     *number = NO_NAME;
     return length ? strings_add(strings, bytes, length, number) : DONE;
 }
@@ -98,12 +23,12 @@ type_record(Decoder *decoder, Cursor *cursor)
 {
     Type type;
     size_t length;
-    const uint8_t *name = string(cursor, &length);
-    if (varint(cursor) >= PLACE_END) {
-        fail(cursor, "a place is out of range");
+    const uint8_t *name = cursor_string(cursor, &length);
+    if (cursor_varint(cursor) >= PLACE_END) {
+        cursor_fail(cursor, "a place is out of range");
     }
-    type.kind = (uint32_t)limited(cursor, SET + 1, "the kind of a type is unknown");
-    if (cursor->short_of || cursor->problem || decoder->keeps) {
+    type.kind = (uint32_t)cursor_limited(cursor, SET + 1, "the kind of a type is unknown");
+    if (!cursor_is_good(cursor) || decoder->keeps) {
         return DONE;
     }
     TRY(strings_add(&decoder->graph->types, name, length, &type.name));
@@ -115,12 +40,12 @@ static Status
 names(Decoder *decoder, Cursor *cursor, uint32_t *count)
 {
     Graph *graph = decoder->graph;
-    *count = (uint32_t)limited(cursor, MOST_NAMES + 1, "a shape has too many names");
-    for (uint32_t i = 0; i < *count && !cursor->short_of && !cursor->problem; i++) {
+    *count = (uint32_t)cursor_limited(cursor, MOST_NAMES + 1, "a shape has too many names");
+    for (uint32_t i = 0; i < *count && cursor_is_good(cursor); i++) {
         uint32_t name;
         if (decoder->keeps) {
             size_t length;
-            string(cursor, &length);
+            cursor_string(cursor, &length);
             continue;
         }
         TRY(name_from(cursor, &graph->strings, &name));
@@ -134,20 +59,20 @@ shape_record(Decoder *decoder, Cursor *cursor)
 {
     Graph *graph = decoder->graph;
     Shape shape = {.names = graph->shape_names.count};
-    uint64_t type = varint(cursor);
-    shape.flags = (uint8_t)limited(cursor, 16, "the flags of a shape are unknown");
-    shape.size = shape.flags & FIXED_SIZE ? varint(cursor) : 0;
+    uint64_t type = cursor_varint(cursor);
+    shape.flags = (uint8_t)cursor_limited(cursor, 16, "the flags of a shape are unknown");
+    shape.size = shape.flags & FIXED_SIZE ? cursor_varint(cursor) : 0;
     TRY(names(decoder, cursor, &shape.name_count));
     TRY(names(decoder, cursor, &shape.cell_count));
     if (!cursor->short_of && type >= graph->type_records.count) {
-        fail(cursor, "a shape is of a type that is not there");
+        cursor_fail(cursor, "a shape is of a type that is not there");
     }
-    if (cursor->short_of || cursor->problem) {
+    if (!cursor_is_good(cursor)) {
         graph->shape_names.count = shape.names;
         return DONE;
     }
     if (graph->shapes.count >= MOST_SHAPES) {
-        fail(cursor, "it has too many shapes");
+        cursor_fail(cursor, "it has too many shapes");
         return DONE;
     }
     if (!decoder->keeps) {
@@ -161,10 +86,10 @@ shape_record(Decoder *decoder, Cursor *cursor)
 static Status
 name_record(Decoder *decoder, Cursor *cursor)
 {
-    Named named = {.place = place_from(cursor, decoder->place)};
+    Named named = {.place = cursor_place(cursor, decoder->place)};
     size_t length;
-    const uint8_t *name = string(cursor, &length);
-    if (!cursor->short_of && !cursor->problem && !decoder->keeps) {
+    const uint8_t *name = cursor_string(cursor, &length);
+    if (cursor_is_good(cursor) && !decoder->keeps) {
         TRY(strings_add(&decoder->graph->strings, name, length, &named.string));
         PUSH(decoder->graph->named, named);
     }
@@ -186,9 +111,9 @@ add_holder(Decoder *decoder, Holder holder, uint32_t *number)
 static Status
 thread_record(Decoder *decoder, Cursor *cursor)
 {
-    Holder holder = {.ident = varint(cursor), .parent = HOLDER_THREADS};
-    varint(cursor);
-    if (!cursor->short_of && !cursor->problem && !decoder->keeps) {
+    Holder holder = {.ident = cursor_varint(cursor), .parent = HOLDER_THREADS};
+    cursor_varint(cursor);
+    if (cursor_is_good(cursor) && !decoder->keeps) {
         TRY(add_holder(decoder, holder, &decoder->thread));
         decoder->frame = decoder->thread;
     }
@@ -199,10 +124,10 @@ static Status
 frame_record(Decoder *decoder, Cursor *cursor)
 {
     Holder holder = {.parent = decoder->thread, .is_frame = 1};
-    varint(cursor);
+    cursor_varint(cursor);
     size_t length;
-    const uint8_t *function = string(cursor, &length);
-    if (!cursor->short_of && !cursor->problem && !decoder->keeps) {
+    const uint8_t *function = cursor_string(cursor, &length);
+    if (cursor_is_good(cursor) && !decoder->keeps) {
         TRY(strings_add(&decoder->graph->functions, function, length, &holder.name));
         TRY(add_holder(decoder, holder, &decoder->frame));
     }
@@ -213,12 +138,12 @@ static Status
 root_record(Decoder *decoder, Cursor *cursor)
 {
     Root root = {0};
-    root.role = (uint8_t)limited(cursor, HELD_BY_INTERPRETER + 1, "the role of a root is unknown");
-    limited(cursor, 2, "the hold of a root is unknown");
+    root.role = (uint8_t)cursor_limited(cursor, HELD_BY_INTERPRETER + 1, "the role of a root is unknown");
+    cursor_limited(cursor, 2, "the hold of a root is unknown");
     size_t length;
-    const uint8_t *name = string(cursor, &length);
-    root.place = place_from(cursor, decoder->place);
-    if (!cursor->short_of && !cursor->problem && !decoder->keeps) {
+    const uint8_t *name = cursor_string(cursor, &length);
+    root.place = cursor_place(cursor, decoder->place);
+    if (cursor_is_good(cursor) && !decoder->keeps) {
         root.name = NO_NAME;
         TRY(length ? strings_add(&decoder->graph->strings, name, length, &root.name) : DONE);
         root.holder = root.role == MODULE                ? HOLDER_MODULES
@@ -232,36 +157,36 @@ root_record(Decoder *decoder, Cursor *cursor)
 static void
 count_record(const Decoder *decoder, Cursor *cursor)
 {
-    if (varint(cursor) >= decoder->graph->type_records.count) {
-        fail(cursor, "a count is of a type that is not there");
+    if (cursor_varint(cursor) >= decoder->graph->type_records.count) {
+        cursor_fail(cursor, "a count is of a type that is not there");
     }
-    varint(cursor);
-    varint(cursor);
+    cursor_varint(cursor);
+    cursor_varint(cursor);
 }
 
 static Status
 meet(Decoder *decoder, Cursor *cursor, uint64_t place, uint64_t count)
 {
     Graph *graph = decoder->graph;
-    for (uint64_t i = 0; i < count && !cursor->short_of && !cursor->problem; i++) {
-        uint64_t edge = varint(cursor);
-        if (edge && moved(place, edge - 1) >= PLACE_END) {
-            fail(cursor, "a place is out of range");
+    for (uint64_t i = 0; i < count && cursor_is_good(cursor); i++) {
+        uint64_t edge = cursor_varint(cursor);
+        if (edge && cursor_moved(place, edge - 1) >= PLACE_END) {
+            cursor_fail(cursor, "a place is out of range");
         }
     }
-    if (cursor->short_of || cursor->problem) {
+    if (!cursor_is_good(cursor)) {
         return DONE;
     }
     int is_new;
     TRY(index_add(&graph->index, place, &is_new));
     if (!is_new) {
-        fail(cursor, "an object is in it twice");
+        cursor_fail(cursor, "an object is in it twice");
         return DONE;
     }
     PUSH(graph->met, (Met){place, (uint32_t)count});
     graph->references += count;
     if (graph->met.count >= MOST_NODES || graph->references >= EMPTY) {
-        fail(cursor, "it has more objects or references than can be numbered");
+        cursor_fail(cursor, "it has more objects or references than can be numbered");
     }
     return DONE;
 }
@@ -274,12 +199,12 @@ keep_edges(Decoder *decoder, Cursor *cursor, uint32_t object, uint64_t place, ui
     int is_weak = begins_weak(shape_of(graph, object));
     uint32_t slot = graph->offsets[object];
     if (count != graph->offsets[object + 1] - slot) {
-        fail(cursor, "it changed while it was read");
+        cursor_fail(cursor, "it changed while it was read");
         return DONE;
     }
-    for (uint64_t i = 0; i < count && !cursor->short_of && !cursor->problem; i++, slot++) {
-        uint64_t edge = varint(cursor);
-        uint64_t target_place = edge ? moved(place, edge - 1) : 0;
+    for (uint64_t i = 0; i < count && cursor_is_good(cursor); i++, slot++) {
+        uint64_t edge = cursor_varint(cursor);
+        uint64_t target_place = edge ? cursor_moved(place, edge - 1) : 0;
         uint32_t target = target_place ? index_find(&graph->index, target_place) : EMPTY;
         graph->unknown_references += target_place && target == EMPTY;
         graph->references += target != EMPTY;
@@ -298,15 +223,15 @@ node_record(Decoder *decoder, Cursor *cursor, uint64_t number)
 {
     Graph *graph = decoder->graph;
     if (number >= graph->shapes.count) {
-        fail(cursor, "an object is of a shape that is not there");
+        cursor_fail(cursor, "an object is of a shape that is not there");
         return DONE;
     }
     const Shape *shape = &graph->shapes.items[number];
-    uint64_t place = place_from(cursor, decoder->place);
-    uint64_t size = shape->flags & FIXED_SIZE ? shape->size : varint(cursor);
-    uint64_t reference_count = varint(cursor);
-    uint64_t count = shape->flags & LEAF ? 0 : varint(cursor);
-    if (cursor->short_of || cursor->problem) {
+    uint64_t place = cursor_place(cursor, decoder->place);
+    uint64_t size = shape->flags & FIXED_SIZE ? shape->size : cursor_varint(cursor);
+    uint64_t reference_count = cursor_varint(cursor);
+    uint64_t count = shape->flags & LEAF ? 0 : cursor_varint(cursor);
+    if (!cursor_is_good(cursor)) {
         return DONE;
     }
     if (!decoder->keeps) {
@@ -315,7 +240,7 @@ node_record(Decoder *decoder, Cursor *cursor, uint64_t number)
     else {
         uint32_t object = index_find(&graph->index, place);
         if (object == UINT32_MAX || graph->shape_of[object] != UINT32_MAX) {
-            fail(cursor, "it changed while it was read");
+            cursor_fail(cursor, "it changed while it was read");
             return DONE;
         }
         uint64_t references = graph->references, unknown_references = graph->unknown_references;
@@ -332,7 +257,7 @@ node_record(Decoder *decoder, Cursor *cursor, uint64_t number)
         graph->sizes[object] = size;
         graph->reference_counts[object] = reference_count < UINT32_MAX ? (uint32_t)reference_count : UINT32_MAX;
         if (size >= SIZES_END || (graph->bytes += size) >= SIZES_END) {
-            fail(cursor, "the sizes of its objects are beyond all measure");
+            cursor_fail(cursor, "the sizes of its objects are beyond all measure");
         }
     }
     if (!cursor->short_of) {
@@ -344,8 +269,8 @@ node_record(Decoder *decoder, Cursor *cursor, uint64_t number)
 static Status
 record(Decoder *decoder, Cursor *cursor)
 {
-    uint64_t kind = varint(cursor);
-    if (cursor->short_of || cursor->problem) {
+    uint64_t kind = cursor_varint(cursor);
+    if (!cursor_is_good(cursor)) {
         return DONE;
     }
     switch (kind) {
