@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])
 
-.PHONY: help demo test check servers browser matrix native asan valgrind bench bench-walker alerts-table dashboards docs pictures clean
+.PHONY: help demo test check servers browser oracles matrix native asan valgrind bench bench-walker bench-analysis alerts-table dashboards docs pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,9 @@ servers: ## put Prometheus, promtool, Alertmanager and VictoriaMetrics into .ser
 browser: ## install Chromium and its driver into the system (apt, root)
 	$(PYTHON) tests/servers/install.py browser
 
+oracles: ## put DevTools' reader of heap snapshots, memlab and pprof into .oracles/ (npm, PyPI, apt; no root)
+	$(PYTHON) -m tests.oracles.install
+
 matrix: ## install on CPython 3.11 to 3.14, with and without a compiler, and run unit and process tests
 	-$(PYTHON) -m tests.matrix.python314 make
 	$(PYTHON) -m tests.matrix.run
@@ -55,6 +58,9 @@ bench: $(READY) ## what the agent costs a service, and what a scrape costs (some
 bench-walker: $(READY) ## what a census and a snapshot cost, beside other tools (some minutes)
 	$(BIN)/python -m pip install -qq --group bench
 	$(BIN)/python -m tests.bench.walker $(ARGS)
+
+bench-analysis: $(READY) oracles ## from a snapshot to retained sizes, beside DevTools, memlab and igraph (some minutes)
+	$(BIN)/python -m tests.bench.analysis $(ARGS)
 
 alerts-table: $(READY) ## print which alert fires when on which shape, and put the table into the runbook
 	$(BIN)/python -m alerts.tests.table --write
@@ -70,4 +76,4 @@ pictures: $(READY) ## make the README's pictures from real runs (make browser fi
 	$(BIN)/python -m docs.pictures
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .servers .pythons build dist *.egg-info heap_exporter/*.so
+	rm -rf $(VENV) .servers .pythons .oracles build dist *.egg-info heap_exporter/*.so

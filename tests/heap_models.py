@@ -153,6 +153,14 @@ class Model:
             return "value" if (slot - len(shape.edge_names)) % 2 else "key"
         return "item"
 
+    def told_label(self, node: Node, slot: int) -> str:
+        """Return what an edge is called by who can tell the name of a value's key."""
+        label = self.label(node.shape, slot)
+        if label == "value" and node.edges[slot - 1] in self.by_place:
+            name = self.names.get(node.edges[slot - 1])
+            return f".{name}" if name else label
+        return label
+
     @cached_property
     def traced(self) -> dict[int, Path_]:
         """Return the folded path of each object, holders first; fills ``sources`` by the holder of the stage."""
@@ -203,9 +211,8 @@ class Model:
         last_label, _, function = path[-1]
         if label == ".__closure__" and node.shape.cell_names:
             return label, self._type(place), node.shape
-        if label == "value" and last_label in (".__dict__", ".__globals__") and node.edges[slot - 1] in self.by_place:
-            name = self.names.get(node.edges[slot - 1])
-            label = f".{name}" if name else label
+        if last_label in (".__dict__", ".__globals__"):
+            label = self.told_label(node, slot)
         if label == "item" and function and position < len(function.cell_names) and function.cell_names[position]:
             label = f".{function.cell_names[position]}"
         return label, self._type(place), None

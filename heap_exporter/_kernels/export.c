@@ -1,6 +1,7 @@
 #include "export.h"
 
 #include "groups.h"
+#include "trace.h"
 
 Status
 graph_begin(Graph *graph)
@@ -62,8 +63,9 @@ graph_free(Graph *graph)
 }
 
 static uint32_t
-label_of_slot(const Graph *graph, const Shape *shape, uint32_t slot)
+label_of_slot(const Graph *graph, uint32_t object, uint32_t slot)
 {
+    const Shape *shape = shape_of(graph, object);
     if (slot == 0 && begins_weak(shape)) {
         return LABEL_WEAK;
     }
@@ -74,7 +76,8 @@ label_of_slot(const Graph *graph, const Shape *shape, uint32_t slot)
         return LABEL_REFERENT;
     }
     if (shape->kind == MAPPING) {
-        return (slot - shape->name_count) % 2 ? LABEL_VALUE : LABEL_KEY;
+        int is_key = (slot - shape->name_count) % 2 == 0;
+        return is_key ? LABEL_KEY : trace_label_of_value(graph, graph->targets[graph->offsets[object] + slot - 1]);
     }
     return LABEL_ITEM;
 }
@@ -83,10 +86,9 @@ void
 export_labels(const Graph *graph, uint32_t *labels)
 {
     for (uint32_t object = 0; object < graph->objects; object++) {
-        const Shape *shape = shape_of(graph, object);
         uint32_t begin = graph->offsets[object], count = graph->offsets[object + 1] - begin;
         for (uint32_t slot = 0; slot < count; slot++) {
-            labels[begin + slot] = label_of_slot(graph, shape, slot);
+            labels[begin + slot] = label_of_slot(graph, object, slot);
         }
     }
 }

@@ -37,8 +37,8 @@ name_objects(Graph *graph)
     return DONE;
 }
 
-static uint32_t
-label_of_value(const Graph *graph, uint32_t key)
+uint32_t
+trace_label_of_value(const Graph *graph, uint32_t key)
 {
     const Table *table = &graph->names_of_objects;
     if (key == EMPTY) {
@@ -108,7 +108,9 @@ reach_referents(Trace *trace, uint32_t object)
             label = label_of_item(trace, own_label, position);
         }
         else if (kind == MAPPING) {
-            label = position % 2 == 0 ? LABEL_KEY : is_namespace ? label_of_value(graph, targets[slot - 1]) : LABEL_VALUE;
+            label = position % 2 == 0 ? LABEL_KEY
+                    : is_namespace    ? trace_label_of_value(graph, targets[slot - 1])
+                                      : LABEL_VALUE;
         }
         TRY(reach(trace, targets[slot], group, label));
     }

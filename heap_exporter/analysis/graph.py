@@ -74,7 +74,7 @@ class Graph(Protocol):
     def type_of(self) -> memoryview[int]: ...
 
     def labels(self) -> memoryview[int]:
-        """Return the label of each edge slot, parallel to ``targets``."""
+        """Return the label of each edge slot, parallel to ``targets``. A value has its key's name, if that is known."""
 
     def places(self) -> memoryview[int]:
         """Return the place of each object: its address divided by 16."""

@@ -17,6 +17,7 @@ from heap_exporter.analysis.graph import (
     REFERENT,
     ROOT,
     THREADS,
+    VALUE,
     Holder,
 )
 from heap_exporter.analysis.model import Progress
@@ -91,10 +92,13 @@ class Contents:
         return array("I", [types[number] for number in self.shape_of])
 
     def labels(self) -> array[int]:
-        """Return the label of each edge slot."""
+        """Return the label of each edge slot. A value is called as its key, if that is known."""
         labels = array("I")
         for number, begin, end in zip(self.shape_of, self.offsets, self.offsets[1:], strict=False):
             labels.extend(self.shapes[number].labels(end - begin))
+        for slot, called in enumerate(labels):
+            if called == VALUE:
+                labels[slot] = self.names.get(self.targets[slot - 1], VALUE)
         return labels
 
 

@@ -14,6 +14,7 @@ from heap_exporter.analysis import graph as analysis_graph
 from heap_exporter.analysis.graph import EMPTY
 from heap_exporter.heapfile.edges import Role, edges
 from heap_exporter.heapfile.format import SET
+from heap_exporter.heapfile.records import NameRecord
 from tests.drawn_heaps import models
 from tests.heap_files import nodes, read_all
 from tests.heap_models import Model
@@ -67,7 +68,9 @@ def test_the_kernel_in_python_is_taken_where_the_sources_lie_unbuilt(real: Path,
 def test_the_edges_of_a_real_process_are_called_what_the_reader_of_the_format_calls_them(
     load: Load, real: Path
 ) -> None:
-    graph, written = load(real), nodes(read_all(real))
+    records = read_all(real)
+    graph, written = load(real), nodes(records)
+    names = {record.place: record.name for record in records if isinstance(record, NameRecord)}
     labels, known = graph.labels(), set(graph.places())
     unnamed = {Role.REFERENT: 0, Role.ITEM: 1, Role.KEY: 2, Role.VALUE: 3}
     for number, place in enumerate(graph.places()):
@@ -76,7 +79,7 @@ def test_the_edges_of_a_real_process_are_called_what_the_reader_of_the_format_ca
             slots = range(graph.offsets[number], graph.offsets[number + 1])
             found = [labels[slot] for slot in slots if graph.targets[slot] != EMPTY]
             assert [graph.strings[label - 8] if label >= 8 else label for label in found] == [
-                4 if edge.weak else edge.name or unnamed[edge.role] for edge in told
+                4 if edge.weak else edge.name or names.get(edge.key or 0) or unnamed[edge.role] for edge in told
             ]
 
 
