@@ -7,6 +7,7 @@
 #include "dominators.h"
 #include "export.h"
 #include "trace.h"
+#include "views.h"
 
 uint64_t hash_seed;
 
@@ -206,158 +207,23 @@ graph_regroup(PyObject *object, PyObject *args)
     return array_take(class_of, graph->objects, "I");
 }
 
-static PyObject *
-graph_labels(PyObject *object, PyObject *Py_UNUSED(none))
-{
-    GraphObject *self = (GraphObject *)object;
-    if (!is_at(self, DOMINATED, DOMINATED)) {
-        return NULL;
+/* Make a method of a view of the graph once all is reckoned. */
+#define VIEW(name)                                                                                       \
+    static PyObject *graph_##name(PyObject *object, PyObject *Py_UNUSED(none))                          \
+    {                                                                                                    \
+        GraphObject *self = (GraphObject *)object;                                                       \
+        return is_at(self, DOMINATED, DOMINATED) ? views_##name(object, &self->graph) : NULL;            \
     }
-    size_t count = self->graph.offsets[self->graph.objects];
-    uint32_t *labels = room(count, sizeof *labels);
-    if (labels) {
-        export_labels(&self->graph, labels);
-    }
-    return array_take(labels, count, "I");
-}
 
-static PyObject *
-graph_places(PyObject *object, PyObject *Py_UNUSED(none))
-{
-    GraphObject *self = (GraphObject *)object;
-    if (!is_at(self, DOMINATED, DOMINATED)) {
-        return NULL;
-    }
-    uint64_t *places = room(self->graph.objects, sizeof *places);
-    if (places) {
-        index_places(&self->graph.index, places);
-    }
-    return array_take(places, self->graph.objects, "Q");
-}
-
-static PyObject *
-graph_type_of(PyObject *object, PyObject *Py_UNUSED(none))
-{
-    GraphObject *self = (GraphObject *)object;
-    if (!is_at(self, DOMINATED, DOMINATED)) {
-        return NULL;
-    }
-    uint32_t *types = room(self->graph.objects, sizeof *types);
-    for (uint32_t i = 0; types && i < self->graph.objects; i++) {
-        types[i] = type_of(&self->graph, i);
-    }
-    return array_take(types, self->graph.objects, "I");
-}
-
-static PyObject *
-graph_groups(PyObject *object, PyObject *Py_UNUSED(none))
-{
-    GraphObject *self = (GraphObject *)object;
-    const Graph *graph = &self->graph;
-    if (!is_at(self, DOMINATED, DOMINATED)) {
-        return NULL;
-    }
-    size_t count = graph->groups.count;
-    uint32_t *columns[3] = {room(count, sizeof(uint32_t)), room(count, sizeof(uint32_t)), room(count, sizeof(uint32_t))};
-    if (columns[0] && columns[1] && columns[2]) {
-        export_groups(graph, columns[0], columns[1], columns[2]);
-    }
-    return Py_BuildValue("NNN", array_take(columns[0], count, "I"), array_take(columns[1], count, "I"),
-                         array_take(columns[2], count, "I"));
-}
-
-static PyObject *
-texts(const Strings *strings)
-{
-    PyObject *list = PyList_New((Py_ssize_t)strings->ends.count);
-    for (uint32_t i = 0; list && i < strings->ends.count; i++) {
-        size_t length;
-        const uint8_t *bytes = strings_get(strings, i, &length);
-        PyObject *text = PyUnicode_DecodeUTF8((const char *)bytes, (Py_ssize_t)length, NULL);
-        if (!text) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, i, text);
-    }
-    return list;
-}
-
-static PyObject *
-graph_texts(PyObject *object, PyObject *Py_UNUSED(none))
-{
-    const GraphObject *self = (const GraphObject *)object;
-    PyObject *strings = texts(&self->graph.strings), *types = NULL, *functions = NULL;
-    if (strings && (types = texts(&self->graph.types)) && (functions = texts(&self->graph.functions))) {
-        return Py_BuildValue("NNN", strings, types, functions);
-    }
-    Py_XDECREF(strings);
-    Py_XDECREF(types);
-    return NULL;
-}
-
-/* Return (is it a frame, the thread's ident or the number of the frame's function, the parent's number) of each. */
-static PyObject *
-graph_holders(PyObject *object, PyObject *Py_UNUSED(none))
-{
-    const Graph *graph = &((GraphObject *)object)->graph;
-    PyObject *list = PyList_New(0);
-    for (size_t i = HOLDERS; list && i < graph->holders.count; i++) {
-        const Holder *holder = &graph->holders.items[i];
-        uint64_t what = holder->is_frame ? holder->name : holder->ident;
-        PyObject *item = Py_BuildValue("iKI", holder->is_frame, (unsigned long long)what, holder->parent);
-        if (!item || PyList_Append(list, item) < 0) {
-            Py_CLEAR(list);
-        }
-        Py_XDECREF(item);
-    }
-    return list;
-}
-
-static PyObject *
-graph_root_edges(PyObject *object, PyObject *Py_UNUSED(none))
-{
-    const Graph *graph = &((GraphObject *)object)->graph;
-    size_t count = graph->root_edges.count;
-    uint32_t *triples = room(3 * count, sizeof *triples);
-    for (size_t i = 0; triples && i < count; i++) {
-        const RootEdge *edge = &graph->root_edges.items[i];
-        memcpy(triples + 3 * i, (uint32_t[]){edge->holder, edge->target, edge->label}, 3 * sizeof *triples);
-    }
-    return array_take(triples, 3 * count, "I");
-}
-
-/* Return a view of an array that the graph keeps. */
-static PyObject *
-view(PyObject *object, void *items, size_t count, const char *format)
-{
-    return is_at((GraphObject *)object, DOMINATED, DOMINATED) ? array_view(object, items, count, format) : NULL;
-}
-
-static PyObject *
-graph_arrays(PyObject *object, PyObject *Py_UNUSED(none))
-{
-    GraphObject *self = (GraphObject *)object;
-    Graph *graph = &self->graph;
-    if (!is_at(self, DOMINATED, DOMINATED)) {
-        return NULL;
-    }
-    size_t nodes = graph->objects + graph->holders.count;
-    return Py_BuildValue("{sNsNsNsNsNsN}", "offsets", view(object, graph->offsets, (size_t)graph->objects + 1, "I"),
-                         "targets", view(object, graph->targets, graph->offsets[graph->objects], "I"), "size",
-                         view(object, graph->sizes, graph->objects, "Q"), "group",
-                         view(object, graph->group_of, graph->objects, "I"), "idom",
-                         view(object, graph->idom, nodes, "I"), "retained",
-                         view(object, graph->retained, nodes, "Q"));
-}
-
-static PyObject *
-graph_counts(PyObject *object, PyObject *Py_UNUSED(none))
-{
-    const Graph *graph = &((GraphObject *)object)->graph;
-    return Py_BuildValue("IKK", graph->objects, (unsigned long long)graph->references,
-                         (unsigned long long)graph->unknown_references);
-}
+VIEW(labels)
+VIEW(places)
+VIEW(type_of)
+VIEW(groups)
+VIEW(texts)
+VIEW(holders)
+VIEW(root_edges)
+VIEW(arrays)
+VIEW(counts)
 
 static PyMethodDef graph_methods[] = {
     {"feed", graph_feed, METH_VARARGS, "feed(block, may_be_last) -> whether the records have ended"},
