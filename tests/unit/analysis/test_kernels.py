@@ -18,7 +18,6 @@ from heap_exporter.heapfile.records import NameRecord
 from tests.drawn_heaps import models
 from tests.heap_files import nodes, read_all
 from tests.heap_models import Model
-from tests.kernel_runs import REPOSITORY
 from tests.kernels import KERNELS, Load, assert_same
 from tests.walks import chosen, snapshot
 
@@ -53,7 +52,9 @@ def test_the_kernel_in_c_is_taken_where_there_is_one(real: Path) -> None:
 
 
 def test_the_kernel_in_python_is_taken_where_the_sources_lie_unbuilt(real: Path, tmp_path: Path) -> None:
-    shutil.copytree(REPOSITORY / "heap_exporter", tmp_path / "heap_exporter", ignore=shutil.ignore_patterns("*.so"))
+    package = Path(analysis_graph.__file__).parents[1]
+    shutil.copytree(package, tmp_path / package.name, ignore=shutil.ignore_patterns("*.so"))
+    (tmp_path / package.name / "_kernels").mkdir(exist_ok=True)
     program = "import sys; from pathlib import Path; from heap_exporter.analysis.graph import load; "
     program += "print(type(load(Path(sys.argv[1]))).__name__)"
     done = subprocess.run(

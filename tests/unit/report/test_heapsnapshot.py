@@ -79,7 +79,7 @@ def test_weak_references_are_weak_edges_and_what_is_unknown_is_left_out(tmp_path
 
     assert ("list", "element", 0, "str") in edges
     assert ("dict", "internal", "key", "str") in edges
-    assert ("dict", "internal", "value", "list") in edges
+    assert ("dict", "property", "größe", "list") in edges
     assert [edge[1] for edge in edges if edge[0] == "shop.Thing"] == ["weak", "internal", "internal"]
     assert len([edge for edge in edges if edge[0] == "list"]) == 1
     assert ("(modules)", "property", "shop", "dict") in edges
