@@ -1,4 +1,4 @@
-"""Makes the README's pictures from real runs: the demo's table, and the status page and a report in a browser.
+"""Makes the README's pictures from real runs: the demo's table; the status page, a report and DevTools in a browser.
 
 ``make pictures`` runs it; it needs a browser (``make browser``).
 """
@@ -21,6 +21,7 @@ from selenium.webdriver.chrome.service import Service
 
 from heap_exporter.demo import watch
 from tests import servers
+from tests.oracles import panel
 
 FOLDER = Path(__file__).parent / "pictures"
 COLUMNS = 118
@@ -53,6 +54,7 @@ def main() -> None:
         _take_page(status["url"], "status-page", PAGE_SIZE)
         demo.send_signal(2)
     _take_report(before, after)
+    _take_devtools(before, after)
 
 
 def _snapshot(url: str) -> str:
@@ -68,6 +70,19 @@ def _take_report(before: str, after: str) -> None:
         subprocess.check_call([*command, before, after, "-o", str(page)])
         subprocess.check_call([*command, before, after, "--limit", "5"])
         _take_page(page.as_uri(), "report", REPORT_SIZE)
+
+
+def _take_devtools(before: str, after: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"{name}.heapsnapshot" for name in ("before", "after")]
+        for snapshot, file in zip((before, after), files, strict=True):
+            command = [sys.executable, "-m", "heap_exporter", "convert", snapshot, "--to", "heapsnapshot"]
+            subprocess.check_call([*command, "-o", str(file)])
+        with panel.opened(servers.find("chromium"), servers.find("chromedriver")) as (memory, save_picture):
+            memory.load(files)
+            memory.compare()
+            memory.container("shop.sessions.Item")
+            save_picture(FOLDER / "devtools.png")
 
 
 def _links(url: str) -> list[str]:

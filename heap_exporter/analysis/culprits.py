@@ -31,8 +31,8 @@ CATALOGUE = (
     _culprit(
         "held by C code",
         r"^held from outside <>",
-        "No Python object holds these: an extension module forgot to release a reference, or keeps them in a structure "
-        "of its own that the collector is not shown.",
+        "No Python object holds these, C code does: callbacks of atexit, or an extension module that forgot to release "
+        "a reference or keeps them in a structure that the collector is not shown.",
     ),
     _culprit(
         "lru_cache on a method",

@@ -168,10 +168,11 @@ def holders_of(graph: Graph) -> Iterator[int]:
 
 def _metaclasses(graph: Graph) -> set[int]:
     """Return the types whose objects are classes: each of these has an ``__mro__`` of its own."""
+    plain = {number for number, name in enumerate(graph.types) if name == "type"}
     if "__mro__" not in graph.strings:
-        return set()
+        return plain
     mro = graph.strings.index("__mro__") + NAMED
-    return {
+    return plain | {
         graph.group_type[graph.group_parent[raw]]
         for raw in range(len(graph.holders), len(graph.group_parent))
         if graph.group_label[raw] == mro and graph.types[graph.group_type[raw]] == "tuple"

@@ -34,6 +34,16 @@ GARBAGE_LEFT_LYING = 0.25
 GARBAGE_OF_YOUNG = 10_000
 """The collector comes for the old when a quarter as many new have lived so long, for the young before 10,000."""
 
+CODE_THAT_CAME = 1.02
+"""With so many times more classes and functions, modules were imported."""
+
+HASH_TABLE_LEAP = 4
+"""A table that is full grows to so many times its size, though not one entry more need be in it than before."""
+
+_HASH_TABLES = frozenset(
+    {"dict", "set", "frozenset", "OrderedDict", "defaultdict", "Counter", "_lru_cache_wrapper", "WeakValueDictionary"}
+)
+
 _BOUNDED = frozenset({"re._cache", "re._cacheN", "linecache.cache", "sys.path_importer_cache"})
 """Caches of the standard library that end growing by themselves, as do its functions with an lru_cache."""
 
@@ -72,9 +82,16 @@ class _Search:
 
     def _accumulates(self, pair: Pair) -> bool:
         objects = pair.objects
+        if self._may_come_with_code(pair):
+            return False
         expected = objects.before * self._code_growth if _comes_with_code(pair) else objects.before
         chance = CHANCE_OBJECTS + CHANCE_DEVIATIONS * math.sqrt(expected)
         return objects.after - expected > chance and pair.total_bytes.growth >= self._least_bytes
+
+    def _may_come_with_code(self, pair: Pair) -> bool:
+        """Return whether it may be what imported extension modules keep: of types of their own, or plain ones."""
+        is_known = pair.objects.before > 0 and is_application_type(pair.type_name)
+        return self._code_growth > CODE_THAT_CAME and _is_unrooted(pair) and not is_known
 
     def _grew_inside(self, pair: Pair) -> bool:
         """Return whether most of the growth is not due to there being more objects, but to more behind each."""
@@ -82,10 +99,11 @@ class _Search:
 
     def _swells(self, pair: Pair) -> bool:
         """Return whether the objects themselves grew, without anything that hangs on them: a buffer, a list of None."""
-        if not pair.type_name or _comes_with_code(pair):
+        if not pair.type_name or _is_unrooted(pair):
             return False
-        growth = _beyond_number(pair.objects, pair.shallow_bytes)
-        return growth >= self._least_bytes and growth > pair.gained_bytes / 2
+        growth, size_bytes = _beyond_number(pair.objects, pair.shallow_bytes), pair.shallow_bytes
+        leaps = _is_hash_table(pair) and size_bytes.after <= HASH_TABLE_LEAP * size_bytes.before
+        return growth >= self._least_bytes and growth > pair.gained_bytes / 2 and not leaps
 
     def _is_neglected(self, garbage: Pair) -> bool:
         objects = sum(pair.objects.after for pair in _all_below(garbage))
@@ -123,7 +141,7 @@ def _suspect(pair: Pair, gained_bytes: int, minutes: float | None) -> Suspect:
         share=pair.gained_bytes / gained_bytes,
         bytes_per_minute=pair.total_bytes.growth / minutes if minutes else None,
         holding=culprits.holding(label),
-        advice=culprits.advice(_trails(trail[1:], heaviest[1:])),
+        advice=culprits.advice(_trails(trail[1:], heaviest[1:])) if pair.objects.growth > 0 else "",
     )
 
 
@@ -161,6 +179,16 @@ def _steps(trail: Sequence[Pair]) -> tuple[str, ...]:
 def _is_bounded(pair: Pair) -> bool:
     is_library_s = pair.label.partition(".")[0] in sys.stdlib_module_names
     return normal(pair.label) in _BOUNDED or (is_library_s and pair.type_name == "functools._lru_cache_wrapper")
+
+
+def _is_hash_table(pair: Pair) -> bool:
+    """Return whether the bytes are those of a table that is made larger or smaller all at once."""
+    return pair.type_name.rpartition(".")[2] in _HASH_TABLES
+
+
+def _is_unrooted(pair: Pair) -> bool:
+    """Return whether no module, thread or interpreter holds it, as far as can be seen: C code does."""
+    return pair.trail()[1].label in ("held from outside", "interpreter")
 
 
 def _comes_with_code(pair: Pair) -> bool:

@@ -26,10 +26,11 @@ def code(name: str) -> str:
 
 def suspect(found: Suspect, minutes: float | None) -> str:
     """Return what accumulates where, and how fast: the sentence that an operator reads first."""
-    objects = f"{found.objects.growth:,} {code(short_name(found.type_name))} object{_s(found.objects.growth)}"
+    name, more = code(short_name(found.type_name)), found.objects.growth
+    what = f"gained {more:,} {name} object{_s(more)}" if more > 0 else f"has no more {name} objects, but larger ones"
     grown = gain(found.total_bytes.growth) + (f" in {duration(minutes * 60)}" if minutes else "")
     rate = f" ({size(found.bytes_per_minute)} a minute)" if found.bytes_per_minute is not None else ""
-    return f"{code(found.holder)} gained {objects}, {grown}{rate}, {percent(found.share)} of the growth"
+    return f"{code(found.holder)} {what}, {grown}{rate}, {percent(found.share)} of the growth"
 
 
 def largest(heap: Heap, index: int) -> str:

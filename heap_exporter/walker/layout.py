@@ -46,6 +46,7 @@ class Layout:
             size_bytes=self.size_bytes,
             leaf=self.referents is None,
             weak=self.referents is _of_weak_reference,
+            edge_names=("__dict__",) if self.referents in (_of_module, _of_class) else (),
         )
 
     def size_of(self, instance: object) -> int:
@@ -61,6 +62,10 @@ def _referents(cls: type) -> Callable[..., Referents]:
         return _of_sequence
     if cls is dict:
         return _of_dict
+    if cls is types.ModuleType:
+        return _of_module
+    if is_subclass(cls, type):
+        return _of_class
     return _of_weak_reference if is_subclass(cls, weakref.ref) else _of_any
 
 
@@ -78,6 +83,21 @@ def _of_weak_reference(found: weakref.ref[object]) -> Referents:
     target = _WEAK_TARGET(found)
     targets = [NOTHING if target is None else target, *gc.get_referents(found)]
     return Referents(len(targets), targets)
+
+
+def _of_module(found: types.ModuleType) -> Referents:
+    return _namespace_first(found, lambda target: target is _MODULE_NAMESPACE(found))
+
+
+def _of_class(found: type) -> Referents:
+    return _namespace_first(found, lambda target: type(target) is dict)
+
+
+def _namespace_first(found: object, is_namespace: Callable[[object], bool]) -> Referents:
+    targets = gc.get_referents(found)
+    place = next((place for place, target in enumerate(targets) if is_namespace(target)), None)
+    namespace = NOTHING if place is None else targets.pop(place)
+    return Referents(len(targets) + 1, [namespace, *targets])
 
 
 def _of_any(found: object) -> Referents:

@@ -1,4 +1,4 @@
-"""Caches that are full: what comes in throws out what was there."""
+"""Caches that are full: what comes in throws out what was there. Their tables are made anew all the same."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ class Page:
 PAGES: OrderedDict[int, Page] = OrderedDict()
 
 
-@functools.lru_cache(maxsize=500)
+@functools.lru_cache(maxsize=4000)
 def render(number: int) -> bytes:
     return bytes(1000 + number % 3)
 
 
 def serve(number: int) -> None:
     PAGES[number] = Page(number)
-    while len(PAGES) > 500:
+    while len(PAGES) > 2000:
         PAGES.popitem(last=False)
     render(number)
 
 
 def main(snapshot: Callable[[], None]) -> None:
-    for number in range(5000):
-        if number == 2000:
+    for number in range(8000):
+        if number == 4500:
             snapshot()
         serve(number)
     snapshot()

@@ -14,6 +14,7 @@ LATE = (
     "html.parser",
     "http.server",
     "json.tool",
+    "numpy",
     "sqlite3",
     "statistics",
     "tarfile",
