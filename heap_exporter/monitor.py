@@ -193,6 +193,7 @@ class HeapMonitor:
         reading = dataclasses.replace(self._reading, sample=sample)
         if time.monotonic() >= self._next_slow_at:
             reading = self._read_slow(reading)
+        self.snapshots.comparisons.tend()
         self.history.add(reading)
         before = self._reading.verdict
         reading = dataclasses.replace(reading, verdict=self._judge(reading))

@@ -49,7 +49,7 @@ def _stand_back(memory_bytes: int) -> None:
 
 
 def _write(output: Path, document: documents.Document) -> None:
-    part = output.with_suffix(".part")
+    part = output.with_name(f".{output.name.partition('.')[0]}.part")
     with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         json.dump(document, file)
     part.replace(output)

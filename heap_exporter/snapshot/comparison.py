@@ -1,7 +1,8 @@
-"""Has each snapshot compared with the one before it, by a program of its own beside the service.
+"""Has each snapshot compared with the one before it, by a program of its own beside the service; one at a time.
 
 Nothing of it runs in the application's interpreter. The program is nobody's child, so no ``wait()`` and no SIGCHLD of
-the application tells of it; it sees nothing of the application's environment, descriptors or search path.
+the application tells of it; it sees nothing of the application's environment, descriptors or search path. Only where
+the application is the first process of its container, the kernel makes it the parent of all orphans, of this one too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +31,8 @@ path of its own, of which both snapshots are kept; but there are so many only wh
 
 LONGEST_REPORT_BYTES = 4 * 1024 * 1024
 
-WAS_ENDED = "the program that compared them was ended; `heap-exporter report` does it elsewhere"
+WAS_ENDED = "the program that compared them was ended, or could not write; `heap-exporter report` does it elsewhere"
+WAS_OVERTAKEN = "newer snapshots came while others were being compared; `heap-exporter report` does it elsewhere"
 
 KEPT_VARIABLES = ("LD_LIBRARY_PATH", "PATH", "TZ")
 
@@ -61,7 +64,8 @@ class _Begun:
 class Comparisons:
     """Compares snapshots of at most ``most_objects`` objects (0: none), where ``headroom()`` has the bytes for it.
 
-    ``report_path(id)`` is where the report of a snapshot and the one before it is kept. Starts no thread.
+    ``report_path(id)`` is where the report of a snapshot and the one before it is kept. Starts no thread: who has one
+    calls :meth:`tend` now and then.
     """
 
     def __init__(
@@ -70,25 +74,52 @@ class Comparisons:
         self._most_objects = most_objects
         self._headroom = headroom
         self._report_path = report_path
+        self._lock = threading.Lock()
         self._begun: dict[str, _Begun] = {}
+        self._running: _Begun | None = None
+        self._waiting: tuple[SnapshotInfo, SnapshotInfo] | None = None
 
     def begin(self, before: SnapshotInfo, after: SnapshotInfo) -> None:
         """Have two snapshots compared. Raises nothing: :meth:`state` tells how it goes."""
         if self._most_objects == 0 or {before.content, after.content} != {"graph"}:
             return
+        with self._lock:
+            if self._waiting is not None:
+                self._give_up(*self._waiting, WAS_OVERTAKEN)
+            self._waiting = (before, after)
+            self._begun[after.id] = _Begun(before.id, _never)
+            self._go_on()
+
+    def tend(self) -> None:
+        """Take notice of a comparison that has ended, and begin the one that waits."""
+        with self._lock:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._running is not None and not self._running.has_ended():
+            return
+        self._running = None
+        if self._waiting is None:
+            return
+        (before, after), self._waiting = self._waiting, None
         problem = self._shortage(before, after)
-        has_ended = _always
-        if not problem:
-            try:
-                has_ended = _start(self._command(before, after), self._report_path(after.id))
-            except OSError as error:
-                problem = f"no program could be started for it: {error.strerror or error}"
         if problem:
-            log.warning("snapshot %s was not compared with %s: %s", after.id, before.id, problem)
-        self._begun = {**self._begun, after.id: _Begun(before.id, has_ended, problem)}
+            self._give_up(before, after, problem)
+            return
+        try:
+            has_ended = _start(self._command(before, after), self._report_path(after.id))
+        except OSError as error:
+            self._give_up(before, after, f"no program could be started for it: {error.strerror or error}")
+            return
+        self._running = self._begun[after.id] = _Begun(before.id, has_ended)
+
+    def _give_up(self, before: SnapshotInfo, after: SnapshotInfo, problem: str) -> None:
+        log.warning("snapshot %s was not compared with %s: %s", after.id, before.id, problem)
+        self._begun[after.id] = _Begun(before.id, _always, problem)
 
     def state(self, id: str) -> Comparison | None:
         """Return how far the comparison of a snapshot with the one before has come, ``None`` if there is none."""
+        self.tend()
         begun = self._begun.get(id)
         if begun is not None and not begun.has_ended():
             return Comparison("running", begun.before_id)
@@ -150,13 +181,14 @@ def _start(command: Sequence[str], report: Path) -> Callable[[], bool]:
         return lambda: child.poll() is not None
     environment = tuple(os.fsencode(f"{name}={value}") for name, value in variables.items())
     pid = spawn(tuple(map(os.fsencode, command)), environment)
-    # Days later, its pid may be somebody else's: the report tells as well that it has ended.
-    return lambda: report.exists() or _is_gone(pid)
+    return lambda: _has_ended(pid, report)
 
 
-def _is_gone(pid: int) -> bool:
+def _has_ended(pid: int, report: Path) -> bool:
     with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # where this process is the first of its container, orphans become its children
+        return os.waitpid(pid, os.WNOHANG)[0] == pid  # the first process of a container gets the orphans
+    if report.exists():  # days later, the pid may be somebody else's
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -166,3 +198,7 @@ def _is_gone(pid: int) -> bool:
 
 def _always() -> bool:
     return True
+
+
+def _never() -> bool:
+    return False

@@ -178,6 +178,43 @@ def test_without_the_extension_it_is_a_child_that_is_waited_for(
         os.waitpid(-1, os.WNOHANG)
 
 
+def test_one_is_compared_at_a_time_and_the_newest_last(make: Callable[..., Snapshots]) -> None:
+    snapshots = make()
+    ids = [snapshots.take(f"number {number}").id for number in range(6)]
+    running = Path("/proc").glob("[0-9]*/cmdline")
+    programs = [path for path in running if b"report.unattended" in _read(path) and ids[0][:16].encode() in _read(path)]
+    found = [ended(snapshots, each) for each in ids[1:]]
+
+    assert len(programs) <= 1
+    assert found[-1].state == "written"
+    assert {one.problem for one in found if one.state == "failed"} <= {comparison.WAS_OVERTAKEN}
+
+
+def test_what_has_ended_is_reaped_where_this_process_gets_the_orphans(make: Callable[..., Snapshots]) -> None:
+    import ctypes
+
+    subreaper = 36  # of prctl(2): what the first process of a container is without asking
+    assert ctypes.CDLL(None).prctl(subreaper, 1, 0, 0, 0) == 0
+    try:
+        snapshots = make()
+        ended(snapshots, pair(snapshots))
+
+        def is_childless() -> bool:
+            snapshots.comparisons.tend()
+            return not Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+
+        until(is_childless)
+    finally:
+        ctypes.CDLL(None).prctl(subreaper, 0, 0, 0, 0)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended
+        return b""
+
+
 def test_nothing_is_left_running_or_open(make: Callable[..., Snapshots]) -> None:
     before = set(os.listdir("/proc/self/fd"))
     snapshots = make()
