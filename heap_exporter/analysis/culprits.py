@@ -21,7 +21,7 @@ def _culprit(name: str, pattern: str, advice: str) -> Culprit:
     return Culprit(name, re.compile(pattern), advice)
 
 
-CATALOGUE = (
+PARTICULAR = (
     _culprit(
         "uncollected cycles",
         r"^garbage <>",
@@ -120,28 +120,49 @@ CATALOGUE = (
         r"→ closure [^→]* <|(item|value) <function>",
         "A function keeps what it closes over for as long as it is kept itself: forget the function, or hand it less.",
     ),
+)
+"""What shows anywhere on the way, or behind what accumulates. The first that fits counts."""
+
+CONTAINERS = (
+    _culprit(
+        "weak keys that their values keep",
+        r"WeakKeyDictionary\.data <dict> → dict value <[^→]*>$",
+        "Entries of a WeakKeyDictionary go with their keys: see that no value refers to its own key, which it then "
+        "keeps alive.",
+    ),
     _culprit(
         "a mapping without a limit",
-        r"[^→ ] <(dict|collections\.(OrderedDict|defaultdict|Counter))> → [A-Za-z]+ (value|key) <",
+        r"[^→ ] <(dict|collections\.(OrderedDict|defaultdict|Counter))> → [A-Za-z]+ (value|key) <[^→]*>$",
         "Entries are put in and not taken out: give it a limit, let entries expire, or use a "
         "weakref.WeakValueDictionary.",
     ),
     _culprit(
         "a collection without a limit",
-        r"[^→ ] <(list|set|collections\.deque)> → (list|set|deque) item <",
+        r"[^→ ] <(list|set|collections\.deque)> → (list|set|deque) item <[^→]*>$",
         "Items are put in and not taken out: take out what is done, or limit it as collections.deque(maxlen=…) does.",
     ),
+    _culprit(
+        "a chain without an end",
+        r" <([^→]+)> → [^→ ]+\.[^→ ]+ <\1>$",
+        "Objects hold one another in a chain that grows and grows: cut it off at a length that is enough.",
+    ),
 )
-"""The first that fits counts, so the particular come before the general."""
+"""What holds one thing after another. The one nearest to what accumulates counts."""
 
 
-def advice(trails: Iterable[Sequence[tuple[str, str]]]) -> str:
-    """Return the advice for what trails of (label, type name), from below the root, have in common with the catalogue.
+def advice(way: Sequence[tuple[str, str]], onwards: Iterable[Sequence[tuple[str, str]]] = ()) -> str:
+    """Return the advice for what accumulates, "" where none is known.
 
-    It is that of the first entry that fits any of them; "" where none is known.
+    ``way`` are the (label, type name) from below the root to it, ``onwards`` those of ways on from there. What they
+    have in common with the particular entries counts first, then the container that holds it.
     """
-    texts = [" → ".join(f"{label} <{name}>" for label, name in trail if label != "modules") for trail in trails]
-    return next((culprit.advice for culprit in CATALOGUE if any(map(culprit.pattern.search, texts))), "")
+    texts = [_text([*way, *further]) for further in ((), *onwards)]
+    for culprit in PARTICULAR:
+        if any(map(culprit.pattern.search, texts)):
+            return culprit.advice
+    nearest_first = (_text(way[:length]) for length in range(len(way), 0, -1))
+    found = (culprit for text in nearest_first for culprit in CONTAINERS if culprit.pattern.search(text))
+    return next((culprit.advice for culprit in found), "")
 
 
 def holding(top_label: str) -> HoldingName:
@@ -149,3 +170,7 @@ def holding(top_label: str) -> HoldingName:
     if top_label == "garbage":
         return "garbage"
     return "held from outside" if top_label == "held from outside" else "reachable"
+
+
+def _text(trail: Sequence[tuple[str, str]]) -> str:
+    return " → ".join(f"{label} <{name}>" for label, name in trail if label != "modules")

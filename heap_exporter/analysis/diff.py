@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from heap_exporter.analysis.matching import Pair, match
 from heap_exporter.analysis.model import (
+    ARROW,
     Change,
     Diff,
     Heap,
@@ -15,20 +16,29 @@ from heap_exporter.analysis.model import (
     TypeRow,
     joined_steps,
 )
+from heap_exporter.analysis.newcomers import large_newcomer
 from heap_exporter.analysis.suspects import find_suspects
+from heap_exporter.figures import size
+from heap_exporter.heapfile.documents import Header
 
 NO_SUSPECT = "no growth to explain"
+NOT_COMPARABLE = "taken by different walkers, which see different things: take both with one"
+
+RESTART_SECONDS = 60.0
+"""Two snapshots of one process agree on when it started, to the accuracy of their clocks."""
 
 
 def compare(before: Heap, after: Heap) -> Diff:
     """Return what changed from one snapshot to a later one.
 
-    Objects are matched by how they are held and by type, never by address, so the two may be of different processes.
+    Objects are matched by how they are held and by type, never by address, so the two may be of different processes;
+    there are no minutes between these. What different walkers saw is not searched for suspects.
     """
     pairs = match(before, after)
     seconds = after.header.taken_at - before.header.taken_at
-    minutes = seconds / 60 if seconds > 0 else None
-    suspects = find_suspects(pairs, after.holdings[0].objects, minutes)
+    minutes = seconds / 60 if seconds > 0 and _is_one_life(before.header, after.header) else None
+    is_comparable = before.header.walker == after.header.walker
+    suspects = find_suspects(pairs, after.holdings[0].objects, minutes) if is_comparable else ()
     return Diff(
         before=before,
         after=after,
@@ -36,8 +46,20 @@ def compare(before: Heap, after: Heap) -> Diff:
         types=_type_changes(before.types, after.types),
         paths=_path_changes(pairs),
         suspects=suspects,
-        verdict=_verdict(suspects),
+        verdict=_verdict(suspects, pairs[0]) if is_comparable else NOT_COMPARABLE,
     )
+
+
+def was_restarted(before: Header, after: Header) -> bool:
+    """Return whether a process that had the same id was started between two snapshots, as far as is known."""
+    if before.uptime_seconds is None or after.uptime_seconds is None:
+        return False
+    started, started_after = before.taken_at - before.uptime_seconds, after.taken_at - after.uptime_seconds
+    return abs(started_after - started) > RESTART_SECONDS
+
+
+def _is_one_life(before: Header, after: Header) -> bool:
+    return before.pid == after.pid and not was_restarted(before, after)
 
 
 def _type_changes(before: Sequence[TypeRow], after: Sequence[TypeRow]) -> tuple[TypeChange, ...]:
@@ -74,9 +96,15 @@ def _path_changes(pairs: Sequence[Pair]) -> tuple[PathChange, ...]:
     return tuple(sorted(changes, key=lambda change: (-change.total_bytes.growth, change.steps)))
 
 
-def _verdict(suspects: Sequence[Suspect]) -> str:
+def _verdict(suspects: Sequence[Suspect], root: Pair) -> str:
     if not suspects:
-        return NO_SUSPECT
+        new = large_newcomer(root)
+        return f"{NO_SUSPECT} but {_news(new)}" if new else NO_SUSPECT
     first = f"{suspects[0].type_name} accumulates in {suspects[0].holder}"
     more = len(suspects) - 1
     return first if not more else f"{first}; {more} more suspect{'s' if more > 1 else ''}"
+
+
+def _news(new: Pair) -> str:
+    where = ARROW.join(joined_steps([each.label for each in new.trail()]))
+    return f"what is new: {size(new.gained_bytes)} in {where}; a third snapshot tells whether it goes on"

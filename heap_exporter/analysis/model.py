@@ -163,8 +163,9 @@ class Suspect:
     """One place where objects accumulate.
 
     ``type_name`` is what accumulates, ``holder`` where, ``path`` the steps to it. Objects, shallow and retained bytes
-    are of those that ``path`` leads to; ``total_bytes`` are of all that came to hang on the holder with them, and
-    ``share`` is that part of the growth of the whole heap, 0 to 1. ``advice`` may be "".
+    are of those that ``path`` leads to; ``total_bytes`` are of all that accumulates in the holder (keys and values,
+    items of all types, and what hangs on them) and of the holder's own table; ``bytes_per_minute`` is their growth, and
+    ``share`` is the part that they gained of all that the heap did, 0 to 1. ``advice`` may be "".
     """
 
     fingerprint: str
@@ -183,8 +184,9 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What changed from one snapshot to a later one; ``minutes`` lie between them, if their times can be compared.
+    """What changed from one snapshot to a later one; ``minutes`` lie between them, None if their times say nothing.
 
+    They do not in two processes, nor if the later snapshot was taken first.
     Types and paths come by falling growth (of retained and of total bytes), suspects by falling growth of total bytes.
     """
 

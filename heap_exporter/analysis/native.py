@@ -12,7 +12,7 @@ from heap_exporter.analysis.graph import FIRST_HOLDERS, ROOT, Holder
 from heap_exporter.analysis.model import Progress, silent
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.documents import Footer, Header
-from heap_exporter.heapfile.format import BLOCK_HEAD, LONGEST_FOOTER_BYTES, BlockReader
+from heap_exporter.heapfile.format import BLOCK_HEAD, LONGEST_FOOTER_BYTES, BlockReader, open_snapshot
 
 END_BYTES = 2 * BLOCK_HEAD.size + LONGEST_FOOTER_BYTES
 """How much of a file can follow its last block of data."""
@@ -38,7 +38,7 @@ def load(path: Path, progress: Progress = silent) -> NativeGraph:
 
 def _feed(kernel: Kernel, path: Path, progress: Callable[[float], None]) -> tuple[Header, Footer]:
     try:
-        with path.open("rb") as file:
+        with open_snapshot(path) as file:
             blocks, size = BlockReader(file, path), os.fstat(file.fileno()).st_size
             header = blocks.header()
             if header.content == "census":

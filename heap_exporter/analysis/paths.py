@@ -23,6 +23,8 @@ from heap_exporter.analysis.steps import CLASS, Spot, from_holder, is_event_loop
 
 _DIGITS = re.compile(r"[0-9]+")
 _LOCALS = "<locals>."
+
+MAIN = "__main__"
 _TOP_LABELS = {ROOT: "", OUTSIDE: "held from outside"}
 
 
@@ -114,6 +116,7 @@ class PathTree:
     def _add_groups(self) -> None:
         graph, nodes, strings = self._graph, self._nodes, self._graph.strings
         metaclasses, homes_of = _metaclasses(graph), homes(graph)
+        names_of_main = _names_of_main(graph)
         first = len(graph.holders)
         for raw in range(first, len(graph.group_parent)):
             above = homes_of.get(raw, graph.group_parent[raw])
@@ -122,6 +125,7 @@ class PathTree:
             type_name = CLASS if raw_type in metaclasses else graph.types[raw_type]
             spot = self._spots[above]
             if above < first:
+                name = MAIN if above == MODULES and name in names_of_main else name
                 made = from_holder(spot.namespace, name, "module" if above == MODULES else type_name)
             else:
                 made = step(spot, label, name, type_name)
@@ -185,6 +189,17 @@ def _module_names(graph: Graph) -> set[str]:
         for holder, _target, label in graph.root_edges
         if holder == MODULES and label >= NAMED
     }
+
+
+def _names_of_main(graph: Graph) -> set[str]:
+    """Return all names of the module ``__main__``: multiprocessing, once imported, gives it a second one."""
+    named = [
+        (target, graph.strings[label - NAMED])
+        for holder, target, label in graph.root_edges
+        if holder == MODULES and label >= NAMED
+    ]
+    main = {target for target, name in named if name == MAIN}
+    return {name for target, name in named if target in main}
 
 
 def _function(full_name: str, modules: set[str]) -> str:

@@ -12,6 +12,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 from heap_exporter.analysis import culprits
 from heap_exporter.analysis.fingerprint import fingerprint
@@ -52,9 +53,29 @@ def find_suspects(pairs: Sequence[Pair], reachable_objects: int, minutes: float 
     """Return the suspects by falling growth. ``pairs`` are all, the root first; ``reachable_objects`` those after."""
     root = pairs[0]
     search = _Search(pairs, reachable_objects)
-    found = [pair for top in root.children for pair in search.below(top)]
-    suspects = [_suspect(pair, root.gained_bytes, minutes) for pair in found if not _follows(pair, found)]
+    found = [place for top in root.children for place in search.below(top)]
+    heaviest = [place.heaviest for place in found]
+    suspects = [
+        _suspect(place, root.gained_bytes, minutes) for place in found if not _follows(place.heaviest, heaviest)
+    ]
     return tuple(sorted(suspects, key=lambda suspect: (-suspect.total_bytes.growth, suspect.fingerprint)))
+
+
+class _Place(NamedTuple):
+    """What accumulates at one place: the ``heaviest`` is named, ``gathered`` are all. ``holder`` grew with them."""
+
+    heaviest: Pair
+    gathered: Sequence[Pair]
+    holder: Pair | None = None
+
+    def total_bytes(self) -> Change:
+        totals = [pair.total_bytes for pair in self.gathered]
+        totals += [self.holder.shallow_bytes] if self.holder else []
+        return Change(sum(total.before for total in totals), sum(total.after for total in totals))
+
+    def gained_bytes(self) -> int:
+        own = max(0, self.holder.shallow_bytes.growth) if self.holder else 0
+        return own + sum(pair.gained_bytes for pair in self.gathered)
 
 
 class _Search:
@@ -63,11 +84,12 @@ class _Search:
         self._code_growth = _code_growth(pairs)
         self._garbage_left_lying = max(GARBAGE_OF_YOUNG, GARBAGE_LEFT_LYING * reachable_objects)
 
-    def below(self, holder: Pair) -> list[Pair]:
+    def below(self, holder: Pair) -> list[_Place]:
         """Return what accumulates below a holder, which both snapshots have."""
         if holder.label == "garbage" and holder.type_name == "" and not self._is_neglected(holder):
             return []
-        here, deeper = [], []
+        here: list[Pair] = []
+        deeper: list[_Place] = []
         for pair in holder.children:
             if self._accumulates(pair):
                 further = self.below(pair) if self._grew_inside(pair) else []
@@ -75,10 +97,12 @@ class _Search:
                 here += [] if further else [pair]
             elif pair.is_in_both and not _is_bounded(pair):
                 further = self.below(pair)
-                deeper += further or ([pair] if self._swells(pair) else [])
-        # A dict's keys and values, or a list's items of two types, are one and the same leak.
+                deeper += further or ([_Place(pair, [pair])] if self._swells(pair) else [])
+        if not holder.type_name:
+            return deeper + [_Place(pair, [pair]) for pair in here]
+        # A dict's keys and values and its table, or a list's items of two types, are one and the same leak.
         heaviest = sorted(here, key=lambda pair: -pair.total_bytes.growth)
-        return deeper + (heaviest[:1] if holder.type_name else heaviest)
+        return deeper + [_Place(pair, here, holder) for pair in heaviest[:1]]
 
     def _accumulates(self, pair: Pair) -> bool:
         objects = pair.objects
@@ -123,7 +147,8 @@ def _beyond_number(objects: Change, size_bytes: Change) -> float:
     return size_bytes.growth - size_bytes.before / objects.before * objects.growth
 
 
-def _suspect(pair: Pair, gained_bytes: int, minutes: float | None) -> Suspect:
+def _suspect(place: _Place, gained_bytes: int, minutes: float | None) -> Suspect:
+    pair, total_bytes = place.heaviest, place.total_bytes()
     heaviest = _heaviest_below(pair)
     named = next((each for each in heaviest if is_application_type(each.type_name)), pair)
     trail = pair.trail()
@@ -137,19 +162,21 @@ def _suspect(pair: Pair, gained_bytes: int, minutes: float | None) -> Suspect:
         objects=named.objects,
         shallow_bytes=named.shallow_bytes,
         retained_bytes=named.retained_bytes,
-        total_bytes=pair.total_bytes,
-        share=pair.gained_bytes / gained_bytes,
-        bytes_per_minute=pair.total_bytes.growth / minutes if minutes else None,
+        total_bytes=total_bytes,
+        share=place.gained_bytes() / gained_bytes,
+        bytes_per_minute=total_bytes.growth / minutes if minutes else None,
         holding=culprits.holding(label),
-        advice=culprits.advice(_trails(trail[1:], heaviest[1:])) if pair.objects.growth > 0 else "",
+        advice=culprits.advice(_named(trail[1:]), _onwards(pair, heaviest[1:])) if pair.objects.growth > 0 else "",
     )
 
 
-def _trails(trail: list[Pair], heaviest: list[Pair]) -> Iterator[list[tuple[str, str]]]:
-    """Yield the ways to what accumulates and on from there: the heaviest one, and all of one step."""
-    grown = ([child] for child in trail[-1].children if child.gained_bytes)
-    for below in chain([heaviest], grown):
-        yield [(each.label, each.type_name) for each in chain(trail, below)]
+def _named(trail: Sequence[Pair]) -> list[tuple[str, str]]:
+    return [(each.label, each.type_name) for each in trail]
+
+
+def _onwards(pair: Pair, heaviest: Sequence[Pair]) -> Iterator[list[tuple[str, str]]]:
+    """Yield the ways on from what accumulates: the heaviest one, and all of one step."""
+    yield from map(_named, chain([heaviest], ([child] for child in pair.children if child.gained_bytes)))
 
 
 def _follows(pair: Pair, others: Sequence[Pair]) -> bool:

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from pathlib import Path
 
 from heap_exporter import analysis
 from heap_exporter.analysis.heap import summarise
-from heap_exporter.cli import screen
-from heap_exporter.errors import HeapExporterError
+from heap_exporter.cli import files, screen
 
 HELP = "write a snapshot for another tool"
 
@@ -27,21 +25,23 @@ FORMATS = ("heapsnapshot", "parquet", "pprof", "json")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a snapshot (.heap)")
+    parser.add_argument("file", type=files.named, metavar="FILE", help="a snapshot (.heap)")
     parser.add_argument("--to", choices=FORMATS, required=True, dest="format", help="the format to write")
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="default: FILE with the format's suffix")
+    parser.add_argument(
+        "-o", "--output", type=files.named_output, metavar="OUT", help="default: FILE with the format's suffix"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the file, say where it is, and return 0."""
     writer = importlib.import_module(f"heap_exporter.report.{arguments.format}")
-    target = arguments.output or arguments.file.with_suffix(writer.SUFFIX)
-    with screen.progress(arguments.file.name) as progress:
-        graph = analysis.load(arguments.file, progress)
+    file = arguments.file
+    target = arguments.output or file.parent / f"{file.stem}{writer.SUFFIX}"
+    files.spare(target, file)
+    with screen.progress(file.name) as progress:
+        graph = analysis.load(file, progress)
         heap = summarise(graph, progress)
-        try:
-            writer.write(graph, heap, target, progress)
-        except OSError as problem:
-            raise HeapExporterError(f"cannot write {target}: {problem.strerror}") from None
-    print(f"written to {target}")
+        with files.written_aside(target) as part:
+            writer.write(graph, heap, part, progress)
+    screen.say(f"written to {target}")
     return 0

@@ -9,18 +9,17 @@ processes; what that does to the figures is said above them. For what the growth
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from heap_exporter import analysis
-from heap_exporter.cli import screen
+from heap_exporter.cli import files, screen
 
 HELP = "show what changed between two snapshots"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("before", type=Path, metavar="A", help="the earlier snapshot (.heap)")
-    parser.add_argument("after", type=Path, metavar="B", help="the later one")
+    parser.add_argument("before", type=files.named, metavar="A", help="the earlier snapshot (.heap)")
+    parser.add_argument("after", type=files.named, metavar="B", help="the later one")
     screen.add_arguments(parser)
 
 

@@ -8,11 +8,12 @@ Works for every snapshot, also for a census, which is what is written where ther
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from dataclasses import replace
+from itertools import islice
 
 from heap_exporter.analysis import TypeRow
-from heap_exporter.cli import screen
-from heap_exporter.heapfile.documents import Footer
+from heap_exporter.cli import files, screen
+from heap_exporter.heapfile.documents import Footer, Header
 from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.heapfile.records import CountRecord
 
@@ -21,7 +22,7 @@ HELP = "show what a snapshot is"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a snapshot (.heap)")
+    parser.add_argument("file", type=files.named, metavar="FILE", help="a snapshot (.heap)")
     screen.add_arguments(parser)
 
 
@@ -36,12 +37,21 @@ def run(arguments: argparse.Namespace) -> int:
     heap = None if footer else screen.opened(path)
     footer, holdings = (heap.footer, heap.holdings) if heap else (footer, ())
     assert footer is not None
+    limit = arguments.limit
     screen.show(
         arguments,
-        documents.info(path, header, footer, holdings=holdings, types=types[: arguments.limit]),
-        text.info(path.name, header, footer, holdings=holdings, types=types, limit=arguments.limit),
+        documents.info(path, header, footer, holdings=holdings, types=types[:limit]),
+        text.info(path.name, _with_threads(header, limit), footer, holdings=holdings, types=types, limit=limit),
     )
     return 0
+
+
+def _with_threads(header: Header, limit: int) -> Header:
+    """Return the header with the names of so many threads, and how many more there are in place of the others."""
+    more = len(header.threads) - limit
+    if more <= 0:
+        return header
+    return replace(header, threads={**dict(islice(header.threads.items(), limit)), -1: f"and {more:,} more"})
 
 
 def _census(reader: SnapshotReader) -> tuple[list[TypeRow], Footer]:

@@ -12,11 +12,10 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Sequence
-from pathlib import Path
 
 from heap_exporter.analysis import TypeRow
 from heap_exporter.analysis.model import short_name
-from heap_exporter.cli import screen
+from heap_exporter.cli import files, screen
 from heap_exporter.errors import HeapExporterError
 
 HELP = "show who holds the objects of a type"
@@ -26,7 +25,7 @@ NEAREST = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a snapshot (.heap)")
+    parser.add_argument("file", type=files.named, metavar="FILE", help="a snapshot (.heap)")
     parser.add_argument("type_name", metavar="TYPE", help="Session, or shop.sessions.Session")
     screen.add_arguments(parser)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from heap_exporter import analysis
 from heap_exporter.analysis import Diff, Heap
-from heap_exporter.cli import screen
+from heap_exporter.cli import files, screen
 
 HELP = "say what leaks and who holds it"
 
@@ -24,19 +24,23 @@ LIMIT = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("before", type=Path, metavar="A", help="a snapshot (.heap)")
-    parser.add_argument("after", type=Path, nargs="?", metavar="B", help="a later one, to see what grew")
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT.html", help="write a page instead of printing")
+    parser.add_argument("before", type=files.named, metavar="A", help="a snapshot (.heap)")
+    parser.add_argument("after", type=files.named, nargs="?", metavar="B", help="a later one, to see what grew")
+    parser.add_argument(
+        "-o", "--output", type=files.named_output, metavar="OUT.html", help="write a page instead of printing"
+    )
     screen.add_arguments(parser)
     parser.set_defaults(limit=LIMIT)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report or write the page, and return 0 whether something leaks or not."""
+    if arguments.output:
+        files.spare(arguments.output, *filter(None, (arguments.before, arguments.after)))
     found = _found(arguments)
     said = _write(found, arguments.output) if arguments.output else None
     if said and not arguments.json:
-        print(said)
+        screen.say(said)
         return 0
     from heap_exporter.report import documents, text
 
@@ -52,5 +56,5 @@ def _found(arguments: argparse.Namespace) -> Heap | Diff:
 def _write(found: Heap | Diff, output: Path) -> str:
     from heap_exporter.report import html
 
-    said = screen.written(output, html.render(found))
+    said = files.written(output, html.render(found))
     return f"{found.verdict.replace('`', '')}\n{said}" if isinstance(found, Diff) else said

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from heap_exporter.alerting import Thresholds, render_rules
 from heap_exporter.alerting.thresholds import options
+from heap_exporter.cli.screen import printing
 
 HELP = "print the Prometheus alert rules, with thresholds of your own"
 
@@ -33,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
     typed = {name: text for name in options() if (text := getattr(args, name)) is not None}
     rules = render_rules(Thresholds.read(typed), _command(typed))
     if args.output is None:
-        sys.stdout.write(rules)
+        with printing():
+            sys.stdout.write(rules)
         return 0
     try:
         args.output.write_text(rules)

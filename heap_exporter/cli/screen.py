@@ -32,20 +32,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a JSON document instead (docs/json.md)")
 
 
+@contextmanager
+def printing() -> Iterator[None]:
+    """Make a stdout that cannot be written a :class:`HeapExporterError`; a reader that went away stays what it is."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        raise HeapExporterError(f"cannot write to stdout: {problem.strerror or problem}") from None
+
+
+def say(line: str) -> None:
+    """Print a line. Raises :class:`HeapExporterError` where stdout cannot be written."""
+    with printing():
+        print(line)
+
+
 def show(arguments: argparse.Namespace, document: Any, drawn: Any) -> None:
     """Print a document as JSON for ``--json``, else what rich draws: in whole, plain lines where is no terminal."""
     if arguments.json:
-        print(json.dumps(document, indent=2))
+        say(json.dumps(document, indent=2))
         return
     from rich.console import Console
 
     terminal = Console(highlight=False, markup=False, emoji=False)
     if terminal.is_terminal:
-        terminal.print(drawn)
+        with printing():
+            terminal.print(drawn)
         return
     text = io.StringIO()
     Console(file=text, width=WIDEST, highlight=False, markup=False, emoji=False, color_system=None).print(drawn)
-    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
+    say("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
 
 
 def opened(path: Path) -> Heap:
@@ -82,17 +100,11 @@ def progress(title: str) -> Iterator[Progress]:
             bars.stop()
 
 
-def written(path: Path, text: str) -> str:
-    """Write a text to a file and return a line about it. Raises :class:`HeapExporterError` where it cannot."""
-    try:
-        size = path.write_bytes(text.encode("utf-8", "replace"))
-    except OSError as problem:
-        raise HeapExporterError(f"cannot write {path}: {problem.strerror}") from None
-    return f"written to {path} ({size:,} bytes)"
-
-
 def _limit(text: str) -> int:
-    limit = int(text)
+    try:
+        limit = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("it must be a whole number, 0 for all") from None
     if limit < 0:
-        raise argparse.ArgumentTypeError("it must not be negative")
-    return limit or sys.maxsize
+        raise argparse.ArgumentTypeError("it must not be negative; 0 is for all")
+    return min(limit, sys.maxsize) or sys.maxsize

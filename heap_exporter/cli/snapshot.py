@@ -14,6 +14,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+from heap_exporter.cli.screen import say
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.neighbours import reachable
 from heap_exporter.settings import Settings, variable
@@ -34,13 +35,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Post, print, and return 0 for a snapshot and 1 for a refusal."""
     answer, done = _post(arguments)
     if arguments.json:
-        print(json.dumps(answer))
+        say(json.dumps(answer))
     elif done:
-        print(f"{answer['path']}  {answer['content']} of {answer['objects']:,} objects, {answer['bytes']:,} bytes"
-              f" in {answer['duration_seconds']:.2f} s, longest pause {answer['pause_seconds'] * 1000:.1f} ms"
-              f"{answer['note'] and '; '}{answer['note']}")  # fmt: skip  # one sentence
+        say(f"{answer['path']}  {answer['content']} of {answer['objects']:,} objects, {answer['bytes']:,} bytes"
+            f" in {answer['duration_seconds']:.2f} s, longest pause {answer['pause_seconds'] * 1000:.1f} ms"
+            f"{answer['note'] and '; '}{answer['note']}")  # fmt: skip  # one sentence
     else:
-        print(f"refused: {answer.get('detail') or answer.get('title')}")
+        say(f"refused: {answer.get('detail') or answer.get('title')}")
     return 0 if done else 1
 
 

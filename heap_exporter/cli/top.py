@@ -10,9 +10,8 @@ were gone. An object may be retained by several types, so retained bytes do not 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from heap_exporter.cli import screen
+from heap_exporter.cli import files, screen
 
 HELP = "show which types fill a snapshot"
 
@@ -21,7 +20,7 @@ ORDERS = {"retained": "retained_bytes", "shallow": "shallow_bytes", "objects": "
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a snapshot (.heap)")
+    parser.add_argument("file", type=files.named, metavar="FILE", help="a snapshot (.heap)")
     parser.add_argument("--by", choices=ORDERS, default="retained", help="what to sort by (default: %(default)s)")
     screen.add_arguments(parser)
 

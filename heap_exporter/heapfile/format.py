@@ -78,6 +78,7 @@ count and is no edge of the graph, else 0.
 from __future__ import annotations
 
 import os
+import stat
 import struct
 import zlib
 from dataclasses import replace
@@ -94,7 +95,7 @@ from heap_exporter.heapfile.documents import (
     parse_header,
 )
 
-__all__ = ["SUFFIX", "BlockReader", "BlockWriter", "Footer", "Header", "read_footer", "read_header"]
+__all__ = ["SUFFIX", "BlockReader", "BlockWriter", "Footer", "Header", "open_snapshot", "read_footer", "read_header"]
 
 SUFFIX = ".heap"
 MAGIC = b"\x89HEAP\r\n\x1a"
@@ -215,10 +216,26 @@ class BlockReader:
         return data
 
 
+def open_snapshot(path: Path) -> BinaryIO:
+    """Return a snapshot file, open for reading. May raise ``OSError``.
+
+    Raises :class:`SnapshotFileError` on a pipe or a device, which might never answer: not even to be opened.
+    """
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise SnapshotFileError(path, "it is not a regular file")
+    return file
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)
+
+
 def read_header(path: Path) -> Header:
     """Return the header of a snapshot, having read little more than that. Raises :class:`SnapshotFileError`."""
     try:
-        with path.open("rb") as file:
+        with open_snapshot(path) as file:
             return BlockReader(file, path).header()
     except OSError as error:
         raise SnapshotFileError(path, error.strerror or str(error)) from error
@@ -230,7 +247,7 @@ def read_footer(path: Path) -> Footer:
     Its checksum is chained to all blocks before it, so only reading the whole file can verify it.
     """
     try:
-        with path.open("rb") as file:
+        with open_snapshot(path) as file:
             file.seek(
                 -min(os.fstat(file.fileno()).st_size, LONGEST_FOOTER_BYTES + BLOCK_HEAD.size + _TAIL.size), os.SEEK_END
             )

@@ -34,6 +34,7 @@ from heap_exporter.heapfile.format import (
     TYPE,
     VARINT_END,
     BlockReader,
+    open_snapshot,
 )
 from heap_exporter.heapfile.records import (
     CountRecord,
@@ -57,7 +58,7 @@ class SnapshotReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._file = path.open("rb")
+            self._file = open_snapshot(path)
         except OSError as error:
             raise SnapshotFileError(path, error.strerror or str(error)) from error
         self._blocks = BlockReader(self._file, path)

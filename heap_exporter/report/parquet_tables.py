@@ -52,12 +52,13 @@ Columns = dict[str, Any]
 
 
 def write(graph: Graph, heap: Heap, target: Path, name: str, progress: Progress) -> None:
-    """Write a file of that name for each table, below the folder ``target``.
+    """Write a file of that name for each table, below the folder ``target``, which is made if its parent exists.
 
     May raise ``OSError``, and ``OverflowError`` or ``ValueError`` on a number that fits into no column.
     """
+    target.mkdir(exist_ok=True)
     for table, schema in SCHEMAS.items():
-        (target / table).mkdir(parents=True, exist_ok=True)
+        (target / table).mkdir(exist_ok=True)
         texts = [field.name for field in schema if field.type == TEXT]
         with ParquetWriter(target / table / name, schema, compression="zstd", use_dictionary=texts) as out:
             for batch in _batches(table, graph, heap, progress):

@@ -30,7 +30,7 @@ _LINES_OF_LOCATION = 4
 
 def write(graph: Graph, heap: Heap, target: Path, progress: Progress = silent) -> None:  # noqa: ARG001 - as all do
     """Write the tree of paths to the file ``target``. May raise ``OSError``."""
-    with gzip.GzipFile(target, "wb", compresslevel=6, mtime=0) as out:
+    with target.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, compresslevel=6, mtime=0) as out:
         out.write(b"".join(_profile(heap, progress)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from heap_exporter.analysis.diff import was_restarted
 from heap_exporter.analysis.model import Diff, Heap, Holding, Suspect, TypeRow, short_name
 from heap_exporter.figures import duration, gain, moment, size
 from heap_exporter.heapfile.documents import Header
@@ -14,9 +15,6 @@ HELD = {
     "garbage": "garbage: only cycles hold it, and the collector has not come",
 }
 """What each of the three kinds of memory is, by the name of a :class:`Holding`."""
-
-RESTART_SECONDS = 60.0
-"""Two snapshots of one process agree on when it started, to the accuracy of their clocks."""
 
 
 def code(name: str) -> str:
@@ -88,7 +86,7 @@ def notes(diff: Diff) -> Sequence[str]:
         found.append(f"The second snapshot was taken {earlier} before the first: swap them to see what grew.")
     if before.pid != after.pid:
         found.append(f"They are of different processes ({before.pid}, {after.pid}): growth is their difference.")
-    elif _restarted(before, after):
+    elif was_restarted(before, after):
         found.append("The process was started anew in between: growth is the difference of two lives.")
     interpreters = [f"{header.implementation} {header.python_version}" for header in (before, after)]
     if interpreters[0] != interpreters[1]:
@@ -106,13 +104,6 @@ def unknown(heap: Heap) -> str:
         f"{heap.unknown_references:,} references lead to objects that are not in the file: heap-exporter's own, or "
         "such as came and went during a portable walk. What hangs on these alone counts as held from outside."
     )
-
-
-def _restarted(before: Header, after: Header) -> bool:
-    if before.uptime_seconds is None or after.uptime_seconds is None:
-        return False
-    started, started_after = before.taken_at - before.uptime_seconds, after.taken_at - after.uptime_seconds
-    return abs(started_after - started) > RESTART_SECONDS
 
 
 def _s(count: int) -> str:

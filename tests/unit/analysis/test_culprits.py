@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from heap_exporter.analysis.culprits import CATALOGUE, advice
+from heap_exporter.analysis.culprits import CONTAINERS, PARTICULAR, advice
 
+CATALOGUE = PARTICULAR + CONTAINERS
 MODULE = ("shop", "module")
 CLASS = ("shop.Service", "type")
 WRAPPER = "functools._lru_cache_wrapper"
@@ -59,8 +60,15 @@ TRAILS: dict[str, list[tuple[str, str]]] = {
     "listeners": [MODULE, ("shop.BUS", "shop.Bus"), ("Bus.listeners", "list"), ("list item", "method")],
     "generators that were not finished": [MODULE, ("shop.OPEN", "list"), ("list item", "generator")],
     "closures": [MODULE, ("shop.run", "function"), ("closure seen", "list"), ("list item", "shop.Job")],
+    "weak keys that their values keep": [
+        MODULE,
+        ("shop.META", "weakref.WeakKeyDictionary"),
+        ("WeakKeyDictionary.data", "dict"),
+        ("dict value", "shop.Meta"),
+    ],
     "a mapping without a limit": [MODULE, ("shop.STORE", "dict"), ("dict value", "shop.Session")],
     "a collection without a limit": [MODULE, ("shop.LOG", "collections.deque"), ("deque item", "shop.Entry")],
+    "a chain without an end": [MODULE, ("shop.ROOT", "shop.f.<locals>.Node"), ("Node.next", "shop.f.<locals>.Node")],
 }
 """One for each entry of the catalogue, by its name."""
 
@@ -73,25 +81,35 @@ def test_the_catalogue_is_covered() -> None:
 def test_a_culprit_is_known_by_its_path(name: str) -> None:
     [known] = [culprit for culprit in CATALOGUE if culprit.name == name]
 
-    assert advice([[("modules", ""), *TRAILS[name]]]) == known.advice
+    assert advice([("modules", ""), *TRAILS[name]]) == known.advice
 
 
 def test_the_particular_comes_before_the_general_whichever_trail_shows_it() -> None:
-    general, particular = TRAILS["a collection without a limit"], TRAILS["exception tracebacks"]
+    way, onwards = TRAILS["exception tracebacks"][:-1], TRAILS["exception tracebacks"][-1:]
 
-    assert advice([general, particular]) == advice([particular])
+    assert advice(way) == advice(TRAILS["a collection without a limit"])
+    assert advice(way, [[("ValueError.args", "tuple")], onwards]) == advice([*way, *onwards])
+
+
+def test_the_container_of_what_accumulates_decides_not_one_inside_it_nor_around_it() -> None:
+    entries = [MODULE, ("shop.LOG", "list"), ("list item", "shop.Entry")]
+    inside = [("Entry.fields", "dict"), ("dict value", "str")]
+    around = [MODULE, ("shop.LOGS", "dict"), ("dict value", "shop.Log"), ("Log.entries", "list"), ("list item", "str")]
+
+    assert advice(entries, [inside]) == advice(entries) == advice(around)
+    assert advice([*entries, *inside]) != advice(entries)
 
 
 @pytest.mark.parametrize(
     "trail",
     [
-        [MODULE, ("shop.ROOT", "shop.Node"), ("Node.next", "shop.Node")],
+        [MODULE, ("shop.ROOT", "shop.Node"), ("Node.payload", "bytes")],
         [MODULE, ("shop.lru_cache", "shop.Cache"), ("Cache.entry", "shop.Entry")],
         [],
     ],
 )
 def test_where_nothing_is_known_nothing_is_advised(trail: list[tuple[str, str]]) -> None:
-    assert advice([trail]) == ""
+    assert advice(trail) == ""
 
 
 @pytest.mark.parametrize("culprit", CATALOGUE, ids=lambda culprit: culprit.name)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from heap_exporter import analysis
 from heap_exporter.analysis import Change, Diff, compare
@@ -75,13 +78,34 @@ def test_addresses_do_not_matter(tmp_path: Path) -> None:
 def test_minutes_are_those_between_the_snapshots() -> None:
     tree = modules(value("shop.A"))
 
-    assert compare(heap(tree, taken_at=600.0), heap(tree, taken_at=900.0)).minutes == 5.0
+    before, after = (heap(tree, taken_at=600.0 + age, uptime_seconds=age) for age in (50.0, 350.0))
+
+    assert compare(before, after).minutes == 5.0
+
+
+@pytest.mark.parametrize("other_life", [{"pid": 9, "uptime_seconds": 400.0}, {"uptime_seconds": 3.0}])
+def test_there_is_no_growth_a_minute_from_one_process_to_another(other_life: dict[str, Any]) -> None:
+    before = heap(modules(value("shop.A", 0)), taken_at=1000.0, uptime_seconds=100.0)
+
+    diff = compare(before, heap(modules(value("shop.A", 9999)), taken_at=1300.0, **other_life))
+
+    assert diff.minutes is None
+    assert [suspect.bytes_per_minute for suspect in diff.suspects] == [None]
+
+
+def test_snapshots_of_different_walkers_are_not_searched_for_suspects() -> None:
+    before, after = heap(modules(value("shop.A", 0))), heap(modules(value("shop.A", 9999)), walker="portable")
+
+    diff = compare(before, after)
+
+    assert not diff.suspects
+    assert "take both with one" in diff.verdict
 
 
 def test_there_is_no_growth_a_minute_where_time_ran_backwards() -> None:
     before, after = (
-        heap(modules(value("shop.A", 0)), taken_at=900.0),
-        heap(modules(value("shop.A", 9999)), taken_at=600.0),
+        heap(modules(value("shop.A", 0)), taken_at=900.0, uptime_seconds=400.0),
+        heap(modules(value("shop.A", 9999)), taken_at=600.0, uptime_seconds=100.0),
     )
 
     diff = compare(before, after)
@@ -100,3 +124,16 @@ def test_a_global_that_two_modules_have_is_one_whichever_each_snapshot_names() -
     diff = compare(heap(before), heap(after))
 
     assert [suspect.holder for suspect in diff.suspects] == ["shop.STORE"]
+
+
+def test_main_keeps_its_name_when_multiprocessing_gives_it_another(tmp_path: Path) -> None:
+    before, after = (
+        module(X=made("list", *(made("shop.Item", size_bytes=400) for _ in range(objects)))) for objects in (10, 900)
+    )
+
+    diff = compare(
+        analysis.open(write(tmp_path / "a.heap", {"__main__": before})),
+        analysis.open(write(tmp_path / "b.heap", {"__mp_main__": after, "__main__": after})),
+    )
+
+    assert [suspect.holder for suspect in diff.suspects] == ["__main__.X"]

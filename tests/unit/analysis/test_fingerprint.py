@@ -122,5 +122,11 @@ def test_other_leaks_have_other_fingerprints(steps: list[str], others: list[str]
     assert (fingerprint(steps, types[0]) == fingerprint(others, types[1])) == same
 
 
+def test_a_process_that_multiprocessing_started_has_the_fingerprint_of_one_that_was_not() -> None:
+    one, other = (fingerprint([f"{main}.JOBS"], f"{main}.Job") for main in ("__main__", "__mp_main__"))
+
+    assert one == other
+
+
 def test_a_fingerprint_stays_what_it_is_from_release_to_release() -> None:
     assert fingerprint(["shop.sessions.SESSIONS"], "shop.sessions.Session") == "e3ad4a746dba"

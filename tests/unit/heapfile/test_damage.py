@@ -1,6 +1,7 @@
 """A file that was cut off, altered or made to harm is one clear error: no crash, no hang, no large allocation."""
 
 import json
+import os
 import random
 import tracemalloc
 from contextlib import suppress
@@ -206,3 +207,13 @@ def test_a_missing_file_is_a_clear_error(tmp_path: Path) -> None:
     for read in (read_header, read_all, read_footer):
         with pytest.raises(SnapshotFileError, match="No such file"):
             read(tmp_path / "missing")
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.heap"
+    os.mkfifo(pipe)
+
+    for file in (pipe, Path("/dev/zero")):
+        for read in (read_header, read_footer, read_all):
+            with pytest.raises(SnapshotFileError, match="it is not a regular file"):
+                read(file)

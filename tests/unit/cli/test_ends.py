@@ -1,0 +1,90 @@
+"""How a command ends when its output has nowhere to go, or when it is interrupted."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Pair, command_line
+from tests.programs import environment
+
+PRINTERS = ("report FILE", "top FILE", "top FILE --json --limit 0", "path FILE Session", "info FILE", "rules",
+            "convert FILE --to json -o OUT")  # fmt: skip  # one reading
+
+SLOW_IMPORT = """
+import time
+print("importing", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("command", PRINTERS)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("redirection", "problem"), [(">/dev/full", "No space left on device"), (">&-", "it is closed")]
+)
+def test_a_stdout_that_takes_nothing_is_one_line(
+    pair: Pair, tmp_path: Path, command: str, unbuffered: str, redirection: str, problem: str
+) -> None:
+    words = command.replace("FILE", str(pair.after)).replace("OUT", str(tmp_path / "out")).split()
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", *command_line(*words)],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path, PYTHONUNBUFFERED=unbuffered),
+        check=False,
+    )
+
+    assert done.stderr == f"heap-exporter: cannot write to stdout: {problem}\n"
+    assert done.returncode == 2
+
+
+def test_a_help_that_nobody_can_read_is_one_line(tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            command_line("--help"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(tmp_path, PYTHONUNBUFFERED=""),
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (2, "heap-exporter: cannot write to stdout: No space left on device\n")
+
+
+def test_ctrl_c_ends_it_with_130_and_without_a_traceback(pair: Pair, tmp_path: Path) -> None:
+    command = command_line("path", pair.after, "str", "--json", "--limit", "0")
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(tmp_path)
+    ) as printing:
+        assert printing.stdout is not None
+        printing.stdout.read(1)  # it prints more than a pipe can hold, and must wait for us
+        printing.send_signal(signal.SIGINT)
+        errors = printing.communicate()[1]
+    assert printing.returncode == 130
+    assert errors == b""
+
+
+@pytest.mark.parametrize("imported", ["argparse", "difflib", "rich"])
+@pytest.mark.parametrize("entry", ["module", "script"])
+def test_ctrl_c_is_understood_while_it_is_being_imported(pair: Pair, tmp_path: Path, imported: str, entry: str) -> None:
+    (tmp_path / f"{imported}.py").write_text(SLOW_IMPORT)
+    script = [sys.executable, "-c", "import sys; from heap_exporter.cli import main; sys.exit(main())", "top"]
+    command = command_line("top", pair.after) if entry == "module" else [*script, str(pair.after)]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(tmp_path, PYTHONPATH=str(tmp_path)),
+    ) as importing:
+        assert importing.stdout is not None
+        assert importing.stdout.readline() == "importing\n"
+        importing.send_signal(signal.SIGINT)
+        errors = importing.communicate()[1]
+    assert (importing.returncode, errors) == (130, "")
