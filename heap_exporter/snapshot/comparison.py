@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from heap_exporter.logs import log
 from heap_exporter.model import SnapshotInfo
@@ -28,6 +28,9 @@ MOST_PATHS = 400_000
 """What the program may map. An object, its references and what is reckoned of them take about 65 bytes. Each may have a
 path of its own, of which both snapshots are kept; but there are so many only where much of a heap is code.
 """
+
+MOST_REMEMBERED = 64
+"""Comparisons of which it is known what became of them; those that were written are told from their reports."""
 
 LONGEST_REPORT_BYTES = 4 * 1024 * 1024
 
@@ -57,8 +60,12 @@ class Comparison:
 @dataclass(frozen=True, slots=True)
 class _Begun:
     before_id: str
-    has_ended: Callable[[], bool]
     problem: str = ""
+
+
+class _Running(NamedTuple):
+    id: str
+    has_ended: Callable[[], bool]
 
 
 class Comparisons:
@@ -76,7 +83,7 @@ class Comparisons:
         self._report_path = report_path
         self._lock = threading.Lock()
         self._begun: dict[str, _Begun] = {}
-        self._running: _Begun | None = None
+        self._running: _Running | None = None
         self._waiting: tuple[SnapshotInfo, SnapshotInfo] | None = None
 
     def begin(self, before: SnapshotInfo, after: SnapshotInfo) -> None:
@@ -87,7 +94,7 @@ class Comparisons:
             if self._waiting is not None:
                 self._give_up(*self._waiting, WAS_OVERTAKEN)
             self._waiting = (before, after)
-            self._begun[after.id] = _Begun(before.id, _never)
+            self._remember(after.id, _Begun(before.id))
             self._go_on()
 
     def tend(self) -> None:
@@ -111,17 +118,27 @@ class Comparisons:
         except OSError as error:
             self._give_up(before, after, f"no program could be started for it: {error.strerror or error}")
             return
-        self._running = self._begun[after.id] = _Begun(before.id, has_ended)
+        self._running = _Running(after.id, has_ended)
 
     def _give_up(self, before: SnapshotInfo, after: SnapshotInfo, problem: str) -> None:
         log.warning("snapshot %s was not compared with %s: %s", after.id, before.id, problem)
-        self._begun[after.id] = _Begun(before.id, _always, problem)
+        self._remember(after.id, _Begun(before.id, problem))
+
+    def _remember(self, id: str, begun: _Begun) -> None:
+        self._begun[id] = begun
+        while len(self._begun) > MOST_REMEMBERED:
+            del self._begun[next(iter(self._begun))]
+
+    def _is_under_way(self, id: str) -> bool:
+        running, waiting = self._running, self._waiting
+        return (running is not None and running.id == id) or (waiting is not None and waiting[1].id == id)
 
     def state(self, id: str) -> Comparison | None:
         """Return how far the comparison of a snapshot with the one before has come, ``None`` if there is none."""
-        self.tend()
-        begun = self._begun.get(id)
-        if begun is not None and not begun.has_ended():
+        with self._lock:
+            self._go_on()
+            begun, is_under_way = self._begun.get(id), self._is_under_way(id)
+        if begun is not None and is_under_way:
             return Comparison("running", begun.before_id)
         report = self._read(id)
         if report is not None:
@@ -193,12 +210,4 @@ def _has_ended(pid: int, report: Path) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    return False
-
-
-def _always() -> bool:
-    return True
-
-
-def _never() -> bool:
     return False

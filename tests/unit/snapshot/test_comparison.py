@@ -229,6 +229,22 @@ def _read(path: Path) -> bytes:
         return b""
 
 
+def test_what_has_ended_is_never_waited_for_again(
+    make: Callable[..., Snapshots], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshots = make()
+    second = pair(snapshots)
+    ended(snapshots, second)
+    waited: list[int] = []  # by now the pid may be that of a child of the application
+    monkeypatch.setattr(os, "waitpid", lambda pid, _options: waited.append(pid))
+
+    found = snapshots.comparisons.state(second)
+
+    assert found is not None
+    assert found.state == "written"
+    assert waited == []
+
+
 def test_nothing_is_left_running_or_open(make: Callable[..., Snapshots]) -> None:
     before = set(os.listdir("/proc/self/fd"))
     snapshots = make()
