@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 120.0
+REPEAT_SECONDS = 10.0
 SIZE = (1280, 760)
 
 _FIND = """
@@ -52,13 +54,14 @@ class Panel:
         entry.click()
 
     def compare(self) -> None:
-        """Compare with the first file."""
+        """Compare with the first file, and wait until that is shown."""
         select = self._one("element.tagName === 'SELECT' && [...element.options].some(o => o.text === 'Comparison')")
         self._browser.execute_script(
             "arguments[0].selectedIndex = [...arguments[0].options].findIndex(o => o.text === 'Comparison');"
             "arguments[0].dispatchEvent(new Event('change', {bubbles: true}))",
             select,
         )
+        self._one("element.tagName === 'TH' && element.innerText.trim() === '# New'")
 
     def row(self, name: str) -> list[str]:
         """Return the cells of the row of a class."""
@@ -69,21 +72,29 @@ class Panel:
         return cells
 
     def container(self, name: str) -> str:
-        """Select the first object of a class, and return what its retainers say of the one that has it as an item."""
-        self._row(name).click()
-        for key in (Keys.ARROW_RIGHT, Keys.ARROW_DOWN):
-            ActionChains(self._browser).send_keys(key).perform()
-        row = self._one("element.tagName === 'TR' && element.innerText.match(/^\\[\\d+\\]in/)")
+        """Select the first object of a class, and return what its retainers say of the one that has it as an item.
+
+        A click or a key that comes while the panel draws is lost: they are given again until the retainers are there.
+        """
+
+        def select(_: webdriver.Chrome) -> Any:
+            self._row(name).click()
+            for key in (Keys.ARROW_RIGHT, Keys.ARROW_DOWN):
+                ActionChains(self._browser).send_keys(key).perform()
+            with suppress(TimeoutException):
+                return self._one("element.tagName === 'TR' && element.innerText.match(/^\\[\\d+\\]in/)", REPEAT_SECONDS)
+
+        row = WebDriverWait(self._browser, WAIT_SECONDS, ignored_exceptions=[WebDriverException]).until(select)
         return str(self._browser.execute_script("return arguments[0].innerText", row))
 
     def _row(self, name: str) -> Any:
         return self._one(f"element.tagName === 'TR' && element.innerText.trim().split(/\\s/)[0] === '{name}'")
 
-    def _one(self, wanted: str) -> Any:
+    def _one(self, wanted: str, wait_seconds: float = WAIT_SECONDS) -> Any:
         def look(browser: webdriver.Chrome) -> Any:
             return next(iter(browser.execute_script(_FIND.replace("WANTED", wanted))), None)
 
-        return WebDriverWait(self._browser, WAIT_SECONDS).until(look)
+        return WebDriverWait(self._browser, wait_seconds).until(look)
 
 
 @contextmanager
