@@ -116,7 +116,32 @@ class Settings:
         aliases={"HEAP_DUMP_DIR": 1},
     )  # fmt: skip  # reads as one line
     snapshot_keep: int = setting(20, "Snapshots kept in the folder; the oldest go first.", least=1, most=100_000)
-    snapshot_on_leak: bool = setting(True, "Take a snapshot when a leak is suspected.")
+    snapshot_max_bytes: int = setting(
+        4 * 1024**3, "Bytes that the folder may hold; the oldest go first, never for a snapshot that fails.",
+        least=1024**2, most=10**15,
+    )  # fmt: skip  # reads as one line
+    free_disk_bytes: int = setting(
+        64 * 1024**2, "Free space that a snapshot must leave on the disk.", least=0, most=10**15
+    )
+    snapshot_on_leak: bool = setting(True, "Take a snapshot when a leak is suspected, and another to compare.")
+    snapshot_cooldown_seconds: float = setting(
+        3600.0, "Time for which the same leak sets off no snapshot and no alert again.", least=0, most=604800
+    )
+    snapshots_a_day: int = setting(
+        12, "Snapshots taken unasked in 24 hours by all processes that share the folder.", least=0, most=10_000
+    )
+    near_limit_percent: float = setting(
+        85.0, "Share of the memory limit from which growth sets off a census and a snapshot at once.", least=1, most=100
+    )
+    record: bool = setting(True, "Record samples in the folder: for `replay`, and to tell what was before a crash.")
+    upload_url: str = setting(
+        "", "Where snapshots are uploaded to, as `s3://bucket/folder`; needs the extra `heap-exporter[s3]`."
+    )
+    upload_remove_local: bool = setting(False, "Remove a snapshot from the folder once its upload is verified.")
+    alert_webhook_url: Secret = setting(
+        Secret(""), "Where an alert is posted to.", is_url=True, aliases={"ALERT_WEBHOOK_URL": 1}
+    )
+    alert_webhook_format: str = setting("json", "What is posted there.", choices=("json", "slack", "alertmanager"))
     snapshot_keys: bool = setting(
         False, "Write the keys of plain dicts into snapshots too. There may be secrets among them."
     )
