@@ -288,11 +288,50 @@ class SnapshotInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Accumulation:
+    """Where objects accumulate, as the comparison of two snapshots found it.
+
+    ``holder`` holds them, ``path`` are the steps to them; ``objects`` and ``bytes`` are what was gained between the
+    snapshots; ``share`` is the part of all growth, 0 to 1. ``fingerprint`` is the same for the same leak in every
+    process. ``text`` says it all in a sentence, ``advice`` what to do about it.
+    """
+
+    type_name: str
+    holder: str
+    path: tuple[str, ...]
+    fingerprint: str
+    objects: int
+    bytes: int
+    bytes_per_minute: float | None
+    share: float
+    text: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class MappingGrowth:
+    """What one sort of mappings of the process gained between two readings, in bytes in RAM."""
+
+    name: str
+    before_bytes: int
+    after_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class LeakAlert:
-    """A suspicion that has just arisen, with the evidence that was taken for it."""
+    """A leak that was confirmed, with the evidence that was taken for it.
+
+    ``snapshots`` are those taken, oldest first; ``accumulation`` is where Python objects accumulate, if they were
+    compared; ``mappings`` are those that grew, where memory other than Python's did. ``fingerprint`` is the
+    accumulation's, or one made of the cause and the type that grows.
+    """
 
     verdict: Verdict
-    snapshot: SnapshotInfo | None
+    fingerprint: str
+    snapshots: tuple[SnapshotInfo, ...] = ()
+    accumulation: Accumulation | None = None
+    mappings: tuple[MappingGrowth, ...] = ()
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
