@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from heap_exporter._version import VERSION
-from heap_exporter.model import Reading
+from heap_exporter.model import Cause, Reading, State
 
 Point = tuple[tuple[str, ...], float]
 """The values of the labels, in the order of ``Metric.labels``, and the figure."""
@@ -84,14 +84,27 @@ def _by_generation(*path: str) -> Callable[[Reading], Iterable[Point]]:
     return read
 
 
-def _by_kind(attribute: str) -> Callable[[Reading], Iterable[Point]]:
-    """Return a reader of one attribute of the verdict's trends, by kind of memory."""
+def _slopes(reading: Reading) -> Iterable[Point]:
+    trends = reading.verdict.trends if reading.verdict else ()
+    return [((trend.kind.value,), trend.slope_bytes_per_second) for trend in trends]
+
+
+def _by_cause(attribute: str) -> Callable[[Reading], Iterable[Point]]:
+    """Return a reader of what the verdict says of its cause: 0 for all others, so that no series comes and goes."""
 
     def read(reading: Reading) -> Iterable[Point]:
-        trends = reading.verdict.trends if reading.verdict else ()
-        return [((trend.kind.value,), float(getattr(trend, attribute))) for trend in trends]
+        verdict = reading.verdict
+        if verdict is None:
+            return ()
+        cause = (verdict.cause or Cause.UNATTRIBUTED) if getattr(verdict, attribute) else None
+        return [((each.value,), float(each is cause)) for each in Cause]
 
     return read
+
+
+def _state(reading: Reading) -> Iterable[Point]:
+    verdict = reading.verdict
+    return [((state.value,), float(state is verdict.state)) for state in State] if verdict else ()
 
 
 def _by_type(attribute: str) -> Callable[[Reading], Iterable[Point]]:
@@ -174,16 +187,26 @@ CATALOGUE: tuple[Metric, ...] = (
            "Size of the objects of a type at the last census, shallow; small types are in 'other'.", ("type_name",)),
     Metric("python.heap.type.objects", "{object}", _GAUGE, _by_type("objects"),
            "Objects of a type at the last census; small types are in 'other'.", ("type_name",)),
-    Metric("python.heap.leak.suspected", "", _GAUGE, _by_kind("suspected"),
-           "1 while the detector suspects a leak in this kind of memory.", ("kind",)),
-    Metric("python.heap.leak.slope", "By/s", _GAUGE, _by_kind("slope_bytes_per_second"),
-           "Robust slope of this kind of memory over the detector's window.", ("kind",)),
-    Metric("python.heap.leak.confidence", "1", _GAUGE, _by_kind("confidence"),
-           "How steadily this kind of memory rose over the window: 1 is always, 0 is without a trend.", ("kind",)),
+    Metric("python.heap.leak.state", "", _GAUGE, _state,
+           "1 for the state that the detector sees the process in, 0 for the others.", ("state",)),
+    Metric("python.heap.leak.suspected", "", _GAUGE, _by_cause("is_suspicion"),
+           "1 while a leak of this cause is suspected or confirmed.", ("cause",)),
+    Metric("python.heap.leak.confirmed", "", _GAUGE, _by_cause("is_confirmed"),
+           "1 while a leak of this cause is confirmed, by its shape or by the evidence.", ("cause",)),
+    Metric("python.heap.leak.slope", "By/s", _GAUGE, _slopes,
+           "Robust slope of this kind of memory over the evidence.", ("kind",)),
+    Metric("python.heap.leak.tail", "1", _GAUGE, _value("verdict", "tail_ratio"),
+           "Slope of the last part of the evidence to that of all of it: 1 goes on, 0 has levelled off."),
+    Metric("python.heap.leak.confidence", "1", _GAUGE, _value("verdict", "confidence"),
+           "How sure the detector is that the process grows for good, 0 to 1."),
+    Metric("python.heap.leak.evidence", "s", _GAUGE, _value("verdict", "evidence_seconds"),
+           "Length of the series that the verdict rests on."),
     Metric("python.heap.leak.time_to_exhaustion", "s", _GAUGE, _value("verdict", "seconds_to_limit"),
            "When the process meets its memory limit if it goes on like this; absent without growth or limit."),
     Metric("python.heap.leak.detections", "{detection}", _COUNTER, _by_key("tally", "detections"),
-           "Suspicions that arose.", ("kind",)),
+           "Suspicions that arose.", ("cause",)),
+    Metric("python.heap.leak.alerts", "{alert}", _COUNTER, _by_key("tally", "alerts"),
+           "Leaks that were confirmed and told of.", ("cause",)),
     Metric("python.heap.cgroup.events", "{event}", _COUNTER, _by_key("detail", "limits", "events"),
            "Memory events of the process's cgroup; refreshed with the census.", ("event",)),
     Metric("heap_exporter.build_info", "", _GAUGE, _build_info,
@@ -220,4 +243,8 @@ CATALOGUE: tuple[Metric, ...] = (
            "Size that the last snapshot's file was reckoned to have before it was taken."),
     Metric("heap_exporter.pushes", "{push}", _COUNTER, _by_key("tally", "pushes"),
            "OTLP pushes, by what became of them.", ("outcome",)),
+    Metric("heap_exporter.webhooks", "{post}", _COUNTER, _by_key("tally", "webhooks"),
+           "Alerts to be posted to the webhook, by what became of them.", ("outcome",)),
+    Metric("heap_exporter.uploads", "{upload}", _COUNTER, _by_key("tally", "uploads"),
+           "Snapshots to be uploaded, by what became of them.", ("outcome",)),
 )  # fmt: skip  # a table is read in columns

@@ -34,12 +34,17 @@ class ProcessMemory:
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """The state of the garbage collector; one entry a generation, youngest first."""
+    """The state of the garbage collector; one entry a generation, youngest first.
+
+    ``enabled`` is whether it starts by itself; ``full_collections`` is ``None`` where it collects in increments.
+    """
 
     pending_objects: tuple[int, ...]
     collections: tuple[int, ...]
     uncollectable_objects: tuple[int, ...]
     frozen_objects: int
+    enabled: bool = True
+    full_collections: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Malloc:
-    """What the C library's allocator holds (``mallinfo2``): in use, and free but not given back."""
+    """What an allocator holds, the C library's or the interpreter's own: in use, and free but not given back."""
 
     used_bytes: int
     retained_bytes: int
@@ -87,6 +92,7 @@ class Detail:
     """One reading of the sources that are too slow for every sample."""
 
     malloc: Malloc | None = None
+    pymalloc: Malloc | None = None
     shares: Shares | None = None
     limits: Limits | None = None
 
@@ -215,6 +221,8 @@ class Point(NamedTuple):
     shmem_bytes: int | None = None
     malloc_used_bytes: int | None = None
     malloc_retained_bytes: int | None = None
+    pymalloc_used_bytes: int | None = None
+    pymalloc_retained_bytes: int | None = None
     unique_bytes: int | None = None
     gc_enabled: int | None = None
     gc_pending_objects: int | None = None
@@ -263,6 +271,11 @@ class Verdict:
     def is_suspicion(self) -> bool:
         """Return whether a leak is suspected, or more."""
         return self.state in (State.SUSPECTED, State.CONFIRMED)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Return whether a leak is confirmed."""
+        return self.state is State.CONFIRMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +354,9 @@ class Tally:
     sample_errors: Mapping[str, int] = field(default_factory=dict)
     snapshots: Mapping[str, int] = field(default_factory=dict)
     detections: Mapping[str, int] = field(default_factory=dict)
+    alerts: Mapping[str, int] = field(default_factory=dict)
+    webhooks: Mapping[str, int] = field(default_factory=dict)
+    uploads: Mapping[str, int] = field(default_factory=dict)
     pushes: Mapping[str, int] = field(default_factory=dict)
     walk_failures: Mapping[str, int] = field(default_factory=dict)
     gc_pause_seconds: tuple[float, ...] = ()
@@ -360,5 +376,6 @@ class Reading:
     walker: WalkerChoice | None = None
     types: tuple[TypeCount, ...] = ()
     verdict: Verdict | None = None
+    alert: LeakAlert | None = None
     snapshot: SnapshotInfo | None = None
     tally: Tally = Tally()

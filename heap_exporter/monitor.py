@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import threading
 import time
 from collections.abc import Callable
 
 from heap_exporter import forks
-from heap_exporter.detection.detector import Thresholds, judge
-from heap_exporter.detection.growth import TypeHistory
+from heap_exporter.detection.detector import Thresholds
 from heap_exporter.detection.history import History
-from heap_exporter.errors import SnapshotError
+from heap_exporter.detection.judge import Judge
+from heap_exporter.evidence.case import CaseFile
+from heap_exporter.evidence.limit import WATCHED_PERCENT, NearLimit, used_percent
 from heap_exporter.export.type_series import TypeSeries
-from heap_exporter.logs import log
-from heap_exporter.model import Census, Detail, Kind, LeakAlert, Reading, SnapshotInfo, State, Tally, TypeCount, Verdict
+from heap_exporter.model import (
+    Cause,
+    Census,
+    Detail,
+    LeakAlert,
+    Limits,
+    Reading,
+    SnapshotInfo,
+    Tally,
+    TypeCount,
+    Verdict,
+)
 from heap_exporter.notify.listeners import LeakListener, LeakListeners
-from heap_exporter.probes import process
+from heap_exporter.probes import mappings, process
 from heap_exporter.probes.collector import PauseMeter
 from heap_exporter.probes.limits import read_limits
 from heap_exporter.probes.sources import Sources
 from heap_exporter.settings import Settings
+from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.take import Snapshots
 from heap_exporter.threads import start_thread
@@ -33,9 +44,6 @@ STOP_SECONDS = 1.0
 
 FORK_GRACE_SECONDS = 1.0
 """How long a forked child is left alone: most children exec or end sooner, and should not pay for a walk or a port."""
-
-JUDGEMENTS = 60
-"""How often a window is judged while it passes: more would cost time and tell nothing new."""
 
 
 class HeapMonitor:
@@ -67,27 +75,18 @@ class HeapMonitor:
             timeout_seconds=settings.walk_timeout_seconds,
         )
         self._pauses = PauseMeter()
-        self._type_history = TypeHistory(settings.window_seconds)
-        self._type_series = TypeSeries()
-        self._detections = {kind.value: 0 for kind in Kind}
         self._next_slow_at = 0.0
-        self._last_leak_at = -math.inf
         self._threads_cpu_seconds = self._threads_cpu_before = 0.0
-        self.history = History(
-            max(settings.max_samples, math.ceil(settings.window_seconds / settings.interval_seconds))
-        )
         self._pushes: dict[str, int] = {}
         started_at = self._sources.read("process", process.read_start_time)
-        self.snapshots = Snapshots(
-            self._walker,
-            Store(settings.snapshot_dir, settings.snapshot_keep),
-            self._headroom_bytes,
-            last_census=lambda: self._reading.census,
-            keys=settings.snapshot_keys,
-            compare_most_objects=settings.compare_most_objects,
-            process_started_at=started_at,
-            wake=self._wake.set,
+        self._type_series = TypeSeries()
+        self._alerts = {cause.value: 0 for cause in Cause}
+        self._judge = Judge(
+            Thresholds(settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour),
+            settings.interval_seconds,
+            settings.max_samples,
         )
+        self._reset_snapshots(started_at)
         self._reading = Reading(
             started_at=time.time(),
             process_started_at=started_at,
@@ -95,6 +94,40 @@ class HeapMonitor:
             census_interval_seconds=settings.census_interval_seconds,
             walker=self._walker.chosen,
         )
+
+    def _reset_snapshots(self, process_started_at: float | None) -> None:
+        settings = self.settings
+        store = Store(
+            settings.snapshot_dir, settings.snapshot_keep, settings.snapshot_max_bytes, settings.free_disk_bytes
+        )
+        self.snapshots = Snapshots(
+            self._walker,
+            store,
+            self._headroom_bytes,
+            last_census=lambda: self._reading.census,
+            keys=settings.snapshot_keys,
+            compare_most_objects=settings.compare_most_objects,
+            process_started_at=process_started_at,
+            wake=self._wake.set,
+        )
+        budget = Budget(store, settings.snapshot_cooldown_seconds, settings.snapshots_a_day)
+        self._evidence = CaseFile(
+            self.snapshots,
+            budget,
+            self._tell,
+            window_seconds=settings.window_seconds,
+            wants_snapshots=settings.snapshot_on_leak,
+            read_mappings=lambda: self._sources.read("mappings", mappings.read_mappings),
+            most_bytes=self._most_bytes,
+        )
+        self._near_limit = NearLimit(
+            settings.near_limit_percent, self.snapshots, budget, wants_snapshots=settings.snapshot_on_leak
+        )
+
+    @property
+    def history(self) -> History:
+        """Return the points of the past."""
+        return self._judge.history
 
     @property
     def running(self) -> bool:
@@ -188,18 +221,26 @@ class HeapMonitor:
         self._publish(self._reading)
 
     def _tick(self) -> None:
-        """Read, keep, judge, tell."""
+        """Read, keep, judge, tell, and secure what proves it."""
         sample = self._sources.sample(self._reading.process_started_at)
-        reading = dataclasses.replace(self._reading, sample=sample)
+        before = self._reading
+        reading = dataclasses.replace(before, sample=sample, detail=self._watch_limit(before.detail))
         if time.monotonic() >= self._next_slow_at:
             reading = self._read_slow(reading)
         self.snapshots.comparisons.tend()
-        self.history.add(reading)
-        before = self._reading.verdict
-        reading = dataclasses.replace(reading, verdict=self._judge(reading))
-        self._publish(reading)
-        if reading.verdict and reading.verdict.state is State.SUSPECTED and not _suspects(before):
-            self._on_suspicion(reading.verdict)
+        _, verdict = self._judge.judge(reading, before)
+        self._publish(dataclasses.replace(reading, verdict=verdict))
+        if verdict is not None:
+            self._judge.learn(self._evidence.attend(verdict, reading))
+        if self._near_limit.is_reached(reading.detail.limits, self.history.points()):
+            self._publish(self._read_slow(self._reading))
+            self._near_limit.secure()
+
+    def _watch_limit(self, detail: Detail) -> Detail:
+        """Return the slow readings with the limits read anew, if half of the memory limit is used."""
+        if used_percent(detail.limits) < WATCHED_PERCENT:
+            return detail
+        return dataclasses.replace(detail, limits=self._sources.read("limits", read_limits))
 
     def _read_slow(self, reading: Reading) -> Reading:
         """Take the slow readings, and put off the next ones for as long as their cost asks."""
@@ -208,32 +249,19 @@ class HeapMonitor:
         census = self._sources.read("census", self._walker.census)
         types: tuple[TypeCount, ...] = ()
         if census is not None:
-            self._type_history.add(census)
-            types = self._type_series.choose(census, self._type_history.growers())
+            types = self._type_series.choose(census, self._judge.count(census))
         cost = time.thread_time() - began + self._walker.clone_cpu_seconds - clones_began
         interval = max(self.settings.census_interval_seconds, cost * 100 / self.settings.census_cpu_percent)
         self._next_slow_at = time.monotonic() + interval
         return dataclasses.replace(reading, detail=detail, census=census, types=types, census_interval_seconds=interval)
-
-    def _judge(self, reading: Reading) -> Verdict | None:
-        """Return the verdict on the window that ends now; the last one still holds for a small part of a window."""
-        settings, last = self.settings, reading.verdict
-        since = reading.sample.taken_at - last.judged_at if last and reading.sample else -1.0
-        if 0 <= since < settings.window_seconds / JUDGEMENTS:
-            return last
-        thresholds = Thresholds(
-            settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
-        )
-        now = reading.sample.taken_at if reading.sample else time.time()
-        limit = reading.detail.limits.limit_bytes if reading.detail.limits else None
-        return judge(self.history, self._type_history.growers(), now, thresholds, limit)
 
     def _publish(self, reading: Reading) -> None:
         self._threads_cpu_seconds = self._threads_cpu_before + time.thread_time()
         tally = Tally(
             sample_errors=dict(self._sources.errors),
             snapshots=dict(self.snapshots.outcomes),
-            detections=dict(self._detections),
+            detections=dict(self._judge.detections),
+            alerts=dict(self._alerts),
             pushes=dict(self._pushes),
             walk_failures=self._walker.failures,
             gc_pause_seconds=tuple(self._pauses.seconds),
@@ -245,30 +273,19 @@ class HeapMonitor:
         for listener in self._reading_listeners:
             self._sources.read("judge", functools.partial(listener, self._reading))
 
-    def _on_suspicion(self, verdict: Verdict) -> None:
-        """Secure the evidence of a suspicion, at most once a window, and tell the listeners."""
-        for trend in verdict.trends:
-            self._detections[trend.kind.value] += trend.suspected
-        now = time.monotonic()
-        if now - self._last_leak_at < self.settings.window_seconds:
-            return
-        self._last_leak_at = now
-        snapshot = self._snapshot_of_suspicion(verdict) if self.settings.snapshot_on_leak else None
-        path = snapshot.path if snapshot else "none"
-        log.warning("leak suspected: %s; snapshot: %s", "; ".join(verdict.reasons), path)
-        self._leak_listeners.tell(LeakAlert(verdict, snapshot))
-
-    def _snapshot_of_suspicion(self, verdict: Verdict) -> SnapshotInfo | None:
-        try:
-            return self.snapshots.take(f"leak suspected: {verdict.reasons[0]}")
-        except SnapshotError as error:
-            log.warning("no snapshot of the suspected leak: %s", error)
-            return None
+    def _tell(self, alert: LeakAlert) -> None:
+        """Tell the listeners of a confirmed leak."""
+        self._alerts[alert.verdict.cause or Cause.UNATTRIBUTED] += 1
+        self._publish(dataclasses.replace(self._reading, alert=alert))
+        self._leak_listeners.tell(alert)
 
     def _headroom_bytes(self) -> int | None:
         limits = self._sources.read("limits", read_limits)
         return limits.headroom_bytes if limits else None
 
-
-def _suspects(verdict: Verdict | None) -> bool:
-    return verdict is not None and verdict.state is State.SUSPECTED
+    def _most_bytes(self) -> int | None:
+        """Return all the memory that this process may have: the limit of its cgroup, or else the machine's."""
+        limits: Limits | None = self._reading.detail.limits
+        if limits and limits.limit_bytes is not None:
+            return limits.limit_bytes
+        return self._sources.read("limits", process.read_physical_bytes)

@@ -33,6 +33,10 @@ LEAST_SAMPLES_A_WINDOW = 12
 MOST_SAMPLES = 100_000
 """Samples that fit into memory with decency."""
 
+NODE_THRESHOLD = "HEAP_MONITOR_GROWTH_THRESHOLD"
+NODE_MIN_SLOPE_BYTES_PER_HOUR = 60e6
+"""The Node monitor's rule is two conditions: so many percent over the window, and 1 MB a minute."""
+
 HIDDEN = "**********"
 
 
@@ -99,7 +103,7 @@ class Settings:
     window_seconds: float = setting(900.0, "Window over which growth is judged.", least=2, most=604800)
     growth_threshold_percent: float = setting(
         2.0, "Growth over the window, in percent, below which nothing is suspected.",
-        least=0, most=1000, aliases={"HEAP_MONITOR_GROWTH_THRESHOLD": 1},
+        least=0, most=1000, aliases={NODE_THRESHOLD: 1},
     )  # fmt: skip  # reads as one line
     min_slope_bytes_per_hour: float = setting(
         8 * 1024 * 1024, "Growth below this slope is never suspected.", least=0, most=1e15
@@ -251,6 +255,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
                 value = _parse(key, environ[key], float if factor != 1 else _TYPES[name])
                 _check(key, value, rule, factor)
                 values[name] = value * factor if factor != 1 else value
+    if environ.get(NODE_THRESHOLD):
+        values.setdefault("min_slope_bytes_per_hour", NODE_MIN_SLOPE_BYTES_PER_HOUR)
     return values
 
 

@@ -73,9 +73,11 @@ def metrics(url: str) -> dict[str, float]:
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
-def eventually(ask: Callable[[], Answer], wanted: Callable[[Answer], Any] = bool) -> Answer:
+def eventually(
+    ask: Callable[[], Answer], wanted: Callable[[Answer], Any] = bool, seconds: float = PATIENCE_SECONDS
+) -> Answer:
     """Return the first answer that is wanted. Errors of the network are asked again until patience ends."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         answer: Answer | None = None
         with contextlib.suppress(OSError):

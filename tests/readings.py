@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from heap_exporter.model import (
+    Cause,
     Census,
     Collector,
     Detail,
@@ -34,7 +35,7 @@ def full_reading() -> Reading:
         TypeCount('we"ird\\type\n', 2, 64),
         *(TypeCount(f"shop.models.Type{i}", 1000 + i, 64_000 + 64 * i) for i in range(30)),
     )
-    kinds = zip(Kind, (1.5, 2.25, -3.0, 0.0), (0.5, 0.75, 0.0, 1.0), (True, False, False, True), strict=True)
+    kinds = zip(Kind, (1.5, 2.25, -3.0, 0.0), strict=True)
     return Reading(
         started_at=1_790_000_000.5,
         process_started_at=1_789_999_990.125,
@@ -81,7 +82,11 @@ def full_reading() -> Reading:
             state=State.SUSPECTED,
             reasons=("it grows",),
             window_seconds=900.0,
-            trends=tuple(Trend(kind, slope, confidence, suspected) for kind, slope, confidence, suspected in kinds),
+            cause=Cause.NATIVE,
+            trends=tuple(Trend(kind, slope) for kind, slope in kinds),
+            evidence_seconds=3600.0,
+            tail_ratio=0.875,
+            confidence=0.625,
             growers=(Grower("shop.models.Type3", 10, 1000),),
             seconds_to_limit=5400.0,
         ),
@@ -101,7 +106,10 @@ def full_reading() -> Reading:
         tally=Tally(
             sample_errors={"cgroup": 2, "smaps": 1},
             snapshots={"written": 3, "busy": 1},
-            detections={"total": 1, "python": 2},
+            detections={"native": 1, "python-objects": 2},
+            alerts={"native": 6, "python-objects": 7},
+            webhooks={"sent": 8, "failed": 9},
+            uploads={"uploaded": 10, "failed": 12},
             walk_failures={"crashed": 2, "hung": 1},
             pushes={"success": 11, "failure": 4},
             gc_pause_seconds=(0.5, 0.25, 1.75),

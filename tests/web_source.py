@@ -14,7 +14,7 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from heap_exporter.detection.history import History
+from heap_exporter.detection.history import History, point
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Census, Reading, TypeCount, Walk
@@ -76,7 +76,10 @@ class Process:
         self.snapshots = Snapshots(self.walker, Store(folder, keep), lambda: self.headroom_bytes, wake=self.woken.set)
         self.history = History(100)
         self.now = full_reading()
-        self.history.add(self.now)
+        assert self.now.sample is not None
+        made = point(self.now.sample, self.now.detail, self.now.census)
+        assert made is not None
+        self.history.add(made)
 
     def reading(self) -> Reading:
         return self.now

@@ -12,13 +12,12 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 
 from heap_exporter._version import VERSION
-from heap_exporter.cli.screen import printing
+from heap_exporter.cli.screen import complain, printing
 from heap_exporter.errors import HeapExporterError
 
-COMMANDS = ("demo", "snapshot", "report", "diff", "top", "path", "info", "convert", "rules")
+COMMANDS = ("demo", "snapshot", "report", "diff", "top", "path", "info", "convert", "replay", "last-exit", "rules")
 
 GUIDE = """\
 A service needs no command: `import heap_exporter; heap_exporter.start()`. It takes a snapshot when it suspects a leak.
@@ -79,11 +78,8 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _tell(problem: str) -> None:
-    """Print a line on stderr, whatever is in the names of files and types, and let stdout fail no more."""
-    line = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in problem)
-    if sys.stderr is not None:
-        with suppress(OSError):
-            print(f"heap-exporter: {line}", file=sys.stderr)
+    """Print a line on stderr, and let stdout fail no more."""
+    complain(problem)
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
@@ -106,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"heap-exporter {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        module = importlib.import_module(f"heap_exporter.cli.{name}")
+        module = importlib.import_module(f"heap_exporter.cli.{name.replace('-', '_')}")
         command = commands.add_parser(
             name,
             help=module.HELP,

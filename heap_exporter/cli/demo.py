@@ -34,8 +34,6 @@ CATCH_SECONDS = 60.0
 START_SECONDS = 20.0
 REFRESH_SECONDS = 0.5
 LINE_SECONDS = 2.0
-GROWTH_SECONDS = 5.0
-"""How long the leak goes on between the snapshot of the suspicion and a second one to compare it with."""
 
 Status = dict[str, Any]
 """What ``GET /`` answers to a program."""
@@ -170,7 +168,7 @@ def _watch(arguments: argparse.Namespace, load: Load, shop_url: str, exporter_ur
         f"metrics   {exporter_url}metrics",
         f"try       curl -X POST {exporter_url}snapshots",
     ]
-    started, evidence = time.monotonic(), _Evidence(exporter_url)
+    started, evidence = time.monotonic(), _Evidence()
     with _Screen(arguments, load, exporter_url, links) as screen:
         while True:
             status, elapsed = _asked(exporter_url), time.monotonic() - started
@@ -187,34 +185,24 @@ def _watch(arguments: argparse.Namespace, load: Load, shop_url: str, exporter_ur
 
 
 class _Evidence:
-    """Follows a suspicion: its snapshot, a second one a few seconds later, and what the two tell when compared."""
+    """Follows a suspicion: its snapshot, and the alert that follows a second one."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._caught_at: float | None = None
-        self._second_id = ""
+    def __init__(self) -> None:
+        self.is_caught = False
         self.is_complete = False
         self.names_holder = False
-
-    @property
-    def is_caught(self) -> bool:
-        """Return whether a leak was suspected."""
-        return self._caught_at is not None
 
     def news(self, status: Status, elapsed_seconds: float) -> list[str]:
         """Return what is to be said of a status that was not said before."""
         from heap_exporter.demo import watch
 
-        if self._caught_at is None:
-            if watch.state(status) != "suspected" or not watch.own_snapshots(status):
+        if not self.is_caught:
+            if watch.state(status) not in ("suspected", "confirmed") or not watch.own_snapshots(status):
                 return []
-            self._caught_at = elapsed_seconds
+            self.is_caught = True
             return watch.caught_words(status, elapsed_seconds)
-        if not self._second_id and elapsed_seconds - self._caught_at >= GROWTH_SECONDS:
-            self._second_id = _asked(f"{self._url}snapshots?reason=to+compare", "POST")["id"]
-        elif self._second_id and not self.is_complete:
-            comparison = _asked(f"{self._url}snapshots/{self._second_id}")["comparison"]
-            if comparison["state"] != "running":
-                self.is_complete, self.names_holder = True, bool(comparison.get("suspects"))
-                return watch.comparison_words(comparison)
-        return []
+        alert = status["verdict"]["alert"]
+        if alert is None or self.is_complete:
+            return []
+        self.is_complete, self.names_holder = True, alert["accumulation"] is not None
+        return watch.alert_words(alert, elapsed_seconds)

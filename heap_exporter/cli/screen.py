@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,14 @@ def say(line: str) -> None:
     """Print a line. Raises :class:`HeapExporterError` where stdout cannot be written."""
     with printing():
         print(line)
+
+
+def complain(problem: str) -> None:
+    """Print a line on stderr, if there is one, whatever is in the names of files and types."""
+    line = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in problem)
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(f"heap-exporter: {line}", file=sys.stderr)
 
 
 def show(arguments: argparse.Namespace, document: Any, drawn: Any) -> None:

@@ -11,14 +11,20 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from heap_exporter.detection import detector
+from heap_exporter.detection import growth
 from heap_exporter.model import Grower
 
 BARS = "▁▂▃▄▅▆▇█"
 GROWERS_SHOWN = 5
 POINTS_SHOWN = 60
 
-STYLES = {"suspected": "bold red", "growing": "yellow", "steady": "green", "plateaued": "green"}
+STYLES = {
+    "confirmed": "bold red",
+    "suspected": "bold red",
+    "growing": "yellow",
+    "steady": "green",
+    "plateaued": "green",
+}
 
 Status = dict[str, Any]
 
@@ -94,7 +100,7 @@ def growers(status: Status) -> list[dict[str, Any]]:
 
 def top_grower(status: Status) -> dict[str, Any] | None:
     """Return the type to name."""
-    found = detector.top_grower([Grower(**grower) for grower in growers(status)])
+    found = growth.top_grower([Grower(**grower) for grower in growers(status)])
     return asdict(found) if found else None
 
 
@@ -113,14 +119,13 @@ def caught_words(status: Status, elapsed_seconds: float) -> list[str]:
     ]
 
 
-def comparison_words(comparison: dict[str, Any]) -> list[str]:
-    """Return what two snapshots tell: what grew, and who holds it."""
-    if comparison["problem"]:
-        return [f"the snapshots were not compared: {comparison['problem']}"]
-    words = [f"compared with a second snapshot: {comparison['verdict']}"]
-    for suspect in comparison["suspects"][:GROWERS_SHOWN]:
-        words += [f"  {suspect['text']}", f"    path: {' → '.join(suspect['path'])}"]
-        words += [f"    {suspect['advice']}"] if suspect["advice"] else []
+def alert_words(alert: dict[str, Any], elapsed_seconds: float) -> list[str]:
+    """Return what is said once a leak is confirmed: what grew, and who holds it."""
+    words = [f"confirmed after {elapsed_seconds:.0f} s by a second snapshot:"]
+    found = alert["accumulation"]
+    if found:
+        words += [f"  {found['text']}", f"    path: {' → '.join(found['path'])}"]
+    words += [f"    {alert['advice']}"] if alert["advice"] else []
     return [line.replace("`", "") for line in words]
 
 

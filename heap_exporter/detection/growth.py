@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
 
-from heap_exporter.model import Census, Grower
+from heap_exporter import figures
+from heap_exporter.model import Census, Grower, State, Verdict
 
 CHECKPOINTS = 4
 """Censuses kept a window: enough for a baseline that is at most a quarter too old."""
 
+MOST_GROWERS = 10
+
 LEAST_BYTES = 16 * 1024
 """A type below this size is not remembered; thousands are, and none of them is a leak yet."""
+
+LEAST_NAMED_SHARE = 0.02
+"""Share of the largest gain that a type of the application's own must have to be named before a builtin one."""
 
 
 class TypeHistory:
@@ -41,3 +49,23 @@ class TypeHistory:
             if count.bytes >= LEAST_BYTES and count.bytes - size >= LEAST_BYTES:
                 gains.append(Grower(count.type_name, count.objects - objects, count.bytes - size))
         return tuple(sorted(gains, key=lambda gain: (-gain.bytes, gain.type_name)))
+
+
+def top_grower(growers: Sequence[Grower]) -> Grower | None:
+    """Return the type to name: the application's own that gained most, or else the builtin one.
+
+    A leak of sessions gains most bytes in the dicts that sessions are made of, but ``dict`` tells nobody anything.
+    """
+    least = LEAST_NAMED_SHARE * growers[0].bytes if growers else 0.0
+    own = [gain for gain in growers if "." in gain.type_name and gain.bytes >= least]
+    return next(iter(own or growers), None)
+
+
+def with_growers(verdict: Verdict, growers: Sequence[Grower]) -> Verdict:
+    """Return a verdict that names the types which grow, if anything does."""
+    top = top_grower(growers)
+    if top is None or not (verdict.is_suspicion or verdict.state is State.GROWING):
+        return verdict
+    gained = figures.gain(top.bytes)
+    reason = f"the type that grows: {top.type_name} ({top.objects:+,} objects, {gained})"
+    return replace(verdict, reasons=(*verdict.reasons, reason), growers=tuple(growers[:MOST_GROWERS]))

@@ -1,69 +1,81 @@
-"""The bounded memory of what was read: figures to judge, and points to draw."""
+"""The bounded memory of what was read, as points to draw and to judge."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from heap_exporter.model import Kind, Reading
-
-
-class HistoryPoint(NamedTuple):
-    """The figures of one reading that trends are made of; ``None`` where unknown."""
-
-    taken_at: float
-    resident_bytes: int | None
-    growing_bytes: int | None
-    heap_bytes: int | None
-    malloc_used_bytes: int | None
-    malloc_retained_bytes: int | None
-
-
-_FIELDS = {
-    Kind.TOTAL: "growing_bytes",
-    Kind.PYTHON: "heap_bytes",
-    Kind.NATIVE: "malloc_used_bytes",
-    Kind.FRAGMENTATION: "malloc_retained_bytes",
-}
+from heap_exporter.model import Census, Collector, Detail, Finding, Point, ProcessMemory, Sample
 
 
 class History:
     """A ring of the newest points."""
 
     def __init__(self, max_samples: int) -> None:
-        self._points: deque[HistoryPoint] = deque(maxlen=max_samples)
+        self._points: deque[Point] = deque(maxlen=max_samples)
 
-    def add(self, reading: Reading) -> None:
-        """Keep what the reading's sample, and the newest census and detail with it, say.
-
-        When the clock was set back, what was kept lies in the future and can't be compared: begin anew.
-        """
-        if reading.sample is None:
-            return
-        if self._points and reading.sample.taken_at < self._points[-1].taken_at:
+    def add(self, point: Point) -> None:
+        """Keep a point. When the clock was set back, what was kept lies in the future: begin anew."""
+        if self._points and point.t_seconds < self._points[-1].t_seconds:
             self._points.clear()
-        process, malloc = reading.sample.process, reading.detail.malloc
-        self._points.append(
-            HistoryPoint(
-                taken_at=reading.sample.taken_at,
-                resident_bytes=process.resident_bytes if process else None,
-                growing_bytes=process.growing_bytes if process else None,
-                heap_bytes=reading.census.bytes if reading.census else None,
-                malloc_used_bytes=malloc.used_bytes if malloc else None,
-                malloc_retained_bytes=malloc.retained_bytes if malloc else None,
-            )
-        )
+        self._points.append(point)
 
-    def points(self) -> Sequence[HistoryPoint]:
+    def points(self) -> Sequence[Point]:
         """Return all points, oldest first."""
         return tuple(self._points)
 
-    def series(self, kind: Kind, since: float) -> list[tuple[float, float]]:
-        """Return (Unix seconds, bytes) of one kind of memory from ``since`` on, gaps left out."""
-        field = _FIELDS[kind]
-        return [
-            (point.taken_at, float(value))
-            for point in self._points
-            if point.taken_at >= since and (value := getattr(point, field)) is not None
-        ]
+
+def point(
+    sample: Sample,
+    detail: Detail | None = None,
+    census: Census | None = None,
+    *,
+    limit_bytes: int | None = None,
+    restart: bool = False,
+    finding: Finding | None = None,
+) -> Point | None:
+    """Return the point of a sample, and of the slow readings taken with it; ``None`` without the kernel's figures."""
+    if sample.process is None:
+        return None
+    return Point(
+        t_seconds=sample.taken_at,
+        rss_bytes=sample.process.resident_bytes,
+        allocated_blocks=sample.allocated_blocks,
+        restart=restart,
+        finding=finding,
+        limit_bytes=limit_bytes,
+        **_of_process(sample.process),
+        **(_of_collector(sample.collector) if sample.collector else {}),
+        **(_of_detail(detail) if detail else {}),
+        **({"heap_bytes": census.bytes, "n_objects": census.objects} if census else {}),
+    )
+
+
+def _of_process(process: ProcessMemory) -> dict[str, int | None]:
+    return {
+        "anonymous_bytes": process.anonymous_bytes,
+        "file_bytes": process.file_bytes,
+        "shmem_bytes": process.shmem_bytes,
+        "swap_bytes": process.swap_bytes,
+        "threads": process.threads,
+    }
+
+
+def _of_collector(collector: Collector) -> dict[str, int | None]:
+    return {
+        "gc_gen2_collections": collector.full_collections,
+        "gc_pending_objects": collector.pending_objects[0],
+        "gc_enabled": int(collector.enabled),
+        "uncollectable_objects": sum(collector.uncollectable_objects),
+    }
+
+
+def _of_detail(detail: Detail) -> dict[str, int | None]:
+    malloc, pymalloc, shares = detail.malloc, detail.pymalloc, detail.shares
+    return {
+        "malloc_used_bytes": malloc.used_bytes if malloc else None,
+        "malloc_retained_bytes": malloc.retained_bytes if malloc else None,
+        "pymalloc_used_bytes": pymalloc.used_bytes if pymalloc else None,
+        "pymalloc_retained_bytes": pymalloc.retained_bytes if pymalloc else None,
+        "unique_bytes": shares.unique_bytes if shares else None,
+    }

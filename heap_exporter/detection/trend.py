@@ -1,37 +1,72 @@
-"""Robust trends: the slope of the floors of a series, not of its teeth.
+"""Robust trends of floors: slope, noise, steadiness and straightness, all from the floors alone.
 
-A heap under load is a sawtooth whose teeth say nothing and whose floors say everything. The series is cut into
-buckets of equal time, each bucket stands for its minimum, and the slope is Theil-Sen's: the median of the slopes
-between all pairs (Sen, 1968), which a third of outliers cannot turn.
+The slope is Theil-Sen's: the median of the slopes between all pairs (Sen, 1968), which a third of outliers cannot turn.
+The noise is what is left beside that line (1.4826 x the median absolute residual, which is sigma for Gaussian noise).
 """
 
 from __future__ import annotations
 
 import statistics
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import NamedTuple
 
-BUCKETS = 12
-LEAST_BUCKETS = 6
-TAIL_BUCKETS = 4
-LONGEST_GAP_INTERVALS = 3
+SIGMA_OF_MEDIAN_RESIDUAL = 1.4826
+LEAST_FLOORS = 6
 
 Series = Sequence[tuple[float, float]]
 
 
-class Slope(NamedTuple):
-    """What a window of a series does; ``tail`` is its last third, ``rising`` is Kendall's tau of the floors."""
+class Trend(NamedTuple):
+    """What some floors do, with time counted in buckets.
 
-    per_second: float
-    tail_per_second: float
+    ``gained`` is the slope over all of their length; ``noise`` is a standard deviation; ``rising`` is Kendall's tau;
+    ``quarters`` are the gains from the median of each quarter of the floors to the next, as shares of an even gain;
+    ``head`` and ``tail`` are the slopes of the first and the last third to that of the whole; ``jump`` is the share of the
+    largest rise between neighbours.
+    """
+
+    slope: float
+    gained: float
+    noise: float
     rising: float
-    first_floor: float
+    head: float
+    tail: float
+    jump: float
+    quarters: tuple[float, float, float]
+    first: float
+    low: float
     last: float
-    new_high: bool
 
 
-def floors(series: Series, since: float, until: float, buckets: int = BUCKETS) -> list[tuple[float, float]]:
+def trend(floors: Series) -> Trend | None:
+    """Return the trend of floors (bucket, bytes), oldest first, or ``None`` if there are too few."""
+    if len(floors) < LEAST_FLOORS:
+        return None
+    sizes = [size for _, size in floors]
+    slope, rising = _slope_and_tau(floors)
+    middle = statistics.median(size - slope * at for at, size in floors)
+    noise = SIGMA_OF_MEDIAN_RESIDUAL * statistics.median(abs(size - slope * at - middle) for at, size in floors)
+    gained = slope * (floors[-1][0] - floors[0][0])
+    third = max(len(sizes) // 3, 3)
+    scale = abs(gained) or 1.0
+    return Trend(
+        slope=slope,
+        gained=gained,
+        noise=noise,
+        rising=rising,
+        head=theil_sen(floors[:third]) / slope if slope else 0.0,
+        tail=theil_sen(floors[-third:]) / slope if slope else 0.0,
+        jump=max(later - earlier for earlier, later in zip(sizes, sizes[1:], strict=False)) / scale,
+        quarters=_quarters(sizes, scale),
+        first=middle + slope * floors[0][0],
+        low=min(sizes[-max(len(sizes) // 4, 1) :]),
+        last=sizes[-1],
+    )
+
+
+def floors(series: Series, since: float, until: float, buckets: int = 12) -> list[tuple[float, float]]:
     """Return (time, minimum) of each bucket of ``[since, until]`` that has a point; the time is the minimum's own."""
     width = (until - since) / buckets or 1.0
     lowest: dict[int, tuple[float, float]] = {}
@@ -40,23 +75,6 @@ def floors(series: Series, since: float, until: float, buckets: int = BUCKETS) -
         if bucket not in lowest or value < lowest[bucket][1]:
             lowest[bucket] = (at, value)
     return [lowest[bucket] for bucket in sorted(lowest)]
-
-
-def slope(series: Series, since: float, until: float) -> Slope | None:
-    """Return the trend of a series over ``[since, until]``, or ``None`` when too little of it is known."""
-    found = floors(series, since, until)
-    if len(found) < LEAST_BUCKETS:
-        return None
-    values = [value for _, value in found]
-    third = max(len(values) // 3, 1)
-    return Slope(
-        per_second=theil_sen(found),
-        tail_per_second=theil_sen(found[-TAIL_BUCKETS:]),
-        rising=kendall_tau(values),
-        first_floor=min(values[:third]),
-        last=series[-1][1],
-        new_high=min(values[-third:]) > max(values[:third]),
-    )
 
 
 def theil_sen(points: Series) -> float:
@@ -72,10 +90,19 @@ def kendall_tau(values: Sequence[float]) -> float:
     return signs / len(pairs) if pairs else 0.0
 
 
-def seen_seconds(series: Series) -> float:
-    """Return the time that the points speak for: each for a usual interval, none for a time when nobody looked."""
-    gaps = [later[0] - earlier[0] for earlier, later in pairwise(series)]
-    if not gaps:
-        return 0.0
-    usual = statistics.median(gaps)
-    return usual + sum(min(gap, LONGEST_GAP_INTERVALS * usual) for gap in gaps)
+def _slope_and_tau(points: Series) -> tuple[float, float]:
+    """Return Theil-Sen's slope and Kendall's tau, which are the median and the balance of the same pairs."""
+    slopes = sorted([(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2)])
+    count = len(slopes)
+    slope = (slopes[count // 2] + slopes[(count - 1) // 2]) / 2
+    ups, downs = count - bisect_right(slopes, 0.0), bisect_left(slopes, 0.0)
+    return slope, (ups - downs) / count
+
+
+def _quarters(sizes: Sequence[float], scale: float) -> tuple[float, float, float]:
+    count = len(sizes)
+    first, second, third, fourth = (
+        statistics.median(sizes[part * count // 4 : (part + 1) * count // 4]) for part in range(4)
+    )
+    even = scale / 4
+    return (second - first) / even, (third - second) / even, (fourth - third) / even

@@ -9,14 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 from opentelemetry.sdk.metrics.export import MetricsData
 
 from heap_exporter.export import otlp_receiver
+from heap_exporter.export.hush import HUSH
 from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource
 from heap_exporter.export.otlp_provider import Loan, Read, lend_to_application
 from heap_exporter.export.otlp_receiver import Receiver
@@ -118,32 +119,6 @@ class Pusher:
         self._works = works
 
 
-class Hush(logging.Filter):
-    """Keeps to ourselves what the SDK's exporters log about our own pushes, and lets pass what they log for others."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._here = threading.local()
-
-    @contextmanager
-    def listening(self) -> Iterator[list[str]]:
-        """Yield the list that the messages of this thread go to instead of the log."""
-        messages: list[str] = []
-        self._here.messages = messages
-        try:
-            yield messages
-        finally:
-            self._here.messages = None
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record is not ours; keep its message if it is."""
-        messages: list[str] | None = getattr(self._here, "messages", None)
-        if messages is not None:
-            messages.append(record.getMessage())
-        return messages is None
-
-
-HUSH = Hush()
 for _name in (
     "opentelemetry.exporter.otlp.proto.http.metric_exporter",
     "opentelemetry.exporter.otlp.proto.grpc.exporter",

@@ -18,6 +18,7 @@ def read_collector() -> Collector:
         collections=tuple(generation["collections"] for generation in stats),
         uncollectable_objects=tuple(generation["uncollectable"] for generation in stats),
         frozen_objects=gc.get_freeze_count(),
+        enabled=gc.isenabled() and gc.get_threshold()[0] > 0,
     )
 
 

@@ -53,6 +53,13 @@ def read_shares(proc: Path = PROC) -> Shares:
     return Shares(proportional, clean + dirty)
 
 
+def read_physical_bytes() -> int:
+    """Return the memory of the machine, in bytes."""
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
 def read_start_time() -> float:
     """Return when the process started, in Unix seconds."""
     import psutil

@@ -11,10 +11,11 @@ from heap_exporter.errors import SourceMissing, WalkGivenUp
 from heap_exporter.logs import log
 from heap_exporter.model import Detail, Sample
 from heap_exporter.probes import allocator, collector, limits, process
+from heap_exporter.probes.pymalloc import PymallocReader
 
 Figures = TypeVar("Figures")
 
-SOURCES = ("process", "blocks", "collector", "malloc", "shares", "limits", "census", "judge")
+SOURCES = ("process", "blocks", "collector", "malloc", "pymalloc", "shares", "limits", "mappings", "census", "judge")
 
 
 class Sources:
@@ -22,6 +23,7 @@ class Sources:
 
     def __init__(self) -> None:
         self.errors = dict.fromkeys(SOURCES, 0)
+        self._pymalloc = PymallocReader()
 
     def read(self, source: str, probe: Callable[[], Figures]) -> Figures | None:
         """Return what ``probe`` returns, or ``None`` when it fails."""
@@ -58,6 +60,7 @@ class Sources:
         """Return one reading of the slower sources: tenths of a millisecond in a small process, more in a large one."""
         return Detail(
             malloc=self.read("malloc", allocator.read_malloc),
+            pymalloc=self.read("pymalloc", self._pymalloc.read),
             shares=self.read("shares", process.read_shares),
             limits=self.read("limits", limits.read_limits),
         )

@@ -41,9 +41,6 @@ PORTABLE_CENSUS_BYTES_PER_OBJECT = 8
 PORTABLE_BASE_BYTES = 16 * 1024 * 1024
 """What the portable walker holds for an object: its place in the list of all; for a graph, a mark that it was met."""
 
-FREE_DISK_BYTES = 64 * 1024 * 1024
-"""Free space that a snapshot leaves: the disk is the application's first."""
-
 _STATUS_KIB = re.compile(r"^(VmSize|VmRSS):\s+(\d+) kB", re.MULTILINE)
 
 
@@ -67,12 +64,18 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What there is to be had; ``None`` where nothing is limited."""
+    """What there is to be had; ``None`` where nothing is limited.
+
+    Of the free disk, ``floor_bytes`` must be left: the disk is the application's first. ``quota_bytes`` is what the
+    folder may hold.
+    """
 
     headroom_bytes: int | None
     address_bytes: int | None
     file_size_bytes: int | None
     free_disk_bytes: int
+    floor_bytes: int = 0
+    quota_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +97,21 @@ def read_heap(census: Census | None, proc: Path = Path("/proc")) -> Heap:
     return Heap(objects, REFERENCES_PER_OBJECT * objects if references is None else references, resident)
 
 
-def read_room(headroom_bytes: int | None, free_disk_bytes: int, proc: Path = Path("/proc")) -> Room:
-    """Return ``headroom_bytes`` under the memory limit and ``free_disk_bytes`` of the folder, and the process's limits.
+def read_room(
+    headroom_bytes: int | None,
+    free_disk_bytes: int,
+    floor_bytes: int = 0,
+    quota_bytes: int | None = None,
+    proc: Path = Path("/proc"),
+) -> Room:
+    """Return what is given, of memory and of the folder, with the process's limits.
 
     Those are setrlimit(2)'s ``RLIMIT_AS``, less what is mapped already, and ``RLIMIT_FSIZE``.
     """
     try:
         import resource
     except ImportError:  # no such thing on this platform
-        return Room(headroom_bytes, None, None, free_disk_bytes)
+        return Room(headroom_bytes, None, None, free_disk_bytes, floor_bytes, quota_bytes)
     address, file_size = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE))
     mapped = _status_bytes(proc, "VmSize")
     unlimited = resource.RLIM_INFINITY
@@ -111,6 +120,8 @@ def read_room(headroom_bytes: int | None, free_disk_bytes: int, proc: Path = Pat
         None if address == unlimited or mapped is None else address - mapped,
         None if file_size == unlimited else file_size,
         free_disk_bytes,
+        floor_bytes,
+        quota_bytes,
     )
 
 
@@ -162,7 +173,9 @@ def _shortage(need: Need, room: Room, directory: Path) -> SnapshotError | None:
          "a snapshot may map {} MiB; {} MiB are left under the limit on address space (ulimit -v)"),
         (room.file_size_bytes, need.file_bytes, disk,
          "the file may have {} MiB; {} MiB are allowed by the limit on file size (ulimit -f)"),
-        (room.free_disk_bytes, need.file_bytes + FREE_DISK_BYTES, disk,
+        (room.quota_bytes, need.file_bytes, disk,
+         "the file may have {} MiB; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows {} MiB"),
+        (room.free_disk_bytes, need.file_bytes + room.floor_bytes, disk,
          "{} MiB must be free there and {} MiB are; make room"),
     )  # fmt: skip  # a table is read in columns
     for there, needed, kind, words in checks:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shutil
 import stat
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -15,30 +13,28 @@ from pathlib import Path
 from heap_exporter.errors import SnapshotFileError, SnapshotNoDisk, SnapshotNotFound
 from heap_exporter.heapfile.format import SUFFIX, read_footer, read_header
 from heap_exporter.model import SnapshotInfo
+from heap_exporter.snapshot import retention
+from heap_exporter.snapshot.retention import ID, PART_SUFFIX, REPORT_SUFFIX
 
-REPORT_SUFFIX = ".report.json"
-"""What a comparison with the snapshot before is kept under, beside the snapshot."""
-
-ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9]{1,10}-[0-9a-f]{4}")
-"""What an id looks like; nothing else ever becomes part of a path."""
-
-PART_SUFFIX = ".part"
-STALE_PART_SECONDS = 3600.0
-"""Age at which a part file is a dead process's. Its pid says nothing: the folder may be shared between containers."""
+MAX_BYTES = 4 * 1024**3
+FLOOR_BYTES = 64 * 1024**2
 
 _UNSUPPORTED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
 
 
 class Store:
-    """The snapshots in ``directory``, of which the newest ``keep`` stay.
+    """The snapshots in ``directory``, of which the newest ``keep`` stay, with at most ``max_bytes`` together.
 
-    Nothing is created before the first write. A folder made here has mode 0700, one that exists keeps its mode;
-    files have mode 0600.
+    ``floor_bytes`` are to be left free on its disk. ``holds`` keeps evidence from going before its time. Nothing is
+    created before the first write. A folder made here has mode 0700, one that exists keeps its mode; files have 0600.
     """
 
-    def __init__(self, directory: Path, keep: int) -> None:
+    def __init__(self, directory: Path, keep: int, max_bytes: int = MAX_BYTES, floor_bytes: int = FLOOR_BYTES) -> None:
         self.directory = directory
         self.keep = keep
+        self.max_bytes = max_bytes
+        self.floor_bytes = floor_bytes
+        self.holds = retention.Holds(directory)
 
     def prepare(self) -> int:
         """Make the folder if there is none, and return how many bytes are free there.
@@ -61,7 +57,7 @@ class Store:
         return free
 
     def write(self, id: str, write: Callable[[int], None]) -> None:
-        """Have ``write`` fill a file, given its descriptor; it gets its name once on disk. Then remove the oldest.
+        """Have ``write`` fill a file, given its descriptor; it gets its name once on disk. Then :meth:`retain`.
 
         Raises :class:`SnapshotNoDisk`, and what ``write`` raises but ``OSError``. No failure leaves a file behind, and
         neither does a process killed at any moment.
@@ -72,7 +68,20 @@ class Store:
                 self._write_renamed(id, write)
         except OSError as error:
             raise self._no_disk(error) from error
-        self._retain(newest=id)
+        self.retain(newest=id)
+
+    def retain(self, newest: str) -> None:
+        """Remove the oldest above the quota, but never ``newest``, and reports and marks without a snapshot.
+
+        The clock may have been set back: what was written last is the newest whatever its date says.
+        """
+        sizes = {info.id: info.bytes + self._report_bytes(info.id) for info in self.list()}
+        for old in retention.superfluous(sizes, self.holds.held(), self.keep, self.max_bytes, newest):
+            with suppress(OSError):
+                self._path(old).unlink()
+                self.report_path(old).unlink(missing_ok=True)
+                self.holds.drop(old)
+        retention.sweep(self.directory, is_alone=False)
 
     def list(self) -> Sequence[SnapshotInfo]:
         """Return the complete snapshots in the folder, newest first; files of others are passed over."""
@@ -145,8 +154,7 @@ class Store:
                 if error.errno in _UNSUPPORTED:
                     return False
                 raise
-            write(file)
-            os.fsync(file)
+            self._fill(file, write)
             with _opened(self.directory, os.O_RDONLY | os.O_DIRECTORY) as folder:
                 # With a folder given, os.link calls linkat(2), the only call that follows the link in /proc.
                 os.link(f"/proc/self/fd/{file}", self._path(id), src_dir_fd=folder, follow_symlinks=True)
@@ -154,12 +162,10 @@ class Store:
         return True
 
     def _write_renamed(self, id: str, write: Callable[[int], None]) -> None:
-        self._remove_stale_parts()
         part = self.directory / f".{id}{PART_SUFFIX}"
         try:
             with _opened(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
-                write(file)
-                os.fsync(file)
+                self._fill(file, write)
             part.replace(self._path(id))
         finally:
             part.unlink(missing_ok=True)
@@ -176,19 +182,19 @@ class Store:
             self._path(id).unlink(missing_ok=True)
             raise
 
-    def _remove_stale_parts(self) -> None:
-        for part in self.directory.glob(f".*{PART_SUFFIX}"):
-            with suppress(OSError):
-                if ID.fullmatch(part.stem[1:]) and time.time() - part.lstat().st_mtime > STALE_PART_SECONDS:
-                    part.unlink()
+    def _fill(self, file: int, write: Callable[[int], None]) -> None:
+        write(file)
+        os.fsync(file)
+        size = os.fstat(file).st_size
+        if size > self.max_bytes:
+            problem = f"the file has {size:,} bytes; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows {self.max_bytes:,}"
+            raise SnapshotNoDisk(self.directory, problem)
 
-    def _retain(self, newest: str) -> None:
-        # The clock may have been set back: what was written last is the newest whatever its date says.
-        older = [info for info in self.list() if info.id != newest]
-        for info in older[self.keep - 1 :]:
-            with suppress(OSError):
-                self.report_path(info.id).unlink(missing_ok=True)
-                info.path.unlink()
+    def _report_bytes(self, id: str) -> int:
+        try:
+            return self.report_path(id).stat().st_size
+        except OSError:
+            return 0
 
     def _no_disk(self, error: OSError) -> SnapshotNoDisk:
         problem = error.strerror or str(error)

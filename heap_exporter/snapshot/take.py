@@ -1,7 +1,8 @@
-"""Taking snapshots: one at a time, and none that would cost the process its memory or its disk."""
+"""Taking snapshots: one at a time in a folder, and none that would cost the process its memory or its disk."""
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import secrets
@@ -14,7 +15,6 @@ from typing import Literal
 
 from heap_exporter.errors import (
     HeapExporterError,
-    SnapshotBusy,
     SnapshotError,
     SnapshotNoDisk,
     SnapshotNoMemory,
@@ -25,14 +25,22 @@ from heap_exporter.heapfile.encoder import write_census
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.logs import log
 from heap_exporter.model import Census, SnapshotInfo, Walk
-from heap_exporter.snapshot import preflight
+from heap_exporter.snapshot import preflight, retention
 from heap_exporter.snapshot.comparison import Comparison, Comparisons
+from heap_exporter.snapshot.pairs import Pairs
 from heap_exporter.snapshot.store import Store
+from heap_exporter.snapshot.turns import Turns
 from heap_exporter.threads import names_by_ident
 from heap_exporter.walker import Walker
 
-OUTCOMES = ("written", "census_only", "busy", "failed", "no_memory", "no_disk")
-"""What may become of a snapshot that was asked for; ``census_only`` is one for whose graph there was no room."""
+OUTCOMES = ("written", "census_only", "busy", "failed", "no_memory", "no_disk", "cooldown", "over_budget")
+"""What may become of a snapshot that was asked for; ``census_only`` is one for whose graph there was no room.
+
+The last two are refusals of :class:`~heap_exporter.snapshot.budget.Budget`, of snapshots that nobody asked for.
+"""
+
+RETRY_SECONDS = 5
+"""When to ask again while a snapshot is being taken and none has told how long one takes."""
 
 REASON_CHARS = 200
 FAILURES_KEPT = 64
@@ -55,6 +63,8 @@ class Snapshots:
     census that tells how large the heap is, or None before the first. ``keys`` tells whether the walker writes the keys
     of plain dicts. A graph of at most ``compare_most_objects`` objects is compared with the one before. ``wake()``
     tells whoever calls :meth:`take_pending` that there is something to take, or a new count to tell. Starts no thread.
+
+    One is taken at a time, of all processes that share the folder: who takes one holds a lock there.
     """
 
     def __init__(
@@ -72,6 +82,7 @@ class Snapshots:
     ) -> None:
         self.store = store
         self.comparisons = Comparisons(compare_most_objects, headroom, store.report_path)
+        self._pairs = Pairs(self.comparisons, store.holds)
         self.last: SnapshotInfo | None = None
         self.outcomes = dict.fromkeys(OUTCOMES, 0)
         self._walker = walker
@@ -81,25 +92,57 @@ class Snapshots:
         self._keys = keys
         self._process_started_at = process_started_at
         self._wake = wake
-        self._busy = threading.Lock()
+        self._turns = Turns(store)
+        self._counting = threading.Lock()
         self._last_graph: SnapshotInfo | None = None
         self._running: str | None = None
         self._pending: tuple[str, str] | None = None
         self._failures: dict[str, str] = {}
 
-    def take(self, reason: str) -> SnapshotInfo:
-        """Take a snapshot now, in this thread. Raises a :class:`SnapshotError` that says why there is none."""
+    def take(self, reason: str, *, of_many: bool = False) -> SnapshotInfo:
+        """Take a snapshot now, in this thread. Raises a :class:`SnapshotError` that says why there is none.
+
+        ``of_many`` is for those who may be one of a crowd, who are refused until it has gone.
+        """
         try:
-            return self._take(self._begin(), reason)
+            return self._take(self._begin(of_many=of_many), reason)
         finally:
             self._wake()
 
     def reserve(self, reason: str) -> str:
-        """Return the id of a snapshot that :meth:`take_pending` shall take. Raises :class:`SnapshotBusy`."""
-        reserved = self._begin()
+        """Return the id of a snapshot that :meth:`take_pending` shall take, for one who may be of a crowd.
+
+        Raises :class:`SnapshotBusy`, or :class:`SnapshotNoDisk` where the folder cannot be written to.
+        """
+        reserved = self._begin(of_many=True)
         self._pending = (reserved, reason)
         self._wake()
         return reserved
+
+    def tend(self) -> None:
+        """Take notice of a comparison that has ended; its report counts to the quota. Raises nothing."""
+        self.comparisons.tend()
+        if self._pairs.release_ended() and self.last is not None:
+            self.store.retain(newest=self.last.id)
+
+    def clean_up(self) -> None:
+        """Remove from the folder what processes have left that were killed. Raises nothing."""
+        directory = self.store.directory
+        if directory.is_dir():
+            retention.sweep_locks(directory)
+            with self._turns.if_free() as is_alone:
+                retention.sweep(directory, is_alone=is_alone)
+
+    @property
+    def retry_seconds(self) -> int:
+        """Return when one who was refused because of another snapshot may ask again."""
+        wait = self.last.duration_seconds if self.last else RETRY_SECONDS
+        return max(1, math.ceil(max(wait, self._turns.crowd_seconds())))
+
+    def count(self, outcome: str) -> None:
+        """Count what became of a snapshot: one of :data:`OUTCOMES`."""
+        with self._counting:
+            self.outcomes[outcome] += 1
 
     def take_pending(self) -> None:
         """Take the reserved snapshot, if there is one. Raises nothing: :meth:`state` tells how it went."""
@@ -116,8 +159,7 @@ class Snapshots:
         pending, self._pending = self._pending, None
         if pending is not None:
             self._fail(pending[0], SnapshotError("the exporter was stopped before the snapshot was taken"))
-            self._running = None
-            self._busy.release()
+            self._end()
 
     def state(self, id: str) -> Progress:
         """Return how far the snapshot ``id`` has come. Raises :class:`SnapshotNotFound` if nobody asked for it."""
@@ -131,14 +173,21 @@ class Snapshots:
         """Return the comparison of the last two graphs that were taken, ``None`` before the second."""
         return self.comparisons.state(self._last_graph.id) if self._last_graph else None
 
-    def _begin(self) -> str:
+    def _begin(self, *, of_many: bool) -> str:
+        """Return the id of a snapshot that nobody else takes until :meth:`_end`."""
+        try:
+            self._turns.begin(of_many=of_many)
+        except SnapshotError as error:
+            self.count(error.outcome)
+            raise
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
         begun = f"{stamp}-{os.getpid()}-{secrets.token_hex(2)}"
-        if not self._busy.acquire(blocking=False):
-            self.outcomes["busy"] += 1
-            raise SnapshotBusy("another snapshot is being taken; only one is at a time")
         self._running = begun
         return begun
+
+    def _end(self) -> None:
+        self._running = None
+        self._turns.end()
 
     def _take(self, id: str, reason: str) -> SnapshotInfo:
         try:
@@ -150,27 +199,26 @@ class Snapshots:
                 raise
             raise failure from error
         finally:
-            self._running = None
-            self._busy.release()
-        self.outcomes["written" if info.content == "graph" else "census_only"] += 1
+            self._end()
+        self.count("written" if info.content == "graph" else "census_only")
         if info.note:
             log.warning("snapshot %s holds %s", id, info.note)
         self.last = info
         if info.content == "graph":
             if self._last_graph is not None:
-                self.comparisons.begin(self._last_graph, info)
+                self._pairs.begin(self._last_graph, info)
             self._last_graph = info
         return info
 
     def _write(self, id: str, reason: str) -> SnapshotInfo:
-        free_disk = self.store.prepare()
-        walker = self._walker.name
+        self._pairs.release_ended()
+        store, walker = self.store, self._walker.name
         heap = preflight.read_heap(self._last_census())
         plan = preflight.plan(
             preflight.graph_need(heap, walker),
             preflight.census_need(heap, walker),
-            preflight.read_room(self._headroom(), free_disk),
-            self.store.directory,
+            preflight.read_room(self._headroom(), store.prepare(), store.floor_bytes, store.max_bytes),
+            store.directory,
         )
         taken_at = self._clock()
         header = Header(
@@ -188,8 +236,8 @@ class Snapshots:
             predicted_bytes=plan.predicted_bytes,
             note=plan.note,
         )
-        self.store.write(id, lambda file: self._fill(file, header))
-        return self.store.get(id)
+        store.write(id, lambda file: self._fill(file, header))
+        return store.get(id)
 
     def _fill(self, file: int, header: Header) -> None:
         out = BlockWriter(file)
@@ -232,7 +280,7 @@ class Snapshots:
         return SnapshotError(f"the snapshot failed: {type(error).__name__}: {error}; the log has the traceback")
 
     def _fail(self, id: str, error: SnapshotError) -> None:
-        self.outcomes[error.outcome] += 1
+        self.count(error.outcome)
         self._failures[id] = str(error)
         while len(self._failures) > FAILURES_KEPT:
             del self._failures[next(iter(self._failures))]

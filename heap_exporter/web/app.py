@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 GZIP_LEVEL = 1
 """The fastest; metrics shrink to a tenth at any level."""
 
-RETRY_SECONDS = 5
-"""When to ask again while a snapshot is being taken and none has told how long one takes."""
-
 DEFAULT_REASON = "asked for over HTTP"
 PAGES = "there are /, /metrics, /census, /verdict, /snapshots, /snapshots/ID, /snapshots/ID/file and /-/healthy"
 
@@ -172,7 +169,7 @@ class App:
         reading = self._source.reading()
         if reading.verdict is None:
             raise _not_yet(reading, "verdict", reading.census_interval_seconds)
-        return _json(documents.verdict(reading.verdict))
+        return _json(documents.verdict(reading.verdict, reading.alert))
 
     def _get_snapshots(self, request: Request) -> Response:
         return _json(documents.snapshots(self._source.snapshots.store.list(), request.root_path))
@@ -197,7 +194,7 @@ class App:
         if wait == "0":
             found, status = snapshots.state(snapshots.reserve(reason)), HTTPStatus.ACCEPTED
         else:
-            found, status = snapshots.state(snapshots.take(reason).id), HTTPStatus.CREATED
+            found, status = snapshots.state(snapshots.take(reason, of_many=True).id), HTTPStatus.CREATED
         document = self._told(found, request)
         return _json(document, status, {"Location": document["url"]})
 
@@ -208,9 +205,7 @@ class App:
         status = next(status for kind, status in STATUSES if isinstance(error, kind))
         if status is not HTTPStatus.TOO_MANY_REQUESTS:
             return Problem(status, str(error))
-        last = self._source.snapshots.last
-        wait = max(1, math.ceil(last.duration_seconds)) if last else RETRY_SECONDS
-        return Problem(status, str(error), [("Retry-After", str(wait))])
+        return Problem(status, str(error), [("Retry-After", str(self._source.snapshots.retry_seconds))])
 
 
 def _json(document: documents.Document, status: HTTPStatus = HTTPStatus.OK, headers: Headers | None = None) -> Response:

@@ -95,11 +95,17 @@ class Request(HTTPRequest):
 
 
 class Connection(HTTPConnection):
-    """A connection. ``deadline`` (monotonic seconds) is the loop's; when ``lingering``, nothing more is answered."""
+    """A connection, with what the loop notes of it; times are monotonic seconds.
+
+    At its ``deadline`` it is given up, and from ``spared_until`` on if its place is needed. ``is_whole`` tells that its
+    request is there and waits for a place; when ``lingering``, nothing more is answered.
+    """
 
     RequestHandlerClass = Request
     rbufsize = HEAD_BYTES + BODY_BYTES
     deadline = 0.0
+    spared_until = 0.0
+    is_whole = False
     lingering = False
 
     def __init__(self, protocol: Protocol, client: socket.socket, address: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from heap_exporter._version import VERSION
-from heap_exporter.model import Census, Reading, SnapshotInfo, Verdict
+from heap_exporter.model import Census, LeakAlert, Reading, SnapshotInfo, Verdict
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.take import Progress
 
@@ -52,9 +52,25 @@ def census(found: Census, reading: Reading) -> Document:
     return {**_walked(found, reading), "types": [asdict(count) for count in found.types]}
 
 
-def verdict(found: Verdict) -> Document:
-    """Return a verdict."""
-    return asdict(found)
+def verdict(found: Verdict, alerted: LeakAlert | None) -> Document:
+    """Return a verdict, and the last leak that was told of, with its evidence."""
+    trends = [
+        {**asdict(trend), "slope_mb_per_hour": trend.slope_bytes_per_second * 3600 / 1e6} for trend in found.trends
+    ]
+    return {**asdict(found), "trends": trends, "alert": alerted and alert(alerted)}
+
+
+def alert(found: LeakAlert) -> Document:
+    """Return what was told of a leak: when, what accumulates where, and the ids of the snapshots that show it."""
+    return {
+        "judged_at": found.verdict.judged_at,
+        "cause": found.verdict.cause,
+        "fingerprint": found.fingerprint,
+        "snapshot_ids": [info.id for info in found.snapshots],
+        "accumulation": found.accumulation and asdict(found.accumulation),
+        "mappings": [asdict(mapping) for mapping in found.mappings],
+        "advice": found.advice,
+    }
 
 
 def status(
@@ -65,7 +81,7 @@ def status(
         **health(pid),
         "started_at": reading.started_at,
         "process_started_at": reading.process_started_at,
-        "verdict": reading.verdict and verdict(reading.verdict),
+        "verdict": reading.verdict and verdict(reading.verdict, reading.alert),
         "sample": reading.sample and asdict(reading.sample),
         "heap_bytes": reading.census.bytes if reading.census else None,
         "census": reading.census and _walked(reading.census, reading),

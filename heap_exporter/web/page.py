@@ -14,8 +14,7 @@ from typing import Any
 
 from heap_exporter import figures
 from heap_exporter._version import VERSION
-from heap_exporter.detection.history import HistoryPoint
-from heap_exporter.model import Grower, Kind, Reading, SnapshotInfo, State, TypeCount, Verdict
+from heap_exporter.model import Cause, Grower, Kind, LeakAlert, Point, Reading, SnapshotInfo, State, TypeCount, Verdict
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.web import words
 from heap_exporter.web.sparkline import Sparkline
@@ -31,7 +30,18 @@ HEADLINES = {
     State.STEADY: "Memory is steady",
     State.GROWING: "Memory is growing",
     State.SUSPECTED: "A leak is suspected",
+    State.CONFIRMED: "A leak is confirmed",
     State.PLATEAUED: "Memory grew and has settled",
+}
+
+
+CAUSES = {
+    Cause.PYTHON_OBJECTS: "Python objects",
+    Cause.UNCOLLECTED_CYCLES: "cycles that are not collected",
+    Cause.NATIVE: "native memory",
+    Cause.FRAGMENTATION: "memory that an allocator keeps",
+    Cause.FILE_OR_SHARED: "file or shared memory",
+    Cause.UNATTRIBUTED: "memory that cannot be told apart here",
 }
 
 
@@ -40,7 +50,7 @@ class View:
     """What the page shows; ``root`` is the path that it is mounted under."""
 
     reading: Reading
-    points: Sequence[HistoryPoint]
+    points: Sequence[Point]
     snapshots: Sequence[SnapshotInfo]
     comparison: Comparison | None
     root: str
@@ -56,7 +66,7 @@ def render(view: View) -> str:
         version=VERSION,
         pid=view.pid,
         state=_state(view.reading),
-        verdict=_verdict(view.reading.verdict),
+        verdict=_verdict(view.reading.verdict) + _alert(view.reading.alert),
         memory=_memory(view.points),
         figures=_figures(view.reading),
         types=_types(view.reading),
@@ -74,13 +84,24 @@ def _state(reading: Reading) -> str:
 def _verdict(verdict: Verdict | None) -> str:
     state = verdict.state if verdict else State.WARMING_UP
     reasons = verdict.reasons if verdict else ("the first verdict comes with the first sample",)
-    items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
-    return f'<h1 id="headline">{HEADLINES[state]}</h1><ul class="reasons">{items}</ul>'
+    items = "".join(f"<li>{_marked(reason)}</li>" for reason in reasons)
+    cause = f" in {CAUSES[verdict.cause]}" if verdict and verdict.cause and verdict.is_suspicion else ""
+    return f'<h1 id="headline">{HEADLINES[state]}{cause}</h1><ul class="reasons">{items}</ul>'
 
 
-def _memory(points: Sequence[HistoryPoint]) -> str:
-    heap = [(point.taken_at, point.heap_bytes) for point in points if point.heap_bytes is not None]
-    resident = [(point.taken_at, point.resident_bytes) for point in points if point.resident_bytes is not None]
+def _alert(alert: LeakAlert | None) -> str:
+    if alert is None:
+        return ""
+    told = [f"Told of at {figures.moment(alert.verdict.judged_at)} as {alert.fingerprint}."]
+    told += [alert.accumulation.text] if alert.accumulation else []
+    told += [f"{grown.name}: {figures.gain(grown.after_bytes - grown.before_bytes)}" for grown in alert.mappings[:3]]
+    told += [alert.advice] if alert.advice else []
+    return "".join(f'<p class="alert">{_marked(line)}</p>' for line in told)
+
+
+def _memory(points: Sequence[Point]) -> str:
+    heap = [(point.t_seconds, point.heap_bytes) for point in points if point.heap_bytes is not None]
+    resident = [(point.t_seconds, point.rss_bytes) for point in points]
     return _chart("Python heap", "heap", heap) + _chart("Resident memory", "resident", resident)
 
 

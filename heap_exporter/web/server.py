@@ -23,13 +23,24 @@ from heap_exporter.neighbours import reachable
 from heap_exporter.threads import start_thread
 from heap_exporter.web.connection import HEAD_BYTES, SOCKET_SECONDS, Connection, Protocol, refusal
 from heap_exporter.web.listener import listen
-
-WORKERS = 4
-"""One for a snapshot, one for a download, and two for everybody else."""
+from heap_exporter.web.workers import WORKERS, Workers
 
 MOST_CONNECTIONS = 64
+"""Descriptors of the application's that clients may cost; more of them wait in the kernel until there is a place."""
+
+MOST_IN_THE_KERNEL = 1024
+
 MOST_WAITING = 32
-"""Requests that may wait for a worker; more are answered 503."""
+PLACE_SECONDS = 5.0
+"""Requests that may wait for a worker. Whoever finds no place among them within some seconds is answered 503."""
+
+CROWD_PAUSE_SECONDS = 0.002
+"""Rest after each client that comes while there are more than workers: the application wants the interpreter too, and
+would have to wait for the turns of all of our threads.
+"""
+
+SPARED_SECONDS = 1.0
+"""How long a client has to send its request even where others wait for its place."""
 
 REQUEST_SECONDS = 5.0
 """How long a client may take to send a request, from its first byte on."""
@@ -59,7 +70,7 @@ class Server:
 
     def __init__(self, app: Callable[..., Any], host: str, port: int) -> None:
         with ExitStack() as opened:
-            self._listener = listen(host.removeprefix("[").removesuffix("]"), port, backlog=MOST_CONNECTIONS)
+            self._listener = listen(host.removeprefix("[").removesuffix("]"), port, backlog=MOST_IN_THE_KERNEL)
             opened.enter_context(self._listener)
             self.host, self.port = self._listener.getsockname()[:2]
             self._jobs: SimpleQueue[Connection | None] = SimpleQueue()
@@ -68,13 +79,15 @@ class Server:
             self._waker.setblocking(False)
             self._woken.setblocking(False)
             self._selector = opened.enter_context(selectors.DefaultSelector())
+            self._is_accepting = True
             self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
             self._selector.register(self._woken, selectors.EVENT_READ, self._take_back)
             opened.pop_all()
         self._open: set[Connection] = set()
+        self._without_place: deque[Connection] = deque()
         self._answered: deque[Connection] = deque()
         self._loop: threading.Thread | None = None
-        self._workers: list[threading.Thread] = []
+        self._workers = Workers(self._jobs, self._hand_back)
         self._stopping = False
 
     @property
@@ -86,7 +99,7 @@ class Server:
     def start(self) -> None:
         """Serve, on threads of the server's own, until :meth:`stop`."""
         # Not from the loop: a program that ends at once would refuse it new threads, and print that it did.
-        self._workers = [start_thread(f"http-{number + 1}", self._work) for number in range(WORKERS)]
+        self._workers.start()
         self._loop = start_thread("http", self._serve)
 
     def stop(self) -> None:
@@ -100,11 +113,11 @@ class Server:
             self._loop.join(STOP_SECONDS)
         self._listener.close()
         self._jobs.put(None)
-        self._join(now + STOP_GRACE_SECONDS)
+        self._workers.join(now + STOP_GRACE_SECONDS)
         for connection in list(self._open):
             with suppress(OSError):
                 connection.socket.shutdown(socket.SHUT_RDWR)
-        self._join(now + STOP_SECONDS)
+        self._workers.join(now + STOP_SECONDS)
         for connection in list(self._open):
             connection.close()
         for end in (self._selector, self._waker, self._woken):
@@ -141,8 +154,16 @@ class Server:
             elif key.data in self._open:  # it may have been closed to make room in this same turn
                 self._receive(key.data)
         self._expire()
+        if not self._is_accepting and self._most_idle() is not None:
+            self._accept_again()
 
     def _accept(self) -> None:
+        if len(self._open) >= MOST_CONNECTIONS:
+            idle = self._most_idle()
+            if idle is None:
+                self._accept_no_more()
+                return
+            self._close(idle)
         try:
             client, address = self._listener.accept()
         except (BlockingIOError, ConnectionError):
@@ -151,14 +172,24 @@ class Server:
             log.warning("heap-exporter cannot accept a connection: %s", error.strerror)
             time.sleep(ACCEPT_PAUSE_SECONDS)
             return
-        if len(self._open) >= MOST_CONNECTIONS and not self._close_most_idle():
-            client.close()
-            return
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         connection = Connection(self._protocol, client, address)
+        connection.spared_until = time.monotonic() + SPARED_SECONDS
         self._open.add(connection)
         self._watch(connection, REQUEST_SECONDS)
+        if len(self._open) > WORKERS:
+            time.sleep(CROWD_PAUSE_SECONDS)
+
+    def _accept_no_more(self) -> None:
+        """Let clients wait in the kernel until there is a place for them."""
+        self._selector.unregister(self._listener)
+        self._is_accepting = False
+
+    def _accept_again(self) -> None:
+        if not self._is_accepting:
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+            self._is_accepting = True
 
     def _watch(self, connection: Connection, seconds: float) -> None:
         connection.socket.setblocking(False)
@@ -179,7 +210,8 @@ class Server:
             self._close(connection)
         elif not connection.lingering:
             if fresh:
-                connection.deadline = time.monotonic() + REQUEST_SECONDS
+                now = time.monotonic()
+                connection.deadline, connection.spared_until = now + REQUEST_SECONDS, now + SPARED_SECONDS
             self._answer_if_whole(connection)
 
     def _answer_if_whole(self, connection: Connection) -> None:
@@ -189,12 +221,24 @@ class Server:
                 self._refuse(connection, status, f"the request's head is longer than {HEAD_BYTES >> 10} KiB")
         elif not connection.has_body():
             return
-        elif self._jobs.qsize() >= MOST_WAITING:
-            self._refuse(connection, HTTPStatus.SERVICE_UNAVAILABLE, "too many requests are waiting; ask again later")
-        else:
-            self._selector.unregister(connection.socket)
-            connection.socket.settimeout(SOCKET_SECONDS)
-            self._jobs.put(connection)
+        elif self._jobs.qsize() < MOST_WAITING and not self._without_place:
+            self._have_answered(connection)
+        elif not connection.is_whole:
+            connection.is_whole = True
+            connection.deadline = connection.spared_until = time.monotonic() + PLACE_SECONDS
+            self._without_place.append(connection)
+
+    def _have_answered(self, connection: Connection) -> None:
+        connection.is_whole = False
+        self._selector.unregister(connection.socket)
+        connection.socket.settimeout(SOCKET_SECONDS)
+        self._jobs.put(connection)
+
+    def _give_places(self) -> None:
+        while self._without_place and self._jobs.qsize() < MOST_WAITING:
+            connection = self._without_place.popleft()
+            if connection in self._open and connection.is_whole:
+                self._have_answered(connection)
 
     def _refuse(self, connection: Connection, status: HTTPStatus, detail: str) -> None:
         self._selector.unregister(connection.socket)
@@ -205,6 +249,7 @@ class Server:
     def _linger(self, connection: Connection) -> None:
         """Say that no more will come, and wait a little for the client to hang up."""
         connection.lingering = True
+        connection.is_whole = False
         try:
             connection.socket.shutdown(socket.SHUT_WR)
             self._watch(connection, LINGER_SECONDS)
@@ -217,34 +262,41 @@ class Server:
             self._woken.recv(4096)
         while self._answered and not self._stopping:
             connection = self._answered.popleft()
+            connection.spared_until = time.monotonic()
             if connection.lingering:
                 self._linger(connection)
             else:
                 self._watch(connection, REQUEST_SECONDS if connection.received else KEEP_ALIVE_SECONDS)
                 if connection.received:
                     self._answer_if_whole(connection)
+        self._give_places()
 
     def _seconds_to_deadline(self) -> float | None:
-        deadlines = [connection.deadline for connection in self._watched()]
-        return max(min(deadlines) - time.monotonic(), 0.0) if deadlines else None
+        watched = self._watched()
+        moments = [connection.deadline for connection in watched]
+        if not self._is_accepting:
+            moments += [connection.spared_until for connection in watched]
+        return max(min(moments) - time.monotonic(), 0.0) if moments else None
 
     def _expire(self) -> None:
         now = time.monotonic()
         for connection in self._watched():
             if connection.deadline > now:
                 continue
-            if connection.received and not connection.lingering:
+            if connection.is_whole:
+                detail = "too many requests are waiting; ask again later"
+                self._refuse(connection, HTTPStatus.SERVICE_UNAVAILABLE, detail)
+            elif connection.received and not connection.lingering:
                 detail = f"the request did not arrive within {REQUEST_SECONDS:g} s"
                 self._refuse(connection, HTTPStatus.REQUEST_TIMEOUT, detail)
             else:
                 self._close(connection)
 
-    def _close_most_idle(self) -> bool:
-        """Close the watched connection that is nearest to its deadline. Return whether there was one."""
-        idle = min(self._watched(), key=lambda connection: connection.deadline, default=None)
-        if idle is not None:
-            self._close(idle)
-        return idle is not None
+    def _most_idle(self) -> Connection | None:
+        """Return, of those who had their time to send a request, who is nearest to the deadline."""
+        now = time.monotonic()
+        idle = (connection for connection in self._watched() if connection.spared_until <= now)
+        return min(idle, key=lambda connection: connection.deadline, default=None)
 
     def _close(self, connection: Connection) -> None:
         self._selector.unregister(connection.socket)
@@ -253,33 +305,13 @@ class Server:
     def _discard(self, connection: Connection) -> None:
         self._open.discard(connection)
         connection.close()
+        self._accept_again()
 
-    def _work(self) -> None:
-        """Answer requests until told to stop; the body of a worker thread."""
-        while self._answer_next():
-            pass
-
-    def _answer_next(self) -> bool:
-        """Wait for a request and answer it. Return False when told to stop."""
-        connection = self._jobs.get()
-        if connection is None:
-            self._jobs.put(None)  # for the next worker
-            return False
-        keep = False
-        try:
-            keep = connection.answer()
-        except BaseException:  # whatever it is, this thread is needed for the next request
-            log.exception("heap-exporter failed to answer a request")
-        connection.lingering = not keep
+    def _hand_back(self, connection: Connection) -> None:
+        """Take a connection back from a worker, on its thread."""
         self._answered.append(connection)
         self._wake()
-        return True
 
     def _wake(self) -> None:
         with suppress(OSError):
             self._waker.send(b"\0")
-
-    def _join(self, deadline: float) -> None:
-        for worker in self._workers:
-            if worker is not threading.current_thread():
-                worker.join(max(deadline - time.monotonic(), 0.0))

@@ -22,7 +22,11 @@ def test_every_setting_can_be_set_by_its_variable_and_by_its_keyword() -> None:
     texts = {"bool": "false", "int": "50", "float": "70", "str": "http://collector:4318", "Path": "/x", "Secret": "s"}
     for name, (_, default) in rules().items():
         text = texts[type(default).__name__ if name != "snapshot_dir" else "Path"]
-        own = {"host": "localhost", "window_seconds": "600", "walker": "portable", "snapshot_keys": "true"}
+        own = {
+            "host": "localhost", "window_seconds": "600", "walker": "portable", "snapshot_keys": "true",
+            "snapshot_max_bytes": "2000000", "alert_webhook_url": "https://hooks", "alert_webhook_format": "slack",
+            "upload_url": "s3://bucket", "upload_remove_local": "true",
+        }  # fmt: skip  # a table
         text = own.get(name, text)
 
         by_variable = getattr(Settings.load({variable(name): text}), name)
@@ -91,6 +95,7 @@ def test_the_names_of_the_node_monitor_are_understood() -> None:
             "HEAP_MONITOR_MAX_SAMPLES": "100",
             "HEAP_DUMP_DIR": "/var/dumps",
             "METRICS_ENDPOINT": "http://collector:4318/v1/metrics",
+            "ALERT_WEBHOOK_URL": "https://hooks.example/secret",
         }
     )
 
@@ -100,6 +105,15 @@ def test_the_names_of_the_node_monitor_are_understood() -> None:
     assert settings.max_samples == 100
     assert settings.snapshot_dir == Path("/var/dumps")
     assert settings.otlp_endpoint == "http://collector:4318/v1/metrics"
+    assert settings.alert_webhook_url == "https://hooks.example/secret"
+    assert "secret" not in repr(settings)
+
+
+def test_the_node_monitors_threshold_brings_its_floor_of_a_megabyte_a_minute() -> None:
+    assert Settings.load({"HEAP_MONITOR_GROWTH_THRESHOLD": "10"}).min_slope_bytes_per_hour == 60e6
+    ours = {"HEAP_MONITOR_GROWTH_THRESHOLD": "10", "HEAP_EXPORTER_MIN_SLOPE_BYTES_PER_HOUR": "5"}
+    assert Settings.load(ours).min_slope_bytes_per_hour == 5
+    assert Settings.load({}).min_slope_bytes_per_hour < 60e6
 
 
 def test_our_own_name_wins_over_the_older_one() -> None:

@@ -37,6 +37,8 @@ def main() -> None:
         census_interval_seconds=arguments.window / 10,
         census_cpu_percent=10,
         growth_threshold_percent=LEAST_GROWTH_PERCENT,
+        snapshot_cooldown_seconds=arguments.window,
+        snapshots_a_day=1000,
     ) as exporter:
         print(f"shop http://{arguments.host}:{shop.bind_addr[1]}/ exporter {exporter.url}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):

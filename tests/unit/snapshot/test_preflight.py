@@ -12,7 +12,6 @@ from heap_exporter.errors import SnapshotNoDisk, SnapshotNoMemory
 from heap_exporter.model import Census, TypeCount
 from heap_exporter.snapshot.preflight import (
     CENSUS_FILE_BYTES,
-    FREE_DISK_BYTES,
     Heap,
     Need,
     Plan,
@@ -26,7 +25,10 @@ from heap_exporter.snapshot.preflight import (
 
 GRAPH = Need(file_bytes=200 << 20, memory_bytes=500 << 20, address_bytes=300 << 20)
 CENSUS = Need(file_bytes=1 << 20, memory_bytes=100 << 20, address_bytes=50 << 20)
-ROOMY = Room(headroom_bytes=None, address_bytes=None, file_size_bytes=None, free_disk_bytes=1 << 40)
+FLOOR_BYTES = 64 << 20
+ROOMY = Room(
+    headroom_bytes=None, address_bytes=None, file_size_bytes=None, free_disk_bytes=1 << 40, floor_bytes=FLOOR_BYTES
+)
 SOME = Census(0.0, 0.0, 0.0, 0.0, "native", (TypeCount("x", 1_000_000, 1),), (), references=1_600_000)
 FOLDER = Path("/var/snapshots")
 
@@ -44,6 +46,7 @@ def test_with_room_for_everything_it_is_the_graph() -> None:
             "may map 300 MiB; 299 MiB are left under the limit on address space (ulimit -v)",
         ),
         ({"file_size_bytes": 199 << 20}, "may have 200 MiB; 199 MiB are allowed by the limit on file size (ulimit -f)"),
+        ({"quota_bytes": 199 << 20}, "the file may have 200 MiB; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 199 MiB"),
         ({"free_disk_bytes": 263 << 20}, "264 MiB must be free there and 263 MiB are; make room"),
     ],
 )
@@ -62,8 +65,9 @@ def test_with_too_little_of_one_thing_it_is_a_census_that_says_of_what(room: dic
         ({"headroom_bytes": -5}, SnapshotNoMemory, "0 MiB are left"),
         ({"address_bytes": 0}, SnapshotNoMemory, "ulimit -v"),
         ({"file_size_bytes": 4096}, SnapshotNoDisk, "ulimit -f"),
+        ({"quota_bytes": 4096}, SnapshotNoDisk, "HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 0 MiB"),
         (
-            {"free_disk_bytes": FREE_DISK_BYTES},
+            {"free_disk_bytes": FLOOR_BYTES},
             SnapshotNoDisk,
             "/var/snapshots: 65 MiB must be free there and 64 MiB are",
         ),
@@ -77,7 +81,9 @@ def test_without_room_for_a_census_it_is_refused(room: dict[str, int], kind: typ
 
 
 def test_exactly_enough_is_enough() -> None:
-    exact = Room(GRAPH.memory_bytes, GRAPH.address_bytes, GRAPH.file_bytes, GRAPH.file_bytes + FREE_DISK_BYTES)
+    exact = Room(
+        GRAPH.memory_bytes, GRAPH.address_bytes, GRAPH.file_bytes, GRAPH.file_bytes + 7, 7, GRAPH.file_bytes
+    )
 
     assert plan(GRAPH, CENSUS, exact, FOLDER).content == "graph"
 
@@ -135,4 +141,4 @@ print((1 << 40) - (8 << 30) < room.address_bytes < 1 << 40, room.file_size_bytes
 
 def test_without_proc_nothing_is_made_up(tmp_path: Path) -> None:
     assert read_heap(SOME, tmp_path).resident_bytes == 0
-    assert read_room(None, 8, tmp_path).address_bytes is None
+    assert read_room(None, 8, proc=tmp_path).address_bytes is None

@@ -16,7 +16,8 @@ from heap_exporter.heapfile.documents import Footer, Header
 from heap_exporter.heapfile.encoder import write_census
 from heap_exporter.heapfile.format import SUFFIX, BlockWriter
 from heap_exporter.heapfile.reader import SnapshotReader
-from heap_exporter.snapshot.store import STALE_PART_SECONDS, Store
+from heap_exporter.snapshot.retention import STALE_PART_SECONDS
+from heap_exporter.snapshot.store import Store
 from tests.web_source import CENSUS
 
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")

@@ -20,10 +20,11 @@ from heap_exporter.heapfile.format import read_header
 from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.heapfile.records import CountRecord, NodeRecord
 from heap_exporter.snapshot import preflight, take
-from heap_exporter.snapshot.store import ID, Store
+from heap_exporter.snapshot.retention import ID
+from heap_exporter.snapshot.store import FLOOR_BYTES, Store
 from tests.web_source import CENSUS, PLACE, HeldWalker
 
-NOTHING_YET = {"written": 0, "census_only": 0, "busy": 0, "failed": 0, "no_memory": 0, "no_disk": 0}
+NOTHING_YET = dict.fromkeys(take.OUTCOMES, 0)
 
 
 @pytest.fixture
@@ -43,10 +44,12 @@ def named_thread(name: str) -> Iterator[threading.Thread]:
         thread.join()
 
 
-def snapshots(walker: HeldWalker, folder: Path, headroom: int | None = None) -> take.Snapshots:
+def snapshots(
+    walker: HeldWalker, folder: Path, headroom: int | None = None, floor_bytes: int = FLOOR_BYTES
+) -> take.Snapshots:
     return take.Snapshots(
         walker,
-        Store(folder, 20),
+        Store(folder, 20, floor_bytes=floor_bytes),
         lambda: headroom,
         clock=lambda: 1.7e9,
         process_started_at=1.7e9 - 60,
@@ -194,13 +197,9 @@ def test_without_disk_nothing_is_walked(walker: HeldWalker, tmp_path: Path) -> N
     assert all_snapshots.outcomes["no_disk"] == 1
 
 
-def test_a_full_disk_is_noticed_before_the_walk(
-    walker: HeldWalker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(preflight, "FREE_DISK_BYTES", 1 << 60)
-
+def test_a_full_disk_is_noticed_before_the_walk(walker: HeldWalker, tmp_path: Path) -> None:
     with pytest.raises(SnapshotNoDisk, match="make room"):
-        snapshots(walker, tmp_path).take("")
+        snapshots(walker, tmp_path, floor_bytes=1 << 60).take("")
     assert not walker.walking.is_set()
 
 

@@ -13,7 +13,7 @@ from werkzeug.test import Client, TestResponse
 from heap_exporter.errors import SnapshotNoDisk
 from heap_exporter.model import Reading
 from heap_exporter.snapshot import preflight
-from heap_exporter.snapshot.store import ID
+from heap_exporter.snapshot.retention import ID
 from tests.web_source import Process, told
 
 HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost:9465"}

@@ -276,6 +276,7 @@ def test_a_silent_client_is_given_up(server: Server, monkeypatch: pytest.MonkeyP
 
 def test_more_requests_than_may_wait_are_told_so(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heap_exporter.web.server.MOST_WAITING", 1)
+    monkeypatch.setattr("heap_exporter.web.server.PLACE_SECONDS", 0.2)
     request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     entered, go = threading.Semaphore(0), threading.Event()
 

@@ -1,0 +1,58 @@
+"""Judges a living process: keeps what its readings say, has it judged, and names the types that grow."""
+
+from __future__ import annotations
+
+import math
+
+from heap_exporter.detection.detector import Detector, Thresholds
+from heap_exporter.detection.growth import TypeHistory, with_growers
+from heap_exporter.detection.history import History, point
+from heap_exporter.model import Cause, Census, Finding, Grower, Point, Reading, Verdict
+
+
+class Judge:
+    """Makes a point of each reading, keeps the newest ones, and judges them. ``detections`` counts by cause.
+
+    At least ``max_samples`` points are kept, and those of a window in any case.
+    """
+
+    def __init__(self, thresholds: Thresholds, interval_seconds: float, max_samples: int) -> None:
+        self.history = History(max(max_samples, math.ceil(thresholds.window_seconds / interval_seconds)))
+        self.detections = {cause.value: 0 for cause in Cause}
+        self._detector = Detector(thresholds)
+        self._types = TypeHistory(thresholds.window_seconds)
+        self._finding: Finding | None = None
+
+    def count(self, census: Census) -> tuple[Grower, ...]:
+        """Take note of a census, and return the types that grew within the window, most bytes first."""
+        self._types.add(census)
+        return self._types.growers()
+
+    def learn(self, finding: Finding | None) -> None:
+        """Have what the evidence says judged with the next reading."""
+        self._finding = finding or self._finding
+
+    def judge(self, reading: Reading, before: Reading) -> tuple[Point | None, Verdict | None]:
+        """Return the point of a reading and the verdict as of now; ``before`` tells which slow readings are old."""
+        made = self._point(reading, before)
+        if made is None:
+            return None, before.verdict
+        self.history.add(made)
+        self._finding = None
+        verdict = with_growers(self._detector.observe(made), self._types.growers())
+        if verdict.is_suspicion and not (before.verdict and before.verdict.is_suspicion):
+            self.detections[verdict.cause or Cause.UNATTRIBUTED] += 1
+        return made, verdict
+
+    def _point(self, reading: Reading, before: Reading) -> Point | None:
+        if reading.sample is None:
+            return None
+        limits = reading.detail.limits
+        return point(
+            reading.sample,
+            reading.detail if reading.detail is not before.detail else None,
+            reading.census if reading.census is not before.census else None,
+            limit_bytes=limits.limit_bytes if limits else None,
+            restart=not self.history.points(),
+            finding=self._finding,
+        )

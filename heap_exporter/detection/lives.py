@@ -1,0 +1,48 @@
+"""What the lives before this one have shown: a leak that is killed at its limit grows alike in each of them."""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+
+from heap_exporter.detection.confirmation import HUGE, WINDOWS_TO_DOUBLE, is_straight, times_grown
+from heap_exporter.detection.life import Growth
+
+LEAST_LIVES = 3
+MOST_LIVES = 16
+
+LEAST_WINDOWS = 2.0
+"""How long a life must have been seen to tell a leak from a warm-up, if it grew to a multiple; else longer."""
+
+ALIKE = 1.7
+"""Factor between slopes that count as the same."""
+
+
+class Lives:
+    """Remembers the lives that grew straight to their end, as long as there is no other kind in between."""
+
+    def __init__(self) -> None:
+        self._grown: deque[Growth] = deque(maxlen=MOST_LIVES)
+
+    def end(self, growth: Growth | None, least_bytes: float) -> None:
+        """Take note of how a life ended; one that was too short to be judged tells nothing."""
+        if growth is None:
+            return
+        times = max(times_grown(growth), 0.25)
+        long_enough = growth.length.windows * times >= LEAST_WINDOWS * 2
+        if growth.trend.gained >= least_bytes and long_enough and is_straight(growth, HUGE):
+            self._grown.append(growth)
+        elif growth.length.windows >= LEAST_WINDOWS:
+            self._grown.clear()
+
+    def repeat(self, growth: Growth) -> bool:
+        """Return whether a growth is that of the lives before again, and together they are long enough to be a leak."""
+        if len(self._grown) < LEAST_LIVES:
+            return False
+        slope = statistics.median(life.slope for life in self._grown)
+        windows = sum(life.length.windows for life in self._grown)
+        times = statistics.median(times_grown(life) for life in self._grown)
+        return (
+            all(slope / ALIKE <= life.slope <= slope * ALIKE for life in (*self._grown, growth))
+            and windows * max(times, 1.0) >= WINDOWS_TO_DOUBLE
+        )

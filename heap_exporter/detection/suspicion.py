@@ -1,0 +1,118 @@
+"""When growth is suspected, and when a suspicion ends: fast to arise, slow to arise again for the same growth."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import NamedTuple
+
+from heap_exporter.detection.life import Growth
+
+LEAST_RISING = 0.7
+"""Kendall's tau of the floors from which a rise counts as steady."""
+
+LEAST_TAIL = 0.5
+"""Share of the slope that the last third must still have; a cache falls below as it nears its limit."""
+
+LEAST_NOISES = 4.0
+"""How many standard deviations of the floors must have been gained."""
+
+LARGEST_JUMP = 0.6
+"""Share of the gain that a single step may make up."""
+
+LEAST_NEW = 0.2
+"""Share of the gain that must lie above all that lasted before."""
+
+PLATEAU = 0.25
+"""Share of the suspected slope below which growth has levelled off."""
+
+MORE_EACH_TIME = 3.0
+"""Factor by which more must be gained after each suspicion of this day that came to nothing."""
+
+LEAST_AGAIN = 0.5
+"""Share of what the last suspicion had gained that must be gained again to be suspected soon after it ended."""
+
+AFTERMATH = 2.0
+"""How many times as long as a suspicion its end is remembered that way."""
+
+
+def is_steady(growth: Growth) -> bool:
+    """Return whether the floors rise through all of their length, by more than their noise, and go on rising."""
+    line = growth.trend
+    return (
+        line.gained >= LEAST_NOISES * line.noise
+        and line.rising >= LEAST_RISING
+        and line.tail >= LEAST_TAIL
+        and line.jump <= LARGEST_JUMP
+    )
+
+
+class Ended(NamedTuple):
+    """A suspicion that came to nothing: when, after how long, and what had been gained by then."""
+
+    at: float
+    seconds: float
+    gained: float
+
+
+class Suspicion:
+    """Remembers what is suspected now, and which suspicions came to nothing."""
+
+    def __init__(self, day_seconds: float) -> None:
+        self.of: Growth | None = None
+        self.fallen = False
+        self._day_seconds = day_seconds
+        self._bar = -math.inf
+        self._last: Ended | None = None
+        self._began = 0.0
+        self._came_to_nothing: deque[float] = deque(maxlen=8)
+
+    def asks(self, least_bytes: float, now: float) -> float:
+        """Return the bytes that must be gained now to be suspected, given the ``least_bytes`` that matter at all.
+
+        What filled for hours and then slowed down may go on filling for as long again.
+        """
+        lately = sum(now - at < self._day_seconds for at in self._came_to_nothing)
+        more = 0.0
+        if self._last:
+            passed = (now - self._last.at) / (AFTERMATH * self._last.seconds)
+            more = LEAST_AGAIN * self._last.gained * max(1 - passed, 0.0)
+        return max(least_bytes * MORE_EACH_TIME**lately, more)
+
+    def look(self, growth: Growth, least_bytes: float, now: float) -> None:
+        """Begin, renew or end the suspicion by what a length shows."""
+        if self.of is None:
+            if self._arises(growth, self.asks(least_bytes, now)):
+                self.of, self._began = growth, now - growth.seconds
+                self._base = growth.trend.first
+        elif growth.length == self.of.length:
+            if growth.slope < PLATEAU * self.of.slope:
+                self.end(growth.trend.last, now)
+            elif growth.slope > self.of.slope:
+                self.of = growth
+
+    def restart(self, long_seconds: float, now: float) -> bool:
+        """End the suspicion with the process; return whether it had lasted for so long that it is no warm-up."""
+        lasted = self.of is not None and now - self._began >= long_seconds
+        if self.of is not None and not lasted:
+            self._came_to_nothing.append(now)
+        self.of = None
+        self._last = None
+        self._bar = -math.inf
+        return lasted
+
+    def end(self, height: float, now: float) -> None:
+        """Forget what is suspected; growth from ``height`` on must be clearly new to be suspected again."""
+        self.of = None
+        self._last = Ended(now, max(now - self._began, 1.0), max(height - self._base, 0.0))
+        self._bar = max(self._bar, height)
+        self._came_to_nothing.append(now)
+
+    def _arises(self, growth: Growth, asked: float) -> bool:
+        line = growth.trend
+        return (
+            line.gained >= asked
+            and is_steady(growth)
+            and growth.risen >= LEAST_NEW * line.gained
+            and line.low >= self._bar + LEAST_NEW * asked
+        )

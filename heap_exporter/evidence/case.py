@@ -1,0 +1,198 @@
+"""Follows a suspicion from its first snapshot to an alert, or to its end: at most two snapshots, told once."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from heap_exporter.detection.growth import top_grower
+from heap_exporter.errors import SnapshotError
+from heap_exporter.evidence import findings
+from heap_exporter.evidence.caches import bound
+from heap_exporter.logs import log
+from heap_exporter.model import Accumulation, Cause, Finding, Kind, LeakAlert, Reading, SnapshotInfo, Verdict
+from heap_exporter.probes import mappings
+from heap_exporter.probes.mappings import Mappings
+from heap_exporter.snapshot.budget import Budget
+from heap_exporter.snapshot.take import Snapshots
+
+SECOND_AFTER_WINDOWS = 1 / 3
+SECOND_AFTER_BYTES = 1024 * 1024
+"""When the second snapshot follows the first: after a third of a window, and so much growth that it stands out."""
+
+FORGOTTEN_AFTER_WINDOWS = 1.0
+"""How long there must be no suspicion until the next one is another."""
+
+FINGERPRINT_LENGTH = 12
+
+ALERT = "alert "
+"""Put before the fingerprint of a leak that was told of: snapshots and alerts have cooldowns of their own."""
+
+HELD_SECONDS = 7 * 86_400.0
+"""How long the snapshots of an alert are kept before others."""
+
+_IN_THE_HEAP = (Cause.PYTHON_OBJECTS, Cause.UNCOLLECTED_CYCLES, Cause.UNATTRIBUTED, None)
+"""Causes of which snapshots of the heap can tell something."""
+
+
+@dataclass(slots=True)
+class _Case:
+    """What there is of one suspicion; times are monotonic seconds."""
+
+    fingerprint: str
+    opened_at: float
+    suspected_at: float
+    growing_bytes: int
+    mappings: Mappings | None
+    wants_snapshots: bool
+    snapshots: list[SnapshotInfo] = field(default_factory=list)
+    grown_bytes: int = 0
+    is_compared: bool = False
+    is_told: bool = False
+    accumulation: Accumulation | None = None
+
+
+class CaseFile:
+    """Takes the snapshots of a suspicion, has them compared, and tells of a leak that is confirmed.
+
+    ``tell`` is called with each alert. ``read_mappings`` returns the process's mappings, None where they can't be read.
+    ``most_bytes`` is all the memory that the process may ever have, None if that is unknown.
+    """
+
+    def __init__(
+        self,
+        snapshots: Snapshots,
+        budget: Budget,
+        tell: Callable[[LeakAlert], None],
+        *,
+        window_seconds: float,
+        wants_snapshots: bool,
+        read_mappings: Callable[[], Mappings | None],
+        most_bytes: Callable[[], int | None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._snapshots = snapshots
+        self._budget = budget
+        self._tell = tell
+        self._window_seconds = window_seconds
+        self._wants_snapshots = wants_snapshots
+        self._read_mappings = read_mappings
+        self._most_bytes = most_bytes
+        self._clock = clock
+        self._case: _Case | None = None
+
+    def attend(self, verdict: Verdict, reading: Reading) -> Finding | None:
+        """Do what the verdict on a reading asks for now, and return what the evidence newly says."""
+        case = self._case_of(verdict, reading)
+        if case is None:
+            return None
+        if verdict.is_suspicion and self._is_second_due(case, verdict):
+            self._take(case, reading, "growth goes on")
+        if self._is_being_compared(case):
+            return None
+        finding = self._compare(case)
+        if finding is None and verdict.is_confirmed and not case.is_told:
+            self._tell_of(case, verdict)
+        return finding
+
+    def _case_of(self, verdict: Verdict, reading: Reading) -> _Case | None:
+        """Return the case that is open, or opened by this verdict."""
+        now, case = self._clock(), self._case
+        if verdict.is_suspicion:
+            if case is None:
+                case = self._case = self._open(verdict, reading, now)
+            case.suspected_at = now
+        elif case and now - case.suspected_at > FORGOTTEN_AFTER_WINDOWS * self._window_seconds:
+            self._case = case = None
+        return case
+
+    def _open(self, verdict: Verdict, reading: Reading, now: float) -> _Case:
+        case = _Case(
+            fingerprint=_provisional_fingerprint(verdict),
+            opened_at=now,
+            suspected_at=now,
+            growing_bytes=_growing_bytes(reading),
+            mappings=None if verdict.cause in _IN_THE_HEAP[:2] else self._read_mappings(),
+            wants_snapshots=self._wants_snapshots and verdict.cause in _IN_THE_HEAP,
+        )
+        log.info("a leak is suspected: %s", "; ".join(verdict.reasons))
+        if case.wants_snapshots and (refusal := self._budget.ask(case.fingerprint, snapshots=2)):
+            log.info("no snapshots of the suspicion: %s", refusal.reason)
+            case.wants_snapshots = False
+        if case.wants_snapshots:
+            self._take(case, reading, f"leak suspected: {verdict.reasons[0]}")
+        return case
+
+    def _is_second_due(self, case: _Case, verdict: Verdict) -> bool:
+        if not case.wants_snapshots or len(case.snapshots) != 1:
+            return False
+        elapsed = self._clock() - case.opened_at
+        grown = elapsed * next((t.slope_bytes_per_second for t in verdict.trends if t.kind is Kind.TOTAL), 0.0)
+        is_time = elapsed >= SECOND_AFTER_WINDOWS * self._window_seconds and grown >= SECOND_AFTER_BYTES
+        return is_time or verdict.is_confirmed
+
+    def _take(self, case: _Case, reading: Reading, reason: str) -> None:
+        try:
+            case.snapshots.append(self._snapshots.take(reason))
+        except SnapshotError as error:
+            case.wants_snapshots = False
+            log.warning("no snapshot of the suspected leak: %s", error)
+        case.grown_bytes = _growing_bytes(reading) - case.growing_bytes
+
+    def _is_being_compared(self, case: _Case) -> bool:
+        if case.is_compared or len(case.snapshots) < 2:
+            return False
+        found = self._snapshots.comparisons.state(case.snapshots[-1].id)
+        return found is not None and found.state == "running"
+
+    def _compare(self, case: _Case) -> Finding | None:
+        """Return what the comparison of both snapshots says, the first time that it is asked for."""
+        if case.is_compared or len(case.snapshots) < 2:
+            return None
+        case.is_compared = True
+        found = self._snapshots.comparisons.state(case.snapshots[-1].id)
+        if found is None or found.report is None:
+            return None
+        finding, case.accumulation = findings.find(found.report, case.grown_bytes, bound, self._most_bytes())
+        if finding:
+            log.info("the evidence %s the suspicion: %s", finding.outcome, finding.reason)
+        return finding
+
+    def _tell_of(self, case: _Case, verdict: Verdict) -> None:
+        """Tell of a confirmed leak, unless the same one was told of within the cooldown."""
+        case.is_told = True
+        accumulation = case.accumulation
+        fingerprint = accumulation.fingerprint if accumulation else case.fingerprint
+        if refusal := self._budget.ask(f"{ALERT}{fingerprint}", snapshots=0):
+            log.info("no alert of the leak %s: %s", fingerprint, refusal.reason)
+            return
+        self._budget.remember(f"{ALERT}{case.fingerprint}")
+        for snapshot in case.snapshots:
+            self._snapshots.store.holds.hold(snapshot.id, "alert", HELD_SECONDS)
+        after = self._read_mappings() if case.mappings else None
+        cause_advice = mappings.advice(verdict.cause) if verdict.cause else ""
+        self._tell(
+            LeakAlert(
+                verdict=verdict,
+                fingerprint=fingerprint,
+                snapshots=tuple(case.snapshots),
+                accumulation=accumulation,
+                mappings=mappings.growth(case.mappings, after) if case.mappings and after else (),
+                advice=accumulation.advice if accumulation and accumulation.advice else cause_advice,
+            )
+        )
+
+
+def _provisional_fingerprint(verdict: Verdict) -> str:
+    """Return what a suspicion is known by until its snapshots are compared: program, cause and the type that grows."""
+    grower = top_grower(verdict.growers)
+    known = (sys.argv[0] if sys.argv else "", verdict.cause or "", grower.type_name if grower else "")
+    return hashlib.sha256("\0".join(known).encode("utf-8", "surrogateescape")).hexdigest()[:FINGERPRINT_LENGTH]
+
+
+def _growing_bytes(reading: Reading) -> int:
+    process = reading.sample.process if reading.sample else None
+    return process.growing_bytes if process else 0

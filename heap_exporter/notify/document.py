@@ -1,0 +1,103 @@
+"""A leak alert as a JSON document, the same for the log, the webhook and OpenTelemetry; ``docs/alerts.md`` tells it.
+
+Nothing of the process's environment or arguments is in it, and no value of an object: types, places and figures only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import unquote
+
+from heap_exporter._version import VERSION
+from heap_exporter.model import Accumulation, Kind, LeakAlert, Verdict
+
+DOCUMENT, DOCUMENT_VERSION = "leak-alert", 1
+
+Document = dict[str, Any]
+
+
+def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -> Document:
+    """Return the document of an alert. ``environ`` (default: the process's) is asked for the service's name alone."""
+    verdict = alert.verdict
+    service = service_name(os.environ if environ is None else environ)
+    host = socket.gethostname()
+    return {
+        "document": DOCUMENT,
+        "version": DOCUMENT_VERSION,
+        "text": _text(alert, f"{service} (process {os.getpid()} on {host})"),
+        "fingerprint": alert.fingerprint,
+        "service": service,
+        "host": host,
+        "pid": os.getpid(),
+        "python_version": platform.python_version(),
+        "heap_exporter_version": VERSION,
+        **_judged(verdict),
+        **_accumulation(alert.accumulation),
+        "growers": [dataclasses.asdict(grower) for grower in verdict.growers],
+        "mappings": [dataclasses.asdict(mapping) for mapping in alert.mappings],
+        "snapshots": [
+            {"id": each.id, "path": str(each.path), "taken_at": each.taken_at, "bytes": each.bytes}
+            for each in alert.snapshots
+        ],
+        "advice": alert.advice,
+    }
+
+
+def service_name(environ: Mapping[str, str]) -> str:
+    """Return what the service is called: as OpenTelemetry has it, or else the program's file."""
+    name = environ.get("OTEL_SERVICE_NAME", "").strip()
+    for pair in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        key, _, value = pair.partition("=")
+        if key.strip() == "service.name":
+            name = name or unquote(value.strip())
+    return name or _program()
+
+
+def _program() -> str:
+    """Return the name of the program's file, or of the package that runs; what stands behind it may be secret."""
+    path = PurePath(sys.argv[0] if sys.argv else "")
+    name = path.parent.name if path.name == "__main__.py" else path.name
+    return name if name not in ("", "-c", "-m") else PurePath(sys.executable or "python").name
+
+
+def _text(alert: LeakAlert, who: str) -> str:
+    verdict = alert.verdict
+    cause = f", {verdict.cause.value}" if verdict.cause else ""
+    why = alert.accumulation.text if alert.accumulation else "; ".join(verdict.reasons)
+    return f"memory leak {verdict.state.value} in {who}{cause}: {why}"
+
+
+def _judged(verdict: Verdict) -> Document:
+    slopes = {trend.kind.value: trend.slope_bytes_per_second for trend in verdict.trends}
+    return {
+        "judged_at": verdict.judged_at,
+        "state": verdict.state.value,
+        "cause": verdict.cause.value if verdict.cause else None,
+        "reasons": list(verdict.reasons),
+        "confidence": verdict.confidence,
+        "window_seconds": verdict.window_seconds,
+        "evidence_seconds": verdict.evidence_seconds,
+        "slope_bytes_per_second": slopes.get(Kind.TOTAL.value),
+        "slopes_bytes_per_second": slopes,
+        "seconds_to_limit": verdict.seconds_to_limit,
+    }
+
+
+def _accumulation(found: Accumulation | None) -> Document:
+    """Return where objects accumulate; the members are there, as null, where they were not compared."""
+    return {
+        "type_name": found and found.type_name,
+        "holder": found and found.holder,
+        "path": list(found.path) if found else None,
+        "growth_objects": found and found.objects,
+        "growth_bytes": found and found.bytes,
+        "growth_bytes_per_minute": found and found.bytes_per_minute,
+        "growth_share": found and found.share,
+    }

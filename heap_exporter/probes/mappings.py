@@ -1,0 +1,168 @@
+"""What the process has mapped, by what it is: the evidence where memory grows that is no Python object's.
+
+``/proc/self/smaps`` (proc(5)) costs milliseconds for each GiB, in which no other thread maps memory: it is read when
+something is suspected, never regularly.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from heap_exporter.errors import SourceMissing
+from heap_exporter.model import Cause, MappingGrowth
+
+PROC = Path("/proc")
+MOST_GROUPS = 20
+MOST_SECONDS = 0.5
+"""How long is read; the mappings that come after that are left out."""
+
+CHUNK_BYTES = 1 << 16
+LARGEST_GUARD_BYTES = 1 << 20
+"""A thread's stack lies above pages that nobody may touch; what is larger is a reserve."""
+
+ARENA_ALIGNMENT = 64 << 20
+"""Where glibc's arenas of other threads begin (HEAP_MAX_SIZE of malloc/arena.c, 64-bit)."""
+
+_HEAD = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+) *(.*)")
+_FIGURES = {b"Rss": "resident", b"Anonymous": "anonymous", b"Shared_Dirty": "shared_dirty", b"Swap": "swap"}
+
+
+@dataclass(frozen=True, slots=True)
+class MappingGroup:
+    """All mappings of one sort: ``heap``, ``anonymous``, ``thread stacks``, or a file by its name."""
+
+    name: str
+    mappings: int
+    resident_bytes: int
+    anonymous_bytes: int
+    shared_dirty_bytes: int
+    swap_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mappings:
+    """The groups with most memory in RAM, the largest first; ``is_complete`` is false if there was no time for all."""
+
+    groups: tuple[MappingGroup, ...]
+    is_complete: bool
+
+
+@dataclass(slots=True)
+class _Mapping:
+    begin: int
+    end: int
+    permissions: bytes
+    inode: int
+    path: bytes
+    resident: int = 0
+    anonymous: int = 0
+    shared_dirty: int = 0
+    swap: int = 0
+
+
+def read_mappings(proc: Path = PROC, most_seconds: float = MOST_SECONDS, most_groups: int = MOST_GROUPS) -> Mappings:
+    """Return the process's mappings by sort, in bytes.
+
+    Raises :class:`SourceMissing` where the kernel does not show them.
+    """
+    lines, is_complete = _lines(proc / "self" / "smaps", most_seconds)
+    sums: dict[str, list[int]] = {}
+    before: _Mapping | None = None
+    for mapping in _mappings(lines):
+        figures = (1, mapping.resident, mapping.anonymous, mapping.shared_dirty, mapping.swap)
+        known = sums.setdefault(_name(mapping, before), [0] * len(figures))
+        known[:] = (a + b for a, b in zip(known, figures, strict=True))
+        before = mapping
+    groups = (MappingGroup(name, *figures) for name, figures in sums.items())
+    largest = sorted(groups, key=lambda group: (-group.resident_bytes - group.swap_bytes, group.name))
+    return Mappings(tuple(largest[:most_groups]), is_complete)
+
+
+def growth(before: Mappings, after: Mappings) -> tuple[MappingGrowth, ...]:
+    """Return the groups that have more in RAM than before, by falling gain."""
+    known = {group.name: group.resident_bytes for group in before.groups}
+    gains = (MappingGrowth(group.name, known.get(group.name, 0), group.resident_bytes) for group in after.groups)
+    grown = (gain for gain in gains if gain.after_bytes > gain.before_bytes)
+    return tuple(sorted(grown, key=lambda gain: gain.before_bytes - gain.after_bytes))
+
+
+def advice(cause: Cause) -> str:
+    """Return in words what to do about growth of this cause."""
+    return _ADVICE[cause]
+
+
+_ADVICE = {
+    Cause.PYTHON_OBJECTS: "Compare two snapshots (heap-exporter report a.heap b.heap): it names the type that grows and"
+    " who holds it.",
+    Cause.UNCOLLECTED_CYCLES: "Let the collector run: remove gc.disable() and raised thresholds, or call gc.collect()"
+    " between requests; gc.freeze() after start-up keeps its cost low. Look at gc.garbage, and unset gc.DEBUG_SAVEALL.",
+    Cause.NATIVE: "Snapshots do not show it: the memory is of C code or of mappings. See which group of mappings grew,"
+    " run a copy of the service under `memray run --native` (or heaptrack), and look for extension objects that are"
+    " never closed and for threads that never end.",
+    Cause.FRAGMENTATION: "Nothing is leaked, freed memory is not given back. Set MALLOC_ARENA_MAX=2, preload jemalloc,"
+    " or have malloc_trim(0) called after peaks; if it is pymalloc's arenas that survivors keep, make what lives long"
+    " before the peaks, or run peaks in a process that ends. Recycling workers (gunicorn --max-requests) bounds it.",
+    Cause.FILE_OR_SHARED: "No private memory grows. Pages of mapped files go when the kernel needs them; shared memory"
+    " stays until it is unlinked: look into /dev/shm, and at multiprocessing.shared_memory and mmap objects.",
+    Cause.UNATTRIBUTED: "Compare two snapshots first; if the Python objects did not grow, treat it as native. More is"
+    " told apart with the native walker on glibc 2.33 and newer, and without PYTHONMALLOC.",
+}
+
+
+def _lines(path: Path, most_seconds: float) -> tuple[list[bytes], bool]:
+    """Return the lines of a file, and whether these are all that could be read in time."""
+    deadline = time.monotonic() + most_seconds
+    chunks: list[bytes] = []
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            while chunk := os.read(descriptor, CHUNK_BYTES):
+                chunks.append(chunk)
+                if time.monotonic() > deadline:
+                    return b"".join(chunks).split(b"\n"), False
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise SourceMissing(f"no mappings: {error}") from None
+    return b"".join(chunks).split(b"\n"), True
+
+
+def _mappings(lines: list[bytes]) -> Iterator[_Mapping]:
+    mapping: _Mapping | None = None
+    for line in lines:
+        name, _, value = line.partition(b":")
+        field = _FIGURES.get(name)
+        if field is not None and mapping is not None:
+            setattr(mapping, field, int(value.split()[0]) * 1024)
+        elif head := _HEAD.match(line):
+            if mapping is not None:
+                yield mapping
+            begin, end, permissions, inode, path = head.groups()
+            mapping = _Mapping(int(begin, 16), int(end, 16), permissions, int(inode), path)
+    if mapping is not None:
+        yield mapping
+
+
+def _name(mapping: _Mapping, before: _Mapping | None) -> str:
+    """Return what a mapping is; ``before`` is the one that lies below it, if any."""
+    path = mapping.path.decode("utf-8", "replace").removesuffix(" (deleted)")
+    if path.startswith("["):
+        return path.strip("[]")
+    if mapping.permissions.endswith(b"s") and path.startswith(("/dev/zero", "/dev/shm/", "/memfd:", "/SYSV")):  # noqa: S108
+        return "shared memory" if path == "/dev/zero" else f"shared memory {os.path.basename(path)}"
+    if path:
+        return os.path.basename(path)
+    if mapping.begin % ARENA_ALIGNMENT == 0:
+        return "malloc arenas of threads"
+    return "thread stacks" if _is_stack(mapping, before) else "anonymous"
+
+
+def _is_stack(mapping: _Mapping, below: _Mapping | None) -> bool:
+    if below is None or below.path or below.end != mapping.begin or not mapping.permissions.startswith(b"rw"):
+        return False
+    return below.permissions.startswith(b"---") and below.end - below.begin <= LARGEST_GUARD_BYTES

@@ -1,0 +1,129 @@
+"""From a suspicion to an alert, or to silence, in real processes whose window is a few seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.programs import PATIENCE_SECONDS, eventually, get, get_json, program, said
+
+SERVICE = """
+import functools, gc, json, sys, threading, time
+import heap_exporter
+
+def told(alert):
+    print(json.dumps({{
+        "state": alert.verdict.state, "cause": alert.verdict.cause, "fingerprint": alert.fingerprint,
+        "holder": alert.accumulation and alert.accumulation.holder, "advice": alert.advice,
+        "type_name": alert.accumulation and alert.accumulation.type_name,
+        "bytes_per_minute": alert.accumulation and alert.accumulation.bytes_per_minute,
+        "snapshots": [info.id for info in alert.snapshots], "reasons": alert.verdict.reasons,
+    }}), flush=True)
+
+exporter = heap_exporter.start(
+    port=0, window_seconds=6, interval_seconds=0.15, census_interval_seconds=0.6, census_cpu_percent=20,
+    growth_threshold_percent=1, **json.loads(sys.argv[1] if sys.argv[1:] else "{{}}"),
+)
+exporter.monitor.on("leak", told)
+print(json.dumps(exporter.url), flush=True)
+
+class Session:
+    def __init__(self): self.cart = list(range(100_000, 100_060))
+
+{}
+"""
+
+LEAK = """
+SESSIONS = {}
+while True:
+    SESSIONS.update((object(), Session()) for _ in range(60))
+    time.sleep(0.02)
+"""
+
+BOUNDED_CACHE = """
+@functools.lru_cache(maxsize=200_000)
+def page(number): return [Session(), number]
+
+for number in range(10**9):
+    page(number)
+    if number % 60 == 0: time.sleep(0.02)
+"""
+
+CYCLES = """
+gc.disable()
+while True:
+    for _ in range(40):
+        session = Session()
+        session.itself = session
+    time.sleep(0.02)
+"""
+
+IN_FLIGHT = """
+def handle():
+    body = bytearray(b"x" * 1_000_000)
+    time.sleep(3600)
+
+while True:
+    threading.Thread(target=handle, daemon=True).start()
+    time.sleep(0.1)
+"""
+
+
+@contextmanager
+def service(body: str, folder: Path) -> Iterator[tuple[str, Any]]:
+    """Run a service; yield its address and the process."""
+    with program(SERVICE.format(body), folder) as process:
+        yield said(process), process
+
+
+def verdict_with(url: str, words: str) -> Any:
+    """Return the verdict as soon as one of its reasons has the words."""
+    return eventually(
+        lambda: get_json(f"{url}verdict"),
+        lambda verdict: any(words in reason for reason in verdict["reasons"]),
+        seconds=2 * PATIENCE_SECONDS,
+    )
+
+
+def test_a_leak_is_confirmed_by_two_snapshots_and_told_with_type_holder_and_growth(tmp_path: Path) -> None:
+    with service(LEAK, tmp_path) as (url, process):
+        alert = said(process)
+        verdict, metrics, page = get_json(f"{url}verdict"), get(f"{url}metrics", "text/plain"), get(url, "text/html")
+        snapshots = get_json(f"{url}snapshots")["snapshots"]
+
+    assert (alert["state"], alert["cause"]) == ("confirmed", "python-objects")
+    assert (alert["holder"], alert["type_name"]) == ("__main__.SESSIONS", "__main__.Session")
+    assert alert["bytes_per_minute"] > 0
+    assert "Entries are put in" in alert["advice"]
+    assert sorted(alert["snapshots"]) == sorted(info["id"] for info in snapshots)
+    assert len(snapshots) == 2
+    assert len(alert["fingerprint"]) == 12
+    assert verdict["state"] == "confirmed"
+    assert verdict["alert"]["accumulation"]["holder"] == "__main__.SESSIONS"
+    assert 'python_heap_leak_confirmed{cause="python-objects"} 1.0' in metrics
+    assert 'python_heap_leak_alerts_total{cause="python-objects"} 1.0' in metrics
+    assert "A leak is confirmed in Python objects" in page
+
+
+@pytest.mark.parametrize(("body", "words"), [(BOUNDED_CACHE, "__main__.page has "), (IN_FLIGHT, "work in flight")])
+def test_a_bounded_cache_and_work_in_flight_clear_the_suspicion(body: str, words: str, tmp_path: Path) -> None:
+    with service(body, tmp_path) as (url, _):
+        verdict = verdict_with(url, words)
+        snapshots = get_json(f"{url}snapshots")["snapshots"]
+        metrics = get(f"{url}metrics", "text/plain")
+
+    assert verdict["state"] == "growing"
+    assert verdict["alert"] is None
+    assert len(snapshots) == 2
+    assert 'python_heap_leak_alerts_total{cause="python-objects"} 0.0' in metrics
+
+
+def test_cycles_that_nobody_collects_are_confirmed_as_such(tmp_path: Path) -> None:
+    with service(CYCLES, tmp_path) as (_, process):
+        alert = said(process)
+
+    assert (alert["cause"], alert["type_name"]) == ("uncollected-cycles", "__main__.Session")

@@ -1,0 +1,81 @@
+"""A process that is watched, and a thousand clients that ask it for a snapshot at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+REQUEST = b"POST /snapshots?reason=storm HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+PATIENCE_SECONDS = 60.0
+
+PROGRAM = """
+import json, sys, threading, time
+from pathlib import Path
+from heap_exporter.snapshot.store import Store
+from heap_exporter.snapshot.take import Snapshots
+from heap_exporter.threads import start_thread
+from heap_exporter.walker.choose import choose_walker
+from heap_exporter.web.app import App
+from heap_exporter.web.server import Server
+held = [{"key": [number]} for number in range(int(sys.argv[2]))]
+snapshots = Snapshots(choose_walker("auto"), Store(Path(sys.argv[1]), 20), lambda: None)
+class Source:
+    pass
+source = Source()
+source.snapshots = snapshots
+server = Server(App(source, lambda accept: (b"", "text/plain"), token="", trust_loopback=True), "127.0.0.1", 0)
+server.start()
+most_threads, late, ended = 0, [], False
+def beat():
+    global most_threads
+    while not ended:
+        due = time.perf_counter() + 0.005
+        time.sleep(0.005)
+        late.append(time.perf_counter() - due)
+        most_threads = max(most_threads, threading.active_count())
+heart = threading.Thread(target=beat)
+heart.start()
+print(json.dumps({"port": server.port}), flush=True)
+for line in sys.stdin:
+    calm, late[:] = sorted(late), []
+    late_ms = [round(1000 * calm[int(len(calm) * share)], 2) for share in (0.5, 0.9, 0.99, 0.9999)]
+    print(json.dumps({"threads": most_threads, "outcomes": snapshots.outcomes, "late_ms": late_ms}), flush=True)
+ended = True
+"""
+
+
+@dataclass
+class Storm:
+    """What a thousand clients were told; an exchange that was broken off counts as status 0."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    without_retry: int = 0
+    seconds: float = 0.0
+
+
+def storm(*ports: int, clients: int = 1000) -> Storm:
+    """Ask at once, by turns on each port; return once all are answered."""
+    found = Storm()
+
+    async def ask(port: int) -> None:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(REQUEST)
+            answer = await reader.read()
+            writer.close()
+        except OSError:
+            answer = b""
+        status = int(answer.split(b" ", 2)[1]) if answer else 0
+        found.statuses[status] += 1
+        found.without_retry += status == 429 and b"\r\nRetry-After: " not in answer
+
+    async def ask_all() -> None:
+        asked = (ask(ports[number % len(ports)]) for number in range(clients))
+        await asyncio.wait_for(asyncio.gather(*asked), PATIENCE_SECONDS)
+
+    began = time.monotonic()
+    asyncio.run(ask_all())
+    found.seconds = time.monotonic() - began
+    return found
