@@ -35,7 +35,7 @@ def dashboard() -> Dashboard:
         "Python heap / Exporter health",
         "Whether the exporters inside the processes work, how fresh their figures are, and what they cost.",
     )
-    for row in (_now, _costs_now, _versions, _freshness, _cost, _scrapes, _failures, _snapshots):
+    for row in (_now, _costs_now, _versions, _freshness, _cost, _scrapes, _failures, _deliveries, _snapshots):
         row(board)
     return board
 
@@ -221,6 +221,10 @@ def _failures(board: Dashboard) -> None:
             COUNT,
         )
     )
+
+
+def _deliveries(board: Dashboard) -> None:
+    board.with_row(Row("Deliveries"))
     board.with_panel(
         bars(
             "OTLP pushes",
@@ -229,23 +233,31 @@ def _failures(board: Dashboard) -> None:
             COUNT,
         )
     )
-
-
-def _snapshots(board: Dashboard) -> None:
-    board.with_row(Row("Snapshots and suspicions"))
     board.with_panel(
         bars(
-            "Snapshots",
-            "Snapshots asked for, by what became of them.",
-            [Query(queries.SNAPSHOTS, "{{instance}} {{outcome}}")],
+            "Webhook posts",
+            "Alerts to be posted to the webhook, by what became of them. Empty where none is set.",
+            [Query(queries.WEBHOOKS, "{{instance}} {{outcome}}")],
             COUNT,
         )
     )
     board.with_panel(
         bars(
-            "Suspicions that arose",
-            "How often the detector began to suspect a leak, by kind of memory. Many in a day: lengthen its window.",
-            [Query(queries.DETECTIONS, "{{instance}} {{kind}}")],
+            "Uploads",
+            "Snapshots to be uploaded, by what became of them. Empty where no upload is set.",
+            [Query(queries.UPLOADS, "{{instance}} {{outcome}}")],
+            COUNT,
+        )
+    )
+
+
+def _snapshots(board: Dashboard) -> None:
+    board.with_row(Row("Snapshots"))
+    board.with_panel(
+        bars(
+            "Snapshots",
+            "Snapshots asked for, by what became of them.",
+            [Query(queries.SNAPSHOTS, "{{instance}} {{outcome}}")],
             COUNT,
         )
     )

@@ -6,14 +6,13 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from dashboards import queries, thresholds
 from dashboards.frame import framed
+from dashboards.judgement import EXHAUSTION, SLOPES, grounds, last_exits, verdicts
 from dashboards.panels import (
     BYTES,
     BYTES_PER_SECOND,
     COUNT,
     COUNT_PER_SECOND,
-    GREEN,
     LONG_SECONDS,
-    RED,
     SHARE,
     Limits,
     Query,
@@ -23,12 +22,9 @@ from dashboards.panels import (
     lines,
     rows,
     stacked,
-    states,
 )
 
-SLOPES = Limits(thresholds.SLOPE_NOTABLE_BYTES_PER_SECOND, thresholds.SLOPE_STEEP_BYTES_PER_SECOND)
 LIMIT_SHARES = Limits(thresholds.LIMIT_SHARE_HIGH_RATIO, thresholds.LIMIT_SHARE_CRITICAL_RATIO)
-EXHAUSTION = Limits(thresholds.EXHAUSTION_NEAR_SECONDS, thresholds.EXHAUSTION_IMMINENT_SECONDS, falling=True)
 
 
 def dashboard() -> Dashboard:
@@ -38,7 +34,18 @@ def dashboard() -> Dashboard:
         "Python heap / Overview",
         "Memory of Python processes: how much, how fast it grows, how long until the limit, and what it is made of.",
     )
-    for row in (_verdict, _growth, _judgement, _attribution, _kinds, _python_heap, _collector, _container):
+    for row in (
+        _verdict,
+        _growth,
+        verdicts,
+        grounds,
+        _attribution,
+        _shares,
+        _python_heap,
+        _collector,
+        _container,
+        last_exits,
+    ):
         row(board)
     return board
 
@@ -48,12 +55,18 @@ def _verdict(board: Dashboard) -> None:
     for panel in (
         figure(
             "Leaks suspected",
-            "Processes that suspect a leak in themselves.",
+            "Processes that suspect a leak in themselves, or have confirmed it.",
             Query(queries.SUSPECTED_INSTANCES),
+            COUNT,
+            Limits(1),
+        ),
+        figure(
+            "Leaks confirmed",
+            "Processes that are sure of a leak in themselves: the evidence is in their snapshots.",
+            Query(queries.CONFIRMED_INSTANCES),
             COUNT,
             Limits(critical=1),
         ),
-        figure("Largest RSS", "The most memory that one process has in RAM.", Query(f"max({queries.RESIDENT})"), BYTES),
         figure(
             "Nearest to its limit",
             "Anonymous memory as a share of the memory limit of the container, where there is one.",
@@ -109,27 +122,6 @@ def _growth(board: Dashboard) -> None:
     )
 
 
-def _judgement(board: Dashboard) -> None:
-    board.with_panel(
-        states(
-            "Verdict of the detector",
-            "Whether the detector inside each process suspects a leak, by kind of memory.",
-            Query(queries.SUSPECTED, "{{instance}} {{kind}}"),
-            {"0": ("no leak suspected", GREEN), "1": ("leak suspected", RED)},
-        )
-    )
-    board.with_panel(
-        lines(
-            "Time to exhaustion",
-            "When a process meets its memory limit if it goes on like this. No line: it does not grow, or has "
-            "no limit.",
-            [Query(queries.TIME_TO_EXHAUSTION)],
-            LONG_SECONDS,
-            EXHAUSTION,
-        )
-    )
-
-
 def _attribution(board: Dashboard) -> None:
     board.with_row(Row("What it is made of"))
     board.with_panel(
@@ -151,26 +143,7 @@ def _attribution(board: Dashboard) -> None:
     )
 
 
-def _kinds(board: Dashboard) -> None:
-    board.with_panel(
-        lines(
-            "Slope by kind of memory",
-            "The detector's robust slope over its own window, by kind of memory: it shows which kind grows.",
-            [Query(queries.DETECTED_SLOPE, "{{instance}} {{kind}}")],
-            BYTES_PER_SECOND,
-            SLOPES,
-            from_zero=False,
-        )
-    )
-    board.with_panel(
-        lines(
-            "Confidence by kind of memory",
-            "How steadily each kind of memory rose over the detector's window: 1 is always, 0 is without a trend.",
-            [Query(queries.CONFIDENCE, "{{instance}} {{kind}}")],
-            SHARE,
-            Limits(thresholds.CONFIDENCE_HIGH_RATIO),
-        ).max(1)
-    )
+def _shares(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Memory freed but retained",

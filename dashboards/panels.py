@@ -21,6 +21,7 @@ SHARE, COUNT, COUNT_PER_SECOND = "percentunit", "short", "cps"
 PANEL_HEIGHT, TALL_PANEL_HEIGHT, STAT_HEIGHT = 8, 12, 5
 HALF_WIDTH, FULL_WIDTH, SIXTH_WIDTH = 12, 24, 4
 GREEN, YELLOW, RED = "green", "orange", "red"
+BLUE, PALE_GREEN, PALE_YELLOW = "blue", "light-green", "yellow"
 
 
 @dataclass(frozen=True)

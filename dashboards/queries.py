@@ -6,14 +6,24 @@ of twenty that leaks.
 
 from __future__ import annotations
 
+from heap_exporter.model import State
+
 SELECTED = ('job=~"$job"', 'instance=~"$instance"')
 WINDOWS = ("15m", "1h", "6h")
 """The stretches growth is shown over: is it growing now, has it been growing, has it always been growing."""
+
+STATES = (State.WARMING_UP, State.STEADY, State.PLATEAUED, State.GROWING, State.SUSPECTED, State.CONFIRMED)
+"""The states that the detector sees a process in, from calm to alarming."""
 
 
 def of(metric: str, *matchers: str) -> str:
     """Return the selector of a metric in the chosen jobs and instances, narrowed by more ``matchers``."""
     return f"{metric}{{{', '.join((*SELECTED, *matchers))}}}"
+
+
+def in_state(state: State) -> str:
+    """Return the selector of what is 1 for processes that the detector sees in ``state``, 0 for the others."""
+    return of("python_heap_leak_state", f'state="{state.value}"')
 
 
 def per_second(counter: str) -> str:
@@ -76,10 +86,26 @@ BLOCKS = of("python_heap_allocated_blocks")
 # The detector inside the process
 SUSPECTED = of("python_heap_leak_suspected")
 SUSPECTED_INSTANCES = f"sum(max by (job, instance) ({SUSPECTED}))"
+CONFIRMED_INSTANCES = f"sum({in_state(State.CONFIRMED)})"
+# Rank in STATES: a line a process, where the metric has one a state.
+STATE = f"max by (job, instance) ({' or '.join(f'{rank} * {in_state(state)}' for rank, state in enumerate(STATES))})"
+# 1 where suspected, 2 where confirmed, no line of any other cause.
+CAUSES = f"{SUSPECTED} + {of('python_heap_leak_confirmed')} > 0"
 DETECTED_SLOPE = of("python_heap_leak_slope_bytes_per_second")
+TAIL = of("python_heap_leak_tail_ratio")
 CONFIDENCE = of("python_heap_leak_confidence_ratio")
+EVIDENCE = of("python_heap_leak_evidence_seconds")
 TIME_TO_EXHAUSTION = of("python_heap_leak_time_to_exhaustion_seconds")
 DETECTIONS = newly("python_heap_leak_detections_total")
+LEAK_ALERTS = newly("python_heap_leak_alerts_total")
+
+# How the process before this one ended
+LAST_EXIT = of("heap_exporter_last_exit")
+LAST_EXIT_AGE = f"time() - {of('heap_exporter_last_exit_timestamp_seconds')}"
+LAST_EXIT_UPTIME = of("heap_exporter_last_exit_uptime_seconds")
+LAST_EXIT_RESIDENT = of("heap_exporter_last_exit_resident_bytes")
+LAST_EXIT_LIMIT = of("heap_exporter_last_exit_limit_bytes")
+LAST_EXIT_SLOPE = of("heap_exporter_last_exit_slope_bytes_per_second")
 
 # The collector
 COLLECTIONS = per_second("python_heap_gc_collections_total")
@@ -125,6 +151,8 @@ SNAPSHOT_DURATION = of("heap_exporter_snapshot_duration_seconds")
 SNAPSHOT_SIZE = of("heap_exporter_snapshot_size_bytes")
 SNAPSHOT_PREDICTED = of("heap_exporter_snapshot_predicted_bytes")
 PUSHES = newly("heap_exporter_pushes_total")
+WEBHOOKS = newly("heap_exporter_webhooks_total")
+UPLOADS = newly("heap_exporter_uploads_total")
 SCRAPE_DURATION = of("scrape_duration_seconds")
 SCRAPE_SAMPLES = of("scrape_samples_scraped")
 

@@ -33,9 +33,6 @@ EXHAUSTION_IMMINENT_SECONDS = 4 * HOUR_SECONDS
 # Share of the C library's heap that is free and not given back: half is where the fragmentation alert begins.
 RETAINED_SHARE_HIGH_RATIO = 0.5
 
-# The detector's confidence from which it may suspect a leak: a straight line is 1.
-CONFIDENCE_HIGH_RATIO = 0.8
-
 # Samples: two missed ones are noise on a busy machine, twelve are the alert about a stalled sampler.
 # Raise both with HEAP_EXPORTER_INTERVAL_SECONDS.
 SAMPLE_AGE_LATE_SECONDS = 3 * _ALERTS.sample_interval_seconds

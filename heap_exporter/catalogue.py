@@ -102,6 +102,10 @@ def _by_cause(attribute: str) -> Callable[[Reading], Iterable[Point]]:
     return read
 
 
+def _last_exit(reading: Reading) -> Iterable[Point]:
+    return (((reading.last_exit.ended.value,), 1.0),) if reading.last_exit else ()
+
+
 def _state(reading: Reading) -> Iterable[Point]:
     verdict = reading.verdict
     return [((state.value,), float(state is verdict.state)) for state in State] if verdict else ()
@@ -243,6 +247,18 @@ CATALOGUE: tuple[Metric, ...] = (
            "Size that the last snapshot's file was reckoned to have before it was taken."),
     Metric("heap_exporter.pushes", "{push}", _COUNTER, _by_key("tally", "pushes"),
            "OTLP pushes, by what became of them.", ("outcome",)),
+    Metric("heap_exporter.last_exit", "", _GAUGE, _last_exit,
+           "1 if a process before this one did not stop in order: how it ended.", ("ended",)),
+    Metric("heap_exporter.last_exit.timestamp", "s", _GAUGE, _value("last_exit", "last", "t_seconds"),
+           "Last sample of the process that did not stop in order, in Unix seconds."),
+    Metric("heap_exporter.last_exit.uptime", "s", _GAUGE, _value("last_exit", "uptime_seconds"),
+           "How old that process became."),
+    Metric("heap_exporter.last_exit.resident", "By", _GAUGE, _value("last_exit", "last", "rss_bytes"),
+           "RSS of that process at its last sample."),
+    Metric("heap_exporter.last_exit.limit", "By", _GAUGE, _value("last_exit", "last", "limit_bytes"),
+           "Memory limit of that process; absent without a limit."),
+    Metric("heap_exporter.last_exit.slope", "By/s", _GAUGE, _value("last_exit", "slope_bytes_per_second"),
+           "Slope of that process's memory over its last 15 minutes."),
     Metric("heap_exporter.webhooks", "{post}", _COUNTER, _by_key("tally", "webhooks"),
            "Alerts to be posted to the webhook, by what became of them.", ("outcome",)),
     Metric("heap_exporter.uploads", "{upload}", _COUNTER, _by_key("tally", "uploads"),

@@ -110,3 +110,7 @@ class SnapshotFileError(HeapExporterError):
         super().__init__(f"{path} cannot be read as a snapshot: {problem}")
         self.path = path
         self.problem = problem
+
+
+class BlackBoxError(HeapExporterError):
+    """There is no black box: it cannot be made here, or a file is none."""

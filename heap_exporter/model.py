@@ -347,6 +347,43 @@ class LeakAlert:
     advice: str = ""
 
 
+class Ending(StrEnum):
+    """How a process ended that did not stop in order."""
+
+    OOM_KILL = "oom-kill"
+    KILLED = "killed"
+    MACHINE = "machine"
+
+
+@dataclass(frozen=True, slots=True)
+class LastExit:
+    """The end of a process, and its last hour; times are Unix seconds. ``ended_why`` says ``ended`` in words.
+
+    ``points`` are the samples, oldest first, at least one; the slope is that of the growing memory over the last 15
+    minutes. ``types`` are the largest of the last census, ``snapshots`` the ids of those taken for the last alert.
+    """
+
+    pid: int
+    process_started_at: float | None
+    ended: Ending
+    ended_why: str
+    points: tuple[Point, ...]
+    slope_bytes_per_second: float | None
+    verdict: Verdict | None
+    types: tuple[TypeCount, ...]
+    snapshots: tuple[str, ...]
+
+    @property
+    def last(self) -> Point:
+        """Return the last sample."""
+        return self.points[-1]
+
+    @property
+    def uptime_seconds(self) -> float | None:
+        """Return how old the process was at the last sample."""
+        return None if self.process_started_at is None else max(self.last.t_seconds - self.process_started_at, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Counts of the exporter's own doings since it started in this process."""
@@ -377,5 +414,6 @@ class Reading:
     types: tuple[TypeCount, ...] = ()
     verdict: Verdict | None = None
     alert: LeakAlert | None = None
+    last_exit: LastExit | None = None
     snapshot: SnapshotInfo | None = None
     tally: Tally = Tally()

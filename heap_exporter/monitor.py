@@ -9,18 +9,19 @@ import time
 from collections.abc import Callable
 
 from heap_exporter import forks
+from heap_exporter.blackbox.flight import FlightRecorder
 from heap_exporter.detection.detector import Thresholds
 from heap_exporter.detection.history import History
 from heap_exporter.detection.judge import Judge
-from heap_exporter.evidence.case import CaseFile
-from heap_exporter.evidence.limit import WATCHED_PERCENT, NearLimit, used_percent
+from heap_exporter.evidence.case import HELD_SECONDS
+from heap_exporter.evidence.evidence import Evidence
+from heap_exporter.evidence.limit import WATCHED_PERCENT, used_percent
 from heap_exporter.export.type_series import TypeSeries
 from heap_exporter.model import (
     Cause,
     Census,
     Detail,
     LeakAlert,
-    Limits,
     Reading,
     SnapshotInfo,
     Tally,
@@ -28,12 +29,12 @@ from heap_exporter.model import (
     Verdict,
 )
 from heap_exporter.notify.listeners import LeakListener, LeakListeners
-from heap_exporter.probes import mappings, process
+from heap_exporter.notify.telling import Telling
+from heap_exporter.probes import process
 from heap_exporter.probes.collector import PauseMeter
 from heap_exporter.probes.limits import read_limits
 from heap_exporter.probes.sources import Sources
 from heap_exporter.settings import Settings
-from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.take import Snapshots
 from heap_exporter.threads import start_thread
@@ -81,6 +82,8 @@ class HeapMonitor:
         started_at = self._sources.read("process", process.read_start_time)
         self._type_series = TypeSeries()
         self._alerts = {cause.value: 0 for cause in Cause}
+        self._telling = Telling(settings, self._leak_listeners)
+        self._flight: FlightRecorder | None = None
         self._judge = Judge(
             Thresholds(settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour),
             settings.interval_seconds,
@@ -110,19 +113,7 @@ class HeapMonitor:
             process_started_at=process_started_at,
             wake=self._wake.set,
         )
-        budget = Budget(store, settings.snapshot_cooldown_seconds, settings.snapshots_a_day)
-        self._evidence = CaseFile(
-            self.snapshots,
-            budget,
-            self._tell,
-            window_seconds=settings.window_seconds,
-            wants_snapshots=settings.snapshot_on_leak,
-            read_mappings=lambda: self._sources.read("mappings", mappings.read_mappings),
-            most_bytes=self._most_bytes,
-        )
-        self._near_limit = NearLimit(
-            settings.near_limit_percent, self.snapshots, budget, wants_snapshots=settings.snapshot_on_leak
-        )
+        self._evidence = Evidence(settings, self.snapshots, self._sources, self._tell, self._limit_bytes)
 
     @property
     def history(self) -> History:
@@ -158,6 +149,9 @@ class HeapMonitor:
         if self._thread is not None and self._thread is not threading.current_thread():
             wait = STOP_SECONDS if deadline is None else deadline - time.monotonic()
             self._thread.join(max(wait, 0))
+        if self._flight:
+            self._flight.finish()
+        self._telling.stop(time.monotonic() + STOP_SECONDS if deadline is None else deadline)
 
     def after_fork(self) -> None:
         """In a forked child, where no thread survived: begin anew with the child's own figures."""
@@ -203,11 +197,24 @@ class HeapMonitor:
 
     def _run(self) -> None:
         self._threads_cpu_before = self._threads_cpu_seconds
+        self._sources.read("record", self._open_records)
         next_at = time.monotonic()
         while not self._stopping.is_set():
             self._sources.read("judge", self._tick)
             self._serve_wakes_until(next_at := max(next_at + self.settings.interval_seconds, time.monotonic()))
         self.snapshots.give_up_pending()
+
+    def _open_records(self) -> None:
+        """Clear up what the dead left in the folder, and begin to record."""
+        self.snapshots.clean_up()
+        if not self.settings.record:
+            return
+        limits = self._sources.read("limits", read_limits)
+        self._flight = FlightRecorder(self.settings.snapshot_dir, self._reading.process_started_at, limits)
+        last_exit = self._flight.last_exit
+        for snapshot_id in last_exit.snapshots if last_exit else ():
+            self.snapshots.store.holds.hold(snapshot_id, "crash", HELD_SECONDS)
+        self._publish(dataclasses.replace(self._reading, last_exit=last_exit))
 
     def _serve_wakes_until(self, moment: float) -> None:
         """Wait for the next sample, taking the snapshots that are asked for meanwhile."""
@@ -228,13 +235,15 @@ class HeapMonitor:
         if time.monotonic() >= self._next_slow_at:
             reading = self._read_slow(reading)
         self.snapshots.comparisons.tend()
-        _, verdict = self._judge.judge(reading, before)
-        self._publish(dataclasses.replace(reading, verdict=verdict))
-        if verdict is not None:
-            self._judge.learn(self._evidence.attend(verdict, reading))
-        if self._near_limit.is_reached(reading.detail.limits, self.history.points()):
-            self._publish(self._read_slow(self._reading))
-            self._near_limit.secure()
+        point, verdict = self._judge.judge(reading, before)
+        reading = dataclasses.replace(reading, verdict=verdict)
+        self._publish(reading)
+        if self._flight and point:
+            self._flight.record(point, reading, before)
+        self._judge.learn(self._evidence.attend(reading))
+        self._evidence.attend_limit(
+            reading, self.history.points(), lambda: self._publish(self._read_slow(self._reading))
+        )
 
     def _watch_limit(self, detail: Detail) -> Detail:
         """Return the slow readings with the limits read anew, if half of the memory limit is used."""
@@ -262,6 +271,7 @@ class HeapMonitor:
             snapshots=dict(self.snapshots.outcomes),
             detections=dict(self._judge.detections),
             alerts=dict(self._alerts),
+            webhooks=dict(self._telling.webhooks),
             pushes=dict(self._pushes),
             walk_failures=self._walker.failures,
             gc_pause_seconds=tuple(self._pauses.seconds),
@@ -274,18 +284,17 @@ class HeapMonitor:
             self._sources.read("judge", functools.partial(listener, self._reading))
 
     def _tell(self, alert: LeakAlert) -> None:
-        """Tell the listeners of a confirmed leak."""
+        """Tell of a confirmed leak, and keep on record which snapshots show it."""
         self._alerts[alert.verdict.cause or Cause.UNATTRIBUTED] += 1
         self._publish(dataclasses.replace(self._reading, alert=alert))
-        self._leak_listeners.tell(alert)
+        if self._flight:
+            self._flight.record_evidence([info.id for info in alert.snapshots])
+        self._telling.tell(alert)
 
     def _headroom_bytes(self) -> int | None:
         limits = self._sources.read("limits", read_limits)
         return limits.headroom_bytes if limits else None
 
-    def _most_bytes(self) -> int | None:
-        """Return all the memory that this process may have: the limit of its cgroup, or else the machine's."""
-        limits: Limits | None = self._reading.detail.limits
-        if limits and limits.limit_bytes is not None:
-            return limits.limit_bytes
-        return self._sources.read("limits", process.read_physical_bytes)
+    def _limit_bytes(self) -> int | None:
+        limits = self._reading.detail.limits
+        return limits.limit_bytes if limits else None

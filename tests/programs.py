@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -46,9 +47,12 @@ def environment(folder: Path, **environ: str) -> dict[str, str]:
 
 
 def said(process: subprocess.Popen[str]) -> Any:
-    """Return the next line of the program's output, which is JSON."""
+    """Return the next line of the program's output, which is JSON. One that says nothing for long is killed."""
     assert process.stdout is not None
+    patience = threading.Timer(4 * PATIENCE_SECONDS, process.kill)
+    patience.start()
     line = process.stdout.readline()
+    patience.cancel()
     if not line:
         process.wait(PATIENCE_SECONDS)
         raise AssertionError(f"the program ended: {process.stderr.read() if process.stderr else ''}")

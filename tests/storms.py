@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 REQUEST = b"POST /snapshots?reason=storm HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 PATIENCE_SECONDS = 60.0
@@ -27,22 +34,22 @@ source = Source()
 source.snapshots = snapshots
 server = Server(App(source, lambda accept: (b"", "text/plain"), token="", trust_loopback=True), "127.0.0.1", 0)
 server.start()
-most_threads, late, ended = 0, [], False
+most_threads, late = 0, []
 def beat():
     global most_threads
-    while not ended:
+    while True:
         due = time.perf_counter() + 0.005
         time.sleep(0.005)
         late.append(time.perf_counter() - due)
         most_threads = max(most_threads, threading.active_count())
-heart = threading.Thread(target=beat)
-heart.start()
+threading.Thread(target=beat, daemon=True).start()
 print(json.dumps({"port": server.port}), flush=True)
 for line in sys.stdin:
+    while len(late) < 100:
+        time.sleep(0.01)
     calm, late[:] = sorted(late), []
     late_ms = [round(1000 * calm[int(len(calm) * share)], 2) for share in (0.5, 0.9, 0.99, 0.9999)]
     print(json.dumps({"threads": most_threads, "outcomes": snapshots.outcomes, "late_ms": late_ms}), flush=True)
-ended = True
 """
 
 
@@ -79,3 +86,28 @@ def storm(*ports: int, clients: int = 1000) -> Storm:
     asyncio.run(ask_all())
     found.seconds = time.monotonic() - began
     return found
+
+
+@contextmanager
+def asked_process(folder: Path, objects: int) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Run a process with so many objects; yield what returns its ``port`` first, and then how it fares."""
+    command = [sys.executable, "-c", PROGRAM, str(folder), str(objects)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        sent, said = process.stdin, process.stdout
+        first = iter([said.readline()])
+
+        def told() -> dict[str, Any]:
+            line = next(first, "")
+            if not line:
+                sent.write("\n")
+                sent.flush()
+                line = said.readline()
+            found: dict[str, Any] = json.loads(line)
+            return found
+
+        try:
+            yield told
+        finally:
+            process.kill()

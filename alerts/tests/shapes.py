@@ -10,12 +10,14 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from heap_exporter.model import Finding
+
 MIB = 1 << 20
 HOUR = 60
 DAY = 24 * HOUR
 
-Curve = Callable[[int], float]
-"""Minute since the beginning of the test → value."""
+Curve = Callable[[float], float]
+"""Minute since the beginning of the test → value; scrapes come at whole minutes, samples in between too."""
 
 
 def flat(level: float) -> Curve:
@@ -67,10 +69,10 @@ def wander(deviation: float, pull: float, seed: int = 1) -> Curve:
     """Return a random walk that is pulled back to 0 by the share ``pull`` of its distance a minute."""
     chance, values = random.Random(seed), [0.0]
 
-    def curve(t: int) -> float:
+    def curve(t: float) -> float:
         while len(values) <= t:
             values.append(values[-1] * (1 - pull) + chance.gauss(0, deviation))
-        return values[t]
+        return values[int(t)]
 
     return curve
 
@@ -114,7 +116,8 @@ class Process:
     """What one process exports.
 
     ``memory``, ``swap`` and ``limit`` are in MiB; ``more`` holds other series, in base units. It is restarted each
-    ``lifetime`` minutes and was ``born`` at a minute, which may lie before the test.
+    ``lifetime`` minutes and was ``born`` at a minute, which may lie before the test. ``findings`` are what the
+    comparison of its snapshots says, by minute.
     """
 
     memory: Curve = MEMORY
@@ -124,6 +127,7 @@ class Process:
     born: int = 0
     sampled: Curve = lambda t: t * 60
     more: Mapping[str, Curve] = field(default_factory=dict)
+    findings: Mapping[int, Finding] = field(default_factory=dict)
 
     def series(self, job: str, instance: str) -> dict[str, Curve]:
         """Return its series by PromQL selector, in base units."""
@@ -135,13 +139,14 @@ class Process:
             **({} if self.limit is None else {"python_heap_limit_bytes": flat(self.limit * MIB)}),
             **self.more,
         }
-        return {_selector(name, job, instance): curve for name, curve in curves.items()}
+        return {selector(name, job, instance): curve for name, curve in curves.items()}
 
 
 def _in_bytes(curve: Curve) -> Curve:
     return lambda t: curve(t) * MIB
 
 
-def _selector(name: str, job: str, instance: str) -> str:
+def selector(name: str, job: str, instance: str) -> str:
+    """Return the PromQL selector of a series ``name{label="value"}`` of one target."""
     metric, _, labels = name.rstrip("}").partition("{")
     return f'{metric}{{job="{job}", instance="{instance}"{labels and ", "}{labels}}}'

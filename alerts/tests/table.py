@@ -1,16 +1,15 @@
-"""Print the table of shapes and alerts, from a run of promtool; ``--write`` puts it into the runbook."""
+"""Print the table of shapes and alerts, from a run of promtool; ``--write`` puts it into the runbook too."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
-from alerts.tests.expectations import ALERTS, AMBIGUOUS, HEALTHY, LEAKS, SHAPES, TROUBLE
+from alerts.tests.expectations import ALERTS, AMBIGUOUS, HEALTHY, KNOWN_BETTER, LEAKS, SHAPES, TROUBLE
 from alerts.tests.shapes import HOUR
-from alerts.tests.unit_test_file import first_fired
+from alerts.tests.unit_test_file import Fired, first_fired
 from tests import servers
 
 ALERTS_FOLDER = Path(__file__).parents[1]
@@ -21,12 +20,13 @@ PARTS = {
     "Leaks": LEAKS,
     "Other trouble": TROUBLE,
     "Healthy, but told from a leak only by waiting": AMBIGUOUS,
+    "Healthy, and the process's own detector knows": KNOWN_BETTER,
     "Healthy": HEALTHY,
 }
 
 
-def markdown(fired: Mapping[str, Mapping[str, int]]) -> str:
-    """Return the table; ``fired`` holds for each sentence the first minute in which each alert fired."""
+def markdown(fired: Fired) -> str:
+    """Return the table: the minutes with the process's own detector, and those of the rules alone where they differ."""
     lines = [
         "| Shape | watched for | " + " | ".join(alert.removeprefix("PythonHeap") for alert in ALERTS) + " |",
         "|---|---:|" + "---:|" * len(ALERTS),
@@ -34,10 +34,15 @@ def markdown(fired: Mapping[str, Mapping[str, int]]) -> str:
     for title, shapes in PARTS.items():
         lines.append(f"| **{title}** | |" + " |" * len(ALERTS))
         for shape in shapes:
-            minutes = (fired[shape.sentence].get(alert) for alert in ALERTS)
-            cells = ("never" if minute is None else f"**{minute} min**" for minute in minutes)
+            judged, alone = fired.judged[shape.sentence], fired.alone[shape.sentence]
+            cells = (_cell(judged.get(alert), {**judged, **alone}.get(alert)) for alert in ALERTS)
             lines.append(f"| {shape.sentence} | {shape.minutes / HOUR:g} h | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _cell(judged: int | None, alone: int | None) -> str:
+    shown = "never" if judged is None else f"**{judged} min**"
+    return shown if judged == alone else f"{shown} (alone: {'never' if alone is None else alone})"
 
 
 def table_in(runbook: str) -> str:
@@ -52,9 +57,9 @@ def with_table(runbook: str, table: str) -> str:
 
 
 def main() -> int:
-    """Print or write the table; return 1 without promtool."""
+    """Print the table, and write it if asked; return 1 without promtool."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the table into the runbook")
+    parser.add_argument("--write", action="store_true", help="put the table into the runbook too")
     options = parser.parse_args()
     promtool = servers.find("promtool")
     if promtool is None:
@@ -65,8 +70,7 @@ def main() -> int:
     if options.write:
         runbook = RUNBOOK.read_text()
         RUNBOOK.write_text(with_table(runbook, table))
-    else:
-        print(table)
+    print(table)
     return 0
 
 

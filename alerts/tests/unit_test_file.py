@@ -1,8 +1,8 @@
 """Shapes as unit-test files of promtool, and what promtool says about them.
 
 Shapes of the same length run side by side, which is several times faster than one by one, each as a ``job`` that is
-called by its sentence. For each, one query asks in which minute each alert first fired. promtool compares the answer
-with the expectation, which holds an alert to be silent in every minute before that one and to fire in it.
+called by its sentence. For each, one query asks in which minute each alert first fired; nothing is expected, so that
+promtool tells the answer. All is done twice at the same time: without and with the verdicts of the process's detector.
 """
 
 from __future__ import annotations
@@ -13,60 +13,60 @@ import math
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from alerts.tests.expectations import GROWING_TYPE, TYPE, Shape
+from alerts.tests.expectations import Shape
+from alerts.tests.judged import verdict_series
 from alerts.tests.shapes import Curve
 
 PROCESS, NEIGHBOUR = "shop-1", "shop-2"
-PROMTOOLS_AT_ONCE = 2
 
 FIRST_FIRED = (
-    "min by (alertname, instance, type_name)"
+    "min by (alertname, instance)"
     ' (min_over_time(timestamp(ALERTS{{alertstate="firing", job="{job}"}})[{minutes}m:1m])) / 60'
 )
 """PromQL for the first minute in which each alert fired, a sample for each."""
 
-_WRONG = re.compile(r'expr: ".*?job=\\"(?P<job>.*?)\\"(?P<rest>.*?)(?=^ +expr: |\Z)', re.MULTILINE | re.DOTALL)
-_SAMPLE = re.compile(r'alertname="(\w+)".*?\} ([0-9.E+]+)')
+_ANSWER = re.compile(r'expr: ".*?job=\\"(?P<job>.*?)\\"(?P<rest>.*?)(?=^ +expr: |\Z)', re.MULTILINE | re.DOTALL)
+_SAMPLE = re.compile(r'\{alertname="(\w+)", instance="([\w-]+)"\} ([0-9.E+]+)')
+
+Minutes = Mapping[str, int]
+"""Alert → the first minute in which it fired; one on the neighbour has that behind its name."""
 
 
-def unexpected(promtool: Path, rules: Path, shapes: Sequence[Shape], scratch: Path) -> dict[str, str]:
-    """Return the sentences of the shapes that promtool finds the alerts wrong on, each with what promtool says."""
-    parts = [shapes[first::PROMTOOLS_AT_ONCE] for first in range(PROMTOOLS_AT_ONCE)]
+class Fired(NamedTuple):
+    """What fired on each shape, by its sentence: by the rules alone, and with the process's own detector."""
+
+    alone: Mapping[str, Minutes]
+    judged: Mapping[str, Minutes]
+
+
+def first_fired(promtool: Path, rules: Path, shapes: Sequence[Shape], scratch: Path) -> Fired:
+    """Return what fires on the shapes, as promtool finds. Raises RuntimeError with promtool's words if it fails."""
     running = []
-    for number, part in enumerate(filter(None, parts)):
-        path = scratch / f"shapes-{number}.yaml"
-        path.write_text(json.dumps(_document(rules, part), indent=1))  # JSON is YAML
+    for judged in (False, True):
+        path = scratch / f"shapes-{judged}.yaml"
+        path.write_text(json.dumps(_document(rules, shapes, judged=judged), indent=1))  # JSON is YAML
         command = [str(promtool), "test", "rules", str(path)]
         running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-    wrong: dict[str, str] = {}
-    for process in running:
-        said, _ = process.communicate(timeout=600)
-        found = {match["job"]: match["rest"] for match in _WRONG.finditer(said)}
-        if process.returncode and not found:
-            raise RuntimeError(f"promtool failed: {said.strip()}")
-        wrong |= found
-    return wrong
+    return Fired(*(_read(process.communicate(timeout=600)[0], shapes) for process in running))
 
 
-def first_fired(promtool: Path, rules: Path, shapes: Sequence[Shape], scratch: Path) -> dict[str, dict[str, int]]:
-    """Return for the sentence of each shape the first minute in which each alert fired, whatever is expected."""
-    wrong = unexpected(promtool, rules, [replace(shape, fires={}) for shape in shapes], scratch)
-    for sentence, said in wrong.items():
-        if "err:" in said:
-            raise RuntimeError(f"promtool could not answer for {sentence!r}: {said.strip()}")
-    return {
-        shape.sentence: {
-            alert: round(float(minute)) for alert, minute in _SAMPLE.findall(wrong.get(shape.sentence, ""))
-        }
-        for shape in shapes
-    }
+def _read(said: str, shapes: Sequence[Shape]) -> dict[str, Minutes]:
+    answers = {match["job"]: match["rest"] for match in _ANSWER.finditer(said)}
+    if "err:" in said or not (answers or "SUCCESS" in said):
+        raise RuntimeError(f"promtool failed: {said.strip()}")
+    return {shape.sentence: dict(_minutes(answers.get(shape.sentence, ""))) for shape in shapes}
 
 
-def _document(rules: Path, shapes: Sequence[Shape]) -> dict[str, object]:
+def _minutes(answer: str) -> Iterator[tuple[str, int]]:
+    for alert, instance, minute in _SAMPLE.findall(answer):
+        yield alert if instance == PROCESS else f"{alert} on the neighbour", round(float(minute))
+
+
+def _document(rules: Path, shapes: Sequence[Shape], *, judged: bool) -> dict[str, object]:
     by_length: dict[int, list[Shape]] = defaultdict(list)
     for shape in shapes:
         by_length[shape.minutes].append(shape)
@@ -77,7 +77,7 @@ def _document(rules: Path, shapes: Sequence[Shape]) -> dict[str, object]:
             {
                 "name": f"shapes of {minutes} minutes",
                 "interval": "1m",
-                "input_series": [series for shape in group for series in _series(shape)],
+                "input_series": [series for shape in group for series in _series(shape, judged=judged)],
                 "promql_expr_test": [_question(shape) for shape in group],
             }
             for minutes, group in by_length.items()
@@ -85,24 +85,19 @@ def _document(rules: Path, shapes: Sequence[Shape]) -> dict[str, object]:
     }
 
 
-def _series(shape: Shape) -> list[dict[str, str]]:
-    curves = shape.process.series(shape.sentence, PROCESS)
-    if shape.neighbour:
-        curves |= shape.neighbour.series(shape.sentence, NEIGHBOUR)
-    return [{"series": selector, "values": _notation(curve, shape.minutes)} for selector, curve in curves.items()]
+def _series(shape: Shape, *, judged: bool) -> list[dict[str, str]]:
+    curves: dict[str, Curve] = {}
+    for process, instance in ((shape.process, PROCESS), (shape.neighbour, NEIGHBOUR)):
+        if process:
+            curves |= process.series(shape.sentence, instance)
+        if process and judged:
+            curves |= verdict_series(process, shape.sentence, instance, shape.minutes)
+    return [{"series": name, "values": _notation(curve, shape.minutes)} for name, curve in curves.items()]
 
 
 def _question(shape: Shape) -> dict[str, object]:
-    return {
-        "expr": FIRST_FIRED.format(job=shape.sentence, minutes=shape.minutes),
-        "eval_time": f"{shape.minutes}m",
-        "exp_samples": [{"labels": _labels(alert), "value": minute} for alert, minute in shape.fires.items()],
-    }
-
-
-def _labels(alert: str) -> str:
-    type_name = f', type_name="{GROWING_TYPE}"' if alert == TYPE else ""
-    return f'{{alertname="{alert}", instance="{PROCESS}"{type_name}}}'
+    expr = FIRST_FIRED.format(job=shape.sentence, minutes=shape.minutes)
+    return {"expr": expr, "eval_time": f"{shape.minutes}m", "exp_samples": []}
 
 
 def _notation(curve: Curve, minutes: int) -> str:

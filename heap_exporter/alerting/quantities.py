@@ -1,4 +1,4 @@
-"""Durations, sizes and slopes as people type them, and durations as PromQL wants them."""
+"""Durations, sizes and slopes as people type them; durations and numbers as PromQL wants them."""
 
 from __future__ import annotations
 
@@ -70,6 +70,11 @@ def promql_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def promql_number(value: float) -> str:
+    """Return a number without an exponent: 4194304 and not 4.1943e+06."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def _bytes(text: str) -> float | None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from heap_exporter.blackbox import notes
 from heap_exporter.blackbox.layout import Contents, Recorded
 from heap_exporter.blackbox.ring import boot_id
-from heap_exporter.model import Limits, Point, TypeCount, Verdict
+from heap_exporter.model import Ending, LastExit, Limits, Point
 
 SLOPE_SECONDS = 900.0
 """The last part of the life that the slope before the end is of."""
@@ -20,43 +18,6 @@ LEAST_ROOM_SHARE = 0.05
 
 SAMPLES_A_READING = 20
 """Samples between two readings of what the cgroup has left, at most."""
-
-
-class Ending(StrEnum):
-    """How a process ended that did not stop in order."""
-
-    OOM_KILL = "oom-kill"
-    KILLED = "killed"
-    MACHINE = "machine"
-
-
-@dataclass(frozen=True, slots=True)
-class LastExit:
-    """The end of a process, and its last hour; times are Unix seconds. ``ended_why`` says ``ended`` in words.
-
-    ``points`` are the samples, oldest first, at least one; the slope is that of the growing memory over the last 15
-    minutes. ``types`` are the largest of the last census, ``snapshots`` the ids of those taken for the last alert.
-    """
-
-    pid: int
-    process_started_at: float | None
-    ended: Ending
-    ended_why: str
-    points: tuple[Point, ...]
-    slope_bytes_per_second: float | None
-    verdict: Verdict | None
-    types: tuple[TypeCount, ...]
-    snapshots: tuple[str, ...]
-
-    @property
-    def last(self) -> Point:
-        """Return the last sample."""
-        return self.points[-1]
-
-    @property
-    def uptime_seconds(self) -> float | None:
-        """Return how old the process was at the last sample."""
-        return None if self.process_started_at is None else max(self.last.t_seconds - self.process_started_at, 0.0)
 
 
 def last_exit(contents: Contents, limits: Limits | None) -> LastExit:

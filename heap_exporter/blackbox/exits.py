@@ -6,6 +6,7 @@ process ended: that can be told only then, by what the cgroup has counted since.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -13,11 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from heap_exporter.blackbox import layout, notes
-from heap_exporter.blackbox.ending import LastExit, last_exit
-from heap_exporter.blackbox.layout import BlackBoxError
+from heap_exporter.blackbox.ending import last_exit
 from heap_exporter.blackbox.ring import FOLDER, PART_SUFFIX, RING_NAME, Ring, check_owner, of_the_dead, open_ring
+from heap_exporter.errors import BlackBoxError
 from heap_exporter.logs import log
-from heap_exporter.model import Limits
+from heap_exporter.model import Ending, LastExit, Limits
 
 KEPT_EXITS = 10
 """Claimed black boxes that stay to be read."""
@@ -41,6 +42,12 @@ def open_black_box(
     try:
         ring = open_ring(folder, process_started_at)
         last = claim(folder, limits)
+        if last is not None:
+            level = logging.WARNING if last.ended is Ending.OOM_KILL else logging.INFO
+            log.log(
+                level, "process %d before this one (%s): %s; `heap-exporter last-exit %s` tells what its memory did",
+                last.pid, last.ended.value, last.ended_why, snapshot_folder,
+            )  # fmt: skip  # format and arguments together
     except (BlackBoxError, OSError) as problem:
         log.warning("nothing will be known of this process if it is killed: %s", problem)
     except Exception:  # the process that hosts us must not see it, whatever it is

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from heap_exporter.errors import HeapExporterError
+from heap_exporter.errors import BlackBoxError
 from heap_exporter.model import Limits, Point
 
 VERSION = 1
@@ -59,10 +59,6 @@ _SAMPLE = struct.Struct(f"<Qd{len(FIGURES)}q")
 _NOTE = struct.Struct("<IQ")
 _CRC = struct.Struct("<I")
 _point_figures = attrgetter(*POINT_FIGURES)
-
-
-class BlackBoxError(HeapExporterError):
-    """There is no black box: it cannot be made here, or a file is none."""
 
 
 class Head(NamedTuple):

@@ -12,6 +12,7 @@ opened again: to close any descriptor of it would drop the lock.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import re
@@ -24,7 +25,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from heap_exporter.blackbox import layout, notes
-from heap_exporter.blackbox.layout import BlackBoxError, Head
+from heap_exporter.blackbox.layout import Head
+from heap_exporter.errors import BlackBoxError
 from heap_exporter.logs import log
 from heap_exporter.model import Census, Limits, Point, Verdict
 
@@ -68,6 +70,7 @@ class Ring:
         identity = _identity(file)
         _held.add(identity)
         weakref.finalize(self, _release, file, identity).atexit = False
+        self._at_exit = _finish_at_exit(self)
 
     def record(self, point: Point, limits: Limits | None) -> None:
         """Write a sample: a few microseconds. ``limits`` are the last known."""
@@ -91,6 +94,7 @@ class Ring:
             return
         self._attempt(lambda: os.pwrite(self._file, layout.end_bytes(time.time()), layout.END_AT))
         self._over = True
+        atexit.unregister(self._at_exit)
         with contextlib.suppress(OSError):
             self.path.unlink()
 
@@ -152,9 +156,7 @@ def open_ring(folder: Path, process_started_at: float | None) -> Ring:
             raise
     except OSError as problem:
         raise BlackBoxError(f"cannot make a file in {folder}: {problem.strerror or problem}") from problem
-    ring = Ring(path, file)
-    _finish_with_multiprocessing(ring)
-    return ring
+    return Ring(path, file)
 
 
 def check_owner(folder: Path) -> None:
@@ -222,15 +224,19 @@ def _release(file: int, identity: tuple[int, int, int]) -> None:
     os.close(file)
 
 
-def _finish_with_multiprocessing(ring: Ring) -> None:
-    """Have ``multiprocessing`` finish the ring of a child of its own: those end without the hooks of ``atexit``."""
-    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
-    if process is None or util is None or process.parent_process() is None:
-        return
+def _finish_at_exit(ring: Ring) -> Callable[[], None]:
+    """Have the interpreter finish the ring when it ends, and return what ``atexit`` knows it by.
+
+    The children of ``multiprocessing`` end without ``atexit``, but with hooks of its own.
+    """
     finish = weakref.WeakMethod(ring.finish)
 
     def finish_if_there() -> None:
         if (found := finish()) is not None:
             found()
 
-    util.Finalize(None, finish_if_there, exitpriority=0)
+    atexit.register(finish_if_there)
+    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, finish_if_there, exitpriority=0)
+    return finish_if_there

@@ -17,7 +17,20 @@ from heap_exporter._version import VERSION
 from heap_exporter.cli.screen import complain, printing
 from heap_exporter.errors import HeapExporterError
 
-COMMANDS = ("demo", "snapshot", "report", "diff", "top", "path", "info", "convert", "replay", "last-exit", "rules")
+COMMANDS = (
+    "demo",
+    "snapshot",
+    "report",
+    "diff",
+    "top",
+    "path",
+    "info",
+    "convert",
+    "replay",
+    "last-exit",
+    "upload",
+    "rules",
+)
 
 GUIDE = """\
 A service needs no command: `import heap_exporter; heap_exporter.start()`. It takes a snapshot when it suspects a leak.

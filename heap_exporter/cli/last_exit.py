@@ -22,18 +22,18 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import time
 from pathlib import Path
 from typing import Any
 
-from heap_exporter.blackbox.ending import SLOPE_SECONDS, Ending, LastExit
+from heap_exporter.blackbox.ending import SLOPE_SECONDS
 from heap_exporter.blackbox.exits import find_exits
-from heap_exporter.blackbox.layout import BlackBoxError
 from heap_exporter.blackbox.ring import FOLDER
 from heap_exporter.cli import files, screen
-from heap_exporter.errors import HeapExporterError
+from heap_exporter.errors import BlackBoxError, HeapExporterError
 from heap_exporter.figures import duration, gain, moment, size
-from heap_exporter.model import Point
+from heap_exporter.model import Ending, LastExit, Point
 from heap_exporter.settings import Settings, variable
 
 HELP = "tell what memory did before a service was killed"
@@ -65,11 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what is known of the last exits, and return 0. Raises :class:`HeapExporterError` if DIR is no folder."""
     folder = arguments.folder or Settings.load().snapshot_dir
-    if arguments.folder and not folder.is_dir():
-        raise HeapExporterError(
-            f"{folder} is no folder; give the one that the service has as {variable('snapshot_dir')}"
-        )
-    exits, damaged = find_exits(folder if folder.name == FOLDER else folder / FOLDER)
+    boxes = folder if folder.name == FOLDER else folder / FOLDER
+    _check(folder if arguments.folder else boxes, boxes)
+    exits, damaged = find_exits(boxes)
     document = {
         "document": "last-exit",
         "version": 1,
@@ -78,6 +76,22 @@ def run(arguments: argparse.Namespace) -> int:
     }
     screen.show(arguments, document, "\n".join(_lines(folder, exits, damaged, arguments.limit)))
     return 0
+
+
+def _check(folder: Path, boxes: Path) -> None:
+    """Raise :class:`HeapExporterError` if the folder is none, or may not be read."""
+    try:
+        if not folder.is_dir() and folder != boxes:
+            raise HeapExporterError(
+                f"{folder} is no folder; give the one that the service has as {variable('snapshot_dir')}"
+            )
+        os.listdir(boxes)
+    except FileNotFoundError:
+        pass
+    except OSError as problem:
+        raise HeapExporterError(
+            f"cannot read {boxes}: {problem.strerror}; ask as the user whom the service runs as"
+        ) from None
 
 
 def exit_document(path: Path, found: LastExit) -> dict[str, Any]:

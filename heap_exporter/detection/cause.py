@@ -21,7 +21,7 @@ LEAST_SHARE = 0.5
 SMALL_BLOCK_BYTES = 64
 """What a new block of pymalloc stands for where nothing tells: 43 measured for pairs, 80 to 110 for instances."""
 
-LEAST_BLOCK_BYTES = 32
+LEAST_BLOCK_BYTES = 16
 """Where a census gained less for each new block, it does not see what the blocks are."""
 
 LARGEST_OBJECT_BYTES = 4096
@@ -116,7 +116,8 @@ def _python(rises: Rises, growth: float) -> Python | None:
     if heap is None and things is None:
         return None
     count = max(things or 0.0, 0.0)
-    small = used if used is not None else count * SMALL_BLOCK_BYTES
+    has_own_allocator = blocks is not None or heap is None
+    small = used if used is not None else count * SMALL_BLOCK_BYTES * has_own_allocator
     is_blind = heap is None or heap < count * LEAST_BLOCK_BYTES
     if heap is not None and not is_blind:
         small = max(min(small, heap), 0.0) if used is None else max(small, 0.0)

@@ -28,16 +28,15 @@ def collecting(rises: Rises) -> tuple[Cause, tuple[str, ...]]:
         return Cause.UNCOLLECTED_CYCLES, (words,)
     full = rises.gained("gc_gen2_collections")
     if full:
-        return Cause.PYTHON_OBJECTS, (f"{figures.count(full)} full collections left them: something holds them",)
+        return Cause.PYTHON_OBJECTS, (f"full collections ({full:,.0f}) left them: something holds them",)
     if rises.last("gc_enabled") == 0:
         return _while_off(rises, grown)
-    first = rises.first("n_objects")
-    if full is None or grown is None or first is None:
+    first, containers = rises.first("n_objects"), rises.of("gc_pending_objects")
+    waiting = grown if containers is None else containers
+    if full is None or waiting is None or first is None or waiting < max(OVERDUE_OBJECTS, OVERDUE_SHARE * first):
         return Cause.PYTHON_OBJECTS, ()
-    if grown >= max(OVERDUE_OBJECTS, OVERDUE_SHARE * first):
-        words = f"no full collection came while {figures.count(grown)} objects piled up"
-        return Cause.UNCOLLECTED_CYCLES, (words,)
-    return Cause.PYTHON_OBJECTS, ()
+    words = f"no full collection came while {figures.count(waiting)} objects piled up"
+    return Cause.UNCOLLECTED_CYCLES, (words,)
 
 
 def _while_off(rises: Rises, grown: float | None) -> tuple[Cause, tuple[str, ...]]:

@@ -14,8 +14,8 @@ USUAL_CACHE_BYTES = 256 * 1024 * 1024
 """Growth of this size is nothing unusual, however small the process was before."""
 
 LEAST_WINDOWS = 4.0
-import os
-WINDOWS_TO_DOUBLE = float(os.environ.get("KK","26"))
+
+WINDOWS_TO_DOUBLE = 16.0
 """For so many windows a growth must have gone on that doubles the process; for fewer if it grows to a multiple."""
 
 
@@ -23,7 +23,9 @@ class Proof(NamedTuple):
     """What makes a growth a leak: how long it must have gone on, and how straight.
 
     ``least_end`` is what the slopes of the first and last third must have of that of the whole, ``least_quarter`` and
-    ``most_quarter`` bound the gains from quarter to quarter, and ``noises`` the gain in standard deviations of noise.
+    ``most_quarter`` bound the gains from quarter to quarter, ``noises`` is the gain in standard deviations of noise,
+    ``rising`` is Kendall's tau, ``jumps`` bounds the share of the three largest rises, and ``new`` is the share of the
+    gain that must lie above all heights before.
     """
 
     windows: float
@@ -32,22 +34,24 @@ class Proof(NamedTuple):
     most_quarter: float
     noises: float
     rising: float
-    jump: float
+    jumps: float
+    new: float
 
 
-HUGE = Proof(LEAST_WINDOWS, 0.7, 0.6, 1.6, 8.0, 0.8, 0.35)
+HUGE = Proof(LEAST_WINDOWS, 0.7, 0.6, 1.6, 8.0, 0.8, 0.5, 0.3)
 """Of a growth to a multiple: no day's load does that, only a cache does, and it ends sooner."""
 
-THIRD_OF_A_DAY = Proof(32.0, 0.85, 0.8, 1.25, 40.0, 0.9, 0.2)
+THIRD_OF_A_DAY = Proof(32.0, 0.85, 0.8, 1.25, 40.0, 0.9, 0.35, 0.3)
 """Rather straight for longer than caches take to fill: the rise of a day's load is bent at one of its ends."""
 
-HALF_A_DAY = Proof(48.0, 0.7, 0.6, 1.5, 8.0, 0.8, 0.3)
+HALF_A_DAY = Proof(48.0, 0.7, 0.6, 1.5, 8.0, 0.8, 0.4, 0.3)
 """The rise of a day's load has ended by now."""
 
-MORE_THAN_A_DAY = Proof(128.0, 0.25, 0.25, 2.2, 4.0, 0.6, 0.4)
-"""Every time of the day has been seen more than once."""
+MOST_OF_A_DAY = Proof(64.0, 0.5, 0.5, 2.0, 6.0, 0.75, 0.4, 0.5)
+"""A day's load would have fallen in between."""
 
-LEAST_NEW = 0.3
+WHOLE_DAY = Proof(96.0, -1.0, 0.3, 2.0, 2.5, 0.5, 0.6, 0.5)
+"""A day's load would be where it was the day before."""
 
 
 def times_grown(growth: Growth) -> float:
@@ -58,8 +62,8 @@ def times_grown(growth: Growth) -> float:
 def proofs(growth: Growth) -> tuple[Proof, ...]:
     """Return the proofs of which one is asked for."""
     times = times_grown(growth)
-    usual = (THIRD_OF_A_DAY, HALF_A_DAY, MORE_THAN_A_DAY)
-    if times < 1:
+    usual = (THIRD_OF_A_DAY, HALF_A_DAY, MOST_OF_A_DAY, WHOLE_DAY)
+    if times < WINDOWS_TO_DOUBLE / THIRD_OF_A_DAY.windows:
         return usual
     return (HUGE._replace(windows=max(WINDOWS_TO_DOUBLE / times, LEAST_WINDOWS)), *usual)
 
@@ -76,18 +80,15 @@ def is_straight(growth: Growth, proof: Proof) -> bool:
         line.gained >= proof.noises * line.noise
         and line.rising >= proof.rising
         and min(line.head, line.tail) >= proof.least_end
-        and line.jump <= proof.jump
+        and line.jumps <= proof.jumps
         and min(line.quarters) >= proof.least_quarter
         and max(line.quarters) <= proof.most_quarter
+        and growth.risen >= proof.new * line.gained
     )
 
 
 def is_confirmed(growth: Growth, least_bytes: float) -> bool:
     """Return whether the growth is one that no cache and no load explains."""
-    return (
-        growth.trend.gained >= least_bytes
-        and growth.risen >= LEAST_NEW * growth.trend.gained
-        and any(
-            growth.length.windows >= proof.windows and is_straight(growth, proof) for proof in proofs(growth)
-        )
+    return growth.trend.gained >= least_bytes and any(
+        growth.length.windows >= proof.windows and is_straight(growth, proof) for proof in proofs(growth)
     )

@@ -5,30 +5,22 @@ Pure and deterministic: no clock, no thread, no I/O. What is recorded can be jud
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from heap_exporter.detection import words
-from heap_exporter.detection.confirmation import is_confirmed, windows_needed
+from heap_exporter.detection.confirmation import windows_needed
+from heap_exporter.detection.course import Course
+from heap_exporter.detection.evidence import Evidence
+from heap_exporter.detection.explanation import Explanation, explain
 from heap_exporter.detection.life import LENGTHS, Growth, Life
-from heap_exporter.detection.lives import Lives
-from heap_exporter.detection.suspicion import Suspicion, is_steady
-from heap_exporter.model import Kind, Point, State, Trend, Verdict
+from heap_exporter.detection.measure import Measure
+from heap_exporter.detection.suspicion import is_steady
+from heap_exporter.detection.thresholds import Thresholds
+from heap_exporter.model import Cause, Finding, Kind, Point, State, Trend, Verdict
 
-DAY_SECONDS = 86_400.0
-WINDOWS_A_DAY = 96.0
-LONG_WINDOWS = 4.0
+__all__ = ["Detector", "Thresholds"]
 
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """What counts as growth: seconds, percent of what was there before, bytes an hour over a window.
-
-    The larger of the two is an amount, whatever the time it takes: a slow leak reaches it late, and is seen then.
-    """
-
-    window_seconds: float
-    growth_percent: float
-    min_slope_bytes_per_hour: float
+GROWS = (State.GROWING, State.SUSPECTED, State.CONFIRMED)
 
 
 class Detector:
@@ -36,96 +28,147 @@ class Detector:
 
     def __init__(self, thresholds: Thresholds) -> None:
         self._thresholds = thresholds
-        self._day_seconds = min(DAY_SECONDS, WINDOWS_A_DAY * thresholds.window_seconds)
-        self._last_at: float | None = None
-        self._life: Life | None = None
-        self._lives = Lives()
-        self._suspicion = Suspicion(self._day_seconds)
+        self._window_seconds = thresholds.window_seconds
+        self._course: Course | None = None
+        self._last_at = 0.0
+        self._verdict: Verdict | None = None
 
     def observe(self, point: Point) -> Verdict:
         """Take note of a point and return the verdict as of now."""
         at = point.t_seconds
-        if self._last_at is None or point.restart or at < self._last_at:
-            self._begin(at, ended=self._life if point.restart else None)
+        if self._course is None or at < self._last_at:
+            self._course = Course(self._thresholds, at)
+            self._begin(at)
+        elif point.restart:
+            self._course.restart(at)
+            self._begin(at)
         self._last_at = at
-        judged = False
-        for level in self._life.add(at, float(point.growing_bytes)):
-            for length in LENGTHS[level]:
-                growth = self._life.growth(length)
-                if growth is not None:
-                    self._look(growth, at)
-                    judged = True
-        if judged or self._verdict is None:
-            self._verdict = self._say(point)
+        self._evidence.add(point)
+        judged = self._judge(self._course, point)
+        if point.finding is not None:
+            self._heed(self._course, point.finding, at)
+        if judged or point.finding is not None or self._verdict is None:
+            self._verdict = self._say(self._course, point)
         return self._verdict
 
-    def _begin(self, at: float, *, ended: Life | None = None) -> None:
-        lasted = self._suspicion.restart(LONG_WINDOWS * self._thresholds.window_seconds, at)
-        if ended:
-            whole = ended.whole()
-            self._lives.end(whole, self.least_bytes(whole) if whole else 0.0)
-        self._life = Life(at, self._thresholds.window_seconds, None if lasted else ended)
-        self._confirmed: Growth | None = None
-        self._newest: dict[float, Growth] = {}
-        self._verdict: Verdict | None = None
+    def _begin(self, at: float) -> None:
+        self._evidence = Evidence(at, self._window_seconds)
+        self._measure = Measure(self._window_seconds)
+        self._pages = Life(at, self._window_seconds)
+        self._finding: Finding | None = None
+        self._explained: tuple[State, float, Explanation] | None = None
+        self._verdict = None
 
-    def least_bytes(self, growth: Growth) -> float:
-        """Return the gain from which growth matters."""
-        limits = self._thresholds
-        share = limits.growth_percent / 100 * max(growth.trend.first, 0.0)
-        return max(share, limits.min_slope_bytes_per_hour / 3600 * limits.window_seconds)
+    def _judge(self, course: Course, point: Point) -> bool:
+        was_private = self._measure.is_private
+        size = self._measure.bytes(point)
+        if size is None:
+            return False
+        if was_private is not self._measure.is_private:  # another figure: nothing of before can be compared with it
+            course.begin_life(Life(point.t_seconds, self._window_seconds))
+        if self._measure.is_private:
+            self._pages.add(point.t_seconds, float(point.rss_bytes))
+        return course.add(point.t_seconds, size)
 
-    def _look(self, growth: Growth, now: float) -> None:
-        self._newest[growth.length.windows] = growth
-        least = self.least_bytes(growth)
-        self._suspicion.look(growth, least, now)
-        if self._confirmed is None and (
-            is_confirmed(growth, least)
-            or (growth.trend.gained >= least and is_steady(growth) and self._lives.repeat(growth))
-        ):
-            self._confirmed = growth
-        elif self._confirmed and self._confirmed.length == growth.length:
-            if growth.slope < 0.25 * self._confirmed.slope:
-                self._confirmed = None
+    def _heed(self, course: Course, finding: Finding, now: float) -> None:
+        self._finding = finding
+        self._explained = None
+        if finding.outcome == "confirms":
+            course.confirm()
+        else:
+            course.clear(now)
 
-    def _state(self) -> tuple[State, Growth | None]:
-        window = self._newest.get(1.0)
-        if window is None:
-            return State.WARMING_UP, None
-        if self._confirmed:
-            return State.CONFIRMED, self._confirmed
-        if self._suspicion.of:
-            return State.SUSPECTED, self._suspicion.of
-        for windows in (1.0, 4.0, 16.0):
-            growth = self._newest.get(windows)
-            if growth and growth.trend.gained >= self.least_bytes(growth):
-                return (State.PLATEAUED if growth.trend.tail < 0.3 else State.GROWING), growth
-        return State.STEADY, window
-
-    def _say(self, point: Point) -> Verdict:
-        state, growth = self._state()
-        seconds = self._thresholds.window_seconds
+    def _say(self, course: Course, point: Point) -> Verdict:
+        state, growth = course.state()
+        now, window = point.t_seconds, self._window_seconds
         if growth is None:
-            seen = point.t_seconds - self._life.begin
-            return Verdict(
-                point.t_seconds, state, (f"{seen:.0f} s of the {seconds:.0f} s window have been seen",), seconds
-            )
-        line = growth.trend
-        share = min(1.0, growth.length.windows / windows_needed(growth))
-        left = None
-        if point.limit_bytes is not None and state in (State.GROWING, State.SUSPECTED, State.CONFIRMED):
-            left = max(point.limit_bytes - line.last, 0.0) / growth.slope
-        return Verdict(
-            judged_at=point.t_seconds,
+            return Verdict(now, state, (words.warming_up(now - course.life.begin, window),), window)
+        if self._finding and state in (State.STEADY, State.PLATEAUED):
+            self._finding = None
+        if self._finding and self._finding.outcome == "clears":
+            state = State.GROWING if state is not State.CONFIRMED else state
+        if state is State.STEADY and (pages := self._growing_pages()):
+            return self._say_pages(pages, now)
+        explained = self._explain(state, growth, now)
+        verdict = Verdict(
+            judged_at=now,
             state=state,
+            reasons=(),
+            window_seconds=window,
+            cause=self._cause(state, explained),
+            trends=(Trend(Kind.TOTAL, growth.slope), *explained.trends),
+            evidence_seconds=growth.seconds,
+            tail_ratio=growth.trend.tail,
+            confidence=_confidence(state, growth, self._finding),
+            seconds_to_limit=_seconds_to_limit(state, growth, point.limit_bytes),
+        )
+        return replace(verdict, reasons=self._reasons(verdict, growth, explained, course, point))
+
+    def _growing_pages(self) -> Growth | None:
+        """Return the growth of RSS where private memory is known and does not grow, if RSS does."""
+        if not self._measure.is_private:
+            return None
+        growth = self._pages.growth(LENGTHS[0][0])
+        if growth and growth.trend.gained >= self._thresholds.least_bytes(growth.trend.first) and is_steady(growth):
+            return growth
+        return None
+
+    def _say_pages(self, growth: Growth, now: float) -> Verdict:
+        return Verdict(
+            judged_at=now,
+            state=State.GROWING,
             reasons=(
-                f"grew by {words.size(line.gained)} in {words.time(growth.seconds)}: {words.rate(growth.slope)}",
-                f"the last third grew at {line.tail:.0%} of that rate",
+                words.grown(growth, self._window_seconds),
+                "private memory does not grow: these are pages of files, which the kernel takes back when it needs to",
             ),
-            window_seconds=seconds,
+            window_seconds=self._window_seconds,
+            cause=Cause.FILE_OR_SHARED,
             trends=(Trend(Kind.TOTAL, growth.slope),),
             evidence_seconds=growth.seconds,
-            tail_ratio=line.tail,
-            confidence=max(0.0, min(1.0, line.rising)) * (0.5 + 0.5 * share) if is_steady(growth) else 0.0,
-            seconds_to_limit=left,
+            tail_ratio=growth.trend.tail,
         )
+
+    def _explain(self, state: State, growth: Growth, now: float) -> Explanation:
+        """Return what the growth consists of, worked out once a window and when the state changes."""
+        if self._explained:
+            before, at, explained = self._explained
+            if before is state and now - at < self._window_seconds:
+                return explained
+        explained = explain(self._evidence.of(growth.seconds), with_cause=state in GROWS)
+        self._explained = state, now, explained
+        return explained
+
+    def _cause(self, state: State, explained: Explanation) -> Cause | None:
+        if state in GROWS and self._finding and self._finding.cause:
+            return self._finding.cause
+        return explained.cause
+
+    def _reasons(
+        self, verdict: Verdict, growth: Growth, explained: Explanation, course: Course, point: Point
+    ) -> tuple[str, ...]:
+        said = [self._finding.reason] if self._finding else []
+        if verdict.state is State.STEADY:
+            return (*said, words.calm(growth, course.least_bytes()))
+        said += [words.grown(growth, self._window_seconds), words.tail(growth), words.manner(growth)]
+        said += words.parts(verdict.trends)
+        if verdict.state in GROWS:
+            said.append(words.outlook(verdict, growth))
+        if verdict.seconds_to_limit is not None and point.limit_bytes is not None:
+            said.append(words.limit(point.limit_bytes, verdict.seconds_to_limit))
+        return (*said, *explained.reasons)
+
+
+def _confidence(state: State, growth: Growth, finding: Finding | None) -> float:
+    """Return how sure a leak is: by how steadily memory grows, and how much of the time to be sure has passed."""
+    if finding:
+        return 1.0 if finding.outcome == "confirms" else 0.0
+    if state not in (State.SUSPECTED, State.CONFIRMED):
+        return 0.0
+    passed = 1.0 if state is State.CONFIRMED else min(growth.length.windows / windows_needed(growth), 1.0)
+    return min(max(growth.trend.rising, 0.0), 1.0) * (0.4 + 0.6 * passed)
+
+
+def _seconds_to_limit(state: State, growth: Growth, limit_bytes: int | None) -> float | None:
+    if limit_bytes is None or state not in GROWS or growth.slope <= 0:
+        return None
+    return max(limit_bytes - growth.trend.last, 0.0) / growth.slope

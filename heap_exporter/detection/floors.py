@@ -14,14 +14,14 @@ BUCKETS_A_WINDOW = 16
 LEVELS = 9
 """The buckets of the last level are 16 windows long: at the default window, four hours."""
 
-KEPT = 40
+KEPT = 32
 """Floors kept a level."""
 
 
 class Floor(NamedTuple):
-    """The minimum of a bucket; ``index`` counts buckets from the beginning of the life."""
+    """The minimum of a bucket; ``bucket`` counts buckets from the beginning of the life."""
 
-    index: int
+    bucket: int
     bytes: float
 
 
@@ -40,13 +40,13 @@ class Floors:
         done: list[int] = []
         for level in range(LEVELS):
             opened = self._open[level]
-            if opened is None or opened.index == index:
+            if opened is None or opened.bucket == index:
                 self._open[level] = Floor(index, size if opened is None else min(size, opened.bytes))
                 break
             self._done[level].append(opened)
             self._open[level] = Floor(index, size)
             done.append(level)
-            index, size = opened.index // 2, opened.bytes
+            index, size = opened.bucket // 2, opened.bytes
         return tuple(done)
 
     def of(self, level: int, buckets: int) -> list[Floor]:
@@ -54,8 +54,8 @@ class Floors:
         done = self._done[level]
         if not done:
             return []
-        since = done[-1].index - buckets
-        return [floor for floor in done if floor.index > since]
+        since = done[-1].bucket - buckets
+        return [floor for floor in done if floor.bucket > since]
 
     def seconds(self, level: int) -> float:
         """Return how long a bucket of a level is."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from heap_exporter.detection.floors import BUCKETS_A_WINDOW, LEVELS, Floor, Floors
@@ -35,6 +36,10 @@ class Length(NamedTuple):
 LENGTHS = tuple((Length(level, 16), Length(level, 24)) for level in range(LEVELS))
 """One, one and a half, two, three, four, six … windows, by level."""
 
+SHORT_LEVELS = 2
+TIMES, TIMES_SHORT = 12, 6
+"""How many times over a length is judged, at least; the short ones make up nearly all of the cost."""
+
 
 class Growth(NamedTuple):
     """What the floors of a length did, and the height that was usual before."""
@@ -43,7 +48,6 @@ class Growth(NamedTuple):
     trend: Trend
     seconds: float
     highest_before: float
-    age_seconds: float
 
     @property
     def slope(self) -> float:
@@ -71,10 +75,19 @@ class Life:
         for level in levels:
             lasting = self.floors.of(level, LASTING)
             heights = self._heights[level]
-            heights.append(Floor(lasting[-1].index, min(floor.bytes for floor in lasting)))
-            while heights[0].index < lasting[-1].index - LENGTHS[level][-1].buckets:
+            heights.append(Floor(lasting[-1].bucket, min(floor.bytes for floor in lasting)))
+            while heights[0].bucket < lasting[-1].bucket - LENGTHS[level][-1].buckets:
                 self._highest[level] = max(self._highest[level], heights.popleft().bytes)
         return levels
+
+    def growths(self, level: int) -> Iterator[Growth]:
+        """Yield what there is to judge when a bucket of a level is complete."""
+        complete = self._heights[level][-1].bucket + 1
+        for length in LENGTHS[level]:
+            if complete % (length.buckets // TIMES_SHORT if level < SHORT_LEVELS else length.buckets // TIMES) == 0:
+                growth = self.growth(length)
+                if growth is not None:
+                    yield growth
 
     def heights(self) -> list[float]:
         """Return how high memory has been for a while, by level."""
@@ -92,20 +105,19 @@ class Life:
         """Return what the newest floors of a length do, or ``None`` if not enough of it has been seen."""
         level, buckets = length
         found = self.floors.of(level, buckets)
-        if len(found) < LEAST_SEEN * buckets or found[-1].index + 1 < buckets:
+        if len(found) < LEAST_SEEN * buckets or found[-1].bucket + 1 < buckets:
             return None
-        if found[0].index > found[-1].index - buckets * LEAST_SEEN:
+        if found[0].bucket > found[-1].bucket - buckets * LEAST_SEEN:
             return None
         line = trend(found)
         if line is None:
             return None
-        since = found[-1].index - buckets
-        before = [height.bytes for height in self._heights[level] if height.index <= since]
+        since = found[-1].bucket - buckets
+        before = [height.bytes for height in self._heights[level] if height.bucket <= since]
         bucket = self.floors.seconds(level)
         return Growth(
             length=length,
             trend=line,
-            seconds=(found[-1].index - found[0].index) * bucket,
+            seconds=(found[-1].bucket - found[0].bucket) * bucket,
             highest_before=max([self._highest[level], *before]),
-            age_seconds=found[0].index * bucket,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import deque
 
@@ -11,8 +12,14 @@ from heap_exporter.detection.life import Growth
 LEAST_LIVES = 3
 MOST_LIVES = 16
 
-LEAST_WINDOWS = 2.0
-"""How long a life must have been seen to tell a leak from a warm-up, if it grew to a multiple; else longer."""
+LEAST_WINDOWS = 4.0
+"""How long a life must have been seen to tell a leak from a warm-up."""
+
+LEAST_WINDOWS_DOUBLING = 2.0
+"""The same if it doubled the process at least."""
+
+STRAIGHT = HUGE._replace(windows=0.0, new=-math.inf)
+"""As tall as the lives before, not taller."""
 
 ALIKE = 1.7
 """Factor between slopes that count as the same."""
@@ -28,11 +35,11 @@ class Lives:
         """Take note of how a life ended; one that was too short to be judged tells nothing."""
         if growth is None:
             return
-        times = max(times_grown(growth), 0.25)
-        long_enough = growth.length.windows * times >= LEAST_WINDOWS * 2
-        if growth.trend.gained >= least_bytes and long_enough and is_straight(growth, HUGE):
+        least_windows = LEAST_WINDOWS if times_grown(growth) < 1 else LEAST_WINDOWS_DOUBLING
+        long_enough = growth.length.windows >= least_windows
+        if growth.trend.gained >= least_bytes and long_enough and is_straight(growth, STRAIGHT):
             self._grown.append(growth)
-        elif growth.length.windows >= LEAST_WINDOWS:
+        elif growth.length.windows >= LEAST_WINDOWS_DOUBLING:
             self._grown.clear()
 
     def repeat(self, growth: Growth) -> bool:

@@ -58,7 +58,7 @@ def read_series(path: Path) -> Iterator[Point]:
         try:
             yield convert(line)
         except ValueError as problem:
-            if number == len(lines) and line.count(",") < len(header) - 1:
+            if number == len(lines) and isinstance(problem, _Incomplete):
                 return  # the writer was killed there
             raise HeapExporterError(f"{path}, line {number}: {problem}") from None
 
@@ -76,6 +76,10 @@ def _lines(path: Path) -> list[str]:
     return data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
+class _Incomplete(ValueError):
+    """A line that has not all of its cells, or not the end of its last one."""
+
+
 def _cells(line: str) -> Cells:
     """Return the cells of a line. Raises ``ValueError`` where its quotes do not match."""
     if '"' not in line:
@@ -83,7 +87,7 @@ def _cells(line: str) -> Cells:
     try:
         return next(csv.reader((line,), strict=True))
     except csv.Error as problem:
-        raise ValueError(str(problem)) from None
+        raise _Incomplete(str(problem)) from None
 
 
 class _Row:
@@ -107,7 +111,8 @@ class _Row:
     def __call__(self, line: str) -> Point:
         cells = _cells(line)
         if len(cells) != self._width:
-            raise ValueError(f"{len(cells)} cells, where the header has {self._width}")
+            error = _Incomplete if len(cells) < self._width else ValueError
+            raise error(f"{len(cells)} cells, where the header has {self._width}")
         values = list(_NOTHING)
         for index, place, convert in self._plan:
             try:

@@ -17,8 +17,8 @@ LEAST_TAIL = 0.5
 LEAST_NOISES = 4.0
 """How many standard deviations of the floors must have been gained."""
 
-LARGEST_JUMP = 0.6
-"""Share of the gain that a single step may make up."""
+MOST_BY_JUMPS = 0.75
+"""What the three largest rises may be of all."""
 
 LEAST_NEW = 0.2
 """Share of the gain that must lie above all that lasted before."""
@@ -35,6 +35,9 @@ LEAST_AGAIN = 0.5
 AFTERMATH = 2.0
 """How many times as long as a suspicion its end is remembered that way."""
 
+CLEARLY_NEW = 2.0
+"""What must be gained again, of what was gained, after other evidence has cleared it."""
+
 
 def is_steady(growth: Growth) -> bool:
     """Return whether the floors rise through all of their length, by more than their noise, and go on rising."""
@@ -43,7 +46,7 @@ def is_steady(growth: Growth) -> bool:
         line.gained >= LEAST_NOISES * line.noise
         and line.rising >= LEAST_RISING
         and line.tail >= LEAST_TAIL
-        and line.jump <= LARGEST_JUMP
+        and line.jumps <= MOST_BY_JUMPS
     )
 
 
@@ -60,11 +63,12 @@ class Suspicion:
 
     def __init__(self, day_seconds: float) -> None:
         self.of: Growth | None = None
-        self.fallen = False
         self._day_seconds = day_seconds
         self._bar = -math.inf
         self._last: Ended | None = None
+        self._cleared_until = -math.inf
         self._began = 0.0
+        self._base = 0.0
         self._came_to_nothing: deque[float] = deque(maxlen=8)
 
     def asks(self, least_bytes: float, now: float) -> float:
@@ -91,6 +95,22 @@ class Suspicion:
             elif growth.slope > self.of.slope:
                 self.of = growth
 
+    def clear(self, growth: Growth, now: float) -> None:
+        """End the suspicion because of other evidence; as much as twice what was gained must be gained anew."""
+        base = self._base if self.of else growth.trend.first
+        height = growth.trend.last
+        self.end(height, now)
+        self._cleared_until = height + CLEARLY_NEW * max(height - base, 0.0)
+        self._bar = max(self._bar, self._cleared_until)
+
+    def allows(self, growth: Growth) -> bool:
+        """Return whether a growth has outgrown what other evidence has cleared."""
+        return growth.trend.low >= self._cleared_until
+
+    def levelled_off(self, now: float) -> bool:
+        """Return whether a suspicion came to nothing not longer ago than it had lasted."""
+        return self.of is None and self._last is not None and now - self._last.at <= self._last.seconds
+
     def restart(self, long_seconds: float, now: float) -> bool:
         """End the suspicion with the process; return whether it had lasted for so long that it is no warm-up."""
         lasted = self.of is not None and now - self._began >= long_seconds
@@ -98,7 +118,7 @@ class Suspicion:
             self._came_to_nothing.append(now)
         self.of = None
         self._last = None
-        self._bar = -math.inf
+        self._bar = self._cleared_until = -math.inf
         return lasted
 
     def end(self, height: float, now: float) -> None:

@@ -6,10 +6,9 @@ The noise is what is left beside that line (1.4826 x the median absolute residua
 
 from __future__ import annotations
 
-import statistics
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 SIGMA_OF_MEDIAN_RESIDUAL = 1.4826
@@ -23,8 +22,8 @@ class Trend(NamedTuple):
 
     ``gained`` is the slope over all of their length; ``noise`` is a standard deviation; ``rising`` is Kendall's tau;
     ``quarters`` are the gains from the median of each quarter of the floors to the next, as shares of an even gain;
-    ``head`` and ``tail`` are the slopes of the first and the last third to that of the whole; ``jump`` is the share of the
-    largest rise between neighbours.
+    ``head`` and ``tail`` are the slopes of the first and the last third to that of the whole; ``jumps`` is
+    what the three largest rises between neighbours make of all rises: near 1 for a few steps.
     """
 
     slope: float
@@ -33,7 +32,7 @@ class Trend(NamedTuple):
     rising: float
     head: float
     tail: float
-    jump: float
+    jumps: float
     quarters: tuple[float, float, float]
     first: float
     low: float
@@ -46,8 +45,9 @@ def trend(floors: Series) -> Trend | None:
         return None
     sizes = [size for _, size in floors]
     slope, rising = _slope_and_tau(floors)
-    middle = statistics.median(size - slope * at for at, size in floors)
-    noise = SIGMA_OF_MEDIAN_RESIDUAL * statistics.median(abs(size - slope * at - middle) for at, size in floors)
+    beside = [size - slope * at for at, size in floors]
+    middle = _median(beside)
+    noise = SIGMA_OF_MEDIAN_RESIDUAL * _median([abs(size - middle) for size in beside])
     gained = slope * (floors[-1][0] - floors[0][0])
     third = max(len(sizes) // 3, 3)
     scale = abs(gained) or 1.0
@@ -58,7 +58,7 @@ def trend(floors: Series) -> Trend | None:
         rising=rising,
         head=theil_sen(floors[:third]) / slope if slope else 0.0,
         tail=theil_sen(floors[-third:]) / slope if slope else 0.0,
-        jump=max(later - earlier for earlier, later in zip(sizes, sizes[1:], strict=False)) / scale,
+        jumps=_jumps(sizes),
         quarters=_quarters(sizes, scale),
         first=middle + slope * floors[0][0],
         low=min(sizes[-max(len(sizes) // 4, 1) :]),
@@ -80,7 +80,14 @@ def floors(series: Series, since: float, until: float, buckets: int = 12) -> lis
 def theil_sen(points: Series) -> float:
     """Return the median slope over all pairs of points; 0 for fewer than two."""
     slopes = [(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2) if x2 > x1]
-    return statistics.median(slopes) if slopes else 0.0
+    return _median(slopes) if slopes else 0.0
+
+
+def _median(values: list[float]) -> float:
+    """Return the median; a third of the time of ``statistics.median``, which does more."""
+    values.sort()
+    middle = len(values) // 2
+    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
 
 
 def kendall_tau(values: Sequence[float]) -> float:
@@ -99,10 +106,15 @@ def _slope_and_tau(points: Series) -> tuple[float, float]:
     return slope, (ups - downs) / count
 
 
+def _jumps(sizes: Sequence[float]) -> float:
+    rises = sorted((later - earlier for earlier, later in pairwise(sizes) if later > earlier), reverse=True)
+    return sum(rises[:3]) / sum(rises) if rises else 0.0
+
+
 def _quarters(sizes: Sequence[float], scale: float) -> tuple[float, float, float]:
     count = len(sizes)
     first, second, third, fourth = (
-        statistics.median(sizes[part * count // 4 : (part + 1) * count // 4]) for part in range(4)
+        _median(list(sizes[part * count // 4 : (part + 1) * count // 4])) for part in range(4)
     )
     even = scale / 4
     return (second - first) / even, (third - second) / even, (fourth - third) / even

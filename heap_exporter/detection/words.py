@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-MIB = 1 << 20
+from collections.abc import Sequence
 
+from heap_exporter import figures
+from heap_exporter.detection.confirmation import windows_needed
+from heap_exporter.detection.life import Growth
+from heap_exporter.model import Kind, State, Trend, Verdict
 
-def size(count: float) -> str:
-    """Return a number of bytes as MiB."""
-    return f"{count / MIB:,.1f} MiB"
+KINDS = {
+    Kind.PYTHON: "the Python heap",
+    Kind.NATIVE: "what malloc has given out",
+    Kind.FRAGMENTATION: "what malloc keeps free",
+}
 
 
 def rate(bytes_a_second: float) -> str:
@@ -15,9 +21,55 @@ def rate(bytes_a_second: float) -> str:
     return f"{bytes_a_second:,.0f} bytes/s ({bytes_a_second * 3600 / 1e6:,.1f} MB/h)"
 
 
-def time(seconds: float) -> str:
-    """Return a length of time in the unit that suits it."""
-    for unit, length in (("d", 86_400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
+def warming_up(seen_seconds: float, window_seconds: float) -> str:
+    """Return why nothing is judged yet."""
+    return f"{seen_seconds:.0f} s of the {window_seconds:.0f} s window have been seen"
+
+
+def grown(growth: Growth, window_seconds: float) -> str:
+    """Return what grew, over which time, and how fast."""
+    return (
+        f"grew by {figures.size(growth.trend.gained)} in {figures.duration(growth.seconds)}, {rate(growth.slope)}"
+        f" (window {figures.duration(window_seconds)})"
+    )
+
+
+def calm(growth: Growth, least_bytes: float) -> str:
+    """Return why nothing is said to grow."""
+    gained = f"{figures.gain(growth.trend.gained)} in {figures.duration(growth.seconds)}"
+    if growth.trend.gained < least_bytes:
+        return f"{gained}, less than the {figures.size(least_bytes)} that would matter"
+    return f"{gained}, but not steadily: {manner(growth)}"
+
+
+def manner(growth: Growth) -> str:
+    """Return how the floors rose."""
+    line = growth.trend
+    above = f"{(1 + line.rising) / 2:.0%} of later floors lie above earlier ones"
+    return f"{above}, by {line.gained / line.noise:.1f} times their noise" if line.noise else above
+
+
+def tail(growth: Growth) -> str:
+    """Return whether it goes on."""
+    return f"the last third grew at {growth.trend.tail:.0%} of that rate"
+
+
+def parts(trends: Sequence[Trend]) -> list[str]:
+    """Return what of it each kind of memory grew."""
+    return [
+        f"{KINDS[trend.kind]} grew at {rate(trend.slope_bytes_per_second)}" for trend in trends if trend.kind in KINDS
+    ]
+
+
+def outlook(verdict: Verdict, growth: Growth) -> str:
+    """Return how sure it is, and what would make it surer."""
+    sure = f"confidence {verdict.confidence:.0%}"
+    if verdict.state is not State.SUSPECTED:
+        return sure
+    needed = figures.duration(windows_needed(growth) * verdict.window_seconds)
+    return f"{sure}: by its shape alone such growth is a leak once it has gone on straight for {needed}"
+
+
+def limit(limit_bytes: int, seconds: float) -> str:
+    """Return when the limit is reached."""
+    return f"at this rate the limit of {figures.size(limit_bytes)} is reached in {figures.duration(seconds)}"

@@ -13,13 +13,14 @@ from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool
 
 CONNECT_TIMEOUT_SECONDS = 1.0
-"""Bounds what cannot be cut short: a connection that is still being made."""
+"""Bounds what cannot be cut short, a connection that is still being made, unless told otherwise."""
 
 
 class InterruptibleAdapter(HTTPAdapter):
     """Sends requests until :meth:`interrupt`, which ends the one under way and refuses those to come."""
 
-    def __init__(self) -> None:
+    def __init__(self, connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS) -> None:
+        self._connect_timeout_seconds = connect_timeout_seconds
         self._pools: WeakSet[HTTPConnectionPool] = WeakSet()
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self._interrupted = False
@@ -49,7 +50,7 @@ class InterruptibleAdapter(HTTPAdapter):
         """
         if self._interrupted:
             raise requests.ConnectionError("the exporter is stopping")
-        bounded = (min(timeout, CONNECT_TIMEOUT_SECONDS), timeout)
+        bounded = (min(timeout, self._connect_timeout_seconds), timeout)
         response = super().send(request, stream=stream, timeout=bounded, verify=verify, cert=cert, proxies=proxies)
         if response.is_redirect:
             response.close()

@@ -73,6 +73,6 @@ def _emit(provider: Any, document: Document) -> None:
         "attributes": attributes(document),
         "event_name": EVENT_NAME,
     }
-    # Until 1.38 or so the SDK had a record of its own, and exported no other; it carried the resource.
+    # Up to 1.38 the SDK had a record of its own, and exported no other; it carried the resource.
     own = getattr(sys.modules.get("opentelemetry.sdk._logs"), "LogRecord", None)
     logger.emit(own(**fields, resource=getattr(logger, "resource", None)) if own else LogRecord(**fields))

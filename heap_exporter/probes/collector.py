@@ -12,13 +12,14 @@ GENERATIONS = 3
 
 def read_collector() -> Collector:
     """Return the collector's counters; costs a microsecond and starts no collection."""
-    stats = gc.get_stats()
+    stats, thresholds = gc.get_stats(), gc.get_threshold()
     return Collector(
         pending_objects=gc.get_count(),
         collections=tuple(generation["collections"] for generation in stats),
         uncollectable_objects=tuple(generation["uncollectable"] for generation in stats),
         frozen_objects=gc.get_freeze_count(),
-        enabled=gc.isenabled() and gc.get_threshold()[0] > 0,
+        enabled=gc.isenabled() and thresholds[0] > 0,
+        full_collections=stats[-1]["collections"] if thresholds[-1] else None,
     )
 
 

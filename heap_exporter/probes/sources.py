@@ -15,7 +15,19 @@ from heap_exporter.probes.pymalloc import PymallocReader
 
 Figures = TypeVar("Figures")
 
-SOURCES = ("process", "blocks", "collector", "malloc", "pymalloc", "shares", "limits", "mappings", "census", "judge")
+SOURCES = (
+    "process",
+    "blocks",
+    "collector",
+    "malloc",
+    "pymalloc",
+    "shares",
+    "limits",
+    "mappings",
+    "census",
+    "record",
+    "judge",
+)
 
 
 class Sources:

@@ -1,16 +1,12 @@
 """Has each snapshot compared with the one before it, by a program of its own beside the service; one at a time.
 
-Nothing of it runs in the application's interpreter. The program is nobody's child, so no ``wait()`` and no SIGCHLD of
-the application tells of it; it sees nothing of the application's environment, descriptors or search path. Only where
-the application is the first process of its container, the kernel makes it the parent of all orphans, of this one too.
+Nothing of it runs in the application's interpreter: see :mod:`heap_exporter.snapshot.beside`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,7 +16,9 @@ from typing import Any, Literal, NamedTuple
 
 from heap_exporter.logs import log
 from heap_exporter.model import SnapshotInfo
+from heap_exporter.snapshot import beside
 
+LONGEST_CPU_SECONDS = 300
 MEMORY_BASE_BYTES = 64 * 1024 * 1024
 MEMORY_BYTES_PER_OBJECT = 80
 MEMORY_BYTES_PER_PATH = 600
@@ -36,15 +34,6 @@ LONGEST_REPORT_BYTES = 4 * 1024 * 1024
 
 WAS_ENDED = "the program that compared them was ended, or could not write; `heap-exporter report` does it elsewhere"
 WAS_OVERTAKEN = "newer snapshots came while others were being compared; `heap-exporter report` does it elsewhere"
-
-KEPT_VARIABLES = ("LD_LIBRARY_PATH", "PATH", "TZ")
-
-PROGRAM = """
-import sys
-sys.path.append(sys.argv[1])
-from heap_exporter.report.unattended import main
-main(*sys.argv[2:5], int(sys.argv[5]))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +103,7 @@ class Comparisons:
             self._give_up(before, after, problem)
             return
         try:
-            has_ended = _start(self._command(before, after), self._report_path(after.id))
+            has_ended = beside.start(self._command(before, after), self._report_path(after.id).exists)
         except OSError as error:
             self._give_up(before, after, f"no program could be started for it: {error.strerror or error}")
             return
@@ -161,11 +150,14 @@ class Comparisons:
         return ""
 
     def _command(self, before: SnapshotInfo, after: SnapshotInfo) -> Sequence[str]:
-        package = Path(__file__).parents[1]
         memory = _memory_bytes(max(before.objects, after.objects))
-        files = (before.path, after.path, self._report_path(after.id))
-        # Isolated, without site: neither the application's search path nor its sitecustomize are run.
-        return [_python(), "-I", "-S", "-c", PROGRAM, *map(os.path.abspath, (package.parent, *files)), str(memory)]
+        files = map(os.path.abspath, (before.path, after.path, self._report_path(after.id)))
+        return beside.command(
+            "heap_exporter.report.unattended",
+            [*files, str(memory)],
+            memory_bytes=memory,
+            cpu_seconds=LONGEST_CPU_SECONDS,
+        )
 
     def _read(self, id: str) -> dict[str, Any] | None:
         with suppress(OSError, ValueError):
@@ -178,36 +170,3 @@ class Comparisons:
 def _memory_bytes(objects: int) -> int:
     paths = min(objects, MOST_PATHS)
     return MEMORY_BASE_BYTES + MEMORY_BYTES_PER_OBJECT * objects + MEMORY_BYTES_PER_PATH * paths
-
-
-def _python() -> str:
-    """Return the interpreter of this process, also where it is embedded in another program."""
-    if Path(sys.executable or "").name.startswith("python"):
-        return sys.executable
-    return str(Path(sys.exec_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}")
-
-
-def _start(command: Sequence[str], report: Path) -> Callable[[], bool]:
-    """Start the program; return what tells whether it has ended. Raises ``OSError``."""
-    variables = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    try:
-        from heap_exporter._native import spawn
-    except ImportError:  # no compiler, another platform: then it is a child, which wait() tells of
-        null = subprocess.DEVNULL
-        child = subprocess.Popen(command, env=variables, stdin=null, stdout=null, stderr=null, start_new_session=True)
-        return lambda: child.poll() is not None
-    environment = tuple(os.fsencode(f"{name}={value}") for name, value in variables.items())
-    pid = spawn(tuple(map(os.fsencode, command)), environment)
-    return lambda: _has_ended(pid, report)
-
-
-def _has_ended(pid: int, report: Path) -> bool:
-    with suppress(ChildProcessError):
-        return os.waitpid(pid, os.WNOHANG)[0] == pid  # the first process of a container gets the orphans
-    if report.exists():  # days later, the pid may be somebody else's
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False

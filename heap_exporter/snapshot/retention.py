@@ -55,10 +55,10 @@ class Holds:
         with suppress(OSError):
             self._mark(id, purpose).unlink()
 
-    def held(self) -> set[str]:
-        """Return the ids that are held by anybody, for whatever purpose."""
+    def held(self, purpose: str = "*") -> set[str]:
+        """Return the ids that are held by anybody, for one purpose or for whatever purpose."""
         now, found = time.time(), set()
-        for mark in self._marks():
+        for mark in self._marks(purpose=purpose):
             with suppress(OSError):
                 if mark.stat().st_mtime > now:
                     found.add(mark.name.partition(".")[0])
@@ -66,15 +66,15 @@ class Holds:
 
     def drop(self, id: str) -> None:
         """Remove all marks on a snapshot that is no longer there."""
-        for mark in self._marks(id):
+        for mark in self._marks(id, "*"):
             with suppress(OSError):
                 mark.unlink()
 
     def _mark(self, id: str, purpose: str) -> Path:
         return self._directory / f"{id}.{purpose}{KEPT_SUFFIX}"
 
-    def _marks(self, id: str = "*") -> Sequence[Path]:
-        return list(self._directory.glob(f"{id}.*{KEPT_SUFFIX}"))
+    def _marks(self, id: str = "*", purpose: str = "*") -> Sequence[Path]:
+        return list(self._directory.glob(f"{id}.{purpose}{KEPT_SUFFIX}"))
 
 
 def superfluous(

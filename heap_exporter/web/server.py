@@ -23,6 +23,7 @@ from heap_exporter.neighbours import reachable
 from heap_exporter.threads import start_thread
 from heap_exporter.web.connection import HEAD_BYTES, SOCKET_SECONDS, Connection, Protocol, refusal
 from heap_exporter.web.listener import listen
+from heap_exporter.web.watch import Watch
 from heap_exporter.web.workers import WORKERS, Workers
 
 MOST_CONNECTIONS = 64
@@ -82,12 +83,13 @@ class Server:
             self._is_accepting = True
             self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
             self._selector.register(self._woken, selectors.EVENT_READ, self._take_back)
+            self._watch = Watch(self._selector)
             opened.pop_all()
         self._open: set[Connection] = set()
         self._without_place: deque[Connection] = deque()
         self._answered: deque[Connection] = deque()
         self._loop: threading.Thread | None = None
-        self._workers = Workers(self._jobs, self._hand_back)
+        self._workers = Workers(self._jobs, self._answered, self._waker)
         self._stopping = False
 
     @property
@@ -148,18 +150,18 @@ class Server:
 
     def _turn(self) -> None:
         """Wait for something to happen, and see to it."""
-        for key, _ in self._selector.select(self._seconds_to_deadline()):
+        for key, _ in self._selector.select(self._watch.seconds_to_deadline(has_place=self._is_accepting)):
             if not isinstance(key.data, Connection):
                 key.data()
             elif key.data in self._open:  # it may have been closed to make room in this same turn
                 self._receive(key.data)
         self._expire()
-        if not self._is_accepting and self._most_idle() is not None:
+        if not self._is_accepting and self._watch.most_idle() is not None:
             self._accept_again()
 
     def _accept(self) -> None:
         if len(self._open) >= MOST_CONNECTIONS:
-            idle = self._most_idle()
+            idle = self._watch.most_idle()
             if idle is None:
                 self._accept_no_more()
                 return
@@ -177,7 +179,7 @@ class Server:
         connection = Connection(self._protocol, client, address)
         connection.spared_until = time.monotonic() + SPARED_SECONDS
         self._open.add(connection)
-        self._watch(connection, REQUEST_SECONDS)
+        self._watch.add(connection, REQUEST_SECONDS)
         if len(self._open) > WORKERS:
             time.sleep(CROWD_PAUSE_SECONDS)
 
@@ -190,14 +192,6 @@ class Server:
         if not self._is_accepting:
             self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
             self._is_accepting = True
-
-    def _watch(self, connection: Connection, seconds: float) -> None:
-        connection.socket.setblocking(False)
-        connection.deadline = time.monotonic() + seconds
-        self._selector.register(connection.socket, selectors.EVENT_READ, connection)
-
-    def _watched(self) -> list[Connection]:
-        return [key.data for key in self._selector.get_map().values() if isinstance(key.data, Connection)]
 
     def _receive(self, connection: Connection) -> None:
         """Receive a piece of a request, and have the request answered when it is whole."""
@@ -230,7 +224,7 @@ class Server:
 
     def _have_answered(self, connection: Connection) -> None:
         connection.is_whole = False
-        self._selector.unregister(connection.socket)
+        self._watch.drop(connection)
         connection.socket.settimeout(SOCKET_SECONDS)
         self._jobs.put(connection)
 
@@ -241,7 +235,7 @@ class Server:
                 self._have_answered(connection)
 
     def _refuse(self, connection: Connection, status: HTTPStatus, detail: str) -> None:
-        self._selector.unregister(connection.socket)
+        self._watch.drop(connection)
         with suppress(OSError):
             connection.socket.send(refusal(status, detail))
         self._linger(connection)
@@ -252,7 +246,7 @@ class Server:
         connection.is_whole = False
         try:
             connection.socket.shutdown(socket.SHUT_WR)
-            self._watch(connection, LINGER_SECONDS)
+            self._watch.add(connection, LINGER_SECONDS)
         except OSError:
             self._discard(connection)
 
@@ -266,21 +260,14 @@ class Server:
             if connection.lingering:
                 self._linger(connection)
             else:
-                self._watch(connection, REQUEST_SECONDS if connection.received else KEEP_ALIVE_SECONDS)
+                self._watch.add(connection, REQUEST_SECONDS if connection.received else KEEP_ALIVE_SECONDS)
                 if connection.received:
                     self._answer_if_whole(connection)
         self._give_places()
 
-    def _seconds_to_deadline(self) -> float | None:
-        watched = self._watched()
-        moments = [connection.deadline for connection in watched]
-        if not self._is_accepting:
-            moments += [connection.spared_until for connection in watched]
-        return max(min(moments) - time.monotonic(), 0.0) if moments else None
-
     def _expire(self) -> None:
         now = time.monotonic()
-        for connection in self._watched():
+        for connection in self._watch.connections():
             if connection.deadline > now:
                 continue
             if connection.is_whole:
@@ -292,25 +279,14 @@ class Server:
             else:
                 self._close(connection)
 
-    def _most_idle(self) -> Connection | None:
-        """Return, of those who had their time to send a request, who is nearest to the deadline."""
-        now = time.monotonic()
-        idle = (connection for connection in self._watched() if connection.spared_until <= now)
-        return min(idle, key=lambda connection: connection.deadline, default=None)
-
     def _close(self, connection: Connection) -> None:
-        self._selector.unregister(connection.socket)
+        self._watch.drop(connection)
         self._discard(connection)
 
     def _discard(self, connection: Connection) -> None:
         self._open.discard(connection)
         connection.close()
         self._accept_again()
-
-    def _hand_back(self, connection: Connection) -> None:
-        """Take a connection back from a worker, on its thread."""
-        self._answered.append(connection)
-        self._wake()
 
     def _wake(self) -> None:
         with suppress(OSError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from contextlib import suppress
 from queue import SimpleQueue
 
 from heap_exporter.logs import log
@@ -16,11 +18,15 @@ WORKERS = 4
 
 
 class Workers:
-    """Threads that answer the ``jobs``, one each, and hand them to ``take_back``; ``None`` among the jobs ends them."""
+    """Threads that answer ``jobs``, one at a time each, and put them into ``answered``; the job ``None`` ends them all.
 
-    def __init__(self, jobs: SimpleQueue[Connection | None], take_back: Callable[[Connection], None]) -> None:
+    A byte into ``waker`` tells each answer. They refer to no server: that would be a cycle, for the host's collector.
+    """
+
+    def __init__(self, jobs: SimpleQueue[Connection | None], answered: deque[Connection], waker: socket.socket) -> None:
         self._jobs = jobs
-        self._take_back = take_back
+        self._answered = answered
+        self._waker = waker
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -50,5 +56,7 @@ class Workers:
         except BaseException:  # whatever it is, this thread is needed for the next request
             log.exception("heap-exporter failed to answer a request")
         connection.lingering = not keep
-        self._take_back(connection)
+        self._answered.append(connection)
+        with suppress(OSError):
+            self._waker.send(b"\0")
         return True

@@ -111,7 +111,12 @@ def _base(draw: Draw) -> float:
 
 
 def _leak(draw: Draw) -> tuple[Array, float, float, float]:
-    """Return times, MiB an hour, base and noise of a leak that a careful reader of the series would see."""
+    """Return times, MiB an hour, base and noise of a leak that a careful reader of the series would see.
+
+    In nine of ten it is there for long enough to be told from a cache by its shape: ten hours, or until it has made
+    the process thrice as large. The others end too soon for that.
+    """
+    patient = draw.chance(0.9)
     while True:
         per_hour = draw.log(1, 6000)
         hours = draw.log(2, 72)
@@ -119,7 +124,9 @@ def _leak(draw: Draw) -> tuple[Array, float, float, float]:
         noise = draw.log(0.001, 0.02)
         if per_hour * hours > MOST_MIB:
             hours = MOST_MIB / per_hour
-        if hours >= 2 and per_hour * hours >= max(12.0, 0.04 * base, 8 * noise * base):
+        is_long = hours >= 10 or per_hour * hours >= 2 * max(base, 256)
+        is_seen = per_hour * hours >= max(12.0, 0.04 * base, 8 * noise * base)
+        if hours >= 2 and is_seen and (is_long or not patient):
             return times(hours), per_hour, base, noise
 
 
@@ -142,7 +149,9 @@ def _native(kind: str, seed: int, draw: Draw) -> Series:
 
 def _late(kind: str, seed: int, draw: Draw) -> Series:
     hours, per_hour, base, noise = _leak(draw)
-    onset = float(hours[-1]) * draw.between(0.1, 0.6)
+    onset = draw.log(0.3, 24)
+    hours = times(min(float(hours[-1]) + onset, 72.0))
+    onset = min(onset, float(hours[-1]) / 2)
     heap = shapes.ramp(hours, per_hour, onset)
     if draw.chance(0.5):
         heap = heap + shapes.filling(hours, base * draw.log(0.05, 0.5), draw.log(0.05, 0.5))

@@ -7,10 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from alerts.tests.expectations import SHAPES, Shape
-from alerts.tests.table import ALERTS_FOLDER, RULES
-from alerts.tests.unit_test_file import unexpected
+from alerts.tests.expectations import (
+    CONFIRMED,
+    GROWTH,
+    HEALTHY,
+    KNOWN_BETTER,
+    LEAKS,
+    PROVEN,
+    SHAPES,
+    TROUBLE,
+    Shape,
+)
+from alerts.tests.table import ALERTS_FOLDER, RULES, RUNBOOK, markdown, table_in
+from alerts.tests.unit_test_file import Fired, first_fired
 from heap_exporter.alerting import Thresholds, render_rules
+
+EVERY_SHAPE = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.sentence)
+NOTHING_LOST = (*LEAKS, *TROUBLE)
+NOTHING_FIRED = (*KNOWN_BETTER, *HEALTHY)
 
 
 def say(promtool: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -40,11 +54,50 @@ def test_alerts_say_what_they_should_in_their_minute_and_nothing_before(promtool
 
 
 @pytest.fixture(scope="module")
-def wrong(promtool: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What promtool finds wrong, by the sentence of the shape."""
-    return unexpected(promtool, RULES, SHAPES, tmp_path_factory.mktemp("shapes"))
+def fired(promtool: Path, tmp_path_factory: pytest.TempPathFactory) -> Fired:
+    """What promtool finds on all shapes."""
+    return first_fired(promtool, RULES, SHAPES, tmp_path_factory.mktemp("shapes"))
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.sentence)
-def test_alerts_fire_in_their_minute_and_in_none_before_on(shape: Shape, wrong: dict[str, str]) -> None:
-    assert wrong.get(shape.sentence, "") == ""
+@EVERY_SHAPE
+def test_where_nobody_hears_the_detector_alerts_fire_in_their_minute_and_in_none_before_on(
+    shape: Shape, fired: Fired
+) -> None:
+    assert fired.alone[shape.sentence] == shape.fires
+
+
+@EVERY_SHAPE
+def test_with_the_detector_growth_alerts_fire_as_the_part_of_the_shape_wants_on(shape: Shape, fired: Fired) -> None:
+    judged = set(fired.judged[shape.sentence]) - {CONFIRMED}
+
+    assert judged >= set(shape.fires) if shape in NOTHING_LOST else judged <= set(shape.fires)
+    assert shape not in NOTHING_FIRED or not judged
+
+
+@EVERY_SHAPE
+def test_with_the_detector_no_alert_fires_sooner_than_without_it_on(shape: Shape, fired: Fired) -> None:
+    judged = fired.judged[shape.sentence]
+
+    assert all(minute >= shape.fires[alert] for alert, minute in judged.items() if alert != CONFIRMED)
+
+
+@pytest.mark.parametrize("shape", [*TROUBLE, *NOTHING_FIRED], ids=lambda shape: shape.sentence)
+def test_nothing_is_confirmed_on(shape: Shape, fired: Fired) -> None:
+    assert CONFIRMED not in fired.judged[shape.sentence]
+
+
+def test_a_leak_that_two_snapshots_prove_is_confirmed_long_before_its_shape_is(fired: Fired) -> None:
+    assert fired.judged[PROVEN.sentence][CONFIRMED] <= 45
+
+
+def test_a_straight_leak_is_confirmed_by_its_shape_alone_in_half_a_day(fired: Fired) -> None:
+    assert CONFIRMED in fired.judged["a leak of 60 MiB/h with no memory limit"]
+
+
+def test_a_leak_of_60_mib_an_hour_is_told_of_within_45_minutes_with_the_detector_too(fired: Fired) -> None:
+    assert fired.judged["a new process leaks 60 MiB/h"][GROWTH] <= 45
+    assert fired.judged["an old process begins to leak 60 MiB/h at minute 300"][GROWTH] - 300 <= 45
+
+
+def test_the_runbook_shows_what_fires_when(fired: Fired) -> None:
+    assert table_in(RUNBOOK.read_text()) == markdown(fired), "run `make alerts-table`"

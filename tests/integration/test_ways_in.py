@@ -45,7 +45,7 @@ def test_a_small_process_has_at_most_150_series_of_ours(tmp_path: Path) -> None:
         """
     with program(code, tmp_path) as process:
         url = said(process)
-        eventually(lambda: metrics(url), lambda page: 'python_heap_leak_suspected{kind="python"}' in page)
+        eventually(lambda: metrics(url), lambda page: 'python_heap_leak_slope_bytes_per_second{kind="python"}' in page)
         for _ in range(50):
             get(url)
         ours = [name for name in metrics(url) if name.startswith(("python_heap", "heap_exporter"))]

@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -71,8 +72,9 @@ OTHER_NAMES = {
 
 
 def find(program: str) -> Path | None:
-    """Return the path of `program` in `.servers/`, else on PATH, else None."""
-    return _find_in(str(PROGRAMS_FOLDER), program) or _find_in(None, program)
+    """Return the path of `program` in `.servers/`, else beside this Python or on PATH, else None."""
+    beside_python = sysconfig.get_path("scripts")
+    return _find_in(str(PROGRAMS_FOLDER), program) or _find_in(beside_python, program) or _find_in(None, program)
 
 
 def _find_in(folders: str | None, program: str) -> Path | None:

@@ -5,13 +5,14 @@ Each one keeps its data in a folder that is thrown away. Used as in `with runnin
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests import servers
@@ -87,6 +88,78 @@ def victoria_metrics(*arguments: str) -> Iterator[str]:
             yield url
 
 
+class SeaweedFS:
+    """SeaweedFS with its data in `folder`, as an S3 store of one key pair that may make buckets, and one that may not.
+
+    Killed and started again it has the same address and the same data.
+    """
+
+    KEYS = ("admins-key", "admins-secret")
+    WRITERS_KEYS = ("writers-key", "writers-secret")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        names = ("s3", "s3.grpc", "master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc")
+        self._ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        self.port = self._ports["s3"]
+        self.url = f"http://127.0.0.1:{self.port}"
+        identities = [
+            self._identity("admin", self.KEYS, ["Admin"]),
+            self._identity("writer", self.WRITERS_KEYS, ["Read", "Write", "List"]),
+        ]
+        (folder / "s3.json").write_text(json.dumps({"identities": identities}))
+        (folder / "data").mkdir()
+
+    def start(self) -> None:
+        """Run it, and return once it is ready to answer. Raises ServerStartError."""
+        options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+        limits = [
+            "-master.electionTimeout=1s",
+            "-volume.max=0",
+            "-master.volumeSizeLimitMB=256",
+            "-volume.minFreeSpace=1MiB",
+        ]
+        ports = [
+            f"-{name.partition('.')[0]}.port{'.grpc' if name.endswith('.grpc') else ''}={port}"
+            for name, port in self._ports.items()
+        ]
+        arguments = [f"-dir={self._folder / 'data'}", f"-s3.config={self._folder / 's3.json'}", *options, *limits]
+        log_path = self._folder / "log"
+        self._process = _started("weed", ["server", *arguments, *ports], log_path, self._folder)
+        _wait_until_ready("weed", self._process, f"{self.url}/readyz", log_path)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    @staticmethod
+    def _identity(name: str, keys: tuple[str, str], actions: list[str]) -> dict[str, object]:
+        return {"name": name, "credentials": [{"accessKey": keys[0], "secretKey": keys[1]}], "actions": actions}
+
+
+@contextmanager
+def seaweedfs() -> Iterator[SeaweedFS]:
+    """Run SeaweedFS as an S3 store; it is up in the block, unless the block kills it."""
+    with tempfile.TemporaryDirectory(prefix="seaweedfs-") as folder:
+        server = SeaweedFS(Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as probes:
+        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
+        for probe in sockets:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in sockets]
+
+
 def _with_templates(working_folder: Path | None) -> Path | None:
     """Return a folder in which our Alertmanager finds its templates, by the relative path that install.py gave it."""
     templates = FOLDER / "usr"
@@ -99,24 +172,24 @@ def _with_templates(working_folder: Path | None) -> Path | None:
 def _running(
     name: str, arguments: Sequence[str], port: int, folder: Path, working_folder: Path | None = None
 ) -> Iterator[str]:
-    program = servers.find(name)
-    if program is None:
-        raise ServerStartError(f"{name} is neither in .servers/ nor on PATH: run `make servers` to install it")
     log_path = folder / "log"
-    with log_path.open("wb") as log:
-        process = subprocess.Popen(
-            [str(program), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=working_folder or folder,
-        )
+    process = _started(name, arguments, log_path, working_folder or folder)
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_ready(name, process, f"{url}/-/ready", log_path)
         yield url
     finally:
         _stop(process)
+
+
+def _started(name: str, arguments: Sequence[str], log_path: Path, working_folder: Path) -> subprocess.Popen[bytes]:
+    program = servers.find(name)
+    if program is None:
+        raise ServerStartError(f"{name} is neither in .servers/ nor on PATH: run `make servers` to install it")
+    with log_path.open("wb") as log:
+        return subprocess.Popen(
+            [str(program), *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=working_folder
+        )
 
 
 def _wait_until_ready(name: str, process: subprocess.Popen[bytes], ready_url: str, log_path: Path) -> None:

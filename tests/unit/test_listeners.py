@@ -12,7 +12,7 @@ from heap_exporter.model import LeakAlert, State, Verdict
 from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.threads import start_thread
 
-ALERT = LeakAlert(Verdict(0.0, State.SUSPECTED, ("it grows",), 900.0), None)
+ALERT = LeakAlert(Verdict(0.0, State.CONFIRMED, ("it grows",), 900.0), "0123456789ab")
 
 
 @pytest.mark.parametrize("failure", [ValueError, SystemExit, KeyboardInterrupt])

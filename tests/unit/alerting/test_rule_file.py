@@ -10,11 +10,13 @@ import yaml
 from heap_exporter.alerting import Thresholds, render_rules
 from heap_exporter.alerting.rules import RUNBOOK
 from heap_exporter.catalogue import CATALOGUE
+from heap_exporter.model import State
 from tests.unit.alerting.rule_file import ALERTS, RULES, RULES_PATH, RUNBOOK_PATH, metrics
 
 SEVERITIES = {
     "PythonHeapGrowthSustained": "info",
     "PythonHeapLeakSuspected": "warning",
+    "PythonHeapLeakConfirmed": "warning",
     "PythonHeapNativeLeakSuspected": "warning",
     "PythonHeapFragmentationHigh": "info",
     "PythonHeapUncollectableObjects": "warning",
@@ -28,7 +30,7 @@ def test_the_committed_file_is_the_default_output() -> None:
     assert RULES_PATH.read_text() == render_rules(), "run `heap-exporter rules -o alerts/heap_exporter.rules.yml`"
 
 
-def test_there_are_eight_alerts_and_each_has_its_severity() -> None:
+def test_there_are_nine_alerts_and_each_has_its_severity() -> None:
     assert {name: rule["labels"]["severity"] for name, rule in ALERTS.items()} == SEVERITIES
 
 
@@ -43,9 +45,28 @@ def test_the_labels_that_rules_rely_on_are_those_of_the_catalogue() -> None:
     labels = {metric.name: metric.labels for metric in CATALOGUE}
 
     assert labels["python_heap_type_objects"] == ("type_name",)
+    assert labels["python_heap_leak_suspected"] == labels["python_heap_leak_confirmed"] == ("cause",)
+    assert labels["python_heap_leak_state"] == ("state",)
     assert labels["python_heap_gc_uncollectable_objects_total"] == ("generation",)
     assert not labels["python_heap_resident_anonymous_bytes"]
     assert not labels["python_heap_process_start_time_seconds"]
+
+
+def test_what_may_be_healthy_growth_asks_the_process_and_what_kills_or_breaks_does_not() -> None:
+    asking = {name for name, rule in ALERTS.items() if "instance:python_heap_leak_suspected:max" in rule["expr"]}
+
+    assert asking == {
+        "PythonHeapGrowthSustained",
+        "PythonHeapLeakSuspected",
+        "PythonHeapNativeLeakSuspected",
+        "PythonHeapTypeGrowing",
+    }
+
+
+def test_a_state_that_the_rules_ask_for_exists() -> None:
+    asked = set(re.findall(r'state="([^"]+)"', RULES_PATH.read_text()))
+
+    assert asked == {State.WARMING_UP.value}
 
 
 @pytest.mark.parametrize("name", SEVERITIES)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.snapshot import comparison
+from heap_exporter.snapshot import beside, comparison
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.take import Snapshots
@@ -170,7 +170,7 @@ def test_the_program_has_nothing_of_the_applications_environment(
     snapshots = make()
     ended(snapshots, pair(snapshots))
 
-    assert {one.partition(b"=")[0].decode() for one in started[0]} <= set(comparison.KEPT_VARIABLES)
+    assert {one.partition(b"=")[0].decode() for one in started[0]} <= set(beside.KEPT_VARIABLES)
 
 
 def test_without_the_extension_it_is_a_child_that_is_waited_for(

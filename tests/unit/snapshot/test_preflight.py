@@ -81,9 +81,7 @@ def test_without_room_for_a_census_it_is_refused(room: dict[str, int], kind: typ
 
 
 def test_exactly_enough_is_enough() -> None:
-    exact = Room(
-        GRAPH.memory_bytes, GRAPH.address_bytes, GRAPH.file_bytes, GRAPH.file_bytes + 7, 7, GRAPH.file_bytes
-    )
+    exact = Room(GRAPH.memory_bytes, GRAPH.address_bytes, GRAPH.file_bytes, GRAPH.file_bytes + 7, 7, GRAPH.file_bytes)
 
     assert plan(GRAPH, CENSUS, exact, FOLDER).content == "graph"
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from heap_exporter.web.server import MOST_CONNECTIONS, WORKERS, Server
+from heap_exporter.web.server import MOST_CONNECTIONS, Server
+from heap_exporter.web.workers import WORKERS
 from tests.web_source import WAIT_SECONDS, Process, ask, connect, exchange, read_all, serving, until
 
 FORM = (

@@ -1,0 +1,84 @@
+"""What the process's own detector says of a shape: the shape's samples through the real one, its verdicts as series.
+
+The metrics are read by the catalogue, as the exporters do, so that the rules are tried on what they will meet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from alerts.tests.shapes import MIB, Curve, Process, selector
+from heap_exporter.catalogue import CATALOGUE
+from heap_exporter.detection.detector import Detector, Thresholds
+from heap_exporter.model import Point, Reading, Verdict
+from heap_exporter.settings import Settings
+
+SAMPLES_A_MINUTE = 4
+VERDICT_METRICS = tuple(
+    metric
+    for metric in CATALOGUE
+    if metric.name in ("python_heap_leak_state", "python_heap_leak_suspected", "python_heap_leak_confirmed")
+)
+SLOW_FIGURES = {
+    "python_heap_malloc_used_bytes": "malloc_used_bytes",
+    "python_heap_malloc_retained_bytes": "malloc_retained_bytes",
+    "python_heap_allocated_blocks": "allocated_blocks",
+    "python_heap_resident_file_bytes": "file_bytes",
+}
+"""The fields of a point that a shape may have beside its memory, by metric."""
+
+
+def verdict_series(process: Process, job: str, instance: str, minutes: int) -> dict[str, Curve]:
+    """Return the verdict metrics of a process by PromQL selector, minute by minute; NaN where there is no verdict."""
+    series: dict[str, list[float]] = {}
+    for minute, verdict in enumerate(_verdicts(process, minutes)):
+        for name, value in _metrics(verdict):
+            series.setdefault(name, [math.nan] * (minutes + 1))[minute] = value
+    return {selector(name, job, instance): _curve(values) for name, values in series.items()}
+
+
+def _verdicts(process: Process, minutes: int) -> Iterator[Verdict | None]:
+    """Yield the verdict as of each minute of the test. A process that is older was judged before, too."""
+    settings = Settings()
+    detector = Detector(
+        Thresholds(settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour)
+    )
+    verdict = None
+    for sample in range(process.born * SAMPLES_A_MINUTE, minutes * SAMPLES_A_MINUTE + 1):
+        # A whole minute stays an int: curves of chance take the number's text for a seed.
+        minute, rest = divmod(sample, SAMPLES_A_MINUTE)
+        t = minute + rest / SAMPLES_A_MINUTE if rest else minute
+        if math.isfinite(process.memory(t)):
+            verdict = detector.observe(_point(process, t))
+        if t in range(minutes + 1):
+            yield verdict
+
+
+def _point(process: Process, t: float) -> Point:
+    memory = max(round(process.memory(t) * MIB), 0)
+    whole = t == int(t)
+    slow = {
+        field: round(process.more[name](t)) for name, field in SLOW_FIGURES.items() if whole and name in process.more
+    }
+    return Point(
+        t_seconds=t * 60.0,
+        rss_bytes=memory,
+        anonymous_bytes=memory,
+        swap_bytes=round(process.swap(t) * MIB),
+        limit_bytes=None if process.limit is None else round(process.limit * MIB),
+        restart=t == process.born or t % process.lifetime == 0,
+        finding=process.findings.get(int(t)) if whole else None,
+        **slow,
+    )
+
+
+def _metrics(verdict: Verdict | None) -> Iterator[tuple[str, float]]:
+    reading = Reading(started_at=0.0, process_started_at=0.0, verdict=verdict)
+    for metric in VERDICT_METRICS:
+        for (label,), value in metric.read(reading):
+            yield f'{metric.name}{{{metric.labels[0]}="{label}"}}', value
+
+
+def _curve(values: list[float]) -> Curve:
+    return lambda t: values[int(t)]

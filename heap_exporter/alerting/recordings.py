@@ -1,0 +1,78 @@
+"""The recording rules: series that several alerts read, made once an evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from heap_exporter.alerting.growth import steady_over_24_windows, steady_over_four_windows, steady_over_one_window
+from heap_exporter.alerting.quantities import promql_duration
+from heap_exporter.alerting.thresholds import Thresholds
+from heap_exporter.catalogue import OTHER_TYPES
+
+MEMORY = "instance:python_heap_anonymous_bytes:sum"
+"""Anonymous memory, in RAM or swapped out: under pressure a leak moves to swap and RSS stays flat."""
+
+SUSPECTED = "instance:python_heap_leak_suspected:max"
+
+MALLOC_USED = "python_heap_malloc_used_bytes"
+TYPE_OBJECTS = "python_heap_type_objects"
+NAMED_TYPE_OBJECTS = f'{TYPE_OBJECTS}{{type_name!="{OTHER_TYPES}"}}'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """One recording rule; ``why`` is a comment above it and those after it."""
+
+    name: str
+    expr: str
+    why: str = ""
+
+
+def recordings(t: Thresholds) -> tuple[Recording, ...]:
+    """Return the recording rules, in the order they must be evaluated in."""
+    w = t.window_seconds
+    return (
+        Recording(
+            name=MEMORY,
+            why="Memory that can leak: anonymous, in RAM or swapped out. Swap is absent where it cannot be read, "
+            "and some systems don't split RSS at all.",
+            expr="(python_heap_resident_anonymous_bytes + python_heap_swap_bytes)\n"
+            "or python_heap_resident_anonymous_bytes\n"
+            "or python_heap_resident_bytes",
+        ),
+        Recording(
+            name=steady(t, MEMORY, 1),
+            why="Its slope in bytes a second while it grows steadily, by three lengths of evidence; else absent.",
+            expr=steady_over_one_window(MEMORY, w),
+        ),
+        Recording(name=steady(t, MEMORY, 4), expr=steady_over_four_windows(MEMORY, w)),
+        Recording(name=steady(t, MEMORY, 24), expr=steady_over_24_windows(MEMORY, w)),
+        Recording(
+            name=steady(t, MALLOC_USED, 24),
+            why="The same of what the C library has handed out: to C extensions, and to Python for large objects.",
+            expr=steady_over_24_windows(MALLOC_USED, w),
+        ),
+        Recording(
+            name=steady(t, TYPE_OBJECTS, 1),
+            why="The same of the objects of each type, in objects a second.",
+            expr=steady_over_one_window(NAMED_TYPE_OBJECTS, w, beside="type_name"),
+        ),
+        Recording(
+            name=steady(t, TYPE_OBJECTS, 4),
+            expr=steady_over_four_windows(NAMED_TYPE_OBJECTS, w, beside="type_name"),
+        ),
+        Recording(
+            name=SUSPECTED,
+            why="What the process's own detector thinks: 1 while it suspects a leak, 0 while it sees none; absent "
+            "while it is warming up, and where nobody asks it.",
+            expr="max without (cause) (python_heap_leak_suspected)\n"
+            'unless ignoring (state) python_heap_leak_state{state="warming-up"} == 1',
+        ),
+    )
+
+
+def steady(t: Thresholds, series: str, windows: int) -> str:
+    """Return the name under which the steady growth of a series over a number of windows is recorded."""
+    metric = series.removeprefix("instance:").removesuffix(":sum")
+    level = "instance_type_name" if series == TYPE_OBJECTS else "instance"
+    return f"{level}:{metric}:steady_deriv{promql_duration(t.window_seconds * windows)}"

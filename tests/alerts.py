@@ -1,0 +1,74 @@
+"""Leak alerts in which everything that an alert can carry is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from heap_exporter.model import (
+    Accumulation,
+    Cause,
+    Grower,
+    Kind,
+    LeakAlert,
+    MappingGrowth,
+    SnapshotInfo,
+    State,
+    Trend,
+    Verdict,
+)
+
+JUDGED_AT = 1_795_366_247.5
+SNAPSHOT_ID = "20261122T150000Z-4711-abcd"
+
+
+def full_alert(type_name: str = "shop.models.Session") -> LeakAlert:
+    """Return an alert of a leak of Python objects."""
+    return LeakAlert(
+        verdict=Verdict(
+            judged_at=JUDGED_AT,
+            state=State.CONFIRMED,
+            reasons=("grew by 60 MiB over 15 min (240 MiB/h)", "steadily"),
+            window_seconds=900.0,
+            cause=Cause.PYTHON_OBJECTS,
+            trends=(Trend(Kind.TOTAL, 69905.0), Trend(Kind.PYTHON, 60000.0)),
+            evidence_seconds=1800.0,
+            tail_ratio=0.98,
+            confidence=0.97,
+            seconds_to_limit=5400.0,
+            growers=(Grower(type_name, 48_210, 61_000_000),),
+        ),
+        fingerprint="5f1e2d3c4b5a6978",
+        snapshots=(
+            SnapshotInfo(
+                id=SNAPSHOT_ID,
+                path=Path(f"/var/heap/{SNAPSHOT_ID}.heap"),
+                bytes=1_000_000,
+                taken_at=JUDGED_AT - 60,
+                duration_seconds=1.0,
+                pause_seconds=0.1,
+                reason="leak suspected",
+                walker="native",
+                content="graph",
+                objects=100_000,
+            ),
+        ),
+        accumulation=Accumulation(
+            type_name=type_name,
+            holder="shop.sessions.SESSIONS",
+            path=("shop.sessions.SESSIONS", "dict value"),
+            fingerprint="5f1e2d3c4b5a6978",
+            objects=48_210,
+            bytes=61_000_000,
+            bytes_per_minute=4_066_666.0,
+            share=0.93,
+            text=f"48,210 more {type_name} held by shop.sessions.SESSIONS",
+            advice="bound the dict or remove what is no longer needed",
+        ),
+        mappings=(MappingGrowth("heap", 1, 2),),
+        advice="bound the dict or remove what is no longer needed",
+    )
+
+
+def bare_alert() -> LeakAlert:
+    """Return an alert of which nothing is known but that memory grows."""
+    return LeakAlert(Verdict(JUDGED_AT, State.CONFIRMED, ("it grew",), 900.0), fingerprint="00")

@@ -1,0 +1,37 @@
+"""Runs one of the programs, and prints the points that it is judged by as a series: one each time it has grown.
+
+python -m tests.causes.driver NAME
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from heap_exporter.detection import history, series
+from heap_exporter.errors import SourceMissing
+from heap_exporter.probes.sources import Sources
+from tests import walks
+
+
+def run(name: str) -> None:
+    """Run ``main`` of the program ``name``; a step counts as a minute."""
+    walker = walks.chosen("native")
+    lines = [series.HEADER]
+
+    def step() -> None:
+        try:
+            census = walker.census()
+        except SourceMissing:
+            census = None
+        sources = Sources()  # steps come faster than a slow source would be read again
+        point = history.point(sources.sample(None), sources.detail(), census, restart=len(lines) == 1)
+        assert point is not None
+        lines.append(series.row(point._replace(t_seconds=60.0 * len(lines))))
+
+    importlib.import_module(f"tests.causes.{name}").main(step)
+    print("".join(lines), end="", flush=True)
+
+
+if __name__ == "__main__":
+    run(*sys.argv[1:])

@@ -1,0 +1,14 @@
+"""Objects that a list holds, in a service that collects by itself between requests."""
+
+import gc
+from collections.abc import Callable
+
+PAIRS: list[list[int]] = []
+
+
+def main(step: Callable[[], None]) -> None:
+    gc.disable()
+    for number in range(24):
+        PAIRS.extend([number, index] for index in range(5000))
+        gc.collect()
+        step()

@@ -1,0 +1,11 @@
+"""Few Python objects that are large: malloc maps each of them by itself."""
+
+from collections.abc import Callable
+
+BODIES: list[bytearray] = []
+
+
+def main(step: Callable[[], None]) -> None:
+    for _ in range(24):
+        BODIES.append(bytearray(b"x" * (1 << 20)))
+        step()

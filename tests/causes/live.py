@@ -1,0 +1,46 @@
+"""Runs one of the programs under the exporter, and prints the verdicts it gives meanwhile: one a line, as JSON.
+
+python -m tests.causes.live NAME
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import threading
+
+import heap_exporter
+from heap_exporter.model import Reading
+
+SAMPLES_A_STEP = 4
+
+
+def run(name: str) -> None:
+    """Run ``main`` of the program ``name``; a step takes as long as some samples."""
+    exporter = heap_exporter.start(
+        http=False,
+        interval_seconds=0.08,
+        census_interval_seconds=0.2,
+        census_cpu_percent=100,
+        window_seconds=4,
+        snapshot_on_leak=False,
+        record=False,
+    )
+    sampled = threading.Semaphore(0)
+
+    def tell(reading: Reading) -> None:
+        sampled.release()
+        if verdict := reading.verdict:
+            print(json.dumps([verdict.state, verdict.cause, verdict.reasons]), flush=True)
+
+    def step() -> None:
+        for _ in range(SAMPLES_A_STEP):
+            sampled.acquire()
+
+    exporter.monitor.on_reading(tell)
+    importlib.import_module(f"tests.causes.{name}").main(step)
+
+
+if __name__ == "__main__":
+    run(*sys.argv[1:])

@@ -1,0 +1,14 @@
+"""Memory shared with other processes."""
+
+import mmap
+from collections.abc import Callable
+
+BUFFERS: list[mmap.mmap] = []
+
+
+def main(step: Callable[[], None]) -> None:
+    for _ in range(24):
+        buffer = mmap.mmap(-1, 1 << 20)
+        buffer.write(b"x" * (1 << 20))
+        BUFFERS.append(buffer)
+        step()

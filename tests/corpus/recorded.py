@@ -1,0 +1,43 @@
+"""The recorded part of the corpus: series of real processes, sampled by the product's own probes.
+
+Each was run in accelerated time (``python -m tests.corpus.record``) and its timestamps scaled; ``truth.json`` tells
+what each program does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from heap_exporter.detection.series import read_series
+from heap_exporter.model import Point
+
+FOLDER = Path(__file__).parent / "recorded"
+TRUTH = FOLDER / "truth.json"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One recorded process with the truth about it; ``onset_hours`` is None if it is healthy."""
+
+    name: str
+    onset_hours: float | None
+    per_hour: float
+
+    @property
+    def leaks(self) -> bool:
+        return self.onset_hours is not None
+
+    def points(self) -> Iterator[Point]:
+        return read_series(FOLDER / f"{self.name}.csv.gz")
+
+
+def names() -> list[str]:
+    return sorted(json.loads(TRUTH.read_text())) if TRUTH.exists() else []
+
+
+def series(name: str) -> Recorded:
+    truth = json.loads(TRUTH.read_text())[name]
+    return Recorded(name, truth["onset_hours"], truth["per_hour"])

@@ -1,0 +1,73 @@
+"""A leak in a real process, and who hears of it: the webhook, the log, the listeners."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from tests.hooks import hook
+from tests.otlp_receivers import silent_receiver
+from tests.programs import eventually, metrics, program, said
+
+LEAKS = """
+import json, logging, time
+import heap_exporter
+
+class Document(logging.Handler):
+    def emit(self, record):
+        if hasattr(record, "heap_exporter_alert"):
+            say(["log", record.levelno, record.getMessage(), record.heap_exporter_alert])
+
+def say(told):
+    print(json.dumps(told), flush=True)
+
+logging.getLogger("heap_exporter").addHandler(Document())
+exporter = heap_exporter.start(
+    port=0, interval_seconds=0.25, census_interval_seconds=0.25, census_cpu_percent=100, window_seconds=3
+)
+exporter.on("leak", lambda alert: say(["listener", alert.fingerprint]))
+say(exporter.url)
+
+class Session:
+    def __init__(self):
+        self.text = bytes(10_000)
+
+SESSIONS = {}
+while True:
+    for _ in range(20):
+        SESSIONS[len(SESSIONS)] = Session()
+    time.sleep(0.02)
+"""
+
+
+def test_a_leak_is_told_in_the_log_to_listeners_and_to_the_webhook(tmp_path: Path) -> None:
+    with hook() as received, program(LEAKS, tmp_path, ALERT_WEBHOOK_URL=received.url, OTEL_SERVICE_NAME="shop") as leak:
+        url = said(leak)
+        way, level, message, logged = said(leak)
+        listener, fingerprint = said(leak)
+        posted = received.next()
+        counted = eventually(
+            lambda: metrics(url), lambda found: found.get('heap_exporter_webhooks_total{outcome="sent"}') == 1
+        )
+
+    assert (way, level, listener) == ("log", logging.WARNING, "listener")
+    assert message.startswith("memory leak confirmed in shop (process ")
+    assert posted == logged
+    assert posted["fingerprint"] == fingerprint
+    assert posted["pid"] == leak.pid
+    assert posted["cause"] == "python-objects"
+    assert posted["holder"].endswith("SESSIONS")
+    assert posted["growth_bytes"] > 0
+    assert len(posted["snapshots"]) == 2
+    assert all(Path(snapshot["path"]).exists() for snapshot in posted["snapshots"])
+    assert counted['heap_exporter_webhooks_total{outcome="failed"}'] == 0
+
+
+def test_a_hook_that_hangs_keeps_no_sample_and_no_listener_waiting(tmp_path: Path) -> None:
+    with silent_receiver() as (hanging, came), program(LEAKS, tmp_path, ALERT_WEBHOOK_URL=hanging) as leak:
+        url = said(leak)
+        assert said(leak)[0] == "log"
+        assert said(leak)[0] == "listener"
+        assert came.wait(20)
+        before = metrics(url)["heap_exporter_last_sample_timestamp_seconds"]
+        eventually(lambda: metrics(url)["heap_exporter_last_sample_timestamp_seconds"], lambda now: now > before + 1)

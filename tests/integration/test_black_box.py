@@ -1,0 +1,202 @@
+"""Processes that are killed for real, and what the next one knows of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.programs import PATIENCE_SECONDS, environment, eventually, get_json, metrics, program, said
+
+LEAKS = """
+import json, sys, time
+from heap_exporter import start
+
+exporter = start(
+    port=0, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100, window_seconds=2,
+    snapshot_on_leak=False,
+)
+print(json.dumps(exporter.url), flush=True)
+class Session(bytearray):
+    pass
+kept = []
+while True:
+    kept.extend(Session(20_000) for _ in range(25))
+    time.sleep(0.01)
+"""
+
+SUCCESSOR = """
+import json, sys
+from heap_exporter import start
+print(json.dumps(start(port=0).url), flush=True)
+sys.stdin.read()
+"""
+
+MEMORY_CGROUPS = Path("/sys/fs/cgroup/memory")
+
+
+def exits(folder: Path) -> list[dict[str, Any]]:
+    """Return the exits that the command tells of, the last one first."""
+    told = subprocess.check_output(
+        [sys.executable, "-m", "heap_exporter", "last-exit", "--json"], text=True, env=environment(folder), cwd=folder
+    )
+    return list(json.loads(told)["exits"])
+
+
+def test_after_a_sigkill_the_next_start_knows_what_memory_did(tmp_path: Path) -> None:
+    with program(LEAKS, tmp_path) as process:
+        url = said(process)
+        eventually(lambda: metrics(url), lambda found: found["python_heap_resident_bytes"] > 80 * 1024**2)
+        eventually(lambda: get_json(f"{url}verdict"), lambda found: found.get("state") not in (None, "warming-up"))
+        seen = metrics(url)
+        process.kill()
+        process.wait()
+
+    (found,) = exits(tmp_path)
+    columns, rows = found["samples"]["columns"], found["samples"]["rows"]
+    course = {row[columns.index("t_seconds")]: row[columns.index("rss_bytes")] for row in rows}
+
+    assert found["pid"] == process.pid
+    assert found["ended"] == "killed"
+    assert course[seen["heap_exporter_last_sample_timestamp_seconds"]] == seen["python_heap_resident_bytes"]
+    assert found["process_started_at"] == seen["python_heap_process_start_time_seconds"]
+    assert found["resident_bytes"] >= seen["python_heap_resident_bytes"]
+    assert found["slope_bytes_per_second"] > 1024**2
+    assert found["verdict"]["state"] in ("growing", "suspected", "confirmed", "steady")
+    assert found["types"][0]["type_name"].endswith("Session")
+
+    with program(SUCCESSOR, tmp_path) as successor:
+        url = said(successor)
+        after = eventually(lambda: metrics(url), lambda found: "heap_exporter_last_exit_timestamp_seconds" in found)
+
+    assert after["heap_exporter_last_exit_timestamp_seconds"] == found["last_sample_at"]
+    assert after["heap_exporter_last_exit_resident_bytes"] == found["resident_bytes"]
+    assert after["heap_exporter_last_exit_slope_bytes_per_second"] == found["slope_bytes_per_second"]
+    assert after['heap_exporter_last_exit{ended="killed"}'] == 1
+
+
+def test_a_process_that_stops_in_order_leaves_nothing_to_tell(tmp_path: Path) -> None:
+    with program(SUCCESSOR, tmp_path) as process:
+        said(process)
+        eventually(lambda: list((tmp_path / "snapshots" / "blackbox").glob("*.ring")))
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(PATIENCE_SECONDS) == 0
+
+    assert list((tmp_path / "snapshots" / "blackbox").iterdir()) == []
+
+
+def test_a_process_that_aborts_for_want_of_memory_is_known_too(tmp_path: Path) -> None:
+    code = """
+        import json, os, resource, sys, time
+        from heap_exporter import start
+        exporter = start(port=0, interval_seconds=0.05, census_interval_seconds=60, window_seconds=2)
+        print(json.dumps(exporter.url), flush=True)
+        now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + 100 * 1024**2,) * 2)
+        kept = []
+        try:
+            while True:
+                kept.append(bytearray(1024**2))
+                time.sleep(0.01)
+        except MemoryError:
+            os.abort()
+    """
+    with program(code, tmp_path) as process:
+        said(process)
+        assert process.wait(PATIENCE_SECONDS) == -signal.SIGABRT
+
+    (found,) = exits(tmp_path)
+    columns, rows = found["samples"]["columns"], found["samples"]["rows"]
+
+    assert found["resident_bytes"] - rows[0][columns.index("rss_bytes")] > 50 * 1024**2
+
+
+@contextlib.contextmanager
+def cgroup(limit_bytes: int) -> Iterator[Path]:
+    """Make a memory cgroup of version 1 under that of this process; skip where that may not be done."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        own = next(line.split(":", 2)[2] for line in lines if "memory" in line.split(":")[1].split(","))
+        group = MEMORY_CGROUPS / own.lstrip("/") / f"heap-exporter-test-{os.getpid()}"
+        group.mkdir()
+    except (OSError, StopIteration):
+        pytest.skip("this kernel, or container, lets nobody make a memory cgroup of version 1")
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(limit_bytes))
+        with contextlib.suppress(OSError):  # without swap accounting there is no such file
+            (group / "memory.memsw.limit_in_bytes").write_text(str(limit_bytes))
+        yield group
+    finally:
+        eventually(lambda: not (group / "cgroup.procs").read_text())
+        group.rmdir()
+
+
+def test_after_the_kernels_kill_the_next_start_knows_that_memory_was_the_reason(tmp_path: Path) -> None:
+    with cgroup(120 * 1024**2) as group:
+        join = f"open({str(group / 'cgroup.procs')!r}, 'w').write('0')\n"
+        with program(join + textwrap.dedent(LEAKS), tmp_path) as process:
+            said(process)
+            assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+        with program(join + textwrap.dedent(SUCCESSOR), tmp_path) as successor:
+            url = said(successor)
+            after = eventually(lambda: metrics(url), lambda found: "heap_exporter_last_exit_timestamp_seconds" in found)
+            successor.kill()
+            successor.wait()
+
+    found = exits(tmp_path)[-1]
+
+    assert found["ended"] == "oom-kill"
+    assert found["ended_why"].startswith("the kernel has killed in this cgroup")
+    assert found["limit_bytes"] == 120 * 1024**2
+    assert found["resident_bytes"] > 90 * 1024**2
+    assert after["heap_exporter_last_exit_limit_bytes"] == 120 * 1024**2
+    assert after['heap_exporter_last_exit{ended="oom-kill"}'] == 1
+
+
+def test_the_worker_that_takes_the_place_of_a_killed_one_claims_its_black_box(tmp_path: Path) -> None:
+    code = """
+        import json, os, sys, time
+        from heap_exporter import start
+        start(port=0, interval_seconds=0.05, window_seconds=2)
+
+        def worker():
+            pid = os.fork()
+            if not pid:
+                time.sleep(60)
+                os._exit(0)
+            return pid
+
+        for _ in range(2):
+            print(json.dumps(worker()), flush=True)
+            sys.stdin.readline()
+    """
+    folder = tmp_path / "snapshots" / "blackbox"
+    with program(code, tmp_path) as master:
+        assert master.stdin is not None
+        first = said(master)
+        eventually(
+            lambda: [path for path in folder.glob(f"*-{first}-*.ring") if b"\1" in path.read_bytes()[69632:69640]]
+        )
+        os.kill(first, signal.SIGKILL)
+        (found,) = exits(tmp_path)
+        master.stdin.write("\n")
+        master.stdin.flush()
+        second = said(master)
+        try:
+            eventually(lambda: list(folder.glob(f"*-{first}-*.exit")))
+            eventually(lambda: list(folder.glob(f"*-{second}-*.ring")))
+
+            assert found["pid"] == first
+            assert len(list(folder.glob(f"*-{master.pid}-*.ring"))) == 1
+        finally:
+            os.kill(second, signal.SIGKILL)

@@ -1,0 +1,162 @@
+"""Small programs that grow, each run for real: the cause is the right one, at their steps and under the exporter."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.detection.cause import attribute
+from heap_exporter.detection.detector import Detector, Thresholds
+from heap_exporter.detection.series import read_series
+from heap_exporter.errors import SourceMissing
+from heap_exporter.model import Cause, Point
+from heap_exporter.probes.allocator import read_malloc
+from heap_exporter.probes.pymalloc import read_pymalloc
+from tests.programs import environment
+
+REPOSITORY = Path(__file__).parents[2]
+PATIENCE_SECONDS = 120
+PROGRAMS_AT_A_TIME = 6
+
+CAUSES = {
+    "small_objects": Cause.PYTHON_OBJECTS,
+    "large_objects": Cause.PYTHON_OBJECTS,
+    "huge_objects": Cause.PYTHON_OBJECTS,
+    "numpy_arrays": Cause.PYTHON_OBJECTS,
+    "filling_cache": Cause.PYTHON_OBJECTS,
+    "held_without_gc": Cause.PYTHON_OBJECTS,
+    "held_with_own_collections": Cause.PYTHON_OBJECTS,
+    "cycles_without_gc": Cause.UNCOLLECTED_CYCLES,
+    "cycles_with_high_threshold": Cause.UNCOLLECTED_CYCLES,
+    "uncollectable_cycles": Cause.UNCOLLECTED_CYCLES,
+    "native_malloc": Cause.NATIVE,
+    "anonymous_mmap": Cause.NATIVE,
+    "thread_stacks": Cause.NATIVE,
+    "malloc_fragmentation": Cause.FRAGMENTATION,
+    "pymalloc_fragmentation": Cause.FRAGMENTATION,
+    "file_mmap": Cause.FILE_OR_SHARED,
+    "shared_memory": Cause.FILE_OR_SHARED,
+}
+
+NO_SUSPICION = ("file_mmap", "unshared_after_fork")
+"""Programs of which no private memory grows."""
+
+NEEDED_MODULES = {"numpy_arrays": "numpy", "uncollectable_cycles": "_testcapi"}
+
+
+def tells(read: object) -> bool:
+    """Return whether a probe has figures here."""
+    try:
+        read()  # type: ignore[operator]
+    except SourceMissing:
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(
+    not tells(read_malloc) or not tells(read_pymalloc), reason="needs glibc 2.33 and an interpreter with pymalloc"
+)
+
+
+def run(driver: str, name: str, folder: Path, **environ: str) -> str:
+    """Run a program with one of the drivers, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.causes.{driver}", name],
+        check=False,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        env=environment(folder, **environ),
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def points_of(name: str, folder: Path, **environ: str) -> list[Point]:
+    """Run a program, and return the points of its steps."""
+    path = folder / f"{name}.csv"
+    path.write_text(run("driver", name, folder, **environ))
+    return list(read_series(path))
+
+
+def is_possible(name: str) -> bool:
+    """Return whether a program has here what it needs."""
+    return name not in NEEDED_MODULES or importlib.util.find_spec(NEEDED_MODULES[name]) is not None
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[str]]]:
+    """Runs all programs under the exporter, some at a time, as each takes two windows."""
+    folder = tmp_path_factory.mktemp("live")
+    with ThreadPoolExecutor(PROGRAMS_AT_A_TIME) as pool:
+        names = filter(is_possible, {*CAUSES, *NO_SUSPICION})
+        yield {name: pool.submit(run, "live", name, folder) for name in names}
+
+
+def suspicions(printed: str) -> list[str]:
+    """Return the causes of the verdicts that suspect a leak."""
+    verdicts = map(json.loads, printed.splitlines())
+    return [cause for state, cause, _ in verdicts if state in ("suspected", "confirmed")]
+
+
+@pytest.mark.parametrize("name", [name for name in CAUSES if name not in NO_SUSPICION])
+def test_the_verdict_of_the_exporter_names_the_cause(name: str, live: Mapping[str, Future[str]]) -> None:
+    if name not in live:
+        pytest.skip(f"needs {NEEDED_MODULES[name]}")
+
+    assert suspicions(live[name].result())[-1:] == [CAUSES[name]]
+
+
+@pytest.mark.parametrize("name", NO_SUSPICION)
+def test_what_is_no_private_memory_is_not_suspected(name: str, live: Mapping[str, Future[str]]) -> None:
+    printed = live[name].result()
+
+    assert printed
+    assert suspicions(printed) == []
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_the_cause_is_what_the_program_does(name: str, tmp_path: Path) -> None:
+    if not is_possible(name):
+        pytest.skip(f"needs {NEEDED_MODULES[name]}")
+
+    found = attribute(points_of(name, tmp_path))
+
+    assert (found.cause, found.reasons) == (CAUSES[name], found.reasons)
+
+
+def test_pages_that_a_fork_makes_a_workers_own_are_no_growth(tmp_path: Path) -> None:
+    points = points_of("unshared_after_fork", tmp_path)
+    detector = Detector(Thresholds(window_seconds=900, growth_percent=2, min_slope_bytes_per_hour=8 << 20))
+
+    verdicts = [detector.observe(point) for point in points]
+
+    first, last = points[0], points[-1]
+    assert first.unique_bytes is not None
+    assert last.unique_bytes is not None
+    assert last.unique_bytes - first.unique_bytes > 16 << 20
+    assert not any(verdict.is_suspicion for verdict in verdicts)
+
+
+def test_without_the_interpreters_own_allocator_the_census_tells(tmp_path: Path) -> None:
+    points = points_of("small_objects", tmp_path, PYTHONMALLOC="malloc")
+
+    assert points[-1].allocated_blocks is None
+    assert attribute(points).cause is Cause.PYTHON_OBJECTS
+
+
+def test_without_census_and_blocks_it_says_that_it_cannot_tell(tmp_path: Path) -> None:
+    points = points_of("small_objects", tmp_path, PYTHONMALLOC="malloc")
+
+    found = attribute([point._replace(heap_bytes=None, n_objects=None) for point in points])
+
+    assert found.cause is Cause.UNATTRIBUTED
+    assert "PYTHONMALLOC" in found.reasons[0]

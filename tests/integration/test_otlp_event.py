@@ -1,0 +1,99 @@
+"""Alerts as events of OpenTelemetry, in real processes with the SDK and without."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.programs import program, said
+
+ROOT = Path(__file__).parents[2]
+
+ALERT = f"""
+import json, sys
+sys.path.insert(0, {str(ROOT)!r})
+from heap_exporter.notify import otlp_event
+from heap_exporter.notify.document import alert_document
+from tests.alerts import bare_alert, full_alert
+
+def say(told):
+    print(json.dumps(told), flush=True)
+"""
+
+PROVIDER = """
+from opentelemetry._logs import set_logger_provider
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.sdk import _logs as sdk
+from opentelemetry.sdk._logs import export
+from opentelemetry.sdk.resources import Resource
+
+memory = getattr(export, "InMemoryLogRecordExporter", None) or export.InMemoryLogExporter
+exporter = memory()
+provider = sdk.LoggerProvider(resource=Resource({"service.name": "shop"}))
+provider.add_log_record_processor(export.SimpleLogRecordProcessor(exporter))
+set_logger_provider(provider)
+"""
+
+
+def test_the_applications_provider_gets_one_event_with_flat_attributes(tmp_path: Path) -> None:
+    code = """
+from google.protobuf.json_format import MessageToDict
+document = alert_document(full_alert())
+emitted = otlp_event.emit(document)
+(resource,) = MessageToDict(encode_logs(exporter.get_finished_logs()))["resourceLogs"]
+say([emitted, document["text"], resource])
+"""
+    with program(ALERT + PROVIDER + code, tmp_path) as process:
+        emitted, text, resource = said(process)
+
+    (scope,) = resource["scopeLogs"]
+    (record,) = scope["logRecords"]
+    attributes = {each["key"]: each["value"] for each in record["attributes"]}
+    assert emitted is True
+    assert resource["resource"]["attributes"][0]["value"] == {"stringValue": "shop"}
+    assert scope["scope"]["name"] == "heap_exporter"
+    assert (record["eventName"], record["severityText"], record["body"]) == (
+        "python.heap.leak", "WARN", {"stringValue": text},
+    )  # fmt: skip  # one comparison
+    assert attributes["python.heap.leak.holder"] == {"stringValue": "shop.sessions.SESSIONS"}
+    assert attributes["python.heap.leak.growth.size"] == {"intValue": "61000000"}
+    assert attributes["python.heap.leak.time_to_exhaustion"] == {"doubleValue": 5400.0}
+    assert len(attributes["python.heap.leak.snapshots"]["arrayValue"]["values"]) == 1
+
+
+def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
+    code = "say(sorted(otlp_event.attributes(alert_document(bare_alert()))))"
+    with program(ALERT + code, tmp_path) as process:
+        assert said(process) == [
+            f"python.heap.leak.{name}" for name in ("confidence", "fingerprint", "reasons", "state")
+        ]
+
+
+def test_without_a_provider_nothing_is_imported_and_nothing_done(tmp_path: Path) -> None:
+    code = """
+say([otlp_event.emit(alert_document(full_alert())), [name for name in sys.modules if name.startswith("opentelemetry")]])
+"""
+    with program(ALERT + code, tmp_path) as process:
+        assert said(process) == [False, []]
+
+
+def test_a_provider_that_is_only_named_by_the_environment_is_not_made(tmp_path: Path) -> None:
+    code = """
+import opentelemetry._logs
+say([otlp_event.emit(alert_document(full_alert())), "opentelemetry.sdk._logs" in sys.modules])
+"""
+    with program(ALERT + code, tmp_path, OTEL_PYTHON_LOGGER_PROVIDER="sdk_logger_provider") as process:
+        assert said(process) == [False, False]
+
+
+def test_a_processor_that_fails_is_no_trouble(tmp_path: Path) -> None:
+    code = """
+class Broken(sdk.LogRecordProcessor):
+    def on_emit(self, log_data): raise RuntimeError("broken")
+    emit = on_emit
+    def shutdown(self): pass
+    def force_flush(self, timeout_millis=0): return True
+provider.add_log_record_processor(Broken())
+say(otlp_event.emit(alert_document(full_alert())))
+"""
+    with program(ALERT + PROVIDER + code, tmp_path) as process:
+        assert said(process) is False

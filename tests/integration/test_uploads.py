@@ -1,0 +1,392 @@
+"""Snapshots are uploaded to a real S3 server: whole, verified, and on from where it was when somebody died."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heap_exporter.heapfile.documents import Footer, Header
+from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.snapshot.store import Store
+from heap_exporter.snapshot.upload import Uploads
+from tests.commands import command_line
+from tests.gates import Gate, gate
+from tests.programs import PATIENCE_SECONDS, environment, eventually
+from tests.servers import running
+
+MIB = 1024 * 1024
+LARGE_BYTES = 72 * MIB
+"""Four parts and a half."""
+
+OVERHEAD_BYTES = 8 * MIB
+"""Requests, their heads, and what was on its way when somebody died: half a part at most."""
+
+
+@pytest.fixture(scope="module")
+def server(weed: Path) -> Iterator[running.SeaweedFS]:
+    with running.seaweedfs() as server:
+        yield server
+
+
+@pytest.fixture
+def door(server: running.SeaweedFS) -> Iterator[Gate]:
+    with gate(server.port) as opened:
+        yield opened
+
+
+@pytest.fixture
+def variables(door: Gate) -> dict[str, str]:
+    key, secret = running.SeaweedFS.KEYS
+    return {
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_ENDPOINT_URL": door.url,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "us-east-1",
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "snapshots"
+    made.mkdir()
+    return made
+
+
+def snapshot(folder: Path, number: int, bytes: int = 0, process: int = 7) -> Path:
+    """Write a snapshot of a census that is filled up to some bytes with what is no reader's business."""
+    name = f"20260101T{number:06}Z-{process}-00aa"
+    with (folder / f"{name}.heap").open("xb") as file:
+        out = BlockWriter(file.fileno())
+        out.header(header(name, number, random.Random(number).randbytes(bytes).hex() if bytes else ""))
+        out.footer(Footer(objects=0, references=0, duration_seconds=0.1, pause_seconds=0.1, cpu_seconds=0.1))
+    return folder / f"{name}.heap"
+
+
+def header(id: str, taken_at: float, note: str) -> Header:
+    return Header(
+        content="census", keys=False, id=id, taken_at=taken_at, reason="test", walker="native", pid=7,
+        uptime_seconds=1.0, python_version="3.11", implementation="cpython", threads={}, predicted_bytes=0, note=note,
+    )  # fmt: skip  # one value
+
+
+def command(variables: dict[str, str], folder: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command_line("upload", *arguments),
+        env=environment(folder, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ran(variables: dict[str, str], folder: Path, *arguments: str | Path) -> tuple[int, str, str]:
+    process = command(variables, folder, *arguments)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def there(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], server: running.SeaweedFS, url: str) -> Any:
+    """Return the files that are at an address, as another client sees them: name → content."""
+    import obstore
+    from obstore.store import from_url
+
+    for name, value in (variables | {"AWS_ENDPOINT_URL": server.url}).items():
+        monkeypatch.setenv(name, value)
+    store = from_url(url)
+    names = [each["path"] for page in obstore.list(store) for each in page]
+    return {name: bytes(obstore.get(store, name).bytes()) for name in names}
+
+
+def ledger(folder: Path) -> Any:
+    path = folder / "uploads.json"
+    return json.loads(path.read_bytes()) if path.exists() else {}
+
+
+def until(uploads: Uploads, fact: Callable[[], bool]) -> None:
+    def has_come() -> bool:
+        uploads.tend()
+        return fact()
+
+    eventually(has_come)
+
+
+def test_snapshots_and_reports_are_there_with_their_checksums(
+    folder: Path, variables: dict[str, str], server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = snapshot(folder, 1), snapshot(folder, 2)
+    report = second.with_suffix(".report.json")
+    report.write_text("{}")
+    code, out, err = ran(variables, folder, folder, "--to", "s3://evidence/a b")
+    found = there(monkeypatch, variables, server, "s3://evidence/a b")
+
+    assert (code, err) == (0, "")
+    assert out.count("verified") == 3
+    for path in (first, second, report):
+        assert found[path.name] == path.read_bytes()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert found[f"{path.name}.sha256"].decode() == f"{digest}  {path.name}\n"
+    assert len(found) == 6
+
+
+def test_what_is_there_is_not_sent_again(folder: Path, variables: dict[str, str], door: Gate) -> None:
+    path = snapshot(folder, 1, 10 * MIB)
+    ran(variables, folder, folder, "--to", "s3://evidence/again")
+    (folder / "uploads.json").unlink()
+    door.bytes_in = 0
+    code, out, _ = ran(variables, folder, path, "--to", "s3://evidence/again", "--json")
+    result = json.loads(out)["files"][0]
+
+    assert code == 0
+    assert result["was_there"]
+    assert result["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert door.bytes_in < OVERHEAD_BYTES
+
+
+def test_an_uploader_that_is_killed_goes_on_where_it_was(
+    folder: Path, variables: dict[str, str], door: Gate, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = snapshot(folder, 1, LARGE_BYTES // 2)
+    process = command(variables, folder, folder, "--to", "s3://evidence/killed")
+    door.at(56 * MIB, process.kill)
+    process.communicate(timeout=120)
+    assert ledger(folder)["files"][path.name]["upload_id"]
+    assert there(monkeypatch, variables, server, "s3://evidence/killed") == {}
+    door.bytes_in = 0
+    code, _, err = ran(variables, folder, folder, "--to", "s3://evidence/killed")
+
+    assert (code, err) == (0, "")
+    assert there(monkeypatch, variables, server, "s3://evidence/killed")[path.name] == path.read_bytes()
+    assert door.bytes_in < path.stat().st_size - 48 * MIB + OVERHEAD_BYTES
+
+
+def test_a_server_that_dies_meanwhile_gets_the_rest_when_it_is_back(
+    folder: Path, variables: dict[str, str], door: Gate, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = snapshot(folder, 1, LARGE_BYTES // 2)
+    is_dead = threading.Event()
+
+    def kill() -> None:
+        server.kill()
+        is_dead.set()
+
+    door.at(40 * MIB, kill)
+    process = command(variables, folder, folder, "--to", "s3://evidence/died")
+    try:
+        assert is_dead.wait(PATIENCE_SECONDS)
+    finally:
+        server.start()
+    _, err = process.communicate(timeout=120)
+
+    assert (process.returncode, err) == (0, "")
+    assert there(monkeypatch, variables, server, "s3://evidence/died")[path.name] == path.read_bytes()
+    assert door.bytes_in < path.stat().st_size + 20 * MIB
+
+
+def test_wrong_credentials_are_said_in_words_and_kept_nowhere(folder: Path, variables: dict[str, str]) -> None:
+    path = snapshot(folder, 1)
+    variables["AWS_SECRET_ACCESS_KEY"] = "wr0ng-s3cr3t"
+    code, out, err = ran(variables, folder, folder, "--to", "s3://evidence/denied", "--remove-local")
+
+    assert code == 1
+    assert "mend AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in out
+    assert path.exists()
+    for text in (out, err, json.dumps(ledger(folder))):
+        assert "wr0ng" not in text
+        assert "admins-key" not in text
+
+
+def test_a_bucket_that_does_not_exist_is_said_in_words(folder: Path, variables: dict[str, str]) -> None:
+    snapshot(folder, 1)
+    variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"] = running.SeaweedFS.WRITERS_KEYS
+    code, out, _ = ran(variables, folder, folder, "--to", "s3://nobodys/folder")
+
+    assert code == 1
+    assert "there is no such bucket" in out or "do not allow it" in out
+
+
+@pytest.mark.parametrize("bytes", [3 * MIB, 24 * MIB])
+def test_what_comes_back_different_is_noticed_and_nothing_is_removed(
+    folder: Path, variables: dict[str, str], door: Gate, bytes: int
+) -> None:
+    path = snapshot(folder, 1, bytes // 2)
+    door.spoils = True
+    code, out, _ = ran(variables, folder, folder, "--to", "s3://evidence/spoilt", "--remove-local")
+    assert code == 1
+    assert "is not what was sent" in out
+    assert path.exists()
+
+    door.spoils = False
+    code, out, _ = ran(variables, folder, folder, "--to", "s3://evidence/spoilt", "--remove-local")
+    assert code == 0
+    assert not path.exists()
+
+
+def test_half_a_snapshot_is_refused(folder: Path, variables: dict[str, str]) -> None:
+    path = snapshot(folder, 1, MIB)
+    path.write_bytes(path.read_bytes()[:MIB])
+    code, out, _ = ran(variables, folder, folder, "--to", "s3://evidence/half")
+
+    assert code == 1
+    assert "cannot be read as a snapshot" in out
+
+
+def test_a_folder_is_a_store_too_and_keeps_secrets_to_itself(folder: Path, tmp_path: Path) -> None:
+    path = snapshot(folder, 1, 20 * MIB)
+    target = tmp_path / "mounted" / "evidence"
+    code, _, err = ran({}, folder, folder, "--to", f"file://{target}")
+
+    assert (code, err) == (0, "")
+    assert (target / path.name).read_bytes() == path.read_bytes()
+    assert sorted(each.name for each in target.iterdir()) == [path.name, f"{path.name}.sha256"]
+    assert {each.stat().st_mode & 0o077 for each in (target, *target.iterdir())} == {0}
+
+
+def test_the_folder_itself_is_no_place_to_upload_to(folder: Path) -> None:
+    path = snapshot(folder, 1)
+    code, out, _ = ran({}, folder, folder, "--to", f"file://{folder}", "--remove-local")
+
+    assert code == 1
+    assert "name another folder" in out
+    assert path.exists()
+
+
+@pytest.fixture
+def make(folder: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Uploads]:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    def make(url: str, *, remove_local: bool = False, headroom: int | None = None) -> Uploads:
+        return Uploads(url, Store(folder, 20), lambda: headroom, remove_local=remove_local)
+
+    return make
+
+
+def test_a_service_uploads_what_waits_since_before_it_started(
+    folder: Path, make: Callable[..., Uploads], variables: dict[str, str], server: running.SeaweedFS,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip  # one line of arguments is enough
+    paths = [snapshot(folder, number) for number in range(3)]
+    uploads = make("s3://evidence/waited")
+    until(uploads, lambda: uploads.outcomes == {"uploaded": 3, "failed": 0})
+
+    found = there(monkeypatch, variables, server, "s3://evidence/waited")
+    assert {path.name for path in paths} <= set(found)
+    assert not list(folder.glob("*.kept"))
+    assert not (folder / "upload.lock").exists()
+
+
+def test_only_what_is_verified_and_needed_no_more_is_removed(
+    folder: Path, make: Callable[..., Uploads], door: Gate
+) -> None:
+    ours, last, anothers = snapshot(folder, 1, 3 * MIB), snapshot(folder, 2), snapshot(folder, 3, process=8)
+    door.spoils = True
+    uploads = make("s3://evidence/removed", remove_local=True)
+    until(uploads, lambda: uploads.outcomes["failed"] == 1)
+    assert ours.exists()
+
+    door.spoils = False
+    uploads = make("s3://evidence/removed", remove_local=True)
+    (folder / "uploads.json").unlink()
+    until(uploads, lambda: uploads.outcomes["uploaded"] == 3)
+    assert not ours.exists()
+    assert last.exists()
+    assert anothers.exists()
+
+
+def test_two_workers_send_each_snapshot_once(folder: Path, make: Callable[..., Uploads], door: Gate) -> None:
+    sent = sum(snapshot(folder, number, 6 * MIB).stat().st_size for number in range(4))
+    workers = [make("s3://evidence/workers") for _ in range(2)]
+
+    def are_through() -> bool:
+        for worker in workers:
+            worker.tend()
+        return sum(worker.outcomes["uploaded"] for worker in workers) == 4
+
+    eventually(are_through)
+
+    assert sum(worker.outcomes["failed"] for worker in workers) == 0
+    assert door.bytes_in < sent + OVERHEAD_BYTES
+
+
+def test_a_failure_is_told_once_and_tried_later(
+    folder: Path, make: Callable[..., Uploads], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    snapshot(folder, 1)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wr0ng-s3cr3t")
+    uploads = make("s3://evidence/later")
+    until(uploads, lambda: uploads.outcomes == {"uploaded": 0, "failed": 1})
+    before = ledger(folder)
+    uploads._look_at = 0.0
+    uploads.tend()
+
+    assert ledger(folder) == before
+    assert before["next_at"] > 0
+    assert caplog.text.count("does not accept the credentials") == 1
+    assert "wr0ng" not in caplog.text
+
+
+def test_a_program_that_is_killed_is_started_again(folder: Path, make: Callable[..., Uploads], door: Gate) -> None:
+    snapshot(folder, 1, LARGE_BYTES // 2)
+
+    def kill() -> None:
+        for pid in programs():
+            os.kill(pid, signal.SIGKILL)
+
+    door.at(40 * MIB, kill)
+    uploads = make("s3://evidence/again-and-again")
+    until(uploads, lambda: uploads._lost == 1)
+    uploads._look_at = 0.0
+    until(uploads, lambda: uploads.outcomes["uploaded"] == 1)
+
+    assert uploads.outcomes["failed"] == 0
+    assert door.bytes_in < LARGE_BYTES + 20 * MIB
+
+
+def programs() -> list[int]:
+    """Return the processes that upload from a folder of this test run."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes()
+        except OSError:  # it has ended
+            continue
+        if b"upload_run" in line and b"again-and-again" in line:
+            found.append(int(path.parent.name))
+    return found
+
+
+def test_the_program_has_of_the_environment_what_it_needs_alone(
+    folder: Path, make: Callable[..., Uploads], door: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_PASSWORD", "s3cr3t")
+    seen: list[bytes] = []
+    snapshot(folder, 1, 3 * MIB)
+    door.at(0, lambda: seen.extend(Path(f"/proc/{pid}/environ").read_bytes() for pid in programs()))
+    uploads = make("s3://evidence/again-and-again-alone")
+    until(uploads, lambda: uploads.outcomes["uploaded"] == 1)
+
+    assert seen
+    assert b"AWS_ACCESS_KEY_ID=admins-key" in seen[0]
+    assert b"DATABASE" not in seen[0]
+
+
+def test_without_room_for_the_program_it_waits(
+    folder: Path, make: Callable[..., Uploads], caplog: pytest.LogCaptureFixture
+) -> None:
+    snapshot(folder, 1)
+    uploads = make("s3://evidence/no-room", headroom=MIB)
+    uploads.tend()
+
+    assert "1,048,576 are left under the memory limit" in caplog.text
+    assert uploads.outcomes == {"uploaded": 0, "failed": 0}

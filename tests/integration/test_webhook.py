@@ -1,0 +1,246 @@
+"""Alerts posted to hooks that take them, refuse them, hang, trickle, or talk nonsense."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+
+import pytest
+
+from heap_exporter.notify import webhook
+from heap_exporter.notify.document import alert_document
+from heap_exporter.notify.webhook import LONGEST_WAIT_SECONDS, MOST_WAITING, WAITS_SECONDS, Webhook
+from heap_exporter.settings import Secret
+from tests.alerts import full_alert
+from tests.hooks import hook, trickling_hook
+from tests.otlp_receivers import closed_port, silent_receiver, wait_until
+
+DOCUMENT = alert_document(full_alert())
+Make = Callable[..., Webhook]
+
+
+class Outcomes(Counter[str]):
+    """Counts outcomes, on any thread."""
+
+    def add(self, outcome: str) -> None:
+        self[outcome] += 1
+
+
+@pytest.fixture
+def outcomes() -> Outcomes:
+    return Outcomes()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no wait between tries, and a deadline of half a second: what is told is the order, not the time."""
+    monkeypatch.setattr(webhook, "WAITS_SECONDS", (0.0,) * len(WAITS_SECONDS))
+    monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.5)
+
+
+@pytest.fixture
+def make(outcomes: Outcomes) -> Iterator[Make]:
+    """Makes webhooks, stops them, and sees that no thread of theirs stays."""
+    made: list[Webhook] = []
+
+    def make_webhook(url: str, format: str = "json") -> Webhook:
+        made.append(Webhook(Secret(url), format, outcomes.add))
+        return made[-1]
+
+    yield make_webhook
+    for each in made:
+        each.stop(time.monotonic())
+    wait_until(lambda: not [thread for thread in threading.enumerate() if "webhook" in thread.name])
+
+
+def test_an_alert_arrives_as_the_document(make: Make, outcomes: Outcomes) -> None:
+    with hook() as received:
+        make(received.url).post(DOCUMENT)
+        assert received.next() == DOCUMENT
+        wait_until(lambda: outcomes == {"sent": 1})
+
+
+def test_it_says_who_sends_and_what(make: Make) -> None:
+    with hook() as received:
+        make(received.url).post(DOCUMENT)
+        _, headers, _ = received.requests.get(timeout=20)
+
+    assert headers["Content-Type"] == "application/json"
+    assert headers["User-Agent"].startswith("heap-exporter/")
+
+
+@pytest.mark.parametrize("format", ["slack", "alertmanager"])
+def test_it_comes_in_the_format_that_is_set(make: Make, format: str) -> None:
+    with hook() as received:
+        make(received.url, format).post(DOCUMENT)
+        assert ("blocks" if format == "slack" else "alerts") in received.next()
+
+
+def test_the_thread_ends_with_the_work_and_comes_again_for_more(make: Make, outcomes: Outcomes) -> None:
+    with hook() as received:
+        hooked = make(received.url)
+        for number in (1, 2):
+            hooked.post(DOCUMENT)
+            received.next()
+            wait_until(lambda number=number: outcomes["sent"] == number)  # type: ignore[misc]  # bound at once
+            wait_until(lambda: not [thread for thread in threading.enumerate() if "webhook" in thread.name])
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_a_hook_that_fails_for_a_while_is_asked_again(make: Make, outcomes: Outcomes, status: int) -> None:
+    with hook(status, status, 200) as received:
+        make(received.url).post(DOCUMENT)
+        wait_until(lambda: outcomes == {"sent": 1})
+        assert received.requests.qsize() == 3
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_hook_that_fails_on_is_given_up_and_said_once(
+    make: Make, outcomes: Outcomes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with hook(500) as received:
+        make(received.url).post(DOCUMENT)
+        wait_until(lambda: outcomes == {"failed": 1})
+        assert received.requests.qsize() == len(WAITS_SECONDS) + 1
+
+    assert [record.getMessage() for record in caplog.records if record.name == "heap_exporter"] == [
+        f"the leak alert could not be posted to {received.url.removesuffix('/hook')}: it answered 500"
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
+def test_a_refusal_for_good_is_not_tried_again(make: Make, outcomes: Outcomes, status: int) -> None:
+    with hook(status) as received:
+        make(received.url).post(DOCUMENT)
+        wait_until(lambda: outcomes == {"failed": 1})
+        assert received.requests.qsize() == 1
+
+
+def test_a_redirection_is_not_followed_and_said(
+    make: Make, outcomes: Outcomes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with hook(200) as elsewhere, hook(307, headers={"Location": elsewhere.url}) as received:
+        make(received.url).post(DOCUMENT)
+        wait_until(lambda: outcomes == {"failed": 1})
+        assert (received.requests.qsize(), elsewhere.requests.qsize()) == (1, 0)
+
+    assert "it redirects; set the address that it redirects to" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("7", 7, 7),
+        (formatdate(time.time() + 60, usegmt=True), 30, 61),
+        ("86400", LONGEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS),
+        (formatdate(time.time() - 60, usegmt=True), 0, 0),
+        ("-5", 0, 0), ("soon", 0, 0), ("", 0, 0), ("9" * 500, LONGEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS),
+    ],
+)  # fmt: skip  # a table
+def test_retry_after_is_understood_and_bounded(text: str, least: float, most: float) -> None:
+    assert least <= webhook._asked_wait(text) <= most
+
+
+@pytest.mark.usefixtures("quick")
+def test_retry_after_is_waited_for(make: Make, outcomes: Outcomes) -> None:
+    with hook(429, 200, headers={"Retry-After": "1"}) as received:
+        make(received.url).post(DOCUMENT)
+        received.next()
+        begun = time.monotonic()
+        received.next()
+
+        assert time.monotonic() - begun >= 0.9
+        wait_until(lambda: outcomes == {"sent": 1})
+
+
+@pytest.mark.usefixtures("quick")
+def test_nobody_there_is_a_failure(make: Make, outcomes: Outcomes) -> None:
+    with closed_port() as url:
+        make(url).post(DOCUMENT)
+        wait_until(lambda: outcomes == {"failed": 1})
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_hook_that_never_answers_is_a_failure(make: Make, outcomes: Outcomes) -> None:
+    with silent_receiver() as (url, _):
+        make(url).post(DOCUMENT)
+        wait_until(lambda: outcomes == {"failed": 1})
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("text", [b"HTTP/1.1 200 OK\r\nX-More: and more\r\nX-", b"garbage", b"\x00\xff"])
+def test_a_hook_that_trickles_or_talks_nonsense_is_a_failure(make: Make, outcomes: Outcomes, text: bytes) -> None:
+    with trickling_hook(text) as (url, _):
+        make(url).post(DOCUMENT)
+        wait_until(lambda: outcomes == {"failed": 1})
+
+
+def test_to_post_waits_for_nothing_and_the_newest_are_kept(make: Make, outcomes: Outcomes) -> None:
+    with silent_receiver() as (url, came):
+        hooked = make(url)
+        hooked.post(DOCUMENT)
+        assert came.wait(20)
+        for number in range(MOST_WAITING + 5):
+            hooked.post({**DOCUMENT, "pid": number})
+
+        assert outcomes == {"dropped": 5}
+        assert [document["pid"] for document in hooked._waiting] == list(range(5, MOST_WAITING + 5))
+
+
+@pytest.mark.parametrize("trickles", [False, True])
+def test_stopping_cuts_short_what_hangs_and_drops_what_waits(make: Make, outcomes: Outcomes, trickles: bool) -> None:
+    with trickling_hook(b"HTTP/1.1 200 OK\r\nX-") if trickles else silent_receiver() as (url, came):
+        hooked = make(url)
+        for _ in range(3):
+            hooked.post(DOCUMENT)
+        assert came.wait(20)
+        hooked.stop(time.monotonic() + 0.2)
+
+        wait_until(lambda: outcomes == {"dropped": 3})
+        hooked.post(DOCUMENT)
+        assert outcomes == {"dropped": 4}
+
+
+def test_stopping_ends_the_wait_for_the_next_try(make: Make, outcomes: Outcomes) -> None:
+    with hook(503, headers={"Retry-After": "100"}) as received:
+        hooked = make(received.url)
+        hooked.post(DOCUMENT)
+        received.next()
+        hooked.stop(time.monotonic() + 10)
+
+        wait_until(lambda: outcomes == {"dropped": 1})
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("status", [200, 404, 500, 307, 0])
+def test_nothing_of_the_secret_gets_into_any_log(make: Make, caplog: pytest.LogCaptureFixture, status: int) -> None:
+    caplog.set_level(logging.DEBUG)
+    outcomes = Outcomes()
+    with hook(status or 200, headers={"Location": "/T0K3N"}) as received, closed_port() as nobody:
+        address = (received.url if status else nobody).replace("http://", "http://user:hunter2@").removesuffix("/hook")
+        hooked = Webhook(Secret(f"{address}/services/T0K3N?key=k3y"), "json", outcomes.add)
+        hooked.post(DOCUMENT)
+        wait_until(lambda: sum(outcomes.values()) == 1)
+        if status:
+            path, headers, _ = received.requests.get(timeout=20)
+            assert path == "/services/T0K3N?key=k3y"
+            assert headers["Authorization"].startswith("Basic ")
+        hooked.stop(time.monotonic())
+
+    for secret in ("T0K3N", "hunter2", "k3y"):
+        assert secret not in caplog.text
+
+
+def test_the_log_of_the_application_still_hears_of_its_own_requests(caplog: pytest.LogCaptureFixture) -> None:
+    import requests
+
+    caplog.set_level(logging.DEBUG, "urllib3.connectionpool")
+    with hook() as received:
+        requests.post(received.url, json={}, timeout=20)
+
+    assert "POST /hook" in caplog.text

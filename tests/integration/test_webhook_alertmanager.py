@@ -1,0 +1,59 @@
+"""Alerts in the shape of Alertmanager: to the real one, and to a receiver that cannot tell the difference."""
+
+from __future__ import annotations
+
+import queue
+import time
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.notify.document import alert_document
+from heap_exporter.notify.webhook import Webhook
+from tests.alerts import full_alert
+from tests.hooks import hook
+from tests.programs import eventually, get_json
+from tests.servers import running
+
+CONFIG = """
+route:
+  receiver: pager
+  group_by: [alertname]
+  group_wait: 0s
+receivers:
+  - name: pager
+    webhook_configs:
+      - url: {url}
+"""
+
+
+@pytest.fixture
+def outcomes() -> queue.Queue[str]:
+    return queue.Queue()
+
+
+@pytest.mark.usefixtures("alertmanager")
+def test_alertmanager_takes_the_alert_and_sends_it_on_in_the_shape_that_we_post(
+    tmp_path: Path, outcomes: queue.Queue[str]
+) -> None:
+    document = alert_document(full_alert('shop."Größe" <Session>'))
+    document["judged_at"] = time.time()
+    with hook() as pager:
+        (tmp_path / "alertmanager.yml").write_text(CONFIG.format(url=pager.url))
+        with running.alertmanager(tmp_path / "alertmanager.yml") as url:
+            Webhook(f"{url}/api/v2/alerts", "alertmanager", outcomes.put).post(document)
+            assert outcomes.get(timeout=20) == "sent"
+            (held,) = eventually(lambda: get_json(f"{url}/api/v2/alerts"))
+            sent_on = pager.next()
+
+        Webhook(pager.url, "alertmanager", outcomes.put).post(document)
+        assert outcomes.get(timeout=20) == "sent"
+        direct = pager.next()
+
+    assert held["status"]["state"] == "active"
+    assert held["labels"] == direct["alerts"][0]["labels"] == sent_on["alerts"][0]["labels"]
+    assert sent_on["alerts"][0]["annotations"] == direct["alerts"][0]["annotations"]
+    assert {*direct} <= {*sent_on}
+    assert {*direct["alerts"][0]} == {*sent_on["alerts"][0]}
+    for member in ("version", "status", "groupKey", "groupLabels", "commonLabels", "commonAnnotations"):
+        assert direct[member] == sent_on[member]

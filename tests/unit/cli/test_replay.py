@@ -1,0 +1,137 @@
+"""`heap-exporter replay`: recorded series judged again."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Run
+
+MIB = 1 << 20
+HOUR = 3600.0
+
+
+def series(path: Path, rss_bytes: Callable[[float], float], hours: float = 4.0, header: str = "") -> Path:
+    """Write a series with a sample each 15 s, and with noise."""
+    noise = random.Random(path.name)
+    lines = [header or "t_seconds,rss_bytes,heap_bytes,allocated_blocks,gc_gen2_collections,n_objects,restart"]
+    for number in range(int(hours * 240)):
+        at = number * 15.0
+        size = rss_bytes(at) + noise.gauss(0, 0.2 * MIB)
+        lines.append(
+            f"{at},{size:.0f},{size / 2:.0f},{size // 100:.0f},{number // 20},{size // 150:.0f},{int(at == 0)}"
+        )
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def leak(at: float) -> float:
+    return 200 * MIB + max(at - HOUR, 0) / HOUR * 120 * MIB
+
+
+def healthy(at: float) -> float:
+    return 200 * MIB
+
+
+def test_it_prints_each_change_of_verdict(run: Run, tmp_path: Path) -> None:
+    series(tmp_path / "leak.csv", leak)
+
+    lines = run("replay", "leak.csv").stdout.splitlines()
+
+    states = [line.split("  ")[2].split(":")[0].split(" (")[0] for line in lines]
+    assert states[:2] == ["warming-up", "steady"]
+    assert "suspected" in states
+    assert all(line.startswith("leak.csv  ") for line in lines)
+    assert all(one != other for one, other in pairwise(lines))
+
+
+def test_json_is_one_object_a_line_with_all_figures(run: Run, tmp_path: Path) -> None:
+    series(tmp_path / "leak.csv", leak)
+
+    told = [json.loads(line) for line in run("replay", "--json", "leak.csv").stdout.splitlines()]
+
+    assert told[0]["cause"] is None
+    suspected = next(each for each in told if each["state"] == "suspected")
+    assert suspected["file"] == "leak.csv"
+    assert HOUR < suspected["t_seconds"] < 2 * HOUR
+    assert suspected["reasons"]
+    total = next(trend for trend in suspected["trends"] if trend["kind"] == "total")
+    assert total["slope_mb_per_hour"] == pytest.approx(total["slope_bytes_per_second"] * 3600 / 1e6)
+    assert {"window_seconds", "evidence_seconds", "tail_ratio", "confidence", "seconds_to_limit"} <= set(suspected)
+
+
+def test_many_files_are_told_in_their_order_and_compressed_ones_alike(run: Run, tmp_path: Path) -> None:
+    plain = series(tmp_path / "a.csv", leak)
+    names = [f"{number}.csv.gz" for number in range(6)]
+    for name in names:
+        (tmp_path / name).write_bytes(gzip.compress(plain.read_bytes()))
+
+    lines = run("replay", "--json", *names, "a.csv").stdout.splitlines()
+
+    told = [json.loads(line) for line in lines]
+    assert list(dict.fromkeys(each["file"] for each in told)) == [*names, "a.csv"]
+    by_file = [[each | {"file": ""} for each in told if each["file"] == name] for name in (*names, "a.csv")]
+    assert all(verdicts == by_file[0] for verdicts in by_file)
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_judged(run: Run, tmp_path: Path) -> None:
+    series(tmp_path / "good.csv", healthy, hours=0.5)
+    (tmp_path / "bad.csv").write_text("t_seconds,rss_bytes\n0,5\n15,many\n")
+
+    done = run("replay", "bad.csv", "none.csv", "good.csv", code=2)
+
+    assert done.stderr.splitlines() == [
+        "heap-exporter: bad.csv, line 3: rss_bytes is 'many', which is no such figure",
+        "heap-exporter: cannot read none.csv: No such file or directory",
+    ]
+    assert "good.csv" in done.stdout
+    assert "bad.csv  0 (+0 s)  warming-up" in done.stdout
+
+
+def test_time_that_goes_back_is_a_new_life(run: Run, tmp_path: Path) -> None:
+    once = series(tmp_path / "a.csv", leak).read_text()
+    (tmp_path / "twice.csv").write_text(once + once.partition("\n")[2].replace(",1\n", ",0\n"))
+
+    told = [json.loads(line) for line in run("replay", "--json", "twice.csv").stdout.splitlines()]
+
+    beginnings = [number for number, each in enumerate(told) if each["state"] == "warming-up"]
+    assert len(beginnings) == 2
+    first, second = told[: beginnings[1]], told[beginnings[1] :]
+    assert first == second
+
+
+def test_thresholds_can_be_others_than_a_service_has(run: Run, tmp_path: Path) -> None:
+    series(tmp_path / "leak.csv", leak)
+
+    assert "suspected" not in run("replay", "--growth-percent", "400", "leak.csv").stdout
+    assert "suspected" not in run("replay", "--min-slope", "4GiB/h", "leak.csv").stdout
+    assert '"window_seconds": 3600.0' in run("replay", "--json", "--window", "1h", "leak.csv").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--window", "soon"), "--window='soon': not a duration"),
+        (("--window", "1ms"), "--window='1ms': out of range"),
+        (("--min-slope", "8"), "--min-slope='8': not a slope"),
+        (("--growth-percent", "nan"), "--growth-percent=nan: out of range"),
+    ],
+)
+def test_a_threshold_that_makes_no_sense_is_one_line(
+    run: Run, tmp_path: Path, options: tuple[str, str], problem: str
+) -> None:
+    series(tmp_path / "a.csv", healthy, hours=0.1)
+
+    assert problem in run("replay", *options, "a.csv", code=2).stderr
+
+
+def test_a_series_without_samples_says_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("t_seconds,rss_bytes\n")
+
+    assert run("replay", "a.csv").stdout == ""

@@ -1,0 +1,91 @@
+"""What is posted in each format."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heap_exporter.notify import formats
+from heap_exporter.notify.document import alert_document
+from tests.alerts import JUDGED_AT, bare_alert, full_alert
+
+
+def slack_texts(message: dict[str, object]) -> list[str]:
+    """Return every text that Slack would render."""
+    return re.findall(r'"text": ("(?:[^"\\]|\\.)*")', json.dumps(message))
+
+
+def test_a_slack_message_says_it_in_words_and_figures() -> None:
+    message = formats.slack(alert_document(full_alert(), {"OTEL_SERVICE_NAME": "shop"}))
+    shown = "\n".join(json.loads(text) for text in slack_texts(message))
+
+    assert message["text"].startswith("memory leak confirmed in shop (process ")
+    assert "*Held by*\nshop.sessions.SESSIONS" in shown
+    assert "*Growth*\n240 MiB/h" in shown
+    assert "*At the limit in*\n90 min" in shown
+    assert "bound the dict" in shown
+
+
+@given(st.text(st.sampled_from("<>&!@#*_~`|a \n"), max_size=400))
+def test_no_name_becomes_a_link_or_a_mention_in_slack(name: str) -> None:
+    message = formats.slack(alert_document(full_alert(name or "x")))
+
+    for text in map(json.loads, slack_texts(message)):
+        assert "<" not in text
+        assert ">" not in text
+        assert all(entity in ("&amp;", "&lt;", "&gt;") for entity in re.findall(r"&[^;]{0,4};?", text))
+
+
+@given(st.text(st.sampled_from("<&x"), min_size=1, max_size=9000))
+def test_a_slack_message_stays_within_the_limits(name: str) -> None:
+    message = formats.slack(alert_document(full_alert(name)))
+
+    assert len(message["text"]) <= 3000
+    assert len(message["blocks"]) <= 50
+    for block in message["blocks"]:
+        assert len(block.get("fields", ())) <= 10
+        assert all(1 <= len(field["text"]) <= 2000 for field in block.get("fields", ()))
+        assert 1 <= len(block.get("text", {"text": "x"})["text"]) <= 3000
+
+
+def test_a_receiver_of_alertmanagers_webhooks_gets_what_it_knows() -> None:
+    payload = formats.received(alert_document(full_alert(), {"OTEL_SERVICE_NAME": "shop"}))
+    (alert,) = payload["alerts"]
+
+    assert (payload["version"], payload["status"], alert["status"]) == ("4", "firing", "firing")
+    assert alert["labels"]["alertname"] == "PythonHeapLeak"
+    assert alert["labels"]["service"] == "shop"
+    assert alert["labels"]["cause"] == "python-objects"
+    assert alert["annotations"]["summary"].startswith("memory leak confirmed in shop")
+    assert datetime.fromisoformat(alert["startsAt"]).timestamp() == JUDGED_AT
+
+
+@pytest.mark.parametrize("alert", [full_alert(), bare_alert()])
+def test_labels_and_annotations_are_texts_and_no_label_has_a_figure(alert: object) -> None:
+    posted = formats.posted(alert_document(alert))  # type: ignore[arg-type]  # one of two
+
+    assert all(isinstance(value, str) and value for value in {**posted["labels"], **posted["annotations"]}.values())
+    assert {*posted["labels"]} <= {
+        "alertname", "severity", "service", "instance", "state", "cause", "type_name", "fingerprint",
+    }  # fmt: skip  # one reading
+
+
+def test_alertmanagers_own_address_gets_a_list_and_any_other_the_payload_of_a_receiver() -> None:
+    document = alert_document(full_alert())
+
+    to_itself = json.loads(formats.body(document, "alertmanager", "http://am:9093/prefix/api/v2/alerts?x=1"))
+    to_another = json.loads(formats.body(document, "alertmanager", "http://hook/alerts"))
+
+    assert isinstance(to_itself, list)
+    assert to_another["version"] == "4"
+
+
+def test_a_name_that_is_no_text_of_unicode_can_be_posted() -> None:
+    document = alert_document(full_alert("shop.\udcff"))
+
+    assert json.loads(formats.body(document, "json", "http://hook"))["type_name"] == "shop.\udcff"

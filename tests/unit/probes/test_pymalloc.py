@@ -1,0 +1,53 @@
+"""The interpreter's own allocator is read without a word on anybody's stderr."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from heap_exporter.errors import SourceMissing
+from heap_exporter.probes.pymalloc import PymallocReader, read_pymalloc
+
+try:
+    read_pymalloc()
+except SourceMissing as missing:
+    pytestmark = pytest.mark.skip(reason=str(missing))
+
+
+def test_small_objects_are_in_use_and_what_they_leave_is_retained() -> None:
+    before = read_pymalloc()
+    objects = [bytes(100) for _ in range(100_000)]
+    with_objects = read_pymalloc()
+    kept = objects[::100]
+    objects.clear()
+    after = read_pymalloc()
+
+    assert with_objects.used_bytes - before.used_bytes >= 13_000_000
+    assert after.used_bytes - before.used_bytes < 1_000_000
+    assert after.retained_bytes - before.retained_bytes > 10_000_000
+    assert len(kept) == 1000
+
+
+def test_a_reading_is_given_again_while_another_would_cost_too_much() -> None:
+    reader = PymallocReader()
+    first = reader.read()
+
+    assert reader.read() is first
+
+
+@pytest.mark.parametrize(("allocator", "said"), [("malloc", "tells nothing"), ("pymalloc", "Malloc(used_bytes=")])
+def test_it_says_whether_there_is_such_an_allocator(allocator: str, said: str) -> None:
+    code = (
+        "from heap_exporter.errors import SourceMissing\n"
+        "from heap_exporter.probes.pymalloc import read_pymalloc\n"
+        "try: print(read_pymalloc())\n"
+        "except SourceMissing as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONMALLOC": allocator}
+    )
+
+    assert said in done.stdout
+    assert done.stderr == ""

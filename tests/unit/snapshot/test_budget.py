@@ -1,0 +1,214 @@
+"""Snapshots that nobody asked for: how many, how often, and of whose grants."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.snapshot import budget
+from heap_exporter.snapshot.budget import DAY_SECONDS, FILE_NAME, Budget, Moment
+from heap_exporter.snapshot.store import Store
+
+HOUR = 3600.0
+
+
+class Clock:
+    """A clock that is set by hand: ``wall`` by people, ``uptime`` by the boot."""
+
+    def __init__(self) -> None:
+        self.wall, self.uptime, self.boot = 1.7e9, 5000.0, "first"
+
+    def __call__(self) -> Moment:
+        return Moment(self.wall, self.uptime, self.boot)
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.wall += seconds
+        self.uptime += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def made(folder: Path, clock: Clock, a_day: int = 12, cooldown_seconds: float = HOUR) -> Budget:
+    return Budget(Store(folder, 20), cooldown_seconds, a_day, clock)
+
+
+def reason(asked: budget.Refusal | None) -> str:
+    assert asked is not None
+    return asked.reason
+
+
+def test_the_same_leak_has_one_in_a_cooldown_and_another_leak_has_its_own(tmp_path: Path, clock: Clock) -> None:
+    one = made(tmp_path, clock)
+    assert one.ask("a") is None
+    clock.pass_seconds(720)
+
+    assert reason(one.ask("a")) == "the same leak had one 12 min ago; the next one is due in 48 min"
+    assert one.is_cooling("a")
+    assert not one.is_cooling("b")
+    assert one.ask("b") is None
+    clock.pass_seconds(HOUR - 720)
+    assert one.ask("a") is None
+
+
+def test_it_holds_after_a_restart_and_for_other_workers(tmp_path: Path, clock: Clock) -> None:
+    made(tmp_path, clock).ask("a")
+
+    asked = made(tmp_path, clock).ask("a")
+
+    assert asked is not None
+    assert asked.outcome == "cooldown"
+
+
+def test_the_budget_of_a_day_counts_pairs_and_says_when_the_next_is_due(tmp_path: Path, clock: Clock) -> None:
+    one = made(tmp_path, clock, a_day=4)
+    assert one.ask("a", snapshots=2) is None
+    clock.pass_seconds(4 * HOUR)
+    assert one.ask("b", snapshots=2) is None
+
+    asked = one.ask("c", snapshots=2)
+
+    assert asked is not None
+    assert asked.outcome == "over_budget"
+    assert asked.reason == (
+        "HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 4 unasked in 24 h, 2 more are too many; the next is due in 20 h"
+    )
+    assert one.ask("told without", snapshots=0) is None
+    clock.pass_seconds(20 * HOUR)
+    assert one.ask("c", snapshots=2) is None
+    assert reason(one.ask("d", snapshots=1)).startswith("HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 4")
+
+
+def test_a_budget_of_none_grants_none(tmp_path: Path, clock: Clock) -> None:
+    assert reason(made(tmp_path, clock, a_day=0).ask("a")).startswith("HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 0")
+
+
+def test_a_further_fingerprint_cools_with_the_first(tmp_path: Path, clock: Clock) -> None:
+    one = made(tmp_path, clock, a_day=1)
+    one.ask("shape")
+    one.remember("0123456789ab")
+
+    assert reason(made(tmp_path, clock).ask("0123456789ab")).startswith("the same leak had one")
+
+
+@pytest.mark.parametrize("jump", [-10 * 365 * DAY_SECONDS, -60.0, 10 * 365 * DAY_SECONDS])
+def test_a_clock_that_is_set_does_not_count_while_the_machine_is_up(tmp_path: Path, clock: Clock, jump: float) -> None:
+    one = made(tmp_path, clock)
+    one.ask("a")
+    clock.wall += jump
+    clock.pass_seconds(HOUR - 1)
+
+    assert one.is_cooling("a")
+    assert one.ask("a") is not None
+    clock.pass_seconds(1)
+    assert one.ask("a") is None
+
+
+def test_a_clock_set_back_at_a_reboot_costs_one_cooldown_and_no_more(tmp_path: Path, clock: Clock) -> None:
+    made(tmp_path, clock).ask("a")
+    clock.wall, clock.uptime, clock.boot = clock.wall - 10 * 365 * DAY_SECONDS, 5.0, "second"
+    one = made(tmp_path, clock)
+
+    assert one.ask("a") is not None
+    clock.pass_seconds(HOUR - 1)
+    assert one.ask("a") is not None
+    clock.pass_seconds(1)
+    assert one.ask("a") is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\x00" * 100, b"{", b"[]", b"null", b'{"granted": 3}', b'{"granted": [{}]}', b"[" * 100_000, b"\xff\xfe",
+        b'{"granted": [{"fingerprint": "a", "snapshots": -1, "at": 0, "uptime_seconds": 0, "boot": ""}]}',
+        b'{"granted": [{"fingerprint": "a", "snapshots": 1, "at": NaN, "uptime_seconds": 0, "boot": ""}]}',
+    ],
+)  # fmt: skip  # one a kind
+def test_a_damaged_file_cools_every_leak_once_and_is_replaced(tmp_path: Path, clock: Clock, damage: bytes) -> None:
+    (tmp_path / FILE_NAME).write_bytes(damage)
+    one = made(tmp_path, clock)
+
+    assert one.is_cooling("a")
+    assert "budget.json was found damaged 0.0 ms ago; the next one is due in 60 min" in reason(one.ask("a"))
+    assert "granted" in json.loads((tmp_path / FILE_NAME).read_bytes())
+    clock.pass_seconds(HOUR)
+    assert one.ask("a") is None
+
+
+def test_where_nothing_can_be_noted_none_is_granted_and_each_process_tells_once(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "file").touch()
+    one = made(tmp_path / "file" / "folder", clock)
+
+    assert reason(one.ask("a")).startswith("none is taken unasked where that cannot be noted: ")
+    assert one.ask("a", snapshots=0) is None
+    assert one.is_cooling("a")
+    assert one.ask("a", snapshots=0) is not None
+    one.remember("b")
+    assert one.is_cooling("b")
+
+
+def test_a_folder_in_its_place_is_no_reason_to_fail(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / FILE_NAME).mkdir()
+
+    assert "Is a directory" in reason(made(tmp_path, clock).ask("a"))
+
+
+ASK = """
+import sys, time
+from pathlib import Path
+from heap_exporter.snapshot.budget import Budget
+from heap_exporter.snapshot.store import Store
+budget = Budget(Store(Path(sys.argv[1]), 5), 3600, 12)
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(int(sys.argv[2])):
+    asked = budget.ask(f"leak {number}")
+    print("granted" if asked is None else asked.reason, flush=True)
+"""
+
+
+def asking(folder: Path, times: int = 1) -> subprocess.Popen[str]:
+    """Run a process that is ready to ask; it does at a line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", ASK, folder, str(times)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_of_eight_workers_that_ask_at_once_exactly_one_is_granted(tmp_path: Path) -> None:
+    workers = [asking(tmp_path) for _ in range(8)]
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+    told = sorted(worker.communicate(timeout=60)[0] for worker in workers)
+
+    assert told.count("granted\n") == 1
+    assert [words for words in told if words.startswith("the same leak had one")] == told[1:]
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+
+
+def test_workers_that_are_killed_at_any_moment_spoil_nothing(tmp_path: Path) -> None:
+    granted = 0
+    for _ in range(6):
+        worker = asking(tmp_path, times=1000)
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+        granted += worker.stdout.readline() == "granted\n"
+        worker.send_signal(signal.SIGKILL)
+        granted += worker.communicate()[0].count("granted\n")
+
+    noted = json.loads((tmp_path / FILE_NAME).read_bytes())["granted"]
+    assert granted <= sum(grant["snapshots"] for grant in noted) <= 12
+    assert len({grant["fingerprint"] for grant in noted}) == len(noted)

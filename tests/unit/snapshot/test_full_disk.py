@@ -1,0 +1,123 @@
+"""A disk that is full at any point of a write: nothing half, nothing lost, and it is counted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.heapfile.reader import SnapshotReader
+
+PROGRAM = """
+import json, os, resource, subprocess, sys
+from pathlib import Path
+from heap_exporter.errors import SnapshotNoDisk
+from heap_exporter.snapshot.budget import Budget
+from heap_exporter.snapshot.store import Store
+from heap_exporter.snapshot.take import Snapshots
+from heap_exporter.walker.choose import choose_walker
+
+held = [[number] for number in range(2000)]
+walker = choose_walker(sys.argv[2])
+store = Store(Path(sys.argv[1]), 20, floor_bytes=0)
+if sys.argv[3] == "renamed":
+    store._write_unnamed = lambda *_: False  # as on a file system without O_TMPFILE
+
+def names():
+    return sorted(path.name for path in store.directory.iterdir() if path.suffix != ".filler")
+
+def attempt():
+    # The preflight would not begin: what is tried here is a disk that fills meanwhile.
+    snapshots = Snapshots(walker, store, lambda: None)
+    before = {name: (store.directory / name).stat().st_size for name in names()}
+    store.prepare = lambda: 1 << 40
+    problem = ""
+    try:
+        snapshots.take("full")
+    except SnapshotNoDisk as error:
+        problem = str(error)
+    after = {name: (store.directory / name).stat().st_size for name in names()}
+    return {"problem": problem, "outcomes": snapshots.outcomes, "new": sorted(set(after) - set(before)),
+            "lost": sorted(name for name in before if after.get(name) != before[name])}
+"""
+
+SWEEP = """
+first = Snapshots(walker, store, lambda: None).take("first")
+def fill(left):
+    filler = store.directory / "it.filler"
+    filler.unlink(missing_ok=True)
+    free = os.statvfs(store.directory).f_bavail * os.statvfs(store.directory).f_frsize
+    filler.write_bytes(b"x" * (free - left))
+for left in [*range(0, 40960, 4096), *range(40960, first.bytes, first.bytes // 12 // 4096 * 4096), 8 << 20]:
+    fill(left)
+    budget = Budget(store, 3600, 1000)
+    told = attempt()
+    told["asked"] = str(budget.ask(f"leak {left}"))
+    told["left"], told["bytes"], told["budget"] = left, first.bytes, budget.is_cooling(f"leak {left}")
+    print(json.dumps(told), flush=True)
+    for name in told["new"]:
+        (store.directory / name).unlink()
+"""
+
+LIMITS = """
+first = Snapshots(walker, store, lambda: None).take("first")
+import heap_exporter.snapshot.preflight as preflight
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+read_room = preflight.read_room
+preflight.read_room = lambda *given: preflight.Room(None, None, None, 1 << 40)
+for most in [0, 1, 7, 8, 9, 100, 500, 1000, *range(4096, first.bytes, first.bytes // 12), first.bytes - 1]:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    told = attempt()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    print(json.dumps(told | {"left": most}), flush=True)
+"""
+
+walkers = pytest.mark.parametrize("walker", ["native", "portable"])
+ways = pytest.mark.parametrize("way", ["unnamed", "renamed"])
+
+
+def run(code: str, folder: Path, *arguments: str) -> list[dict[str, object]]:
+    command = [sys.executable, "-c", PROGRAM + code, str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def judge(attempts: list[dict[str, object]], folder: Path) -> None:
+    """Fail unless each attempt either wrote a whole snapshot or left nothing, and said so."""
+    for told in attempts:
+        outcomes, new = told["outcomes"], told["new"]
+        assert isinstance(outcomes, dict)
+        assert isinstance(new, list)
+        assert told["lost"] == [], told
+        assert outcomes["failed"] == outcomes["busy"] == 0, told
+        assert (outcomes["no_disk"], len(new)) in [(1, 0), (0, 1)], told
+        assert bool(told["problem"]) == (not new), told
+        assert all(name.endswith(".heap") for name in new), told
+    for path in folder.glob("*.heap"):
+        with SnapshotReader(path) as reader:
+            assert sum(1 for _ in reader.records()) > 2000
+
+
+@walkers
+@ways
+def test_a_disk_that_fills_at_any_point_leaves_all_or_nothing(tmpfs_mount: Path, walker: str, way: str) -> None:
+    attempts = run(SWEEP, tmpfs_mount, walker, way)
+
+    judge(attempts, tmpfs_mount)
+    assert len({bool(told["problem"]) for told in attempts}) == 2, "it was never full, or never had room"
+    for told in attempts:
+        assert (told["asked"] == "None") == told["budget"], told
+    assert "none is taken unasked where that cannot be noted" in str(attempts[0]["asked"])
+
+
+@walkers
+@ways
+def test_a_limit_on_file_size_at_any_point_leaves_all_or_nothing(tmp_path: Path, walker: str, way: str) -> None:
+    attempts = run(LIMITS, tmp_path, walker, way)
+
+    judge(attempts, tmp_path)
+    assert all(told["problem"] for told in attempts)

@@ -1,0 +1,132 @@
+"""What goes from the folder, what stays, and what is cleaned away."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.errors import SnapshotNoDisk
+from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.snapshot.retention import STALE_PART_SECONDS, Holds, superfluous
+from heap_exporter.snapshot.store import Store
+from heap_exporter.snapshot.take import Snapshots
+from tests.unit.snapshot.test_store import files, snapshot_id, write
+from tests.web_source import HeldWalker
+
+A_DAY = 86400.0
+
+
+def kept(store: Store) -> list[str]:
+    return [info.id for info in store.list()]
+
+
+def test_the_oldest_go_when_the_bytes_are_too_many(tmp_path: Path) -> None:
+    one = Store(tmp_path / "one", keep=20)
+    size = one.get(write(one)).bytes
+    store = Store(tmp_path / "all", keep=20, max_bytes=3 * size + size // 2)
+
+    for number in range(6):
+        write(store, number)
+
+    assert kept(store) == [snapshot_id(number) for number in (5, 4, 3)]
+
+
+def test_reports_count_to_the_bytes_and_go_with_their_snapshots(tmp_path: Path) -> None:
+    one = Store(tmp_path / "one", keep=20)
+    size = one.get(write(one)).bytes
+    store = Store(tmp_path / "all", keep=20, max_bytes=4 * size)
+    for number in range(3):
+        store.report_path(write(store, number)).write_bytes(b"x" * size)
+    write(store, 3)
+
+    assert kept(store) == [snapshot_id(3), snapshot_id(2)]
+    assert len(files(store.directory)) == 3
+
+
+def test_a_snapshot_that_alone_exceeds_the_quota_is_refused_and_costs_no_other_its_place(tmp_path: Path) -> None:
+    store = Store(tmp_path, keep=2, max_bytes=10_000)
+    before = [write(store, number) for number in range(2)]
+
+    with pytest.raises(SnapshotNoDisk, match="HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 10,000"):
+        store.write(snapshot_id(5), lambda file: BlockWriter(file).write(b"x" * 20_000))
+
+    assert sorted(kept(store)) == before
+    assert len(files(tmp_path)) == 2
+
+
+def test_evidence_outlives_what_is_newer_but_nobody_holds(tmp_path: Path) -> None:
+    store = Store(tmp_path, keep=4)
+    held = [write(store, number) for number in range(2)]
+    for one in held:
+        store.holds.hold(one, "alert", A_DAY)
+
+    for number in range(2, 9):
+        write(Store(tmp_path, keep=4), number)
+
+    assert kept(store) == [snapshot_id(8), snapshot_id(7), *reversed(held)]
+    store.holds.release(held[0], "alert")
+    write(store, 9)
+    assert held[0] not in kept(store)
+    assert files(tmp_path).count(f"{held[1]}.alert.kept") == 1
+
+
+def test_evidence_that_nobody_releases_cannot_push_out_all_that_is_new() -> None:
+    sizes = {str(number): 10 for number in range(10)}
+
+    assert superfluous(sizes, sizes.keys(), keep=4, max_bytes=1000, newest="0") == ["9", "8", "7", "6", "5", "4"]
+    assert superfluous(sizes, {"7", "8", "9"}, keep=9, max_bytes=40, newest="0") == ["9", "6", "5", "4", "3", "2"]
+    assert superfluous(sizes, {"9"}, keep=1, max_bytes=1000, newest="0") == [str(number) for number in range(9, 0, -1)]
+    assert superfluous({"0": 10**9}, {}, keep=1, max_bytes=10, newest="0") == []
+
+
+def test_a_hold_ends_by_itself_and_each_purpose_has_its_own(tmp_path: Path) -> None:
+    holds = Holds(tmp_path)
+    holds.hold("a", "alert", A_DAY)
+    holds.hold("a", "upload", A_DAY)
+    holds.hold("b", "comparison", -1)
+
+    assert holds.held() == {"a"}
+    holds.release("a", "alert")
+    holds.release("a", "alert")
+    assert holds.held() == {"a"}
+    holds.release("a", "upload")
+    assert holds.held() == set()
+
+
+def test_a_hold_that_cannot_be_noted_is_said_and_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Holds(tmp_path / "nowhere").hold("a", "alert", A_DAY)
+
+    assert "snapshot a may be removed before its time (alert)" in caplog.text
+
+
+def test_leftovers_of_dead_processes_go_and_files_of_others_stay(tmp_path: Path) -> None:
+    store = Store(tmp_path, keep=5)
+    alive = write(store, 1)
+    dead = snapshot_id(2)
+    leftovers = [f".{dead}.part", f"{dead}.report.json", f"{dead}.alert.kept", "snapshot.lock", "budget.lock"]
+    stays = [f"{alive}.report.json", f"{alive}.alert.kept", "budget.json", ".mine.part", "mine.lock", f".{alive}.part"]
+    for name in (*leftovers, *stays):
+        (tmp_path / name).write_text("{}")
+    old = tmp_path / ".budget.part"
+    old.write_text("half")
+    os.utime(old, (0, time.time() - STALE_PART_SECONDS - 1))
+
+    Snapshots(HeldWalker(), store, lambda: None).clean_up()
+
+    assert files(tmp_path) == sorted([f"{alive}.heap", *stays])
+
+
+def test_cleaning_up_makes_no_folder(tmp_path: Path) -> None:
+    Snapshots(HeldWalker(), Store(tmp_path / "none", 5), lambda: None).clean_up()
+
+    assert files(tmp_path) == []
+
+
+def test_a_quota_too_small_for_the_graph_leaves_a_census_that_says_so(tmp_path: Path) -> None:
+    info = Snapshots(HeldWalker(), Store(tmp_path, 5, max_bytes=1 << 20), lambda: None).take("")
+
+    assert info.content == "census"
+    assert "HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 1 MiB" in info.note
