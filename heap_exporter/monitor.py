@@ -129,6 +129,7 @@ class HeapMonitor:
         """Start the sampling thread; one that runs already goes on."""
         if not self.running:
             self._stopping.clear()
+            self._telling = Telling(self.settings, self._leak_listeners)  # one that was stopped tells no more
             self._start(self._run)
 
     def _start(self, run: Callable[[], None]) -> None:
@@ -142,6 +143,7 @@ class HeapMonitor:
         self._stopping.set()
         self._wake.set()
         self._pauses.stop()
+        self._telling.ask_to_stop()
 
     def stop(self, deadline: float | None = None) -> None:
         """End the sampling thread, at the latest at ``deadline`` (monotonic seconds); the last reading stays."""
@@ -234,7 +236,7 @@ class HeapMonitor:
         reading = dataclasses.replace(before, sample=sample, detail=self._watch_limit(before.detail))
         if time.monotonic() >= self._next_slow_at:
             reading = self._read_slow(reading)
-        self.snapshots.comparisons.tend()
+        self.snapshots.tend()
         point, verdict = self._judge.judge(reading, before)
         reading = dataclasses.replace(reading, verdict=verdict)
         self._publish(reading)

@@ -132,7 +132,10 @@ class Settings:
         3600.0, "Time for which the same leak sets off no snapshot and no alert again.", least=0, most=604800
     )
     snapshots_a_day: int = setting(
-        12, "Snapshots taken unasked in 24 hours by all processes that share the folder.", least=0, most=10_000
+        12,
+        "Snapshots taken unasked in 24 hours by all processes that share the folder; a suspicion takes two.",
+        least=0,
+        most=10_000,
     )
     near_limit_percent: float = setting(
         85.0, "Share of the memory limit from which growth sets off a census and a snapshot at once.", least=1, most=100

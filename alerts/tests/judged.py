@@ -67,7 +67,7 @@ def _point(process: Process, t: float) -> Point:
         anonymous_bytes=memory,
         swap_bytes=round(process.swap(t) * MIB),
         limit_bytes=None if process.limit is None else round(process.limit * MIB),
-        restart=t == process.born or t % process.lifetime == 0,
+        restart=t == process.born or (t > 0 and t % process.lifetime == 0),
         finding=process.findings.get(int(t)) if whole else None,
         **slow,
     )

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="remove each snapshot once its upload, and its report's, is verified",
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON document instead (docs/json.md)")
+    parser.add_argument("--json", action="store_true", help="print a JSON document instead (docs/upload.md)")
 
 
 def run(arguments: argparse.Namespace) -> int:

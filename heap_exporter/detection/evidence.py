@@ -27,13 +27,12 @@ class Evidence:
         bucket = int((point.t_seconds - self._begin) * BUCKETS_A_WINDOW / self._window_seconds)
         opened, last = self._open, self._bucket
         self._bucket = bucket
+        self._open = point if opened is None else _joined(opened, point)
         if opened is None or last == bucket:
-            self._open = point if opened is None else _joined(opened, point)
             return
         self._dense.append(opened)
         if last // BUCKETS_A_WINDOW != bucket // BUCKETS_A_WINDOW:
             self._sparse.append(opened)
-        self._open = point
 
     def of(self, seconds: float) -> tuple[Point, ...]:
         """Return the points of the last ``seconds``, oldest first."""

@@ -40,7 +40,9 @@ class Rises:
 
     def held(self, allocator: str) -> float | None:
         """Return the rise of what ``malloc`` or ``pymalloc`` has from the kernel, used or not."""
-        return self._rise(lambda point: _held(point, allocator))
+        if allocator not in self._known:
+            self._known[allocator] = self._rise(lambda point: _held(point, allocator))
+        return self._known[allocator]
 
     def ends(self, allocator: str, name: str) -> list[tuple[float, float]]:
         """Return what the allocator has, and a field, of the first and of the last point that has both."""

@@ -121,6 +121,7 @@ class CaseFile:
         log.info("a leak is suspected: %s", "; ".join(verdict.reasons))
         if case.wants_snapshots and (refusal := self._budget.ask(case.fingerprint, snapshots=2)):
             log.info("no snapshots of the suspicion: %s", refusal.reason)
+            self._snapshots.count(refusal.outcome)
             case.wants_snapshots = False
         if case.wants_snapshots:
             self._take(case, reading, f"leak suspected: {verdict.reasons[0]}")

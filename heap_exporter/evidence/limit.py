@@ -58,6 +58,7 @@ class NearLimit:
             return
         if refusal := self._budget.ask(NEAR_LIMIT):
             log.info("no snapshot near the memory limit: %s", refusal.reason)
+            self._snapshots.count(refusal.outcome)
             return
         try:
             self._snapshots.take(f"memory near its limit ({self._percent:.0f} %), and growing")

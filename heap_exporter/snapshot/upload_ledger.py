@@ -66,13 +66,10 @@ class Ledger:
         """Return whether this very file has been uploaded to ``url``, and verified. Raises ``OSError``."""
         return bool(self.entry(path, url).sha256)
 
-    def begun(self, path: Path, entry: Entry, unfinished: Unfinished) -> None:
-        """Keep what it takes to go on with a file."""
-        self._keep(path, replace(entry, upload_id=unfinished.upload_id, part_bytes=unfinished.part_bytes))
-
-    def sent(self, path: Path, entry: Entry) -> None:
-        """Forget how to go on with a file: it has been sent."""
-        self._keep(path, replace(entry, upload_id="", part_bytes=0))
+    def sending(self, path: Path, entry: Entry, unfinished: Unfinished | None) -> None:
+        """Keep what it takes to go on with a file, or ``None`` once it has been sent or must be sent anew."""
+        upload_id, part_bytes = (unfinished.upload_id, unfinished.part_bytes) if unfinished else ("", 0)
+        self._keep(path, replace(entry, upload_id=upload_id, part_bytes=part_bytes))
 
     def uploaded(self, path: Path, entry: Entry, sha256: str) -> None:
         """Keep that a file is there and verified."""

@@ -35,6 +35,7 @@ SIGNED_FOR = timedelta(hours=1)
 
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
 _UNKNOWN_UPLOAD = "NoSuchUpload"
+_LOST_PART = "InvalidPart"
 
 _SPECIAL = ("AWS_SERVER_SIDE_ENCRYPTION", "AWS_SKIP_SIGNATURE", "AWS_REQUEST_PAYER", "AWS_S3_EXPRESS")
 """What needs headers that are signed too, which an address that is signed beforehand cannot have."""
@@ -48,7 +49,11 @@ class CannotSign(Exception):
 
 
 class PartsFailed(Exception):
-    """The store said no: ``str(error)`` is what it said."""
+    """The store did not answer in time, or said no: ``str(error)`` is what it said."""
+
+
+class Refused(PartsFailed):
+    """The store said no, and would again."""
 
 
 class Unfinished(NamedTuple):
@@ -71,12 +76,12 @@ class Parts:
         self,
         path: Path,
         unfinished: Unfinished | None,
-        begun: Callable[[Unfinished], None],
+        keep: Callable[[Unfinished | None], None],
         told: Callable[[int], None],
     ) -> None:
         """Send a file, or what the server lacks of it. Raises :class:`PartsFailed`, :class:`CannotSign`, ``OSError``.
 
-        ``begun`` is called with what :meth:`send` wants as ``unfinished`` when it is to go on.
+        ``keep`` is called with what :meth:`send` wants as ``unfinished`` when it is to go on, ``None`` if it cannot.
         """
         status = path.stat()
         tags = None
@@ -85,14 +90,19 @@ class Parts:
         if unfinished is None or tags is None:
             part_bytes = max(PART_BYTES, math.ceil(status.st_size / MOST_PARTS))
             unfinished = Unfinished(self._begin(), part_bytes, status.st_size, status.st_mtime_ns)
-            begun(unfinished)
+            keep(unfinished)
             tags = {}
         with path.open("rb", buffering=0) as file:
             for number, (offset, size) in enumerate(_parts(unfinished), start=1):
                 if number not in tags:
                     tags[number] = self._put(unfinished, number, os.pread(file.fileno(), size, offset))
                 told(offset + size)
-        self._complete(unfinished, tags)
+        try:
+            self._complete(unfinished, tags)
+        except Refused as error:
+            if _LOST_PART in str(error):
+                keep(None)
+            raise
 
     def _begin(self) -> str:
         return _text(self._ask("POST", {"uploads": ""})[0], "UploadId")
@@ -106,7 +116,7 @@ class Parts:
             query = {"uploadId": unfinished.upload_id, "part-number-marker": after}
             try:
                 body = self._ask("GET", query)[0]
-            except PartsFailed:  # gone, or we may not ask: then all is sent anew
+            except Refused:  # gone, or we may not ask: then all is sent anew
                 return None
             for part in _elements(body, "Part"):
                 number, size = int(_text(part, "PartNumber")), int(_text(part, "Size"))
@@ -130,7 +140,7 @@ class Parts:
             ET.SubElement(part, "ETag").text = tags[number]
         try:
             body, _ = self._ask("POST", {"uploadId": unfinished.upload_id}, ET.tostring(document))
-        except PartsFailed as error:
+        except Refused as error:
             if _UNKNOWN_UPLOAD in str(error):
                 return  # the answer to an earlier try was lost; reading the file back will tell
             raise
@@ -140,7 +150,7 @@ class Parts:
     def _ask(
         self, method: str, query: dict[str, str], data: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[ET.Element, Mapping[str, str]]:
-        """Return the document and the headers of an answer. Raises :class:`PartsFailed`, or what signing raises."""
+        """Return the document and the headers of an answer. Raises :class:`PartsFailed`, and what signing raises."""
         deadline = time.monotonic() + self._patience_seconds
         for wait in _backoff():
             request = urllib.request.Request(  # noqa: S310  # the operator's own address
@@ -154,7 +164,7 @@ class Parts:
             except urllib.error.HTTPError as error:
                 problem = f"status code: {error.code}: {error.read(4096).decode(errors='replace')}"
                 if error.code not in _TRANSIENT:
-                    raise PartsFailed(problem) from None
+                    raise Refused(problem) from None
             except (OSError, http.client.HTTPException, ET.ParseError) as error:
                 problem = f"error sending request: {getattr(error, 'reason', error)}"
             if time.monotonic() + wait > deadline:

@@ -108,8 +108,8 @@ def _upload(path: Path, target: Target, ledger: Ledger, told: Told) -> Uploaded:
     sha256 = _sha256(path, share("reading"))
     was_there = target.size(path.name) == entry.bytes and target.sha256(path.name, share("verifying")) == sha256
     if not was_there:
-        target.send(path, entry.unfinished, lambda begun: ledger.begun(path, entry, begun), share("sending"))
-        ledger.sent(path, entry)
+        target.send(path, entry.unfinished, lambda kept: ledger.sending(path, entry, kept), share("sending"))
+        ledger.sending(path, entry, None)
         if target.sha256(path.name, share("verifying")) != sha256:
             raise UploadError(
                 f"{target.url}: what the store gives back of {path.name} is not what was sent; it is sent again later"

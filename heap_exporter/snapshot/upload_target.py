@@ -95,18 +95,18 @@ class Target:
         return digest.hexdigest()
 
     def send(
-        self, path: Path, unfinished: Unfinished | None, begun: Callable[[Unfinished], None], told: Progress
+        self, path: Path, unfinished: Unfinished | None, keep: Callable[[Unfinished | None], None], told: Progress
     ) -> None:
         """Send a file, which keeps its name. Raises :class:`UploadError`.
 
-        Where the store can take parts that outlive us, ``begun`` is called with what it takes to go on later; given
-        that as ``unfinished``, what the store has is not sent again.
+        Where the store can take parts that outlive us, ``keep`` is called with what it takes to go on later, or with
+        ``None`` when that is worth nothing any more; given it as ``unfinished``, what the store has is not sent again.
         """
         if self._kind == "s3" and path.stat().st_size > SENT_AT_ONCE_BYTES:
             with suppress(CannotSign):
                 with self._in_words():
                     sign = functools.partial(self._sign, path.name)
-                    Parts(sign, self._patience_seconds).send(path, unfinished, begun, told)
+                    Parts(sign, self._patience_seconds).send(path, unfinished, keep, told)
                 return
         self._put(path, told)
 

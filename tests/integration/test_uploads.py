@@ -19,6 +19,9 @@ from heap_exporter.heapfile.documents import Footer, Header
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.upload import Uploads
+from heap_exporter.snapshot.upload_ledger import Ledger
+from heap_exporter.snapshot.upload_run import upload
+from heap_exporter.snapshot.upload_target import Target, UploadError
 from tests.commands import command_line
 from tests.gates import Gate, gate
 from tests.programs import PATIENCE_SECONDS, environment, eventually
@@ -191,6 +194,26 @@ def test_a_server_that_dies_meanwhile_gets_the_rest_when_it_is_back(
     assert (process.returncode, err) == (0, "")
     assert there(monkeypatch, variables, server, "s3://evidence/died")[path.name] == path.read_bytes()
     assert door.bytes_in < path.stat().st_size + 20 * MIB
+
+
+def test_a_server_that_is_away_for_long_gets_the_rest_another_day(
+    folder: Path, variables: dict[str, str], door: Gate, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = snapshot(folder, 1, LARGE_BYTES // 2)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    target = Target("s3://evidence/away", patience_seconds=1.0)
+    door.at(56 * MIB, server.kill)
+    with pytest.raises(UploadError, match="the store cannot be reached"):
+        upload(path, target, Ledger(folder))
+    with pytest.raises(UploadError, match="the store cannot be reached"):
+        upload(path, target, Ledger(folder))
+    server.start()
+    door.bytes_in = 0
+    upload(path, target, Ledger(folder))
+
+    assert there(monkeypatch, variables, server, "s3://evidence/away")[path.name] == path.read_bytes()
+    assert door.bytes_in < path.stat().st_size - 48 * MIB + OVERHEAD_BYTES
 
 
 def test_wrong_credentials_are_said_in_words_and_kept_nowhere(folder: Path, variables: dict[str, str]) -> None:

@@ -1,9 +1,10 @@
-"""Robust slopes: properties that hold for every series."""
+"""Robust trends: properties that hold for every series."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heap_exporter.detection.trend import floors, kendall_tau, slope, theil_sen
+from heap_exporter.detection.trend import floors, kendall_tau, theil_sen, trend
 
 values = st.lists(st.floats(-1e12, 1e12), min_size=2, max_size=30)
 
@@ -30,6 +31,16 @@ def test_tau_is_between_minus_one_and_one_and_turns_with_time(series: list[float
     assert kendall_tau(series[::-1]) == -tau
 
 
+@given(st.lists(st.floats(-1e12, 1e12), min_size=6, max_size=30))
+def test_a_trend_has_the_slope_and_the_tau_of_its_floors(sizes: list[float]) -> None:
+    series = [(float(at), size) for at, size in enumerate(sizes)]
+    found = trend(series)
+
+    assert found is not None
+    assert found.slope == theil_sen(series)
+    assert found.rising == pytest.approx(kendall_tau(sizes))
+
+
 @given(st.lists(st.tuples(st.floats(0, 900), st.floats(0, 1e12)), min_size=1, max_size=200))
 def test_floors_are_values_of_the_series_in_order_of_time(series: list[tuple[float, float]]) -> None:
     found = floors(sorted(series), 0.0, 900.0)
@@ -39,8 +50,32 @@ def test_floors_are_values_of_the_series_in_order_of_time(series: list[tuple[flo
     assert min(value for _, value in found) == min(value for _, value in series)
 
 
-def test_too_few_buckets_have_no_slope() -> None:
-    assert slope([(0.0, 1.0), (1.0, 2.0)], 0.0, 900.0) is None
+def test_a_line_is_straight_and_goes_on() -> None:
+    line = trend([(float(at), 5.0 * at) for at in range(16)])
+
+    assert line is not None
+    assert (line.noise, line.rising, line.head, line.tail) == (0.0, 1.0, 1.0, 1.0)
+    assert line.quarters == pytest.approx((16 / 15,) * 3)
+
+
+def test_what_levels_off_has_no_tail() -> None:
+    line = trend([(float(at), 10.0 * min(at, 10)) for at in range(16)])
+
+    assert line is not None
+    assert (line.head > 1, line.tail) == (True, 0.0)
+
+
+def test_a_step_is_all_jump() -> None:
+    step = trend([(float(at), 100.0 * (at >= 8)) for at in range(16)])
+    ramp = trend([(float(at), 100.0 * at) for at in range(16)])
+
+    assert step and ramp
+    assert step.jumps == 1.0
+    assert ramp.jumps == 0.2
+
+
+def test_too_few_floors_have_no_trend() -> None:
+    assert trend([(0.0, 1.0), (1.0, 2.0)]) is None
 
 
 def test_an_empty_series_has_no_floors() -> None:
