@@ -36,7 +36,8 @@ class ProcessMemory:
 class Collector:
     """The state of the garbage collector; one entry a generation, youngest first.
 
-    ``enabled`` is whether it starts by itself; ``full_collections`` is ``None`` where it collects in increments.
+    ``enabled`` is whether it starts by itself; ``full_collections`` is ``None`` where it collects in increments;
+    ``garbage_objects`` are those in ``gc.garbage``.
     """
 
     pending_objects: tuple[int, ...]
@@ -45,6 +46,7 @@ class Collector:
     frozen_objects: int
     enabled: bool = True
     full_collections: int | None = None
+    garbage_objects: int = 0
 
 
 @dataclass(frozen=True, slots=True)

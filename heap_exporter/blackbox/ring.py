@@ -143,7 +143,8 @@ def open_ring(folder: Path, process_started_at: float | None) -> Ring:
     path = folder / f"{int(now)}-{os.getpid()}-{secrets.token_hex(4)}.ring"
     part = path.with_suffix(PART_SUFFIX)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # or it would have the mode of any folder
+        folder.mkdir(mode=0o700, exist_ok=True)
         check_owner(folder)
         file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:

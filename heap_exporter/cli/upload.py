@@ -33,9 +33,12 @@ from heap_exporter.snapshot.lock import FolderLock, Held
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
 from heap_exporter.snapshot.retention import Holds
 from heap_exporter.snapshot.upload_ledger import Ledger
-from heap_exporter.snapshot.upload_target import Target
+from heap_exporter.snapshot.upload_target import Target, UploadError
 
 HELP = "upload snapshots to S3, GCS, Azure or a folder"
+
+PATIENCE_SECONDS = 60.0
+"""How long a request is tried again: somebody may be waiting, and can call again."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,11 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise HeapExporterError(f"say where to upload to: --to s3://bucket/folder, or set {variable('upload_url')}")
     os.umask(upload_run.PRIVATE)
     found = _found(arguments.paths or [settings.snapshot_dir])
-    target = Target(url)
-    results = []
+    target = Target(url, PATIENCE_SECONDS)
+    results: list[dict[str, Any]] = []
     for folder, paths in found.items():
         with _alone(folder):
-            results += [_uploaded(path, target, Ledger(folder)) for path in paths]
+            results += _all_uploaded(paths, target, Ledger(folder))
             if arguments.remove_local:
                 _remove(folder, paths, target.url)
     screen.show(arguments, {"document": "upload", "version": 1, "files": results}, _lines(results))
@@ -97,15 +100,21 @@ def _alone(folder: Path) -> Iterator[None]:
         raise HeapExporterError(f"{folder} is being uploaded from by {error.owner}; wait until it has ended") from None
 
 
-def _uploaded(path: Path, target: Target, ledger: Ledger) -> dict[str, Any]:
-    """Upload a file, and return what became of it as plain JSON."""
-    result = {"path": str(path), "url": f"{target.url.rstrip('/')}/{path.name}", "sha256": "", "bytes": 0}
-    try:
-        with screen.progress(path.name) as told:
-            done = upload_run.upload(path, target, ledger, told)
-    except (HeapExporterError, OSError) as error:
-        return {**result, "was_there": False, "problem": str(error)}
-    return {**result, "sha256": done.sha256, "bytes": done.bytes, "was_there": done.was_there, "problem": ""}
+def _all_uploaded(paths: Sequence[Path], target: Target, ledger: Ledger) -> Iterator[dict[str, Any]]:
+    """Upload files, and yield what became of each as plain JSON; where the store fails, the others are not tried."""
+    store_failed = False
+    for path in paths:
+        result = {"path": str(path), "url": f"{target.url.rstrip('/')}/{path.name}", "sha256": "", "bytes": 0}
+        problem, was_there = "not tried: the one before failed" if store_failed else "", False
+        if not problem:
+            try:
+                with screen.progress(path.name) as told:
+                    done = upload_run.upload(path, target, ledger, told)
+                result |= {"sha256": done.sha256, "bytes": done.bytes}
+                was_there = done.was_there
+            except (HeapExporterError, OSError) as error:
+                problem, store_failed = str(error), isinstance(error, UploadError)
+        yield {**result, "was_there": was_there, "problem": problem}
 
 
 def _remove(folder: Path, paths: Sequence[Path], url: str) -> None:

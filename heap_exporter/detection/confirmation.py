@@ -18,6 +18,9 @@ LEAST_WINDOWS = 4.0
 WINDOWS_TO_DOUBLE = 16.0
 """For so many windows a growth must have gone on that doubles the process; for fewer if it grows to a multiple."""
 
+LARGE_TIMES, HUGE_TIMES = 1.0, 2.0
+"""A day's load may double a process, but not so straight, and does not make it three times as large."""
+
 
 class Proof(NamedTuple):
     """What makes a growth a leak: how long it must have gone on, and how straight.
@@ -38,13 +41,13 @@ class Proof(NamedTuple):
     new: float
 
 
-HUGE = Proof(LEAST_WINDOWS, 0.7, 0.6, 1.6, 8.0, 0.8, 0.5, 0.3)
+HUGE = Proof(LEAST_WINDOWS, 0.75, 0.6, 1.6, 8.0, 0.8, 0.5, 0.3)
 """Of a growth to a multiple: no day's load does that, only a cache does, and it ends sooner."""
 
 THIRD_OF_A_DAY = Proof(32.0, 0.85, 0.8, 1.25, 40.0, 0.9, 0.35, 0.3)
 """Rather straight for longer than caches take to fill: the rise of a day's load is bent at one of its ends."""
 
-HALF_A_DAY = Proof(48.0, 0.7, 0.6, 1.5, 8.0, 0.8, 0.4, 0.3)
+HALF_A_DAY = Proof(48.0, 0.78, 0.6, 1.5, 8.0, 0.8, 0.4, 0.3)
 """The rise of a day's load has ended by now."""
 
 MOST_OF_A_DAY = Proof(64.0, 0.5, 0.5, 2.0, 6.0, 0.75, 0.4, 0.5)
@@ -63,9 +66,10 @@ def proofs(growth: Growth) -> tuple[Proof, ...]:
     """Return the proofs of which one is asked for."""
     times = times_grown(growth)
     usual = (THIRD_OF_A_DAY, HALF_A_DAY, MOST_OF_A_DAY, WHOLE_DAY)
-    if times < WINDOWS_TO_DOUBLE / THIRD_OF_A_DAY.windows:
+    if times < LARGE_TIMES:
         return usual
-    return (HUGE._replace(windows=max(WINDOWS_TO_DOUBLE / times, LEAST_WINDOWS)), *usual)
+    proof = HUGE if times >= HUGE_TIMES else THIRD_OF_A_DAY
+    return (proof._replace(windows=max(WINDOWS_TO_DOUBLE / times, LEAST_WINDOWS)), *usual)
 
 
 def windows_needed(growth: Growth) -> float:

@@ -28,13 +28,18 @@ class Course:
         self._lives = Lives()
         self.confirmed: Growth | None = None
         self._now = begin
-        self.begin_life(Life(begin, thresholds.window_seconds))
+        self._begin(Life(begin, thresholds.window_seconds))
 
-    def begin_life(self, life: Life) -> None:
-        """Forget what grew; what was suspected is up to whoever calls."""
+    def _begin(self, life: Life) -> None:
         self.life = life
         self.newest: dict[float, Growth] = {}
         self.confirmed = None
+
+    def renew(self, at: float) -> None:
+        """Begin anew with another figure."""
+        self._suspicion = Suspicion(self._thresholds.day_seconds)
+        self._lives = Lives()
+        self._begin(Life(at, self._thresholds.window_seconds))
 
     def restart(self, at: float) -> None:
         """Take note that a new process has begun; what the one before was used to is nothing new in this one."""
@@ -43,7 +48,7 @@ class Course:
         if whole:
             self._lives.end(whole, self._least(whole))
         lasted = self._suspicion.restart(LONG_WINDOWS * window, at)
-        self.begin_life(Life(at, window, None if lasted else self.life))
+        self._begin(Life(at, window, None if lasted else self.life))
 
     def add(self, at: float, size: float) -> bool:
         """Take note of a value; return whether something was judged."""
@@ -87,7 +92,11 @@ class Course:
     def known_growth(self) -> Growth | None:
         """Return the growth that evidence from elsewhere may be about: the suspected one, or the largest."""
         found = self.confirmed or self._suspicion.of
-        return found or max(self.newest.values(), key=lambda growth: growth.trend.gained, default=None)
+        return (
+            self._latest(found)
+            if found
+            else max(self.newest.values(), key=lambda growth: growth.trend.gained, default=None)
+        )
 
     def confirm(self) -> None:
         """Take the word of other evidence that what grows is a leak."""

@@ -60,12 +60,11 @@ class Detector:
         self._verdict = None
 
     def _judge(self, course: Course, point: Point) -> bool:
-        was_private = self._measure.is_private
         size = self._measure.bytes(point)
         if size is None:
             return False
-        if was_private is not self._measure.is_private:  # another figure: nothing of before can be compared with it
-            course.begin_life(Life(point.t_seconds, self._window_seconds))
+        if self._measure.changed:  # nothing of before can be compared with it
+            course.renew(point.t_seconds)
         if self._measure.is_private:
             self._pages.add(point.t_seconds, float(point.rss_bytes))
         return course.add(point.t_seconds, size)
@@ -83,10 +82,7 @@ class Detector:
         now, window = point.t_seconds, self._window_seconds
         if growth is None:
             return Verdict(now, state, (words.warming_up(now - course.life.begin, window),), window)
-        if self._finding and state in (State.STEADY, State.PLATEAUED):
-            self._finding = None
-        if self._finding and self._finding.outcome == "clears":
-            state = State.GROWING if state is not State.CONFIRMED else state
+        state = self._with_finding(state)
         if state is State.STEADY and (pages := self._growing_pages()):
             return self._say_pages(pages, now)
         explained = self._explain(state, growth, now)
@@ -103,6 +99,17 @@ class Detector:
             seconds_to_limit=_seconds_to_limit(state, growth, point.limit_bytes),
         )
         return replace(verdict, reasons=self._reasons(verdict, growth, explained, course, point))
+
+    def _with_finding(self, state: State) -> State:
+        """Return the state as the finding has it, and forget the finding when what it was about is over."""
+        if self._finding is None:
+            return state
+        cleared = self._finding.outcome == "clears"
+        over = (State.SUSPECTED, State.CONFIRMED) if cleared else (State.GROWING, State.SUSPECTED)
+        if state in (State.STEADY, *over):
+            self._finding = None
+            return state
+        return State.GROWING if cleared else state
 
     def _growing_pages(self) -> Growth | None:
         """Return the growth of RSS where private memory is known and does not grow, if RSS does."""

@@ -66,7 +66,7 @@ def _of_collector(collector: Collector) -> dict[str, int | None]:
         "gc_gen2_collections": collector.full_collections,
         "gc_pending_objects": collector.pending_objects[0],
         "gc_enabled": int(collector.enabled),
-        "uncollectable_objects": sum(collector.uncollectable_objects),
+        "uncollectable_objects": max(sum(collector.uncollectable_objects), collector.garbage_objects),
     }
 
 

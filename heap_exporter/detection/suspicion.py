@@ -84,16 +84,13 @@ class Suspicion:
         return max(least_bytes * MORE_EACH_TIME**lately, more)
 
     def look(self, growth: Growth, least_bytes: float, now: float) -> None:
-        """Begin, renew or end the suspicion by what a length shows."""
+        """Begin or end the suspicion by what a length shows."""
         if self.of is None:
             if self._arises(growth, self.asks(least_bytes, now)):
                 self.of, self._began = growth, now - growth.seconds
                 self._base = growth.trend.first
-        elif growth.length == self.of.length:
-            if growth.slope < PLATEAU * self.of.slope:
-                self.end(growth.trend.last, now)
-            elif growth.slope > self.of.slope:
-                self.of = growth
+        elif growth.length == self.of.length and growth.slope < PLATEAU * self.of.slope:
+            self.end(growth.trend.last, now)
 
     def clear(self, growth: Growth, now: float) -> None:
         """End the suspicion because of other evidence; as much as twice what was gained must be gained anew."""

@@ -19,6 +19,7 @@ def read_collector() -> Collector:
         uncollectable_objects=tuple(generation["uncollectable"] for generation in stats),
         frozen_objects=gc.get_freeze_count(),
         enabled=gc.isenabled() and thresholds[0] > 0,
+        garbage_objects=len(gc.garbage),
         full_collections=stats[-1]["collections"] if thresholds[-1] else None,
     )
 

@@ -21,7 +21,7 @@ from heap_exporter.snapshot import beside
 from heap_exporter.snapshot.lock import FolderLock, Held
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.upload_ledger import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, OUTCOMES, Ledger
-from heap_exporter.snapshot.upload_run import ENDED, UPLOAD_LOCK, waiting
+from heap_exporter.snapshot.upload_run import ENDED, UPLOAD_LOCK, URL_VARIABLE, waiting
 from heap_exporter.snapshot.upload_target import missing_extra
 
 LOOK_SECONDS = 60.0
@@ -131,14 +131,17 @@ class Uploads:
         self._ended = ended = ledger.counted(self._run, ENDED)
         command = beside.command(
             "heap_exporter.snapshot.upload_run",
-            [os.path.abspath(self._folder), self._url, "1" if self._remove_local else "", self._run],
+            [os.path.abspath(self._folder), "1" if self._remove_local else "", self._run],
             memory_bytes=MEMORY_BYTES,
             cpu_seconds=LONGEST_CPU_SECONDS,
             folders=folders,
         )
         try:
             self._has_ended = beside.start(
-                command, lambda: Ledger(self._folder).counted(self._run, ENDED) > ended, _variables(os.environ)
+                command,
+                lambda: Ledger(self._folder).counted(self._run, ENDED) > ended,
+                # An address may hold a password, and arguments are for everybody to see.
+                _variables(os.environ) | {URL_VARIABLE: self._url},
             )
         except OSError as error:
             self._say(f"no program could be started for it: {error.strerror or error}")

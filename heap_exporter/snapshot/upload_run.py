@@ -15,7 +15,7 @@ from pathlib import Path
 
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import SUFFIX, read_footer
-from heap_exporter.settings import without_secrets
+from heap_exporter.settings import variable, without_secrets
 from heap_exporter.snapshot.lock import FolderLock, Held
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
 from heap_exporter.snapshot.retention import ID, REPORT_SUFFIX, Holds
@@ -24,6 +24,8 @@ from heap_exporter.snapshot.upload_target import CHUNK_BYTES, Target, UploadErro
 
 UPLOAD_LOCK = "upload.lock"
 PURPOSE = "upload"
+URL_VARIABLE = variable("upload_url")
+
 PRIVATE = 0o077
 """The mask of modes: a snapshot in a folder is for nobody else's eyes."""
 
@@ -48,11 +50,12 @@ class Uploaded:
     was_there: bool
 
 
-def main(directory: str, url: str, remove_local: str, run: str) -> None:
+def main(directory: str, remove_local: str, run: str) -> None:
     """Upload what waits in a folder; its ledger tells how that went, and counts it for ``run``.
 
-    ``remove_local`` is ``"1"`` or empty.
+    ``remove_local`` is ``"1"`` or empty; where to is in the environment.
     """
+    url = os.environ[URL_VARIABLE]
     if hasattr(signal, "alarm"):
         signal.alarm(LONGEST_SECONDS)
     os.umask(PRIVATE)

@@ -41,7 +41,7 @@ class Series:
         gen2 = 0
         last_full = 0.0
         heap = self.heap
-        for index, hour in enumerate(self.hours):
+        for index, hour in enumerate(self.hours.tolist()):
             size = None if heap is None else max(float(heap[index]), 1.0)
             if size is None:
                 yield Point(round(hour * 3600, 3), int(self.rss[index] * MIB), restart=index in begun)

@@ -25,14 +25,14 @@ from heap_exporter.walker.choose import choose_walker
 from tests.corpus.recorded import FOLDER, TRUTH
 
 STEP_SECONDS = 15.0
-CENSUS_STEPS = 20
+CENSUS_STEPS = 40
 MIB = 1 << 20
 
 Program = Callable[[random.Random], Iterator[None]]
 
 
 def leaking_sessions(rng: random.Random) -> Iterator[None]:
-    sessions = {}
+    sessions: dict[int, object] = {}
     while True:
         for _ in range(rng.randrange(100, 260)):
             sessions[len(sessions)] = {"user": rng.random(), "cart": [rng.random() for _ in range(10)]}
@@ -67,7 +67,7 @@ def leaking_by_load(rng: random.Random) -> Iterator[None]:
     while True:
         step += 1
         load = 0.5 + 0.5 * math.sin(step / 150)
-        held.extend([rng.randrange(1 << 40) for _ in range(20)] for _ in range(int(load * 500)))
+        held.extend([rng.randrange(1 << 40) for _ in range(20)] for _ in range(int(load * 80)))
         _requests(rng, 1 + int(3 * load))
         yield
 
@@ -172,19 +172,19 @@ LEAKS: dict[str, tuple[Program, float, float]] = {
     "leaking_sessions": (leaking_sessions, 12.0, 0.0),
     "leaking_late": (leaking_late, 20.0, 4.0),
     "leaking_natively": (leaking_natively, 12.0, 0.0),
-    "leaking_by_load": (leaking_by_load, 24.0, 0.0),
+    "leaking_by_load": (leaking_by_load, 12.0, 0.0),
 }
 """Programs that leak, with the hours they run and when they begin to leak."""
 
 HEALTHY: dict[str, tuple[Program, float]] = {
-    "serving": (serving, 12.0),
-    "cycles": (cycles, 12.0),
-    "lru_filling": (lru_filling, 6.0),
-    "cache_of_popular_keys": (cache_of_popular_keys, 12.0),
-    "cache_with_expiry": (cache_with_expiry, 12.0),
-    "batches": (batches, 24.0),
-    "daily_load": (daily_load, 48.0),
-    "warming_up": (warming_up, 6.0),
+    "serving": (serving, 8.0),
+    "cycles": (cycles, 6.0),
+    "lru_filling": (lru_filling, 4.0),
+    "cache_of_popular_keys": (cache_of_popular_keys, 6.0),
+    "cache_with_expiry": (cache_with_expiry, 6.0),
+    "batches": (batches, 10.0),
+    "daily_load": (daily_load, 26.0),
+    "warming_up": (warming_up, 3.0),
 }
 
 

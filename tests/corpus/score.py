@@ -47,9 +47,7 @@ class Outcome:
 def thresholds() -> Thresholds:
     """Return the defaults, as a service has them that sets nothing."""
     settings = Settings()
-    return Thresholds(
-        settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
-    )
+    return Thresholds(settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour)
 
 
 def judge(points: Iterable[Point], onset_hours: float | None) -> tuple[float | None, int, float | None, str | None]:
@@ -145,13 +143,13 @@ def table(found: Sequence[Outcome]) -> str:
         for leaks in (True, False):
             rows = [outcome for outcome in found if outcome.kind == kind and outcome.leaks is leaks]
             lines += [_row(kind, rows)] if rows else []
-    leaks = [outcome for outcome in found if outcome.leaks]
+    leaking = [outcome for outcome in found if outcome.leaks]
     lines.append("")
     slower = 0.0
     for name, most in SPEEDS.items():
-        lines.append(_row(name, [outcome for outcome in leaks if slower <= outcome.per_hour < most]))
+        lines.append(_row(name, [outcome for outcome in leaking if slower <= outcome.per_hour < most]))
         slower = most
-    lines += ["", _row("all leaks", leaks), _row("all healthy", [one for one in found if not one.leaks])]
+    lines += ["", _row("all leaks", leaking), _row("all healthy", [one for one in found if not one.leaks])]
     return "\n".join(lines)
 
 

@@ -50,7 +50,8 @@ def sawtooth(hours: Array, height: float, period: float, phase: float, rng: np.r
     edges = np.concatenate([[-phase * period], -phase * period + np.cumsum(lengths)])
     tooth = np.clip(np.searchsorted(edges, hours, side="right") - 1, 0, count - 1)
     heights = height * rng.uniform(1 - vary, 1.0, count)
-    return heights[tooth] * (hours - edges[tooth]) / lengths[tooth]
+    sizes: Array = heights[tooth] * (hours - edges[tooth]) / lengths[tooth]
+    return sizes
 
 
 def swing(hours: Array, height: float, period: float, phase: float, sharpness: float = 1.0) -> Array:
@@ -62,12 +63,14 @@ def daily(hours: Array, height: float, phase: float, rng: np.random.Generator, s
     """A day's load: no two days have the same height."""
     days = rng.uniform(0.85, 1.0, int(hours[-1] / 24) + 3)
     shifted = hours / 24 + phase + 0.25  # a day begins in its trough
-    return swing(hours, height, 24.0, phase, sharpness) * days[np.floor(shifted).astype(int)]
+    sizes: Array = swing(hours, height, 24.0, phase, sharpness) * days[np.floor(shifted).astype(int)]
+    return sizes
 
 
 def steps(hours: Array, size: float, at: Array) -> Array:
     """Steps up, each to stay: a model loaded, a pool enlarged."""
-    return size * np.sum(hours[:, None] >= at[None, :], axis=1)
+    sizes: Array = size * np.sum(hours[:, None] >= at[None, :], axis=1)
+    return sizes
 
 
 def batches(hours: Array, size: float, every: float, length: float, rng: np.random.Generator) -> Array:

@@ -363,7 +363,7 @@ def test_a_program_that_is_killed_is_started_again(folder: Path, make: Callable[
     snapshot(folder, 1, LARGE_BYTES // 2)
 
     def kill() -> None:
-        for pid in programs():
+        for pid in programs(folder):
             os.kill(pid, signal.SIGKILL)
 
     door.at(40 * MIB, kill)
@@ -376,15 +376,15 @@ def test_a_program_that_is_killed_is_started_again(folder: Path, make: Callable[
     assert door.bytes_in < LARGE_BYTES + 20 * MIB
 
 
-def programs() -> list[int]:
-    """Return the processes that upload from a folder of this test run."""
+def programs(folder: Path) -> list[int]:
+    """Return the processes that upload from a folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = path.read_bytes()
         except OSError:  # it has ended
             continue
-        if b"upload_run" in line and b"again-and-again" in line:
+        if b"upload_run" in line and os.fsencode(folder) in line:
             found.append(int(path.parent.name))
     return found
 
@@ -395,7 +395,7 @@ def test_the_program_has_of_the_environment_what_it_needs_alone(
     monkeypatch.setenv("DATABASE_PASSWORD", "s3cr3t")
     seen: list[bytes] = []
     snapshot(folder, 1, 3 * MIB)
-    door.at(0, lambda: seen.extend(Path(f"/proc/{pid}/environ").read_bytes() for pid in programs()))
+    door.at(0, lambda: seen.extend(Path(f"/proc/{pid}/environ").read_bytes() for pid in programs(folder)))
     uploads = make("s3://evidence/again-and-again-alone")
     until(uploads, lambda: uploads.outcomes["uploaded"] == 1)
 

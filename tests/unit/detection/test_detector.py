@@ -165,7 +165,8 @@ def test_the_verdict_tells_its_figures_in_words() -> None:
     assert verdict.seconds_to_limit == pytest.approx((1024 - 260) / 60 * 3600, rel=0.05)
     assert 0 < verdict.confidence < 1
     said = " ".join(verdict.reasons)
-    assert "MB/h" in said and "bytes/s" in said and "window 15 min" in said and "confidence" in said and "limit" in said
+    for word in ("MB/h", "bytes/s", "window 15 min", "confidence", "limit"):
+        assert word in said
 
 
 def test_evidence_that_confirms_is_believed_at_once() -> None:
@@ -257,8 +258,9 @@ def test_nothing_that_is_sampled_makes_the_detector_fail(series: list[Point]) ->
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.randoms(use_true_random=False), st.booleans())
-def test_gaps_odd_intervals_missing_figures_and_findings_do_no_harm(rng: random.Random, leaks: bool) -> None:
+@given(st.integers(0, 1 << 32), st.booleans())
+def test_gaps_odd_intervals_missing_figures_and_findings_do_no_harm(seed: int, leaks: bool) -> None:
+    rng = random.Random(seed)
     at, series = rng.uniform(0, 1e6), []
     begun = at
     for _ in range(600):

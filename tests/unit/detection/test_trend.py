@@ -69,7 +69,8 @@ def test_a_step_is_all_jump() -> None:
     step = trend([(float(at), 100.0 * (at >= 8)) for at in range(16)])
     ramp = trend([(float(at), 100.0 * at) for at in range(16)])
 
-    assert step and ramp
+    assert step is not None
+    assert ramp is not None
     assert step.jumps == 1.0
     assert ramp.jumps == 0.2
 

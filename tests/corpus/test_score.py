@@ -1,0 +1,44 @@
+"""The judge on series of known truth: the targets, on seeds that no threshold was tuned on."""
+
+import pytest
+
+from tests.corpus import made, recorded, score
+
+SEEDS = (1, 3, 5, 7)
+
+
+@pytest.fixture(scope="module")
+def found() -> list[score.Outcome]:
+    return score.outcomes(SEEDS)
+
+
+def test_every_target_is_met(found: list[score.Outcome]) -> None:
+    missed = {name: value for name, (value, met) in score.targets(found).items() if not met}
+
+    assert missed == {}
+
+
+@pytest.mark.parametrize("kind", sorted(made.NEVER_CONFIRMED))
+def test_what_settles_soon_is_never_confirmed(kind: str, found: list[score.Outcome]) -> None:
+    assert [one for one in found if one.kind == kind and one.confirmed_hours is not None] == []
+
+
+def test_a_series_is_the_same_each_time_it_is_made() -> None:
+    first, again = made.series("leak under sawtooth", 3), made.series("leak under sawtooth", 3)
+
+    assert list(first.points()) == list(again.points())
+
+
+def test_the_corpus_is_large_enough_and_its_halves_share_no_seed() -> None:
+    assert len(made.LEAKING) * score.SEEDS >= 120
+    assert len(made.HEALTHY) * score.SEEDS >= 160
+
+
+@pytest.mark.parametrize("name", recorded.names())
+def test_a_recorded_process_is_suspected_if_it_leaks_and_never_confirmed_if_not(name: str) -> None:
+    outcome = score.score_recorded(name)
+
+    if outcome.leaks:
+        assert outcome.delay_minutes is not None
+    else:
+        assert outcome.confirmed_hours is None
