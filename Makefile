@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])
 
-.PHONY: help demo test check servers browser oracles matrix native asan valgrind bench bench-walker bench-analysis alerts-table dashboards docs pictures clean
+.PHONY: help demo test check servers browser oracles matrix native asan valgrind bench bench-walker bench-analysis score soak alerts-table dashboards docs pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,8 +38,9 @@ asan: $(READY) ## walk and analyse under AddressSanitizer and UndefinedBehaviorS
 valgrind: $(READY) ## walk and analyse under valgrind
 	$(BIN)/python -m tests.native.checked valgrind
 
-servers: ## put Prometheus, promtool, Alertmanager and VictoriaMetrics into .servers/ (apt, no root)
+servers: $(READY) ## put Prometheus, promtool, Alertmanager and VictoriaMetrics into .servers/ (apt, no root), SeaweedFS into .venv/
 	$(PYTHON) tests/servers/install.py
+	$(BIN)/python -m pip install -qq --group servers
 
 browser: ## install Chromium and its driver into the system (apt, root)
 	$(PYTHON) tests/servers/install.py browser
@@ -62,9 +63,14 @@ bench-walker: $(READY) ## what a census and a snapshot cost, beside other tools 
 bench-analysis: $(READY) oracles ## from a snapshot to retained sizes, beside DevTools, memlab and igraph (some minutes)
 	$(BIN)/python -m tests.bench.analysis $(ARGS)
 
+score: $(READY) ## how well the detector tells leaks from healthy series, by class (some minutes)
+	$(BIN)/python -m tests.corpus.score $(ARGS)
+
+soak: $(READY) ## whether the exporter itself stays flat: 20 minutes at 50 times the speed, all of it on
+	$(BIN)/python -m tests.bench.soak $(ARGS)
+
 alerts-table: $(READY) ## print which alert fires when on which shape, and put the table into the runbook
 	$(BIN)/python -m alerts.tests.table --write
-	$(BIN)/python -m alerts.tests.table
 
 dashboards: $(READY) ## regenerate the Grafana dashboards
 	$(BIN)/python -m dashboards

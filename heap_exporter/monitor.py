@@ -13,9 +13,9 @@ from heap_exporter.blackbox.flight import FlightRecorder
 from heap_exporter.detection.detector import Thresholds
 from heap_exporter.detection.history import History
 from heap_exporter.detection.judge import Judge
+from heap_exporter.evidence import limit
 from heap_exporter.evidence.case import HELD_SECONDS
 from heap_exporter.evidence.evidence import Evidence
-from heap_exporter.evidence.limit import WATCHED_PERCENT, used_percent
 from heap_exporter.export.type_series import TypeSeries
 from heap_exporter.model import (
     Cause,
@@ -37,6 +37,7 @@ from heap_exporter.probes.sources import Sources
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.take import Snapshots
+from heap_exporter.snapshot.upload import Uploads
 from heap_exporter.threads import start_thread
 from heap_exporter.walker.choose import choose_walker
 
@@ -112,6 +113,9 @@ class HeapMonitor:
             compare_most_objects=settings.compare_most_objects,
             process_started_at=process_started_at,
             wake=self._wake.set,
+        )
+        self._uploads = Uploads(
+            settings.upload_url, store, self._headroom_bytes, remove_local=settings.upload_remove_local
         )
         self._evidence = Evidence(settings, self.snapshots, self._sources, self._tell, self._limit_bytes)
 
@@ -233,10 +237,11 @@ class HeapMonitor:
         """Read, keep, judge, tell, and secure what proves it."""
         sample = self._sources.sample(self._reading.process_started_at)
         before = self._reading
-        reading = dataclasses.replace(before, sample=sample, detail=self._watch_limit(before.detail))
+        reading = dataclasses.replace(before, sample=sample, detail=limit.watched(before.detail, self._sources))
         if time.monotonic() >= self._next_slow_at:
             reading = self._read_slow(reading)
         self.snapshots.tend()
+        self._uploads.tend()
         point, verdict = self._judge.judge(reading, before)
         reading = dataclasses.replace(reading, verdict=verdict)
         self._publish(reading)
@@ -246,12 +251,6 @@ class HeapMonitor:
         self._evidence.attend_limit(
             reading, self.history.points(), lambda: self._publish(self._read_slow(self._reading))
         )
-
-    def _watch_limit(self, detail: Detail) -> Detail:
-        """Return the slow readings with the limits read anew, if half of the memory limit is used."""
-        if used_percent(detail.limits) < WATCHED_PERCENT:
-            return detail
-        return dataclasses.replace(detail, limits=self._sources.read("limits", read_limits))
 
     def _read_slow(self, reading: Reading) -> Reading:
         """Take the slow readings, and put off the next ones for as long as their cost asks."""
@@ -277,6 +276,7 @@ class HeapMonitor:
             pushes=dict(self._pushes),
             walk_failures=self._walker.failures,
             gc_pause_seconds=tuple(self._pauses.seconds),
+            uploads=dict(self._uploads.outcomes),
             cpu_seconds=self._threads_cpu_seconds + self._walker.clone_cpu_seconds,
         )
         self._reading = dataclasses.replace(

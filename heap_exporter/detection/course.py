@@ -24,7 +24,7 @@ class Course:
 
     def __init__(self, thresholds: Thresholds, begin: float) -> None:
         self._thresholds = thresholds
-        self._suspicion = Suspicion(thresholds.day_seconds)
+        self._suspicion = Suspicion(thresholds.window_seconds, thresholds.day_seconds)
         self._lives = Lives()
         self.confirmed: Growth | None = None
         self._now = begin
@@ -37,7 +37,7 @@ class Course:
 
     def renew(self, at: float) -> None:
         """Begin anew with another figure."""
-        self._suspicion = Suspicion(self._thresholds.day_seconds)
+        self._suspicion = Suspicion(self._thresholds.window_seconds, self._thresholds.day_seconds)
         self._lives = Lives()
         self._begin(Life(at, self._thresholds.window_seconds))
 

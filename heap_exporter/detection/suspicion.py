@@ -38,6 +38,12 @@ AFTERMATH = 2.0
 CLEARLY_NEW = 2.0
 """What must be gained again, of what was gained, after other evidence has cleared it."""
 
+LEAST_PAUSE = 0.2
+"""Share of the time that something has grown for which it must have levelled off."""
+
+LEAST_LEFT = 0.5
+"""Share of what was gained below which it has been released."""
+
 
 def is_steady(growth: Growth) -> bool:
     """Return whether the floors rise through all of their length, by more than their noise, and go on rising."""
@@ -61,14 +67,15 @@ class Ended(NamedTuple):
 class Suspicion:
     """Remembers what is suspected now, and which suspicions came to nothing."""
 
-    def __init__(self, day_seconds: float) -> None:
+    def __init__(self, window_seconds: float, day_seconds: float) -> None:
+        self._window_seconds = window_seconds
         self.of: Growth | None = None
         self._day_seconds = day_seconds
         self._bar = -math.inf
         self._last: Ended | None = None
         self._cleared_until = -math.inf
         self._began = 0.0
-        self._base = 0.0
+        self._base = self._peak = 0.0
         self._came_to_nothing: deque[float] = deque(maxlen=8)
 
     def asks(self, least_bytes: float, now: float) -> float:
@@ -88,9 +95,18 @@ class Suspicion:
         if self.of is None:
             if self._arises(growth, self.asks(least_bytes, now)):
                 self.of, self._began = growth, now - growth.seconds
-                self._base = growth.trend.first
-        elif growth.length == self.of.length and growth.slope < PLATEAU * self.of.slope:
+                self._base, self._peak = growth.trend.first, growth.trend.last
+            return
+        self._peak = max(self._peak, growth.trend.last)
+        has_fallen = growth.trend.last < self._base + LEAST_LEFT * (self._peak - self._base)
+        if has_fallen or (growth.slope < PLATEAU * self.of.slope and self._is_long_enough(growth, now)):
             self.end(growth.trend.last, now)
+
+    def _is_long_enough(self, pause: Growth, now: float) -> bool:
+        """Return whether a pause is in proportion to the growth before it: a large table that moves is no plateau."""
+        assert self.of is not None
+        grown = (now - self._began) / self._window_seconds
+        return pause.length.windows >= max(self.of.length.windows, LEAST_PAUSE * grown)
 
     def clear(self, growth: Growth, now: float) -> None:
         """End the suspicion because of other evidence; as much as twice what was gained must be gained anew."""
@@ -121,7 +137,7 @@ class Suspicion:
     def end(self, height: float, now: float) -> None:
         """Forget what is suspected; growth from ``height`` on must be clearly new to be suspected again."""
         self.of = None
-        self._last = Ended(now, max(now - self._began, 1.0), max(height - self._base, 0.0))
+        self._last = Ended(now, max(now - self._began, 1.0), max(self._peak - self._base, 0.0))
         self._bar = max(self._bar, height)
         self._came_to_nothing.append(now)
 

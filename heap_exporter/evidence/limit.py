@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from heap_exporter.errors import SnapshotError
 from heap_exporter.logs import log
-from heap_exporter.model import Limits, Point
+from heap_exporter.model import Detail, Limits, Point
+from heap_exporter.probes.limits import read_limits
+from heap_exporter.probes.sources import Sources
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.take import Snapshots
 
@@ -29,6 +32,13 @@ def used_percent(limits: Limits | None) -> float:
     if limits is None or not limits.limit_bytes or limits.headroom_bytes is None:
         return 0.0
     return 100.0 * (1 - limits.headroom_bytes / limits.limit_bytes)
+
+
+def watched(detail: Detail, sources: Sources) -> Detail:
+    """Return the slow readings with the limits read anew, if so much of the memory limit is used that they matter."""
+    if used_percent(detail.limits) < WATCHED_PERCENT:
+        return detail
+    return replace(detail, limits=sources.read("limits", read_limits))
 
 
 class NearLimit:

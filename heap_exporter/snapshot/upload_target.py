@@ -193,6 +193,7 @@ _WORDS = {
     "dns error|Name or service not known": "the name of its host is not known; mend AWS_ENDPOINT_URL or the address",
     "Connect|timed out|error sending request|refused|reset|Remote end closed": "the store cannot be reached",
     "No space left": "the disk there is full",
-    "Read-only|Permission denied|UnableToCreate|Unable to c": "the folder cannot be written to",
+    "Read-only|Permission denied|No such file|Unable to c": "the folder cannot be written to; mend it or the address",
+    r"InternalError|status code: 5\d\d": "the store itself has failed; look into its log",
 }
 """Marks of an error, the most telling first → what is wrong, and what to do."""

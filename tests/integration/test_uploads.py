@@ -17,6 +17,7 @@ import pytest
 
 from heap_exporter.heapfile.documents import Footer, Header
 from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.snapshot.retention import Holds
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.upload import Uploads
 from heap_exporter.snapshot.upload_ledger import Ledger
@@ -164,11 +165,13 @@ def test_an_uploader_that_is_killed_goes_on_where_it_was(
     door.at(56 * MIB, process.kill)
     process.communicate(timeout=120)
     assert ledger(folder)["files"][path.name]["upload_id"]
+    assert Holds(folder).held("upload") == {path.stem}
     assert there(monkeypatch, variables, server, "s3://evidence/killed") == {}
     door.bytes_in = 0
     code, _, err = ran(variables, folder, folder, "--to", "s3://evidence/killed")
 
     assert (code, err) == (0, "")
+    assert Holds(folder).held("upload") == set()
     assert there(monkeypatch, variables, server, "s3://evidence/killed")[path.name] == path.read_bytes()
     assert door.bytes_in < path.stat().st_size - 48 * MIB + OVERHEAD_BYTES
 

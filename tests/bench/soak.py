@@ -1,0 +1,307 @@
+"""Soaks the exporter: leaks, alerts, snapshots and webhooks over and over, while its own memory is watched from outside.
+
+Two services run at once, all times divided by the speed. In one the exporter lives all the time; in the other it is
+stopped and started anew after each leak, so that each is suspected and told again. Both are scraped and asked for
+snapshots, alone and in crowds, and their webhook is one that also hangs, refuses and fails. Ends with 1 if anything
+grows. ``python -m tests.bench.soak --minutes 20 --speed 50``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from heap_exporter.detection.suspicion import LEAST_NOISES, LEAST_RISING
+from heap_exporter.detection.trend import trend
+
+WARM_UP_SHARE = 0.4
+"""Part of the run that does not count: the history of samples fills for as long."""
+
+LEAST_GROWTH = {"memory, MiB": 1.0, "threads": 1.0, "descriptors": 1.0}
+"""What each figure must gain after the warm-up, steadily, to count as growing."""
+
+KEEP, QUOTA_BYTES = 8, 64 * 1024**2
+MOST_FILES = 100
+"""Quota of the folder, and more files than its snapshots, their reports and marks, and twenty series have together."""
+
+CROWD = 20
+MOODS = ("take", "take", "take", "fail", "hang", "cut", "refuse")
+HANG_SECONDS = 12.0
+"""Longer than a webhook is waited for."""
+
+
+@dataclass
+class Soaked:
+    """A service, what it looked like from outside whenever it was calm, and what it has done."""
+
+    name: str
+    process: subprocess.Popen[str]
+    folder: Path
+    calm: list[dict[str, float]] = field(default_factory=list)
+    peaks: Counter[str] = field(default_factory=Counter)
+    done: Counter[str] = field(default_factory=Counter)
+    undead: set[int] = field(default_factory=set)
+    url: str | None = None
+    zombies: set[int] = field(default_factory=set)
+
+    def follow(self, until: float) -> None:
+        """Read what the service says, and look at it whenever it is calm, until it ends."""
+        assert self.process.stdout and self.process.stdin
+        of_life: Counter[str] = Counter()
+        for line in self.process.stdout:
+            said = json.loads(line)
+            if "url" in said:
+                self.done, of_life = self.done + of_life, Counter()
+                self.url = said["url"]
+                continue
+            self._look()
+            if "done" not in said:
+                continue
+            of_life = Counter(said["done"])
+            self.process.stdin.write("go on\n" if time.monotonic() < until else "end\n")
+            self.process.stdin.flush()
+        self.done += of_life
+        self.url = None
+
+    def _look(self) -> None:
+        pid = self.process.pid
+        status = _status(pid)
+        zombies = {child for child in _children(pid) if _status(child).get("State", "").startswith("Z")}
+        self.undead |= zombies & self.zombies
+        self.zombies = zombies
+        kibibytes = sum(int(status.get(name, "0").split()[0]) for name in ("RssAnon", "VmSwap"))
+        figures = (kibibytes / 1024, float(status["Threads"]), float(len(os.listdir(f"/proc/{pid}/fd"))))
+        self.calm.append({"t": time.monotonic(), **dict(zip(LEAST_GROWTH, figures, strict=True))})
+
+    def glance(self) -> None:
+        """Keep the highest of what may vary from moment to moment."""
+        pid = self.process.pid
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        snapshots = [path for path in files if path.suffix == ".heap"]
+        now = {
+            "threads": int(_status(pid).get("Threads", 0)),
+            "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
+            "children": len(_children(pid)),
+            "files": len(files),
+            "snapshots": len(snapshots),
+            "snapshot bytes": sum(path.stat().st_size for path in snapshots),
+        }
+        for name, value in now.items():
+            self.peaks[name] = max(self.peaks[name], value)
+
+    def visit(self, round: int) -> None:
+        """Scrape, look at the pages, and now and then ask for snapshots: one, or with a crowd of others."""
+        url = self.url
+        if url is None:
+            return
+        for page in ("metrics", "verdict", ""):
+            _ask(f"{url}{page}")
+        if round % 10 == 0:
+            crowd = CROWD if round % 50 == 0 else 1
+            with ThreadPoolExecutor(crowd) as pool:
+                list(pool.map(lambda _: _ask(f"{url}snapshots", b""), range(crowd)))
+
+    def problems(self) -> list[str]:
+        """Return what grows, or is beyond its bounds, in words."""
+        found = [f"{name} grow" for name in LEAST_GROWTH if self.grown(name)]
+        if self.undead:
+            found.append(f"zombies that nobody reaps: {len(self.undead)}")
+        if self.peaks["snapshots"] > KEEP + 1 or self.peaks["files"] > MOST_FILES:
+            found.append("the folder has too many files")
+        if self.peaks["snapshot bytes"] > QUOTA_BYTES:
+            found.append("the folder is larger than its quota")
+        if self.process.returncode:
+            found.append(f"it ended with {self.process.returncode}")
+        return [f"{self.name}: {what}" for what in found]
+
+    def counted(self, figure: str) -> list[tuple[float, float]]:
+        """Return a figure of each calm moment after the warm-up, with its time in seconds."""
+        if not self.calm:
+            return []
+        first, last = self.calm[0]["t"], self.calm[-1]["t"]
+        since = first + WARM_UP_SHARE * (last - first)
+        return [(look["t"] - first, look[figure]) for look in self.calm if look["t"] >= since]
+
+    def grown(self, figure: str) -> bool:
+        """Return whether a figure rises steadily after the warm-up, by the product's own measure of that."""
+        line = trend(self.counted(figure))
+        if line is None:
+            return False
+        return line.gained >= max(LEAST_GROWTH[figure], LEAST_NOISES * line.noise) and line.rising >= LEAST_RISING
+
+
+def settings(speed: float, webhook: str) -> dict[str, Any]:
+    """Return the default settings at so many times their speed, with all that can be on turned on."""
+    return {
+        "interval_seconds": 15 / speed,
+        "census_interval_seconds": 60 / speed,
+        "census_cpu_percent": min(0.5 * speed, 100),
+        "window_seconds": 900 / speed,
+        "min_slope_bytes_per_hour": 8 * 1024**2 * speed,
+        "snapshot_cooldown_seconds": 3600 / speed,
+        "snapshots_a_day": 10_000,
+        "snapshot_keep": KEEP,
+        "snapshot_max_bytes": QUOTA_BYTES,
+        "alert_webhook_url": webhook,
+    }
+
+
+@contextmanager
+def moody_hook() -> Iterator[tuple[str, Counter[str]]]:
+    """Run a webhook whose temper changes; yield its address and how often it was in which mood."""
+    chance, moods, over = random.Random(5), Counter[str](), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            mood = chance.choice(MOODS)
+            moods[mood] += 1
+            self.rfile.read(int(self.headers["Content-Length"]))
+            if mood == "hang":
+                over.wait(HANG_SECONDS)
+            if mood in ("hang", "cut"):
+                self.close_connection = True
+                return
+            self.send_response({"take": 200, "fail": 500, "refuse": 404}[mood])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook", moods
+    finally:
+        over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def soak(seconds: float, speed: float, folder: Path) -> tuple[list[Soaked], Counter[str]]:
+    """Soak two services for so long, and a little longer until each is calm; return what was seen, and the hook's moods."""
+    until = time.monotonic() + seconds
+    with moody_hook() as (webhook, moods):
+        services = [_start(name, folder, settings(speed, webhook)) for name in ("one life", "many lives")]
+        followers = [threading.Thread(target=service.follow, args=[until]) for service in services]
+        try:
+            for follower in followers:
+                follower.start()
+            round = 0
+            while any(follower.is_alive() for follower in followers):
+                time.sleep(1)
+                round += 1
+                for service in services:
+                    with suppress(OSError):  # the service, or a file, that has just ended
+                        service.visit(round)
+                        service.glance()
+        finally:
+            for service in services:
+                if time.monotonic() < until:
+                    service.process.kill()
+                service.process.wait()
+    return services, moods
+
+
+def _start(name: str, folder: Path, settings: dict[str, Any]) -> Soaked:
+    own = folder / name.replace(" ", "_")
+    words = ["lives"] if name == "many lives" else []
+    arguments = json.dumps({**settings, "snapshot_dir": str(own)})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.soaked", arguments, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=(folder / f"{own.name}.log").open("w"),
+        text=True,
+        # What is let go of is given back at once, so that nothing but the exporter's own is left to be seen.
+        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},
+    )
+    return Soaked(name, process, own)
+
+
+def _ask(url: str, data: bytes | None = None) -> None:
+    with suppress(OSError), urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=10) as answer:
+        answer.read()
+
+
+def _status(pid: int) -> dict[str, str]:
+    with suppress(OSError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return {}
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, task.read_text().split())
+    return found
+
+
+def table(services: list[Soaked], title: str) -> Table:
+    """Return what was seen, a column a service."""
+    made = Table(title=title)
+    made.add_column("what")
+    for service in services:
+        made.add_column(f"exporter has {service.name}", justify="right")
+    made.add_row("times calm", *(str(len(service.calm)) for service in services))
+    for name in LEAST_GROWTH:
+        made.add_row(f"{name}: first calm, after warm-up … last", *(_course(service, name) for service in services))
+    for name in ("threads", "descriptors", "children", "files", "snapshots", "snapshot bytes"):
+        made.add_row(f"most {name}", *(f"{service.peaks[name]:,}" for service in services))
+    made.add_row("zombies that stayed", *(str(len(service.undead)) for service in services))
+    for name in sorted(set().union(*(service.done for service in services))):
+        made.add_row(name, *(f"{service.done[name]:,}" for service in services))
+    return made
+
+
+def _course(service: Soaked, figure: str) -> str:
+    counted = service.counted(figure)
+    if not counted:
+        return "-"
+    line = trend(counted)
+    gained = f", trend {line.gained:+.2f}, tau {line.rising:+.2f}" if line else ""
+    return f"{service.calm[0][figure]:.1f}, {counted[0][1]:.1f} … {counted[-1][1]:.1f}{gained}"
+
+
+def main() -> None:
+    """Soak, print the table, and end with 1 if something grows."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=20.0, help="default: %(default)g")
+    parser.add_argument("--speed", type=float, default=50.0, help="times the default rate (default: %(default)g)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        services, moods = soak(arguments.minutes * 60, arguments.speed, Path(folder))
+        logs = [path.read_text().splitlines() for path in Path(folder).glob("*.log")]
+    Console(width=150).print(table(services, f"{arguments.minutes:g} minutes at {arguments.speed:g} times the speed"))
+    print("moods of the hook:", *(f"{mood} {count}" for mood, count in sorted(moods.items())))
+    problems = [problem for service in services for problem in service.problems()]
+    problems += [line for log in logs for line in log if "Traceback" in line]
+    print(*problems or ["everything is flat"], sep="\n")
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()
