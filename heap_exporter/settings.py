@@ -102,11 +102,14 @@ class Settings:
     )
     window_seconds: float = setting(900.0, "Window over which growth is judged.", least=2, most=604800)
     growth_threshold_percent: float = setting(
-        2.0, "Growth over the window, in percent, below which nothing is suspected.",
+        1.0, "Growth in percent below which nothing is suspected, however long it takes.",
         least=0, most=1000, aliases={NODE_THRESHOLD: 1},
     )  # fmt: skip  # reads as one line
     min_slope_bytes_per_hour: float = setting(
-        8 * 1024 * 1024, "Growth below this slope is never suspected.", least=0, most=1e15
+        8 * 1024 * 1024,
+        "Growth of less than this slope times a window is not suspected, however long it takes.",
+        least=0,
+        most=1e15,
     )
     max_samples: int = setting(
         1440,

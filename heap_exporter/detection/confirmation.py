@@ -15,11 +15,14 @@ USUAL_CACHE_BYTES = 256 * 1024 * 1024
 
 LEAST_WINDOWS = 4.0
 
-WINDOWS_TO_DOUBLE = 16.0
+WINDOWS_TO_DOUBLE = 13.0
 """For so many windows a growth must have gone on that doubles the process; for fewer if it grows to a multiple."""
 
-LARGE_TIMES, HUGE_TIMES = 1.0, 2.0
-"""A day's load may double a process, but not so straight, and does not make it three times as large."""
+LARGE_TIMES, HUGE_TIMES = 0.6, 1.2
+"""A day's load may double a process, but not so straight, and does not make it larger yet in hours."""
+
+MULTIPLE, WINDOWS_TO_MULTIPLY = 3.0, 3.0
+"""A growth to so many times more than there was needs no longer: no cache is so large and fills so straight."""
 
 
 class Proof(NamedTuple):
@@ -44,6 +47,9 @@ class Proof(NamedTuple):
 HUGE = Proof(LEAST_WINDOWS, 0.75, 0.6, 1.6, 8.0, 0.8, 0.5, 0.3)
 """Of a growth to a multiple: no day's load does that, only a cache does, and it ends sooner."""
 
+QUARTER_OF_A_DAY = Proof(24.0, 0.9, 0.9, 1.1, 50.0, 0.93, 0.3, 0.3)
+"""As straight as a ruler: for so long, the rise of a day's load is bent by a tenth wherever it is taken."""
+
 THIRD_OF_A_DAY = Proof(32.0, 0.85, 0.8, 1.25, 40.0, 0.9, 0.35, 0.3)
 """Rather straight for longer than caches take to fill: the rise of a day's load is bent at one of its ends."""
 
@@ -65,11 +71,12 @@ def times_grown(growth: Growth) -> float:
 def proofs(growth: Growth) -> tuple[Proof, ...]:
     """Return the proofs of which one is asked for."""
     times = times_grown(growth)
-    usual = (THIRD_OF_A_DAY, HALF_A_DAY, MOST_OF_A_DAY, WHOLE_DAY)
+    usual = (QUARTER_OF_A_DAY, THIRD_OF_A_DAY, HALF_A_DAY, MOST_OF_A_DAY, WHOLE_DAY)
     if times < LARGE_TIMES:
         return usual
     proof = HUGE if times >= HUGE_TIMES else THIRD_OF_A_DAY
-    return (proof._replace(windows=max(WINDOWS_TO_DOUBLE / times, LEAST_WINDOWS)), *usual)
+    windows = WINDOWS_TO_MULTIPLY if times >= MULTIPLE else max(WINDOWS_TO_DOUBLE / times, LEAST_WINDOWS)
+    return (proof._replace(windows=windows), *usual)
 
 
 def windows_needed(growth: Growth) -> float:

@@ -97,16 +97,20 @@ class Suspicion:
                 self.of, self._began = growth, now - growth.seconds
                 self._base, self._peak = growth.trend.first, growth.trend.last
             return
-        self._peak = max(self._peak, growth.trend.last)
-        has_fallen = growth.trend.last < self._base + LEAST_LEFT * (self._peak - self._base)
-        if has_fallen or (growth.slope < PLATEAU * self.of.slope and self._is_long_enough(growth, now)):
+        if growth.length.level <= self.of.length.level:
+            self._peak = max(self._peak, growth.trend.last)
+            if growth.trend.last < self._base + LEAST_LEFT * (self._peak - self._base):
+                self.end(growth.trend.last, now)
+                return
+        if growth.slope < PLATEAU * self.of.slope and self._is_pause(growth, now):
             self.end(growth.trend.last, now)
 
-    def _is_long_enough(self, pause: Growth, now: float) -> bool:
-        """Return whether a pause is in proportion to the growth before it: a large table that moves is no plateau."""
+    def _is_pause(self, growth: Growth, now: float) -> bool:
+        """Return whether a length is in proportion to the growth so far: a large table that moves is no plateau."""
         assert self.of is not None
         grown = (now - self._began) / self._window_seconds
-        return pause.length.windows >= max(self.of.length.windows, LEAST_PAUSE * grown)
+        needed = max(self.of.length.windows, LEAST_PAUSE * grown)
+        return needed <= growth.length.windows < 2 * needed
 
     def clear(self, growth: Growth, now: float) -> None:
         """End the suspicion because of other evidence; as much as twice what was gained must be gained anew."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from heap_exporter.detection.growth import top_grower
-from heap_exporter.errors import SnapshotError
+from heap_exporter.errors import SnapshotBusy, SnapshotError
 from heap_exporter.evidence import findings
 from heap_exporter.evidence.caches import bound
 from heap_exporter.logs import log
@@ -31,6 +31,9 @@ FINGERPRINT_LENGTH = 12
 ALERT = "alert "
 """Put before the fingerprint of a leak that was told of: snapshots and alerts have cooldowns of their own."""
 
+WANTED_WINDOWS = 4.0
+"""How long a snapshot is kept for what follows it, however many others are asked for."""
+
 HELD_SECONDS = 7 * 86_400.0
 """How long the snapshots of an alert are kept before others."""
 
@@ -40,15 +43,18 @@ _IN_THE_HEAP = (Cause.PYTHON_OBJECTS, Cause.UNCOLLECTED_CYCLES, Cause.UNATTRIBUT
 
 @dataclass(slots=True)
 class _Case:
-    """What there is of one suspicion; times are monotonic seconds."""
+    """What there is of one suspicion; times are monotonic seconds.
+
+    At the last snapshot, taken at ``snapshot_at``, the process had ``growing_bytes``: ``grown_bytes`` more than before.
+    """
 
     fingerprint: str
-    opened_at: float
     suspected_at: float
-    growing_bytes: int
     mappings: Mappings | None
     wants_snapshots: bool
     snapshots: list[SnapshotInfo] = field(default_factory=list)
+    snapshot_at: float = 0.0
+    growing_bytes: int = 0
     grown_bytes: int = 0
     is_compared: bool = False
     is_told: bool = False
@@ -86,11 +92,12 @@ class CaseFile:
 
     def attend(self, verdict: Verdict, reading: Reading) -> Finding | None:
         """Do what the verdict on a reading asks for now, and return what the evidence newly says."""
-        case = self._case_of(verdict, reading)
+        case = self._case_of(verdict)
         if case is None:
             return None
-        if verdict.is_suspicion and self._is_second_due(case, verdict):
-            self._take(case, reading, "growth goes on")
+        while self._is_snapshot_due(case, verdict):
+            if not self._take(case, verdict, reading):
+                break
         if self._is_being_compared(case):
             return None
         finding = self._compare(case)
@@ -98,23 +105,21 @@ class CaseFile:
             self._tell_of(case, verdict)
         return finding
 
-    def _case_of(self, verdict: Verdict, reading: Reading) -> _Case | None:
+    def _case_of(self, verdict: Verdict) -> _Case | None:
         """Return the case that is open, or opened by this verdict."""
         now, case = self._clock(), self._case
         if verdict.is_suspicion:
             if case is None:
-                case = self._case = self._open(verdict, reading, now)
+                case = self._case = self._open(verdict, now)
             case.suspected_at = now
         elif case and now - case.suspected_at > FORGOTTEN_AFTER_WINDOWS * self._window_seconds:
             self._case = case = None
         return case
 
-    def _open(self, verdict: Verdict, reading: Reading, now: float) -> _Case:
+    def _open(self, verdict: Verdict, now: float) -> _Case:
         case = _Case(
             fingerprint=_provisional_fingerprint(verdict),
-            opened_at=now,
             suspected_at=now,
-            growing_bytes=_growing_bytes(reading),
             mappings=None if verdict.cause in _IN_THE_HEAP[:2] else self._read_mappings(),
             wants_snapshots=self._wants_snapshots and verdict.cause in _IN_THE_HEAP,
         )
@@ -123,25 +128,33 @@ class CaseFile:
             log.info("no snapshots of the suspicion: %s", refusal.reason)
             self._snapshots.count(refusal.outcome)
             case.wants_snapshots = False
-        if case.wants_snapshots:
-            self._take(case, reading, f"leak suspected: {verdict.reasons[0]}")
         return case
 
-    def _is_second_due(self, case: _Case, verdict: Verdict) -> bool:
-        if not case.wants_snapshots or len(case.snapshots) != 1:
+    def _is_snapshot_due(self, case: _Case, verdict: Verdict) -> bool:
+        if not verdict.is_suspicion or not case.wants_snapshots or case.is_told or len(case.snapshots) == 2:
             return False
-        elapsed = self._clock() - case.opened_at
+        if not case.snapshots:
+            return True
+        elapsed = self._clock() - case.snapshot_at
         grown = elapsed * next((t.slope_bytes_per_second for t in verdict.trends if t.kind is Kind.TOTAL), 0.0)
         is_time = elapsed >= SECOND_AFTER_WINDOWS * self._window_seconds and grown >= SECOND_AFTER_BYTES
         return is_time or verdict.is_confirmed
 
-    def _take(self, case: _Case, reading: Reading, reason: str) -> None:
+    def _take(self, case: _Case, verdict: Verdict, reading: Reading) -> bool:
+        """Take a snapshot, and return whether there is one; who is refused because of another's asks again."""
         try:
-            case.snapshots.append(self._snapshots.take(reason))
+            taken = self._snapshots.take(
+                "growth goes on" if case.snapshots else f"leak suspected: {verdict.reasons[0]}"
+            )
         except SnapshotError as error:
-            case.wants_snapshots = False
+            case.wants_snapshots = isinstance(error, SnapshotBusy)
             log.warning("no snapshot of the suspected leak: %s", error)
-        case.grown_bytes = _growing_bytes(reading) - case.growing_bytes
+            return False
+        case.snapshots.append(taken)
+        self._snapshots.store.holds.hold(taken.id, "suspicion", WANTED_WINDOWS * self._window_seconds)
+        size = _growing_bytes(reading)
+        case.grown_bytes, case.growing_bytes, case.snapshot_at = size - case.growing_bytes, size, self._clock()
+        return True
 
     def _is_being_compared(self, case: _Case) -> bool:
         if case.is_compared or len(case.snapshots) < 2:

@@ -1,18 +1,21 @@
 """A service to measure: a heap of a given size, real HTTP requests, and an agent that can be turned on and off.
 
-Speaks JSON lines on its output and takes commands, one a line, on its input: ``on SPEED``, ``off``, ``time``.
+Speaks JSON lines on its output and takes commands, one a line, on its input: ``on``, with settings as JSON behind it,
+``off``, ``time``.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
+import tempfile
 import threading
-import time
 
 from cheroot.wsgi import Server
 
 import heap_exporter
+from heap_exporter import HeapExporter
 
 
 class Customer:
@@ -32,6 +35,16 @@ def app(environ: dict[str, object], start_response: object) -> list[bytes]:
     return [body]
 
 
+def figures(exporter: HeapExporter | None) -> dict[str, float]:
+    """Return processor seconds so far, of the process with its children, and of the agent by its own count; samples."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return {
+        "cpu": sum(each.ru_utime + each.ru_stime for each in used),
+        "own": exporter.monitor.reading().tally.cpu_seconds if exporter else 0.0,
+        "samples": len(exporter.monitor.history.points()) if exporter else 0,
+    }
+
+
 def main() -> None:
     """Serve and obey."""
     held = [Customer(number) for number in range(int(sys.argv[1]) // 4)]
@@ -40,20 +53,14 @@ def main() -> None:
     threading.Thread(target=server.serve, daemon=True).start()
     print(json.dumps({"port": server.bind_addr[1], "held": len(held)}), flush=True)
     exporter = None
-    for line in sys.stdin:
-        match line.split():
-            case ["on", speed]:
-                exporter = heap_exporter.start(
-                    port=0,
-                    interval_seconds=15 / float(speed),
-                    census_interval_seconds=60 / float(speed),
-                    census_cpu_percent=0.5 * float(speed),
-                )
-            case ["off"]:
-                if exporter:
-                    exporter.stop()
-        own = exporter.monitor.reading().tally.cpu_seconds if exporter else 0.0
-        print(json.dumps({"cpu": time.process_time(), "own": own}), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for line in sys.stdin:
+            command, _, settings = line.partition(" ")
+            if command == "on":
+                exporter = heap_exporter.start(port=0, snapshot_dir=folder, **json.loads(settings))
+            elif command == "off\n" and exporter:
+                exporter.stop()
+            print(json.dumps(figures(exporter)), flush=True)
     server.stop()
 
 

@@ -1,4 +1,4 @@
-"""Soaks the exporter: leaks, alerts, snapshots and webhooks over and over, while its own memory is watched from outside.
+"""Soaks the exporter: leaks, alerts, snapshots and webhooks over and over, its own memory watched from outside.
 
 Two services run at once, all times divided by the speed. In one the exporter lives all the time; in the other it is
 stopped and started anew after each leak, so that each is suspected and told again. Both are scraped and asked for
@@ -9,6 +9,7 @@ grows. ``python -m tests.bench.soak --minutes 20 --speed 50``
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import random
@@ -19,9 +20,9 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -43,6 +44,10 @@ KEEP, QUOTA_BYTES = 8, 64 * 1024**2
 MOST_FILES = 100
 """Quota of the folder, and more files than its snapshots, their reports and marks, and twenty series have together."""
 
+CALM_WINDOWS = 8
+"""How long a suspicion is given to end once its leak was reset."""
+
+VISIT_SECONDS = 1.0
 CROWD = 20
 MOODS = ("take", "take", "take", "fail", "hang", "cut", "refuse")
 HANG_SECONDS = 12.0
@@ -63,23 +68,23 @@ class Soaked:
     url: str | None = None
     zombies: set[int] = field(default_factory=set)
 
-    def follow(self, until: float) -> None:
-        """Read what the service says, and look at it whenever it is calm, until it ends."""
-        assert self.process.stdout and self.process.stdin
-        of_life: Counter[str] = Counter()
+    def follow(self, is_over: Callable[[], bool]) -> None:
+        """Read what the service says, look at it whenever it is calm, and have it end when all is over."""
+        assert self.process.stdout
+        assert self.process.stdin
+        before: Counter[str] = Counter()
         for line in self.process.stdout:
             said = json.loads(line)
             if "url" in said:
-                self.done, of_life = self.done + of_life, Counter()
+                before = self.done
                 self.url = said["url"]
                 continue
             self._look()
             if "done" not in said:
                 continue
-            of_life = Counter(said["done"])
-            self.process.stdin.write("go on\n" if time.monotonic() < until else "end\n")
+            self.done = before + Counter(said["done"])
+            self.process.stdin.write("end\n" if is_over() else "go on\n")
             self.process.stdin.flush()
-        self.done += of_life
         self.url = None
 
     def _look(self) -> None:
@@ -108,15 +113,15 @@ class Soaked:
         for name, value in now.items():
             self.peaks[name] = max(self.peaks[name], value)
 
-    def visit(self, round: int) -> None:
+    def visit(self, rounds: int) -> None:
         """Scrape, look at the pages, and now and then ask for snapshots: one, or with a crowd of others."""
         url = self.url
         if url is None:
             return
         for page in ("metrics", "verdict", ""):
             _ask(f"{url}{page}")
-        if round % 10 == 0:
-            crowd = CROWD if round % 50 == 0 else 1
+        if rounds % 10 == 0:
+            crowd = CROWD if rounds % 50 == 0 else 1
             with ThreadPoolExecutor(crowd) as pool:
                 list(pool.map(lambda _: _ask(f"{url}snapshots", b""), range(crowd)))
 
@@ -199,45 +204,53 @@ def moody_hook() -> Iterator[tuple[str, Counter[str]]]:
         server.server_close()
 
 
-def soak(seconds: float, speed: float, folder: Path) -> tuple[list[Soaked], Counter[str]]:
-    """Soak two services for so long, and a little longer until each is calm; return what was seen, and the hook's moods."""
-    until = time.monotonic() + seconds
-    with moody_hook() as (webhook, moods):
-        services = [_start(name, folder, settings(speed, webhook)) for name in ("one life", "many lives")]
-        followers = [threading.Thread(target=service.follow, args=[until]) for service in services]
-        try:
-            for follower in followers:
-                follower.start()
-            round = 0
-            while any(follower.is_alive() for follower in followers):
-                time.sleep(1)
-                round += 1
-                for service in services:
-                    with suppress(OSError):  # the service, or a file, that has just ended
-                        service.visit(round)
-                        service.glance()
-        finally:
+def soak(
+    is_over: Callable[[list[Soaked]], bool], speed: float, folder: Path, calm_windows: int = CALM_WINDOWS
+) -> tuple[list[Soaked], Counter[str]]:
+    """Soak two services until it is over, and each is calm; return what was seen, and the hook's moods."""
+    with ExitStack() as ending:
+        webhook, moods = ending.enter_context(moody_hook())
+        services = [
+            ending.enter_context(_running(name, folder, settings(speed, webhook), calm_windows))
+            for name in ("one life", "many lives")
+        ]
+        asked = functools.partial(is_over, services)
+        followers = [threading.Thread(target=service.follow, args=[asked]) for service in services]
+        for follower in followers:
+            follower.start()
+        rounds = 0
+        while any(follower.is_alive() for follower in followers):
+            time.sleep(VISIT_SECONDS)
+            rounds += 1
             for service in services:
-                if time.monotonic() < until:
-                    service.process.kill()
-                service.process.wait()
+                with suppress(OSError):  # the service, or a file, that has just ended
+                    service.visit(rounds)
+                    service.glance()
     return services, moods
 
 
-def _start(name: str, folder: Path, settings: dict[str, Any]) -> Soaked:
+@contextmanager
+def _running(name: str, folder: Path, settings: dict[str, Any], calm_windows: int) -> Iterator[Soaked]:
+    """Run a service; it is killed at the end if it still runs."""
     own = folder / name.replace(" ", "_")
-    words = ["lives"] if name == "many lives" else []
-    arguments = json.dumps({**settings, "snapshot_dir": str(own)})
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.soaked", arguments, *words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=(folder / f"{own.name}.log").open("w"),
-        text=True,
-        # What is let go of is given back at once, so that nothing but the exporter's own is left to be seen.
-        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},
-    )
-    return Soaked(name, process, own)
+    arguments = [json.dumps({**settings, "snapshot_dir": str(own)}), str(calm_windows)]
+    with (
+        (folder / f"{own.name}.log").open("w") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.soaked", *arguments, *(["lives"] if name == "many lives" else [])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            # What is let go of is given back at once, so that nothing but the exporter's own is left to be seen.
+            env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},
+        ) as process,
+    ):
+        try:
+            yield Soaked(name, process, own)
+        finally:
+            if sys.exc_info()[0] is not None:
+                process.kill()
 
 
 def _ask(url: str, data: bytes | None = None) -> None:
@@ -292,8 +305,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20.0, help="default: %(default)g")
     parser.add_argument("--speed", type=float, default=50.0, help="times the default rate (default: %(default)g)")
     arguments = parser.parse_args()
+    until = time.monotonic() + 60 * arguments.minutes
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        services, moods = soak(arguments.minutes * 60, arguments.speed, Path(folder))
+        services, moods = soak(lambda _: time.monotonic() > until, arguments.speed, Path(folder))
         logs = [path.read_text().splitlines() for path in Path(folder).glob("*.log")]
     Console(width=150).print(table(services, f"{arguments.minutes:g} minutes at {arguments.speed:g} times the speed"))
     print("moods of the hook:", *(f"{mood} {count}" for mood, count in sorted(moods.items())))

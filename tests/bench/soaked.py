@@ -1,8 +1,9 @@
 """A service to soak: it leaks until that is told, lets all of it go, fills a cache, and so on, until it is to end.
 
-What it holds itself is the same whenever it says on its output, in a line of JSON, that it is calm or done: all that has
-grown until then is the exporter's. When it is done it waits for a line. Its arguments are the settings as JSON, and ``lives`` if the exporter is to be
-stopped and started anew each time: the judge knows a leak that was reset as a sawtooth, until a new life begins.
+What it holds itself is the same whenever it says on its output, in a line of JSON, that it is calm or done: all that
+has grown until then is the exporter's. When it is done it waits for a line. Its arguments are the settings as JSON, for
+how many windows a suspicion may take to end, and ``lives`` if the exporter is to be stopped and started anew each time:
+the judge knows a leak that was reset as a sawtooth, until a new life begins.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from heap_exporter import HeapExporter
 ENTRY_BYTES = 128 * 1024
 ENTRIES_A_WINDOW = 160
 MOST_ENTRIES = 4 * ENTRIES_A_WINDOW
-CALM_WINDOWS = 2, 8
-"""How long it is calm at least, and how long a suspicion is given to end once all is let go."""
+LEAST_CALM_WINDOWS = 2
+"""How long it is calm at least once all is let go; a suspicion is given longer to end."""
 
 
 class Session:
@@ -52,8 +53,9 @@ def leak(number: int) -> None:
 class Service:
     """Goes through its phases with an exporter."""
 
-    def __init__(self, settings: dict[str, object]) -> None:
+    def __init__(self, settings: dict[str, object], calm_windows: int) -> None:
         self._settings = settings
+        self._calm_windows = calm_windows
         self._window_seconds = float(str(settings["window_seconds"]))
         self._told = threading.Event()
         self._cleared = 0
@@ -79,9 +81,9 @@ class Service:
         SESSIONS.clear()
         page.cache_clear()
         gc.collect()
-        was_suspicious, least, most = _is_suspicious(exporter), *CALM_WINDOWS
-        for half in range(2 * most):
-            if half >= 2 * least and not _is_suspicious(exporter):
+        was_suspicious = _is_suspicious(exporter)
+        for half in range(2 * self._calm_windows):
+            if half >= 2 * LEAST_CALM_WINDOWS and not _is_suspicious(exporter):
                 self._cleared += was_suspicious
                 break
             time.sleep(self._window_seconds / 2)
@@ -105,7 +107,7 @@ def _is_suspicious(exporter: HeapExporter) -> bool:
 
 def main() -> None:
     """Serve until the input says ``end`` or ends."""
-    service, lives = Service(json.loads(sys.argv[1])), "lives" in sys.argv[2:]
+    service, lives = Service(json.loads(sys.argv[1]), int(sys.argv[2])), "lives" in sys.argv[3:]
     exporter = service.start()
     for number in itertools.count():
         service.grow(leak if number % 3 != 2 else page)

@@ -1,0 +1,66 @@
+"""A process in a real memory cgroup that grows until the kernel kills it, and what is on disk by then."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.heapfile.format import SUFFIX, read_header
+from tests.integration.test_black_box import cgroup, exits
+from tests.programs import PATIENCE_SECONDS, environment, program, said
+
+LIMIT_BYTES = 200 * 1024**2
+
+GROWS = """
+import json, time
+from heap_exporter import start
+
+exporter = start(port=0, interval_seconds={interval}, census_interval_seconds=3600, window_seconds=900)
+print(json.dumps(exporter.url), flush=True)
+class Session(bytearray):
+    pass
+kept = []
+while True:
+    kept.extend(Session(20_000) for _ in range(5))
+    time.sleep({pause})
+"""
+
+
+def die(folder: Path, interval: float, pause: float) -> None:
+    """Run a process that grows until the kernel kills it; 100 kB each ``pause`` seconds."""
+    with cgroup(LIMIT_BYTES) as group:
+        join = f"open({str(group / 'cgroup.procs')!r}, 'w').write('0')\n"
+        with program(join + textwrap.dedent(GROWS.format(interval=interval, pause=pause)), folder) as process:
+            said(process)
+            assert process.wait(2 * PATIENCE_SECONDS) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("interval", "pause"),
+    [pytest.param(0.1, 0.005, id="slowly"), pytest.param(1.0, 0.003, id="so fast that few samples are left")],
+)
+def test_what_grows_to_its_limit_has_a_census_and_a_snapshot_on_disk_before_it_is_killed(
+    interval: float, pause: float, tmp_path: Path
+) -> None:
+    die(tmp_path, interval, pause)
+
+    snapshots = sorted((tmp_path / "snapshots").glob(f"*{SUFFIX}"))
+    (found,) = exits(tmp_path)
+    told = subprocess.check_output(
+        [sys.executable, "-m", "heap_exporter", "last-exit"], text=True, env=environment(tmp_path), cwd=tmp_path
+    )
+
+    assert snapshots
+    assert all(read_header(path).reason.startswith("memory near its limit (") for path in snapshots)
+    assert found["ended"] == "oom-kill"
+    assert found["limit_bytes"] == LIMIT_BYTES
+    assert sorted(found["snapshots"]) == [path.name.removesuffix(SUFFIX) for path in snapshots]
+    # The only census after the first, which saw nothing yet.
+    sessions = next(each for each in found["types"] if each["type_name"] == "__main__.Session")
+    assert sessions["bytes"] > LIMIT_BYTES / 4
+    assert "Session" in told

@@ -1,0 +1,44 @@
+"""The exporter under leaks, alerts, snapshots and webhooks over and over; for half a minute (``make soak``: longer)."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.bench.soak import KEEP, MOST_FILES, QUOTA_BYTES, Soaked, soak
+
+SPEED = 300.0
+ALERTS = 2
+
+PATIENCE_SECONDS = 90.0
+
+MOST_THREADS = 16
+"""The service's and the exporter's own, those that answer requests, and those of posts that hang."""
+
+MOST_DESCRIPTORS = 40
+
+
+def test_alerts_over_and_over_leave_nothing_behind(tmp_path: Path) -> None:
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+
+    def is_over(services: list[Soaked]) -> bool:
+        return services[-1].done["alerts"] >= ALERTS or time.monotonic() > give_up_at
+
+    services, _ = soak(is_over, SPEED, tmp_path, calm_windows=2)
+
+    for service in services:
+        assert service.problems() == []
+        assert service.peaks["threads"] <= MOST_THREADS
+        assert service.peaks["descriptors"] <= MOST_DESCRIPTORS
+        assert service.peaks["children"] <= 2
+        assert service.peaks["snapshots"] <= KEEP + 1
+        assert service.peaks["snapshot bytes"] <= QUOTA_BYTES
+        assert service.peaks["files"] <= MOST_FILES
+        assert service.done["snapshots written"] >= 2
+        assert service.done["errors"] == 0
+
+    one_life, many_lives = services
+
+    assert one_life.done["alerts"] == 1
+    assert many_lives.done["alerts"] >= ALERTS
+    assert many_lives.done["webhooks sent"] + many_lives.done["webhooks failed"] >= 1
