@@ -37,8 +37,8 @@ from heap_exporter.probes.sources import Sources
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.take import Snapshots
-from heap_exporter.snapshot.upload import Uploads
 from heap_exporter.threads import start_thread
+from heap_exporter.upload.uploads import Uploads
 from heap_exporter.walker.choose import choose_walker
 
 STOP_SECONDS = 1.0

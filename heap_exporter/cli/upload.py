@@ -28,12 +28,12 @@ from heap_exporter.errors import HeapExporterError
 from heap_exporter.figures import size
 from heap_exporter.heapfile.format import SUFFIX
 from heap_exporter.settings import Settings, variable
-from heap_exporter.snapshot import upload_run
 from heap_exporter.snapshot.lock import FolderLock, Held
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
 from heap_exporter.snapshot.retention import Holds
-from heap_exporter.snapshot.upload_ledger import Ledger
-from heap_exporter.snapshot.upload_target import Target, UploadError
+from heap_exporter.upload import run as upload_run
+from heap_exporter.upload.ledger import Ledger
+from heap_exporter.upload.target import Target, UploadError
 
 HELP = "upload snapshots to S3, GCS, Azure or a folder"
 

@@ -12,7 +12,6 @@ import argparse
 import functools
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,7 @@ from rich.table import Table
 
 from heap_exporter.detection.suspicion import LEAST_NOISES, LEAST_RISING
 from heap_exporter.detection.trend import trend
+from tests.bench.moody_hook import moody_hook
 
 WARM_UP_SHARE = 0.4
 """Part of the run that does not count: the history of samples fills for as long."""
@@ -49,9 +48,6 @@ CALM_WINDOWS = 8
 
 VISIT_SECONDS = 1.0
 CROWD = 20
-MOODS = ("take", "take", "take", "fail", "hang", "cut", "refuse")
-HANG_SECONDS = 12.0
-"""Longer than a webhook is waited for."""
 
 
 @dataclass
@@ -128,6 +124,8 @@ class Soaked:
     def problems(self) -> list[str]:
         """Return what grows, or is beyond its bounds, in words."""
         found = [f"{name} grow" for name in LEAST_GROWTH if self.grown(name)]
+        if not self.done["alerts"]:
+            found.append("no leak was told")
         if self.undead:
             found.append(f"zombies that nobody reaps: {len(self.undead)}")
         if self.peaks["snapshots"] > KEEP + 1 or self.peaks["files"] > MOST_FILES:
@@ -168,40 +166,6 @@ def settings(speed: float, webhook: str) -> dict[str, Any]:
         "snapshot_max_bytes": QUOTA_BYTES,
         "alert_webhook_url": webhook,
     }
-
-
-@contextmanager
-def moody_hook() -> Iterator[tuple[str, Counter[str]]]:
-    """Run a webhook whose temper changes; yield its address and how often it was in which mood."""
-    chance, moods, over = random.Random(5), Counter[str](), threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            mood = chance.choice(MOODS)
-            moods[mood] += 1
-            self.rfile.read(int(self.headers["Content-Length"]))
-            if mood == "hang":
-                over.wait(HANG_SECONDS)
-            if mood in ("hang", "cut"):
-                self.close_connection = True
-                return
-            self.send_response({"take": 200, "fail": 500, "refuse": 404}[mood])
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/hook", moods
-    finally:
-        over.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def soak(

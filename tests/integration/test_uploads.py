@@ -19,10 +19,10 @@ from heap_exporter.heapfile.documents import Footer, Header
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.snapshot.retention import Holds
 from heap_exporter.snapshot.store import Store
-from heap_exporter.snapshot.upload import Uploads
-from heap_exporter.snapshot.upload_ledger import Ledger
-from heap_exporter.snapshot.upload_run import upload
-from heap_exporter.snapshot.upload_target import Target, UploadError
+from heap_exporter.upload.ledger import Ledger
+from heap_exporter.upload.run import upload
+from heap_exporter.upload.target import Target, UploadError
+from heap_exporter.upload.uploads import Uploads
 from tests.commands import command_line
 from tests.gates import Gate, gate
 from tests.programs import PATIENCE_SECONDS, environment, eventually
@@ -387,7 +387,7 @@ def programs(folder: Path) -> list[int]:
             line = path.read_bytes()
         except OSError:  # it has ended
             continue
-        if b"upload_run" in line and os.fsencode(folder) in line:
+        if b"upload.run" in line and os.fsencode(folder) in line:
             found.append(int(path.parent.name))
     return found
 

@@ -13,8 +13,8 @@ FORBIDDEN = ("grpc", "numpy", "rich", "cheroot", "werkzeug", "opentelemetry", "p
 
 ORDER = [
     "_version", "errors", "model", "catalogue", "logs", "settings", "forks", "threads", "neighbours", "figures",
-    "heapfile", "analysis", "report", "walker", "probes", "detection", "snapshot", "blackbox", "evidence", "alerting",
-    "export", "notify", "monitor", "web", "agent", "demo", "cli",
+    "heapfile", "analysis", "report", "walker", "probes", "detection", "snapshot", "upload", "blackbox", "evidence",
+    "alerting", "export", "notify", "monitor", "web", "agent", "demo", "cli",
 ]  # fmt: skip  # one reading
 """Imports point from later rooms to earlier ones only; ``__init__`` and ``__main__`` are doors, not rooms."""
 

@@ -19,8 +19,8 @@ from heap_exporter.settings import variable, without_secrets
 from heap_exporter.snapshot.lock import FolderLock, Held
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
 from heap_exporter.snapshot.retention import ID, REPORT_SUFFIX, Holds
-from heap_exporter.snapshot.upload_ledger import Ledger
-from heap_exporter.snapshot.upload_target import CHUNK_BYTES, Target, UploadError
+from heap_exporter.upload.ledger import Ledger
+from heap_exporter.upload.target import CHUNK_BYTES, Target, UploadError
 
 UPLOAD_LOCK = "upload.lock"
 PURPOSE = "upload"

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from heap_exporter.snapshot.upload_parts import Unfinished
+from heap_exporter.upload.parts import Unfinished
 
 LEDGER = "uploads.json"
 LEDGER_PART = ".uploads.part"

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.model import SnapshotInfo
-from heap_exporter.snapshot import upload as upload_module
 from heap_exporter.snapshot.retention import Holds
 from heap_exporter.snapshot.store import Store
-from heap_exporter.snapshot.upload import NOT_INSTALLED, Uploads
-from heap_exporter.snapshot.upload_ledger import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, Ledger
-from heap_exporter.snapshot.upload_parts import CannotSign, Parts, PartsFailed, Unfinished, sign
-from heap_exporter.snapshot.upload_run import removable, waiting
-from heap_exporter.snapshot.upload_target import Target, UploadError, in_words
+from heap_exporter.upload import uploads as upload_module
+from heap_exporter.upload.ledger import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, Ledger
+from heap_exporter.upload.parts import CannotSign, Parts, PartsFailed, Unfinished, sign
+from heap_exporter.upload.run import removable, waiting
+from heap_exporter.upload.target import Target, UploadError, in_words
+from heap_exporter.upload.uploads import NOT_INSTALLED, Uploads
 
 URL = "s3://evidence/shop"
 MIB = 1024 * 1024

@@ -20,9 +20,9 @@ from heap_exporter.settings import without_secrets
 from heap_exporter.snapshot import beside
 from heap_exporter.snapshot.lock import FolderLock, Held
 from heap_exporter.snapshot.store import Store
-from heap_exporter.snapshot.upload_ledger import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, OUTCOMES, Ledger
-from heap_exporter.snapshot.upload_run import ENDED, UPLOAD_LOCK, URL_VARIABLE, waiting
-from heap_exporter.snapshot.upload_target import missing_extra
+from heap_exporter.upload.ledger import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, OUTCOMES, Ledger
+from heap_exporter.upload.run import ENDED, UPLOAD_LOCK, URL_VARIABLE, waiting
+from heap_exporter.upload.target import missing_extra
 
 LOOK_SECONDS = 60.0
 """How often it is looked for what waits, unless told of it."""
@@ -130,7 +130,7 @@ class Uploads:
             return
         self._ended = ended = ledger.counted(self._run, ENDED)
         command = beside.command(
-            "heap_exporter.snapshot.upload_run",
+            "heap_exporter.upload.run",
             [os.path.abspath(self._folder), "1" if self._remove_local else "", self._run],
             memory_bytes=MEMORY_BYTES,
             cpu_seconds=LONGEST_CPU_SECONDS,

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.settings import without_secrets
-from heap_exporter.snapshot.upload_parts import CannotSign, Parts, PartsFailed, Unfinished
+from heap_exporter.upload.parts import CannotSign, Parts, PartsFailed, Unfinished
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore, S3Store
@@ -142,7 +142,7 @@ class Target:
 
     def _sign(self, name: str, method: str, query: dict[str, str]) -> str:
         """Return the address of a request on a file, with ``query``, signed with the credentials of the store."""
-        from heap_exporter.snapshot.upload_parts import sign
+        from heap_exporter.upload.parts import sign
 
         store: S3Store = self._store  # type: ignore[assignment]  # asked for s3 alone
         return sign(store, name, method, query)

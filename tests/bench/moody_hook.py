@@ -1,0 +1,48 @@
+"""A webhook whose temper changes: it takes what it is sent, fails, hangs, hangs up or refuses."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+MOODS = ("take", "take", "take", "fail", "hang", "cut", "refuse")
+HANG_SECONDS = 12.0
+"""Longer than a webhook is waited for."""
+
+
+@contextmanager
+def moody_hook() -> Iterator[tuple[str, Counter[str]]]:
+    """Run a webhook whose temper changes; yield its address and how often it was in which mood."""
+    chance, moods, over = random.Random(5), Counter[str](), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            mood = chance.choice(MOODS)
+            moods[mood] += 1
+            self.rfile.read(int(self.headers["Content-Length"]))
+            if mood == "hang":
+                over.wait(HANG_SECONDS)
+            if mood in ("hang", "cut"):
+                self.close_connection = True
+                return
+            self.send_response({"take": 200, "fail": 500, "refuse": 404}[mood])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook", moods
+    finally:
+        over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
