@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from heap_exporter.web.app import App
     from heap_exporter.web.server import Server
 
-STOP_SECONDS = 1.8
+STOP_SECONDS = 1.6
 """How long stopping waits for all threads together."""
 
 

@@ -238,7 +238,7 @@ class HeapMonitor:
         sample = self._sources.sample(self._reading.process_started_at)
         before = self._reading
         reading = dataclasses.replace(before, sample=sample, detail=limit.watched(before.detail, self._sources))
-        if time.monotonic() >= self._next_slow_at:
+        if self._evidence.is_limit_near(reading, self.history.points()) or time.monotonic() >= self._next_slow_at:
             reading = self._read_slow(reading)
         self.snapshots.tend()
         self._uploads.tend()
@@ -248,9 +248,8 @@ class HeapMonitor:
         if self._flight and point:
             self._flight.record(point, reading, before)
         self._judge.learn(self._evidence.attend(reading))
-        self._evidence.attend_limit(
-            reading, self.history.points(), lambda: self._publish(self._read_slow(self._reading))
-        )
+        if taken := self._evidence.attend_limit():
+            self._record_evidence(*taken)
 
     def _read_slow(self, reading: Reading) -> Reading:
         """Take the slow readings, and put off the next ones for as long as their cost asks."""
@@ -289,9 +288,14 @@ class HeapMonitor:
         """Tell of a confirmed leak, and keep on record which snapshots show it."""
         self._alerts[alert.verdict.cause or Cause.UNATTRIBUTED] += 1
         self._publish(dataclasses.replace(self._reading, alert=alert))
-        if self._flight:
-            self._flight.record_evidence([info.id for info in alert.snapshots])
+        self._record_evidence()
         self._telling.tell(alert)
+
+    def _record_evidence(self, *further: SnapshotInfo) -> None:
+        """Record which snapshots tell of the last alert, and which further ones of what came then."""
+        if self._flight:
+            alert = self._reading.alert
+            self._flight.record_evidence([info.id for info in (*(alert.snapshots if alert else ()), *further)])
 
     def _headroom_bytes(self) -> int | None:
         limits = self._sources.read("limits", read_limits)

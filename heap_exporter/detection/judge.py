@@ -7,7 +7,7 @@ import math
 from heap_exporter.detection.detector import Detector, Thresholds
 from heap_exporter.detection.growth import TypeHistory, with_growers
 from heap_exporter.detection.history import History, point
-from heap_exporter.model import Cause, Census, Finding, Grower, Point, Reading, Verdict
+from heap_exporter.model import Cause, Census, Detail, Finding, Grower, Point, Reading, Verdict
 
 
 class Judge:
@@ -50,9 +50,14 @@ class Judge:
         limits = reading.detail.limits
         return point(
             reading.sample,
-            reading.detail if reading.detail is not before.detail else None,
+            reading.detail if _is_new(reading.detail, before.detail) else None,
             reading.census if reading.census is not before.census else None,
             limit_bytes=limits.limit_bytes if limits else None,
             restart=not self.history.points(),
             finding=self._finding,
         )
+
+
+def _is_new(detail: Detail, before: Detail) -> bool:
+    """Return whether slow readings were taken: limits alone are read with every sample."""
+    return any(getattr(detail, name) is not getattr(before, name) for name in ("malloc", "pymalloc", "shares"))

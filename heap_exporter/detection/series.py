@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,6 +27,9 @@ UNKNOWN = ("", "nan", "null", "none")
 
 Cells = Sequence[str]
 Converter = Callable[[str], object]
+
+LARGEST_NUMBER = 1e18
+"""More than any time in seconds or size in bytes; more than that is an error in the file."""
 
 
 def row(point: Point) -> str:
@@ -151,7 +153,7 @@ def _known(text: str) -> int:
 
 def _number(text: str) -> float:
     number = float(text)
-    if not math.isfinite(number):
+    if not abs(number) <= LARGEST_NUMBER:
         raise ValueError(text)
     return number
 

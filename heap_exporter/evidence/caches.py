@@ -21,7 +21,7 @@ from heap_exporter.analysis.model import short_name
 MOST_CANDIDATES = 64
 """Objects that one path may lead to; behind more, nobody knows which is meant."""
 
-LIMIT_NAMES = ("maxsize", "max_size", "maxlen", "max_entries", "max_items", "capacity")
+LIMIT_NAMES = ("max", "maxsize", "max_size", "maxlen", "max_entries", "max_items", "capacity")
 """What the limit of a cache's entries is called, also in cachetools; underscores before it are passed over."""
 
 _ITEMS: dict[str, tuple[type, ...]] = {
@@ -116,7 +116,9 @@ def _attribute(place: Any, name: str) -> Any:
         found = inspect.getattr_static(place, name)
     except (AttributeError, TypeError):
         return None
-    return found.__get__(place) if isinstance(found, types.MemberDescriptorType) else found
+    with suppress(AttributeError):  # a slot that is empty
+        return found.__get__(place) if isinstance(found, types.MemberDescriptorType) else found
+    return None
 
 
 def _limit(place: Any, name: str, inside: Any) -> Bound | None:
@@ -134,13 +136,15 @@ def _limit(place: Any, name: str, inside: Any) -> Bound | None:
 
 
 def _attributes(place: Any) -> list[tuple[str, Any]]:
-    """Return the attributes that an instance has in a dict of its own."""
+    """Return the attributes that an instance has in a dict of its own, and in slots."""
     if isinstance(place, type | types.ModuleType | types.FunctionType):
         return []
     found = _attribute(place, "__dict__")
     if isinstance(found, types.GetSetDescriptorType):
         found = found.__get__(place)
-    return list(found.items()) if type(found) is dict else []
+    slots = [name for base in type(place).__mro__ for name in vars(base) if _is_limit(name)]
+    own = [(name, _attribute(place, name)) for name in slots]
+    return own + (list(found.items()) if type(found) is dict else [])
 
 
 def _is_limit(name: str) -> bool:

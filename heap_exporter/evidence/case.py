@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +23,11 @@ from heap_exporter.snapshot.take import Snapshots
 SECOND_AFTER_WINDOWS = 1 / 3
 SECOND_AFTER_BYTES = 1024 * 1024
 """When the second snapshot follows the first: after a third of a window, and so much growth that it stands out."""
+
+GOES_ON_SHARE = 0.25
+"""Part of what was gained between the snapshots that must be gained again until they confirm: a queue that drains, or a
+cache that is full by now, was caught on its way up.
+"""
 
 FORGOTTEN_AFTER_WINDOWS = 1.0
 """How long there must be no suspicion until the next one is another."""
@@ -59,6 +65,7 @@ class _Case:
     is_compared: bool = False
     is_told: bool = False
     accumulation: Accumulation | None = None
+    finding: Finding | None = None
 
 
 class CaseFile:
@@ -89,6 +96,7 @@ class CaseFile:
         self._most_bytes = most_bytes
         self._clock = clock
         self._case: _Case | None = None
+        self._was_in_flight = False
 
     def attend(self, verdict: Verdict, reading: Reading) -> Finding | None:
         """Do what the verdict on a reading asks for now, and return what the evidence newly says."""
@@ -100,7 +108,8 @@ class CaseFile:
                 break
         if self._is_being_compared(case):
             return None
-        finding = self._compare(case)
+        self._compare(case)
+        finding = self._due_finding(case, reading)
         if finding is None and verdict.is_confirmed and not case.is_told:
             self._tell_of(case, verdict)
         return finding
@@ -125,7 +134,8 @@ class CaseFile:
         )
         log.info("a leak is suspected: %s", "; ".join(verdict.reasons))
         if case.wants_snapshots and (refusal := self._budget.ask(case.fingerprint, snapshots=2)):
-            log.info("no snapshots of the suspicion: %s", refusal.reason)
+            level = logging.INFO if refusal.outcome == "cooldown" else logging.WARNING
+            log.log(level, "no snapshots of the suspicion: %s", refusal.reason)
             self._snapshots.count(refusal.outcome)
             case.wants_snapshots = False
         return case
@@ -143,9 +153,10 @@ class CaseFile:
     def _take(self, case: _Case, verdict: Verdict, reading: Reading) -> bool:
         """Take a snapshot, and return whether there is one; who is refused because of another's asks again."""
         try:
-            taken = self._snapshots.take(
-                "growth goes on" if case.snapshots else f"leak suspected: {verdict.reasons[0]}"
-            )
+            if case.snapshots:
+                taken = self._snapshots.take("growth goes on", since=case.snapshots[0])
+            else:
+                taken = self._snapshots.take(f"leak suspected: {verdict.reasons[0]}")
         except SnapshotError as error:
             case.wants_snapshots = isinstance(error, SnapshotBusy)
             log.warning("no snapshot of the suspected leak: %s", error)
@@ -162,17 +173,29 @@ class CaseFile:
         found = self._snapshots.comparisons.state(case.snapshots[-1].id)
         return found is not None and found.state == "running"
 
-    def _compare(self, case: _Case) -> Finding | None:
-        """Return what the comparison of both snapshots says, the first time that it is asked for."""
+    def _compare(self, case: _Case) -> None:
+        """Take note of what the comparison of both snapshots says."""
         if case.is_compared or len(case.snapshots) < 2:
-            return None
+            return
         case.is_compared = True
         found = self._snapshots.comparisons.state(case.snapshots[-1].id)
         if found is None or found.report is None:
-            return None
+            return
         finding, case.accumulation = findings.find(found.report, case.grown_bytes, bound, self._most_bytes())
-        if finding:
-            log.info("the evidence %s the suspicion: %s", finding.outcome, finding.reason)
+        if finding and finding.reason.endswith(findings.IN_FLIGHT):
+            finding, self._was_in_flight = None if self._was_in_flight else finding, True
+        case.finding = finding
+
+    def _due_finding(self, case: _Case, reading: Reading) -> Finding | None:
+        """Return the finding, once: one that confirms as soon as growth has gone on after the second snapshot."""
+        finding = case.finding
+        if finding is None:
+            return None
+        grown_since = _growing_bytes(reading) - case.growing_bytes
+        if finding.outcome == "confirms" and grown_since < GOES_ON_SHARE * case.grown_bytes:
+            return None
+        case.finding = None
+        log.info("the evidence %s the suspicion: %s", finding.outcome, finding.reason)
         return finding
 
     def _tell_of(self, case: _Case, verdict: Verdict) -> None:

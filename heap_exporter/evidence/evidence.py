@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from heap_exporter.evidence.case import CaseFile
 from heap_exporter.evidence.limit import NearLimit
-from heap_exporter.model import Finding, LeakAlert, Point, Reading
+from heap_exporter.model import Finding, LeakAlert, Point, Reading, SnapshotInfo
 from heap_exporter.probes import mappings, process
 from heap_exporter.probes.sources import Sources
 from heap_exporter.settings import Settings
@@ -43,16 +43,20 @@ class Evidence:
         self._near_limit = NearLimit(
             settings.near_limit_percent, snapshots, budget, wants_snapshots=settings.snapshot_on_leak
         )
+        self._is_limit_near = False
 
     def attend(self, reading: Reading) -> Finding | None:
         """Do what the verdict of a reading asks for, and return what the evidence newly says."""
         return None if reading.verdict is None else self._case.attend(reading.verdict, reading)
 
-    def attend_limit(self, reading: Reading, points: Sequence[Point], take_census: Callable[[], None]) -> None:
-        """Take a census and then a snapshot if the memory limit is near and the newest points grow."""
-        if self._near_limit.is_reached(reading.detail.limits, points):
-            take_census()
-            self._near_limit.secure()
+    def is_limit_near(self, reading: Reading, points: Sequence[Point]) -> bool:
+        """Return whether the memory limit has come near while the newest points grow: slow readings are due then."""
+        self._is_limit_near = self._near_limit.is_reached(reading.detail.limits, points)
+        return self._is_limit_near
+
+    def attend_limit(self) -> tuple[SnapshotInfo, ...]:
+        """Take a snapshot if the limit has just come near; return all that were taken on the way there."""
+        return self._near_limit.secure() if self._is_limit_near else ()
 
     def _most_bytes(self) -> int | None:
         """Return all the memory that this process may have: its limit, or else the machine's."""

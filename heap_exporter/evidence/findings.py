@@ -19,6 +19,9 @@ LEAST_SHARE = 0.25
 LEAST_EXPLAINED = 0.3
 """Part of the process's growth that Python objects must have for their comparison to say anything of it."""
 
+IN_FLIGHT = "it is work in flight"
+"""How the reason ends where running calls hold what grew. It counts once: what goes on growing is a leak of calls."""
+
 _RUNNING = re.compile(r"thread |event loop\b")
 _LOCAL = re.compile(r"\(\) › | local ")
 _ITEM = re.compile(r" (item|value|key)$")
@@ -57,7 +60,7 @@ def find(
     gained = report["after"]["shallow_bytes"] - report["before"]["shallow_bytes"]
     found = [each for each in accumulations(report) if each.share >= LEAST_SHARE and each.bytes > 0]
     if not found:
-        return _nothing_accumulates(gained, grown_bytes), None
+        return _nothing_accumulates(report, gained, grown_bytes), None
     if sum(each.bytes for each in found) < LEAST_EXPLAINED * grown_bytes:
         return None, found[0]
     excuses = [_excuse(report, each, limit, most_bytes) for each in found]
@@ -68,17 +71,23 @@ def find(
     return Finding("clears", "; ".join(excuses)), found[0]
 
 
-def _nothing_accumulates(gained_bytes: int, grown_bytes: int) -> Finding | None:
-    """Return the finding where no place gained enough: none if what grew are no Python objects."""
+def _nothing_accumulates(report: Mapping[str, Any], gained_bytes: int, grown_bytes: int) -> Finding | None:
+    """Return the finding where no place gained objects enough: none if what grew are no Python objects.
+
+    Nor if a place that lasts gained much: a few large objects are too few to be told from chance.
+    """
     if gained_bytes < LEAST_EXPLAINED * grown_bytes:
         return None
-    return Finding("clears", "two snapshots show no place where objects accumulate: it is work in flight")
+    heavy = [row["path"] for row in report["paths"] if row["total_bytes"]["growth"] >= LEAST_SHARE * gained_bytes]
+    if any(path and not _RUNNING.match(path[0]) for path in heavy):
+        return None
+    return Finding("clears", f"two snapshots show no place where objects accumulate: {IN_FLIGHT}")
 
 
 def _excuse(report: Mapping[str, Any], found: Accumulation, limit: Limit, most_bytes: int | None) -> str:
     """Return why what accumulates is no leak, "" if nothing speaks for it."""
     if _is_in_flight(found):
-        return f"{found.type_name} is held by calls that run: it is work in flight"
+        return f"{found.type_name} is held by calls that run: {IN_FLIGHT}"
     bound = limit(found.path)
     if bound is None or bound.entries == 0:
         return ""

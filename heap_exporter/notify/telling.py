@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Telling:
-    """Tells alerts. No way that fails or hangs hinders another, or the caller; ``webhooks`` counts posts by outcome."""
+    """Tells alerts. No way that fails hinders another; the application's own functions, which may hang, come last.
+
+    ``webhooks`` counts posts by outcome.
+    """
 
     def __init__(self, settings: Settings, listeners: LeakListeners) -> None:
         self.webhooks: dict[str, int] = {}
@@ -34,8 +37,8 @@ class Telling:
         log_alert(document)
         if self._webhook is not None:
             self._webhook.post(document)
-        self._listeners.tell(alert)
         otlp_event.emit(document)
+        self._listeners.tell(alert)
 
     def ask_to_stop(self) -> None:
         """Let a post under way be the last."""

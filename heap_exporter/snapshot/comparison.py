@@ -33,6 +33,7 @@ MOST_REMEMBERED = 64
 LONGEST_REPORT_BYTES = 4 * 1024 * 1024
 
 WAS_ENDED = "the program that compared them was ended, or could not write; `heap-exporter report` does it elsewhere"
+WAS_LATE = "those of a suspected leak were waiting to be compared; `heap-exporter report` does it elsewhere"
 WAS_OVERTAKEN = "newer snapshots came while others were being compared; `heap-exporter report` does it elsewhere"
 
 
@@ -74,15 +75,19 @@ class Comparisons:
         self._begun: dict[str, _Begun] = {}
         self._running: _Running | None = None
         self._waiting: tuple[SnapshotInfo, SnapshotInfo] | None = None
+        self._waiting_is_evidence = False
 
-    def begin(self, before: SnapshotInfo, after: SnapshotInfo) -> None:
-        """Have two snapshots compared. Raises nothing: :meth:`state` tells how it goes."""
+    def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, is_evidence: bool = False) -> None:
+        """Have two snapshots compared; no others overtake evidence. Raises nothing: :meth:`state` tells how it goes."""
         if self._most_objects == 0 or {before.content, after.content} != {"graph"}:
             return
         with self._lock:
+            if self._waiting is not None and self._waiting_is_evidence and not is_evidence:
+                self._give_up(before, after, WAS_LATE)
+                return
             if self._waiting is not None:
                 self._give_up(*self._waiting, WAS_OVERTAKEN)
-            self._waiting = (before, after)
+            self._waiting, self._waiting_is_evidence = (before, after), is_evidence
             self._remember(after.id, _Begun(before.id))
             self._go_on()
 

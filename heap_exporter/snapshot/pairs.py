@@ -21,9 +21,9 @@ class Pairs:
         self._holds = holds
         self._held: list[tuple[str, str]] = []
 
-    def begin(self, before: SnapshotInfo, after: SnapshotInfo) -> None:
+    def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, is_evidence: bool = False) -> None:
         """Have two snapshots compared. Raises nothing."""
-        self._comparisons.begin(before, after)
+        self._comparisons.begin(before, after, is_evidence=is_evidence)
         if self._is_running(after.id):
             self._held.append((before.id, after.id))
             for compared in (before.id, after.id):

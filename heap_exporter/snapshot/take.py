@@ -99,13 +99,14 @@ class Snapshots:
         self._pending: tuple[str, str] | None = None
         self._failures: dict[str, str] = {}
 
-    def take(self, reason: str, *, of_many: bool = False) -> SnapshotInfo:
+    def take(self, reason: str, *, since: SnapshotInfo | None = None, of_many: bool = False) -> SnapshotInfo:
         """Take a snapshot now, in this thread. Raises a :class:`SnapshotError` that says why there is none.
 
+        It is compared with ``since``, whatever others have asked for meanwhile, or else with the one before.
         ``of_many`` is for those who may be one of a crowd, who are refused until it has gone.
         """
         try:
-            return self._take(self._begin(of_many=of_many), reason)
+            return self._take(self._begin(of_many=of_many), reason, since)
         finally:
             self._wake()
 
@@ -189,7 +190,7 @@ class Snapshots:
         self._running = None
         self._turns.end()
 
-    def _take(self, id: str, reason: str) -> SnapshotInfo:
+    def _take(self, id: str, reason: str, since: SnapshotInfo | None = None) -> SnapshotInfo:
         try:
             info = self._write(id, reason)
         except Exception as error:
@@ -205,8 +206,8 @@ class Snapshots:
             log.warning("snapshot %s holds %s", id, info.note)
         self.last = info
         if info.content == "graph":
-            if self._last_graph is not None:
-                self._pairs.begin(self._last_graph, info)
+            if (before := since or self._last_graph) is not None:
+                self._pairs.begin(before, info, is_evidence=since is not None)
             self._last_graph = info
         return info
 

@@ -42,6 +42,13 @@ class Slotted:
         self.cache = cache
 
 
+class SlottedCache:
+    __slots__ = ("_data", "_max")
+
+    def __init__(self, most: int, entries: int) -> None:
+        self._max, self._data = most, dict.fromkeys(range(entries))
+
+
 class Service:
     @functools.lru_cache(maxsize=100)  # noqa: B019  # what it is about
     def price(self, number: int) -> int:
@@ -94,6 +101,7 @@ def test_an_lru_cache_without_maxsize_has_no_bound(modules: dict[str, types.Modu
     ("value", "steps", "most"),
     [
         (Cache(1000, 400), ("Cache._Cache__data", "dict value"), 1000),
+        (SlottedCache(600, 20), ("SlottedCache._data", "dict value"), 600),
         (Lru(500, 20), ("OrderedDict value",), 500),
         (deque(range(5), maxlen=9), ("deque item",), 9),
         (Slotted(Cache(70, 4)), ("Slotted.cache", "Cache._Cache__data", "dict value"), 70),

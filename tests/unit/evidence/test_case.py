@@ -40,14 +40,14 @@ FAST = 10 * MIB / WINDOW
 class Process:
     """A process with a case file; ``told`` are its alerts. Those of one ``folder`` share what is in it."""
 
-    def __init__(self, folder: Path, *, a_day: int = 12, wants_snapshots: bool = True) -> None:
+    def __init__(self, folder: Path, *, a_day: int = 12, wants_snapshots: bool = True, compare: int = 0) -> None:
         self.now = 0.0
         self.resident_bytes = 100 * MIB
         self.anonymous_bytes = 10 * MIB
         self.told: list[LeakAlert] = []
         self.walker = HeldWalker()
         store = Store(folder, 20)
-        self.snapshots = Snapshots(self.walker, store, lambda: None)
+        self.snapshots = Snapshots(self.walker, store, lambda: None, compare_most_objects=compare)
         self.case = CaseFile(
             self.snapshots,
             Budget(store, HOUR, a_day, self._moment),
@@ -271,6 +271,22 @@ def test_who_is_refused_because_of_anothers_snapshot_asks_again(process: Process
     reasons = {info.id: info.reason for info in process.snapshots.store.list()}
     assert reasons.pop(busy) == "asked for from outside"
     assert sorted(reasons.values()) == ["growth goes on", "leak suspected: it grows"]
+
+
+def test_what_others_ask_for_meanwhile_does_not_come_between_the_two(tmp_path: Path) -> None:
+    process = Process(tmp_path, compare=1000)
+    process.sees(State.SUSPECTED)
+    first = process.snapshots.last
+    process.snapshots.take("asked for from outside")
+    process.sees(State.SUSPECTED, WINDOW / 3)
+    second = process.snapshots.last
+    process.snapshots.take("asked for from outside")
+
+    assert first is not None
+    assert second is not None
+    compared = process.snapshots.comparisons.state(second.id)
+    assert compared is not None
+    assert (compared.before_id, compared.problem) == (first.id, "")
 
 
 def test_a_confirmed_leak_does_not_wait_for_anothers_snapshot(process: Process) -> None:

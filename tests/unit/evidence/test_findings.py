@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -29,11 +30,12 @@ def suspect(*path: str, growth: int = 10 * MIB, share: float = 0.9, **others: An
     }
 
 
-def report(*suspects: dict[str, Any], gained: int = 11 * MIB) -> dict[str, Any]:
+def report(*suspects: dict[str, Any], gained: int = 11 * MIB, heavy: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     return {
         "before": {"shallow_bytes": 100 * MIB},
         "after": {"shallow_bytes": 100 * MIB + gained},
         "suspects": list(suspects),
+        "paths": [{"path": each["path"], "total_bytes": each["total_bytes"]} for each in (*suspects, *heavy)],
     }
 
 
@@ -126,6 +128,12 @@ def test_where_nothing_accumulates_the_growth_was_in_flight() -> None:
     assert finding is not None
     assert finding.outcome == "clears"
     assert accumulation is None
+
+
+def test_a_few_large_objects_in_a_place_that_lasts_are_not_called_work_in_flight() -> None:
+    frame = suspect("shop.frames.FRAMES", "list item")
+
+    assert find(report(heavy=[frame]), 12 * MIB, no_limit, None) == (None, None)
 
 
 def test_growth_that_is_not_pythons_is_neither_confirmed_nor_cleared() -> None:
