@@ -109,7 +109,7 @@ def test_what_looks_like_a_leak_for_a_while_is_suspected_twice_a_day_at_most_and
 def test_a_slow_leak_is_confirmed_when_it_has_gone_on_for_longer_than_caches_fill() -> None:
     found = states(lambda hour: 500 + 8 * hour, 16)
 
-    assert 7 <= first(found, State.CONFIRMED) <= 13
+    assert 6 <= first(found, State.CONFIRMED) <= 13
 
 
 def test_a_huge_leak_is_confirmed_sooner() -> None:
