@@ -76,7 +76,7 @@ class Watch:
 
 def _growers(status: Status) -> Table:
     table = Table(
-        title="types that grew within the window (shallow sizes; strings are in no census yet)",
+        title="types that grew within the window (shallow sizes)",
         title_justify="left",
         expand=True,
     )
