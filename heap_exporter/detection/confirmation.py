@@ -48,7 +48,7 @@ HUGE = Proof(LEAST_WINDOWS, 0.75, 0.6, 1.6, 8.0, 0.8, 0.5, 0.3)
 """Of a growth to a multiple: no day's load does that, only a cache does, and it ends sooner."""
 
 QUARTER_OF_A_DAY = Proof(24.0, 0.9, 0.94, 1.06, 50.0, 0.93, 0.3, 0.3)
-"""As straight as a ruler: of so long a part of a sine, the quarters differ by 8 % from their mean wherever it is taken."""
+"""As straight as a ruler: of so long a part of a sine, the quarters are 8 % off their mean wherever it is taken."""
 
 THIRD_OF_A_DAY = Proof(32.0, 0.85, 0.8, 1.25, 40.0, 0.9, 0.35, 0.3)
 """Rather straight for longer than caches take to fill: the rise of a day's load is bent at one of its ends."""

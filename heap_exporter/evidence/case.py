@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -58,6 +59,8 @@ class _Case:
     suspected_at: float
     mappings: Mappings | None
     wants_snapshots: bool
+    is_granted: bool = False
+    ask_again_at: float = -math.inf
     snapshots: list[SnapshotInfo] = field(default_factory=list)
     snapshot_at: float = 0.0
     growing_bytes: int = 0
@@ -133,18 +136,26 @@ class CaseFile:
             wants_snapshots=self._wants_snapshots and verdict.cause in _IN_THE_HEAP,
         )
         log.info("a leak is suspected: %s", "; ".join(verdict.reasons))
-        if case.wants_snapshots and (refusal := self._budget.ask(case.fingerprint, snapshots=2)):
-            level = logging.INFO if refusal.outcome == "cooldown" else logging.WARNING
-            log.log(level, "no snapshots of the suspicion: %s", refusal.reason)
-            self._snapshots.count(refusal.outcome)
-            case.wants_snapshots = False
         return case
+
+    def _is_granted(self, case: _Case) -> bool:
+        """Return whether the budget grants a pair of snapshots; where it does not, it is asked again in a window."""
+        if case.is_granted or self._clock() < case.ask_again_at:
+            return case.is_granted
+        refusal = self._budget.ask(case.fingerprint, snapshots=2)
+        case.is_granted = refusal is None
+        case.ask_again_at = self._clock() + self._window_seconds
+        if refusal:
+            level = logging.INFO if refusal.outcome == "cooldown" else logging.WARNING
+            log.log(level, "no snapshots of the suspicion for now: %s", refusal.reason)
+            self._snapshots.count(refusal.outcome)
+        return case.is_granted
 
     def _is_snapshot_due(self, case: _Case, verdict: Verdict) -> bool:
         if not verdict.is_suspicion or not case.wants_snapshots or case.is_told or len(case.snapshots) == 2:
             return False
         if not case.snapshots:
-            return True
+            return self._is_granted(case)
         elapsed = self._clock() - case.snapshot_at
         grown = elapsed * next((t.slope_bytes_per_second for t in verdict.trends if t.kind is Kind.TOTAL), 0.0)
         is_time = elapsed >= SECOND_AFTER_WINDOWS * self._window_seconds and grown >= SECOND_AFTER_BYTES

@@ -93,7 +93,6 @@ def _alert(alert: LeakAlert | None) -> str:
     if alert is None:
         return ""
     told = [f"Told of at {figures.moment(alert.verdict.judged_at)} as {alert.fingerprint}."]
-    told += [alert.accumulation.text] if alert.accumulation else []
     told += [f"{grown.name}: {figures.gain(grown.after_bytes - grown.before_bytes)}" for grown in alert.mappings[:3]]
     told += [alert.advice] if alert.advice else []
     return "".join(f'<p class="alert">{_marked(line)}</p>' for line in told)

@@ -79,7 +79,7 @@ def test_the_demo_ends_with_the_name_of_the_holder(tmp_path: Path) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, env=environment(tmp_path), timeout=120, check=False)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "shop.sessions.Session accumulates in shop.sessions.SESSIONS" in ran.stdout
+    assert "shop.sessions.SESSIONS gained" in ran.stdout
     assert "shop.sessions.SESSIONS → dict value" in ran.stdout
 
 
