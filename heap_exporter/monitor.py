@@ -157,6 +157,8 @@ class HeapMonitor:
             self._thread.join(max(wait, 0))
         if self._flight:
             self._flight.finish()
+        if not self.running:
+            self._flight = None  # and with it its descriptors; a thread that still runs may write to them
         self._telling.stop(time.monotonic() + STOP_SECONDS if deadline is None else deadline)
 
     def after_fork(self) -> None:

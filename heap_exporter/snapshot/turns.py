@@ -20,6 +20,10 @@ who asked at the same time are still being answered when a short walk is over, a
 """
 
 
+SWEEP_SECONDS = 2.0
+"""How long a sweep of the folder by this process is waited for, which no snapshot should be refused for."""
+
+
 class Turns:
     """Gives one turn at a time, in the folder of ``store``. Whoever begins one must end it, in whatever thread."""
 
@@ -27,6 +31,7 @@ class Turns:
         self._store = store
         self._threads = threading.Lock()
         self._processes = FolderLock(store.directory, SNAPSHOT_LOCK)
+        self._is_swept = False
         self._refused_at: deque[float] = deque(maxlen=CROWD)
 
     def begin(self, *, of_many: bool) -> None:
@@ -57,18 +62,21 @@ class Turns:
     @contextmanager
     def if_free(self) -> Iterator[bool]:
         """Hold the turn if nobody else does; yield whether surely no other process has it."""
+        self._is_swept = True
         try:
             self._begin()
         except (SnapshotBusy, SnapshotNoDisk):
+            self._is_swept = False
             yield False
             return
         try:
             yield self._processes.excludes_others
         finally:
             self.end()
+            self._is_swept = False
 
     def _begin(self) -> None:
-        if not self._threads.acquire(blocking=False):
+        if not self._threads.acquire(timeout=SWEEP_SECONDS if self._is_swept else 0):
             raise SnapshotBusy("another snapshot is being taken; only one is at a time")
         try:
             self._store.prepare()

@@ -25,6 +25,7 @@ def run(name: str) -> None:
         census_interval_seconds=0.2,
         census_cpu_percent=100,
         window_seconds=4,
+        growth_threshold_percent=10,  # what the interpreter itself does is percents of so small a process
         snapshot_on_leak=False,
         record=False,
     )

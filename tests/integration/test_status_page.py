@@ -73,7 +73,7 @@ def test_the_button_takes_a_snapshot_that_the_list_then_shows(browser: webdriver
         button.click()
         WebDriverWait(browser, WAIT_SECONDS).until(lambda _: snapshots_shown(browser) == 1)
 
-        (written,) = tmp_path.iterdir()
+        (written,) = tmp_path.glob("*.heap")
         assert browser.find_element(By.ID, "outcome").text == f"Written to {written}"
         assert "status page" in browser.find_element(By.ID, "snapshots").text
         WebDriverWait(browser, WAIT_SECONDS).until(lambda _: button.is_enabled())
