@@ -14,7 +14,8 @@ KEPT = """
     kept_bytes = sum(map(sys.getsizeof, kept))
 
     def counted(native=None):
-        # Return whether a census by a clone and one in this process find what is kept, and a graph can be written.
+        # Return whether a census by a clone and one in this process find what is kept, and a graph can be written,
+        # which leaves out what is ours alone.
         native = native or walker()
         census = native.census()
         found = {(row.objects, row.bytes) for row in census.types if row.type_name.endswith(".Kept")}
@@ -22,7 +23,7 @@ KEPT = """
         rows = {(objects, size) for name, objects, size in in_process["rows"] if name.endswith(".Kept")}
         written = graph(native).objects
         return (found == rows == {(5000, kept_bytes)} and in_process["is_complete"]
-                and abs(written - in_process["objects"]) < 2000)
+                and abs(written - in_process["objects"]) < 5000)
 """
 """What comes first in each program."""
 
