@@ -25,6 +25,9 @@ CHUNK_BYTES = 1 << 16
 LARGEST_GUARD_BYTES = 1 << 20
 """A thread's stack lies above pages that nobody may touch; what is larger is a reserve."""
 
+_SHARED = ("/dev/zero", "/dev/shm/", "/memfd:", "/SYSV")  # noqa: S108  # looked for in names, never opened
+"""How the kernel names mappings of shared memory (proc(5))."""
+
 ARENA_ALIGNMENT = 64 << 20
 """Where glibc's arenas of other threads begin (HEAP_MAX_SIZE of malloc/arena.c, 64-bit)."""
 
@@ -153,7 +156,7 @@ def _name(mapping: _Mapping, before: _Mapping | None) -> str:
     path = mapping.path.decode("utf-8", "replace").removesuffix(" (deleted)")
     if path.startswith("["):
         return path.strip("[]")
-    if mapping.permissions.endswith(b"s") and path.startswith(("/dev/zero", "/dev/shm/", "/memfd:", "/SYSV")):  # noqa: S108
+    if mapping.permissions.endswith(b"s") and path.startswith(_SHARED):
         return "shared memory" if path == "/dev/zero" else f"shared memory {os.path.basename(path)}"
     if path:
         return os.path.basename(path)
