@@ -59,12 +59,12 @@ def verdicts(board: Dashboard) -> None:
     )
     board.with_panel(
         bars(
-            "Suspicions and alerts, by cause",
+            "Suspicions and alerts",
             "How often the detector began to suspect a leak, and how often it told of one that was confirmed. Many "
             "suspicions in a day without an alert: lengthen its window.",
             [
-                Query(queries.DETECTIONS, "{{instance}} {{cause}} suspected"),
-                Query(queries.LEAK_ALERTS, "{{instance}} {{cause}} told"),
+                Query(queries.DETECTIONS, "{{instance}} suspected"),
+                Query(queries.LEAK_ALERTS, "{{instance}} told"),
             ],
             COUNT,
         )

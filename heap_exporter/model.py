@@ -392,8 +392,8 @@ class Tally:
 
     sample_errors: Mapping[str, int] = field(default_factory=dict)
     snapshots: Mapping[str, int] = field(default_factory=dict)
-    detections: Mapping[str, int] = field(default_factory=dict)
-    alerts: Mapping[str, int] = field(default_factory=dict)
+    detections: int = 0
+    alerts: int = 0
     webhooks: Mapping[str, int] = field(default_factory=dict)
     uploads: Mapping[str, int] = field(default_factory=dict)
     pushes: Mapping[str, int] = field(default_factory=dict)

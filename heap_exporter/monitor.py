@@ -18,7 +18,6 @@ from heap_exporter.evidence.case import HELD_SECONDS
 from heap_exporter.evidence.evidence import Evidence
 from heap_exporter.export.type_series import TypeSeries
 from heap_exporter.model import (
-    Cause,
     Census,
     Detail,
     LeakAlert,
@@ -82,7 +81,7 @@ class HeapMonitor:
         self._pushes: dict[str, int] = {}
         started_at = self._sources.read("process", process.read_start_time)
         self._type_series = TypeSeries()
-        self._alerts = {cause.value: 0 for cause in Cause}
+        self._alerts = 0
         self._telling = Telling(settings, self._leak_listeners)
         self._flight: FlightRecorder | None = None
         self._judge = Judge(
@@ -271,8 +270,8 @@ class HeapMonitor:
         tally = Tally(
             sample_errors=dict(self._sources.errors),
             snapshots=dict(self.snapshots.outcomes),
-            detections=dict(self._judge.detections),
-            alerts=dict(self._alerts),
+            detections=self._judge.detections,
+            alerts=self._alerts,
             webhooks=dict(self._telling.webhooks),
             pushes=dict(self._pushes),
             walk_failures=self._walker.failures,
@@ -288,7 +287,7 @@ class HeapMonitor:
 
     def _tell(self, alert: LeakAlert) -> None:
         """Tell of a confirmed leak, and keep on record which snapshots show it."""
-        self._alerts[alert.verdict.cause or Cause.UNATTRIBUTED] += 1
+        self._alerts += 1
         self._publish(dataclasses.replace(self._reading, alert=alert))
         self._record_evidence()
         self._telling.tell(alert)

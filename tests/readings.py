@@ -120,8 +120,8 @@ def full_reading() -> Reading:
         tally=Tally(
             sample_errors={"cgroup": 2, "smaps": 1},
             snapshots={"written": 3, "busy": 1},
-            detections={"native": 1, "python-objects": 2},
-            alerts={"native": 6, "python-objects": 7},
+            detections=3,
+            alerts=13,
             webhooks={"sent": 8, "failed": 9},
             uploads={"uploaded": 10, "failed": 12},
             walk_failures={"crashed": 2, "hung": 1},

@@ -7,18 +7,18 @@ import math
 from heap_exporter.detection.detector import Detector, Thresholds
 from heap_exporter.detection.growth import TypeHistory, with_growers
 from heap_exporter.detection.history import History, point
-from heap_exporter.model import Cause, Census, Detail, Finding, Grower, Point, Reading, Verdict
+from heap_exporter.model import Census, Detail, Finding, Grower, Point, Reading, Verdict
 
 
 class Judge:
-    """Makes a point of each reading, keeps the newest ones, and judges them. ``detections`` counts by cause.
+    """Makes a point of each reading, keeps the newest ones, and judges them. ``detections`` counts suspicions.
 
     At least ``max_samples`` points are kept, and those of a window in any case.
     """
 
     def __init__(self, thresholds: Thresholds, interval_seconds: float, max_samples: int) -> None:
         self.history = History(max(max_samples, math.ceil(thresholds.window_seconds / interval_seconds)))
-        self.detections = {cause.value: 0 for cause in Cause}
+        self.detections = 0
         self._detector = Detector(thresholds)
         self._types = TypeHistory(thresholds.window_seconds)
         self._finding: Finding | None = None
@@ -41,7 +41,7 @@ class Judge:
         self._finding = None
         verdict = with_growers(self._detector.observe(made), self._types.growers())
         if verdict.is_suspicion and not (before.verdict and before.verdict.is_suspicion):
-            self.detections[verdict.cause or Cause.UNATTRIBUTED] += 1
+            self.detections += 1
         return made, verdict
 
     def _point(self, reading: Reading, before: Reading) -> Point | None:

@@ -46,6 +46,9 @@ MOST_FILES = 100
 CALM_WINDOWS = 8
 """How long a suspicion is given to end once its leak was reset."""
 
+REAPED_WITHIN_SECONDS = 5.0
+"""How long a child that has ended may wait for the exporter's thread, which sleeps between samples."""
+
 VISIT_SECONDS = 1.0
 CROWD = 20
 
@@ -62,7 +65,7 @@ class Soaked:
     done: Counter[str] = field(default_factory=Counter)
     undead: set[int] = field(default_factory=set)
     url: str | None = None
-    zombies: set[int] = field(default_factory=set)
+    zombies: dict[int, float] = field(default_factory=dict)
 
     def follow(self, is_over: Callable[[], bool]) -> None:
         """Read what the service says, look at it whenever it is calm, and have it end when all is over."""
@@ -87,11 +90,12 @@ class Soaked:
         pid = self.process.pid
         status = _status(pid)
         zombies = {child for child in _children(pid) if _status(child).get("State", "").startswith("Z")}
-        self.undead |= zombies & self.zombies
-        self.zombies = zombies
+        now = time.monotonic()
+        self.zombies = {child: self.zombies.get(child, now) for child in zombies}
+        self.undead |= {child for child, since in self.zombies.items() if now - since >= REAPED_WITHIN_SECONDS}
         kibibytes = sum(int(status.get(name, "0").split()[0]) for name in ("RssAnon", "VmSwap"))
         figures = (kibibytes / 1024, float(status["Threads"]), float(len(os.listdir(f"/proc/{pid}/fd"))))
-        self.calm.append({"t": time.monotonic(), **dict(zip(LEAST_GROWTH, figures, strict=True))})
+        self.calm.append({"t": now, **dict(zip(LEAST_GROWTH, figures, strict=True))})
 
     def glance(self) -> None:
         """Keep the highest of what may vary from moment to moment."""

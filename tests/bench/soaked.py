@@ -90,9 +90,9 @@ class Service:
             print(json.dumps({"calm": True}), flush=True)
         tally = exporter.monitor.reading().tally
         done = {
-            "suspicions": sum(tally.detections.values()),
+            "suspicions": tally.detections,
             "suspicions cleared": self._cleared,
-            "alerts": sum(tally.alerts.values()),
+            "alerts": tally.alerts,
             "errors": sum(tally.sample_errors.values()),
             **{f"snapshots {outcome}": count for outcome, count in tally.snapshots.items()},
             **{f"webhooks {outcome}": count for outcome, count in tally.webhooks.items()},

@@ -105,7 +105,7 @@ def test_a_leak_is_confirmed_by_two_snapshots_and_told_with_type_holder_and_grow
     assert verdict["state"] == "confirmed"
     assert verdict["alert"]["accumulation"]["holder"] == "__main__.SESSIONS"
     assert 'python_heap_leak_confirmed{cause="python-objects"} 1.0' in metrics
-    assert 'python_heap_leak_alerts_total{cause="python-objects"} 1.0' in metrics
+    assert "python_heap_leak_alerts_total 1.0" in metrics
     assert "A leak is confirmed in Python objects" in page
 
 
@@ -119,7 +119,7 @@ def test_a_bounded_cache_and_work_in_flight_clear_the_suspicion(body: str, words
     assert verdict["state"] == "growing"
     assert verdict["alert"] is None
     assert len(snapshots) == 2
-    assert 'python_heap_leak_alerts_total{cause="python-objects"} 0.0' in metrics
+    assert "python_heap_leak_alerts_total 0.0" in metrics
 
 
 def test_cycles_that_nobody_collects_are_confirmed_as_such(tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def test_a_leak_is_told_to_listeners_once_and_one_that_fails_stops_nothing(tmp_p
         tally = monitor.reading().tally
         monitor.stop()
         paths = [str(info.path) for info in alerts[0].snapshots]
-        print(json.dumps([len(alerts), alerts[0].verdict.state, paths, sum(tally.alerts.values())]))
+        print(json.dumps([len(alerts), alerts[0].verdict.state, paths, tally.alerts]))
         """
     with program(code, tmp_path) as process:
         count, state, paths, told = said(process)
