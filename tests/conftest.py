@@ -10,6 +10,15 @@ import pytest
 
 from tests import servers
 
+WALK_THIS_PROCESS = ("unit/walker", "unit/snapshot", "unit/analysis/test_kernels.py", "native")
+"""Tests that walk the heap they run in."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests that walk this process first: what all the others import and keep would be walked each time."""
+    folder = Path(__file__).parent
+    items.sort(key=lambda item: not item.path.relative_to(folder).as_posix().startswith(WALK_THIS_PROCESS))
+
 
 def _program(name: str, made_by: str = "make servers") -> Callable[[], Path]:
     """Return a fixture that is the path of the program `name`.
