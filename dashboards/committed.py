@@ -18,6 +18,7 @@ EXPECTED_EMPTY = {
     "python_heap_unique_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",
     "heap_exporter_pushes_total": "no OTLP endpoint is set",
     "heap_exporter_webhooks_total": "no webhook is set",
+    "heap_exporter_listener_calls_total": "no listener is set",
     "heap_exporter_uploads_total": "no upload is set",
     "python_heap_leak_confirmed": "no leak is suspected",
     "heap_exporter_snapshot_pause_seconds": "no snapshot has been taken",

@@ -235,9 +235,12 @@ def _deliveries(board: Dashboard) -> None:
     )
     board.with_panel(
         bars(
-            "Webhook posts",
-            "Alerts to be posted to the webhook, by what became of them. Empty where none is set.",
-            [Query(queries.WEBHOOKS, "{{instance}} {{outcome}}")],
+            "Webhook posts and listener calls",
+            "Alerts to be told, by what became of them. Empty where neither webhook nor listener is set.",
+            [
+                Query(queries.WEBHOOKS, "{{instance}} webhook {{outcome}}"),
+                Query(queries.LISTENER_CALLS, "{{instance}} listener {{outcome}}"),
+            ],
             COUNT,
         )
     )

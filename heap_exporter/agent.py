@@ -134,6 +134,21 @@ class HeapExporter:
             "heap-exporter of process %d answers on %s%s",
             os.getpid(), self.url, f": a relative of it has port {port}" if moved else "",
         )  # fmt: skip  # format and arguments together
+        if not forked:
+            self._announce_openness(self._server.host)
+
+    def _announce_openness(self, host: str) -> None:
+        """Say what other machines can read, where they can reach the port and nobody has thought of a token."""
+        from heap_exporter.web.auth import OPEN_PATHS, is_loopback
+
+        if self.settings.token or is_loopback(host):
+            return
+        log.warning(
+            "heap-exporter listens on %s without a token: whoever can reach it can read %s, with names of types; "
+            "everything else is refused to other machines. HEAP_EXPORTER_TOKEN opens it to who has the token, "
+            "HEAP_EXPORTER_HOST=127.0.0.1 closes all of it",
+            host, " and ".join(sorted(OPEN_PATHS, reverse=True)),
+        )  # fmt: skip  # format and arguments together
 
     def _app(self, trust_loopback: bool) -> App:
         from heap_exporter.export.prometheus import MetricsPage

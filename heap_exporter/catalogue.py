@@ -261,6 +261,8 @@ CATALOGUE: tuple[Metric, ...] = (
            "Slope of that process's memory over its last 15 minutes."),
     Metric("heap_exporter.webhooks", "{post}", _COUNTER, _by_key("tally", "webhooks"),
            "Alerts to be posted to the webhook, by what became of them.", ("outcome",)),
+    Metric("heap_exporter.listener.calls", "{call}", _COUNTER, _by_key("tally", "listeners"),
+           "Calls of the application's own leak listeners, by what became of them.", ("outcome",)),
     Metric("heap_exporter.uploads", "{upload}", _COUNTER, _by_key("tally", "uploads"),
            "Snapshots to be uploaded, by what became of them.", ("outcome",)),
 )  # fmt: skip  # a table is read in columns

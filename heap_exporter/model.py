@@ -395,6 +395,7 @@ class Tally:
     detections: int = 0
     alerts: int = 0
     webhooks: Mapping[str, int] = field(default_factory=dict)
+    listeners: Mapping[str, int] = field(default_factory=dict)
     uploads: Mapping[str, int] = field(default_factory=dict)
     pushes: Mapping[str, int] = field(default_factory=dict)
     walk_failures: Mapping[str, int] = field(default_factory=dict)

@@ -50,8 +50,8 @@ FORK_GRACE_SECONDS = 1.0
 class HeapMonitor:
     """Samples the process, takes censuses, judges growth, and takes a snapshot when a leak is suspected.
 
-    ``on("leak", listener)`` has the listener called with a :class:`~heap_exporter.model.LeakAlert`, on the
-    monitor's thread. In a forked child it begins anew by itself; ``in_child()`` is then called on the new thread.
+    ``on("leak", listener)`` has the listener called with a :class:`~heap_exporter.model.LeakAlert`, on a thread of
+    the listener's own. In a forked child it begins anew by itself; ``in_child()`` is then called on the new thread.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -209,7 +209,8 @@ class HeapMonitor:
         while not self._stopping.is_set():
             self._sources.read("judge", self._tick)
             self._serve_wakes_until(next_at := max(next_at + self.settings.interval_seconds, time.monotonic()))
-        self.snapshots.give_up_pending()
+        self.snapshots.give_up()
+        self._uploads.give_up()
 
     def _open_records(self) -> None:
         """Clear up what the dead left in the folder, and begin to record."""
@@ -243,6 +244,7 @@ class HeapMonitor:
             reading = self._read_slow(reading)
         self.snapshots.tend()
         self._uploads.tend()
+        self._telling.tend()
         point, verdict = self._judge.judge(reading, before)
         reading = dataclasses.replace(reading, verdict=verdict)
         self._publish(reading)
@@ -273,6 +275,7 @@ class HeapMonitor:
             detections=self._judge.detections,
             alerts=self._alerts,
             webhooks=dict(self._telling.webhooks),
+            listeners=dict(self._leak_listeners.outcomes),
             pushes=dict(self._pushes),
             walk_failures=self._walker.failures,
             gc_pause_seconds=tuple(self._pauses.seconds),

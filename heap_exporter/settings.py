@@ -183,6 +183,12 @@ class Settings:
             object.__setattr__(self, "snapshot_dir", default_snapshot_dir())
         self._check_window()
 
+    def __repr__(self) -> str:
+        """Return all settings, addresses without the user, password and query that they may hold."""
+        values = {name: getattr(self, name) for name in _TYPES}
+        shown = {name: without_secrets(value) if type(value) is str else value for name, value in values.items()}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
     def _check_window(self) -> None:
         """Raise :class:`SettingsError` unless the window holds enough samples to judge, and no more than fit."""
         window, interval = self.window_seconds, self.interval_seconds

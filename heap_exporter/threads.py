@@ -28,7 +28,7 @@ _THREAD_NAMESPACE = vars(_THREAD)["__dict__"].__get__
 
 def start_thread(name: str, target: Callable[[], None]) -> threading.Thread:
     """Return a running daemon thread ``heap-exporter-<name>``."""
-    before = _mask()
+    before = getattr(_inherited, "mask", _mask())  # a thread of ours that starts another is deaf itself
 
     def run() -> None:
         _inherited.mask = before

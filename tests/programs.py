@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import subprocess
@@ -84,7 +85,7 @@ def eventually(
     deadline = time.monotonic() + seconds
     while True:
         answer: Answer | None = None
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, http.client.HTTPException):
             answer = ask()
             if wanted(answer):
                 return answer

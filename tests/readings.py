@@ -123,6 +123,7 @@ def full_reading() -> Reading:
             detections=3,
             alerts=13,
             webhooks={"sent": 8, "failed": 9},
+            listeners={"returned": 8, "hung": 1},
             uploads={"uploaded": 10, "failed": 12},
             walk_failures={"crashed": 2, "hung": 1},
             pushes={"success": 11, "failure": 4},

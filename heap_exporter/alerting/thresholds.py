@@ -13,8 +13,10 @@ from heap_exporter.alerting.quantities import (
     parse_duration,
     parse_objects_per_hour,
     parse_percent_per_hour,
+    promql_duration,
 )
 from heap_exporter.errors import SettingsError
+from heap_exporter.settings import LEAST_SAMPLES_A_WINDOW
 
 DAY_SECONDS = 86_400
 
@@ -85,13 +87,27 @@ class Thresholds:
     )
     sample_interval_seconds: float = threshold(
         "--sample-interval", parse_duration, "15s", ("50ms", "1h"),
-        "HEAP_EXPORTER_INTERVAL_SECONDS of your services: twelve missed samples are a stalled sampler.",
+        "HEAP_EXPORTER_INTERVAL_SECONDS of your services: twelve missed samples are a stalled sampler, and a window "
+        "needs twelve.",
     )
     # fmt: on
 
     def __post_init__(self) -> None:
         for name, option in options().items():
             option.check(getattr(self, name), getattr(self, name))
+        self._check_window()
+
+    def _check_window(self) -> None:
+        """Raise :class:`SettingsError` unless a window holds as many samples as services of such a window insist on."""
+        window, interval = self.window_seconds, self.sample_interval_seconds
+        if window < LEAST_SAMPLES_A_WINDOW * interval:
+            raise SettingsError(
+                "--window",
+                promql_duration(window),
+                f"too short to judge with a sample every {promql_duration(interval)}; set --window to "
+                f"{promql_duration(LEAST_SAMPLES_A_WINDOW * interval)} at least, or HEAP_EXPORTER_INTERVAL_SECONDS of "
+                f"your services and --sample-interval to {promql_duration(window / LEAST_SAMPLES_A_WINDOW)} at most",
+            )
 
     @classmethod
     def read(cls, texts: Mapping[str, str]) -> Thresholds:

@@ -125,7 +125,9 @@ class _Screen:
         self._url = url
         self._json = bool(arguments.json)
         self._table = Watch(f"heap-exporter demo: a {'healthy' if arguments.healthy else 'leaking'} shop", links)
-        self._live = Live(console=console, auto_refresh=False) if console.is_terminal and not self._json else None
+        self._live = None
+        if console.is_terminal and not self._json:
+            self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
         self._printed_at = -LINE_SECONDS
         if self._live is None and not self._json:
             print(*links, sep="\n", flush=True)
@@ -141,8 +143,12 @@ class _Screen:
 
     def show(self, status: Status, elapsed_seconds: float) -> None:
         """Show a status; where there is no terminal, one every two seconds."""
+        from rich.constrain import Constrain
+
         if self._live:
-            self._live.update(self._table.draw(status, elapsed_seconds, self._load.requests), refresh=True)
+            drawn = self._table.draw(status, elapsed_seconds, self._load.requests)
+            # Behind a full line, the echo of Ctrl-C goes into the next one, and the table would not be drawn over.
+            self._live.update(Constrain(drawn, self._live.console.width - len("^C")), refresh=True)
         elif elapsed_seconds - self._printed_at >= LINE_SECONDS:
             self._printed_at = elapsed_seconds
             requests = self._load.requests

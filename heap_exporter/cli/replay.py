@@ -15,21 +15,24 @@ import argparse
 import json
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from heap_exporter import figures
-from heap_exporter.alerting.quantities import parse_bytes_per_hour, parse_duration
+from heap_exporter.alerting.quantities import parse_bytes_per_hour, parse_duration, promql_duration
 from heap_exporter.cli import files, screen
 from heap_exporter.detection.detector import Detector, Thresholds
 from heap_exporter.detection.series import read_series
 from heap_exporter.errors import HeapExporterError, SettingsError
 from heap_exporter.model import Point, Verdict
-from heap_exporter.settings import rules
+from heap_exporter.settings import LEAST_SAMPLES_A_WINDOW, rules
 
 HELP = "judge recorded series again"
 
@@ -71,17 +74,19 @@ def run(arguments: argparse.Namespace) -> int:
             for line in judged.lines:
                 screen.say(line)
             if judged.problem:
-                screen.complain(judged.problem)
                 code = 2
+            for words in filter(None, (judged.problem, judged.hint)):
+                screen.complain(words)
             told(arguments.files[done - 1].name, done / len(arguments.files))
     return code
 
 
 class Judged(NamedTuple):
-    """What one file says, as lines to print, and why it could not be read to its end, "" if it could."""
+    """What one file says, as lines to print, why it could not be read to its end, and a hint; "" if there is none."""
 
     lines: list[str]
-    problem: str
+    problem: str = ""
+    hint: str = ""
 
 
 def changes(points: Iterable[Point], thresholds: Thresholds) -> Iterator[tuple[Point, Verdict]]:
@@ -131,14 +136,34 @@ def _ignore_interrupts() -> None:
 def _replay(path: Path, *, thresholds: Thresholds, as_json: bool) -> Judged:
     line = _json_line if as_json else _text_line
     lines: list[str] = []
+    times = array("d")
     try:
-        begun = None
-        for point, verdict in changes(read_series(path), thresholds):
-            begun = point.t_seconds if begun is None else begun
-            lines.append(line(path, point, verdict, begun))
+        for point, verdict in changes(_noting(times, read_series(path)), thresholds):
+            lines.append(line(path, point, verdict, times[0]))
     except HeapExporterError as error:
         return Judged(lines, str(error))
-    return Judged(lines, "")
+    return Judged(lines, hint=_hint(path, times, thresholds.window_seconds))
+
+
+def _noting(times: array[float], points: Iterable[Point]) -> Iterator[Point]:
+    """Yield the points, having put down their times."""
+    for point in points:
+        times.append(point.t_seconds)
+        yield point
+
+
+def _hint(path: Path, times: Sequence[float], window_seconds: float) -> str:
+    """Return what follows from samples that are too far apart for the window, "" if they are not."""
+    gaps = [after - before for before, after in pairwise(times) if after > before]
+    interval = median(gaps) if gaps else 0.0
+    least = LEAST_SAMPLES_A_WINDOW * interval
+    if window_seconds >= least:
+        return ""
+    return (
+        f"{path}: the samples are {interval:g} s apart, so a window of {promql_duration(window_seconds)} has fewer "
+        f"than the {LEAST_SAMPLES_A_WINDOW} it takes to judge: a leak is suspected late or never; set {WINDOW} "
+        f"{promql_duration(least)} or longer, or record more often"
+    )
 
 
 def _json_line(path: Path, point: Point, verdict: Verdict, _: float) -> str:

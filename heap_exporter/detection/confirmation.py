@@ -15,14 +15,14 @@ USUAL_CACHE_BYTES = 256 * 1024 * 1024
 
 LEAST_WINDOWS = 4.0
 
-WINDOWS_TO_DOUBLE = 13.0
+WINDOWS_TO_DOUBLE = 11.0
 """For so many windows a growth must have gone on that doubles the process; for fewer if it grows to a multiple."""
 
 LARGE_TIMES, HUGE_TIMES = 1.0, 1.5
 """A day's load may double a process, but not so straight, and does not make it larger yet in hours."""
 
-MULTIPLE, WINDOWS_TO_MULTIPLY = 3.0, 3.0
-"""A growth to so many times more than there was needs no longer: no cache is so large and fills so straight."""
+MULTIPLE, WINDOWS_TO_MULTIPLY = 3.0, 2.5
+"""A growth to so many times more than there was needs no longer: what fills within two windows has bent by then."""
 
 
 class Proof(NamedTuple):

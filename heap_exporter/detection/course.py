@@ -53,8 +53,13 @@ class Course:
     def add(self, at: float, size: float) -> bool:
         """Take note of a value; return whether something was judged."""
         judged = False
+        self._now = at
         for level in self.life.add(at, size):
             for growth in self.life.growths(level):
+                self._suspicion.look(growth, self._least(growth), at)
+                self._look(growth, at)
+                judged = True
+            for growth in self.life.growths_between(level):
                 self._look(growth, at)
                 judged = True
         return judged
@@ -110,13 +115,9 @@ class Course:
             self._suspicion.clear(growth, now)
 
     def _look(self, growth: Growth, now: float) -> None:
-        self._now = now
         self.newest[growth.length.windows] = growth
-        least = self._least(growth)
-        self._suspicion.look(growth, least, now)
         if self.confirmed is None:
-            again = self._matters(growth) and self._lives.repeat(growth)
-            if again or (is_confirmed(growth, least) and self._suspicion.allows(growth)):
+            if self._is_leak(growth):
                 self.confirmed = growth
         elif (
             growth.length.windows == max(self.confirmed.length.windows, LONG_WINDOWS)
@@ -124,6 +125,11 @@ class Course:
         ):
             self.confirmed = None
             self._suspicion.end(growth.trend.last, now)
+
+    def _is_leak(self, growth: Growth) -> bool:
+        if self._matters(growth) and self._lives.repeat(growth):
+            return True
+        return self._suspicion.allows(growth) and is_confirmed(growth, self._least(growth))
 
     def _least(self, growth: Growth) -> float:
         return self._thresholds.least_bytes(growth.trend.first)

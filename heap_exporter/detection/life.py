@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from heap_exporter.detection.floors import BUCKETS_A_WINDOW, LEVELS, Floor, Floors
@@ -35,6 +36,15 @@ class Length(NamedTuple):
 
 LENGTHS = tuple((Length(level, 16), Length(level, 24)) for level in range(LEVELS))
 """One, one and a half, two, three, four, six … windows, by level."""
+
+BETWEEN = tuple((Length(level, 20), Length(level, 28)) for level in range(LEVELS))
+"""Lengths in between, so that growth which ends just before the next one is seen for as long as it lasted."""
+
+LONGEST = 28
+"""Buckets of the longest length of a level."""
+
+BETWEEN_BUCKETS = 2
+"""Buckets after which the lengths in between are judged again."""
 
 SHORT_LEVELS = 2
 TIMES, TIMES_SHORT = 12, 6
@@ -76,7 +86,7 @@ class Life:
             lasting = self.floors.of(level, LASTING)
             heights = self._heights[level]
             heights.append(Floor(lasting[-1].bucket, min(floor.bytes for floor in lasting)))
-            while heights[0].bucket < lasting[-1].bucket - LENGTHS[level][-1].buckets:
+            while heights[0].bucket < lasting[-1].bucket - LONGEST:
                 self._highest[level] = max(self._highest[level], heights.popleft().bytes)
         return levels
 
@@ -89,6 +99,20 @@ class Life:
                 if growth is not None:
                     yield growth
 
+    def growths_between(self, level: int) -> Iterator[Growth]:
+        """Yield what there is to confirm besides when a bucket of a level is complete."""
+        if level == 0 or (self._heights[level][-1].bucket + 1) % BETWEEN_BUCKETS:
+            return
+        for length in BETWEEN[level]:
+            growth = self.growth(length) if self._has_risen(length) else None
+            if growth is not None:
+                yield growth
+
+    def _has_risen(self, length: Length) -> bool:
+        """Return whether the last quarter lies above where a length began: most of the time this saves its trend."""
+        sizes = [floor.bytes for floor in self.floors.of(*length)]
+        return min(sizes[-length.buckets // 4 :]) > sizes[0]
+
     def heights(self) -> list[float]:
         """Return how high memory has been for a while, by level."""
         return [
@@ -98,7 +122,8 @@ class Life:
 
     def whole(self) -> Growth | None:
         """Return the growth over the longest length that was seen."""
-        found = (self.growth(length) for lengths in reversed(LENGTHS) for length in reversed(lengths))
+        lengths = sorted((*chain(*LENGTHS), *chain(*BETWEEN)), key=lambda length: -length.windows)
+        found = map(self.growth, lengths)
         return next((growth for growth in found if growth is not None), None)
 
     def growth(self, length: Length) -> Growth | None:

@@ -9,7 +9,7 @@ from collections import deque
 from heap_exporter.detection.confirmation import HUGE, WINDOWS_TO_DOUBLE, is_straight, times_grown
 from heap_exporter.detection.life import Growth
 
-LEAST_LIVES = 3
+LEAST_LIVES = 2
 MOST_LIVES = 16
 
 LEAST_WINDOWS = 4.0
@@ -18,8 +18,8 @@ LEAST_WINDOWS = 4.0
 LEAST_WINDOWS_DOUBLING = 2.0
 """The same if it doubled the process at least."""
 
-STRAIGHT = HUGE._replace(windows=0.0, new=-math.inf)
-"""As tall as the lives before, not taller."""
+STRAIGHT = HUGE._replace(windows=0.0, least_end=0.85, new=-math.inf)
+"""As tall as the lives before, not taller; but straight to the end, which a cache that each life fills anew is not."""
 
 ALIKE = 1.7
 """Factor between slopes that count as the same."""
@@ -47,7 +47,7 @@ class Lives:
         if len(self._grown) < LEAST_LIVES:
             return False
         slope = statistics.median(life.slope for life in self._grown)
-        windows = sum(life.length.windows for life in self._grown)
+        windows = sum(life.length.windows for life in (*self._grown, growth))
         times = statistics.median(times_grown(life) for life in self._grown)
         return (
             all(slope / ALIKE <= life.slope <= slope * ALIKE for life in (*self._grown, growth))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Telling:
-    """Tells alerts. No way that fails hinders another; the application's own functions, which may hang, come last.
+    """Tells alerts. No way that fails hinders another; what may hang hangs on a thread of its own.
 
     ``webhooks`` counts posts by outcome.
     """
@@ -24,6 +24,7 @@ class Telling:
     def __init__(self, settings: Settings, listeners: LeakListeners) -> None:
         self.webhooks: dict[str, int] = {}
         self._listeners = listeners
+        listeners.begin()
         self._webhook: Webhook | None = None
         if settings.alert_webhook_url:
             from heap_exporter.notify.webhook import OUTCOMES, Webhook
@@ -32,7 +33,7 @@ class Telling:
             self._webhook = Webhook(settings.alert_webhook_url, settings.alert_webhook_format, self._count)
 
     def tell(self, alert: LeakAlert) -> None:
-        """Tell an alert: the webhook hears of it on a thread of its own, the others now."""
+        """Tell an alert: the webhook and the listeners hear of it on threads of their own, the others now."""
         document = alert_document(alert)
         log_alert(document)
         if self._webhook is not None:
@@ -40,15 +41,21 @@ class Telling:
         otlp_event.emit(document)
         self._listeners.tell(alert)
 
+    def tend(self) -> None:
+        """Take notice of listeners that hang."""
+        self._listeners.tend()
+
     def ask_to_stop(self) -> None:
-        """Let a post under way be the last."""
+        """Let the post and the calls under way be the last."""
+        self._listeners.ask_to_stop()
         if self._webhook is not None:
             self._webhook.ask_to_stop()
 
     def stop(self, deadline: float) -> None:
-        """End the webhook's thread, at the latest at ``deadline`` (monotonic seconds)."""
+        """End the threads of the webhook and of listeners that return, by ``deadline`` (monotonic seconds)."""
         if self._webhook is not None:
             self._webhook.stop(deadline)
+        self._listeners.stop(deadline)
 
     def _count(self, outcome: str) -> None:
         self.webhooks[outcome] += 1

@@ -6,11 +6,11 @@ of ours has more of it than scheme, host and port.
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from heap_exporter.export.hush import HUSH
 from heap_exporter.export.interruptible import InterruptibleAdapter
 from heap_exporter.logs import log
 from heap_exporter.notify import formats
+from heap_exporter.notify.courier import Courier
 from heap_exporter.notify.document import Document
 from heap_exporter.threads import start_thread
 
@@ -40,9 +41,6 @@ ANSWER_SECONDS = 10.0
 
 CONNECT_SECONDS = 3.0
 """How long a connection may take; hooks are farther away than collectors."""
-
-MOST_WAITING = 8
-"""Alerts that wait; a further one takes the place of the oldest."""
 
 _LIBRARY_LOGGER = "urllib3.connectionpool"
 logging.getLogger(_LIBRARY_LOGGER).addFilter(HUSH)  # it logs the path of every request, at DEBUG
@@ -68,73 +66,44 @@ class Webhook:
         self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._format = format
         self._on_outcome = on_outcome
-        self._lock = threading.Lock()
-        self._waiting: deque[Document] = deque()
-        self._thread: threading.Thread | None = None
         self._adapter: InterruptibleAdapter | None = None
-        self._stopping = threading.Event()
+        self._courier: Courier[Document] = Courier("webhook", self._run, functools.partial(on_outcome, "dropped"))
 
     def post(self, document: Document) -> None:
         """Have an alert posted soon. Waits for nothing and never raises."""
-        with self._lock:
-            self._waiting.append(document)
-            dropped = self._shed(0 if self._stopping.is_set() else MOST_WAITING)
-            if self._waiting and self._thread is None:
-                try:
-                    self._thread = start_thread("webhook", self._run)
-                except RuntimeError:  # the process has as many threads as it may have, or ends
-                    dropped += self._shed(0)
-        for _ in range(dropped):
-            self._on_outcome("dropped")
+        self._courier.post(document)
 
     def ask_to_stop(self) -> None:
         """Let the try under way be the last."""
-        self._stopping.set()
+        self._courier.ask_to_stop()
 
     def stop(self, deadline: float) -> None:
         """Wait for the try under way until ``deadline`` (monotonic seconds), then cut it short."""
-        self.ask_to_stop()
-        thread = self._thread
-        if thread is None or thread is threading.current_thread():
-            return
-        thread.join(max(deadline - time.monotonic(), 0))
+        self._courier.stop(deadline)
         if (adapter := self._adapter) is not None:
             adapter.interrupt()
 
-    def _shed(self, most: int) -> int:
-        """Let so many wait, the newest; return how many go."""
-        surplus = max(len(self._waiting) - most, 0)
-        for _ in range(surplus):
-            self._waiting.popleft()
-        return surplus
-
-    def _run(self) -> None:
-        _trace_nothing()
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._thread = None
-                    return
-                document = self._waiting.popleft()
-            try:
-                outcome = self._deliver(document)
-            except Exception:  # nobody above us in this thread
-                log.exception("the leak alert could not be posted to %s", self.name)
-                outcome = "failed"
-            self._on_outcome(outcome)
+    def _run(self, document: Document) -> None:
+        try:
+            _trace_nothing()
+            outcome = self._deliver(document)
+        except Exception:  # nobody above us in this thread
+            log.exception("the leak alert could not be posted to %s", self.name)
+            outcome = "failed"
+        self._on_outcome(outcome)
 
     def _deliver(self, document: Document) -> str:
         """Post until the hook takes it, refuses it for good, or tries run out; return the outcome."""
         content = formats.body(document, self._format, self._url)
         for wait in (*WAITS_SECONDS, None):
-            if self._stopping.is_set():
+            if self._courier.stopping.is_set():
                 return "dropped"
             tried = self._try(content)
             if not tried.problem:
                 return "sent"
             if wait is None or tried.is_final:
                 break
-            self._stopping.wait(max(wait, tried.wait_seconds))
+            self._courier.stopping.wait(max(wait, tried.wait_seconds))
         log.warning("the leak alert could not be posted to %s: %s", self.name, tried.problem)
         return "failed"
 

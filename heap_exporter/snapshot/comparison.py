@@ -33,6 +33,7 @@ MOST_REMEMBERED = 64
 LONGEST_REPORT_BYTES = 4 * 1024 * 1024
 
 WAS_ENDED = "the program that compared them was ended, or could not write; `heap-exporter report` does it elsewhere"
+WAS_STOPPED = "the exporter was stopped before; `heap-exporter report` does it elsewhere"
 WAS_LATE = "those of a suspected leak were waiting to be compared; `heap-exporter report` does it elsewhere"
 WAS_OVERTAKEN = "newer snapshots came while others were being compared; `heap-exporter report` does it elsewhere"
 
@@ -55,7 +56,7 @@ class _Begun:
 
 class _Running(NamedTuple):
     id: str
-    has_ended: Callable[[], bool]
+    program: beside.Program
 
 
 class Comparisons:
@@ -96,8 +97,17 @@ class Comparisons:
         with self._lock:
             self._go_on()
 
+    def give_up(self) -> None:
+        """Begin no more, and leave no program that this process must wait for: nobody calls :meth:`tend` any longer."""
+        with self._lock:
+            if self._waiting is not None:
+                (before, after), self._waiting = self._waiting, None
+                self._remember(after.id, _Begun(before.id, WAS_STOPPED))
+            if self._running is not None:
+                self._running.program.give_up()
+
     def _go_on(self) -> None:
-        if self._running is not None and not self._running.has_ended():
+        if self._running is not None and not self._running.program.has_ended():
             return
         self._running = None
         if self._waiting is None:
@@ -108,11 +118,11 @@ class Comparisons:
             self._give_up(before, after, problem)
             return
         try:
-            has_ended = beside.start(self._command(before, after), self._report_path(after.id).exists)
+            program = beside.start(self._command(before, after), self._report_path(after.id).exists)
         except OSError as error:
             self._give_up(before, after, f"no program could be started for it: {error.strerror or error}")
             return
-        self._running = _Running(after.id, has_ended)
+        self._running = _Running(after.id, program)
 
     def _give_up(self, before: SnapshotInfo, after: SnapshotInfo, problem: str) -> None:
         log.warning("snapshot %s was not compared with %s: %s", after.id, before.id, problem)

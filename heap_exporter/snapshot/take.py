@@ -155,8 +155,9 @@ class Snapshots:
         except SnapshotError as error:
             log.warning("snapshot %s was not written: %s", pending[0], error)
 
-    def give_up_pending(self) -> None:
-        """Let the reserved snapshot, if there is one, fail: nobody will take it any more."""
+    def give_up(self) -> None:
+        """Let the reserved snapshot, if there is one, fail, and leave no comparison that this process must wait for."""
+        self.comparisons.give_up()
         pending, self._pending = self._pending, None
         if pending is not None:
             self._fail(pending[0], SnapshotError("the exporter was stopped before the snapshot was taken"))

@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from heap_exporter.logs import log
-from heap_exporter.model import SnapshotInfo
 from heap_exporter.settings import without_secrets
 from heap_exporter.snapshot import beside
 from heap_exporter.snapshot.lock import FolderLock, Held
@@ -25,7 +24,7 @@ from heap_exporter.upload.run import ENDED, UPLOAD_LOCK, URL_VARIABLE, waiting
 from heap_exporter.upload.target import missing_extra
 
 LOOK_SECONDS = 60.0
-"""How often it is looked for what waits, unless told of it."""
+"""How often it is looked for what waits."""
 
 MEMORY_BYTES = 1024**3
 """What the program may map: most of it are the stacks and pools of the library, which it never touches."""
@@ -65,21 +64,11 @@ class Uploads:
         self._headroom = headroom
         self._remove_local = remove_local
         self._run = secrets.token_hex(4)
-        self._has_ended: Callable[[], bool] | None = None
+        self._program: beside.Program | None = None
         self._ended = 0
         self._look_at = 0.0
         self._lost = 0
         self._said = ""
-
-    def begin(self, info: SnapshotInfo) -> None:
-        """Have a snapshot uploaded soon, and its report if it has one by now."""
-        if self._url and not _folders_of_library():
-            log.debug("snapshot %s stays here", info.id)
-            self.outcomes["failed"] += 1
-            self._say(NOT_INSTALLED)
-            return
-        self._look_at = 0.0
-        self.tend()
 
     def tend(self) -> None:
         """Take notice of an upload that has ended, and have uploaded what waits."""
@@ -91,11 +80,16 @@ class Uploads:
             self._say(f"{type(error).__name__}: {error}")
             self._look_at = time.monotonic() + LONGEST_WAIT_SECONDS
 
+    def give_up(self) -> None:
+        """Leave no program that this process must wait for; what it was about to upload is found again."""
+        if self._program is not None:
+            self._program.give_up()
+
     def _go_on(self) -> None:
-        if self._has_ended is not None:
-            if not self._has_ended():
+        if self._program is not None:
+            if not self._program.has_ended():
                 return
-            self._has_ended = None
+            self._program = None
             self._take_notice()
         if time.monotonic() < self._look_at or not self._folder.is_dir():
             return
@@ -137,7 +131,7 @@ class Uploads:
             folders=folders,
         )
         try:
-            self._has_ended = beside.start(
+            self._program = beside.start(
                 command,
                 lambda: Ledger(self._folder).counted(self._run, ENDED) > ended,
                 # An address may hold a password, and arguments are for everybody to see.

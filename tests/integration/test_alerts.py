@@ -10,7 +10,7 @@ from tests.otlp_receivers import silent_receiver
 from tests.programs import eventually, metrics, program, said
 
 LEAKS = """
-import json, logging, time
+import json, logging, os, time
 import heap_exporter
 
 class Document(logging.Handler):
@@ -19,7 +19,7 @@ class Document(logging.Handler):
             say(["log", record.levelno, record.getMessage(), record.heap_exporter_alert])
 
 def say(told):
-    print(json.dumps(told), flush=True)
+    os.write(1, f"{json.dumps(told)}\\n".encode())  # whole, whichever threads say something at once
 
 logging.getLogger("heap_exporter").addHandler(Document())
 exporter = heap_exporter.start(
@@ -71,3 +71,28 @@ def test_a_hook_that_hangs_keeps_no_sample_and_no_listener_waiting(tmp_path: Pat
         assert came.wait(20)
         before = metrics(url)["heap_exporter_last_sample_timestamp_seconds"]
         eventually(lambda: metrics(url)["heap_exporter_last_sample_timestamp_seconds"], lambda now: now > before + 1)
+
+
+def test_a_listener_that_hangs_keeps_no_sample_no_hook_and_no_other_listener_waiting(tmp_path: Path) -> None:
+    hangs = """
+import sys, threading
+exporter.on("leak", lambda alert: (say(["hangs"]), threading.Event().wait()))
+exporter.on("leak", lambda alert: say(["other"]))
+threading.Thread(target=lambda: (sys.stdin.readline(), exporter.stop(), say("stopped"), os._exit(0))).start()
+"""
+    code = LEAKS.replace("say(exporter.url)\n", f"say(exporter.url)\n{hangs}")
+    with hook() as received, program(code, tmp_path, ALERT_WEBHOOK_URL=received.url) as leak:
+        url = said(leak)
+        assert said(leak)[0] == "log"
+        assert sorted(said(leak)[0] for _ in range(3)) == ["hangs", "listener", "other"]
+        received.next()
+        before = metrics(url)["heap_exporter_last_sample_timestamp_seconds"]
+        found = eventually(
+            lambda: metrics(url), lambda found: found['heap_exporter_listener_calls_total{outcome="hung"}'] == 1
+        )
+        assert leak.stdin
+        print("stop", file=leak.stdin, flush=True)
+        assert said(leak) == "stopped"
+
+    assert found["heap_exporter_last_sample_timestamp_seconds"] > before + 5
+    assert found['heap_exporter_listener_calls_total{outcome="returned"}'] == 2

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.programs import environment, eventually, get, get_json, program, said
 
 SERVICE = """
@@ -25,6 +27,38 @@ print(json.dumps(exporter.url), flush=True)
 for line in sys.stdin:
     SESSIONS.update((f"<b>{len(SESSIONS) + i}</b>", Session()) for i in range(int(line)))
     print(json.dumps({"sessions": len(SESSIONS), "heard": heard}), flush=True)
+"""
+
+
+PARENTS = {
+    "without the extension": """
+import sys
+sys.modules["heap_exporter._native"] = None
+""",
+    "first of its container": """
+import ctypes
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # a subreaper: it gets the orphans
+""",
+}
+"""What makes a process the parent of the program that compares."""
+
+COMPARES = """
+import json, sys
+from pathlib import Path
+import heap_exporter
+
+def children():
+    return [pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
+
+held = [[] for _ in range(200_000)]
+exporter = heap_exporter.start(http=False, interval_seconds=float(sys.stdin.readline()))
+exporter.snapshot()
+second = exporter.snapshot()
+print(json.dumps(children()), flush=True)
+if sys.stdin.readline() == "stop\\n":
+    exporter.stop()
+print(json.dumps([children(), exporter.monitor.snapshots.comparisons.state(second.id).state]), flush=True)
+sys.stdin.readline()
 """
 
 
@@ -93,3 +127,40 @@ def test_two_workers_compare_each_their_own(tmp_path: Path) -> None:
 
     assert [len(found["suspects"]) for found in comparisons] == [1, 0]
     assert json.dumps(comparisons[0]["suspects"]).count("__main__.SESSIONS")
+
+
+@pytest.mark.parametrize("parent", PARENTS.values(), ids=PARENTS)
+def test_a_program_that_has_ended_is_reaped_with_the_next_sample(parent: str, tmp_path: Path) -> None:
+    with program(parent + COMPARES, tmp_path) as process:
+        assert process.stdin
+        print("0.2", file=process.stdin, flush=True)
+        [child] = said(process)
+        eventually(lambda: not Path(f"/proc/{child}").exists(), seconds=90)  # a zombie would still be there
+        print("go on", file=process.stdin, flush=True)
+
+        assert said(process) == [[], "written"]
+
+
+@pytest.mark.parametrize("parent", PARENTS.values(), ids=PARENTS)
+def test_a_program_that_runs_as_the_exporter_stops_is_ended_where_nobody_else_would_reap_it(
+    parent: str, tmp_path: Path
+) -> None:
+    with program(parent + COMPARES, tmp_path) as process:
+        assert process.stdin
+        print("60", file=process.stdin, flush=True)
+        assert len(said(process)) == 1
+        print("stop", file=process.stdin, flush=True)
+
+        assert said(process) == [[], "failed"]
+
+
+def test_a_program_that_runs_as_the_exporter_stops_goes_on_where_it_is_nobodys_child(tmp_path: Path) -> None:
+    with program(COMPARES, tmp_path) as process:
+        assert process.stdin
+        print("60", file=process.stdin, flush=True)
+        assert said(process) == []
+        print("stop", file=process.stdin, flush=True)
+        assert said(process)[0] == []
+        process.communicate()
+
+    eventually(lambda: list((tmp_path / "snapshots").glob("*.report.json")), seconds=90)

@@ -162,3 +162,29 @@ def test_mounted_without_a_token_only_metrics_and_health_are_open(tmp_path: Path
 
     assert status == 403
     assert "HEAP_EXPORTER_TOKEN" in words
+
+
+@pytest.mark.parametrize(
+    ("settings", "warnings"),
+    [
+        ({"HEAP_EXPORTER_HOST": "0.0.0.0"}, 1),
+        ({"HEAP_EXPORTER_HOST": "0.0.0.0", "HEAP_EXPORTER_TOKEN": "s3cret"}, 0),
+        ({"HEAP_EXPORTER_HOST": "127.0.0.1"}, 0),
+        ({"HEAP_EXPORTER_HOST": "localhost"}, 0),
+    ],
+)
+def test_a_port_that_other_machines_can_reach_without_a_token_is_announced_once(
+    settings: dict[str, str], warnings: int, tmp_path: Path
+) -> None:
+    code = """
+        import heap_exporter, os
+        heap_exporter.start(port=0)
+        heap_exporter.start(port=0)
+        if (pid := os.fork()):
+            os.waitpid(pid, 0)
+        """
+    with program(code, tmp_path, **settings) as process:
+        _, errors = process.communicate(timeout=60)
+
+    assert errors.count("without a token: whoever can reach it can read /metrics and /-/healthy") == warnings
+    assert errors.count("HEAP_EXPORTER_HOST=127.0.0.1 closes all of it") == warnings

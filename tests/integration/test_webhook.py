@@ -12,8 +12,9 @@ from email.utils import formatdate
 import pytest
 
 from heap_exporter.notify import webhook
+from heap_exporter.notify.courier import MOST_WAITING
 from heap_exporter.notify.document import alert_document
-from heap_exporter.notify.webhook import LONGEST_WAIT_SECONDS, MOST_WAITING, WAITS_SECONDS, Webhook
+from heap_exporter.notify.webhook import LONGEST_WAIT_SECONDS, WAITS_SECONDS, Webhook
 from heap_exporter.settings import Secret
 from tests.alerts import full_alert
 from tests.hooks import hook, trickling_hook
@@ -191,7 +192,7 @@ def test_to_post_waits_for_nothing_and_the_newest_are_kept(make: Make, outcomes:
             hooked.post({**DOCUMENT, "pid": number})
 
         assert outcomes == {"dropped": 5}
-        assert [document["pid"] for document in hooked._waiting] == list(range(5, MOST_WAITING + 5))
+        assert [document["pid"] for document in hooked._courier._waiting] == list(range(5, MOST_WAITING + 5))
 
 
 @pytest.mark.parametrize("trickles", [False, True])

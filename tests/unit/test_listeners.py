@@ -1,18 +1,63 @@
 """Whatever the application gives us to call may fail, and nothing of ours fails with it."""
 
+from __future__ import annotations
+
 import logging
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable, Iterator
+from queue import Queue
 
 import pytest
 
 from heap_exporter.logs import log
 from heap_exporter.model import LeakAlert, State, Verdict
+from heap_exporter.notify import listeners as listeners_module
+from heap_exporter.notify.courier import MOST_WAITING
 from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.threads import start_thread
 
 ALERT = LeakAlert(Verdict(0.0, State.CONFIRMED, ("it grows",), 900.0), "0123456789ab")
+PATIENCE_SECONDS = 20.0
+
+
+def none(**outcomes: int) -> dict[str, int]:
+    """Return what is counted when nothing was but these."""
+    return {"returned": 0, "failed": 0, "hung": 0, "dropped": 0} | outcomes
+
+
+def wait_until(fact: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not fact():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)
+
+
+def threads() -> int:
+    """Return how many threads there are that call listeners."""
+    return sum("heap-exporter-listener" in thread.name for thread in threading.enumerate())
+
+
+class Hanging:
+    """A listener that hangs until it is let go; it tells which thread calls it."""
+
+    def __init__(self) -> None:
+        self.called: Queue[threading.Thread] = Queue()
+        self.may_return = threading.Event()
+
+    def __call__(self, _: LeakAlert) -> None:
+        self.called.put(threading.current_thread())
+        self.may_return.wait()
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    listener = Hanging()
+    yield listener
+    listener.may_return.set()
+    wait_until(lambda: threads() == 0)
 
 
 @pytest.mark.parametrize("failure", [ValueError, SystemExit, KeyboardInterrupt])
@@ -20,14 +65,130 @@ def test_a_listener_that_fails_stops_neither_the_others_nor_the_caller(failure: 
     def failing(_: LeakAlert) -> None:
         raise failure
 
-    told: list[LeakAlert] = []
+    told: Queue[LeakAlert] = Queue()
     listeners = LeakListeners()
     listeners.add("leak", failing)
-    listeners.add("leak", told.append)
+    listeners.add("leak", told.put)
 
     listeners.tell(ALERT)
 
-    assert told == [ALERT]
+    assert told.get(timeout=PATIENCE_SECONDS) == ALERT
+    wait_until(lambda: listeners.outcomes == none(returned=1, failed=1))
+
+
+def test_a_listener_that_hangs_keeps_no_other_waiting_and_has_one_thread_for_ever(hanging: Hanging) -> None:
+    told: Queue[LeakAlert] = Queue()
+    listeners = LeakListeners()
+    listeners.add("leak", hanging)
+    listeners.add("leak", told.put)
+
+    for _ in range(MOST_WAITING + 6):
+        listeners.tell(ALERT)
+        assert told.get(timeout=PATIENCE_SECONDS) == ALERT
+        wait_until(lambda: threads() == 1)
+
+    assert hanging.called.qsize() == 1
+    wait_until(lambda: listeners.outcomes == none(returned=MOST_WAITING + 6, dropped=5))
+
+
+def test_a_call_that_hangs_is_counted_and_said_once_and_its_return_is_no_other(
+    hanging: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    listeners = LeakListeners()
+    listeners.add("leak", hanging)
+    listeners.tell(ALERT)
+    hanging.called.get(timeout=PATIENCE_SECONDS)
+    listeners.tend()
+    assert listeners.outcomes == none()
+
+    monkeypatch.setattr(listeners_module, "HANGING_SECONDS", 0.0)
+    listeners.tend()
+    listeners.tend()
+    hanging.may_return.set()
+    wait_until(lambda: threads() == 0)
+
+    assert listeners.outcomes == none(hung=1)
+    assert caplog.text.count("a leak listener, Hanging, has not returned for") == 1
+
+
+def test_to_stop_waits_for_one_that_hangs_until_the_deadline_and_calls_nobody_after(hanging: Hanging) -> None:
+    listeners = LeakListeners()
+    listeners.add("leak", hanging)
+    for _ in range(3):
+        listeners.tell(ALERT)
+    thread = hanging.called.get(timeout=PATIENCE_SECONDS)
+    listeners.stop(time.monotonic() + 0.05)
+    assert thread.is_alive()
+
+    hanging.may_return.set()
+    thread.join(PATIENCE_SECONDS)
+    listeners.tell(ALERT)
+
+    assert hanging.called.empty()
+    assert listeners.outcomes == none(returned=1, dropped=3)
+
+
+def test_one_that_still_hangs_from_before_a_stop_gets_no_second_thread(hanging: Hanging) -> None:
+    listeners = LeakListeners()
+    listeners.add("leak", hanging)
+    for _ in range(5):
+        listeners.begin()
+        listeners.tell(ALERT)
+        listeners.stop(time.monotonic())
+
+    assert threads() == 1
+
+
+def test_a_listener_may_stop_them_all() -> None:
+    listeners = LeakListeners()
+    done = threading.Event()
+
+    def stop(_: LeakAlert) -> None:
+        listeners.stop(time.monotonic() + PATIENCE_SECONDS)
+        done.set()
+
+    listeners.add("leak", stop)
+    listeners.tell(ALERT)
+
+    assert done.wait(PATIENCE_SECONDS / 2)
+
+
+FORKS = """
+import os, threading
+from heap_exporter.model import LeakAlert, State, Verdict
+from heap_exporter.notify.listeners import LeakListeners
+
+parent, hangs = os.getpid(), threading.Event()
+
+def hang(_):
+    hangs.set()
+    threading.Event().wait()
+
+def tell(_):
+    if os.getpid() != parent:
+        os.write(1, b"told in the child")
+        os._exit(0)
+
+alert = LeakAlert(Verdict(0.0, State.CONFIRMED, ("it grows",), 900.0), "0123456789ab")
+listeners = LeakListeners()
+listeners.add("leak", hang)
+listeners.add("leak", tell)
+listeners.tell(alert)
+hangs.wait()
+child = os.fork()
+if child == 0:
+    listeners.begin()
+    listeners.tell(alert)
+    threading.Event().wait(20)
+    os._exit(1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_forked_child_calls_them_though_one_hangs_in_its_parent() -> None:
+    told = subprocess.check_output([sys.executable, "-W", "ignore", "-c", FORKS], text=True, timeout=60)
+
+    assert told == "told in the child"
 
 
 def test_there_is_only_one_event() -> None:
@@ -35,20 +196,23 @@ def test_there_is_only_one_event() -> None:
         LeakListeners().add("leek", print)
 
 
+def test_where_nobody_listens_nothing_is_counted() -> None:
+    assert LeakListeners().outcomes == {}
+
+
 def test_a_process_that_a_listener_starts_can_be_terminated() -> None:
-    codes = []
+    codes: Queue[int] = Queue()
 
     def start_and_end(_: LeakAlert) -> None:
         with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
             child.terminate()
-            codes.append(child.wait(20))
+            codes.put(child.wait(20))
 
     listeners = LeakListeners()
     listeners.add("leak", start_and_end)
-    thread = start_thread("test", lambda: listeners.tell(ALERT))
-    thread.join()
+    start_thread("test", lambda: listeners.tell(ALERT)).join()  # as the sampler does, which is deaf
 
-    assert codes == [-15]
+    assert codes.get(timeout=2 * PATIENCE_SECONDS) == -15
 
 
 def test_a_log_handler_that_fails_does_not_fail_us() -> None:

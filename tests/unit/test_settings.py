@@ -167,6 +167,26 @@ def test_an_endpoint_that_cannot_be_used_is_shown_without_its_password(endpoint:
     assert "PASS" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["otlp_endpoint", "upload_url", "alert_webhook_url"])
+@pytest.mark.parametrize("endpoint", ["https://user:PASS@c.example:4318/v1", "https://c.example/x?key=PASS"])
+def test_a_password_in_an_address_does_not_show_itself_with_the_settings(name: str, endpoint: str) -> None:
+    settings = Settings.load({}, **{name: endpoint})
+
+    assert "PASS" not in repr(settings)
+    assert "PASS" not in str(settings)
+    assert "PASS" in "" + getattr(settings, name)
+
+
+def test_the_settings_show_all_else_as_it_is() -> None:
+    settings = Settings.load({}, upload_url="s3://bucket/folder", host="::1", port=1, snapshot_dir="/x")
+
+    shown = repr(settings)
+
+    assert shown.startswith("Settings(enabled=True, host='::1', port=1, ")
+    assert "upload_url='s3://bucket/folder'" in shown
+    assert all(f"{name}=" in shown for name in rules())
+
+
 def test_the_value_of_an_unknown_keyword_is_not_shown_since_it_may_be_the_token() -> None:
     with pytest.raises(SettingsError, match=r"tokn=.*did you mean token") as caught:
         Settings.load({}, tokn="s3cret")

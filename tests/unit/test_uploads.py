@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from heap_exporter.model import SnapshotInfo
 from heap_exporter.snapshot.retention import Holds
 from heap_exporter.snapshot.store import Store
 from heap_exporter.upload import uploads as upload_module
@@ -178,34 +178,45 @@ def test_a_store_that_is_away_does_not_make_an_upload_begin_anew(tmp_path: Path)
     assert kept == []
 
 
-def info(path: Path) -> SnapshotInfo:
-    return SnapshotInfo(
-        id=path.stem, path=path, bytes=4, taken_at=0, duration_seconds=0, pause_seconds=0, reason="", walker="native",
-        content="graph", objects=0, predicted_bytes=0, note="",
-    )  # fmt: skip  # one value
-
-
 def test_without_the_extra_it_says_once_what_to_install(
     tmp_path: Path, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(upload_module, "LIBRARY", ("no_such_library",))
     uploads = Uploads(URL, Store(tmp_path, 20), lambda: None, remove_local=False)
     for number in range(3):
-        uploads.begin(info(write(number)))
+        write(number)
+        uploads._look_at = 0.0
         uploads.tend()
 
     assert caplog.text.count(NOT_INSTALLED) == 1
     assert "pip install 'heap-exporter[s3]'" in caplog.text
-    assert uploads.outcomes == {"uploaded": 0, "failed": 3}
 
 
 def test_without_an_address_nothing_is_done(tmp_path: Path, write: Callable[..., Path]) -> None:
     path = write(1)
     uploads = Uploads("", Store(tmp_path, 20), lambda: None, remove_local=True)
-    uploads.begin(info(path))
     uploads.tend()
 
     assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_program_that_is_our_child_is_ended_and_reaped_when_it_is_given_up(
+    tmp_path: Path, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def children() -> set[str]:
+        return {pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
+
+    monkeypatch.setitem(sys.modules, "heap_exporter._native", None)  # without the extension it is a child
+    monkeypatch.delattr("heap_exporter._native", raising=False)
+    write(1)
+    before = children()
+    uploads = Uploads(f"file://{tmp_path}/store", Store(tmp_path, 20), lambda: None, remove_local=False)
+    uploads.tend()
+    assert len(children() - before) == 1
+
+    uploads.give_up()
+
+    assert children() <= before
 
 
 def test_no_failure_of_ours_reaches_the_monitor(

@@ -103,19 +103,20 @@ def test_every_range_offset_and_age_scales_with_the_window_but_a_day_stays_a_day
     day = 86400.0
     by_default = _seconds(render_rules()) - {day}
 
-    scaled = _seconds(render_rules(Thresholds(window_seconds=15))) - {day}
+    scaled = _seconds(render_rules(Thresholds(window_seconds=15, sample_interval_seconds=1))) - {day}
 
     assert scaled == {seconds / 60 for seconds in by_default}
 
 
 def test_the_group_is_evaluated_fifteen_times_a_window() -> None:
-    group = yaml.safe_load(render_rules(Thresholds(window_seconds=15)))["groups"][0]
+    group = yaml.safe_load(render_rules(Thresholds(window_seconds=15, sample_interval_seconds=1)))["groups"][0]
 
     assert group["interval"] == "1s"
 
 
 @pytest.mark.parametrize("seconds", [5, 7, 13.7, 100, 901, 3600, 10_800])
 def test_no_window_makes_a_file_that_yaml_cannot_read(seconds: float) -> None:
-    rules = yaml.safe_load(render_rules(Thresholds(window_seconds=seconds)))["groups"][0]["rules"]
+    short = Thresholds(window_seconds=seconds, sample_interval_seconds=seconds / 20)
+    rules = yaml.safe_load(render_rules(short))["groups"][0]["rules"]
 
     assert len(rules) == len(RULES)

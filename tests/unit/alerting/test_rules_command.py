@@ -81,6 +81,17 @@ def test_a_bad_value_is_an_error_that_names_option_and_value(flag: str, value: s
     assert hint in str(caught.value)
 
 
+def test_a_window_with_too_few_samples_to_judge_is_refused_with_what_to_change() -> None:
+    with pytest.raises(SettingsError) as caught:
+        run("--window", "1m")
+
+    assert str(caught.value) == (
+        "--window='1m': too short to judge with a sample every 15s; set --window to 3m at least, or "
+        "HEAP_EXPORTER_INTERVAL_SECONDS of your services and --sample-interval to 5s at most"
+    )
+    assert run("--window", "1m", "--sample-interval", "5s") == 0
+
+
 def test_a_bad_threshold_from_python_is_an_error_too() -> None:
     with pytest.raises(SettingsError, match="--window=1: must be from 5s to 3h"):
         Thresholds(window_seconds=1)

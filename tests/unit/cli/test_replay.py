@@ -17,12 +17,14 @@ MIB = 1 << 20
 HOUR = 3600.0
 
 
-def series(path: Path, rss_bytes: Callable[[float], float], hours: float = 4.0, header: str = "") -> Path:
-    """Write a series with a sample each 15 s, and with noise."""
+def series(
+    path: Path, rss_bytes: Callable[[float], float], hours: float = 4.0, header: str = "", interval: float = 15.0
+) -> Path:
+    """Write a series with noise, by default with a sample each 15 s."""
     noise = random.Random(path.name)
     lines = [header or "t_seconds,rss_bytes,heap_bytes,allocated_blocks,gc_gen2_collections,n_objects,restart"]
-    for number in range(int(hours * 240)):
-        at = number * 15.0
+    for number in range(int(hours * HOUR / interval)):
+        at = number * interval
         size = rss_bytes(at) + noise.gauss(0, 0.2 * MIB)
         lines.append(
             f"{at},{size:.0f},{size / 2:.0f},{size // 100:.0f},{number // 20},{size // 150:.0f},{int(at == 0)}"
@@ -129,6 +131,30 @@ def test_a_threshold_that_makes_no_sense_is_one_line(
     series(tmp_path / "a.csv", healthy, hours=0.1)
 
     assert problem in run("replay", *options, "a.csv", code=2).stderr
+
+
+def test_samples_too_far_apart_for_the_window_are_said_with_the_window_that_would_do(run: Run, tmp_path: Path) -> None:
+    series(tmp_path / "coarse.csv", leak, hours=24, interval=600)
+    series(tmp_path / "fine.csv", leak)
+
+    done = run("replay", "--json", "coarse.csv", "fine.csv")
+    longer = run("replay", "--json", "--window", "2h", "coarse.csv")
+
+    assert done.stderr == (
+        "heap-exporter: coarse.csv: the samples are 600 s apart, so a window of 15m has fewer than the 12 it takes to "
+        "judge: a leak is suspected late or never; set --window 2h or longer, or record more often\n"
+    )
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {each["state"] for each in told if each["file"] == "coarse.csv"} == {"warming-up"}
+    assert longer.stderr == ""
+    assert '"state": "suspected"' in longer.stdout
+
+
+def test_a_gap_in_a_series_is_no_distance_of_its_samples(run: Run, tmp_path: Path) -> None:
+    whole = series(tmp_path / "a.csv", healthy).read_text().splitlines()
+    (tmp_path / "gap.csv").write_text("\n".join([*whole[:200], *whole[700:]]) + "\n")
+
+    assert run("replay", "gap.csv").stderr == ""
 
 
 def test_a_series_without_samples_says_nothing(run: Run, tmp_path: Path) -> None:

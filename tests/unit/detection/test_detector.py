@@ -116,14 +116,37 @@ def test_a_huge_leak_is_confirmed_sooner() -> None:
     assert first(states(lambda hour: 200 + 3000 * hour, 2), State.CONFIRMED) <= 1.5
 
 
-def test_a_leak_that_is_killed_at_its_limit_again_and_again_is_confirmed() -> None:
-    series = [
-        point._replace(restart=hour % 3 == 0)
-        for point in points(lambda hour: 300 + 60 * (hour % 3), 18)
-        if (hour := point.t_seconds / 3600) is not None
+def test_a_leak_that_multiplies_the_process_is_confirmed_within_three_quarters_of_an_hour() -> None:
+    assert first(states(lambda hour: 100 + 3000 * hour, 1), State.CONFIRMED) <= 0.75
+
+
+@pytest.mark.parametrize("minutes", [10, 20, 30])
+def test_a_load_of_data_within_half_an_hour_is_never_confirmed_however_large(minutes: float) -> None:
+    assert State.CONFIRMED not in states(lambda hour: 100 + 4000 * min(hour * 60 / minutes, 1), 6)
+
+
+def test_a_process_that_is_killed_between_two_lengths_is_judged_over_what_its_growth_had_lasted() -> None:
+    assert State.CONFIRMED in states(lambda hour: 300 + 300 * hour, 1.9)
+
+
+def lives(shape: Shape, each: float, hours: float) -> list[State]:
+    """Return the states over lives of ``each`` hours, in each of which the process has ``shape(hours)`` MiB."""
+    return [
+        verdict.state
+        for verdict in verdicts(
+            point._replace(restart=point.t_seconds % (each * 3600) == 0)
+            for point in points(lambda hour: shape(hour % each), hours)
+        )
     ]
 
-    assert verdicts(series)[-1].state is State.CONFIRMED
+
+def test_a_leak_that_is_killed_at_its_limit_again_and_again_is_confirmed_in_its_third_life() -> None:
+    assert 6 <= first(lives(lambda hour: 300 + 60 * hour, 3, 9), State.CONFIRMED) <= 9
+
+
+@pytest.mark.parametrize("time_constant", [0.3, 0.6, 1.2])
+def test_a_cache_that_each_life_fills_anew_is_never_confirmed(time_constant: float) -> None:
+    assert State.CONFIRMED not in lives(lambda hour: 300 + 200 * (1 - math.exp(-hour / time_constant)), 1.5, 24)
 
 
 def test_a_warm_up_after_each_restart_is_suspected_once() -> None:
