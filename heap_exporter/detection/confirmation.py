@@ -24,6 +24,12 @@ LARGE_TIMES, HUGE_TIMES = 1.0, 1.5
 MULTIPLE, WINDOWS_TO_MULTIPLY = 3.0, 2.5
 """A growth to so many times more than there was needs no longer: what fills within two windows has bent by then."""
 
+LEAST_BYTES_PER_HOUR = 0.9 * 1024 * 1024
+"""What is slower takes weeks to matter: so a heap settles after its start, ever more slowly."""
+
+LEAST_TAIL_TO_HEAD = 0.5
+"""What has lost half of its speed from its first third to its last one is about to level off."""
+
 
 class Proof(NamedTuple):
     """What makes a growth a leak: how long it must have gone on, and how straight.
@@ -47,13 +53,14 @@ class Proof(NamedTuple):
 HUGE = Proof(LEAST_WINDOWS, 0.75, 0.6, 1.6, 8.0, 0.8, 0.5, 0.3)
 """Of a growth to a multiple: no day's load does that, only a cache does, and it ends sooner."""
 
-QUARTER_OF_A_DAY = Proof(24.0, 0.9, 0.94, 1.06, 50.0, 0.93, 0.3, 0.3)
-"""As straight as a ruler: of so long a part of a sine, the quarters are 8 % off their mean wherever it is taken."""
+FIVE_HOURS = Proof(20.0, 0.95, 0.96, 1.2, 50.0, 0.93, 0.3, 0.3)
+"""No part of it is slower: five hours of a day's sine have a quarter that is 5 % below their mean, wherever they are
+taken, and a cache slows down as it fills. What only gains speed is neither."""
 
 THIRD_OF_A_DAY = Proof(32.0, 0.85, 0.8, 1.25, 40.0, 0.9, 0.35, 0.3)
 """Rather straight for longer than caches take to fill: the rise of a day's load is bent at one of its ends."""
 
-HALF_A_DAY = Proof(48.0, 0.78, 0.6, 1.5, 8.0, 0.8, 0.4, 0.3)
+HALF_A_DAY = Proof(48.0, 0.85, 0.8, 1.25, 20.0, 0.85, 0.4, 0.3)
 """The rise of a day's load has ended by now."""
 
 MOST_OF_A_DAY = Proof(64.0, 0.5, 0.5, 2.0, 6.0, 0.75, 0.4, 0.5)
@@ -71,7 +78,7 @@ def times_grown(growth: Growth) -> float:
 def proofs(growth: Growth) -> tuple[Proof, ...]:
     """Return the proofs of which one is asked for."""
     times = times_grown(growth)
-    usual = (QUARTER_OF_A_DAY, THIRD_OF_A_DAY, HALF_A_DAY, MOST_OF_A_DAY, WHOLE_DAY)
+    usual = (FIVE_HOURS, THIRD_OF_A_DAY, HALF_A_DAY, MOST_OF_A_DAY, WHOLE_DAY)
     if times < LARGE_TIMES:
         return usual
     proof = HUGE if times >= HUGE_TIMES else THIRD_OF_A_DAY
@@ -91,6 +98,7 @@ def is_straight(growth: Growth, proof: Proof) -> bool:
         line.gained >= proof.noises * line.noise
         and line.rising >= proof.rising
         and min(line.head, line.tail) >= proof.least_end
+        and line.tail >= LEAST_TAIL_TO_HEAD * line.head
         and line.jumps <= proof.jumps
         and min(line.quarters) >= proof.least_quarter
         and max(line.quarters) <= proof.most_quarter
@@ -100,6 +108,8 @@ def is_straight(growth: Growth, proof: Proof) -> bool:
 
 def is_confirmed(growth: Growth, least_bytes: float) -> bool:
     """Return whether the growth is one that no cache and no load explains."""
-    return growth.trend.gained >= least_bytes and any(
-        growth.length.windows >= proof.windows and is_straight(growth, proof) for proof in proofs(growth)
+    return (
+        growth.trend.gained >= least_bytes
+        and growth.slope * 3600 >= LEAST_BYTES_PER_HOUR
+        and any(growth.length.windows >= proof.windows and is_straight(growth, proof) for proof in proofs(growth))
     )

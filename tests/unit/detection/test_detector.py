@@ -109,7 +109,26 @@ def test_what_looks_like_a_leak_for_a_while_is_suspected_twice_a_day_at_most_and
 def test_a_slow_leak_is_confirmed_when_it_has_gone_on_for_longer_than_caches_fill() -> None:
     found = states(lambda hour: 500 + 8 * hour, 16)
 
-    assert 6 <= first(found, State.CONFIRMED) <= 13
+    assert 5 <= first(found, State.CONFIRMED) <= 13
+
+
+def test_a_leak_that_gains_speed_is_confirmed_as_soon_as_a_straight_one() -> None:
+    found = states(lambda hour: 500 + 15 * hour + 0.2 * hour**2, 8)
+
+    assert 5 <= first(found, State.CONFIRMED) <= 5.6
+
+
+@pytest.mark.parametrize("begin", range(0, 24, 3))
+def test_the_first_day_of_a_smooth_daily_load_is_never_confirmed(begin: float) -> None:
+    found = states(lambda hour: 600 + 180 * math.sin(2 * math.pi * (hour + begin) / 24), 26)
+
+    assert State.CONFIRMED not in found
+
+
+def test_a_heap_that_settles_ever_more_slowly_is_never_confirmed() -> None:
+    found = states(lambda hour: 500 + 10 * math.log1p(hour), 72)
+
+    assert State.CONFIRMED not in found
 
 
 def test_a_huge_leak_is_confirmed_sooner() -> None:
