@@ -131,10 +131,12 @@ def test_to_stop_waits_for_one_that_hangs_until_the_deadline_and_calls_nobody_af
 def test_one_that_still_hangs_from_before_a_stop_gets_no_second_thread(hanging: Hanging) -> None:
     listeners = LeakListeners()
     listeners.add("leak", hanging)
+    listeners.tell(ALERT)
+    hanging.called.get(timeout=PATIENCE_SECONDS)
     for _ in range(5):
+        listeners.stop(time.monotonic())
         listeners.begin()
         listeners.tell(ALERT)
-        listeners.stop(time.monotonic())
 
     assert threads() == 1
 
