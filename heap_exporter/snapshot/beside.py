@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -120,7 +121,8 @@ class _Adopted:
 
     def give_up(self) -> None:
         if not self.has_ended():  # until it is reaped, its pid is nobody else's
-            os.kill(self._pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # the application waits for whatever ends
+                os.kill(self._pid, signal.SIGKILL)
             self._reap(0)
 
     def _reap(self, options: int) -> bool:
