@@ -251,8 +251,8 @@ class HeapMonitor:
         if self._flight and point:
             self._flight.record(point, reading, before)
         self._judge.learn(self._evidence.attend(reading))
-        if taken := self._evidence.attend_limit():
-            self._record_evidence(*taken)
+        self._evidence.attend_limit()
+        self._record_evidence()
 
     def _read_slow(self, reading: Reading) -> Reading:
         """Take the slow readings, and put off the next ones for as long as their cost asks."""
@@ -289,17 +289,17 @@ class HeapMonitor:
             self._sources.read("judge", functools.partial(listener, self._reading))
 
     def _tell(self, alert: LeakAlert) -> None:
-        """Tell of a confirmed leak, and keep on record which snapshots show it."""
+        """Tell of a confirmed leak."""
         self._alerts += 1
         self._publish(dataclasses.replace(self._reading, alert=alert))
-        self._record_evidence()
         self._telling.tell(alert)
 
-    def _record_evidence(self, *further: SnapshotInfo) -> None:
-        """Record which snapshots tell of the last alert, and which further ones of what came then."""
+    def _record_evidence(self) -> None:
+        """Record which snapshots tell of the last alert, and which of what came then."""
         if self._flight:
             alert = self._reading.alert
-            self._flight.record_evidence([info.id for info in (*(alert.snapshots if alert else ()), *further)])
+            told = alert.snapshots if alert else ()
+            self._flight.record_evidence(list(dict.fromkeys(info.id for info in (*told, *self._evidence.snapshots))))
 
     def _headroom_bytes(self) -> int | None:
         limits = self._sources.read("limits", read_limits)

@@ -18,6 +18,7 @@ class FlightRecorder:
 
     def __init__(self, folder: Path, process_started_at: float | None, limits: Limits | None) -> None:
         self._ring, self.last_exit = open_black_box(folder, process_started_at, limits)
+        self._evidence: Sequence[str] = ()
         self._series = recorder.SeriesRecorder(folder / recorder.FOLDER)
 
     def record(self, point: Point, reading: Reading, before: Reading) -> None:
@@ -32,8 +33,9 @@ class FlightRecorder:
             self._ring.record_census(reading.census)
 
     def record_evidence(self, snapshot_ids: Sequence[str]) -> None:
-        """Record which snapshots were taken for an alert."""
-        if self._ring is not None:
+        """Record which snapshots show what the process's memory does, unless they are the same as before."""
+        if self._ring is not None and snapshot_ids != self._evidence:
+            self._evidence = snapshot_ids
             self._ring.record_evidence(snapshot_ids)
 
     def finish(self) -> None:

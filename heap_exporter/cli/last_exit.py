@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from heap_exporter.blackbox.ring import FOLDER
 from heap_exporter.cli import files, screen
 from heap_exporter.errors import BlackBoxError, HeapExporterError
 from heap_exporter.figures import duration, gain, moment, size
+from heap_exporter.heapfile.format import SUFFIX
 from heap_exporter.model import Ending, LastExit, Point
 from heap_exporter.settings import Settings, variable
 
@@ -74,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         "exits": [exit_document(path, found) for path, found in exits[: arguments.limit]],
         "damaged": [{"path": str(path), "problem": str(problem)} for path, problem in damaged],
     }
-    screen.show(arguments, document, "\n".join(_lines(folder, exits, damaged, arguments.limit)))
+    screen.show(arguments, document, "\n".join(_lines(boxes.parent, exits, damaged, arguments.limit)))
     return 0
 
 
@@ -137,12 +139,12 @@ def _lines(
 ) -> list[str]:
     lines = [f"no process has left a black box in {folder}: none was killed, or none has written there"]
     if exits:
-        lines = [*_story(exits[0][1]), *(["", "before that:"] if len(exits) > 1 else [])]
+        lines = [*_story(folder, exits[0][1]), *(["", "before that:"] if len(exits) > 1 else [])]
         lines += [f"  {_line(found)}" for _, found in exits[1:limit]]
     return lines + [f"{path} cannot be read: {problem}" for path, problem in damaged]
 
 
-def _story(found: LastExit) -> list[str]:
+def _story(folder: Path, found: LastExit) -> list[str]:
     last = found.last
     lived = f"; lived {duration(found.uptime_seconds)}" if found.uptime_seconds is not None else ""
     rows = [
@@ -161,6 +163,9 @@ def _story(found: LastExit) -> list[str]:
         for index, count in enumerate(found.types[:10])
     ]
     rows += [("" if index else "snapshots", snapshot) for index, snapshot in enumerate(found.snapshots)]
+    if there := [path for each in found.snapshots if (path := folder / f"{each}{SUFFIX}").is_file()]:
+        pair = dict.fromkeys((there[0], there[-1]))
+        rows.append(("who holds it", shlex.join(("heap-exporter", "report", *map(str, pair)))))
     title = f"process {found.pid} {TITLES[found.ended]}"
     return [title, *(f"  {name:13}  {text}".rstrip() for name, text in rows if text)]
 

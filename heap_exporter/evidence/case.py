@@ -101,6 +101,11 @@ class CaseFile:
         self._case: _Case | None = None
         self._was_in_flight = False
 
+    @property
+    def snapshots(self) -> tuple[SnapshotInfo, ...]:
+        """Return the snapshots of the suspicion that is open, oldest first."""
+        return tuple(self._case.snapshots) if self._case else ()
+
     def attend(self, verdict: Verdict, reading: Reading) -> Finding | None:
         """Do what the verdict on a reading asks for now, and return what the evidence newly says."""
         case = self._case_of(verdict)

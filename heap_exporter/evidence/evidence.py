@@ -54,9 +54,15 @@ class Evidence:
         self._is_limit_near = self._near_limit.is_reached(reading.detail.limits, points)
         return self._is_limit_near
 
-    def attend_limit(self) -> tuple[SnapshotInfo, ...]:
-        """Take a snapshot if the limit has just come near; return all that were taken on the way there."""
-        return self._near_limit.secure() if self._is_limit_near else ()
+    def attend_limit(self) -> None:
+        """Take a snapshot if the limit has just come near."""
+        if self._is_limit_near:
+            self._near_limit.secure()
+
+    @property
+    def snapshots(self) -> tuple[SnapshotInfo, ...]:
+        """Return what was taken of the suspicion that is open now, and on the way to the limit."""
+        return (*self._case.snapshots, *self._near_limit.snapshots)
 
     def _most_bytes(self) -> int | None:
         """Return all the memory that this process may have: its limit, or else the machine's."""

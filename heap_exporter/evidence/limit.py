@@ -76,20 +76,24 @@ class NearLimit:
         log.warning("memory is at %.0f %% of its limit and grows%s", used, "" if is_near else " fast")
         return True
 
-    def secure(self) -> tuple[SnapshotInfo, ...]:
-        """Take a snapshot, if it is wanted and there is room for it; return all that were taken on the way up."""
+    @property
+    def snapshots(self) -> tuple[SnapshotInfo, ...]:
+        """Return what was taken on the way up, oldest first."""
+        return tuple(self._taken)
+
+    def secure(self) -> None:
+        """Take a snapshot, if it is wanted and there is room for it."""
         if not self._wants_snapshots:
-            return ()
+            return
         used = self._noticed_percent or 0.0
         if refusal := self._budget.ask(NEAR_LIMIT if used >= self._percent else SOON_FULL):
             log.info("no snapshot near the memory limit: %s", refusal.reason)
             self._snapshots.count(refusal.outcome)
-            return tuple(self._taken)
+            return
         try:
             self._taken.append(self._snapshots.take(f"memory near its limit ({used:.0f} %), and growing"))
         except SnapshotError as error:
             log.warning("no snapshot near the memory limit: %s", error)
-        return tuple(self._taken)
 
 
 def _grows(points: Sequence[Point], limit_bytes: int) -> bool:

@@ -21,10 +21,7 @@ LEAKS = """
 import json, sys, time
 from heap_exporter import start
 
-exporter = start(
-    port=0, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100, window_seconds=2,
-    snapshot_on_leak=False,
-)
+exporter = start(port=0, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100)
 print(json.dumps(exporter.url), flush=True)
 class Session(bytearray):
     pass
@@ -33,6 +30,8 @@ while True:
     kept.extend(Session(20_000) for _ in range(25))
     time.sleep(0.01)
 """
+
+UNPROVEN = {"HEAP_EXPORTER_WINDOW_SECONDS": "2", "HEAP_EXPORTER_SNAPSHOT_ON_LEAK": "0"}
 
 SUCCESSOR = """
 import json, sys
@@ -44,16 +43,19 @@ sys.stdin.read()
 MEMORY_CGROUPS = Path("/sys/fs/cgroup/memory")
 
 
+def last_exit(folder: Path, *options: str) -> str:
+    """Return what the command says of the last exits."""
+    command = [sys.executable, "-m", "heap_exporter", "last-exit", *options]
+    return subprocess.check_output(command, text=True, env=environment(folder), cwd=folder)
+
+
 def exits(folder: Path) -> list[dict[str, Any]]:
     """Return the exits that the command tells of, the last one first."""
-    told = subprocess.check_output(
-        [sys.executable, "-m", "heap_exporter", "last-exit", "--json"], text=True, env=environment(folder), cwd=folder
-    )
-    return list(json.loads(told)["exits"])
+    return list(json.loads(last_exit(folder, "--json"))["exits"])
 
 
 def test_after_a_sigkill_the_next_start_knows_what_memory_did(tmp_path: Path) -> None:
-    with program(LEAKS, tmp_path) as process:
+    with program(LEAKS, tmp_path, **UNPROVEN) as process:
         url = said(process)
         eventually(lambda: metrics(url), lambda found: found["python_heap_resident_bytes"] > 80 * 1024**2)
         eventually(lambda: get_json(f"{url}verdict"), lambda found: found.get("state") not in (None, "warming-up"))
@@ -82,6 +84,20 @@ def test_after_a_sigkill_the_next_start_knows_what_memory_did(tmp_path: Path) ->
     assert after["heap_exporter_last_exit_resident_bytes"] == found["resident_bytes"]
     assert after["heap_exporter_last_exit_slope_bytes_per_second"] == found["slope_bytes_per_second"]
     assert after['heap_exporter_last_exit{ended="killed"}'] == 1
+
+
+def test_a_process_killed_in_the_midst_of_a_suspicion_leaves_its_first_snapshot_on_record(tmp_path: Path) -> None:
+    with program(LEAKS, tmp_path, HEAP_EXPORTER_WINDOW_SECONDS="6") as process:
+        url = said(process)
+        (first,) = eventually(lambda: get_json(f"{url}snapshots")["snapshots"], bool)
+        taken_at = Path(first["path"]).stat().st_mtime
+        eventually(lambda: metrics(url)["heap_exporter_last_sample_timestamp_seconds"], lambda at: at > taken_at)
+        process.kill()
+        process.wait()
+    told = last_exit(tmp_path)
+
+    assert first["id"] in exits(tmp_path)[0]["snapshots"]
+    assert f"heap-exporter report {first['path']}" in told
 
 
 def test_a_process_that_stops_in_order_leaves_nothing_to_tell(tmp_path: Path) -> None:
@@ -144,7 +160,7 @@ def cgroup(limit_bytes: int) -> Iterator[Path]:
 def test_after_the_kernels_kill_the_next_start_knows_that_memory_was_the_reason(tmp_path: Path) -> None:
     with cgroup(120 * 1024**2) as group:
         join = f"open({str(group / 'cgroup.procs')!r}, 'w').write('0')\n"
-        with program(join + textwrap.dedent(LEAKS), tmp_path) as process:
+        with program(join + textwrap.dedent(LEAKS), tmp_path, **UNPROVEN) as process:
             said(process)
             assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
         with program(join + textwrap.dedent(SUCCESSOR), tmp_path) as successor:

@@ -10,7 +10,7 @@ import pytest
 
 from heap_exporter.evidence.limit import NearLimit, used_percent, watched
 from heap_exporter.heapfile.format import read_header
-from heap_exporter.model import Detail, Limits, Malloc, Point
+from heap_exporter.model import Detail, Limits, Malloc, Point, SnapshotInfo
 from heap_exporter.probes.sources import Sources
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot import preflight
@@ -40,6 +40,11 @@ class Process:
     def uses(self, percent: float, sizes: Sequence[int] = (100 * MIB, 101 * MIB, 102 * MIB)) -> bool:
         """Return whether the limit is noticed to be near, after the process had those sizes."""
         return self.near.is_reached(limits(percent), [Point(15.0 * at, size) for at, size in enumerate(sizes)])
+
+    def secured(self) -> tuple[SnapshotInfo, ...]:
+        """Have evidence secured, and return all that was on the way up."""
+        self.near.secure()
+        return self.near.snapshots
 
 
 def limits(percent: float) -> Limits:
@@ -100,7 +105,7 @@ def test_fast_growth_alone_is_no_sign(process: Process, percent: float, sizes: t
 
 def test_a_snapshot_is_secured_and_says_how_much_was_used(process: Process) -> None:
     assert process.uses(91)
-    (taken,) = process.near.secure()
+    (taken,) = process.secured()
 
     assert read_header(taken.path).reason == "memory near its limit (91 %), and growing"
 
@@ -108,20 +113,20 @@ def test_a_snapshot_is_secured_and_says_how_much_was_used(process: Process) -> N
 def test_fast_growth_and_the_mark_each_have_one_and_both_are_told_of(process: Process) -> None:
     fast = (50 * MIB, 80 * MIB, 110 * MIB)
     assert process.uses(72, fast)
-    (first,) = process.near.secure()
+    (first,) = process.secured()
     assert process.uses(87, fast)
 
-    assert process.near.secure()[0] == first
+    assert process.secured()[0] == first
     assert len(process.snapshots.store.list()) == 2
 
 
 def test_a_second_episode_within_the_cooldown_has_none(process: Process) -> None:
     assert process.uses(91)
-    process.near.secure()
+    process.secured()
     assert not process.uses(50)
     assert process.uses(91)
 
-    assert process.near.secure() == ()
+    assert process.secured() == ()
     assert process.snapshots.outcomes["cooldown"] == 1
     assert len(process.snapshots.store.list()) == 1
 
@@ -131,7 +136,7 @@ def test_where_there_is_room_for_a_census_alone_it_is_a_census(process: Process)
     needs = (preflight.graph_need(heap, walker), preflight.census_need(heap, walker))
     process.headroom_bytes = sum(need.memory_bytes for need in needs) // 2
     assert process.uses(86)
-    (taken,) = process.near.secure()
+    (taken,) = process.secured()
 
     assert taken.content == "census"
     assert "memory" in taken.note
@@ -141,7 +146,7 @@ def test_where_there_is_room_for_nothing_it_is_said(process: Process, caplog: py
     process.headroom_bytes = 1000
     assert process.uses(99.9)
     with caplog.at_level(logging.WARNING):
-        assert process.near.secure() == ()
+        assert process.secured() == ()
 
     assert "no snapshot near the memory limit" in caplog.text
     assert process.snapshots.outcomes["no_memory"] == 1
@@ -151,7 +156,7 @@ def test_without_a_wish_for_snapshots_none_is_taken(tmp_path: Path) -> None:
     process = Process(tmp_path / "snapshots", wants_snapshots=False)
     assert process.uses(91)
 
-    assert process.near.secure() == ()
+    assert process.secured() == ()
     assert not (tmp_path / "snapshots").exists()
 
 
@@ -159,7 +164,7 @@ def test_a_day_without_snapshots_left_is_counted(tmp_path: Path) -> None:
     process = Process(tmp_path, a_day=0)
     assert process.uses(91)
 
-    assert process.near.secure() == ()
+    assert process.secured() == ()
     assert process.snapshots.outcomes["over_budget"] == 1
 
 
