@@ -1,0 +1,46 @@
+"""Everything known at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from heap_exporter.model.evidence import LastExit, LeakAlert, SnapshotInfo
+from heap_exporter.model.judged import Verdict
+from heap_exporter.model.measured import Census, Detail, Sample, TypeCount, WalkerChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts of the exporter's own doings since it started in this process."""
+
+    sample_errors: Mapping[str, int] = field(default_factory=dict)
+    snapshots: Mapping[str, int] = field(default_factory=dict)
+    detections: int = 0
+    alerts: int = 0
+    webhooks: Mapping[str, int] = field(default_factory=dict)
+    listeners: Mapping[str, int] = field(default_factory=dict)
+    uploads: Mapping[str, int] = field(default_factory=dict)
+    pushes: Mapping[str, int] = field(default_factory=dict)
+    walk_failures: Mapping[str, int] = field(default_factory=dict)
+    gc_pause_seconds: tuple[float, ...] = ()
+    cpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything known at one moment: what the exporters tell until the next one replaces it whole."""
+
+    started_at: float
+    process_started_at: float | None
+    sample: Sample | None = None
+    detail: Detail = Detail()
+    census: Census | None = None
+    census_interval_seconds: float = 0.0
+    walker: WalkerChoice | None = None
+    types: tuple[TypeCount, ...] = ()
+    verdict: Verdict | None = None
+    alert: LeakAlert | None = None
+    last_exit: LastExit | None = None
+    snapshot: SnapshotInfo | None = None
+    tally: Tally = Tally()
