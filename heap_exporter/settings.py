@@ -19,13 +19,13 @@ from typing import Any, get_type_hints
 
 from heap_exporter.errors import SettingsError
 from heap_exporter.logs import log
+from heap_exporter.redaction import HIDDEN, Secret, without_secrets
 
 PREFIX = "HEAP_EXPORTER_"
 TESTS_PREFIX = "HEAP_EXPORTER_REQUIRE_"
 """Variables under this prefix steer the project's own tests and are no settings."""
 
 _URL = re.compile(r"https?://[^/\s]+\S*$")
-_HOST_FIRST = re.compile(r"(?:[\w.-]+|\[[^]@]*\])(?::\d+)?(?:[/?#]|$)")
 
 LEAST_SAMPLES_A_WINDOW = 12
 """Samples without which a trend cannot be told from noise: one a bucket."""
@@ -36,26 +36,6 @@ MOST_SAMPLES = 100_000
 NODE_THRESHOLD = "HEAP_MONITOR_GROWTH_THRESHOLD"
 NODE_MIN_SLOPE_BYTES_PER_HOUR = 60e6
 """The Node monitor's rule is two conditions: so many percent over the window, and 1 MB a minute."""
-
-HIDDEN = "**********"
-
-
-class Secret(str):
-    """A text that does not show itself when printed, formatted or logged.
-
-    What works on the text itself (``==``, ``+``, ``encode``) works on the real one.
-    """
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return HIDDEN if self else ""
-
-    def __format__(self, spec: str) -> str:
-        return format(str(self), spec)
-
-    def __repr__(self) -> str:
-        return f"Secret({str(self)!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,16 +216,6 @@ def default_snapshot_dir() -> Path:
 def variable(name: str) -> str:
     """Return the environment variable of a setting."""
     return PREFIX + name.upper()
-
-
-def without_secrets(url: str) -> str:
-    """Return an address fit for a log: without user, password and query, even if it is no proper address."""
-    scheme, separator, rest = url.partition("://")
-    if not scheme.isalnum():
-        scheme, separator, rest = "", "", url
-    if not _HOST_FIRST.match(rest):
-        rest = rest.rpartition("@")[2]  # the last, since a password may hold anything
-    return scheme + separator + rest.partition("?")[0]
 
 
 def rules() -> dict[str, tuple[Rule, Any]]:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import SUFFIX, read_footer
-from heap_exporter.settings import variable, without_secrets
+from heap_exporter.redaction import without_secrets
+from heap_exporter.settings import variable
 from heap_exporter.snapshot.lock import FolderLock, Held
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
 from heap_exporter.snapshot.retention import ID, REPORT_SUFFIX, Holds

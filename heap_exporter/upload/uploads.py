@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from heap_exporter.logs import log
-from heap_exporter.settings import without_secrets
+from heap_exporter.redaction import without_secrets
 from heap_exporter.snapshot import beside
 from heap_exporter.snapshot.lock import FolderLock, Held
 from heap_exporter.snapshot.store import Store

@@ -15,7 +15,7 @@ from heap_exporter.notify import webhook
 from heap_exporter.notify.courier import MOST_WAITING
 from heap_exporter.notify.document import alert_document
 from heap_exporter.notify.webhook import LONGEST_WAIT_SECONDS, WAITS_SECONDS, Webhook
-from heap_exporter.settings import Secret
+from heap_exporter.redaction import Secret
 from tests.alerts import full_alert
 from tests.hooks import hook, trickling_hook
 from tests.otlp_receivers import closed_port, silent_receiver, wait_until

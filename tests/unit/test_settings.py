@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.errors import SettingsError
-from heap_exporter.settings import Secret, Settings, rules, variable
+from heap_exporter.redaction import Secret
+from heap_exporter.settings import Settings, rules, variable
 
 
 def test_without_any_environment_everything_has_a_default() -> None:

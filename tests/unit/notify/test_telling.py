@@ -12,7 +12,8 @@ import pytest
 from heap_exporter.model import LeakAlert
 from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.notify.telling import Telling
-from heap_exporter.settings import Secret, Settings
+from heap_exporter.redaction import Secret
+from heap_exporter.settings import Settings
 from tests.alerts import full_alert
 from tests.hooks import hook
 
