@@ -40,6 +40,8 @@ LENGTHS = tuple((Length(level, 16), Length(level, 24)) for level in range(LEVELS
 BETWEEN = tuple((Length(level, 20), Length(level, 28)) for level in range(LEVELS))
 """Lengths in between, so that growth which ends just before the next one is seen for as long as it lasted."""
 
+LONGEST_FIRST = sorted((*chain(*LENGTHS), *chain(*BETWEEN)), key=lambda length: -length.windows)
+
 LONGEST = 28
 """Buckets of the longest length of a level."""
 
@@ -122,9 +124,7 @@ class Life:
 
     def whole(self) -> Growth | None:
         """Return the growth over the longest length that was seen."""
-        lengths = sorted((*chain(*LENGTHS), *chain(*BETWEEN)), key=lambda length: -length.windows)
-        found = map(self.growth, lengths)
-        return next((growth for growth in found if growth is not None), None)
+        return next((growth for length in LONGEST_FIRST if (growth := self.growth(length))), None)
 
     def growth(self, length: Length) -> Growth | None:
         """Return what the newest floors of a length do, or ``None`` if not enough of it has been seen."""

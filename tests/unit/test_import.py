@@ -58,3 +58,10 @@ def test_imports_point_from_later_rooms_to_earlier_ones() -> None:
         wrong += [f"{path.name} imports {name}" for name in _imports(path) if name in ORDER and name not in allowed]
 
     assert wrong == []
+
+
+def test_the_house_in_contributing_has_every_room() -> None:
+    house = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+
+    missing = [room for room in ORDER if f"`{room}.py`" not in house and f"`{room}/`" not in house]
+    assert missing == ["_version"]
