@@ -17,16 +17,7 @@ from heap_exporter.evidence import limit
 from heap_exporter.evidence.case import HELD_SECONDS
 from heap_exporter.evidence.evidence import Evidence
 from heap_exporter.export.type_series import TypeSeries
-from heap_exporter.model import (
-    Census,
-    Detail,
-    LeakAlert,
-    Reading,
-    SnapshotInfo,
-    Tally,
-    TypeCount,
-    Verdict,
-)
+from heap_exporter.model import Census, LeakAlert, Reading, SnapshotInfo, Tally, Verdict
 from heap_exporter.notify.listeners import LeakListener, LeakListeners
 from heap_exporter.notify.telling import Telling
 from heap_exporter.probes import process
@@ -257,11 +248,9 @@ class HeapMonitor:
     def _read_slow(self, reading: Reading) -> Reading:
         """Take the slow readings, and put off the next ones for as long as their cost asks."""
         began, clones_began = time.thread_time(), self._walker.clone_cpu_seconds
-        detail: Detail = self._sources.detail()
+        detail = self._sources.detail()
         census = self._sources.read("census", self._walker.census)
-        types: tuple[TypeCount, ...] = ()
-        if census is not None:
-            types = self._type_series.choose(census, self._judge.count(census))
+        types = self._type_series.choose(census, self._judge.count(census)) if census else ()
         cost = time.thread_time() - began + self._walker.clone_cpu_seconds - clones_began
         interval = max(self.settings.census_interval_seconds, cost * 100 / self.settings.census_cpu_percent)
         self._next_slow_at = time.monotonic() + interval
