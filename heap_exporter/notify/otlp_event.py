@@ -35,12 +35,12 @@ def emit(document: Document) -> bool:
 
     Severity WARN, the text as body, flat attributes; what is not known is left out.
     """
-    provider = _provider()
-    if provider is None:
+    found = provider()
+    if found is None:
         return False
     try:
-        _emit(provider, document)
-    except Exception:  # a processor of the application's, or an SDK that differs
+        _emit(found, document)
+    except BaseException:  # a processor of the application's, or an SDK that differs
         log.exception("the leak alert could not be emitted to the application's LoggerProvider")
         return False
     return True
@@ -53,7 +53,7 @@ def attributes(document: Document) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value not in (None, "", [])}
 
 
-def _provider() -> Any:
+def provider() -> Any:
     """Return the application's LoggerProvider, ``None`` if it has none of its own."""
     # get_logger_provider() would make a global provider where OTEL_PYTHON_LOGGER_PROVIDER is set and none exists yet.
     return getattr(sys.modules.get("opentelemetry._logs._internal"), "_LOGGER_PROVIDER", None)

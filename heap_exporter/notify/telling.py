@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from heap_exporter.logs import log
 from heap_exporter.model import LeakAlert
 from heap_exporter.notify import otlp_event
-from heap_exporter.notify.document import alert_document
+from heap_exporter.notify.courier import Courier
+from heap_exporter.notify.document import Document, alert_document
 from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.notify.record import log_alert
 from heap_exporter.settings import Settings
@@ -25,6 +27,7 @@ class Telling:
         self.webhooks: dict[str, int] = {}
         self._listeners = listeners
         listeners.begin()
+        self._events: Courier[Document] = Courier("event", _emit, _drop)
         self._webhook: Webhook | None = None
         if settings.alert_webhook_url:
             from heap_exporter.notify.webhook import OUTCOMES, Webhook
@@ -33,12 +36,13 @@ class Telling:
             self._webhook = Webhook(settings.alert_webhook_url, settings.alert_webhook_format, self._count)
 
     def tell(self, alert: LeakAlert) -> None:
-        """Tell an alert: the webhook and the listeners hear of it on threads of their own, the others now."""
+        """Tell an alert: the log hears of it now, all others on threads of their own."""
         document = alert_document(alert)
         log_alert(document)
         if self._webhook is not None:
             self._webhook.post(document)
-        otlp_event.emit(document)
+        if otlp_event.provider() is not None:
+            self._events.post(document)
         self._listeners.tell(alert)
 
     def tend(self) -> None:
@@ -46,16 +50,26 @@ class Telling:
         self._listeners.tend()
 
     def ask_to_stop(self) -> None:
-        """Let the post and the calls under way be the last."""
+        """Let what is told just now be the last."""
         self._listeners.ask_to_stop()
+        self._events.ask_to_stop()
         if self._webhook is not None:
             self._webhook.ask_to_stop()
 
     def stop(self, deadline: float) -> None:
-        """End the threads of the webhook and of listeners that return, by ``deadline`` (monotonic seconds)."""
+        """End the threads that tell, those that do not hang, by ``deadline`` (monotonic seconds)."""
         if self._webhook is not None:
             self._webhook.stop(deadline)
+        self._events.stop(deadline)
         self._listeners.stop(deadline)
 
     def _count(self, outcome: str) -> None:
         self.webhooks[outcome] += 1
+
+
+def _emit(document: Document) -> None:
+    otlp_event.emit(document)
+
+
+def _drop() -> None:
+    log.warning("a leak alert was not emitted as an OpenTelemetry event: the ones before it hang, or this is the end")

@@ -97,3 +97,31 @@ say(otlp_event.emit(alert_document(full_alert())))
 """
     with program(ALERT + PROVIDER + code, tmp_path) as process:
         assert said(process) is False
+
+
+def test_a_processor_that_hangs_keeps_nobody_from_hearing(tmp_path: Path) -> None:
+    code = """
+import threading, time
+from heap_exporter.notify.listeners import LeakListeners
+from heap_exporter.notify.telling import Telling
+from heap_exporter.settings import Settings
+from queue import Queue
+emits, heard = threading.Event(), Queue()
+class Hangs(sdk.LogRecordProcessor):
+    def on_emit(self, log_data):
+        emits.set()
+        threading.Event().wait()
+    emit = on_emit
+    def shutdown(self): pass
+    def force_flush(self, timeout_millis=0): return True
+provider.add_log_record_processor(Hangs())
+listeners = LeakListeners()
+listeners.add("leak", heard.put)
+telling = Telling(Settings(), listeners)
+telling.tell(full_alert())
+told = [emits.wait(30), heard.get(timeout=30).fingerprint == full_alert().fingerprint]
+telling.stop(time.monotonic())
+say(told)
+"""
+    with program(ALERT + PROVIDER + code, tmp_path) as process:
+        assert said(process) == [True, True]
