@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import servers
+
+# The background job of a shell ignores Ctrl-C, and so would the programs that tests end with it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How fast a machine is, and what else it does, is nothing that an example proves. Where CI is set, this inherits what
+# Hypothesis does there: the same examples each time.
+settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 WALK_THIS_PROCESS = ("unit/walker", "unit/snapshot", "unit/analysis/test_kernels.py", "native")
 """Tests that walk the heap they run in."""

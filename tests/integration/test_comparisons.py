@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.programs import environment, eventually, get, get_json, program, said
+from tests.programs import environment, eventually, get, get_json, pace, program, said
 
 SERVICE = """
 import json, os, signal, sys, threading
@@ -43,7 +43,7 @@ assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # a subreaper: it gets the 
 """What makes a process the parent of the program that compares."""
 
 COMPARES = """
-import json, sys
+import json, sys, time
 from pathlib import Path
 import heap_exporter
 
@@ -51,7 +51,11 @@ def children():
     return [pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
 
 held = [[] for _ in range(200_000)]
-exporter = heap_exporter.start(http=False, interval_seconds=float(sys.stdin.readline()))
+exporter = heap_exporter.start(
+    http=False, interval_seconds=float(sys.stdin.readline()), census_interval_seconds=86400
+)
+while exporter.monitor.reading().census is None:  # a census walks in a child too
+    time.sleep(0.01)
 exporter.snapshot()
 second = exporter.snapshot()
 print(json.dumps(children()), flush=True)
@@ -109,8 +113,11 @@ def test_a_service_that_grows_no_more_is_told_so(tmp_path: Path) -> None:
 
 
 def test_the_demo_ends_with_the_name_of_the_holder(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "heap_exporter", "demo", "--once", "--port=0", "--shop-port=0", "--window=8"]
-    ran = subprocess.run(command, capture_output=True, text=True, env=environment(tmp_path), timeout=120, check=False)
+    command = [sys.executable, "-m", "heap_exporter", "demo", "--once", "--port=0", "--shop-port=0"]
+    window = f"--window={8 * pace():.0f}"
+    ran = subprocess.run(
+        [*command, window], capture_output=True, text=True, env=environment(tmp_path), timeout=300, check=False
+    )
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "shop.sessions.SESSIONS gained" in ran.stdout

@@ -10,6 +10,7 @@ import contextlib
 import http.server
 import json
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -65,9 +66,10 @@ def demo(folder: Path, *options: str) -> Iterator[str]:
             links = dict(line.split(maxsplit=1) for line in (process.stdout.readline() for _ in range(4)))
             threading.Thread(target=process.stdout.read, daemon=True).start()
             yield links["status"].strip()
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE_SECONDS)
         finally:
-            process.send_signal(2)
-            process.wait(20)
+            process.kill()
 
 
 @contextlib.contextmanager
