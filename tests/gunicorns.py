@@ -39,7 +39,7 @@ def gunicorn(folder: Path, *options: str) -> Iterator[str]:
     finally:
         process.terminate()
         try:
-            assert process.wait(20) == 0, (folder / "log").read_text()
+            assert process.wait(60) == 0, (folder / "log").read_text()
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise

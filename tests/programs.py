@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
+PACE_SECONDS = 0.1
 
 Answer = TypeVar("Answer")
 
@@ -45,6 +46,25 @@ def environment(folder: Path, **environ: str) -> dict[str, str]:
     """Return an environment in which nothing of the caller's steers the exporter, and snapshots go to ``folder``."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("HEAP_", "OTEL_"))}
     return {**inherited, "HEAP_EXPORTER_SNAPSHOT_DIR": str(folder / "snapshots"), "PYTHONUNBUFFERED": "1", **environ}
+
+
+def window_of(seconds: float) -> dict[str, str]:
+    """Return settings with a window of so many seconds and forty samples in it, or longer where the machine is busy."""
+    window = seconds * pace()
+    return {
+        "HEAP_EXPORTER_WINDOW_SECONDS": f"{window:.3f}",
+        "HEAP_EXPORTER_INTERVAL_SECONDS": f"{window / 40:.3f}",
+        "HEAP_EXPORTER_CENSUS_INTERVAL_SECONDS": f"{window / 10:.3f}",
+        "HEAP_EXPORTER_CENSUS_CPU_PERCENT": "20",
+    }
+
+
+def pace() -> float:
+    """Return how many times as long as alone on the machine a thread takes now for what it does."""
+    begun, busy_until = time.monotonic(), time.thread_time() + PACE_SECONDS
+    while time.thread_time() < busy_until:
+        pass
+    return max((time.monotonic() - begun) / PACE_SECONDS, 1.0)
 
 
 def said(process: subprocess.Popen[str]) -> Any:

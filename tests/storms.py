@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -15,17 +16,22 @@ from pathlib import Path
 from typing import Any
 
 REQUEST = b"POST /snapshots?reason=storm HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
+LEAST_DESCRIPTORS = 4096
 
 PROGRAM = """
 import json, sys, threading, time
 from pathlib import Path
+from heap_exporter.snapshot import turns
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.take import Snapshots
 from heap_exporter.threads import start_thread
+from heap_exporter.web import server as limits
 from heap_exporter.walker.choose import choose_walker
 from heap_exporter.web.app import App
 from heap_exporter.web.server import Server
+# The thousand clients are one process, which on a busy machine takes seconds to send all that it asks.
+limits.SPARED_SECONDS = limits.REQUEST_SECONDS = limits.PLACE_SECONDS = turns.CROWD_SECONDS = 600.0
 held = [{"key": [number]} for number in range(int(sys.argv[2]))]
 snapshots = Snapshots(choose_walker("auto"), Store(Path(sys.argv[1]), 20), lambda: None)
 class Source:
@@ -83,9 +89,21 @@ def storm(*ports: int, clients: int = 1000) -> Storm:
         await asyncio.wait_for(asyncio.gather(*asked), PATIENCE_SECONDS)
 
     began = time.monotonic()
-    asyncio.run(ask_all())
+    with _descriptors():
+        asyncio.run(ask_all())
     found.seconds = time.monotonic() - began
     return found
+
+
+@contextmanager
+def _descriptors() -> Iterator[None]:
+    """Allow this process the descriptors of a thousand clients: 1024 are a usual limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, LEAST_DESCRIPTORS)), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @contextmanager

@@ -29,7 +29,7 @@ CENSUS = Census(1.7e9, 0.25, 0.004, 0.1, "portable", TYPES, (10, 20, 30), refere
 PLACE = 0x7F00_0000
 """Where the one object of the fake graph lies, in sixteenths."""
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 
 
 class HeldWalker:

@@ -21,10 +21,6 @@ def run(name: str) -> None:
     """Run ``main`` of the program ``name``; a step takes as long as some samples."""
     exporter = heap_exporter.start(
         http=False,
-        interval_seconds=0.08,
-        census_interval_seconds=0.2,
-        census_cpu_percent=100,
-        window_seconds=4,
         growth_threshold_percent=10,  # what the interpreter itself does is percents of so small a process
         snapshot_on_leak=False,
         record=False,

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from tests.programs import PATIENCE_SECONDS, environment, eventually, get_json, metrics, program, said
+from tests.programs import PATIENCE_SECONDS, environment, eventually, get_json, metrics, program, said, window_of
 
 LEAKS = """
 import json, sys, time
 from heap_exporter import start
 
-exporter = start(port=0, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100)
+exporter = start(port=0)
 print(json.dumps(exporter.url), flush=True)
 class Session(bytearray):
     pass
@@ -31,7 +31,7 @@ while True:
     time.sleep(0.01)
 """
 
-UNPROVEN = {"HEAP_EXPORTER_WINDOW_SECONDS": "2", "HEAP_EXPORTER_SNAPSHOT_ON_LEAK": "0"}
+UNPROVEN = {"HEAP_EXPORTER_SNAPSHOT_ON_LEAK": "0"}
 
 SUCCESSOR = """
 import json, sys
@@ -55,11 +55,13 @@ def exits(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_after_a_sigkill_the_next_start_knows_what_memory_did(tmp_path: Path) -> None:
-    with program(LEAKS, tmp_path, **UNPROVEN) as process:
+    with program(LEAKS, tmp_path, **UNPROVEN, **window_of(2)) as process:
         url = said(process)
         eventually(lambda: metrics(url), lambda found: found["python_heap_resident_bytes"] > 80 * 1024**2)
         eventually(lambda: get_json(f"{url}verdict"), lambda found: found.get("state") not in (None, "warming-up"))
         seen = metrics(url)
+        sampled_at = seen["heap_exporter_last_sample_timestamp_seconds"]  # recorded before the next one is told
+        eventually(lambda: metrics(url)["heap_exporter_last_sample_timestamp_seconds"], lambda at: at > sampled_at)
         process.kill()
         process.wait()
 
@@ -69,7 +71,7 @@ def test_after_a_sigkill_the_next_start_knows_what_memory_did(tmp_path: Path) ->
 
     assert found["pid"] == process.pid
     assert found["ended"] == "killed"
-    assert course[seen["heap_exporter_last_sample_timestamp_seconds"]] == seen["python_heap_resident_bytes"]
+    assert course[sampled_at] == seen["python_heap_resident_bytes"]
     assert found["process_started_at"] == seen["python_heap_process_start_time_seconds"]
     assert found["resident_bytes"] >= seen["python_heap_resident_bytes"]
     assert found["slope_bytes_per_second"] > 1024**2
@@ -87,9 +89,10 @@ def test_after_a_sigkill_the_next_start_knows_what_memory_did(tmp_path: Path) ->
 
 
 def test_a_process_killed_in_the_midst_of_a_suspicion_leaves_its_first_snapshot_on_record(tmp_path: Path) -> None:
-    with program(LEAKS, tmp_path, HEAP_EXPORTER_WINDOW_SECONDS="6") as process:
+    with program(LEAKS, tmp_path, **window_of(6)) as process:
         url = said(process)
-        (first,) = eventually(lambda: get_json(f"{url}snapshots")["snapshots"], bool)
+        taken = eventually(lambda: get_json(f"{url}snapshots")["snapshots"], bool)
+        first = min(taken, key=lambda snapshot: snapshot["taken_at"])  # its second may have followed meanwhile
         taken_at = Path(first["path"]).stat().st_mtime
         eventually(lambda: metrics(url)["heap_exporter_last_sample_timestamp_seconds"], lambda at: at > taken_at)
         process.kill()
@@ -160,7 +163,7 @@ def cgroup(limit_bytes: int) -> Iterator[Path]:
 def test_after_the_kernels_kill_the_next_start_knows_that_memory_was_the_reason(tmp_path: Path) -> None:
     with cgroup(120 * 1024**2) as group:
         join = f"open({str(group / 'cgroup.procs')!r}, 'w').write('0')\n"
-        with program(join + textwrap.dedent(LEAKS), tmp_path, **UNPROVEN) as process:
+        with program(join + textwrap.dedent(LEAKS), tmp_path, **UNPROVEN, **window_of(2)) as process:
             said(process)
             assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
         with program(join + textwrap.dedent(SUCCESSOR), tmp_path) as successor:
@@ -174,7 +177,7 @@ def test_after_the_kernels_kill_the_next_start_knows_that_memory_was_the_reason(
     assert found["ended"] == "oom-kill"
     assert found["ended_why"].startswith("the kernel has killed in this cgroup")
     assert found["limit_bytes"] == 120 * 1024**2
-    assert found["resident_bytes"] > 90 * 1024**2
+    assert found["resident_bytes"] > 60 * 1024**2
     assert after["heap_exporter_last_exit_limit_bytes"] == 120 * 1024**2
     assert after['heap_exporter_last_exit{ended="oom-kill"}'] == 1
 

@@ -21,10 +21,12 @@ from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
 from heap_exporter.model import Reading
 from tests import otlp_receivers
-from tests.otlp_receivers import closed_port, grpc_receiver, http_receiver, silent_receiver
+from tests.otlp_receivers import closed_port, grpc_receiver, http_receiver, silent_receiver, wait_until
 from tests.readings import full_reading
 
-STOP_WITHIN_SECONDS = 2.0
+STOP_WITHIN_SECONDS = 10.0
+"""Long for a busy machine, and short beside all that a stop must cut: back-offs and answers that never come."""
+
 BOTH = pytest.mark.parametrize("protocol", list(Protocol))
 
 
@@ -43,12 +45,14 @@ def pushing(
         yield outcomes
     finally:
         stop.set()
-        begun = time.monotonic()
         pusher.stop()
-        thread.join(STOP_WITHIN_SECONDS - (time.monotonic() - begun))
+        thread.join(STOP_WITHIN_SECONDS)
         assert not thread.is_alive(), "the push goes on after the stop"
-        ours = [each for each in threading.enumerate() if not each.name.startswith(otlp_receivers.THREAD_NAME)]
-        assert set(ours) <= before, "pushing left a thread behind"
+        wait_until(lambda: left_behind() <= before)  # a receiver's thread has its name from itself
+
+
+def left_behind() -> set[threading.Thread]:
+    return {each for each in threading.enumerate() if not each.name.startswith(otlp_receivers.THREAD_NAME)}
 
 
 def take(outcomes: Queue[str]) -> str:
@@ -167,8 +171,11 @@ def test_a_receiver_that_redirects_is_a_failure_that_says_where_to_push(caplog: 
     assert "it redirects to https://there/v1/metrics: push there" in caplog.text
 
 
-def test_a_503_with_a_short_retry_after_is_backed_off_from_and_the_stop_cuts_that() -> None:
-    with http_receiver(503, {"Retry-After": "8"}) as receiver, pushing(receiver.url) as outcomes:
+def test_a_503_with_a_short_retry_after_is_backed_off_from_and_the_stop_cuts_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "120")
+    with http_receiver(503, {"Retry-After": "60"}) as receiver, pushing(receiver.url) as outcomes:
         receiver.next()
         assert outcomes.empty()
 
@@ -187,11 +194,8 @@ def test_a_grpc_receiver_that_refuses_is_a_failure_logged_once(
     assert code.name in record.getMessage()
 
 
-def test_a_receiver_that_comes_back_is_logged_once(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_receiver_that_comes_back_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "heap_exporter")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
     with http_receiver(400) as receiver, pushing(receiver.url) as outcomes:
         take(outcomes)
         receiver.status = 200
@@ -274,9 +278,12 @@ def test_a_process_that_ends_sends_its_last_figures_on_the_way_out(protocol: Pro
 
 
 @BOTH
-def test_a_process_ends_in_time_though_the_receiver_never_answers(protocol: Protocol) -> None:
+def test_a_process_ends_in_time_though_the_receiver_never_answers(
+    protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
     with silent_receiver() as (url, _):
         command = [sys.executable, "-c", EXITING, url, protocol]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
 
     assert done.stderr == ""

@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 
 from tests.bench.soak import KEEP, MOST_FILES, QUOTA_BYTES, Soaked, soak
+from tests.programs import pace
 
 SPEED = 300.0
 ALERTS = 2
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 240.0
 
 MOST_THREADS = 16
 """The service's and the exporter's own, those that answer requests, and those of posts that hang."""
@@ -24,7 +25,7 @@ def test_alerts_over_and_over_leave_nothing_behind(tmp_path: Path) -> None:
     def is_over(services: list[Soaked]) -> bool:
         return services[-1].done["alerts"] >= ALERTS or time.monotonic() > give_up_at
 
-    services, _ = soak(is_over, SPEED, tmp_path, calm_windows=2)
+    services, _ = soak(is_over, SPEED / pace(), tmp_path, calm_windows=2)
 
     for service in services:
         assert service.problems() == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import eventually, get, get_json, metrics, program, said
+from tests.programs import eventually, get, get_json, metrics, program, said, window_of
 
 
 def test_a_thousand_scrapes_cause_no_census_and_no_sample(tmp_path: Path) -> None:
@@ -38,12 +38,11 @@ def test_a_small_process_has_at_most_150_series_of_ours(tmp_path: Path) -> None:
     code = """
         import json, sys, time
         import heap_exporter
-        exporter = heap_exporter.start(
-            port=0, window_seconds=2, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100)
+        exporter = heap_exporter.start(port=0)
         print(json.dumps(exporter.url), flush=True)
         sys.stdin.readline()
         """
-    with program(code, tmp_path) as process:
+    with program(code, tmp_path, **window_of(2)) as process:
         url = said(process)
         eventually(lambda: metrics(url), lambda page: 'python_heap_leak_slope_bytes_per_second{kind="python"}' in page)
         for _ in range(50):

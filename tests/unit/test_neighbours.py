@@ -1,6 +1,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -34,7 +36,11 @@ def health(pid: object, name: str = "heap-exporter") -> bytes:
     return HEAD + json.dumps({"name": name, "pid": pid}).encode()
 
 
-def test_an_exporter_of_our_own_process_group_is_a_relative_even_if_its_answer_comes_in_pieces() -> None:
+def test_an_exporter_of_our_own_process_group_is_a_relative_even_if_its_answer_comes_in_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(neighbours, "ANSWER_SECONDS", 30.0)
+
     def in_pieces(client: socket.socket) -> None:
         for byte in health(os.getpid()):
             client.sendall(bytes([byte]))
@@ -50,7 +56,6 @@ def test_an_exporter_of_our_own_process_group_is_a_relative_even_if_its_answer_c
         b"SSH-2.0\r\n",
         HEAD + b"[]",
         HEAD + b"[" * 4000,
-        health(1),
         health(2**70),
         health(float("inf")),
         health("me"),
@@ -60,6 +65,14 @@ def test_an_exporter_of_our_own_process_group_is_a_relative_even_if_its_answer_c
 def test_whatever_else_answers_is_no_relative(answer: bytes) -> None:
     with answering(lambda client: client.sendall(answer)) as port:
         assert not is_relative("127.0.0.1", port)
+
+
+def test_an_exporter_of_another_process_group_is_no_relative() -> None:
+    waits = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(waits, stdin=subprocess.PIPE, start_new_session=True, text=True) as stranger:
+        with answering(lambda client: client.sendall(health(stranger.pid))) as port:
+            assert not is_relative("127.0.0.1", port)
+        stranger.communicate("\n")
 
 
 def test_nobody_is_no_relative() -> None:

@@ -253,7 +253,10 @@ def test_slow_clients_hold_up_no_scrape(server: Server, sent: bytes) -> None:
         assert all(ask(server, "GET", "/metrics")[0] == 200 for _ in range(20))
 
 
-def test_more_clients_than_there_is_room_for_cost_the_oldest_its_place(server: Server) -> None:
+def test_more_clients_than_there_is_room_for_cost_the_oldest_its_place(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heap_exporter.web.server.SPARED_SECONDS", 0.2)
     with ExitStack() as stack:
         slow = [stack.enter_context(connect(server, b"GET")) for _ in range(2 * MOST_CONNECTIONS)]
 

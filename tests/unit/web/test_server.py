@@ -14,7 +14,7 @@ import pytest
 
 from heap_exporter.errors import PortTaken, SettingsError
 from heap_exporter.web.connection import Connection
-from heap_exporter.web.server import STOP_SECONDS, Server
+from heap_exporter.web.server import REQUEST_SECONDS, STOP_SECONDS, Server
 from heap_exporter.web.workers import WORKERS
 from tests.web_source import WAIT_SECONDS, Process, ask, connect, exchange, read_all, serving, until
 
@@ -23,6 +23,17 @@ STOPPED_IN_SECONDS = 2.0
 
 def own_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("heap-exporter")]
+
+
+def speaks_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+IPV6 = pytest.mark.skipif(not speaks_ipv6(), reason="this machine, or container, has no IPv6")
 
 
 def is_open(descriptor: int) -> bool:
@@ -50,7 +61,7 @@ def test_stopping_ends_threads_and_sockets_whatever_clients_do(process: Process)
         began = time.monotonic()
         server.stop()
 
-        assert time.monotonic() - began < STOPPED_IN_SECONDS
+        assert time.monotonic() - began < REQUEST_SECONDS  # so it waited for no client
         assert STOP_SECONDS < STOPPED_IN_SECONDS
         assert not any(is_open(descriptor) for descriptor in descriptors)
         with pytest.raises(ConnectionRefusedError):
@@ -59,7 +70,8 @@ def test_stopping_ends_threads_and_sockets_whatever_clients_do(process: Process)
         until(lambda: own_threads() == [])
 
 
-def test_stopping_lets_an_answer_that_is_nearly_there_arrive(process: Process) -> None:
+def test_stopping_lets_an_answer_that_is_nearly_there_arrive(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heap_exporter.web.server.STOP_GRACE_SECONDS", WAIT_SECONDS)
     process.walker.hold()
     with (
         serving(process.app()) as server,
@@ -93,7 +105,7 @@ def test_a_server_that_cannot_be_made_leaves_its_port_free(failing: str, monkeyp
         Server(lambda environ, start_response: [], "127.0.0.1", 0)
 
     assert caught.traceback  # which keeps the half-made server alive
-    assert set(os.listdir("/dev/fd")) == before
+    assert set(os.listdir("/dev/fd")) <= before
 
 
 def test_every_thread_is_a_daemon_with_our_name(server: Server) -> None:
@@ -116,9 +128,9 @@ def test_an_address_that_is_not_ours_is_a_clear_error(host: str) -> None:
 @pytest.mark.parametrize(
     ("host", "url"),
     [
-        ("::1", "http://[::1]:"),
-        ("[::1]", "http://[::1]:"),
-        ("::", "http://[::1]:"),
+        pytest.param("::1", "http://[::1]:", marks=IPV6),
+        pytest.param("[::1]", "http://[::1]:", marks=IPV6),
+        pytest.param("::", "http://[::1]:", marks=IPV6),
         ("0.0.0.0", "http://127.0.0.1:"),
         ("localhost", "http://"),
     ],
@@ -187,16 +199,14 @@ def test_a_forked_child_gives_up_its_sockets_and_the_parent_goes_on(process: Pro
 
 
 def test_a_closed_connection_waits_for_no_collector_to_give_back_its_descriptor(server: Server) -> None:
-    def descriptors_after_scrapes() -> int:
-        for _ in range(30):
-            assert exchange(server, b"GET /metrics HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
-        until(lambda: not server._open)
-        return len(os.listdir("/dev/fd"))
-
+    gc.collect()  # what others have left
+    before = len(os.listdir("/dev/fd"))
     gc.disable()
     try:
-        assert descriptors_after_scrapes() == descriptors_after_scrapes()
-        assert not [found for found in gc.get_objects() if type(found) is Connection]
+        for _ in range(30):
+            assert exchange(server, b"GET /metrics HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
+        until(lambda: len(os.listdir("/dev/fd")) <= before)
+        until(lambda: not [found for found in gc.get_objects() if type(found) is Connection])
     finally:
         gc.enable()
 
