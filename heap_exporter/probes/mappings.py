@@ -29,7 +29,7 @@ _SHARED = ("/dev/zero", "/dev/shm/", "/memfd:", "/SYSV")  # noqa: S108  # looked
 """How the kernel names mappings of shared memory (proc(5))."""
 
 ARENA_ALIGNMENT = 64 << 20
-"""Where glibc's arenas of other threads begin (HEAP_MAX_SIZE of malloc/arena.c, 64-bit)."""
+"""Where glibc's arenas of other threads begin and end (HEAP_MAX_SIZE of malloc/arena.c, 64-bit)."""
 
 _HEAD = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+) *(.*)")
 _FIGURES = {b"Rss": "resident", b"Anonymous": "anonymous", b"Shared_Dirty": "shared_dirty", b"Swap": "swap"}
@@ -75,12 +75,11 @@ def read_mappings(proc: Path = PROC, most_seconds: float = MOST_SECONDS, most_gr
     """
     lines, is_complete = _lines(proc / "self" / "smaps", most_seconds)
     sums: dict[str, list[int]] = {}
-    before: _Mapping | None = None
-    for mapping in _mappings(lines):
+    found = list(_mappings(lines))
+    for below, mapping, above in zip([None, *found[:-1]], found, [*found[1:], None], strict=True):
         figures = (1, mapping.resident, mapping.anonymous, mapping.shared_dirty, mapping.swap)
-        known = sums.setdefault(_name(mapping, before), [0] * len(figures))
+        known = sums.setdefault(_name(mapping, below, above), [0] * len(figures))
         known[:] = (a + b for a, b in zip(known, figures, strict=True))
-        before = mapping
     groups = (MappingGroup(name, *figures) for name, figures in sums.items())
     largest = sorted(groups, key=lambda group: (-group.resident_bytes - group.swap_bytes, group.name))
     return Mappings(tuple(largest[:most_groups]), is_complete)
@@ -151,8 +150,8 @@ def _mappings(lines: list[bytes]) -> Iterator[_Mapping]:
         yield mapping
 
 
-def _name(mapping: _Mapping, before: _Mapping | None) -> str:
-    """Return what a mapping is; ``before`` is the one that lies below it, if any."""
+def _name(mapping: _Mapping, below: _Mapping | None, above: _Mapping | None) -> str:
+    """Return what a mapping is; ``below`` and ``above`` are those that lie next to it, if any."""
     path = mapping.path.decode("utf-8", "replace").removesuffix(" (deleted)")
     if path.startswith("["):
         return path.strip("[]")
@@ -160,9 +159,19 @@ def _name(mapping: _Mapping, before: _Mapping | None) -> str:
         return "shared memory" if path == "/dev/zero" else f"shared memory {os.path.basename(path)}"
     if path:
         return os.path.basename(path)
-    if mapping.begin % ARENA_ALIGNMENT == 0:
+    if _is_arena(mapping, above):
         return "malloc arenas of threads"
-    return "thread stacks" if _is_stack(mapping, before) else "anonymous"
+    return "thread stacks" if _is_stack(mapping, below) else "anonymous"
+
+
+def _is_arena(mapping: _Mapping, above: _Mapping | None) -> bool:
+    if mapping.begin % ARENA_ALIGNMENT != 0:
+        return False
+    # Where it begins tells too little: Linux 6.7 and newer align all large mappings by 2 MiB. Its rest is reserved.
+    rest_bytes = -mapping.end % ARENA_ALIGNMENT
+    if rest_bytes == 0 or above is None or above.begin != mapping.end or above.path:
+        return rest_bytes == 0
+    return above.permissions.startswith(b"---") and above.end - above.begin >= rest_bytes
 
 
 def _is_stack(mapping: _Mapping, below: _Mapping | None) -> bool:

@@ -113,10 +113,9 @@ MOMENTS = {
     heard = []
     signal.signal(signal.SIGALRM, lambda number, frame: heard.append(number))
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-    for _ in range(10):
+    while len(found) < 10 or len(heard) < 50:
         found.append(counted(native))
-    rings_on = signal.setitimer(signal.ITIMER_REAL, 0)[1] == 0.001
-    found.append(rings_on and len(heard) > 50)
+    found.append(signal.setitimer(signal.ITIMER_REAL, 0)[1] == 0.001)  # it rings on
     """,
     "a thread with a small stack": """
     before = threading.stack_size(64 << 10)

@@ -84,7 +84,7 @@ def test_gunicorn_goes_on_serving_and_reaping_while_snapshots_are_taken(
 
         assert pids <= set(exporters)
         assert {snapshot["walker"] for snapshot in taken} == {"native"}
-        assert psutil.Process(replacement["pid"]).children() == []
+        eventually(lambda: not psutil.Process(replacement["pid"]).children())  # it may take a census just now
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
@@ -93,7 +93,7 @@ def test_fifty_threads_that_allocate_import_log_and_fork_lose_no_walk(tmp_path: 
         import faulthandler, importlib, json, logging, os, subprocess, sys, threading, time
         import heap_exporter
         from tests.native.clones import children
-        faulthandler.dump_traceback_later(200, exit=True)
+        faulthandler.dump_traceback_later(500, exit=True)
         sys.setswitchinterval(0.0002)  # with the usual one, each of the fifty would wait for a quarter of a second
         sys.path.insert(0, "modules")
         os.mkdir("modules")
@@ -144,7 +144,7 @@ def test_fifty_threads_that_allocate_import_log_and_fork_lose_no_walk(tmp_path: 
                           "problems": problems, "idle": done.count(0), "left": children(),
                           "rounds": sum(done), "seconds": [counted - began, written - counted]}))
         """
-    said = outcome(code, tmp_path, *FORKS, deadline_seconds=240)
+    said = outcome(code, tmp_path, *FORKS, deadline_seconds=600)
     print(f"{said.pop('rounds')} rounds; seconds for the censuses and the snapshots: {said.pop('seconds')}")
 
     assert said == {"censuses": 500, "snapshots": 50, "problems": [], "idle": 0, "left": []}
@@ -155,49 +155,44 @@ def test_greenlets_run_on_while_a_clone_walks(tmp_path: Path) -> None:
     code = """
         from gevent import monkey
         monkey.patch_all()
-        import gevent, json, logging, time, urllib.request
+        import gevent, json, logging, os, signal, urllib.request
         import heap_exporter
         from heap_exporter.errors import SnapshotError
         from tests.native.clones import children, hanging
         logging.getLogger("heap_exporter").setLevel(logging.CRITICAL)
-        exporter = heap_exporter.start(port=0, walk_timeout_seconds=1, census_interval_seconds=0.2)
-        longest, ticks, stopping = [0.0], [0], []
+        exporter = heap_exporter.start(port=0, census_interval_seconds=3600)
+        while exporter.monitor.reading().census is None:
+            gevent.sleep(0.01)
+        ticks = 0
         def tick():
-            last = time.perf_counter()
-            while not stopping:
+            # Nothing but this ends the clone.
+            global ticks
+            while not (hung := children()):
                 gevent.sleep(0.002)
-                now = time.perf_counter()
-                longest[0], last = max(longest[0], now - last), now
-                ticks[0] += 1
-        exporter.snapshot()  # what it imports has been imported now
-        ticker = gevent.spawn(tick)
+            while ticks < 50:
+                gevent.sleep(0.002)
+                ticks += 1
+            os.kill(hung[0], signal.SIGKILL)
         with hanging():
-            began = time.perf_counter()
+            ticker = gevent.spawn(tick)
             try:
                 exporter.snapshot()
                 problem = ""
             except SnapshotError as error:
                 problem = str(error)
-            hung = time.perf_counter() - began
+        ticker.join()
         def post():
             request = urllib.request.Request(exporter.url + "snapshots", method="POST")
             return json.load(urllib.request.urlopen(request, timeout=20))["walker"]
         posted = gevent.spawn(post).get(timeout=20)
         taken = exporter.snapshot().walker
-        stopping.append(True)
-        ticker.join()
         exporter.stop()
-        print(json.dumps({"problem": problem, "hung": hung, "longest": longest[0], "ticks": ticks[0],
-                          "posted": posted, "taken": taken, "left": children()}))
+        print(json.dumps({"problem": problem, "ticks": ticks, "posted": posted, "taken": taken, "left": children()}))
         """
     said = outcome(code, tmp_path)
-    print(f"longest gap between ticks {said['longest']:.3f} s, while a clone hung for {said['hung']:.1f} s")
 
-    assert "hung" in said["problem"]
-    assert said["hung"] > 0.9
-    assert said["longest"] < said["hung"] / 3
-    assert said["ticks"] > 50
-    assert (said["posted"], said["taken"], said["left"]) == ("native", "native", [])
+    assert "killed" in said.pop("problem")
+    assert said == {"ticks": 50, "posted": "native", "taken": "native", "left": []}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another namespace of processes needs root")

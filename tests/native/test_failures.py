@@ -23,7 +23,7 @@ FAILURE = """
     # A core would be in this folder, or be told of by the state of the clone.
     resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     folder = Path("snapshots")
-    store = Store(folder, keep=100)
+    store = Store(folder, keep=10_000)
 
     def fill(number, native):
         store.write(f"20260101T000000Z-1-{number:04x}", lambda file: write_data(native, file))
@@ -222,9 +222,11 @@ def test_a_clone_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path
     from heap_exporter.heapfile.reader import SnapshotReader
     from tests.walks import write_snapshot
     random, native, held = Random(1), walker(), build(30_000)
-    began = time.perf_counter()
-    graph(native)
-    longest = 1.2 * (time.perf_counter() - began)
+    def measured(walk):
+        began = time.perf_counter()
+        walk()
+        return 1.2 * (time.perf_counter() - began)
+    longest = measured(lambda: graph(native))
     causes, broken = [], 0
     class Hurried:
         # The walker, but its clone is killed some time after it was born.
@@ -241,9 +243,11 @@ def test_a_clone_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path
             killer[-1].start()
             return walk
     begin_for_real, native._native, killer = native._native.start, Hurried(), []
-    for number in range(30):
+    while len(causes) < 30 or causes.count("killed") < 5:  # with a machine that gets faster, some kills come too late
+        number = len(causes)
         try:
-            store.write(f"20260101T000000Z-1-{number:04x}", lambda file: write_snapshot(native, file))
+            longest = measured(
+                lambda: store.write(f"20260101T000000Z-1-{number:04x}", lambda file: write_snapshot(native, file)))
             causes.append("")
         except WalkFailed as error:
             causes.append(error.cause)
@@ -258,11 +262,9 @@ def test_a_clone_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path
     """
     said = told(code, tmp_path)
     files, killed = said.pop("files"), said.pop("killed")
-    print(f"{killed} of 30 clones were killed in time")
+    print(f"{killed} clones were killed in time")
 
     assert isinstance(files, list)
-    assert isinstance(killed, int)
-    assert killed >= 5
     assert said == {name: value for name, value in CLEAN.items() if name != "files"} | {
         "causes": ["killed"], "whole": True, "broken": 0, "parts": [],
     }  # fmt: skip  # one row

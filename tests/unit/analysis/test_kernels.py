@@ -18,17 +18,27 @@ from heap_exporter.heapfile.records import NameRecord
 from tests.drawn_heaps import models
 from tests.heap_files import nodes, read_all
 from tests.heap_models import Model
+from tests.kernel_runs import REPOSITORY
 from tests.kernels import KERNELS, Load, assert_same
+
+REAL = """
+import sys, warnings
+from pathlib import Path
+from tests.native.kinds import KINDS, plant
 from tests.walks import chosen, snapshot
+warnings.simplefilter("ignore")
+held = plant(KINDS, 20)
+snapshot(chosen("portable", keys=True), Path(sys.argv[1]))
+"""
 
 both = pytest.mark.skipif("native" not in KERNELS, reason="the kernel in C was not built here")
 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a snapshot of this process, with all names that there are in it."""
+    """Return a snapshot of a process with objects of every kind, with all names that there are in it."""
     path = tmp_path_factory.mktemp("real") / "a.heap"
-    snapshot(chosen("portable", keys=True), path)
+    subprocess.run([sys.executable, "-c", REAL, path], cwd=REPOSITORY, check=True)
     return path
 
 

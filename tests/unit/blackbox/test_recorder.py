@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import shutil
@@ -16,6 +17,8 @@ from heap_exporter.detection.detector import Detector, Thresholds
 from heap_exporter.detection.series import read_series
 from heap_exporter.model import Cause, Finding, Point
 from tests.programs import program, said
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
 
 THRESHOLDS = Thresholds(window_seconds=900, growth_percent=2, min_slope_bytes_per_hour=8 << 20)
 
@@ -230,6 +233,7 @@ def test_a_forked_child_has_a_file_of_its_own(tmp_path: Path) -> None:
 
 
 def test_the_descriptor_goes_with_the_recorder(tmp_path: Path) -> None:
+    gc.collect()  # what other tests have left open is closed now
     before = set(os.listdir("/proc/self/fd"))
     recorder = SeriesRecorder(tmp_path / "series")
     recorder.record(point(0))

@@ -9,6 +9,7 @@ import textwrap
 import pytest
 
 from heap_exporter.errors import SourceMissing
+from heap_exporter.probes import pymalloc
 from heap_exporter.probes.pymalloc import PymallocReader, read_pymalloc
 
 try:
@@ -38,7 +39,8 @@ def test_small_objects_are_in_use_and_what_they_leave_is_retained() -> None:
     assert retained > 10_000_000
 
 
-def test_a_reading_is_given_again_while_another_would_cost_too_much() -> None:
+def test_a_reading_is_given_again_while_another_would_cost_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pymalloc, "REST_FACTOR", 1e9)  # for days, however soon the processor comes back to this test
     reader = PymallocReader()
     first = reader.read()
 

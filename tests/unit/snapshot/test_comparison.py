@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -15,9 +16,11 @@ from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.take import Snapshots
 from tests.walks import chosen
+from tests.web_source import HeldWalker
 
 MOST_OBJECTS = 30_000_000
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 600.0
+"""The program that compares lets everybody else go first: where the processors are busy, it may take minutes."""
 
 
 class Session:
@@ -32,8 +35,12 @@ SESSIONS: dict[int, Session] = {}
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., Snapshots]:
-    def make(most_objects: int = MOST_OBJECTS, headroom: int | None = None, keep: int = 20) -> Snapshots:
-        walker, room = chosen("native"), [None, None, headroom]
+    """Return what makes the snapshots of this process; or, with ``tiny``, of a heap that is compared in no time."""
+
+    def make(
+        most_objects: int = MOST_OBJECTS, headroom: int | None = None, keep: int = 20, *, tiny: bool = False
+    ) -> Snapshots:
+        walker, room = HeldWalker() if tiny else chosen("native"), [None, None, headroom]
         return Snapshots(
             walker,
             Store(tmp_path, keep),
@@ -47,12 +54,12 @@ def make(tmp_path: Path) -> Callable[..., Snapshots]:
 def pair(snapshots: Snapshots) -> str:
     """Take two snapshots, between which sessions leak; return the id of the second."""
     snapshots.take("before")
-    SESSIONS.update((len(SESSIONS) + i, Session()) for i in range(3000))
+    SESSIONS.update((number, Session()) for number in range(len(SESSIONS), len(SESSIONS) + 3000))
     return snapshots.take("after").id
 
 
 def patiently(fact: Callable[[], bool]) -> None:
-    """Return once a fact is true: after many other tests this process has millions of objects to compare."""
+    """Return once a fact is true."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not fact():
         assert time.monotonic() < deadline, "it never came true"
@@ -97,7 +104,7 @@ def test_the_first_snapshot_has_nothing_to_be_compared_with(make: Callable[..., 
 def test_the_report_outlives_the_process_and_goes_with_its_snapshot(
     make: Callable[..., Snapshots], tmp_path: Path
 ) -> None:
-    snapshots = make(keep=2)
+    snapshots = make(keep=2, tiny=True)
     second = pair(snapshots)
     written = ended(snapshots, second)
 
@@ -135,6 +142,7 @@ def test_a_comparison_that_needs_too_much_memory_ends_and_says_so(
     make: Callable[..., Snapshots], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparison, "MEMORY_BASE_BYTES", 40 << 20)
+    monkeypatch.setattr(comparison, "MEMORY_BYTES_PER_OBJECT", 0)
     monkeypatch.setattr(comparison, "MOST_PATHS", 0)
     snapshots = make()
     found = ended(snapshots, pair(snapshots))
@@ -167,7 +175,7 @@ def test_the_program_has_nothing_of_the_applications_environment(
 
     monkeypatch.setattr(_native, "spawn", watched)
     monkeypatch.setenv("DATABASE_PASSWORD", "s3cr3t")
-    snapshots = make()
+    snapshots = make(tiny=True)
     ended(snapshots, pair(snapshots))
 
     assert {one.partition(b"=")[0].decode() for one in started[0]} <= set(beside.KEPT_VARIABLES)
@@ -176,7 +184,7 @@ def test_the_program_has_nothing_of_the_applications_environment(
 def test_without_the_extension_it_is_a_child_that_is_waited_for(
     make: Callable[..., Snapshots], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    snapshots = make()
+    snapshots = make(tiny=True)
     first, second = snapshots.take("before"), snapshots.take("after")
     monkeypatch.setitem(sys.modules, "heap_exporter._native", None)
     monkeypatch.delattr("heap_exporter._native")
@@ -188,13 +196,15 @@ def test_without_the_extension_it_is_a_child_that_is_waited_for(
 
 
 def test_one_is_compared_at_a_time_and_the_newest_last(make: Callable[..., Snapshots]) -> None:
-    snapshots = make()
+    snapshots = make(tiny=True)
     ids = [snapshots.take(f"number {number}").id for number in range(6)]
-    running = Path("/proc").glob("[0-9]*/cmdline")
-    programs = [path for path in running if b"report.unattended" in _read(path) and ids[0][:16].encode() in _read(path)]
+    commands = [_read(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
+    # One that has written its report is done, though it may need a moment to end.
+    reports = {snapshots.store.report_path(each) for each in ids if not snapshots.store.report_path(each).exists()}
+    at_work = [report for report in reports for command in commands if os.fsencode(report) in command]
     found = [ended(snapshots, each) for each in ids[1:]]
 
-    assert len(programs) <= 1
+    assert len(at_work) <= 1
     assert found[-1].state == "written"
     assert {one.problem for one in found if one.state == "failed"} <= {comparison.WAS_OVERTAKEN}
 
@@ -205,7 +215,7 @@ def test_what_has_ended_is_reaped_where_this_process_gets_the_orphans(make: Call
     subreaper = 36  # of prctl(2): what the first process of a container is without asking
     assert ctypes.CDLL(None).prctl(subreaper, 1, 0, 0, 0) == 0
     try:
-        snapshots, before = make(), children()
+        snapshots, before = make(tiny=True), children()
         ended(snapshots, pair(snapshots))
 
         def are_reaped() -> bool:
@@ -219,20 +229,20 @@ def test_what_has_ended_is_reaped_where_this_process_gets_the_orphans(make: Call
 
 def children() -> set[str]:
     """Return the pids of this process's children, ended ones among them; other tests may have left some."""
-    return {pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
+    return {pid.decode() for path in Path("/proc/self/task").glob("*/children") for pid in _read(path).split()}
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError:  # it has ended
+    except OSError:  # the process, or the thread, has ended
         return b""
 
 
 def test_what_has_ended_is_never_waited_for_again(
     make: Callable[..., Snapshots], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    snapshots = make()
+    snapshots = make(tiny=True)
     second = pair(snapshots)
     ended(snapshots, second)
     waited: list[int] = []  # by now the pid may be that of a child of the application
@@ -246,8 +256,9 @@ def test_what_has_ended_is_never_waited_for_again(
 
 
 def test_nothing_is_left_running_or_open(make: Callable[..., Snapshots]) -> None:
+    gc.collect()  # what other tests have left open is closed now
     before = set(os.listdir("/proc/self/fd"))
-    snapshots = make()
+    snapshots = make(tiny=True)
     ended(snapshots, pair(snapshots))
 
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert len(os.listdir("/proc/self/fd")) <= len(before)

@@ -81,7 +81,7 @@ ways = pytest.mark.parametrize("way", ["unnamed", "renamed"])
 
 def run(code: str, folder: Path, *arguments: str) -> list[dict[str, object]]:
     command = [sys.executable, "-c", PROGRAM + code, str(folder), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -15,6 +15,7 @@ import pytest
 from heap_exporter.heapfile.edges import Role, edges
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import LOCAL, MODULE, PLACE_SHIFT, BlockWriter
+from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.heapfile.records import FrameRecord, NameRecord, NodeRecord, Record, RootRecord, ThreadRecord
 from heap_exporter.model import Walk
 from heap_exporter.walker.graph import Graph
@@ -48,15 +49,22 @@ def place(found: object) -> int:
     return id(found) >> PLACE_SHIFT
 
 
-def graph(path: Path, *, keys: bool = False) -> list[Record]:
-    """Return the records of the graph of this process."""
+def write(path: Path, *, keys: bool = False) -> Walk:
+    """Write the graph of this process."""
     walks: list[Walk] = []
     walker = PortableWalker((), lambda: False, keys)
-    records = read_all(write_file(path / "a.heap", lambda out: walks.append(walker.write_graph(out))))
+    write_file(path, lambda out: walks.append(walker.write_graph(out)))
+    return walks[0]
+
+
+def graph(path: Path) -> list[Record]:
+    """Write the graph of this process, and return its records."""
+    walk = write(path)
+    records = read_all(path)
 
     written = nodes(records)
-    assert walks[0].objects == len(written) == sum(isinstance(record, NodeRecord) for record in records)
-    assert walks[0].references == sum(1 for node in written.values() for target in node.edges if target)
+    assert walk.objects == len(written) == sum(isinstance(record, NodeRecord) for record in records)
+    assert walk.references == sum(1 for node in written.values() for target in node.edges if target)
     return records
 
 
@@ -100,11 +108,13 @@ class Heap:
         ]
         self.local: list[object] = []
         self.ours = [PortableWalker((), lambda: False)]
+        self.with_keys = folder / "keys.heap"
+        write(self.with_keys, keys=True)
         self.path = folder / "a.heap"
-        self.thread, self.records = self._walk_beside_a_thread(folder)
+        self.thread, self.records = self._walk_beside_a_thread()
         self.nodes = nodes(self.records)
 
-    def _walk_beside_a_thread(self, folder: Path) -> tuple[int, list[Record]]:
+    def _walk_beside_a_thread(self) -> tuple[int, list[Record]]:
         ready, done = threading.Event(), threading.Event()
 
         def work_on(local_things: list[object]) -> None:
@@ -116,7 +126,7 @@ class Heap:
         thread.start()
         ready.wait()
         try:
-            return thread.ident or 0, graph(folder)
+            return thread.ident or 0, graph(self.path)
         finally:
             done.set()
             thread.join()
@@ -174,8 +184,9 @@ def test_names_are_those_of_attributes_alone(heap: Heap) -> None:
     assert all(len(name) <= 120 and name.isidentifier() for name in names)
 
 
-def test_keys_of_dicts_are_named_if_that_is_asked_for(heap: Heap, tmp_path: Path) -> None:
-    names = {record.name for record in graph(tmp_path, keys=True) if isinstance(record, NameRecord)}
+def test_keys_of_dicts_are_named_if_that_is_asked_for(heap: Heap) -> None:
+    with SnapshotReader(heap.with_keys) as reader:
+        names = {record.name for record in reader.records() if isinstance(record, NameRecord)}
 
     assert set(heap.secrets) <= names
     assert heap.named.an_attribute not in names
