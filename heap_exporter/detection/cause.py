@@ -56,10 +56,7 @@ class Python:
 
 
 def attribute(points: Sequence[Point]) -> Attribution:
-    """Return the cause of the growth over these points: of one process, oldest first.
-
-    Thinned points do well if each carries the latest known census and allocator figures.
-    """
+    """Return the cause of the growth over these points: of one process, oldest first, each figure where it was read."""
     rises = Rises(points)
     resident, private = rises.resident(), rises.private()
     growth = max(filter(None, (resident, private)), default=0.0)
@@ -140,8 +137,8 @@ def _rest(rises: Rises, growth: float, rest: float) -> Part:
 
 
 def _said(part: Part, growth: float) -> str:
-    share = f"{min(part.bytes / growth, 1.0):.0%} of {figures.size(growth)}"
-    return f"{part.words} {figures.size(part.bytes)}, {share}"
+    share = f"{part.bytes / growth:.0%} of" if part.bytes <= growth else "more than"
+    return f"{part.words} {figures.size(part.bytes)}, {share} the growth of {figures.size(growth)}"
 
 
 def _objects(rises: Rises) -> str:

@@ -57,8 +57,8 @@ class _Case:
 
     fingerprint: str
     suspected_at: float
-    mappings: Mappings | None
     wants_snapshots: bool
+    mappings: Mappings | None = None
     is_granted: bool = False
     ask_again_at: float = -math.inf
     snapshots: list[SnapshotInfo] = field(default_factory=list)
@@ -129,6 +129,8 @@ class CaseFile:
             if case is None:
                 case = self._case = self._open(verdict, now)
             case.suspected_at = now
+            if case.mappings is None and verdict.cause not in _IN_THE_HEAP[:2]:
+                case.mappings = self._read_mappings()
         elif case and now - case.suspected_at > FORGOTTEN_AFTER_WINDOWS * self._window_seconds:
             self._case = case = None
         return case
@@ -137,8 +139,7 @@ class CaseFile:
         case = _Case(
             fingerprint=_provisional_fingerprint(verdict),
             suspected_at=now,
-            mappings=None if verdict.cause in _IN_THE_HEAP[:2] else self._read_mappings(),
-            wants_snapshots=self._wants_snapshots and verdict.cause in _IN_THE_HEAP,
+            wants_snapshots=self._wants_snapshots,
         )
         log.info("a leak is suspected: %s", "; ".join(verdict.reasons))
         return case
@@ -158,6 +159,8 @@ class CaseFile:
 
     def _is_snapshot_due(self, case: _Case, verdict: Verdict) -> bool:
         if not verdict.is_suspicion or not case.wants_snapshots or case.is_told or len(case.snapshots) == 2:
+            return False
+        if verdict.cause not in _IN_THE_HEAP:  # it may become known, with the next censuses, that it is one of these
             return False
         if not case.snapshots:
             return self._is_granted(case)

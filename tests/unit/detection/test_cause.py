@@ -100,7 +100,7 @@ def test_few_figures_are_enough_for_what_they_can_tell(
 def test_the_reason_has_the_figures_in_words() -> None:
     found = cause({**TOTAL, **SMALL})
 
-    assert found.reasons[0] == "Python objects (+600,000) gained 38.0 MiB, 95% of 40.0 MiB"
+    assert found.reasons[0] == "Python objects (+600,000) gained 38.0 MiB, 95% of the growth of 40.0 MiB"
 
 
 def test_what_is_missing_is_said() -> None:

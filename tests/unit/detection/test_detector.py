@@ -211,6 +211,25 @@ def test_the_verdict_tells_its_figures_in_words() -> None:
         assert word in said
 
 
+@pytest.mark.parametrize("minutes", [1, 7, 10, 20, 60])
+def test_what_is_read_seldom_is_not_taken_for_what_does_not_grow(minutes: int) -> None:
+    series = []
+    for point in points(lambda hour: 200 + 60 * hour, 4):
+        gained = point.rss_bytes - 200 * MIB
+        known = point._replace(anonymous_bytes=point.rss_bytes, allocated_blocks=1_000_000 + gained // 64)
+        if point.t_seconds % (60 * minutes) == 0:
+            known = known._replace(
+                heap_bytes=120 * MIB + gained, n_objects=500_000 + gained // 100,
+                malloc_used_bytes=20 * MIB, malloc_retained_bytes=MIB,
+                pymalloc_used_bytes=100 * MIB + gained, pymalloc_retained_bytes=MIB,
+            )  # fmt: skip  # figures of one census
+        series.append(known)
+    found = [verdict for verdict in verdicts(series) if verdict.is_suspicion]
+
+    assert {verdict.cause for verdict in found} == {Cause.PYTHON_OBJECTS}
+    assert not any("the Python heap grew at 0 bytes/s" in reason for verdict in found for reason in verdict.reasons)
+
+
 def test_evidence_that_confirms_is_believed_at_once() -> None:
     series = points(lambda hour: 200 + 60 * hour, 1)
     finding = Finding("confirms", "shop.sessions holds 4,000 more", Cause.PYTHON_OBJECTS)

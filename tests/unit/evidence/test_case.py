@@ -31,6 +31,8 @@ from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.take import Snapshots
 from tests.web_source import HeldWalker
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
+
 MIB = 1024**2
 WINDOW = 900.0
 HOUR = 3600.0
@@ -236,6 +238,25 @@ def test_of_what_nobody_knows_both_are_the_evidence(process: Process) -> None:
 
     assert len(alert.snapshots) == 2
     assert alert.mappings
+
+
+def test_what_looks_native_at_first_has_its_snapshots_once_it_is_known_to_be_of_python(process: Process) -> None:
+    process.sees(State.SUSPECTED, cause=Cause.NATIVE)
+    assert process.taken == 0
+    process.sees(State.SUSPECTED)
+    process.sees(State.SUSPECTED, WINDOW / 3)
+    process.sees(State.CONFIRMED)
+
+    assert len(process.told[0].snapshots) == 2
+
+
+def test_what_looks_like_pythons_at_first_has_its_mappings_from_when_it_is_known_to_be_native(process: Process) -> None:
+    process.sees(State.SUSPECTED)
+    process.sees(State.SUSPECTED, cause=Cause.NATIVE)
+    process.anonymous_bytes += 30 * MIB
+    process.sees(State.CONFIRMED, cause=Cause.NATIVE)
+
+    assert process.told[0].mappings == (MappingGrowth("anonymous", 10 * MIB, 40 * MIB),)
 
 
 def test_a_snapshot_that_fails_is_logged_and_the_leak_told_without(
