@@ -113,6 +113,7 @@ typedef struct {
     VECTOR(Group) groups;
     Table group_table;
     uint32_t unfolded_label; /* of the dicts behind attributes: those of an object and of its holder are two */
+    uint32_t coroutine_type;
 
     uint32_t *idom, *preorder, *subtree;
     uint64_t *retained;

@@ -54,15 +54,27 @@ groups_begin(Graph *graph)
     return enlarge(graph);
 }
 
-/* Return the group that lies a few steps up and is alike: a list that is threaded through objects, a tree of dicts. */
+static int
+is_local(const Graph *graph, uint32_t parent, uint32_t label)
+{
+    return label >= LABEL_NAME && label < LABEL_CLOSURE && graph->groups.items[parent].type == graph->coroutine_type;
+}
+
+/* Return the group that lies a few steps up and is alike: a list that is threaded through objects, a tree of dicts.
+ * What a local variable of a coroutine leads to is not what holds the coroutine: tasks that wait for one another fold
+ * at the second variable of a name. */
 static uint32_t
 folded(const Graph *graph, uint32_t parent, uint32_t label, uint32_t type)
 {
     int steps = label == graph->unfolded_label ? 0 : FOLDED_PERIOD;
+    int folds_anywhere = is_local(graph, parent, label);
     for (int step = 0; step < steps && parent >= graph->holders.count; step++) {
         const Group *group = &graph->groups.items[parent];
         if (group->label == label && group->type == type) {
             return parent;
+        }
+        if (!folds_anywhere && is_local(graph, group->parent, group->label)) {
+            break;
         }
         parent = group->parent;
     }

@@ -314,6 +314,7 @@ trace(Graph *graph)
     Trace trace = {.graph = graph};
     trace.dunder_dict = label_of_name(strings_find(&graph->strings, "__dict__"), NO_LABEL);
     graph->unfolded_label = trace.dunder_dict;
+    graph->coroutine_type = strings_find(&graph->types, "coroutine");
     trace.dunder_globals = label_of_name(strings_find(&graph->strings, "__globals__"), NO_LABEL);
     trace.dunder_closure = label_of_name(strings_find(&graph->strings, "__closure__"), NO_LABEL);
     trace.dunder_main = label_of_name(strings_find(&graph->strings, "__main__"), NO_LABEL);

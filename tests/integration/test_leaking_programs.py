@@ -96,6 +96,15 @@ def test_the_first_suspect_is_the_type_and_the_holder(name: str, folder: Path) -
     assert found.verdict == f"{first.type_name} accumulates in {first.holder}"
 
 
+def test_tasks_that_a_coroutine_keeps_are_told_from_the_task_that_runs_it(folder: Path) -> None:
+    first = compared("local_tasks", folder).suspects[0]
+
+    assert first.type_name.rpartition(".")[2] == "Request"
+    assert first.holder.startswith("event loop › timers")
+    assert first.holder.endswith("task's coroutine → coroutine local waiting")
+    assert first.objects.growth == 1400
+
+
 @pytest.mark.parametrize("name", HEALTHY)
 def test_a_healthy_program_has_no_suspect(name: str, folder: Path) -> None:
     found = compared(f"healthy_{name}", folder)

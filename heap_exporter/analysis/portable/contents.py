@@ -86,6 +86,10 @@ class Contents:
         """Return the label that is this name; EMPTY, which is none, if nothing in the file is called so."""
         return NAMED + self.strings.index(name) if name in self.strings else EMPTY
 
+    def type_number(self, name: str) -> int:
+        """Return the number of the type of this name; EMPTY, which is none, if the file has no such type."""
+        return self.types.index(name) if name in self.types else EMPTY
+
     def types_of_objects(self) -> array[int]:
         """Return the number of the type of each object."""
         types = [known.type for known in self.shapes]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from heap_exporter.analysis.graph import DEEPEST_GROUP, NO_TYPE, REFERENT, Holder
+from heap_exporter.analysis.graph import DEEPEST_GROUP, NAMED, NO_TYPE, REFERENT, Holder
 
 FOLD = 4
 """Groups upwards that are looked at for one that is the same: so deep may recursion be that is no path of its own."""
@@ -15,11 +15,14 @@ class Groups:
     """The tree of groups. The first stand for the holders.
 
     ``unfolded`` is the label of the dicts behind attributes: that of an object and that of its holder are two.
+    ``coroutine`` is the type of coroutines: what a local variable of one leads to is not what holds it, so tasks that
+    wait for one another fold at the second variable of a name.
     ``function`` is, in a group of closures, the shape of the functions whose they are: it names their items.
     """
 
-    def __init__(self, holders: Sequence[Holder], unfolded: int) -> None:
+    def __init__(self, holders: Sequence[Holder], unfolded: int, coroutine: int) -> None:
         self._unfolded = unfolded
+        self._coroutine = coroutine
         self._known: dict[tuple[int, int, int, int | None], int] = {}
         self._depth = array("B")
         self.parent = array("I", [holder.parent for holder in holders])
@@ -38,10 +41,12 @@ class Groups:
         return known
 
     def _folded(self, group: int, label: int, type_number: int, function: int | None) -> int:
-        above = group
+        above, folds_anywhere = group, self._is_local(group, label)
         for _ in range(0 if label == self._unfolded else FOLD):
             if (self.label[above], self.type[above], self.function[above]) == (label, type_number, function):
                 return above
+            if not folds_anywhere and self._is_local(self.parent[above], self.label[above]):
+                break
             above = self.parent[above]
         if self._depth[group] >= DEEPEST_GROUP:
             return group
@@ -51,3 +56,6 @@ class Groups:
         self.function.append(function)
         self._depth.append(self._depth[group] + 1)
         return len(self.parent) - 1
+
+    def _is_local(self, group: int, label: int) -> bool:
+        return label >= NAMED and self.type[group] == self._coroutine

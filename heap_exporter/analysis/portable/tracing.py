@@ -77,7 +77,7 @@ class _Tracer:
         self._namespaces = {contents.label("__dict__"), contents.label("__globals__")}
         self._closure = contents.label("__closure__")
         self.group = array("I", [UNREACHED]) * contents.objects
-        self.groups = Groups(contents.holders, contents.label("__dict__"))
+        self.groups = Groups(contents.holders, contents.label("__dict__"), contents.type_number("coroutine"))
 
     def reach(self, sources: list[RootEdge]) -> None:
         """Reach, from these, all that was not reached before."""

@@ -1,0 +1,19 @@
+"""Tasks that are kept in a variable of the coroutine that starts them, which waits itself while it is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tests.leaks.tasks import Request, handle
+
+PATIENCE_SECONDS = 60
+
+
+async def main(snapshot: Callable[[], None]) -> None:
+    never, waiting = asyncio.Event(), set()
+    for number in range(1500):
+        if number == 100:
+            await asyncio.wait_for(asyncio.to_thread(snapshot), PATIENCE_SECONDS)
+        waiting.add(asyncio.create_task(handle(Request(number), never)))
+    await asyncio.wait_for(asyncio.to_thread(snapshot), PATIENCE_SECONDS)
