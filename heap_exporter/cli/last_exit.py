@@ -205,7 +205,8 @@ def _parts(point: Point) -> str:
 
 def _line(found: LastExit) -> str:
     last, state = found.last, f", {found.verdict.state.value}" if found.verdict else ""
-    return f"{moment(last.t_seconds)}  {found.ended.value:8}  process {found.pid}, {size(last.rss_bytes)}{state}"
+    shown = f", snapshots {', '.join(found.snapshots)}" if found.snapshots else ""
+    return f"{moment(last.t_seconds)}  {found.ended.value:8}  process {found.pid}, {size(last.rss_bytes)}{state}{shown}"
 
 
 def sparkline(values: list[int]) -> str:

@@ -70,7 +70,7 @@ def test_earlier_exits_are_a_line_each(dies: Path, run: Run) -> None:
 
     told = run("last-exit", dies).stdout
 
-    assert told.count("339 MiB, confirmed") == 1
+    assert told.count("339 MiB, confirmed, snapshots 20261122T150000Z-1-abcd") == 1
     assert "before that:" in told
 
 
