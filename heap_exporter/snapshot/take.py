@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import platform
@@ -44,6 +45,9 @@ RETRY_SECONDS = 5
 
 REASON_CHARS = 200
 FAILURES_KEPT = 64
+
+_SUFFIXES = itertools.count(secrets.randbits(16))
+"""In what snapshots of one second differ: those of a process always, those of containers with one folder by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,7 @@ class Snapshots:
             self.count(error.outcome)
             raise
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
-        begun = f"{stamp}-{os.getpid()}-{secrets.token_hex(2)}"
+        begun = f"{stamp}-{os.getpid()}-{next(_SUFFIXES) & 0xFFFF:04x}"
         self._running = begun
         return begun
 

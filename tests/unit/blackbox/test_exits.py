@@ -16,6 +16,8 @@ from heap_exporter.blackbox.layout import Contents, Head, Recorded
 from heap_exporter.blackbox.ring import boot_id, open_ring
 from heap_exporter.model import Cause, Ending, Limits, Point, State, Verdict
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
+
 MIB = 1024**2
 FORK = multiprocessing.get_context("fork")
 

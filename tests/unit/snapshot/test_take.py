@@ -75,6 +75,15 @@ def test_a_snapshot_tells_who_took_it_when_and_why(walker: HeldWalker, tmp_path:
     assert all_snapshots.outcomes == {**NOTHING_YET, "written": 1}
 
 
+def test_no_two_snapshots_of_a_second_have_one_id(walker: HeldWalker, tmp_path: Path) -> None:
+    ids = set()
+    for one in [snapshots(walker, tmp_path) for _ in range(2)] * 500:
+        ids.add(one.reserve(""))
+        one.give_up()
+
+    assert len(ids) == 1000
+
+
 def test_the_threads_are_named_in_it(walker: HeldWalker, tmp_path: Path) -> None:
     with named_thread("worker-7") as thread:
         info = snapshots(walker, tmp_path).take("")
