@@ -12,10 +12,10 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from pathlib import Path
 
 from heap_exporter.alerting import Thresholds, render_rules
 from heap_exporter.alerting.thresholds import options
+from heap_exporter.cli import files
 from heap_exporter.cli.screen import printing
 
 HELP = "print the Prometheus alert rules, with thresholds of your own"
@@ -26,22 +26,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, option in options().items():
         why = option.why.replace("%", "%%")
         parser.add_argument(option.flag, dest=name, metavar=option.default, help=why)
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the rules to this file")
+    parser.add_argument(
+        "-o", "--output", type=files.named_output, metavar="FILE", help="write the rules to this file"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print or write the rules; raises :class:`~heap_exporter.errors.SettingsError` on a bad threshold."""
+    """Print or write the rules, and return 0; raises :class:`~heap_exporter.errors.SettingsError` on a bad threshold."""
     typed = {name: text for name in options() if (text := getattr(args, name)) is not None}
     rules = render_rules(Thresholds.read(typed), _command(typed))
     if args.output is None:
         with printing():
             sys.stdout.write(rules)
         return 0
-    try:
-        args.output.write_text(rules)
-    except OSError as problem:
-        print(f"heap-exporter rules: cannot write {args.output}: {problem.strerror}", file=sys.stderr)
-        return 1
+    files.written(args.output, rules)
     return 0
 
 

@@ -14,6 +14,11 @@ async def main(snapshot: Callable[[], None]) -> None:
     never, waiting = asyncio.Event(), set()
     for number in range(1500):
         if number == 100:
-            await asyncio.wait_for(asyncio.to_thread(snapshot), PATIENCE_SECONDS)
+            await looked_at(snapshot)
         waiting.add(asyncio.create_task(handle(Request(number), never)))
+    await looked_at(snapshot)
+
+
+async def looked_at(snapshot: Callable[[], None]) -> None:
+    await asyncio.sleep(0)  # until all tasks wait
     await asyncio.wait_for(asyncio.to_thread(snapshot), PATIENCE_SECONDS)
