@@ -97,6 +97,10 @@ class SnapshotNoDisk(SnapshotError):
         self.problem = problem
 
 
+class SnapshotGivenUp(SnapshotError):
+    """The exporter was stopped while the snapshot was taken."""
+
+
 class SnapshotNotFound(SnapshotError):
     """No snapshot with this id is in the folder."""
 

@@ -132,7 +132,7 @@ class TypeChange:
 
     @property
     def kind(self) -> Kind:
-        """Whether the type is new, gone, or has more or less of objects, or else of retained bytes."""
+        """Whether the type is new, gone, or has more or less of retained bytes, or else of objects."""
         return _kind(self.objects, self.retained_bytes)
 
 
@@ -149,7 +149,7 @@ class PathChange:
 
     @property
     def kind(self) -> Kind:
-        """Whether the path is new, gone, or has more or less of objects, or else of total bytes."""
+        """Whether the path is new, gone, or has more or less of total bytes, or else of objects."""
         return _kind(self.objects, self.total_bytes)
 
     @property
@@ -225,5 +225,5 @@ def _kind(objects: Change, size_bytes: Change) -> Kind:
         return "new"
     if objects.before and not objects.after:
         return "gone"
-    growth = objects.growth or size_bytes.growth
+    growth = size_bytes.growth or objects.growth
     return "grown" if growth > 0 else "shrunk" if growth < 0 else "same"

@@ -17,9 +17,11 @@ from typing import Literal
 from heap_exporter.errors import (
     HeapExporterError,
     SnapshotError,
+    SnapshotGivenUp,
     SnapshotNoDisk,
     SnapshotNoMemory,
     WalkFailed,
+    WalkGivenUp,
 )
 from heap_exporter.heapfile.documents import Footer, Header
 from heap_exporter.heapfile.encoder import write_census
@@ -281,7 +283,7 @@ class Snapshots:
         if isinstance(error, WalkFailed) and error.cause == "no_disk":
             return SnapshotNoDisk(self.store.directory, str(error))
         if isinstance(error, HeapExporterError):
-            return SnapshotError(str(error))
+            return (SnapshotGivenUp if isinstance(error, WalkGivenUp) else SnapshotError)(str(error))
         log.error("snapshot %s failed", id, exc_info=error)
         return SnapshotError(f"the snapshot failed: {type(error).__name__}: {error}; the log has the traceback")
 

@@ -23,6 +23,7 @@ from heap_exporter.detection.history import History
 from heap_exporter.errors import (
     SnapshotBusy,
     SnapshotError,
+    SnapshotGivenUp,
     SnapshotNoDisk,
     SnapshotNoMemory,
     SnapshotNotFound,
@@ -55,6 +56,7 @@ SAFE_HEADERS = {
 STATUSES: tuple[tuple[type[SnapshotError], HTTPStatus], ...] = (
     (SnapshotBusy, HTTPStatus.TOO_MANY_REQUESTS),
     (SnapshotNoMemory, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SnapshotGivenUp, HTTPStatus.SERVICE_UNAVAILABLE),
     (SnapshotNoDisk, HTTPStatus.INSUFFICIENT_STORAGE),
     (SnapshotNotFound, HTTPStatus.NOT_FOUND),
     (SnapshotError, HTTPStatus.INTERNAL_SERVER_ERROR),

@@ -40,6 +40,15 @@ def test_paths_are_new_gone_grown_or_shrunk() -> None:
     assert path(diff, "shop.B").text == "shop.B → Item"
 
 
+def test_fewer_objects_that_take_more_have_grown() -> None:
+    before, after = (modules(Branch("shop.A", "shop.Item", *sizes)) for sizes in ((5, 100), (4, 1000)))
+
+    diff = compare(heap(before), heap(after))
+
+    assert [change.kind for change in diff.paths] == ["grown"]
+    assert [change.kind for change in diff.types] == ["grown"]
+
+
 def test_types_are_summed_over_all_paths() -> None:
     before = modules(value("shop.A", 5), value("shop.B", 5), value("shop.X", 2, "shop.Old"))
     after = modules(value("shop.A", 7), value("shop.C", 9), value("shop.Y", 2, "shop.New"))

@@ -10,7 +10,7 @@ import pytest
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, TestResponse
 
-from heap_exporter.errors import SnapshotNoDisk
+from heap_exporter.errors import SnapshotNoDisk, WalkGivenUp
 from heap_exporter.model import Reading
 from heap_exporter.snapshot import preflight
 from heap_exporter.snapshot.retention import ID
@@ -186,6 +186,15 @@ def test_without_disk_the_answer_is_507_and_says_what_to_set(tmp_path: Path) -> 
 
     assert answer.status_code == 507
     assert "HEAP_EXPORTER_SNAPSHOT_DIR" in told(answer)["detail"]
+
+
+def test_a_snapshot_that_the_stop_cuts_off_is_answered_by_503(client: Client, process: Process) -> None:
+    process.walker.failure = WalkGivenUp("the exporter was stopped during a walk")
+
+    answer = ask(client, "/snapshots", "POST")
+
+    assert answer.status_code == 503
+    assert "stopped" in told(answer)["detail"]
 
 
 def test_a_disk_that_fills_during_the_walk_is_507_too(client: Client, process: Process) -> None:
