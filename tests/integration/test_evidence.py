@@ -55,7 +55,7 @@ gc.disable()
 while True:
     for _ in range(30):
         session = Session()
-        session.itself = session
+        session.itself = [[session] for _ in range(10)]  # many objects: a little garbage is no leak
     time.sleep(0.02)
 """
 
