@@ -133,8 +133,8 @@ def test_a_large_census_is_given_up_when_the_exporter_stops(tmp_path: Path) -> N
         import json, threading, time
         import heap_exporter
         held = [[i] for i in range(2_000_000)]
-        exporter = heap_exporter.start(port=0)
-        time.sleep(0.2)
+        exporter = heap_exporter.start(port=0, walker="portable")  # it takes a second or more for so many
+        time.sleep(0.1)
         exporter.stop()
         deadline = time.monotonic() + 30
         while threading.active_count() > 1 and time.monotonic() < deadline:
