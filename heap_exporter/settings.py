@@ -10,13 +10,13 @@ import dataclasses
 import difflib
 import math
 import os
-import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from heap_exporter.addresses import web_problem
 from heap_exporter.errors import SettingsError
 from heap_exporter.logs import log
 from heap_exporter.redaction import HIDDEN, Secret, without_secrets
@@ -24,8 +24,6 @@ from heap_exporter.redaction import HIDDEN, Secret, without_secrets
 PREFIX = "HEAP_EXPORTER_"
 TESTS_PREFIX = "HEAP_EXPORTER_REQUIRE_"
 """Variables under this prefix steer the project's own tests and are no settings."""
-
-_URL = re.compile(r"https?://[^/\s]+\S*$")
 
 LEAST_SAMPLES_A_WINDOW = 12
 """Samples without which a trend cannot be told from noise: one a bucket."""
@@ -277,8 +275,8 @@ def _check(key: str, value: Any, rule: Rule, factor: float = 1.0) -> None:
         raise SettingsError(key, value, f"must be from {rule.least / factor:g} to {rule.most / factor:g}")
     if rule.choices and value not in rule.choices:
         raise SettingsError(key, value, f"must be {', '.join(rule.choices[:-1])} or {rule.choices[-1]}")
-    if rule.is_url and value and not _URL.match(value):
-        raise SettingsError(key, without_secrets(value), "not an http:// or https:// address")
+    if rule.is_url and value and (problem := web_problem(value)):
+        raise SettingsError(key, HIDDEN if isinstance(value, Secret) else without_secrets(value), problem)
 
 
 def _warn_of_unknown(environ: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -77,7 +78,13 @@ def _shop(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
         command.append("--leaky")
     folder = Path(__file__).parent.parent / "demo"
     path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
-    shop = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path})
+    shop = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        preexec_fn=_ignore_interrupts,  # noqa: PLW1509  # no thread has been started yet
+    )
     try:
         assert shop.stdout is not None
         words = shop.stdout.readline().split()
@@ -87,6 +94,11 @@ def _shop(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
     finally:
         shop.terminate()
         shop.wait()
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that shows the demo: it ends the shop, whose imports would print a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _port(host: str, wanted: int | None, default: int) -> int:

@@ -153,7 +153,9 @@ def _noting(times: array[float], points: Iterable[Point]) -> Iterator[Point]:
 
 
 def _hint(path: Path, times: Sequence[float], window_seconds: float) -> str:
-    """Return what follows from samples that are too far apart for the window, "" if they are not."""
+    """Return what follows from samples that are missing, or too far apart for the window; "" if they are neither."""
+    if not times:
+        return f"{path}: it has no samples, only a header"
     gaps = [after - before for before, after in pairwise(times) if after > before]
     interval = median(gaps) if gaps else 0.0
     least = LEAST_SAMPLES_A_WINDOW * interval

@@ -26,13 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, option in options().items():
         why = option.why.replace("%", "%%")
         parser.add_argument(option.flag, dest=name, metavar=option.default, help=why)
-    parser.add_argument(
-        "-o", "--output", type=files.named_output, metavar="FILE", help="write the rules to this file"
-    )
+    parser.add_argument("-o", "--output", type=files.named_output, metavar="FILE", help="write the rules to this file")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print or write the rules, and return 0; raises :class:`~heap_exporter.errors.SettingsError` on a bad threshold."""
+    """Print or write the rules, and return 0; raises :class:`HeapExporterError` on a bad threshold or file."""
     typed = {name: text for name in options() if (text := getattr(args, name)) is not None}
     rules = render_rules(Thresholds.read(typed), _command(typed))
     if args.output is None:

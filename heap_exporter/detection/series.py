@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,6 +29,9 @@ UNKNOWN = ("", "nan", "null", "none")
 Cells = Sequence[str]
 Converter = Callable[[str], object]
 
+LONGEST_LINE = 65_536
+"""Characters that a line may have, its end among them: many times those of a record."""
+
 LARGEST_NUMBER = 1e18
 """More than any time in seconds or size in bytes; more than that is an error in the file."""
 
@@ -45,37 +49,36 @@ def read_series(path: Path) -> Iterator[Point]:
 
     Raises :class:`HeapExporterError` that names the file, the line and the column of what cannot be read.
     """
-    lines = _lines(path)
-    begin = next((number for number, line in enumerate(lines) if line.strip()), None)
-    if begin is None:
-        raise HeapExporterError(f"{path} is empty; its first line should name the columns: {', '.join(REQUIRED)}, …")
-    try:
-        header = [name.strip() for name in _cells(lines[begin])]
-        convert = _Row(header)
-    except ValueError as problem:
-        raise HeapExporterError(f"{path}, line {begin + 1}: {problem}") from None
-    for number, line in enumerate(lines[begin + 1 :], begin + 2):
-        if not line or line.isspace() or line == lines[begin]:
+    header, convert = "", None
+    for number, line in enumerate(_lines(path), 1):
+        text = line.rstrip("\n")
+        if not text or text.isspace() or text == header:
             continue  # a file put behind another brings its header along
         try:
-            yield convert(line)
+            if convert:
+                yield convert(text)
+            else:
+                header, convert = text, _Row([name.strip() for name in _cells(text)])
         except ValueError as problem:
-            if number == len(lines) and isinstance(problem, _Incomplete):
+            if convert and text == line and isinstance(problem, _Incomplete):
                 return  # the writer was killed there
             raise HeapExporterError(f"{path}, line {number}: {problem}") from None
+    if not convert:
+        raise HeapExporterError(f"{path} is empty; its first line should name the columns: {', '.join(REQUIRED)}, …")
 
 
-def _lines(path: Path) -> list[str]:
-    """Return the lines of a file; the last one is what follows the last line break, as a rule nothing."""
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a file, each with its end if it has one, and of an endless one the beginning."""
     try:
-        data = path.read_bytes()
-        if data.startswith(GZIP_MAGIC):
-            data = gzip.decompress(data)
+        with path.open("rb") as file:
+            data = gzip.GzipFile(fileobj=file) if file.peek(2).startswith(GZIP_MAGIC) else file
+            text = io.TextIOWrapper(data, "utf-8-sig", "replace")
+            while line := text.readline(LONGEST_LINE):
+                yield line
     except (EOFError, zlib.error, gzip.BadGzipFile) as problem:
         raise HeapExporterError(f"{path} is cut off or damaged: {problem}") from None
     except OSError as problem:
         raise HeapExporterError(f"cannot read {path}: {problem.strerror or problem}") from None
-    return data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 class _Incomplete(ValueError):
@@ -83,7 +86,9 @@ class _Incomplete(ValueError):
 
 
 def _cells(line: str) -> Cells:
-    """Return the cells of a line. Raises ``ValueError`` where its quotes do not match."""
+    """Return the cells of a line. Raises ``ValueError`` where it is endless or its quotes do not match."""
+    if len(line) >= LONGEST_LINE:
+        raise ValueError(f"longer than {LONGEST_LINE:,} characters, as no line of a series is")
     if '"' not in line:
         return line.split(",")
     try:
@@ -114,7 +119,7 @@ class _Row:
         cells = _cells(line)
         if len(cells) != self._width:
             error = _Incomplete if len(cells) < self._width else ValueError
-            raise error(f"{len(cells)} cells, where the header has {self._width}")
+            raise error(f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}, where the header has {self._width}")
         values = list(_NOTHING)
         for index, place, convert in self._plan:
             try:

@@ -33,6 +33,8 @@ PATIENCE_SECONDS = 180.0
 """How long one request is tried again, with back-off, before the upload is put off."""
 
 STORES = {"s3", "gcs", "azure", "local"}
+SCHEMES = {"s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "file", "https"}
+"""What the address of a store begins with; of https:// the library tells which are."""
 
 Progress = Callable[[int], None]
 """It is called with the bytes that are done, of those of the file."""
@@ -51,6 +53,8 @@ class Target:
     def __init__(self, url: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.url = without_secrets(url)
         self._patience_seconds = patience_seconds
+        if not _may_be_store(url):
+            raise UploadError(self._no_place())
         try:
             import obstore
         except ImportError as error:
@@ -60,13 +64,16 @@ class Target:
         except (obstore.exceptions.BaseError, ValueError):
             self._kind = "http"
         if self._kind not in STORES:
-            raise UploadError(
-                f"{self.url!r} is no place to upload to; it must be s3://bucket/folder, gs://bucket/folder, "
-                f"az://container/folder or file:///folder"
-            )
+            raise UploadError(self._no_place())
         with self._in_words():
             self._store = self._open(url)
         self._folder = Path(unquote(urlsplit(url).path)) if self._kind == "local" else None
+
+    def _no_place(self) -> str:
+        return (
+            f"{self.url!r} is no place to upload to; it must be s3://bucket/folder, gs://bucket/folder, "
+            f"az://container/folder or file:///folder"
+        )
 
     def refuse_itself(self, path: Path) -> None:
         """Raise :class:`UploadError` if the file is the one that it would become here, and verify it against itself."""
@@ -158,6 +165,13 @@ class Target:
             raise UploadError(in_words(self.url, str(error))) from None
         except (BaseError, OSError, ValueError) as error:
             raise UploadError(in_words(self.url, str(error))) from None
+
+
+def _may_be_store(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in SCHEMES
+    except ValueError:
+        return False
 
 
 def missing_extra(problem: str) -> str:

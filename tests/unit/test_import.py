@@ -12,9 +12,9 @@ PACKAGE = Path(heap_exporter.__file__).parent
 FORBIDDEN = ("grpc", "numpy", "rich", "cheroot", "werkzeug", "opentelemetry", "prometheus_client", "psutil", "ctypes")
 
 ORDER = [
-    "_version", "errors", "model", "catalogue", "logs", "redaction", "settings", "forks", "threads", "neighbours",
-    "figures", "heapfile", "analysis", "report", "walker", "probes", "detection", "snapshot", "upload", "blackbox",
-    "evidence", "alerting", "export", "notify", "monitor", "web", "agent", "demo", "cli",
+    "_version", "errors", "model", "catalogue", "logs", "redaction", "addresses", "settings", "forks", "threads",
+    "neighbours", "figures", "heapfile", "analysis", "report", "walker", "probes", "detection", "snapshot", "upload",
+    "blackbox", "evidence", "alerting", "export", "notify", "monitor", "web", "agent", "demo", "cli",
 ]  # fmt: skip  # one reading
 """Imports point from later rooms to earlier ones only; ``__init__`` and ``__main__`` are doors, not rooms."""
 

@@ -168,6 +168,33 @@ def test_an_endpoint_that_cannot_be_used_is_shown_without_its_password(endpoint:
     assert "PASS" not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["ALERT_WEBHOOK_URL", "HEAP_EXPORTER_OTLP_ENDPOINT"])
+@pytest.mark.parametrize(
+    "address", ["http://[x", "http://h:notaport/x", "http://h:70000", "http://h:0", "http://:80/x", "https://a..b/x"]
+)
+def test_an_address_whose_host_or_port_cannot_be_is_refused_at_the_start(key: str, address: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{key}=.*: its host or port cannot be; write it like https://host:8080"):
+        Settings.load({key: address})
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1]:80/x", "https://user:pass@h", "http://h_1:8080", "https://bücher.de"]
+)
+def test_an_address_with_all_that_one_can_have_is_taken(address: str) -> None:
+    assert Settings.load({"ALERT_WEBHOOK_URL": address}).alert_webhook_url == address
+
+
+@pytest.mark.parametrize(
+    "address", ["hooks.slack.com/services/T0/SECRET", "https://h x/SECRET", "https://h:SECRET/", "http://[SECRET"]
+)
+def test_the_address_of_a_webhook_is_not_shown_since_its_path_is_the_secret(address: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"ALERT_WEBHOOK_URL": address})
+
+    assert str(caught.value).startswith("ALERT_WEBHOOK_URL='**********': ")
+    assert "SECRET" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["otlp_endpoint", "upload_url", "alert_webhook_url"])
 @pytest.mark.parametrize("endpoint", ["https://user:PASS@c.example:4318/v1", "https://c.example/x?key=PASS"])
 def test_a_password_in_an_address_does_not_show_itself_with_the_settings(name: str, endpoint: str) -> None:

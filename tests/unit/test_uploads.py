@@ -142,6 +142,14 @@ def test_what_is_no_address_of_a_store_is_refused_with_those_that_are(url: str) 
         Target(url)
 
 
+@pytest.mark.parametrize("url", ["foo://bucket/x", "s3://["])
+def test_a_scheme_that_is_none_is_told_without_the_library_too(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+
+    with pytest.raises(UploadError, match="is no place to upload to"):
+        Target(url)
+
+
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> object:
     from obstore.store import S3Store

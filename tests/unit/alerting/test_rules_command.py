@@ -10,7 +10,7 @@ import pytest
 from heap_exporter.alerting import Thresholds, render_rules
 from heap_exporter.alerting.quantities import parse_bytes_per_hour, parse_duration, promql_duration
 from heap_exporter.cli import rules
-from heap_exporter.errors import SettingsError
+from heap_exporter.errors import HeapExporterError, SettingsError
 
 MIB = 1 << 20
 
@@ -46,10 +46,11 @@ def test_with_a_file_it_writes_there_and_prints_nothing(tmp_path: Path, capsys: 
     assert capsys.readouterr().out == ""
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("-o", str(tmp_path / "no" / "folder.yml")) == 1
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(HeapExporterError) as caught:
+        run("-o", str(tmp_path / "no" / "folder.yml"))
 
-    assert f"cannot write {tmp_path}/no/folder.yml: No such file or directory" in capsys.readouterr().err
+    assert str(caught.value) == f"cannot write {tmp_path}/no/folder.yml: No such file or directory"
 
 
 @pytest.mark.parametrize(

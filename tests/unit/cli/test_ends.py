@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import Pair, command_line
-from tests.programs import environment
+from tests.programs import environment, eventually
 
 PRINTERS = ("report FILE", "top FILE", "top FILE --json --limit 0", "path FILE Session", "info FILE", "rules",
             "convert FILE --to json -o OUT")  # fmt: skip  # one reading
@@ -19,6 +20,14 @@ SLOW_IMPORT = """
 import time
 print("importing", flush=True)
 time.sleep(60)
+"""
+
+IMPORT_THAT_ENDS_IN_ORDER = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # who is killed at once prints nothing
+os.mkdir({mark!r})
+signal.sigwait([signal.SIGTERM])
+os._exit(0)
 """
 
 
@@ -68,6 +77,22 @@ def test_ctrl_c_ends_it_with_130_and_without_a_traceback(pair: Pair, tmp_path: P
         errors = printing.communicate()[1]
     assert printing.returncode == 130
     assert errors == b""
+
+
+def test_ctrl_c_while_the_demos_shop_is_imported_prints_nothing(tmp_path: Path) -> None:
+    (tmp_path / "cheroot.py").write_text(IMPORT_THAT_ENDS_IN_ORDER.format(mark=str(tmp_path / "importing")))
+    with subprocess.Popen(
+        command_line("demo", "--port=0", "--shop-port=0"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(tmp_path, PYTHONPATH=str(tmp_path)),
+        start_new_session=True,
+    ) as demo:
+        eventually((tmp_path / "importing").is_dir)
+        os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
+        errors = demo.communicate()[1]
+    assert (demo.returncode, errors) == (130, "")
 
 
 @pytest.mark.parametrize("imported", ["argparse", "difflib", "rich"])

@@ -17,7 +17,7 @@ from tests.commands import Pair, Run, command_line
 from tests.programs import PATIENCE_SECONDS, environment
 
 WRITERS = ("report FILE", "convert FILE --to heapsnapshot", "convert FILE --to json", "convert FILE --to pprof",
-           "convert FILE --to parquet")  # fmt: skip  # one reading
+           "convert FILE --to parquet", "rules")  # fmt: skip  # one reading
 READERS = ("top FILE", "info FILE", "report FILE", "report GOOD FILE", "diff FILE GOOD", "path FILE x",
            "convert FILE --to json")  # fmt: skip  # one reading
 
@@ -160,7 +160,7 @@ def test_no_output_makes_folders_above_itself(run: Run, pair: Pair, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["report FILE", "convert FILE --to json"])
+@pytest.mark.parametrize("command", ["report FILE", "convert FILE --to json", "rules"])
 def test_an_output_is_a_file_with_a_name(run: Run, pair: Pair, tmp_path: Path, command: str) -> None:
     assert "argument -o/--output: - is no file" in run(*words(command, pair.after), "-o", "-", code=2).stderr
     assert "no file has an empty name" in run(*words(command, pair.after), "-o", "", code=2).stderr

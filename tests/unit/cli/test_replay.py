@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import Run
+from tests.programs import environment
 
 MIB = 1 << 20
 HOUR = 3600.0
@@ -157,7 +160,28 @@ def test_a_gap_in_a_series_is_no_distance_of_its_samples(run: Run, tmp_path: Pat
     assert run("replay", "gap.csv").stderr == ""
 
 
-def test_a_series_without_samples_says_nothing(run: Run, tmp_path: Path) -> None:
+def test_a_series_without_samples_is_told_of(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("t_seconds,rss_bytes\n")
 
-    assert run("replay", "a.csv").stdout == ""
+    done = run("replay", "a.csv")
+
+    assert (done.stdout, done.stderr) == ("", "heap-exporter: a.csv: it has no samples, only a header\n")
+
+
+def test_an_endless_line_takes_no_memory(run: Run, tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "a.csv.gz", "wb", compresslevel=1) as file:
+        file.write(b"t_seconds,rss_bytes\n0,5\n")
+        for _ in range(300):
+            file.write(b"7" * MIB)
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20)); "
+        "from heap_exporter.cli import main; sys.exit(main(['replay', 'a.csv.gz']))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", limited], capture_output=True, text=True, cwd=tmp_path,
+        env=environment(tmp_path, OPENBLAS_NUM_THREADS="1"), check=False,
+    )  # fmt: skip  # one reading
+
+    problem = "a.csv.gz, line 3: longer than 65,536 characters, as no line of a series is"
+    assert (done.returncode, done.stderr) == (2, f"heap-exporter: {problem}\n")

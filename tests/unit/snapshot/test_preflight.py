@@ -29,7 +29,7 @@ FLOOR_BYTES = 64 << 20
 ROOMY = Room(
     headroom_bytes=None, address_bytes=None, file_size_bytes=None, free_disk_bytes=1 << 40, floor_bytes=FLOOR_BYTES
 )
-SOME = Census(0.0, 0.0, 0.0, 0.0, "native", (TypeCount("x", 1_000_000, 1),), (), references=1_600_000)
+SOME = Census(0.0, 0.0, 0.0, 0.0, "native", (TypeCount("x", 100_000_000, 1),), (), references=160_000_000)
 FOLDER = Path("/var/snapshots")
 
 
@@ -89,8 +89,15 @@ def test_exactly_enough_is_enough() -> None:
 def test_the_heap_is_as_large_as_the_last_census_found_it() -> None:
     heap = read_heap(SOME)
 
-    assert (heap.objects, heap.references) == (1_000_000, 1_600_000)
+    assert (heap.objects, heap.references) == (100_000_000, 160_000_000)
     assert heap.resident_bytes > 1 << 20
+
+
+def test_a_census_from_before_the_service_loaded_its_data_is_outgrown() -> None:
+    heap = read_heap(dataclasses.replace(SOME, types=(TypeCount("x", 1000, 1),), references=1600))
+
+    assert heap.objects == pytest.approx(0.7 * sys.getallocatedblocks(), rel=0.1)
+    assert heap.references == pytest.approx(1.6 * heap.objects, rel=0.01)
 
 
 @pytest.mark.parametrize("census", [None, dataclasses.replace(SOME, walker="portable", references=None)])

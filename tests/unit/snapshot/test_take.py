@@ -19,6 +19,7 @@ from heap_exporter.errors import (
 from heap_exporter.heapfile.format import read_header
 from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.heapfile.records import CountRecord, NodeRecord
+from heap_exporter.model import TypeCount
 from heap_exporter.snapshot import preflight, take
 from heap_exporter.snapshot.retention import ID
 from heap_exporter.snapshot.store import FLOOR_BYTES, Store
@@ -157,13 +158,13 @@ def test_without_room_for_the_graph_there_is_a_census_that_says_why(
 
 
 def test_the_size_is_predicted_from_the_last_census(walker: HeldWalker, tmp_path: Path) -> None:
-    census = dataclasses.replace(CENSUS, walker="native")
+    census = dataclasses.replace(CENSUS, walker="native", types=(TypeCount("x", 100_000_000, 1),))
     all_snapshots = take.Snapshots(walker, Store(tmp_path, 5), lambda: None, last_census=lambda: census)
 
     info = all_snapshots.take("")
 
     assert info.predicted_bytes == preflight.graph_need(preflight.read_heap(census), "portable").file_bytes
-    assert info.predicted_bytes == 5 * 57_210 + 3 * 90_000
+    assert info.predicted_bytes == 5 * 100_000_000 + 3 * 90_000
 
 
 @pytest.mark.parametrize(
