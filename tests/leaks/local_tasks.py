@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 from tests.leaks.tasks import Request, handle
@@ -20,5 +21,12 @@ async def main(snapshot: Callable[[], None]) -> None:
 
 
 async def looked_at(snapshot: Callable[[], None]) -> None:
+    waits = threading.Event()
+
+    def look() -> None:
+        waits.wait(PATIENCE_SECONDS)
+        snapshot()
+
     await asyncio.sleep(0)  # until all tasks wait
-    await asyncio.wait_for(asyncio.to_thread(snapshot), PATIENCE_SECONDS)
+    asyncio.get_running_loop().call_later(0, waits.set)  # it comes to that once all that is begun here waits too
+    await asyncio.wait_for(asyncio.to_thread(look), PATIENCE_SECONDS)
