@@ -225,7 +225,6 @@ class HeapMonitor:
     def _serve_wake(self) -> None:
         self.snapshots.take_pending()
         self._publish(self._reading)
-        self._record_evidence()
 
     def _tick(self) -> None:
         """Read, keep, judge, tell, and secure what proves it."""
@@ -285,11 +284,11 @@ class HeapMonitor:
         self._telling.tell(alert)
 
     def _record_evidence(self) -> None:
-        """Record which snapshots tell of the last alert, which of what came then, and which is the last of all."""
+        """Record which snapshots tell of the last alert, and which of what came then."""
         if self._flight:
-            alert, last = self._reading.alert, self.snapshots.last
-            taken = (*(alert.snapshots if alert else ()), *self._evidence.snapshots, *((last,) if last else ()))
-            self._flight.record_evidence(list(dict.fromkeys(info.id for info in taken)))
+            alert = self._reading.alert
+            told = alert.snapshots if alert else ()
+            self._flight.record_evidence(list(dict.fromkeys(info.id for info in (*told, *self._evidence.snapshots))))
 
     def _headroom_bytes(self) -> int | None:
         limits = self._sources.read("limits", read_limits)

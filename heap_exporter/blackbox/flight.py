@@ -26,7 +26,6 @@ class FlightRecorder:
         self._series.record(point)
         if self._ring is None:
             return
-        self._ring = self._ring.renewed()
         self._ring.record(point, reading.detail.limits)
         if reading.verdict is not None and reading.verdict is not before.verdict:
             self._ring.record_verdict(reading.verdict)

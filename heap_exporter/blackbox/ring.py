@@ -23,7 +23,6 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from heap_exporter.blackbox import layout, notes
 from heap_exporter.blackbox.layout import Head
@@ -49,8 +48,6 @@ HISTORY_SECONDS = 3500.0
 """How long a sample stays: an hour but for the jitter of samples that come at their proper pace."""
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-T = TypeVar("T")
 
 _held: set[tuple[int, int, int]] = set()
 """(pid, device, inode) of the files that this process has locks on."""
@@ -91,10 +88,6 @@ class Ring:
         """Write which snapshots prove what the last verdict says."""
         self._attempt(lambda: self._write_note("evidence", notes.plain_note({"snapshots": list(snapshot_ids)})))
 
-    def renewed(self) -> Ring:
-        """Return this black box, or one with the same contents where somebody has removed its file."""
-        return self._attempt(self._heir) or self
-
     def finish(self) -> None:
         """Say that the process stops in order, and remove the file. Any thread may call it, in the owner alone."""
         if self._over or os.getpid() != self._owner:
@@ -105,25 +98,15 @@ class Ring:
         with contextlib.suppress(OSError):
             self.path.unlink()
 
-    def _heir(self) -> Ring | None:
-        """Return a black box in place of this one, ``None`` while its file is there. Raises :class:`BlackBoxError`."""
-        if os.fstat(self._file).st_nlink:
-            return None
-        heir = _new_ring(self.path.parent, os.pread(self._file, layout.FILE_BYTES, 0))
-        heir._kept, heir._sequence, heir._notes = self._kept, self._sequence, self._notes
-        self.finish()
-        return heir
-
-    def _attempt(self, write: Callable[[], T]) -> T | None:
+    def _attempt(self, write: Callable[[], object]) -> None:
         if self._over or os.getpid() != self._owner:
-            return None
+            return
         try:
-            return write()
+            write()
         except Exception as problem:  # the process that hosts us must not see it, whatever it is
             if not self._failed:
                 log.warning("the black box %s cannot be written: %s", self.path, problem)
             self._failed = True
-            return None
 
     def _write_sample(self, point: Point, limits: Limits | None) -> None:
         slot = self._free_slot(point.t_seconds)
@@ -152,16 +135,12 @@ class Ring:
 def open_ring(folder: Path, process_started_at: float | None) -> Ring:
     """Return a new black box in ``folder``, which is made with mode 0700 if there is none.
 
-    Raises :class:`BlackBoxError`.
+    All of the file is written, and so allocated, before it gets its name. Raises :class:`BlackBoxError`.
     """
-    return _new_ring(folder, layout.head_bytes(Head(os.getpid(), process_started_at, time.time(), boot_id())))
-
-
-def _new_ring(folder: Path, contents: bytes) -> Ring:
-    """Return a black box with these contents; all of the file is written, and so allocated, before it gets its name."""
     if fcntl is None:
         raise BlackBoxError("this platform has no record locks")
-    path = folder / f"{int(time.time())}-{os.getpid()}-{secrets.token_hex(4)}.ring"
+    now = time.time()
+    path = folder / f"{int(now)}-{os.getpid()}-{secrets.token_hex(4)}.ring"
     part = path.with_suffix(PART_SUFFIX)
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # or it would have the mode of any folder
@@ -170,7 +149,7 @@ def _new_ring(folder: Path, contents: bytes) -> Ring:
         file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _fill(file, contents)
+            _fill(file, Head(os.getpid(), process_started_at, now, boot_id()))
             part.rename(path)
         except BaseException:
             os.close(file)
@@ -227,12 +206,13 @@ def _locked(file: int, kind: int) -> bool:
     return True
 
 
-def _fill(file: int, contents: bytes) -> None:
-    """Write all of a new file, zeros behind the contents; a disk that is full says so here."""
-    whole = memoryview(contents.ljust(layout.FILE_BYTES, b"\0"))
+def _fill(file: int, head: Head) -> None:
+    """Write all of a new file; a disk that is full says so here."""
+    empty = memoryview(bytes(layout.FILE_BYTES))
     written = 0
-    while written < len(whole):
-        written += os.pwrite(file, whole[written:], written)
+    while written < len(empty):
+        written += os.pwrite(file, empty[written:], written)
+    os.pwrite(file, layout.head_bytes(head), 0)
 
 
 def _identity(file: int) -> tuple[int, int, int]:

@@ -106,8 +106,7 @@ class Census:
     """All objects the walker saw, by type, largest first.
 
     ``pause_seconds`` is the longest that the process stood still. ``cpu_seconds`` is the processor time of whoever
-    walked: this process if ``in_process``, else its clone. ``references``, and the ``allocated_blocks`` of the
-    interpreter's allocator, are ``None`` when they were not counted.
+    walked: this process if ``in_process``, else its clone. ``references`` is ``None`` when they were not counted.
     """
 
     taken_at: float
@@ -119,7 +118,6 @@ class Census:
     generation_objects: tuple[int, ...]
     references: int | None = None
     in_process: bool = True
-    allocated_blocks: int | None = None
 
     @property
     def objects(self) -> int:

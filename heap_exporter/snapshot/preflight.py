@@ -25,6 +25,9 @@ REFERENCES_PER_OBJECT = 2
 object: on average, where no census has counted them.
 """
 
+OUTGROWN = 1.5
+"""How many times the objects of a census there must seem to be now until it is held to be of another heap."""
+
 CENSUS_FILE_BYTES = 1024 * 1024
 """More than a file of a census alone ever takes: a row a type."""
 
@@ -90,14 +93,16 @@ class Plan:
 def read_heap(census: Census | None, proc: Path = Path("/proc")) -> Heap:
     """Return the size of the heap by the last census, if that saw all objects, else by the allocator's own count.
 
-    The census may be from before the service loaded its data: its figures grow with the allocator's blocks since.
+    So it is too where that count has outgrown the census, which may be from before the service loaded its data.
     """
-    resident, blocks = _status_bytes(proc, "VmRSS") or 0, sys.getallocatedblocks()
-    if census is None or census.walker == "portable" or census.references is None:
-        objects = int(OBJECTS_PER_BLOCK * blocks)
-        return Heap(objects, REFERENCES_PER_OBJECT * objects, resident)
-    growth = blocks / census.allocated_blocks if census.allocated_blocks else 1.0
-    return Heap(round(growth * census.objects), round(growth * census.references), resident)
+    resident = _status_bytes(proc, "VmRSS") or 0
+    objects, references_each = int(OBJECTS_PER_BLOCK * sys.getallocatedblocks()), float(REFERENCES_PER_OBJECT)
+    if census is not None and census.walker != "portable" and census.objects:
+        if census.references is not None:
+            references_each = census.references / census.objects
+        if objects < OUTGROWN * census.objects:
+            objects = census.objects
+    return Heap(objects, round(references_each * objects), resident)
 
 
 def read_room(

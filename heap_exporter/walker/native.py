@@ -74,7 +74,7 @@ class NativeWalker:
 
     def census(self) -> Census:
         """Return all objects by type. Raises :class:`WalkFailed`, :class:`~heap_exporter.errors.WalkGivenUp`."""
-        taken_at, began, allocated_blocks = time.time(), time.perf_counter(), sys.getallocatedblocks()
+        taken_at, began = time.time(), time.perf_counter()
         result, pause_seconds, in_process = self._count()
         self._walk_seconds = result["walk_ns"] / 1e9
         return Census(
@@ -87,7 +87,6 @@ class NativeWalker:
             generation_objects=result["generation_objects"][:3],
             references=result["references"],
             in_process=in_process,
-            allocated_blocks=allocated_blocks,
         )
 
     def _count(self) -> tuple[dict[str, Any], float, bool]:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import textwrap
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,41 +101,6 @@ def test_a_process_killed_in_the_midst_of_a_suspicion_leaves_its_first_snapshot_
 
     assert first["id"] in exits(tmp_path)[0]["snapshots"]
     assert f"heap-exporter report {first['path']}" in told
-
-
-def test_a_snapshot_that_somebody_asked_for_is_on_record_too(tmp_path: Path) -> None:
-    with program(SUCCESSOR, tmp_path) as process:
-        asked = urllib.request.Request(f"{said(process)}snapshots", method="POST")
-        with urllib.request.urlopen(asked) as answer:
-            taken = json.load(answer)
-        (ring,) = (tmp_path / "snapshots" / "blackbox").glob("*.ring")
-        eventually(lambda: taken["id"].encode() in ring.read_bytes())
-        process.kill()
-        process.wait()
-
-    assert exits(tmp_path)[0]["snapshots"] == [taken["id"]]
-
-
-def test_a_service_whose_folder_is_removed_is_known_after_its_kill_all_the_same(tmp_path: Path) -> None:
-    folder = tmp_path / "snapshots"
-    with program(SUCCESSOR, tmp_path, **window_of(2)) as process:
-        url = said(process)
-        eventually(lambda: get_json(f"{url}verdict"), lambda found: found.get("state") not in (None, "warming-up"))
-        (ring,) = (folder / "blackbox").glob("*.ring")
-        removed_at = time.time()
-        folder.rename(tmp_path / "moved")  # at once: it makes files there while they are removed
-        shutil.rmtree(tmp_path / "moved")
-        eventually(lambda: list((folder / "blackbox").glob("*.ring")))
-        process.kill()
-        process.wait()
-
-    (found,) = exits(tmp_path)
-
-    assert found["pid"] == process.pid
-    assert found["samples"]["rows"][0][found["samples"]["columns"].index("t_seconds")] < removed_at
-    assert found["verdict"]["state"] != "warming-up"
-    assert found["types"]
-    assert not ring.exists()
 
 
 def test_a_process_that_stops_in_order_leaves_nothing_to_tell(tmp_path: Path) -> None:

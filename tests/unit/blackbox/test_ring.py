@@ -92,53 +92,6 @@ def test_a_file_that_somebody_truncates_or_removes_is_no_trouble(ring: Ring, cap
     assert caplog.records == []
 
 
-def test_what_a_removed_file_held_is_in_the_one_that_takes_its_place(
-    ring: Ring, caplog: pytest.LogCaptureFixture
-) -> None:
-    for second in range(layout.SAMPLES):
-        ring.record(Point(float(second), second), None)
-    ring.record_verdict(Verdict(1.0, State.GROWING, ("it grows",), 900.0))
-    ring.record_evidence(["one"])
-    before = ring.path
-    shutil.rmtree(before.parent.parent)
-
-    ring = ring.renewed()
-    ring.record(Point(1e6, 1), None)
-    ring.record_evidence(["two"])
-    contents = layout.parse(ring.path.read_bytes())
-
-    assert ring.path.parent == before.parent
-    assert times(ring) == [*map(float, range(1, layout.SAMPLES)), 1e6]
-    assert contents.notes["verdict"]["reasons"] == ["it grows"]
-    assert contents.notes["evidence"] == {"snapshots": ["two"]}
-    assert (contents.head.process_started_at, contents.ended_at) == (1.0, None)
-    assert caplog.records == []
-    ring.finish()
-    assert list(ring.path.parent.iterdir()) == []
-
-
-def test_a_black_box_whose_file_is_there_or_that_is_over_is_not_renewed(ring: Ring) -> None:
-    assert ring.renewed() is ring
-    ring.finish()
-    assert ring.renewed() is ring
-    assert list(ring.path.parent.iterdir()) == []
-
-
-def test_while_there_cannot_be_another_file_that_is_logged_once(ring: Ring, caplog: pytest.LogCaptureFixture) -> None:
-    folder = ring.path.parent
-    shutil.rmtree(folder)
-    folder.write_text("in the way")
-    for second in range(3):
-        ring = ring.renewed()
-        ring.record(Point(float(second), second), None)
-    folder.unlink()
-    ring = ring.renewed()
-
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert "cannot make a file in" in caplog.text
-    assert times(ring) == [0.0, 1.0, 2.0]
-
-
 def test_figures_that_cannot_be_written_are_logged_once_and_raise_nothing(
     ring: Ring, caplog: pytest.LogCaptureFixture
 ) -> None:
