@@ -19,7 +19,7 @@ from rich.console import Console
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from heap_exporter.demo import watch
+from heap_exporter.demo import live_table
 from tests import servers
 from tests.oracles import panel
 
@@ -36,15 +36,15 @@ def main() -> None:
     command = [sys.executable, "-m", "heap_exporter", "demo", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
-        table: watch.Watch | None = None
+        table: live_table.Watch | None = None
         before: str | None = None
         for line in demo.stdout:
             status: dict[str, Any] = json.loads(line)
-            table = table or watch.Watch("heap-exporter demo: a leaking shop", _links(status["url"]))
+            table = table or live_table.Watch("heap-exporter demo: a leaking shop", _links(status["url"]))
             drawn = table.draw(status, status["elapsed_seconds"], status["requests"])
             if before is None and status["elapsed_seconds"] > COMPARED_FROM_SECONDS:
                 before = _snapshot(status["url"])
-            if watch.own_snapshots(status) and status["elapsed_seconds"] > SHOWN_AFTER_SECONDS:
+            if live_table.own_snapshots(status) and status["elapsed_seconds"] > SHOWN_AFTER_SECONDS:
                 break
         threading.Thread(target=demo.stdout.read, daemon=True).start()
         _take_table(drawn)

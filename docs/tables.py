@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from heap_exporter.catalogue import CATALOGUE, Instrument
+from heap_exporter.metrics import CATALOGUE, Instrument
 from heap_exporter.settings import rules, variable
 
 _UNITS = {1: "", 0.001: " in thousandths"}

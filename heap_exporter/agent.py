@@ -14,15 +14,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from heap_exporter import forks, neighbours
 from heap_exporter.errors import HeapExporterError, PortTaken
 from heap_exporter.export.otlp_receiver import find_receiver
-from heap_exporter.logs import log
 from heap_exporter.model import Census, SnapshotInfo, Verdict
 from heap_exporter.monitor import HeapMonitor
 from heap_exporter.notify.listeners import LeakListener
+from heap_exporter.runtime import forks, port_conflict
+from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.threads import start_thread
 from heap_exporter.settings import Settings
-from heap_exporter.threads import start_thread
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -123,7 +123,7 @@ class HeapExporter:
         try:
             self._server = Server(app, host, port)
         except PortTaken:
-            if not forked and not neighbours.is_relative(host, port):
+            if not forked and not port_conflict.is_relative(host, port):
                 raise
             self._server = Server(app, host, 0)
         self._wants_http = True

@@ -8,26 +8,26 @@ import threading
 import time
 from collections.abc import Callable
 
-from heap_exporter import forks
-from heap_exporter.blackbox.flight import FlightRecorder
 from heap_exporter.detection.detector import Thresholds
 from heap_exporter.detection.history import History
 from heap_exporter.detection.judge import Judge
-from heap_exporter.evidence import limit
-from heap_exporter.evidence.case import HELD_SECONDS
-from heap_exporter.evidence.evidence import Evidence
 from heap_exporter.export.type_series import TypeSeries
+from heap_exporter.investigation import memory_pressure
+from heap_exporter.investigation.investigation import HELD_SECONDS
+from heap_exporter.investigation.investigator import Evidence
 from heap_exporter.model import Census, LeakAlert, Reading, SnapshotInfo, Tally, Verdict
 from heap_exporter.notify.listeners import LeakListener, LeakListeners
-from heap_exporter.notify.telling import Telling
+from heap_exporter.notify.notifier import Notifier
 from heap_exporter.probes import process
 from heap_exporter.probes.collector import PauseMeter
 from heap_exporter.probes.limits import read_limits
 from heap_exporter.probes.sources import Sources
+from heap_exporter.recording.flight import FlightRecorder
+from heap_exporter.runtime import forks
+from heap_exporter.runtime.threads import start_thread
 from heap_exporter.settings import Settings
+from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
-from heap_exporter.snapshot.take import Snapshots
-from heap_exporter.threads import start_thread
 from heap_exporter.upload.uploads import Uploads
 from heap_exporter.walker.choose import choose_walker
 
@@ -73,7 +73,7 @@ class HeapMonitor:
         started_at = self._sources.read("process", process.read_start_time)
         self._type_series = TypeSeries()
         self._alerts = 0
-        self._telling = Telling(settings, self._leak_listeners)
+        self._notifier = Notifier(settings, self._leak_listeners)
         self._flight: FlightRecorder | None = None
         self._judge = Judge(
             Thresholds(settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour),
@@ -100,7 +100,7 @@ class HeapMonitor:
             self._headroom_bytes,
             last_census=lambda: self._reading.census,
             keys=settings.snapshot_keys,
-            compare_most_objects=settings.compare_most_objects,
+            compare_max_objects=settings.compare_max_objects,
             process_started_at=process_started_at,
             wake=self._wake.set,
         )
@@ -123,7 +123,7 @@ class HeapMonitor:
         """Start the sampling thread; one that runs already goes on."""
         if not self.running:
             self._stopping.clear()
-            self._telling = Telling(self.settings, self._leak_listeners)  # one that was stopped tells no more
+            self._notifier = Notifier(self.settings, self._leak_listeners)  # one that was stopped tells no more
             self._start(self._run)
 
     def _start(self, run: Callable[[], None]) -> None:
@@ -137,7 +137,7 @@ class HeapMonitor:
         self._stopping.set()
         self._wake.set()
         self._pauses.stop()
-        self._telling.ask_to_stop()
+        self._notifier.ask_to_stop()
 
     def stop(self, deadline: float | None = None) -> None:
         """End the sampling thread, at the latest at ``deadline`` (monotonic seconds); the last reading stays."""
@@ -149,7 +149,7 @@ class HeapMonitor:
             self._flight.finish()
         if not self.running:
             self._flight = None  # and with it its descriptors; a thread that still runs may write to them
-        self._telling.stop(time.monotonic() + STOP_SECONDS if deadline is None else deadline)
+        self._notifier.stop(time.monotonic() + STOP_SECONDS if deadline is None else deadline)
 
     def after_fork(self) -> None:
         """In a forked child, where no thread survived: begin anew with the child's own figures."""
@@ -230,12 +230,14 @@ class HeapMonitor:
         """Read, keep, judge, tell, and secure what proves it."""
         sample = self._sources.sample(self._reading.process_started_at)
         before = self._reading
-        reading = dataclasses.replace(before, sample=sample, detail=limit.watched(before.detail, self._sources))
+        reading = dataclasses.replace(
+            before, sample=sample, detail=memory_pressure.watched(before.detail, self._sources)
+        )
         if self._evidence.is_limit_near(reading, self.history.points()) or time.monotonic() >= self._next_slow_at:
             reading = self._read_slow(reading)
-        self.snapshots.tend()
-        self._uploads.tend()
-        self._telling.tend()
+        self.snapshots.poll()
+        self._uploads.poll()
+        self._notifier.poll()
         point, verdict = self._judge.judge(reading, before)
         reading = dataclasses.replace(reading, verdict=verdict)
         self._publish(reading)
@@ -263,7 +265,7 @@ class HeapMonitor:
             snapshots=dict(self.snapshots.outcomes),
             detections=self._judge.detections,
             alerts=self._alerts,
-            webhooks=dict(self._telling.webhooks),
+            webhooks=dict(self._notifier.webhooks),
             listeners=dict(self._leak_listeners.outcomes),
             pushes=dict(self._pushes),
             walk_failures=self._walker.failures,
@@ -281,7 +283,7 @@ class HeapMonitor:
         """Tell of a confirmed leak."""
         self._alerts += 1
         self._publish(dataclasses.replace(self._reading, alert=alert))
-        self._telling.tell(alert)
+        self._notifier.tell(alert)
 
     def _record_evidence(self) -> None:
         """Record which snapshots tell of the last alert, and which of what came then."""

@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from heap_exporter.addresses import web_problem
 from heap_exporter.errors import SettingsError
-from heap_exporter.logs import log
-from heap_exporter.redaction import HIDDEN, Secret, without_secrets
+from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.redaction import HIDDEN, Secret, without_secrets
+from heap_exporter.runtime.urls import web_problem
 
 PREFIX = "HEAP_EXPORTER_"
 TESTS_PREFIX = "HEAP_EXPORTER_REQUIRE_"
 """Variables under this prefix steer the project's own tests and are no settings."""
 
-LEAST_SAMPLES_A_WINDOW = 12
+MIN_SAMPLES_A_WINDOW = 12
 """Samples without which a trend cannot be told from noise: one a bucket."""
 
-MOST_SAMPLES = 100_000
+MAX_SAMPLES = 100_000
 """Samples that fit into memory with decency."""
 
 NODE_THRESHOLD = "HEAP_MONITOR_GROWTH_THRESHOLD"
@@ -93,7 +93,7 @@ class Settings:
         1440,
         "Samples kept in memory; a window's are kept in any case.",
         least=10,
-        most=MOST_SAMPLES,
+        most=MAX_SAMPLES,
         aliases={"HEAP_MONITOR_MAX_SAMPLES": 1},
     )
     snapshot_dir: Path = setting(
@@ -141,7 +141,7 @@ class Settings:
     walk_timeout_seconds: float = setting(
         120.0, "Longest time that a clone may walk before it is killed.", least=1, most=3600
     )
-    compare_most_objects: int = setting(
+    compare_max_objects: int = setting(
         3_000_000,
         "Largest heap whose snapshots are compared with the one before, beside the service; 0 compares none.",
         least=0,
@@ -170,20 +170,20 @@ class Settings:
     def _check_window(self) -> None:
         """Raise :class:`SettingsError` unless the window holds enough samples to judge, and no more than fit."""
         window, interval = self.window_seconds, self.interval_seconds
-        if window < LEAST_SAMPLES_A_WINDOW * interval:
+        if window < MIN_SAMPLES_A_WINDOW * interval:
             raise SettingsError(
                 "window_seconds",
                 window,
                 f"too short to judge with a sample every {interval:g} s; set window_seconds to "
-                f"{LEAST_SAMPLES_A_WINDOW * interval:g} at least, or interval_seconds to "
-                f"{window / LEAST_SAMPLES_A_WINDOW:g} at most",
+                f"{MIN_SAMPLES_A_WINDOW * interval:g} at least, or interval_seconds to "
+                f"{window / MIN_SAMPLES_A_WINDOW:g} at most",
             )
-        if window > MOST_SAMPLES * interval:
+        if window > MAX_SAMPLES * interval:
             raise SettingsError(
                 "interval_seconds",
                 interval,
-                f"too short for a window of {window:g} s; set interval_seconds to {window / MOST_SAMPLES:g} at least, "
-                f"or window_seconds to {MOST_SAMPLES * interval:g} at most",
+                f"too short for a window of {window:g} s; set interval_seconds to {window / MAX_SAMPLES:g} at least, "
+                f"or window_seconds to {MAX_SAMPLES * interval:g} at most",
             )
 
     @classmethod

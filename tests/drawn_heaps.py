@@ -9,8 +9,8 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from heap_exporter.heapfile.documents import header_payload
 from heap_exporter.heapfile.format import BLOCK_HEAD, MAPPING, MODULE, SEQUENCE, SET
+from heap_exporter.heapfile.header import header_payload
 from tests.heap_files import HEADER
 from tests.heap_models import Held, Model, Node, Shape
 
@@ -39,11 +39,11 @@ NAMES = ("__main__", "__dict__", "__globals__", "__closure__", "shop", "cache", 
 
 
 @st.composite
-def models(draw: st.DrawFn, most_objects: int = 300) -> Model:
+def models(draw: st.DrawFn, max_objects: int = 300) -> Model:
     """Return heaps of every kind: thin and dense, deep and flat, with everything that a file may hold."""
     return build(
         Random(draw(st.integers(0, 2**32))),
-        objects=draw(st.integers(0, most_objects)),
+        objects=draw(st.integers(0, max_objects)),
         mean_edges=draw(st.sampled_from((0.3, 0.8, 1.2, 2.0, 5.0))),
         nearness=draw(st.sampled_from((2, 10, 1000))),
         roots=draw(st.integers(0, 8)),

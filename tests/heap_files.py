@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from heap_exporter.heapfile.documents import header_payload
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import MAPPING, MODULE, SEQUENCE, BlockWriter, Footer, Header
+from heap_exporter.heapfile.header import header_payload
 from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.heapfile.records import NodeRecord, Record
 

@@ -7,18 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from heap_exporter.analysis.model import (
-    Change,
-    Diff,
-    Group,
-    Heap,
-    Holding,
-    PathChange,
-    Suspect,
-    TypeChange,
-    TypeRow,
-)
-from heap_exporter.heapfile.documents import Footer, Header
+from heap_exporter.analysis.results import Change, Diff, Group, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
+from heap_exporter.heapfile.header import Footer, Header
 
 NOTHING = Group(-1, "", "", 0, 0, 0, 0)
 MINUTES = 15.0

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from heap_exporter.analysis.graph import EMPTY, Graph
-from heap_exporter.analysis.model import Progress, silent
 from heap_exporter.analysis.portable import load as load_portably
+from heap_exporter.analysis.results import Progress, silent
 
 
 class Load(Protocol):
@@ -18,7 +18,7 @@ class Load(Protocol):
 
 KERNELS: dict[str, Load] = {"portable": load_portably}
 try:
-    from heap_exporter.analysis.native import load as load_natively
+    from heap_exporter.analysis.native_graph import load as load_natively
 except ImportError:
     """It was not built here: all that it does, the other does."""
 else:

@@ -13,7 +13,7 @@ from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Census, TypeCount, Walk
 
-MODULE = "heap_exporter.walker.native"
+MODULE = "heap_exporter.walker.native_walker"
 
 
 class ToldWalker:

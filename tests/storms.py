@@ -17,15 +17,15 @@ from typing import Any
 
 REQUEST = b"POST /snapshots?reason=storm HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 PATIENCE_SECONDS = 240.0
-LEAST_DESCRIPTORS = 4096
+MIN_DESCRIPTORS = 4096
 
 PROGRAM = """
 import json, sys, threading, time
 from pathlib import Path
 from heap_exporter.snapshot import turns
 from heap_exporter.snapshot.store import Store
-from heap_exporter.snapshot.take import Snapshots
-from heap_exporter.threads import start_thread
+from heap_exporter.snapshot.service import Snapshots
+from heap_exporter.runtime.threads import start_thread
 from heap_exporter.web import server as limits
 from heap_exporter.walker.choose import choose_walker
 from heap_exporter.web.app import App
@@ -40,14 +40,14 @@ source = Source()
 source.snapshots = snapshots
 server = Server(App(source, lambda accept: (b"", "text/plain"), token="", trust_loopback=True), "127.0.0.1", 0)
 server.start()
-most_threads, late = 0, []
+max_threads, late = 0, []
 def beat():
-    global most_threads
+    global max_threads
     while True:
         due = time.perf_counter() + 0.005
         time.sleep(0.005)
         late.append(time.perf_counter() - due)
-        most_threads = max(most_threads, threading.active_count())
+        max_threads = max(max_threads, threading.active_count())
 threading.Thread(target=beat, daemon=True).start()
 print(json.dumps({"port": server.port}), flush=True)
 for line in sys.stdin:
@@ -55,7 +55,7 @@ for line in sys.stdin:
         time.sleep(0.01)
     calm, late[:] = sorted(late), []
     late_ms = [round(1000 * calm[int(len(calm) * share)], 2) for share in (0.5, 0.9, 0.99, 0.9999)]
-    print(json.dumps({"threads": most_threads, "outcomes": snapshots.outcomes, "late_ms": late_ms}), flush=True)
+    print(json.dumps({"threads": max_threads, "outcomes": snapshots.outcomes, "late_ms": late_ms}), flush=True)
 """
 
 
@@ -99,7 +99,7 @@ def storm(*ports: int, clients: int = 1000) -> Storm:
 def _descriptors() -> Iterator[None]:
     """Allow this process the descriptors of a thousand clients: 1024 are a usual limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, LEAST_DESCRIPTORS)), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, MIN_DESCRIPTORS)), hard))
     try:
         yield
     finally:

@@ -10,8 +10,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from heap_exporter.heapfile.documents import Footer, Header
 from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model import Walk
 from heap_exporter.walker import Walker
 from heap_exporter.walker.choose import choose_walker

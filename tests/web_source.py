@@ -18,8 +18,8 @@ from heap_exporter.detection.history import History, point
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Census, Reading, TypeCount, Walk
+from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
-from heap_exporter.snapshot.take import Snapshots
 from heap_exporter.web.app import App
 from heap_exporter.web.server import Server
 from tests.readings import full_reading

@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterator
 
 from alerts.tests.shapes import MIB, Curve, Process, selector
-from heap_exporter.catalogue import CATALOGUE
 from heap_exporter.detection.detector import Detector, Thresholds
+from heap_exporter.metrics import CATALOGUE
 from heap_exporter.model import Point, Reading, Verdict
 from heap_exporter.settings import Settings
 

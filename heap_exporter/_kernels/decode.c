@@ -6,7 +6,7 @@
 
 #define SIZES_END ((uint64_t)1 << 63)
 
-enum { MOST_NAMES = 65536, MOST_NODES = 0x70000000, MOST_SHAPES = 0x70000000 };
+enum { MAX_NAMES = 65536, MAX_NODES = 0x70000000, MAX_SHAPES = 0x70000000 };
 
 /* Read a string; the empty one is no name. */
 static Status
@@ -40,7 +40,7 @@ static Status
 names(Decoder *decoder, Cursor *cursor, uint32_t *count)
 {
     Graph *graph = decoder->graph;
-    *count = (uint32_t)cursor_limited(cursor, MOST_NAMES + 1, "a shape has too many names");
+    *count = (uint32_t)cursor_limited(cursor, MAX_NAMES + 1, "a shape has too many names");
     for (uint32_t i = 0; i < *count && cursor_is_good(cursor); i++) {
         uint32_t name;
         if (decoder->keeps) {
@@ -71,7 +71,7 @@ shape_record(Decoder *decoder, Cursor *cursor)
         graph->shape_names.count = shape.names;
         return DONE;
     }
-    if (graph->shapes.count >= MOST_SHAPES) {
+    if (graph->shapes.count >= MAX_SHAPES) {
         cursor_fail(cursor, "it has too many shapes");
         return DONE;
     }
@@ -99,7 +99,7 @@ name_record(Decoder *decoder, Cursor *cursor)
 static Status
 add_holder(Decoder *decoder, Holder holder, uint32_t *number)
 {
-    if (decoder->graph->holders.count >= MOST_NODES / 16) {
+    if (decoder->graph->holders.count >= MAX_NODES / 16) {
         decoder->problem = "it has too many frames";
         return ALTERED;
     }
@@ -185,7 +185,7 @@ meet(Decoder *decoder, Cursor *cursor, uint64_t place, uint64_t count)
     }
     PUSH(graph->met, (Met){place, (uint32_t)count});
     graph->references += count;
-    if (graph->met.count >= MOST_NODES || graph->references >= EMPTY) {
+    if (graph->met.count >= MAX_NODES || graph->references >= EMPTY) {
         cursor_fail(cursor, "it has more objects or references than can be numbered");
     }
     return DONE;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* So that a label that names a string is told from one that is something else. */
-enum { MOST_STRINGS = 0x70000000 };
+enum { MAX_STRINGS = 0x70000000 };
 
 static uint64_t
 hash_of(const uint8_t *bytes, size_t length)
@@ -64,7 +64,7 @@ strings_add(Strings *strings, const uint8_t *bytes, size_t length, uint32_t *num
     }
     size_t slot = slot_of(strings, bytes, length);
     if (!strings->slots[slot]) {
-        if (strings->ends.count >= MOST_STRINGS) {
+        if (strings->ends.count >= MAX_STRINGS) {
             return NO_MEMORY;
         }
         for (size_t i = 0; i < length; i++) {

@@ -15,7 +15,7 @@
 #define SYS_close_range 436
 #endif
 
-enum { NICENESS = 10, HANDLER_STACK_BYTES = 64 << 10, MOST_DESCRIPTORS = 1 << 20 };
+enum { NICENESS = 10, HANDLER_STACK_BYTES = 64 << 10, MAX_DESCRIPTORS = 1 << 20 };
 
 /* Not SIGABRT, which ends the clone all the same: sigaction() takes a lock for it in newer C libraries, and a thread
  * that forks may hold that. */
@@ -43,7 +43,7 @@ on_crash(int signal_number)
 
 /* Have the clone end when its time is over, whatever becomes of it. All signals are blocked at this point. */
 static void
-wind_clock(unsigned timeout_seconds)
+arm_timeout(unsigned timeout_seconds)
 {
     sigset_t heard;
     struct sigaction action;
@@ -84,9 +84,9 @@ close_range_of(unsigned first, unsigned last)
     if (first > last || syscall(SYS_close_range, first, last, 0) == 0) {
         return;
     }
-    struct rlimit limit = {MOST_DESCRIPTORS, MOST_DESCRIPTORS};
+    struct rlimit limit = {MAX_DESCRIPTORS, MAX_DESCRIPTORS};
     getrlimit(RLIMIT_NOFILE, &limit);
-    unsigned end = limit.rlim_cur < MOST_DESCRIPTORS ? (unsigned)limit.rlim_cur : MOST_DESCRIPTORS;
+    unsigned end = limit.rlim_cur < MAX_DESCRIPTORS ? (unsigned)limit.rlim_cur : MAX_DESCRIPTORS;
     for (unsigned descriptor = first; descriptor <= last && descriptor < end; descriptor++) {
         close((int)descriptor);
     }
@@ -108,7 +108,7 @@ close_descriptors_but(int kept)
 
 /* Let the application run first, and the kernel take the clone first when memory ends. */
 static void
-stand_back(void)
+lower_priority(void)
 {
     static const char worst[] = "1000";
     struct rlimit no_core = {0, 0};
@@ -128,7 +128,7 @@ stand_back(void)
 
 /* Have the clone end with the thread that made it, even if that has ended before it could be asked for. */
 static void
-follow_into_death(pid_t parent, pid_t thread)
+die_with_parent(pid_t parent, pid_t thread)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || (syscall(SYS_tgkill, parent, thread, 0) < 0 && errno == ESRCH)) {
@@ -143,14 +143,14 @@ clone_close_descriptors(void)
 }
 
 _Noreturn static void
-be_the_clone(const Job *job, Status *status, pid_t parent, pid_t thread, unsigned timeout_seconds)
+child_main(const Job *job, Status *status, pid_t parent, pid_t thread, unsigned timeout_seconds)
 {
     status_of_clone = status;
-    follow_into_death(parent, thread);
-    wind_clock(timeout_seconds);
+    die_with_parent(parent, thread);
+    arm_timeout(timeout_seconds);
     close_descriptors_but(job->is_graph ? job->file : -1);
     take_signals();
-    stand_back();
+    lower_priority();
     walk_run(job, status);
     _exit(0);
 }
@@ -166,7 +166,7 @@ clone_start(const Job *job, Status *status, unsigned timeout_seconds)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
     if (pid == 0) {
-        be_the_clone(job, status, parent, thread, timeout_seconds);
+        child_main(job, status, parent, thread, timeout_seconds);
     }
     int error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -1,4 +1,4 @@
-/* heap_exporter._native: what Python sees of the walker. Its policy is in heap_exporter/walker/native.py. */
+/* heap_exporter._native: what Python sees of the walker. Its policy is in heap_exporter/walker/native_walker.py. */
 #include "compat.h"
 
 #include <signal.h>
@@ -247,23 +247,23 @@ begin(WalkObject *self, const Job *job, int in_process, unsigned timeout_seconds
 
 PyDoc_STRVAR(start_doc,
              "start(*, own_roots, not_own, timeout_seconds, file=-1, crc=0, keys=False, numpy_major=0, "
-             "in_process=False, most_ns=0) -> Walk"
+             "in_process=False, max_ns=0) -> Walk"
              "\n\nBegin a walk: a graph written to the descriptor `file` as data blocks that follow one with checksum "
-             "`crc`, or a census where `file` is -1; after `most_ns`, if not 0, it is ended. Raises OSError when the "
+             "`crc`, or a census where `file` is -1; after `max_ns`, if not 0, it is ended. Raises OSError when the "
              "process cannot be cloned, RuntimeError when the interpreter has no modules any more.");
 
 static PyObject *
 start(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     static char *keywords[] = {"file", "crc", "own_roots", "not_own", "keys", "numpy_major", "timeout_seconds",
-                               "in_process", "most_ns", NULL};
+                               "in_process", "max_ns", NULL};
     Job job = {.interp = PyInterpreterState_Get(), .modules = PySys_GetObject("modules"), .file = -1};
-    unsigned long long most_ns = 0;
+    unsigned long long max_ns = 0;
     unsigned timeout_seconds = 0;
     int in_process = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$iIO!O!piIpK:start", keywords, &job.file, &job.crc, &PyTuple_Type,
                                      &job.own_roots, &PyTuple_Type, &job.not_own, &job.with_keys, &job.numpy_major,
-                                     &timeout_seconds, &in_process, &most_ns)) {
+                                     &timeout_seconds, &in_process, &max_ns)) {
         return NULL;
     }
     if (!job.own_roots || !job.not_own || timeout_seconds == 0) {
@@ -274,7 +274,7 @@ start(PyObject *module, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_RuntimeError, "sys.modules is no dict: the interpreter is ending");
         return NULL;
     }
-    job.most_ns = most_ns;
+    job.max_ns = max_ns;
     job.is_graph = job.file >= 0;
     PyTypeObject *type = *(PyTypeObject **)PyModule_GetState(module);
     WalkObject *self = (WalkObject *)type->tp_alloc(type, 0);

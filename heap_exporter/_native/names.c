@@ -24,7 +24,7 @@ name_text(Text *text, Name name)
 static void
 add(Names *names, PyObject *value, Name name)
 {
-    if (value && names->candidate_count < MOST_NAMES) {
+    if (value && names->candidate_count < MAX_NAMES) {
         names->candidates[names->candidate_count++] = (Candidate){value, name};
     }
 }
@@ -41,7 +41,7 @@ add_namespace(Names *names, PyObject *object, PyObject *dict, const char *name)
     /* A dict that is its own namespace has data for keys. */
     if (dict && PyDict_Check(dict) && dict != object) {
         add_field(names, dict, name);
-        if (names->namespace_count < MOST_NAMESPACES) {
+        if (names->namespace_count < MAX_NAMESPACES) {
             names->namespaces[names->namespace_count++] = dict;
         }
     }
@@ -205,7 +205,7 @@ match(Names *names, PyObject **referents, size_t count)
     if (names->candidate_count == 0) {
         return;
     }
-    for (size_t i = 0; i < count && i < MOST_NAMES; i++) {
+    for (size_t i = 0; i < count && i < MAX_NAMES; i++) {
         names->names[i] = referents[i] ? take(names, referents[i], &cursor) : 0;
         if (names->names[i]) {
             names->count = i + 1;
@@ -217,7 +217,7 @@ match(Names *names, PyObject **referents, size_t count)
 static void
 pad(Names *names, size_t count)
 {
-    for (; names->count < count && names->count < MOST_NAMES; names->count++) {
+    for (; names->count < count && names->count < MAX_NAMES; names->count++) {
         names->names[names->count] = 0;
     }
 }
@@ -226,7 +226,7 @@ pad(Names *names, size_t count)
 static void
 insert_weak(Names *names)
 {
-    if (names->count == MOST_NAMES) {
+    if (names->count == MAX_NAMES) {
         names->count--;
     }
     memmove(names->names + 1, names->names, names->count * sizeof(Name));

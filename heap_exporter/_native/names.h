@@ -4,7 +4,7 @@
 
 #include "walk.h"
 
-enum { MOST_NAMES = 256, MOST_NAMESPACES = 4 };
+enum { MAX_NAMES = 256, MAX_NAMESPACES = 4 };
 
 /* A name: the address of a str, or that of a C string with the lowest bit set; 0 for none. */
 typedef uintptr_t Name;
@@ -17,12 +17,12 @@ typedef struct {
 /* The names of an object's first edges. */
 typedef struct Names {
     size_t count;
-    Name names[MOST_NAMES];
+    Name names[MAX_NAMES];
     PyCodeObject *closure_code; /* names the cells of a function's closure; NULL for what has none */
-    PyObject *namespaces[MOST_NAMESPACES]; /* dicts whose keys are names of attributes */
+    PyObject *namespaces[MAX_NAMESPACES]; /* dicts whose keys are names of attributes */
     size_t namespace_count;
     size_t candidate_count;
-    Candidate candidates[MOST_NAMES];
+    Candidate candidates[MAX_NAMES];
 } Names;
 
 static inline Name

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* A type may have so many shapes that differ by the names of a closure's cells, and as many more that do not. */
-enum { FIRST_CAPACITY = 4096, MOST_CLOSURES = 4096, MOST_SHAPES_OF_A_TYPE = 2 * MOST_CLOSURES };
+enum { FIRST_CAPACITY = 4096, MAX_CLOSURES = 4096, MAX_SHAPES_OF_A_TYPE = 2 * MAX_CLOSURES };
 
 void
 shapes_init(ShapeTable *shapes, Arena *arena)
@@ -117,11 +117,11 @@ add(Walk *walk, TypeInfo *info, const Names *names, unsigned flags, uint64_t has
 static int
 simplify(const TypeInfo *info, Names *names)
 {
-    if (names->closure_code && info->shape_count >= MOST_CLOSURES) {
+    if (names->closure_code && info->shape_count >= MAX_CLOSURES) {
         names->closure_code = NULL;
         return 1;
     }
-    if (names->count > 0 && info->shape_count >= MOST_SHAPES_OF_A_TYPE) {
+    if (names->count > 0 && info->shape_count >= MAX_SHAPES_OF_A_TYPE) {
         names->count = 0;
         return 1;
     }

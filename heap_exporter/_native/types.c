@@ -5,7 +5,7 @@
 #include "own.h"
 #include "text.h"
 
-enum { FIRST_CAPACITY = 4096, MOST_MEMBERS = 128 };
+enum { FIRST_CAPACITY = 4096, MAX_MEMBERS = 128 };
 
 void
 types_init(Types *types, Arena *arena, int numpy_major)
@@ -138,10 +138,10 @@ owner(PyTypeObject *type)
 static void
 find_members(Types *types, TypeInfo *info)
 {
-    Member found[MOST_MEMBERS];
+    Member found[MAX_MEMBERS];
     size_t count = 0;
     for (PyTypeObject *type = info->type; type; type = type->tp_base) {
-        for (PyMemberDef *member = type->tp_members; member && member->name && count < MOST_MEMBERS; member++) {
+        for (PyMemberDef *member = type->tp_members; member && member->name && count < MAX_MEMBERS; member++) {
             if (member->type == T_OBJECT || member->type == T_OBJECT_EX) {
                 found[count++] = (Member){member->name, member->offset};
             }

@@ -34,7 +34,7 @@ now_ns(void)
 static void
 check_time(Walk *walk)
 {
-    if (walk->job->most_ns && now_ns() - walk->began_ns > walk->job->most_ns) {
+    if (walk->job->max_ns && now_ns() - walk->began_ns > walk->job->max_ns) {
         fault_raise(&walk->fault, FAULT_LATE, 0);
     }
 }

@@ -15,7 +15,7 @@ typedef struct {
     PyObject *modules;    /* sys.modules */
     PyObject *own_roots;  /* tuple: our modules, and objects of ours that are reachable from no module */
     PyObject *not_own;    /* tuple: what our modules refer to that is everybody's */
-    uint64_t most_ns;     /* how long the walk may take; 0 for as long as it takes */
+    uint64_t max_ns;     /* how long the walk may take; 0 for as long as it takes */
     int is_graph;         /* write a graph to `file`; otherwise count by type */
     int with_keys;        /* also write the keys of plain dicts */
     int numpy_major;

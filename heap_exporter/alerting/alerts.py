@@ -50,11 +50,9 @@ def alerts(t: Thresholds) -> tuple[Alert, ...]:
     )
 
 
-def _at_least(t: Thresholds, series: str, least_per_hour: float) -> str:
+def _at_least(t: Thresholds, series: str, min_per_hour: float) -> str:
     """Return the hourly growth worth an alert: an absolute least, or a share of what is there."""
-    return (
-        f"clamp_min({promql_number(t.min_growth_percent_per_hour / 100)} * {series}, {promql_number(least_per_hour)})"
-    )
+    return f"clamp_min({promql_number(t.min_growth_percent_per_hour / 100)} * {series}, {promql_number(min_per_hour)})"
 
 
 def _unless_denied(t: Thresholds, condition: str, beside: str = "") -> str:

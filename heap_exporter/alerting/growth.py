@@ -21,7 +21,7 @@ SQRT_12 = "12 ^ 0.5"
 """PromQL's ``sqrt`` takes no number."""
 
 
-LEAST_R = 0.9
+MIN_R = 0.9
 """Correlation of values and time from which growth counts as straight."""
 
 
@@ -82,4 +82,4 @@ def steady_over_24_windows(series: str, window: float) -> str:
 
 def _straight(series: str, window: float) -> str:
     w = promql_duration(window)
-    return f"deriv({series}[{w}]) * {window:.10g} > {LEAST_R} * {SQRT_12} * stddev_over_time({series}[{w}])"
+    return f"deriv({series}[{w}]) * {window:.10g} > {MIN_R} * {SQRT_12} * stddev_over_time({series}[{w}])"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from heap_exporter.alerting.growth import steady_over_24_windows, steady_over_four_windows, steady_over_one_window
 from heap_exporter.alerting.quantities import promql_duration
 from heap_exporter.alerting.thresholds import Thresholds
-from heap_exporter.catalogue import OTHER_TYPES
+from heap_exporter.metrics import OTHER_TYPES
 
 MEMORY = "instance:python_heap_anonymous_bytes:sum"
 """Anonymous memory, in RAM or swapped out: under pressure a leak moves to swap and RSS stays flat."""

@@ -16,7 +16,7 @@ from heap_exporter.alerting.quantities import (
     promql_duration,
 )
 from heap_exporter.errors import SettingsError
-from heap_exporter.settings import LEAST_SAMPLES_A_WINDOW
+from heap_exporter.settings import MIN_SAMPLES_A_WINDOW
 
 DAY_SECONDS = 86_400
 
@@ -100,13 +100,13 @@ class Thresholds:
     def _check_window(self) -> None:
         """Raise :class:`SettingsError` unless a window holds as many samples as services of such a window insist on."""
         window, interval = self.window_seconds, self.sample_interval_seconds
-        if window < LEAST_SAMPLES_A_WINDOW * interval:
+        if window < MIN_SAMPLES_A_WINDOW * interval:
             raise SettingsError(
                 "--window",
                 promql_duration(window),
                 f"too short to judge with a sample every {promql_duration(interval)}; set --window to "
-                f"{promql_duration(LEAST_SAMPLES_A_WINDOW * interval)} at least, or HEAP_EXPORTER_INTERVAL_SECONDS of "
-                f"your services and --sample-interval to {promql_duration(window / LEAST_SAMPLES_A_WINDOW)} at most",
+                f"{promql_duration(MIN_SAMPLES_A_WINDOW * interval)} at least, or HEAP_EXPORTER_INTERVAL_SECONDS of "
+                f"your services and --sample-interval to {promql_duration(window / MIN_SAMPLES_A_WINDOW)} at most",
             )
 
     @classmethod

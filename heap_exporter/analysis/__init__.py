@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heap_exporter.analysis.model import (
+from heap_exporter.analysis.results import (
     Change,
     Diff,
     Group,
@@ -53,7 +53,7 @@ __all__ = [
 
 def open(path: str | os.PathLike[str], progress: Progress = silent) -> Heap:  # noqa: A001 - a file is opened
     """Return the summary of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
-    from heap_exporter.analysis.heap import summarise
+    from heap_exporter.analysis.summary import summarise
 
     return summarise(load(path, progress), progress)
 

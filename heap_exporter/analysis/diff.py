@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from heap_exporter.analysis.matching import Pair, match
-from heap_exporter.analysis.model import (
+from heap_exporter.analysis.new_groups import large_newcomer
+from heap_exporter.analysis.results import (
     ARROW,
     Change,
     Diff,
@@ -16,10 +17,9 @@ from heap_exporter.analysis.model import (
     TypeRow,
     joined_steps,
 )
-from heap_exporter.analysis.newcomers import large_newcomer
 from heap_exporter.analysis.suspects import find_suspects
-from heap_exporter.figures import size
-from heap_exporter.heapfile.documents import Header
+from heap_exporter.heapfile.header import Header
+from heap_exporter.runtime.formatting import size
 
 NO_SUSPECT = "no growth to explain"
 NOT_COMPARABLE = "taken by different walkers, which see different things: take both with one"

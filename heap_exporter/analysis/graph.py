@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from heap_exporter.analysis.model import Progress, silent
-from heap_exporter.heapfile.documents import Footer, Header
+from heap_exporter.analysis.results import Progress, silent
+from heap_exporter.heapfile.header import Footer, Header
 
 EMPTY = 0xFFFFFFFF
 """What stands in an edge slot that refers to nothing, or to something that is no object of the file."""
@@ -98,9 +98,9 @@ def load(path: Path, progress: Progress = silent) -> Graph:
     Raises :class:`~heap_exporter.errors.SnapshotFileError`, and ``MemoryError`` where the graph finds no room.
     """
     try:
-        from heap_exporter.analysis import native
+        from heap_exporter.analysis import native_graph
     except ImportError:
         from heap_exporter.analysis import portable
 
         return portable.load(path, progress)
-    return native.load(path, progress)
+    return native_graph.load(path, progress)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from heap_exporter.analysis.model import Change, Group, Heap
 from heap_exporter.analysis.paths import normal
+from heap_exporter.analysis.results import Change, Group, Heap
 
 _NOTHING = Group(-1, "", "", 0, 0, 0, 0)
 

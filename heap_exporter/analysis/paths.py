@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from heap_exporter.analysis.edge_labels import CLASS, Position, from_holder, is_event_loop, step
 from heap_exporter.analysis.graph import (
     GARBAGE,
     MODULES,
@@ -17,9 +18,8 @@ from heap_exporter.analysis.graph import (
     Graph,
     Holder,
 )
-from heap_exporter.analysis.homes import homes
-from heap_exporter.analysis.model import INWARDS, Group
-from heap_exporter.analysis.steps import CLASS, Spot, from_holder, is_event_loop, step
+from heap_exporter.analysis.module_ownership import homes
+from heap_exporter.analysis.results import INWARDS, Group
 
 _DIGITS = re.compile(r"[0-9]+")
 _LOCALS = "<locals>."
@@ -57,7 +57,7 @@ class PathTree:
         self._graph = graph
         self._nodes: list[_Node] = []
         self._found: dict[tuple[int, str, str], int] = {}
-        self._spots: list[Spot] = []
+        self._spots: list[Position] = []
         self._modules = _module_names(graph)
         self.group_of_raw: array[int] = array("I")
         self._add_holders()
@@ -103,7 +103,7 @@ class PathTree:
             child = self._child(parent, text, "")
             self._nodes[child].holders.append(number)
             self.group_of_raw.append(child)
-            self._spots.append(Spot("", namespace=text if holder.kind == "frame" else ""))
+            self._spots.append(Position("", namespace=text if holder.kind == "frame" else ""))
 
     def _holder_text(self, number: int, holder: Holder, parent: int) -> str:
         if number <= GARBAGE:

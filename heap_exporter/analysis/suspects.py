@@ -14,14 +14,14 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from heap_exporter.analysis import culprits
+from heap_exporter.analysis import leak_patterns
 from heap_exporter.analysis.fingerprint import fingerprint
 from heap_exporter.analysis.matching import Pair
-from heap_exporter.analysis.model import ARROW, Change, Suspect, joined_steps
 from heap_exporter.analysis.paths import normal
+from heap_exporter.analysis.results import ARROW, Change, Suspect, joined_steps
 
-LEAST_GROWTH_BYTES = 64 * 1024
-LEAST_SHARE = 0.01
+MIN_GROWTH_BYTES = 64 * 1024
+MIN_SHARE = 0.01
 """Of all that was gained: less is not worth a night."""
 
 CHANCE_OBJECTS = 10
@@ -80,7 +80,7 @@ class _Place(NamedTuple):
 
 class _Search:
     def __init__(self, pairs: Sequence[Pair], reachable_objects: int) -> None:
-        self._least_bytes = max(LEAST_GROWTH_BYTES, LEAST_SHARE * pairs[0].gained_bytes)
+        self._min_bytes = max(MIN_GROWTH_BYTES, MIN_SHARE * pairs[0].gained_bytes)
         self._code_growth = _code_growth(pairs)
         self._garbage_left_lying = max(GARBAGE_OF_YOUNG, GARBAGE_LEFT_LYING * reachable_objects)
 
@@ -110,7 +110,7 @@ class _Search:
             return False
         expected = objects.before * self._code_growth if _comes_with_code(pair) else objects.before
         chance = CHANCE_OBJECTS + CHANCE_DEVIATIONS * math.sqrt(expected)
-        return objects.after - expected > chance and pair.total_bytes.growth >= self._least_bytes
+        return objects.after - expected > chance and pair.total_bytes.growth >= self._min_bytes
 
     def _may_come_with_code(self, pair: Pair) -> bool:
         """Return whether it may be what imported extension modules keep: of types of their own, or plain ones."""
@@ -127,7 +127,7 @@ class _Search:
             return False
         growth, size_bytes = _beyond_number(pair.objects, pair.shallow_bytes), pair.shallow_bytes
         leaps = _is_hash_table(pair) and size_bytes.after <= HASH_TABLE_LEAP * size_bytes.before
-        return growth >= self._least_bytes and growth > pair.gained_bytes / 2 and not leaps
+        return growth >= self._min_bytes and growth > pair.gained_bytes / 2 and not leaps
 
     def _is_neglected(self, garbage: Pair) -> bool:
         objects = sum(pair.objects.after for pair in _all_below(garbage))
@@ -165,8 +165,8 @@ def _suspect(place: _Place, gained_bytes: int, minutes: float | None) -> Suspect
         total_bytes=total_bytes,
         share=place.gained_bytes() / gained_bytes,
         bytes_per_minute=total_bytes.growth / minutes if minutes else None,
-        holding=culprits.holding(label),
-        advice=culprits.advice(_named(trail[1:]), _onwards(pair, heaviest[1:])) if pair.objects.growth > 0 else "",
+        holding=leak_patterns.holding(label),
+        advice=leak_patterns.advice(_named(trail[1:]), _onwards(pair, heaviest[1:])) if pair.objects.growth > 0 else "",
     )
 
 

@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"heap-exporter {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        module = importlib.import_module(f"heap_exporter.cli.{name.replace('-', '_')}")
+        module = importlib.import_module(f"heap_exporter.cli.{name.replace('-', '_')}_command")
         command = commands.add_parser(
             name,
             help=module.HELP,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from heap_exporter import figures
-from heap_exporter.detection.rises import Rises
+from heap_exporter.detection.field_growth import Rises
 from heap_exporter.model import Cause
+from heap_exporter.runtime import formatting
 
 OVERDUE_SHARE = 0.3
 OVERDUE_OBJECTS = 100_000
@@ -15,7 +15,7 @@ CONTAINER_SHARE = 0.02
 """Share of the new objects that must be containers if cycles hold them: only these can make cycles."""
 
 UNCOLLECTABLE_SHARE = 0.1
-LEAST_UNCOLLECTABLE = 100
+MIN_UNCOLLECTABLE = 100
 
 
 def collecting(rises: Rises) -> tuple[Cause, tuple[str, ...]]:
@@ -23,8 +23,8 @@ def collecting(rises: Rises) -> tuple[Cause, tuple[str, ...]]:
     grown = rises.of("n_objects")
     grown = rises.of("allocated_blocks") if grown is None else grown
     stuck = rises.of("uncollectable_objects") or 0.0
-    if stuck >= max(LEAST_UNCOLLECTABLE, UNCOLLECTABLE_SHARE * (grown or 0.0)):
-        words = f"the collector gave up on {figures.count(stuck)} objects: they are in gc.garbage"
+    if stuck >= max(MIN_UNCOLLECTABLE, UNCOLLECTABLE_SHARE * (grown or 0.0)):
+        words = f"the collector gave up on {formatting.count(stuck)} objects: they are in gc.garbage"
         return Cause.UNCOLLECTED_CYCLES, (words,)
     full = rises.gained("gc_gen2_collections")
     if full:
@@ -35,7 +35,7 @@ def collecting(rises: Rises) -> tuple[Cause, tuple[str, ...]]:
     waiting = grown if containers is None else containers
     if full is None or waiting is None or first is None or waiting < max(OVERDUE_OBJECTS, OVERDUE_SHARE * first):
         return Cause.PYTHON_OBJECTS, ()
-    words = f"no full collection came while {figures.count(waiting)} objects piled up"
+    words = f"no full collection came while {formatting.count(waiting)} objects piled up"
     return Cause.UNCOLLECTED_CYCLES, (words,)
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from heap_exporter.detection.life import Growth
+from heap_exporter.detection.windows import Growth
 
 USUAL_CACHE_BYTES = 256 * 1024 * 1024
 """Growth of this size is nothing unusual, however small the process was before."""
 
-LEAST_WINDOWS = 4.0
+MIN_WINDOWS = 4.0
 
 WINDOWS_TO_DOUBLE = 11.0
 """For so many windows a growth must have gone on that doubles the process; for fewer if it grows to a multiple."""
@@ -24,33 +24,33 @@ LARGE_TIMES, HUGE_TIMES = 1.0, 1.5
 MULTIPLE, WINDOWS_TO_MULTIPLY = 3.0, 2.5
 """A growth to so many times more than there was needs no longer: what fills within two windows has bent by then."""
 
-LEAST_BYTES_PER_HOUR = 0.9 * 1024 * 1024
+MIN_BYTES_PER_HOUR = 0.9 * 1024 * 1024
 """What is slower takes weeks to matter: so a heap settles after its start, ever more slowly."""
 
-LEAST_TAIL_TO_HEAD = 0.5
+MIN_TAIL_TO_HEAD = 0.5
 """What has lost half of its speed from its first third to its last one is about to level off."""
 
 
 class Proof(NamedTuple):
     """What makes a growth a leak: how long it must have gone on, and how straight.
 
-    ``least_end`` is what the slopes of the first and last third must have of that of the whole, ``least_quarter`` and
-    ``most_quarter`` bound the gains from quarter to quarter, ``noises`` is the gain in standard deviations of noise,
+    ``min_end`` is what the slopes of the first and last third must have of that of the whole, ``min_quarter`` and
+    ``max_quarter`` bound the gains from quarter to quarter, ``noises`` is the gain in standard deviations of noise,
     ``rising`` is Kendall's tau, ``jumps`` bounds the share of the three largest rises, and ``new`` is the share of the
     gain that must lie above all heights before.
     """
 
     windows: float
-    least_end: float
-    least_quarter: float
-    most_quarter: float
+    min_end: float
+    min_quarter: float
+    max_quarter: float
     noises: float
     rising: float
     jumps: float
     new: float
 
 
-HUGE = Proof(LEAST_WINDOWS, 0.75, 0.6, 1.6, 8.0, 0.8, 0.5, 0.3)
+HUGE = Proof(MIN_WINDOWS, 0.75, 0.6, 1.6, 8.0, 0.8, 0.5, 0.3)
 """Of a growth to a multiple: no day's load does that, only a cache does, and it ends sooner."""
 
 FIVE_HOURS = Proof(20.0, 0.95, 0.96, 1.2, 50.0, 0.93, 0.3, 0.3)
@@ -63,7 +63,7 @@ THIRD_OF_A_DAY = Proof(32.0, 0.85, 0.8, 1.25, 40.0, 0.9, 0.35, 0.3)
 HALF_A_DAY = Proof(48.0, 0.85, 0.8, 1.25, 20.0, 0.85, 0.4, 0.3)
 """The rise of a day's load has ended by now."""
 
-MOST_OF_A_DAY = Proof(64.0, 0.5, 0.5, 2.0, 6.0, 0.75, 0.4, 0.5)
+MAX_OF_A_DAY = Proof(64.0, 0.5, 0.5, 2.0, 6.0, 0.75, 0.4, 0.5)
 """A day's load would have fallen in between."""
 
 WHOLE_DAY = Proof(96.0, -1.0, 0.3, 2.0, 2.5, 0.5, 0.6, 0.5)
@@ -78,11 +78,11 @@ def times_grown(growth: Growth) -> float:
 def proofs(growth: Growth) -> tuple[Proof, ...]:
     """Return the proofs of which one is asked for."""
     times = times_grown(growth)
-    usual = (FIVE_HOURS, THIRD_OF_A_DAY, HALF_A_DAY, MOST_OF_A_DAY, WHOLE_DAY)
+    usual = (FIVE_HOURS, THIRD_OF_A_DAY, HALF_A_DAY, MAX_OF_A_DAY, WHOLE_DAY)
     if times < LARGE_TIMES:
         return usual
     proof = HUGE if times >= HUGE_TIMES else THIRD_OF_A_DAY
-    windows = WINDOWS_TO_MULTIPLY if times >= MULTIPLE else max(WINDOWS_TO_DOUBLE / times, LEAST_WINDOWS)
+    windows = WINDOWS_TO_MULTIPLY if times >= MULTIPLE else max(WINDOWS_TO_DOUBLE / times, MIN_WINDOWS)
     return (proof._replace(windows=windows), *usual)
 
 
@@ -97,19 +97,19 @@ def is_straight(growth: Growth, proof: Proof) -> bool:
     return (
         line.gained >= proof.noises * line.noise
         and line.rising >= proof.rising
-        and min(line.head, line.tail) >= proof.least_end
-        and line.tail >= LEAST_TAIL_TO_HEAD * line.head
+        and min(line.head, line.tail) >= proof.min_end
+        and line.tail >= MIN_TAIL_TO_HEAD * line.head
         and line.jumps <= proof.jumps
-        and min(line.quarters) >= proof.least_quarter
-        and max(line.quarters) <= proof.most_quarter
+        and min(line.quarters) >= proof.min_quarter
+        and max(line.quarters) <= proof.max_quarter
         and growth.risen >= proof.new * line.gained
     )
 
 
-def is_confirmed(growth: Growth, least_bytes: float) -> bool:
+def is_confirmed(growth: Growth, min_bytes: float) -> bool:
     """Return whether the growth is one that no cache and no load explains."""
     return (
-        growth.trend.gained >= least_bytes
-        and growth.slope * 3600 >= LEAST_BYTES_PER_HOUR
+        growth.trend.gained >= min_bytes
+        and growth.slope * 3600 >= MIN_BYTES_PER_HOUR
         and any(growth.length.windows >= proof.windows and is_straight(growth, proof) for proof in proofs(growth))
     )

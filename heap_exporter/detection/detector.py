@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from heap_exporter.detection import words
+from heap_exporter.detection import messages
 from heap_exporter.detection.confirmation import windows_needed
-from heap_exporter.detection.course import Course
-from heap_exporter.detection.evidence import Evidence
 from heap_exporter.detection.explanation import Explanation, explain
-from heap_exporter.detection.life import LENGTHS, Growth, Life
+from heap_exporter.detection.limits_of_judging import Thresholds
 from heap_exporter.detection.measure import Measure
+from heap_exporter.detection.state_machine import Course
 from heap_exporter.detection.suspicion import is_steady
-from heap_exporter.detection.thresholds import Thresholds
+from heap_exporter.detection.thinned_history import Evidence
+from heap_exporter.detection.windows import LENGTHS, Growth, Life
 from heap_exporter.model import Cause, Finding, Kind, Point, State, Trend, Verdict
 
 __all__ = ["Detector", "Thresholds"]
@@ -81,7 +81,7 @@ class Detector:
         state, growth = course.state()
         now, window = point.t_seconds, self._window_seconds
         if growth is None:
-            return Verdict(now, state, (words.warming_up(now - course.life.begin, window),), window)
+            return Verdict(now, state, (messages.warming_up(now - course.life.begin, window),), window)
         state = self._with_finding(state)
         if state is State.STEADY and (pages := self._growing_pages()):
             return self._say_pages(pages, now)
@@ -116,7 +116,7 @@ class Detector:
         if not self._measure.is_private:
             return None
         growth = self._pages.growth(LENGTHS[0][0])
-        if growth and growth.trend.gained >= self._thresholds.least_bytes(growth.trend.first) and is_steady(growth):
+        if growth and growth.trend.gained >= self._thresholds.min_bytes(growth.trend.first) and is_steady(growth):
             return growth
         return None
 
@@ -125,7 +125,7 @@ class Detector:
             judged_at=now,
             state=State.GROWING,
             reasons=(
-                words.grown(growth, self._window_seconds),
+                messages.grown(growth, self._window_seconds),
                 "private memory does not grow: these are pages of files, which the kernel takes back when it needs to",
             ),
             window_seconds=self._window_seconds,
@@ -155,13 +155,13 @@ class Detector:
     ) -> tuple[str, ...]:
         said = [self._finding.reason] if self._finding else []
         if verdict.state is State.STEADY:
-            return (*said, words.calm(growth, course.least_bytes()))
-        said += [words.grown(growth, self._window_seconds), words.tail(growth), words.manner(growth)]
-        said += words.parts(verdict.trends)
+            return (*said, messages.calm(growth, course.min_bytes()))
+        said += [messages.grown(growth, self._window_seconds), messages.tail(growth), messages.manner(growth)]
+        said += messages.parts(verdict.trends)
         if verdict.state in GROWS:
-            said.append(words.outlook(verdict, growth))
+            said.append(messages.outlook(verdict, growth))
         if verdict.seconds_to_limit is not None and point.limit_bytes is not None:
-            said.append(words.limit(point.limit_bytes, verdict.seconds_to_limit))
+            said.append(messages.limit(point.limit_bytes, verdict.seconds_to_limit))
         return (*said, *explained.reasons)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from heap_exporter.detection.cause import attribute
+from heap_exporter.detection.attribution import attribute
 from heap_exporter.detection.trend import floors, theil_sen
 from heap_exporter.model import Cause, Kind, Point, Trend
 
@@ -14,7 +14,7 @@ FIELDS = {
     Kind.NATIVE: "malloc_used_bytes",
     Kind.FRAGMENTATION: "malloc_retained_bytes",
 }
-LEAST_POINTS = 4
+MIN_POINTS = 4
 
 
 class Explanation(NamedTuple):
@@ -28,7 +28,7 @@ class Explanation(NamedTuple):
 def explain(points: Sequence[Point], *, with_cause: bool) -> Explanation:
     """Return what the points of a growth, oldest first, consist of."""
     trends = tuple(trend for kind, field in FIELDS.items() if (trend := _trend(points, kind, field)) is not None)
-    if not with_cause or len(points) < LEAST_POINTS:
+    if not with_cause or len(points) < MIN_POINTS:
         return Explanation(None, (), trends)
     found = attribute(points)
     return Explanation(found.cause, found.reasons, trends)
@@ -36,6 +36,6 @@ def explain(points: Sequence[Point], *, with_cause: bool) -> Explanation:
 
 def _trend(points: Sequence[Point], kind: Kind, field: str) -> Trend | None:
     series = [(point.t_seconds, float(value)) for point in points if (value := getattr(point, field)) is not None]
-    if len(series) < LEAST_POINTS:
+    if len(series) < MIN_POINTS:
         return None
     return Trend(kind, theil_sen(floors(series, series[0][0], series[-1][0])))

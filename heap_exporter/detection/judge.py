@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from heap_exporter.detection.detector import Detector, Thresholds
-from heap_exporter.detection.growth import TypeHistory, with_growers
+from heap_exporter.detection.growing_types import TypeHistory, with_growers
 from heap_exporter.detection.history import History, point
 from heap_exporter.model import Census, Detail, Finding, Grower, Point, Reading, Verdict
 

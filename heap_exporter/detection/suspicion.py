@@ -6,21 +6,21 @@ import math
 from collections import deque
 from typing import NamedTuple
 
-from heap_exporter.detection.life import Growth
+from heap_exporter.detection.windows import Growth
 
-LEAST_RISING = 0.7
+MIN_RISING = 0.7
 """Kendall's tau of the floors from which a rise counts as steady."""
 
-LEAST_TAIL = 0.5
+MIN_TAIL = 0.5
 """Share of the slope that the last third must still have; a cache falls below as it nears its limit."""
 
-LEAST_NOISES = 4.0
+MIN_NOISES = 4.0
 """How many standard deviations of the floors must have been gained."""
 
-MOST_BY_JUMPS = 0.75
+MAX_BY_JUMPS = 0.75
 """What the three largest rises may be of all."""
 
-LEAST_NEW = 0.2
+MIN_NEW = 0.2
 """Share of the gain that must lie above all that lasted before."""
 
 PLATEAU = 0.25
@@ -29,7 +29,7 @@ PLATEAU = 0.25
 MORE_EACH_TIME = 3.0
 """Factor by which more must be gained after each suspicion of this day that came to nothing."""
 
-LEAST_AGAIN = 0.5
+MIN_AGAIN = 0.5
 """Share of what the last suspicion had gained that must be gained again to be suspected soon after it ended."""
 
 AFTERMATH = 2.0
@@ -38,10 +38,10 @@ AFTERMATH = 2.0
 CLEARLY_NEW = 2.0
 """What must be gained again, of what was gained, after other evidence has cleared it."""
 
-LEAST_PAUSE = 0.2
+MIN_PAUSE = 0.2
 """Share of the time that something has grown for which it must have levelled off."""
 
-LEAST_LEFT = 0.5
+MIN_LEFT = 0.5
 """Share of what was gained below which it has been released."""
 
 
@@ -49,10 +49,10 @@ def is_steady(growth: Growth) -> bool:
     """Return whether the floors rise through all of their length, by more than their noise, and go on rising."""
     line = growth.trend
     return (
-        line.gained >= LEAST_NOISES * line.noise
-        and line.rising >= LEAST_RISING
-        and line.tail >= LEAST_TAIL
-        and line.jumps <= MOST_BY_JUMPS
+        line.gained >= MIN_NOISES * line.noise
+        and line.rising >= MIN_RISING
+        and line.tail >= MIN_TAIL
+        and line.jumps <= MAX_BY_JUMPS
     )
 
 
@@ -78,8 +78,8 @@ class Suspicion:
         self._base = self._peak = 0.0
         self._came_to_nothing: deque[float] = deque(maxlen=8)
 
-    def asks(self, least_bytes: float, now: float) -> float:
-        """Return the bytes that must be gained now to be suspected, given the ``least_bytes`` that matter at all.
+    def asks(self, min_bytes: float, now: float) -> float:
+        """Return the bytes that must be gained now to be suspected, given the ``min_bytes`` that matter at all.
 
         What filled for hours and then slowed down may go on filling for as long again.
         """
@@ -87,19 +87,19 @@ class Suspicion:
         more = 0.0
         if self._last:
             passed = (now - self._last.at) / (AFTERMATH * self._last.seconds)
-            more = LEAST_AGAIN * self._last.gained * max(1 - passed, 0.0)
-        return max(least_bytes * MORE_EACH_TIME**lately, more)
+            more = MIN_AGAIN * self._last.gained * max(1 - passed, 0.0)
+        return max(min_bytes * MORE_EACH_TIME**lately, more)
 
-    def look(self, growth: Growth, least_bytes: float, now: float) -> None:
+    def look(self, growth: Growth, min_bytes: float, now: float) -> None:
         """Begin or end the suspicion by what a length shows."""
         if self.of is None:
-            if self._arises(growth, self.asks(least_bytes, now)):
+            if self._arises(growth, self.asks(min_bytes, now)):
                 self.of, self._began = growth, now - growth.seconds
                 self._base, self._peak = growth.trend.first, growth.trend.last
             return
         if growth.length.level <= self.of.length.level:
             self._peak = max(self._peak, growth.trend.last)
-            if growth.trend.last < self._base + LEAST_LEFT * (self._peak - self._base):
+            if growth.trend.last < self._base + MIN_LEFT * (self._peak - self._base):
                 self.end(growth.trend.last, now)
                 return
         if growth.slope < PLATEAU * self.of.slope and self._is_pause(growth, now):
@@ -109,7 +109,7 @@ class Suspicion:
         """Return whether a length is in proportion to the growth so far: a large table that moves is no plateau."""
         assert self.of is not None
         grown = (now - self._began) / self._window_seconds
-        needed = max(self.of.length.windows, LEAST_PAUSE * grown)
+        needed = max(self.of.length.windows, MIN_PAUSE * grown)
         return needed <= growth.length.windows < 2 * needed
 
     def clear(self, growth: Growth, now: float) -> None:
@@ -150,6 +150,6 @@ class Suspicion:
         return (
             line.gained >= asked
             and is_steady(growth)
-            and growth.risen >= LEAST_NEW * line.gained
-            and line.low >= self._bar + LEAST_NEW * asked
+            and growth.risen >= MIN_NEW * line.gained
+            and line.low >= self._bar + MIN_NEW * asked
         )

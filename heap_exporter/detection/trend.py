@@ -12,7 +12,7 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 
 SIGMA_OF_MEDIAN_RESIDUAL = 1.4826
-LEAST_FLOORS = 6
+MIN_FLOORS = 6
 
 Series = Sequence[tuple[float, float]]
 
@@ -41,7 +41,7 @@ class Trend(NamedTuple):
 
 def trend(floors: Series) -> Trend | None:
     """Return the trend of floors (bucket, bytes), oldest first, or ``None`` if there are too few."""
-    if len(floors) < LEAST_FLOORS:
+    if len(floors) < MIN_FLOORS:
         return None
     sizes = [size for _, size in floors]
     slope, rising = _slope_and_tau(floors)

@@ -17,11 +17,11 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_val
 from opentelemetry.sdk.metrics.export import MetricsData
 
 from heap_exporter.export import otlp_receiver
-from heap_exporter.export.hush import HUSH
 from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource
-from heap_exporter.export.otlp_provider import Loan, Read, lend_to_application
+from heap_exporter.export.otlp_provider import BorrowedInstruments, Read, lend_to_application
 from heap_exporter.export.otlp_receiver import Receiver
-from heap_exporter.logs import log
+from heap_exporter.runtime.log_capture import HUSH
+from heap_exporter.runtime.logs import log
 
 LAST_PUSH_SECONDS = 0.8
 """How long a stop waits for the last push; with a connection still being made it takes a second more."""
@@ -56,7 +56,7 @@ class Pusher:
         self._works: bool | None = None
         self._interrupted = False
         self._over = threading.Event()
-        self._loan: Loan | None = lend_to_application(read)
+        self._loan: BorrowedInstruments | None = lend_to_application(read)
 
     def run(self, stop: threading.Event) -> None:
         """Push at every interval and a last time when ``stop`` is set, then let go of everything."""

@@ -24,7 +24,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from heap_exporter._version import VERSION
-from heap_exporter.catalogue import CATALOGUE, Instrument, Metric, Point
+from heap_exporter.metrics import CATALOGUE, Instrument, Metric, Point
 from heap_exporter.model import Reading
 
 SCOPE = InstrumentationScope("heap_exporter", VERSION)

@@ -11,8 +11,8 @@ import requests
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 
-from heap_exporter.export.interruptible import InterruptibleAdapter
 from heap_exporter.export.otlp_receiver import Receiver
+from heap_exporter.runtime.interruptible import InterruptibleAdapter
 
 _CREDENTIAL_PROVIDERS = (
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",

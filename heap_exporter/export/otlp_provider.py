@@ -10,15 +10,15 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 
 from heap_exporter._version import VERSION
-from heap_exporter.catalogue import CATALOGUE, Instrument, Metric
 from heap_exporter.export.otlp_data import attributes
+from heap_exporter.metrics import CATALOGUE, Instrument, Metric
 from heap_exporter.model import Reading
 
 Read = Callable[[], Reading | None]
 """Gives the reading to tell; ``None`` where nothing is known."""
 
 
-class Loan:
+class BorrowedInstruments:
     """Instruments on a MeterProvider. They cannot be taken back, so what they read is exchanged instead."""
 
     def __init__(self, meter: Meter) -> None:
@@ -41,10 +41,10 @@ class Loan:
         return observe
 
 
-_loans: WeakKeyDictionary[MeterProvider, Loan] = WeakKeyDictionary()
+_loans: WeakKeyDictionary[MeterProvider, BorrowedInstruments] = WeakKeyDictionary()
 
 
-def lend_to_application(read: Read) -> Loan | None:
+def lend_to_application(read: Read) -> BorrowedInstruments | None:
     """Let the application's MeterProvider report what ``read`` gives; return ``None`` if it has none of the SDK."""
     # get_meter_provider() would make a global provider where OTEL_PYTHON_METER_PROVIDER is set and none exists yet.
     provider = getattr(metrics_api, "_METER_PROVIDER", None)
@@ -52,7 +52,7 @@ def lend_to_application(read: Read) -> Loan | None:
         return None
     loan = _loans.get(provider)
     if loan is None:
-        loan = _loans[provider] = Loan(provider.get_meter("heap_exporter", VERSION))
+        loan = _loans[provider] = BorrowedInstruments(provider.get_meter("heap_exporter", VERSION))
     loan.read = read
     return loan
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from heap_exporter.errors import SettingsError
-from heap_exporter.redaction import without_secrets
+from heap_exporter.runtime.redaction import without_secrets
 
 SETTING = "HEAP_EXPORTER_OTLP_ENDPOINT"
 HTTP_PATH = "/v1/metrics"

@@ -8,13 +8,13 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
-from heap_exporter import catalogue
-from heap_exporter.catalogue import CATALOGUE, Instrument
+from heap_exporter import metrics
+from heap_exporter.metrics import CATALOGUE, Instrument
 from heap_exporter.model import Reading
 
 OPENMETRICS_END = b"# EOF\n"
 
-MOST_FORMATS = 4
+MAX_FORMATS = 4
 """Formats kept encoded: the client picks the version in a content type, so there is no end to them."""
 
 
@@ -29,7 +29,7 @@ def families(reading: Reading) -> Iterator[Metric]:
             yield family
 
 
-def _family(entry: catalogue.Metric) -> CounterMetricFamily | GaugeMetricFamily:
+def _family(entry: metrics.Metric) -> CounterMetricFamily | GaugeMetricFamily:
     kind = CounterMetricFamily if entry.instrument is Instrument.COUNTER else GaugeMetricFamily
     return kind(entry.name, entry.help, labels=entry.labels)
 
@@ -77,7 +77,7 @@ class MetricsPage:
     def render(self, accept: str) -> tuple[bytes, str]:
         """Return the page in the format that the ``Accept`` header prefers, and its content type."""
         encoder, content_type = choose_encoder(accept)
-        if len(self._accepted) < MOST_FORMATS:
+        if len(self._accepted) < MAX_FORMATS:
             self._accepted.setdefault(content_type, accept)
         reading = self._read()
         if self._encoded is None or self._encoded[0] is not reading:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heap_exporter.catalogue import OTHER_TYPES
+from heap_exporter.metrics import OTHER_TYPES
 from heap_exporter.model import Census, Grower, TypeCount
 
 TOP_BY_BYTES = 20
 TOP_BY_GROWTH = 10
-MOST_TYPES = 64
+MAX_TYPES = 64
 """Distinct types in a process's life; a rate over 15 minutes needs a series that does not come and go."""
 
 KEPT_FOR_GROWTH = 16
@@ -24,8 +24,8 @@ class TypeSeries:
 
     def choose(self, census: Census, growers: Sequence[Grower]) -> tuple[TypeCount, ...]:
         """Return the chosen types, those without objects too, then ``other`` with the sum of the rest."""
-        self._take([count.type_name for count in census.types[:TOP_BY_BYTES]], MOST_TYPES - KEPT_FOR_GROWTH)
-        self._take([grower.type_name for grower in growers[:TOP_BY_GROWTH]], MOST_TYPES)
+        self._take([count.type_name for count in census.types[:TOP_BY_BYTES]], MAX_TYPES - KEPT_FOR_GROWTH)
+        self._take([grower.type_name for grower in growers[:TOP_BY_GROWTH]], MAX_TYPES)
         alive = {count.type_name: count for count in census.types}
         shown = [alive.get(name) or TypeCount(name, 0, 0) for name in self._chosen]
         objects = census.objects - sum(count.objects for count in shown)

@@ -86,14 +86,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from heap_exporter.errors import SnapshotFileError
-from heap_exporter.heapfile.documents import (
-    Footer,
-    Header,
-    footer_payload,
-    header_payload,
-    parse_footer,
-    parse_header,
-)
+from heap_exporter.heapfile.header import Footer, Header, footer_payload, header_payload, parse_footer, parse_header
 
 __all__ = ["SUFFIX", "BlockReader", "BlockWriter", "Footer", "Header", "open_snapshot", "read_footer", "read_header"]
 
@@ -104,7 +97,7 @@ LONGEST_BLOCK_BYTES = 2**20
 LONGEST_HEADER_BYTES = 16 * 1024
 LONGEST_FOOTER_BYTES = 4 * 1024
 LONGEST_STRING_BYTES = 4096
-MOST_NAMES = 65536
+MAX_NAMES = 65536
 
 VARINT_END = 2**64
 PLACE_END = 2**60

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 
 from heap_exporter.errors import SnapshotFileError
-from heap_exporter.heapfile.documents import Footer
 from heap_exporter.heapfile.format import (
     COUNT,
     END,
@@ -23,7 +22,7 @@ from heap_exporter.heapfile.format import (
     HELD_BY_INTERPRETER,
     LEAF,
     LONGEST_STRING_BYTES,
-    MOST_NAMES,
+    MAX_NAMES,
     NAME,
     NODE,
     PLACE_END,
@@ -36,6 +35,7 @@ from heap_exporter.heapfile.format import (
     BlockReader,
     open_snapshot,
 )
+from heap_exporter.heapfile.header import Footer
 from heap_exporter.heapfile.records import (
     CountRecord,
     FrameRecord,
@@ -128,7 +128,7 @@ class SnapshotReader:
         return record
 
     def _names(self) -> tuple[str, ...]:
-        return tuple([self._string() for _ in range(self._limited(MOST_NAMES + 1, "number of names"))])
+        return tuple([self._string() for _ in range(self._limited(MAX_NAMES + 1, "number of names"))])
 
     def _name(self) -> NameRecord:
         return NameRecord(self._place(), self._string())

@@ -4,9 +4,9 @@ Times named ``*_at`` are Unix seconds, durations are seconds, sizes are bytes. `
 is missing here or failed, and whoever tells leaves the figure out.
 """
 
-from heap_exporter.model.evidence import Accumulation, Ending, LastExit, LeakAlert, MappingGrowth, SnapshotInfo
-from heap_exporter.model.judged import Cause, Finding, Grower, Kind, Point, State, Trend, Verdict
-from heap_exporter.model.measured import (
+from heap_exporter.model.alerts import Accumulation, Ending, LastExit, LeakAlert, MappingGrowth, SnapshotInfo
+from heap_exporter.model.reading import Reading, Tally
+from heap_exporter.model.samples import (
     Census,
     Collector,
     Detail,
@@ -19,7 +19,7 @@ from heap_exporter.model.measured import (
     Walk,
     WalkerChoice,
 )
-from heap_exporter.model.reading import Reading, Tally
+from heap_exporter.model.verdicts import Cause, Finding, Grower, Kind, Point, State, Trend, Verdict
 
 __all__ = [
     "Accumulation",

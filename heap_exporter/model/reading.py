@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from heap_exporter.model.evidence import LastExit, LeakAlert, SnapshotInfo
-from heap_exporter.model.judged import Verdict
-from heap_exporter.model.measured import Census, Detail, Sample, TypeCount, WalkerChoice
+from heap_exporter.model.alerts import LastExit, LeakAlert, SnapshotInfo
+from heap_exporter.model.samples import Census, Detail, Sample, TypeCount, WalkerChoice
+from heap_exporter.model.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from heap_exporter.figures import duration, size
-from heap_exporter.notify.document import Document
+from heap_exporter.notify.payload import Document
+from heap_exporter.runtime.formatting import duration, size
 
 ALERT_NAME = "PythonHeapLeak"
 ALERTMANAGER_API = "/api/v2/alerts"

@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from heap_exporter.logs import log
 from heap_exporter.model import LeakAlert
-from heap_exporter.notify.courier import Courier
-from heap_exporter.threads import signals_as_inherited
+from heap_exporter.runtime.background_queue import BackgroundQueue
+from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.threads import signals_as_inherited
 
 LeakListener = Callable[[LeakAlert], None]
 
@@ -57,10 +57,10 @@ class LeakListeners:
         for calls in tuple(self._calls):
             calls.courier.post(alert)
 
-    def tend(self) -> None:
+    def poll(self) -> None:
         """Take notice of calls that hang."""
         for calls in tuple(self._calls):
-            calls.tend()
+            calls.poll()
 
     def ask_to_stop(self) -> None:
         """Let the calls under way be the last."""
@@ -83,12 +83,14 @@ class _Calls:
 
     def __init__(self, listener: LeakListener, count: Callable[[str], None]) -> None:
         self.listener = listener
-        self.courier: Courier[LeakAlert] = Courier("listener", self._call, functools.partial(count, "dropped"))
+        self.courier: BackgroundQueue[LeakAlert] = BackgroundQueue(
+            "listener", self._call, functools.partial(count, "dropped")
+        )
         self._count = count
         self._lock = threading.Lock()
         self._begun_at: float | None = None
 
-    def tend(self) -> None:
+    def poll(self) -> None:
         if self._settle("hung", HANGING_SECONDS):
             log.warning(
                 "a leak listener, %s, has not returned for %.0f s; its next alerts wait, those of others do not",
@@ -107,10 +109,10 @@ class _Calls:
             outcome = "failed"
         self._settle(outcome)
 
-    def _settle(self, outcome: str, least_seconds: float = 0.0) -> bool:
+    def _settle(self, outcome: str, min_seconds: float = 0.0) -> bool:
         """Count what became of the call under way, if it has taken so long and was not counted yet."""
         with self._lock:
-            if self._begun_at is None or time.monotonic() - self._begun_at < least_seconds:
+            if self._begun_at is None or time.monotonic() - self._begun_at < min_seconds:
                 return False
             self._begun_at = None
         self._count(outcome)

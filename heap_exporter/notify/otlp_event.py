@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from heap_exporter._version import VERSION
-from heap_exporter.logs import log
-from heap_exporter.notify.document import Document
+from heap_exporter.notify.payload import Document
+from heap_exporter.runtime.logs import log
 
 EVENT_NAME = "python.heap.leak"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
-from heap_exporter.logs import log
-from heap_exporter.notify.document import Document
+from heap_exporter.notify.payload import Document
+from heap_exporter.runtime.logs import log
 
 ATTRIBUTE = "heap_exporter_alert"
 """The attribute of the record that has the document."""

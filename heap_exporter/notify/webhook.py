@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 import requests
 
 from heap_exporter._version import VERSION
-from heap_exporter.export.hush import HUSH
-from heap_exporter.export.interruptible import InterruptibleAdapter
-from heap_exporter.logs import log
 from heap_exporter.notify import formats
-from heap_exporter.notify.courier import Courier
-from heap_exporter.notify.document import Document
-from heap_exporter.threads import start_thread
+from heap_exporter.notify.payload import Document
+from heap_exporter.runtime.background_queue import BackgroundQueue
+from heap_exporter.runtime.interruptible import InterruptibleAdapter
+from heap_exporter.runtime.log_capture import HUSH
+from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.threads import start_thread
 
 OUTCOMES = ("sent", "failed", "dropped")
 """What can become of an alert: taken, given up, or not tried to the end for newer ones or because the process stops."""
@@ -67,7 +67,9 @@ class Webhook:
         self._format = format
         self._on_outcome = on_outcome
         self._adapter: InterruptibleAdapter | None = None
-        self._courier: Courier[Document] = Courier("webhook", self._run, functools.partial(on_outcome, "dropped"))
+        self._courier: BackgroundQueue[Document] = BackgroundQueue(
+            "webhook", self._run, functools.partial(on_outcome, "dropped")
+        )
 
     def post(self, document: Document) -> None:
         """Have an alert posted soon. Waits for nothing and never raises."""

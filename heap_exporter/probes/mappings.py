@@ -17,8 +17,8 @@ from heap_exporter.errors import SourceMissing
 from heap_exporter.model import Cause, MappingGrowth
 
 PROC = Path("/proc")
-MOST_GROUPS = 20
-MOST_SECONDS = 0.5
+MAX_GROUPS = 20
+MAX_SECONDS = 0.5
 """How long is read; the mappings that come after that are left out."""
 
 CHUNK_BYTES = 1 << 16
@@ -68,12 +68,12 @@ class _Mapping:
     swap: int = 0
 
 
-def read_mappings(proc: Path = PROC, most_seconds: float = MOST_SECONDS, most_groups: int = MOST_GROUPS) -> Mappings:
+def read_mappings(proc: Path = PROC, max_seconds: float = MAX_SECONDS, max_groups: int = MAX_GROUPS) -> Mappings:
     """Return the process's mappings by sort, in bytes.
 
     Raises :class:`SourceMissing` where the kernel does not show them.
     """
-    lines, is_complete = _lines(proc / "self" / "smaps", most_seconds)
+    lines, is_complete = _lines(proc / "self" / "smaps", max_seconds)
     sums: dict[str, list[int]] = {}
     found = list(_mappings(lines))
     for below, mapping, above in zip([None, *found[:-1]], found, [*found[1:], None], strict=True):
@@ -82,7 +82,7 @@ def read_mappings(proc: Path = PROC, most_seconds: float = MOST_SECONDS, most_gr
         known[:] = (a + b for a, b in zip(known, figures, strict=True))
     groups = (MappingGroup(name, *figures) for name, figures in sums.items())
     largest = sorted(groups, key=lambda group: (-group.resident_bytes - group.swap_bytes, group.name))
-    return Mappings(tuple(largest[:most_groups]), is_complete)
+    return Mappings(tuple(largest[:max_groups]), is_complete)
 
 
 def growth(before: Mappings, after: Mappings) -> tuple[MappingGrowth, ...]:
@@ -116,9 +116,9 @@ _ADVICE = {
 }
 
 
-def _lines(path: Path, most_seconds: float) -> tuple[list[bytes], bool]:
+def _lines(path: Path, max_seconds: float) -> tuple[list[bytes], bool]:
     """Return the lines of a file, and whether these are all that could be read in time."""
-    deadline = time.monotonic() + most_seconds
+    deadline = time.monotonic() + max_seconds
     chunks: list[bytes] = []
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from heap_exporter.errors import SourceMissing, WalkGivenUp
-from heap_exporter.logs import log
 from heap_exporter.model import Detail, Sample
 from heap_exporter.probes import allocator, collector, limits, process
 from heap_exporter.probes.pymalloc import PymallocReader
+from heap_exporter.runtime.logs import log
 
 Figures = TypeVar("Figures")
 

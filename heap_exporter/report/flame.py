@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from heap_exporter.analysis.matching import Pair, match
-from heap_exporter.analysis.model import Heap
+from heap_exporter.analysis.results import Heap
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,12 @@ def cells(after: Heap, before: Heap | None, limit: int) -> list[Cell]:
 
 def _largest(pairs: Sequence[Pair], limit: int) -> set[int]:
     """Return the indexes of the largest pairs; no child is larger than its parent, so these are there too."""
-    most_bytes = max((pair.total_bytes.after for pair in pairs), default=0) or 1
+    max_bytes = max((pair.total_bytes.after for pair in pairs), default=0) or 1
     most_gained = max((pair.gained_bytes for pair in pairs), default=0) or 1
 
     def rank(index: int) -> tuple[float, int]:
         pair = pairs[index]
-        return -max(pair.total_bytes.after / most_bytes, pair.gained_bytes / most_gained), index
+        return -max(pair.total_bytes.after / max_bytes, pair.gained_bytes / most_gained), index
 
     return set(nsmallest(limit, range(len(pairs)), key=rank))
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TextIO
 
 from heap_exporter.analysis.graph import EMPTY, ITEM, KEY, NAMED, REFERENT, VALUE, WEAK, Graph
-from heap_exporter.analysis.model import Heap, Progress, silent
+from heap_exporter.analysis.results import Heap, Progress, silent
 from heap_exporter.report.snapshot_ids import holder_ids, object_ids
 
 SUFFIX = ".heapsnapshot"

@@ -10,14 +10,14 @@ from importlib import resources
 from string import Template
 
 from heap_exporter._version import VERSION
-from heap_exporter.analysis.model import Diff, Heap, Holding, Suspect
-from heap_exporter.figures import difference, gain, size
-from heap_exporter.report import html_tables, words
+from heap_exporter.analysis.results import Diff, Heap, Holding, Suspect
+from heap_exporter.report import html_tables, sentences
 from heap_exporter.report.flame import Cell, cells
 from heap_exporter.report.largest import largest_paths
 from heap_exporter.report.markup import PATH_LENGTH, cut, data, marked, name, steps
+from heap_exporter.runtime.formatting import difference, gain, size
 
-MOST_BYTES = 2_000_000
+MAX_BYTES = 2_000_000
 GROUPS_SHOWN = 8000
 TYPES_SHOWN = 500
 PATHS_SHOWN = 300
@@ -27,13 +27,13 @@ SCALES = (1.0, 0.5, 0.25, 0.1, 0.02)
 
 
 def render(found: Heap | Diff) -> str:
-    """Return the page about one snapshot, or about what changed between two; never more than ``MOST_BYTES`` of it.
+    """Return the page about one snapshot, or about what changed between two; never more than ``MAX_BYTES`` of it.
 
     What is too small to be seen is left out, and the page says how much that is.
     """
     for scale in SCALES:
         page = _page(found, scale)
-        if len(page.encode("utf-8", "replace")) <= MOST_BYTES:
+        if len(page.encode("utf-8", "replace")) <= MAX_BYTES:
             break
     return page
 
@@ -50,7 +50,7 @@ def _page(found: Heap | Diff, scale: float) -> str:
         title=f"heap-exporter report · process {after.header.pid}",
         subject=_subject(found),
         state=_state(found),
-        headline=marked(diff.verdict if diff else words.holds(after)),
+        headline=marked(diff.verdict if diff else sentences.holds(after)),
         notes=_notes(diff),
         findings=_suspects(diff) if diff else _holders(after),
         figures=_figures(found),
@@ -64,7 +64,7 @@ def _page(found: Heap | Diff, scale: float) -> str:
         types_note=html_tables.types_note(len(diff.types if diff else after.types), types),
         holdings="".join(_holding(holding) for holding in after.holdings),
         snapshots=_snapshots(found),
-        caveats=_paragraph(words.unknown(after)),
+        caveats=_paragraph(sentences.unknown(after)),
         cells=data(shown, compared=diff is not None),
     )
 
@@ -81,7 +81,7 @@ def _state(found: Heap | Diff) -> str:
 
 
 def _notes(diff: Diff | None) -> str:
-    notes = words.notes(diff) if diff else ()
+    notes = sentences.notes(diff) if diff else ()
     return f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul>' if notes else ""
 
 
@@ -94,9 +94,9 @@ def _suspect(suspect: Suspect, minutes: float | None) -> str:
     share = min(max(suspect.share, 0.0), 1.0)
     advice = f'<p class="advice">{marked(suspect.advice)}</p>' if suspect.advice else ""
     return (
-        f'<li class="finding"><p class="sentence">{marked(words.suspect(suspect, minutes))}</p>'
-        f'<p class="path">{steps(words.way(suspect.path, suspect.type_name))}</p>{advice}'
-        f'<p class="quiet">{words.HELD[suspect.holding]} · retains {size(suspect.retained_bytes.after)} · '
+        f'<li class="finding"><p class="sentence">{marked(sentences.suspect(suspect, minutes))}</p>'
+        f'<p class="path">{steps(sentences.way(suspect.path, suspect.type_name))}</p>{advice}'
+        f'<p class="quiet">{sentences.HELD[suspect.holding]} · retains {size(suspect.retained_bytes.after)} · '
         f'fingerprint <code>{escape(suspect.fingerprint)}</code> · <button type="button" '
         f'data-find="{name(suspect.type_name)}">show in the graph</button></p>'
         f'<svg class="share" aria-hidden="true"><rect width="{share * 100:.1f}%" height="100%"/></svg></li>'
@@ -105,8 +105,8 @@ def _suspect(suspect: Suspect, minutes: float | None) -> str:
 
 def _holders(heap: Heap) -> str:
     items = "".join(
-        f'<li class="finding"><p class="sentence">{marked(words.largest(heap, index))}</p>'
-        f'<p class="path">{steps(words.way(heap.steps(index), heap.groups[index].type_name))}</p></li>'
+        f'<li class="finding"><p class="sentence">{marked(sentences.largest(heap, index))}</p>'
+        f'<p class="path">{steps(sentences.way(heap.steps(index), heap.groups[index].type_name))}</p></li>'
         for index in largest_paths(heap, HOLDERS_SHOWN)
     )
     return f'<ol class="findings">{items}</ol>' if items else ""
@@ -152,7 +152,7 @@ def _holding(holding: Holding) -> str:
     )
     return (
         f"<div><h3>{escape(holding.name.capitalize())}</h3>"
-        f'<p class="quiet">{escape(words.held(holding))}</p><ul>{rows}</ul></div>'
+        f'<p class="quiet">{escape(sentences.held(holding))}</p><ul>{rows}</ul></div>'
     )
 
 
@@ -160,7 +160,7 @@ def _snapshots(found: Heap | Diff) -> str:
     heaps = {"Before": found.before, "After": found.after} if isinstance(found, Diff) else {"Snapshot": found}
     return "".join(
         f"<div><dt>{title}</dt><dd>{cut(str(heap.path), PATH_LENGTH)}<br>"
-        f'<span class="quiet">{cut(words.taken(heap.header), PATH_LENGTH)}</span></dd></div>'
+        f'<span class="quiet">{cut(sentences.taken(heap.header), PATH_LENGTH)}</span></dd></div>'
         for title, heap in heaps.items()
     )
 

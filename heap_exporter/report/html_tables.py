@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from heap_exporter.analysis.model import Change, Diff, PathChange, TypeRow
-from heap_exporter.figures import difference, gain, size
+from heap_exporter.analysis.results import Change, Diff, PathChange, TypeRow
 from heap_exporter.report.largest import most_changed
 from heap_exporter.report.markup import PATH_LENGTH, cut, name
+from heap_exporter.runtime.formatting import difference, gain, size
 
 
 def growth(diff: Diff, limit: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from heap_exporter.analysis.graph import Graph
-from heap_exporter.analysis.model import Heap, Progress, silent
+from heap_exporter.analysis.results import Heap, Progress, silent
 
 SUFFIX = ".json"
 VERSION = 1

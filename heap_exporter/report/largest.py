@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from heapq import nlargest
 from typing import TypeVar
 
-from heap_exporter.analysis.model import Heap, PathChange, TypeChange
+from heap_exporter.analysis.results import Heap, PathChange, TypeChange
 
 C = TypeVar("C", PathChange, TypeChange)
 

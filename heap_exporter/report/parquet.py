@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from heap_exporter.analysis.graph import Graph
-from heap_exporter.analysis.model import Heap, Progress, silent
+from heap_exporter.analysis.results import Heap, Progress, silent
 from heap_exporter.errors import HeapExporterError
 
 SUFFIX = ".parquet"

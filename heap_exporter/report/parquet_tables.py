@@ -12,8 +12,8 @@ from pyarrow import compute
 from pyarrow.parquet import ParquetWriter
 
 from heap_exporter.analysis.graph import EMPTY, GARBAGE, ITEM, KEY, NAMED, OUTSIDE, REFERENT, VALUE, WEAK, Graph
-from heap_exporter.analysis.model import Heap, Progress, silent
 from heap_exporter.analysis.paths import PathTree
+from heap_exporter.analysis.results import Heap, Progress, silent
 
 TEXT, NUMBER = pa.string(), pa.int64()
 """Numbers are signed, because to Spark unsigned ones are decimals."""

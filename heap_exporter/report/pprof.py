@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from heap_exporter.analysis.graph import Graph
-from heap_exporter.analysis.model import Heap, Progress, silent
+from heap_exporter.analysis.results import Heap, Progress, silent
 
 SUFFIX = ".pb.gz"
 

@@ -10,11 +10,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from heap_exporter.analysis.model import ARROW, Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
-from heap_exporter.figures import difference, duration, gain, size
-from heap_exporter.heapfile.documents import Footer, Header
-from heap_exporter.report import words
+from heap_exporter.analysis.results import ARROW, Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
+from heap_exporter.heapfile.header import Footer, Header
+from heap_exporter.report import sentences
 from heap_exporter.report.largest import growth_bytes, largest_paths
+from heap_exporter.runtime.formatting import difference, duration, gain, size
 
 PLACES_SHOWN = 5
 
@@ -22,7 +22,10 @@ PLACES_SHOWN = 5
 def top(heap: Heap, rows: Sequence[TypeRow]) -> RenderableType:
     """Return a table of types."""
     return Lines(
-        _plain(f"{heap.path.name}: {words.holds(heap)}"), "", _types(rows), _rest(len(heap.types) - len(rows), "types")
+        _plain(f"{heap.path.name}: {sentences.holds(heap)}"),
+        "",
+        _types(rows),
+        _rest(len(heap.types) - len(rows), "types"),
     )
 
 
@@ -34,7 +37,9 @@ def diff(found: Diff, limit: int) -> RenderableType:
 def report(found: Heap | Diff, limit: int) -> RenderableType:
     """Return suspects first, then the tables; of one snapshot, where its bytes are."""
     if isinstance(found, Heap):
-        return Lines(_plain(f"{found.path.name}: {words.holds(found)}"), "", *_places(found), *_single(found, limit))
+        return Lines(
+            _plain(f"{found.path.name}: {sentences.holds(found)}"), "", *_places(found), *_single(found, limit)
+        )
     suspects = [_suspect(number, suspect, found.minutes) for number, suspect in enumerate(found.suspects, 1)]
     return Lines(
         *_opening(found),
@@ -63,7 +68,7 @@ def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: in
         "of their own."
     )
     return Lines(
-        *(_plain(words.of_type(row)) for row in types), "", table, _rest(len(indexes) - limit, "paths"),
+        *(_plain(sentences.of_type(row)) for row in types), "", table, _rest(len(indexes) - limit, "paths"),
         *([_quiet(said)] if carriers > 0 else []),
     )  # fmt: skip  # from top to bottom
 
@@ -75,7 +80,7 @@ def info(
     facts = _facts({
         "content": header.content + (f" ({header.note})" if header.note else ""),
         "id": header.id,
-        "taken": words.taken(header),
+        "taken": sentences.taken(header),
         "objects": f"{footer.objects:,}",
         "references": f"{footer.references:,}",
         "walk": f"took {duration(footer.duration_seconds)}, the process stood still for "
@@ -83,7 +88,7 @@ def info(
         "threads": ", ".join(header.threads.values()),
     })  # fmt: skip  # one a line
     parts: list[RenderableType] = [_plain(name), Padding(facts, (0, 0, 0, 2))]
-    parts += ["", *(_plain(words.held(holding)) for holding in holdings)] if holdings else []
+    parts += ["", *(_plain(sentences.held(holding)) for holding in holdings)] if holdings else []
     if header.content == "census":
         table = _table("objects", "shallow", "type")
         for row in types[:limit]:
@@ -95,14 +100,17 @@ def info(
 
 def _opening(found: Diff) -> list[RenderableType]:
     facts = {f"before  {found.before.path.name}": found.before, f"after   {found.after.path.name}": found.after}
-    said = _facts({name: words.taken(heap.header) for name, heap in facts.items()})
-    return [said, *(_plain(note, "yellow") for note in words.notes(found))]
+    said = _facts({name: sentences.taken(heap.header) for name, heap in facts.items()})
+    return [said, *(_plain(note, "yellow") for note in sentences.notes(found))]
 
 
 def _places(heap: Heap) -> list[RenderableType]:
     lines: list[RenderableType] = []
     for index in largest_paths(heap, PLACES_SHOWN):
-        lines += [_sentence(words.largest(heap, index)), Padding(_plain(heap.path_text(index), "cyan"), (0, 0, 1, 3))]
+        lines += [
+            _sentence(sentences.largest(heap, index)),
+            Padding(_plain(heap.path_text(index), "cyan"), (0, 0, 1, 3)),
+        ]
     return lines
 
 
@@ -112,12 +120,12 @@ def _single(heap: Heap, limit: int) -> list[RenderableType]:
 
 def _suspect(number: int, suspect: Suspect, minutes: float | None) -> RenderableType:
     facts = {
-        "path": ARROW.join(words.way(suspect.path, suspect.type_name)),
-        "held": f"{words.HELD[suspect.holding]}; retains {size(suspect.retained_bytes.after)}",
+        "path": ARROW.join(sentences.way(suspect.path, suspect.type_name)),
+        "held": f"{sentences.HELD[suspect.holding]}; retains {size(suspect.retained_bytes.after)}",
         "advice": suspect.advice,
         "fingerprint": suspect.fingerprint,
     }
-    head = Text.assemble(f"{number}. ", _sentence(words.suspect(suspect, minutes)))
+    head = Text.assemble(f"{number}. ", _sentence(sentences.suspect(suspect, minutes)))
     return Lines(head, Padding(_facts(facts), (0, 0, 1, 3)))
 
 
@@ -162,8 +170,8 @@ def _name(change: PathChange | TypeChange, text: str) -> Text:
 
 
 def _held(heap: Heap) -> list[RenderableType]:
-    lines: list[RenderableType] = [_plain(words.held(holding)) for holding in heap.holdings]
-    return [*lines, *([_plain(said)] if (said := words.unknown(heap)) else [])]
+    lines: list[RenderableType] = [_plain(sentences.held(holding)) for holding in heap.holdings]
+    return [*lines, *([_plain(said)] if (said := sentences.unknown(heap)) else [])]
 
 
 def _types(rows: Sequence[TypeRow]) -> Table:

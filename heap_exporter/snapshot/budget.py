@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from heap_exporter.errors import SnapshotNoDisk
-from heap_exporter.figures import duration
-from heap_exporter.logs import log
-from heap_exporter.snapshot.lock import FolderLock, Held
+from heap_exporter.runtime.file_lock import FolderLock, Held
+from heap_exporter.runtime.formatting import duration
+from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.retention import BUDGET_LOCK, BUDGET_PART
 from heap_exporter.snapshot.store import Store
 
 FILE_NAME = "budget.json"
 LONGEST_FILE_BYTES = 4 * 1024 * 1024
-MOST_GRANTS = 10_000
-MOST_UNSAVED = 100
+MAX_GRANTS = 10_000
+MAX_UNSAVED = 100
 DAY_SECONDS = 86400.0
 
 LOCK_SECONDS = 1.0
@@ -50,7 +50,7 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why nothing is done now; ``outcome`` is one of :data:`~heap_exporter.snapshot.take.OUTCOMES`."""
+    """Why nothing is done now; ``outcome`` is one of :data:`~heap_exporter.snapshot.service.OUTCOMES`."""
 
     outcome: Literal["cooldown", "over_budget"]
     reason: str
@@ -109,7 +109,7 @@ class Budget:
             if snapshots:
                 return Refusal("over_budget", f"none is taken unasked where that cannot be noted: {error}")
             log.warning("what was told cannot be noted, other processes may tell it again: %s", error)
-            del self._unsaved[:-MOST_UNSAVED]
+            del self._unsaved[:-MAX_UNSAVED]
             return self._judge(self._unsaved, fingerprint, 0)
 
     def remember(self, fingerprint: str) -> None:
@@ -178,7 +178,7 @@ class Budget:
             yield grants
             now = self._clock()
             longest = max(DAY_SECONDS, self._cooldown_seconds)
-            grants = [grant for grant in grants if grant.age_seconds(now) < longest][-MOST_GRANTS:]
+            grants = [grant for grant in grants if grant.age_seconds(now) < longest][-MAX_GRANTS:]
             # From the future: by a clock that was wrong then. They count from now on, or they would cool for years.
             grants = [replace(grant, **now._asdict()) if grant.age_seconds(now) < 0 else grant for grant in grants]
             noted = json.dumps({"granted": [asdict(grant) for grant in grants]}).encode()
@@ -240,6 +240,6 @@ def _grant(noted: Any) -> _Grant:
         str(noted["fingerprint"]), int(noted["snapshots"]), float(noted["at"]), float(noted["uptime_seconds"]),
         str(noted["boot"]),
     )  # fmt: skip  # one record
-    if not (0 <= grant.snapshots <= MOST_GRANTS and math.isfinite(grant.at) and math.isfinite(grant.uptime_seconds)):
+    if not (0 <= grant.snapshots <= MAX_GRANTS and math.isfinite(grant.at) and math.isfinite(grant.uptime_seconds)):
         raise ValueError("a figure is out of range")
     return grant

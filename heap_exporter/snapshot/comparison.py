@@ -1,6 +1,6 @@
 """Has each snapshot compared with the one before it, by a program of its own beside the service; one at a time.
 
-Nothing of it runs in the application's interpreter: see :mod:`heap_exporter.snapshot.beside`.
+Nothing of it runs in the application's interpreter: see :mod:`heap_exporter.runtime.subprocesses`.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from heap_exporter.logs import log
 from heap_exporter.model import SnapshotInfo
-from heap_exporter.snapshot import beside
+from heap_exporter.runtime import subprocesses
+from heap_exporter.runtime.logs import log
 
 LONGEST_CPU_SECONDS = 300
 MEMORY_BASE_BYTES = 64 * 1024 * 1024
 MEMORY_BYTES_PER_OBJECT = 80
 MEMORY_BYTES_PER_PATH = 600
-MOST_PATHS = 400_000
+MAX_PATHS = 400_000
 """What the program may map. An object, its references and what is reckoned of them take about 65 bytes. Each may have a
 path of its own, of which both snapshots are kept; but there are so many only where much of a heap is code.
 """
 
-MOST_REMEMBERED = 64
+MAX_REMEMBERED = 64
 """Comparisons of which it is known what became of them; those that were written are told from their reports."""
 
 LONGEST_REPORT_BYTES = 4 * 1024 * 1024
@@ -56,20 +56,20 @@ class _Begun:
 
 class _Running(NamedTuple):
     id: str
-    program: beside.Program
+    program: subprocesses.Program
 
 
 class Comparisons:
-    """Compares snapshots of at most ``most_objects`` objects (0: none), where ``headroom()`` has the bytes for it.
+    """Compares snapshots of at most ``max_objects`` objects (0: none), where ``headroom()`` has the bytes for it.
 
     ``report_path(id)`` is where the report of a snapshot and the one before it is kept. Starts no thread: who has one
     calls :meth:`tend` now and then.
     """
 
     def __init__(
-        self, most_objects: int, headroom: Callable[[], int | None], report_path: Callable[[str], Path]
+        self, max_objects: int, headroom: Callable[[], int | None], report_path: Callable[[str], Path]
     ) -> None:
-        self._most_objects = most_objects
+        self._max_objects = max_objects
         self._headroom = headroom
         self._report_path = report_path
         self._lock = threading.Lock()
@@ -80,7 +80,7 @@ class Comparisons:
 
     def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, is_evidence: bool = False) -> None:
         """Have two snapshots compared; no others overtake evidence. Raises nothing: :meth:`state` tells how it goes."""
-        if self._most_objects == 0 or {before.content, after.content} != {"graph"}:
+        if self._max_objects == 0 or {before.content, after.content} != {"graph"}:
             return
         with self._lock:
             if self._waiting is not None and self._waiting_is_evidence and not is_evidence:
@@ -92,7 +92,7 @@ class Comparisons:
             self._remember(after.id, _Begun(before.id))
             self._go_on()
 
-    def tend(self) -> None:
+    def poll(self) -> None:
         """Take notice of a comparison that has ended, and begin the one that waits."""
         with self._lock:
             self._go_on()
@@ -118,7 +118,7 @@ class Comparisons:
             self._give_up(before, after, problem)
             return
         try:
-            program = beside.start(self._command(before, after), self._report_path(after.id).exists)
+            program = subprocesses.start(self._command(before, after), self._report_path(after.id).exists)
         except OSError as error:
             self._give_up(before, after, f"no program could be started for it: {error.strerror or error}")
             return
@@ -130,7 +130,7 @@ class Comparisons:
 
     def _remember(self, id: str, begun: _Begun) -> None:
         self._begun[id] = begun
-        while len(self._begun) > MOST_REMEMBERED:
+        while len(self._begun) > MAX_REMEMBERED:
             del self._begun[next(iter(self._begun))]
 
     def _is_under_way(self, id: str) -> bool:
@@ -155,10 +155,10 @@ class Comparisons:
 
     def _shortage(self, before: SnapshotInfo, after: SnapshotInfo) -> str:
         objects, headroom = max(before.objects, after.objects), self._headroom()
-        if objects > self._most_objects:
+        if objects > self._max_objects:
             return (
-                f"{objects:,} objects are more than the {self._most_objects:,} that are compared beside a service; "
-                f"`heap-exporter report` does it elsewhere, or set HEAP_EXPORTER_COMPARE_MOST_OBJECTS"
+                f"{objects:,} objects are more than the {self._max_objects:,} that are compared beside a service; "
+                f"`heap-exporter report` does it elsewhere, or set HEAP_EXPORTER_COMPARE_MAX_OBJECTS"
             )
         if headroom is not None and headroom < _memory_bytes(objects):
             return f"it may take {_memory_bytes(objects):,} bytes, {headroom:,} are left under the memory limit"
@@ -167,7 +167,7 @@ class Comparisons:
     def _command(self, before: SnapshotInfo, after: SnapshotInfo) -> Sequence[str]:
         memory = _memory_bytes(max(before.objects, after.objects))
         files = map(os.path.abspath, (before.path, after.path, self._report_path(after.id)))
-        return beside.command(
+        return subprocesses.command(
             "heap_exporter.report.unattended",
             [*files, str(memory)],
             memory_bytes=memory,
@@ -183,5 +183,5 @@ class Comparisons:
 
 
 def _memory_bytes(objects: int) -> int:
-    paths = min(objects, MOST_PATHS)
+    paths = min(objects, MAX_PATHS)
     return MEMORY_BASE_BYTES + MEMORY_BYTES_PER_OBJECT * objects + MEMORY_BYTES_PER_PATH * paths

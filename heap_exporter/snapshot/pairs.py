@@ -6,7 +6,7 @@ from itertools import chain
 
 from heap_exporter.model import SnapshotInfo
 from heap_exporter.snapshot.comparison import Comparisons
-from heap_exporter.snapshot.retention import Holds
+from heap_exporter.snapshot.retention import RetentionPins
 
 PURPOSE = "comparison"
 LONGEST_SECONDS = 900.0
@@ -16,7 +16,7 @@ LONGEST_SECONDS = 900.0
 class Pairs:
     """Has pairs of snapshots compared by ``comparisons``, and holds them meanwhile."""
 
-    def __init__(self, comparisons: Comparisons, holds: Holds) -> None:
+    def __init__(self, comparisons: Comparisons, holds: RetentionPins) -> None:
         self._comparisons = comparisons
         self._holds = holds
         self._held: list[tuple[str, str]] = []

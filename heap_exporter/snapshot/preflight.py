@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heap_exporter.errors import SnapshotError, SnapshotNoDisk, SnapshotNoMemory
-from heap_exporter.heapfile.documents import Content
+from heap_exporter.heapfile.header import Content
 from heap_exporter.model import Census
 
 FILE_BYTES_PER_OBJECT = 5

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from heap_exporter.heapfile.format import SUFFIX
-from heap_exporter.logs import log
-from heap_exporter.snapshot.lock import FolderLock, Held
+from heap_exporter.runtime.file_lock import FolderLock, Held
+from heap_exporter.runtime.logs import log
 
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9]{1,10}-[0-9a-f]{4}")
 """What an id looks like; nothing else ever becomes part of a path."""
@@ -32,7 +32,7 @@ _COMPANION = re.compile(rf"({ID.pattern})(?:{re.escape(REPORT_SUFFIX)}|\.[a-z]+{
 _PART = re.compile(rf"\.({ID.pattern}){re.escape(PART_SUFFIX)}")
 
 
-class Holds:
+class RetentionPins:
     """Marks on snapshots that still matter: an empty file a purpose, whose time of change is when the hold ends.
 
     Whoever holds one and dies holds it no longer than it said.

@@ -34,7 +34,7 @@ class Store:
         self.keep = keep
         self.max_bytes = max_bytes
         self.floor_bytes = floor_bytes
-        self.holds = retention.Holds(directory)
+        self.holds = retention.RetentionPins(directory)
 
     def prepare(self) -> int:
         """Make the folder if there is none, and return how many bytes are free there.

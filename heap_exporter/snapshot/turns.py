@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from heap_exporter.errors import SnapshotBusy, SnapshotNoDisk
-from heap_exporter.snapshot.lock import FolderLock, Held
+from heap_exporter.runtime.file_lock import FolderLock, Held
 from heap_exporter.snapshot.retention import SNAPSHOT_LOCK
 from heap_exporter.snapshot.store import Store
 

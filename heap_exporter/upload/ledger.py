@@ -17,7 +17,7 @@ LEDGER_PART = ".uploads.part"
 
 FIRST_WAIT_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 3600.0
-MOST_RUNS = 64
+MAX_RUNS = 64
 
 OUTCOMES = ("uploaded", "failed")
 
@@ -114,7 +114,7 @@ class Ledger:
         folder = self._path.parent
         document = {
             "files": {name: asdict(entry) for name, entry in self._entries.items() if (folder / name).exists()},
-            "runs": dict(list(self._runs.items())[-MOST_RUNS:]),
+            "runs": dict(list(self._runs.items())[-MAX_RUNS:]),
             "problem": self.problem,
             "failures": self.failures,
             "next_at": self.next_at,

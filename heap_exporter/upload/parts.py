@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 PART_BYTES = 16 * 1024 * 1024
-MOST_PARTS = 10_000
-LEAST_BACKOFF_SECONDS = 0.5
-MOST_BACKOFF_SECONDS = 15.0
+MAX_PARTS = 10_000
+MIN_BACKOFF_SECONDS = 0.5
+MAX_BACKOFF_SECONDS = 15.0
 TIMEOUT_SECONDS = 60.0
 SIGNED_FOR = timedelta(hours=1)
 
@@ -88,7 +88,7 @@ class Parts:
         if unfinished is not None and unfinished[2:] == (status.st_size, status.st_mtime_ns):
             tags = self._kept(unfinished)
         if unfinished is None or tags is None:
-            part_bytes = max(PART_BYTES, math.ceil(status.st_size / MOST_PARTS))
+            part_bytes = max(PART_BYTES, math.ceil(status.st_size / MAX_PARTS))
             unfinished = Unfinished(self._begin(), part_bytes, status.st_size, status.st_mtime_ns)
             keep(unfinished)
             tags = {}
@@ -212,10 +212,10 @@ def _parts(unfinished: Unfinished) -> list[tuple[int, int]]:
 
 
 def _backoff() -> Iterator[float]:
-    wait = LEAST_BACKOFF_SECONDS
+    wait = MIN_BACKOFF_SECONDS
     while True:
         yield wait
-        wait = min(2 * wait, MOST_BACKOFF_SECONDS)
+        wait = min(2 * wait, MAX_BACKOFF_SECONDS)
 
 
 def _elements(document: ET.Element, name: str) -> list[ET.Element]:

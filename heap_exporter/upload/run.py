@@ -1,6 +1,6 @@
 """Uploads the snapshots of a folder, one after the other: in a program beside the service, or on the command line.
 
-``main`` is started as :mod:`heap_exporter.snapshot.beside` says.
+``main`` is started as :mod:`heap_exporter.runtime.subprocesses` says.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import SUFFIX, read_footer
-from heap_exporter.redaction import without_secrets
+from heap_exporter.runtime.file_lock import FolderLock, Held
+from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.settings import variable
-from heap_exporter.snapshot.lock import FolderLock, Held
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
-from heap_exporter.snapshot.retention import ID, REPORT_SUFFIX, Holds
+from heap_exporter.snapshot.retention import ID, REPORT_SUFFIX, RetentionPins
 from heap_exporter.upload.ledger import Ledger
 from heap_exporter.upload.target import CHUNK_BYTES, Target, UploadError
 
@@ -92,7 +92,7 @@ def upload(path: Path, target: Target, ledger: Ledger, told: Told = lambda _stag
     """Upload a file and verify what is there. Raises :class:`UploadError`, :class:`SnapshotFileError`, ``OSError``."""
     if path.suffix == SUFFIX:
         read_footer(path)  # a file that was cut off has none
-    holds, snapshot = Holds(path.parent), path.name.partition(".")[0]
+    holds, snapshot = RetentionPins(path.parent), path.name.partition(".")[0]
     if not ID.fullmatch(snapshot):
         return _upload(path, target, ledger, told)
     holds.hold(snapshot, PURPOSE, LONGEST_SECONDS)
@@ -156,7 +156,7 @@ def removable(folder: Path, ledger: Ledger, url: str) -> Iterator[Path]:
     """
     snapshots = [path for path in files(folder) if path.suffix == SUFFIX]
     newest = {_process(path): path for path in snapshots}
-    compared = Holds(folder).held(COMPARISON)
+    compared = RetentionPins(folder).held(COMPARISON)
     for path in snapshots:
         report = report_of(path)
         with suppress(OSError):
@@ -170,7 +170,7 @@ def remove(snapshot: Path) -> None:
     with suppress(OSError):
         snapshot.unlink()
         report_of(snapshot).unlink(missing_ok=True)
-        Holds(snapshot.parent).drop(snapshot.stem)
+        RetentionPins(snapshot.parent).drop(snapshot.stem)
 
 
 def _process(path: Path) -> str:

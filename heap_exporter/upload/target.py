@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from heap_exporter.errors import HeapExporterError
-from heap_exporter.redaction import without_secrets
+from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.upload.parts import CannotSign, Parts, PartsFailed, Unfinished
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from heap_exporter.logs import log
-from heap_exporter.redaction import without_secrets
-from heap_exporter.snapshot import beside
-from heap_exporter.snapshot.lock import FolderLock, Held
+from heap_exporter.runtime import subprocesses
+from heap_exporter.runtime.file_lock import FolderLock, Held
+from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.snapshot.store import Store
 from heap_exporter.upload.ledger import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, OUTCOMES, Ledger
 from heap_exporter.upload.run import ENDED, UPLOAD_LOCK, URL_VARIABLE, waiting
@@ -64,13 +64,13 @@ class Uploads:
         self._headroom = headroom
         self._remove_local = remove_local
         self._run = secrets.token_hex(4)
-        self._program: beside.Program | None = None
+        self._program: subprocesses.Program | None = None
         self._ended = 0
         self._look_at = 0.0
         self._lost = 0
         self._said = ""
 
-    def tend(self) -> None:
+    def poll(self) -> None:
         """Take notice of an upload that has ended, and have uploaded what waits."""
         if not self._url:
             return
@@ -123,7 +123,7 @@ class Uploads:
             self._say(f"it may take {NEEDED_BYTES:,} bytes, {headroom:,} are left under the memory limit; it waits")
             return
         self._ended = ended = ledger.counted(self._run, ENDED)
-        command = beside.command(
+        command = subprocesses.command(
             "heap_exporter.upload.run",
             [os.path.abspath(self._folder), "1" if self._remove_local else "", self._run],
             memory_bytes=MEMORY_BYTES,
@@ -131,7 +131,7 @@ class Uploads:
             folders=folders,
         )
         try:
-            self._program = beside.start(
+            self._program = subprocesses.start(
                 command,
                 lambda: Ledger(self._folder).counted(self._run, ENDED) > ended,
                 # An address may hold a password, and arguments are for everybody to see.

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from heap_exporter.errors import WALK_FAILURES, NativeUnavailable, SettingsError, SourceMissing, WalkFailed
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.logs import log
 from heap_exporter.model import Census, Walk, WalkerChoice
+from heap_exporter.runtime.logs import log
 from heap_exporter.walker import Walker
-from heap_exporter.walker.portable import PortableWalker
+from heap_exporter.walker.portable_walker import PortableWalker
 
 FAILURES_IN_A_ROW = 3
 """Failures of the native walker after which the portable one walks."""
@@ -55,7 +55,7 @@ def choose_walker(
 def _native(own_roots: tuple[object, ...], given_up: Callable[[], bool], keys: bool, timeout_seconds: float) -> Walker:
     """Return the native walker. Raises :class:`NativeUnavailable`, whatever it is that stands in its way."""
     try:
-        from heap_exporter.walker.native import NativeWalker
+        from heap_exporter.walker.native_walker import NativeWalker
 
         return NativeWalker(own_roots, given_up, keys=keys, timeout_seconds=timeout_seconds)
     except NativeUnavailable:

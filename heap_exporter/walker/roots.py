@@ -13,7 +13,7 @@ from heap_exporter.heapfile.format import LOCAL, MODULE, PLACE_SHIFT
 from heap_exporter.walker.naming import LONGEST_NAME, is_identifier
 from heap_exporter.walker.own import in_package
 
-MOST_FRAMES = 200
+MAX_FRAMES = 200
 """Frames of a thread that are told, the innermost first."""
 
 LOCALS_ARE_HARMLESS = sys.version_info >= (3, 13)
@@ -56,7 +56,7 @@ def _write_locals(encoder: GraphEncoder, frame: types.FrameType, own: set[int]) 
 
 def _frames(innermost: types.FrameType) -> Iterator[types.FrameType]:
     frame: types.FrameType | None = innermost
-    for _ in range(MOST_FRAMES):
+    for _ in range(MAX_FRAMES):
         if frame is None:
             return
         yield frame

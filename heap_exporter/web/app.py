@@ -28,10 +28,10 @@ from heap_exporter.errors import (
     SnapshotNoMemory,
     SnapshotNotFound,
 )
-from heap_exporter.logs import log
 from heap_exporter.model import Reading
-from heap_exporter.snapshot.take import Progress, Snapshots
-from heap_exporter.web import documents, page
+from heap_exporter.runtime.logs import log
+from heap_exporter.snapshot.service import Progress, Snapshots
+from heap_exporter.web import page, responses
 from heap_exporter.web.auth import Gate
 from heap_exporter.web.problem import Problem
 from heap_exporter.web.request import Request
@@ -150,7 +150,7 @@ class App:
         reading, snapshots = self._source.reading(), self._source.snapshots.store.list()
         comparison, root, pid = self._source.snapshots.last_comparison(), request.root_path, os.getpid()
         if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-            response = _json(documents.status(reading, snapshots, comparison, root, pid))
+            response = _json(responses.status(reading, snapshots, comparison, root, pid))
         else:
             view = page.View(reading, self._source.history.points(), snapshots, comparison, root, pid)
             response = Response(page.render(view), content_type="text/html; charset=utf-8")
@@ -159,22 +159,22 @@ class App:
         return response
 
     def _get_health(self, _request: Request) -> Response:
-        return _json(documents.health(os.getpid()))
+        return _json(responses.health(os.getpid()))
 
     def _get_census(self, _request: Request) -> Response:
         reading = self._source.reading()
         if reading.census is None:
             raise _not_yet(reading, "census", reading.census_interval_seconds)
-        return _json(documents.census(reading.census, reading))
+        return _json(responses.census(reading.census, reading))
 
     def _get_verdict(self, _request: Request) -> Response:
         reading = self._source.reading()
         if reading.verdict is None:
             raise _not_yet(reading, "verdict", reading.census_interval_seconds)
-        return _json(documents.verdict(reading.verdict, reading.alert))
+        return _json(responses.verdict(reading.verdict, reading.alert))
 
     def _get_snapshots(self, request: Request) -> Response:
-        return _json(documents.snapshots(self._source.snapshots.store.list(), request.root_path))
+        return _json(responses.snapshots(self._source.snapshots.store.list(), request.root_path))
 
     def _get_snapshot(self, request: Request, id: str) -> Response:
         return _json(self._told(self._source.snapshots.state(id), request))
@@ -200,8 +200,8 @@ class App:
         document = self._told(found, request)
         return _json(document, status, {"Location": document["url"]})
 
-    def _told(self, found: Progress, request: Request) -> documents.Document:
-        return documents.progress(found, self._source.snapshots.comparisons.state(found.id), request.root_path)
+    def _told(self, found: Progress, request: Request) -> responses.Document:
+        return responses.progress(found, self._source.snapshots.comparisons.state(found.id), request.root_path)
 
     def _snapshot_problem(self, error: SnapshotError) -> Problem:
         status = next(status for kind, status in STATUSES if isinstance(error, kind))
@@ -210,7 +210,7 @@ class App:
         return Problem(status, str(error), [("Retry-After", str(self._source.snapshots.retry_seconds))])
 
 
-def _json(document: documents.Document, status: HTTPStatus = HTTPStatus.OK, headers: Headers | None = None) -> Response:
+def _json(document: responses.Document, status: HTTPStatus = HTTPStatus.OK, headers: Headers | None = None) -> Response:
     return Response(json.dumps(document) + "\n", status, headers, content_type="application/json")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from cheroot import wsgi
 from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 
-from heap_exporter.logs import log
+from heap_exporter.runtime.logs import log
 from heap_exporter.web import problem
 from heap_exporter.web.request import BODY_BYTES
 

@@ -12,9 +12,9 @@ from importlib import resources
 from string import Template
 from typing import Any
 
-from heap_exporter import figures
 from heap_exporter._version import VERSION
 from heap_exporter.model import Cause, Grower, Kind, LeakAlert, Point, Reading, SnapshotInfo, State, TypeCount, Verdict
+from heap_exporter.runtime import formatting
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.web import words
 from heap_exporter.web.sparkline import Sparkline
@@ -73,7 +73,7 @@ def render(view: View) -> str:
         walker=_walker(view.reading),
         comparison=_comparison(view.comparison),
         snapshots=_snapshots(view),
-        as_of=figures.clock(view.reading.sample.taken_at) if view.reading.sample else "no sample yet",
+        as_of=formatting.clock(view.reading.sample.taken_at) if view.reading.sample else "no sample yet",
     )
 
 
@@ -92,8 +92,8 @@ def _verdict(verdict: Verdict | None) -> str:
 def _alert(alert: LeakAlert | None) -> str:
     if alert is None:
         return ""
-    told = [f"Told of at {figures.moment(alert.verdict.judged_at)} as {alert.fingerprint}."]
-    told += [f"{grown.name}: {figures.gain(grown.after_bytes - grown.before_bytes)}" for grown in alert.mappings[:3]]
+    told = [f"Told of at {formatting.moment(alert.verdict.judged_at)} as {alert.fingerprint}."]
+    told += [f"{grown.name}: {formatting.gain(grown.after_bytes - grown.before_bytes)}" for grown in alert.mappings[:3]]
     told += [alert.advice] if alert.advice else []
     return "".join(f'<p class="alert">{_marked(line)}</p>' for line in told)
 
@@ -109,12 +109,12 @@ def _chart(title: str, key: str, series: Sequence[tuple[float, int]]) -> str:
         return f'<article class="chart"><h2>{title}</h2><p class="big">–</p><p class="quiet">not read yet</p></article>'
     line = Sparkline(series)
     span, change = line.seconds, series[-1][1] - series[0][1]
-    label = f"{title}: {figures.size(series[-1][1])}, {figures.gain(change)} in {figures.duration(span)}"
+    label = f"{title}: {formatting.size(series[-1][1])}, {formatting.gain(change)} in {formatting.duration(span)}"
     return (
-        f'<article class="chart {key}"><h2>{title}</h2><p class="big">{figures.size(series[-1][1])}</p>'
-        f'<p class="quiet">{figures.gain(change)} in {figures.duration(span)}</p>{line.svg(label)}'
-        f'<p class="scale"><span>{figures.duration(span)} ago</span>'
-        f"<span>{figures.size(line.lowest)} – {figures.size(line.highest)}</span><span>now</span></p></article>"
+        f'<article class="chart {key}"><h2>{title}</h2><p class="big">{formatting.size(series[-1][1])}</p>'
+        f'<p class="quiet">{formatting.gain(change)} in {formatting.duration(span)}</p>{line.svg(label)}'
+        f'<p class="scale"><span>{formatting.duration(span)} ago</span>'
+        f"<span>{formatting.size(line.lowest)} – {formatting.size(line.highest)}</span><span>now</span></p></article>"
     )
 
 
@@ -123,16 +123,16 @@ def _figures(reading: Reading) -> str:
     memory, limits = sample.process if sample else None, reading.detail.limits
     total = next((trend for trend in verdict.trends if trend.kind is Kind.TOTAL), None) if verdict else None
     shown = {
-        "Slope": f"{figures.gain(total.slope_bytes_per_second * 3600)}/h" if total else None,
-        "Limit": figures.size(limits.limit_bytes) if limits and limits.limit_bytes is not None else None,
-        "Limit reached in": figures.duration(verdict.seconds_to_limit)
+        "Slope": f"{formatting.gain(total.slope_bytes_per_second * 3600)}/h" if total else None,
+        "Limit": formatting.size(limits.limit_bytes) if limits and limits.limit_bytes is not None else None,
+        "Limit reached in": formatting.duration(verdict.seconds_to_limit)
         if verdict and verdict.seconds_to_limit is not None
         else None,
-        "Objects": figures.count(census.objects) if census else None,
-        "Peak": figures.size(memory.peak_bytes) if memory and memory.peak_bytes is not None else None,
-        "Swapped": figures.size(memory.swap_bytes) if memory and memory.swap_bytes else None,
-        "Threads": figures.count(memory.threads) if memory and memory.threads is not None else None,
-        "Uptime": figures.duration(sample.uptime_seconds) if sample and sample.uptime_seconds is not None else None,
+        "Objects": formatting.count(census.objects) if census else None,
+        "Peak": formatting.size(memory.peak_bytes) if memory and memory.peak_bytes is not None else None,
+        "Swapped": formatting.size(memory.swap_bytes) if memory and memory.swap_bytes else None,
+        "Threads": formatting.count(memory.threads) if memory and memory.threads is not None else None,
+        "Uptime": formatting.duration(sample.uptime_seconds) if sample and sample.uptime_seconds is not None else None,
     }
     return "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in shown.items() if text)
 
@@ -158,7 +158,7 @@ def _type(count: TypeCount, grower: Grower | None, largest_bytes: int) -> str:
     return (
         f'<tr class="{"grows" if grower else "still"}"><th scope="row">{escape(count.type_name)}</th>'
         f'<td class="bar"><svg aria-hidden="true"><rect width="{share:.1f}%" height="100%" rx="4"/></svg></td>'
-        f"<td>{figures.size(count.bytes)}</td><td>{figures.gain(grower.bytes) if grower else '–'}</td>"
+        f"<td>{formatting.size(count.bytes)}</td><td>{formatting.gain(grower.bytes) if grower else '–'}</td>"
         f"<td>{count.objects:,}</td><td>{f'{grower.objects:+,}' if grower else '–'}</td></tr>"
     )
 
@@ -189,10 +189,11 @@ def _snapshots(view: View) -> str:
     if not view.snapshots:
         return '<li class="quiet">None yet.</li>'
     rows = [
-        f'<li><a href="{escape(view.root)}/snapshots/{info.id}/file">{figures.moment(info.taken_at)}</a>'
+        f'<li><a href="{escape(view.root)}/snapshots/{info.id}/file">{formatting.moment(info.taken_at)}</a>'
         f"<span>{escape(info.reason) or 'no reason given'}</span>"
-        f'<span class="quiet">{info.content} of {figures.count(info.objects)} objects · {figures.size(info.bytes)}'
-        f" · took {figures.duration(info.duration_seconds)} · longest pause {figures.duration(info.pause_seconds)}"
+        f'<span class="quiet">{info.content} of {formatting.count(info.objects)} objects'
+        f" · {formatting.size(info.bytes)} · took {formatting.duration(info.duration_seconds)}"
+        f" · longest pause {formatting.duration(info.pause_seconds)}"
         f"{escape(f' · {info.note}' if info.note else '')}</span></li>"
         for info in view.snapshots[:SNAPSHOTS_SHOWN]
     ]

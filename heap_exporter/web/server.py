@@ -18,20 +18,20 @@ from http import HTTPStatus
 from queue import SimpleQueue
 from typing import Any
 
-from heap_exporter.logs import log
-from heap_exporter.neighbours import reachable
-from heap_exporter.threads import start_thread
+from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.port_conflict import reachable
+from heap_exporter.runtime.threads import start_thread
 from heap_exporter.web.connection import HEAD_BYTES, SOCKET_SECONDS, Connection, Protocol, refusal
 from heap_exporter.web.listener import listen
 from heap_exporter.web.watch import Watch
 from heap_exporter.web.workers import WORKERS, Workers
 
-MOST_CONNECTIONS = 64
+MAX_CONNECTIONS = 64
 """Descriptors of the application's that clients may cost; more of them wait in the kernel until there is a place."""
 
-MOST_IN_THE_KERNEL = 1024
+MAX_IN_THE_KERNEL = 1024
 
-MOST_WAITING = 32
+MAX_WAITING = 32
 PLACE_SECONDS = 5.0
 """Requests that may wait for a worker. Whoever finds no place among them within some seconds is answered 503."""
 
@@ -71,7 +71,7 @@ class Server:
 
     def __init__(self, app: Callable[..., Any], host: str, port: int) -> None:
         with ExitStack() as opened:
-            self._listener = listen(host.removeprefix("[").removesuffix("]"), port, backlog=MOST_IN_THE_KERNEL)
+            self._listener = listen(host.removeprefix("[").removesuffix("]"), port, backlog=MAX_IN_THE_KERNEL)
             opened.enter_context(self._listener)
             self.host, self.port = self._listener.getsockname()[:2]
             self._jobs: SimpleQueue[Connection | None] = SimpleQueue()
@@ -156,12 +156,12 @@ class Server:
             elif key.data in self._open:  # it may have been closed to make room in this same turn
                 self._receive(key.data)
         self._expire()
-        if not self._is_accepting and self._watch.most_idle() is not None:
+        if not self._is_accepting and self._watch.max_idle() is not None:
             self._accept_again()
 
     def _accept(self) -> None:
-        if len(self._open) >= MOST_CONNECTIONS:
-            idle = self._watch.most_idle()
+        if len(self._open) >= MAX_CONNECTIONS:
+            idle = self._watch.max_idle()
             if idle is None:
                 self._accept_no_more()
                 return
@@ -215,7 +215,7 @@ class Server:
                 self._refuse(connection, status, f"the request's head is longer than {HEAD_BYTES >> 10} KiB")
         elif not connection.has_body():
             return
-        elif self._jobs.qsize() < MOST_WAITING and not self._without_place:
+        elif self._jobs.qsize() < MAX_WAITING and not self._without_place:
             self._have_answered(connection)
         elif not connection.is_whole:
             connection.is_whole = True
@@ -229,7 +229,7 @@ class Server:
         self._jobs.put(connection)
 
     def _give_places(self) -> None:
-        while self._without_place and self._jobs.qsize() < MOST_WAITING:
+        while self._without_place and self._jobs.qsize() < MAX_WAITING:
             connection = self._without_place.popleft()
             if connection in self._open and connection.is_whole:
                 self._have_answered(connection)

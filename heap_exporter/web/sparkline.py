@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from html import escape
 
 WIDTH, HEIGHT = 600, 96
-MOST_POINTS = 300
+MAX_POINTS = 300
 """More than the picture has room for; of each stretch the lowest and the highest are kept."""
 
-LEAST_RANGE = 0.02
+MIN_RANGE = 0.02
 """Smallest range shown, as a share of the value: below it a steady process would look like a mountain range."""
 
 
@@ -32,7 +32,7 @@ class Sparkline:
         )
 
     def _places(self) -> list[tuple[float, float]]:
-        spread = max(self.highest - self.lowest, LEAST_RANGE * self.highest, 1.0)
+        spread = max(self.highest - self.lowest, MIN_RANGE * self.highest, 1.0)
         bottom = (self.highest + self.lowest - spread) / 2
         start = self._series[0][0]
         places = []
@@ -45,7 +45,7 @@ class Sparkline:
 
 
 def _thinned(series: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    stretch = -(-len(series) // (MOST_POINTS // 2))
+    stretch = -(-len(series) // (MAX_POINTS // 2))
     if stretch <= 2:
         return series
     kept = []

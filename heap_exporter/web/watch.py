@@ -29,7 +29,7 @@ class Watch:
         """Return all that are waited for."""
         return [key.data for key in self._selector.get_map().values() if isinstance(key.data, Connection)]
 
-    def most_idle(self) -> Connection | None:
+    def max_idle(self) -> Connection | None:
         """Return, of those who had their time to send a request, who is nearest to the deadline."""
         now = time.monotonic()
         idle = (connection for connection in self.connections() if connection.spared_until <= now)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from heap_exporter.figures import duration
 from heap_exporter.model import Census, WalkerChoice
+from heap_exporter.runtime.formatting import duration
 
 WHY = {
     "best": "it sees every object and leaves the process running",

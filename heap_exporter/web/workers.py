@@ -9,8 +9,8 @@ from collections import deque
 from contextlib import suppress
 from queue import SimpleQueue
 
-from heap_exporter.logs import log
-from heap_exporter.threads import start_thread
+from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.threads import start_thread
 from heap_exporter.web.connection import Connection
 
 WORKERS = 4

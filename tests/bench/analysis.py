@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from tests.oracles.install import SOURCES, is_installed, node
 
 COLUMNS = ("tool", "seconds", "÷ DevTools", "peak memory MiB", "÷ DevTools")
-MOST_ROUNDS, OBJECTS_IN_ALL_ROUNDS = 5, 3_000_000
+MAX_ROUNDS, OBJECTS_IN_ALL_ROUNDS = 5, 3_000_000
 """How often a tool runs, unless told: the slowest of them takes minutes for the largest heap."""
 
 PORTABLE_OBJECTS = 1_000_000
@@ -155,7 +155,7 @@ def main() -> None:
         sys.exit("the other tools are not there: run `make oracles` first")
     history: dict[str, list[Reading]] = {}
     for tracked in arguments.tracked:
-        rounds = arguments.rounds or min(MOST_ROUNDS, max(1, OBJECTS_IN_ALL_ROUNDS // tracked))
+        rounds = arguments.rounds or min(MAX_ROUNDS, max(1, OBJECTS_IN_ALL_ROUNDS // tracked))
         tools = [name for name in arguments.tools if name != "portable" or tracked <= PORTABLE_OBJECTS]
         with tempfile.TemporaryDirectory() as folder:
             files, sentence = prepared(tracked, Path(folder))

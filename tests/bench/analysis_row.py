@@ -39,7 +39,7 @@ def convert(path: str, target: str, edges: str) -> Row:
 
     from heap_exporter import analysis
     from heap_exporter.analysis.graph import EMPTY, WEAK
-    from heap_exporter.analysis.heap import summarise
+    from heap_exporter.analysis.summary import summarise
     from heap_exporter.report import heapsnapshot
 
     graph = analysis.load(path)
@@ -61,7 +61,7 @@ def convert(path: str, target: str, edges: str) -> Row:
 
 def ours(path: str) -> Row:
     """Read a snapshot and come to all retained sizes, by the kernel in C."""
-    from heap_exporter.analysis.native import load
+    from heap_exporter.analysis.native_graph import load
 
     began = time.perf_counter()
     graph = load(Path(path))

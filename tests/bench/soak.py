@@ -29,18 +29,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from heap_exporter.detection.suspicion import LEAST_NOISES, LEAST_RISING
+from heap_exporter.detection.suspicion import MIN_NOISES, MIN_RISING
 from heap_exporter.detection.trend import trend
 from tests.bench.moody_hook import moody_hook
 
 WARM_UP_SHARE = 0.4
 """Part of the run that does not count: the history of samples fills for as long."""
 
-LEAST_GROWTH = {"memory, MiB": 1.0, "threads": 1.0, "descriptors": 1.0}
+MIN_GROWTH = {"memory, MiB": 1.0, "threads": 1.0, "descriptors": 1.0}
 """What each figure must gain after the warm-up, steadily, to count as growing."""
 
 KEEP, QUOTA_BYTES = 8, 64 * 1024**2
-MOST_FILES = 100
+MAX_FILES = 100
 """Quota of the folder, and more files than its snapshots, their reports and marks, and twenty series have together."""
 
 CALM_WINDOWS = 8
@@ -95,7 +95,7 @@ class Soaked:
         self.undead |= {child for child, since in self.zombies.items() if now - since >= REAPED_WITHIN_SECONDS}
         kibibytes = sum(int(status.get(name, "0").split()[0]) for name in ("RssAnon", "VmSwap"))
         figures = (kibibytes / 1024, float(status["Threads"]), float(len(os.listdir(f"/proc/{pid}/fd"))))
-        self.calm.append({"t": now, **dict(zip(LEAST_GROWTH, figures, strict=True))})
+        self.calm.append({"t": now, **dict(zip(MIN_GROWTH, figures, strict=True))})
 
     def glance(self) -> None:
         """Keep the highest of what may vary from moment to moment."""
@@ -127,12 +127,12 @@ class Soaked:
 
     def problems(self) -> list[str]:
         """Return what grows, or is beyond its bounds, in words."""
-        found = [f"{name} grow" for name in LEAST_GROWTH if self.grown(name)]
+        found = [f"{name} grow" for name in MIN_GROWTH if self.grown(name)]
         if not self.done["alerts"]:
             found.append("no leak was told")
         if self.undead:
             found.append(f"zombies that nobody reaps: {len(self.undead)}")
-        if self.peaks["snapshots"] > KEEP + 1 or self.peaks["files"] > MOST_FILES:
+        if self.peaks["snapshots"] > KEEP + 1 or self.peaks["files"] > MAX_FILES:
             found.append("the folder has too many files")
         if self.peaks["snapshot bytes"] > QUOTA_BYTES:
             found.append("the folder is larger than its quota")
@@ -153,7 +153,7 @@ class Soaked:
         line = trend(self.counted(figure))
         if line is None:
             return False
-        return line.gained >= max(LEAST_GROWTH[figure], LEAST_NOISES * line.noise) and line.rising >= LEAST_RISING
+        return line.gained >= max(MIN_GROWTH[figure], MIN_NOISES * line.noise) and line.rising >= MIN_RISING
 
 
 def settings(speed: float, webhook: str) -> dict[str, Any]:
@@ -248,7 +248,7 @@ def table(services: list[Soaked], title: str) -> Table:
     for service in services:
         made.add_column(f"exporter has {service.name}", justify="right")
     made.add_row("times calm", *(str(len(service.calm)) for service in services))
-    for name in LEAST_GROWTH:
+    for name in MIN_GROWTH:
         made.add_row(f"{name}: first calm, after warm-up … last", *(_course(service, name) for service in services))
     for name in ("threads", "descriptors", "children", "files", "snapshots", "snapshot bytes"):
         made.add_row(f"most {name}", *(f"{service.peaks[name]:,}" for service in services))

@@ -22,8 +22,8 @@ from heap_exporter import HeapExporter
 
 ENTRY_BYTES = 128 * 1024
 ENTRIES_A_WINDOW = 160
-MOST_ENTRIES = 4 * ENTRIES_A_WINDOW
-LEAST_CALM_WINDOWS = 2
+MAX_ENTRIES = 4 * ENTRIES_A_WINDOW
+MIN_CALM_WINDOWS = 2
 """How long it is calm at least once all is let go; a suspicion is given longer to end."""
 
 
@@ -39,7 +39,7 @@ class Session:
 SESSIONS: dict[int, Session] = {}
 
 
-@functools.lru_cache(maxsize=MOST_ENTRIES)
+@functools.lru_cache(maxsize=MAX_ENTRIES)
 def page(_number: int) -> Session:
     """Return a page from the cache."""
     return Session()
@@ -71,7 +71,7 @@ class Service:
     def grow(self, add: Callable[[int], object]) -> None:
         """Add entries until a leak is told, or there are many."""
         self._told.clear()
-        for number in range(MOST_ENTRIES):
+        for number in range(MAX_ENTRIES):
             if self._told.wait(self._window_seconds / ENTRIES_A_WINDOW):
                 return
             add(number)
@@ -83,7 +83,7 @@ class Service:
         gc.collect()
         was_suspicious = _is_suspicious(exporter)
         for half in range(2 * self._calm_windows):
-            if half >= 2 * LEAST_CALM_WINDOWS and not _is_suspicious(exporter):
+            if half >= 2 * MIN_CALM_WINDOWS and not _is_suspicious(exporter):
                 self._cleared += was_suspicious
                 break
             time.sleep(self._window_seconds / 2)

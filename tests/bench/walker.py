@@ -28,7 +28,7 @@ COLUMNS = (
 BYTES_A_REFERENCE, BYTES_AN_OBJECT = 6, 12
 """What a snapshot file may take at most."""
 
-MOST_ROUNDS, OBJECTS_IN_ALL_ROUNDS = 5, 3_000_000
+MAX_ROUNDS, OBJECTS_IN_ALL_ROUNDS = 5, 3_000_000
 """How often a tool looks, unless told: the slowest of them takes minutes for the largest heap."""
 
 FORKS, FORK_SLACK_SECONDS = 1.5, 0.005
@@ -74,11 +74,11 @@ def markdown(table: Sequence[Sequence[str]]) -> str:
 
 def promises(row: dict[str, Any]) -> str:
     """Return how a native snapshot stands against what is promised of its file and of its pause."""
-    most_bytes = BYTES_A_REFERENCE * row["references"] + BYTES_AN_OBJECT * row["objects"]
+    max_bytes = BYTES_A_REFERENCE * row["references"] + BYTES_AN_OBJECT * row["objects"]
     longest_pause = FORKS * row["fork_seconds"] + FORK_SLACK_SECONDS
     return (
         f"Snapshot: {row['objects']:,} objects, {row['references']:,} references; the file takes"
-        f" {row['file_bytes'] / most_bytes:.0%} of {BYTES_A_REFERENCE} bytes a reference and {BYTES_AN_OBJECT} an"
+        f" {row['file_bytes'] / max_bytes:.0%} of {BYTES_A_REFERENCE} bytes a reference and {BYTES_AN_OBJECT} an"
         f" object; the pause takes {row['thread_pause_seconds'] / longest_pause:.0%} of {FORKS} ×"
         f" {row['fork_seconds'] * 1e3:.1f} ms (a bare `os.fork()`) + {FORK_SLACK_SECONDS * 1e3:.0f} ms."
     )
@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the figures, a row a line")
     arguments = parser.parse_args()
     for tracked in arguments.tracked:
-        rounds = arguments.rounds or min(MOST_ROUNDS, max(1, OBJECTS_IN_ALL_ROUNDS // tracked))
+        rounds = arguments.rounds or min(MAX_ROUNDS, max(1, OBJECTS_IN_ALL_ROUNDS // tracked))
         rows = {name: measured(name, tracked, rounds) for name in arguments.tools}
         if arguments.json:
             print("\n".join(json.dumps(row) for row in rows.values()), flush=True)

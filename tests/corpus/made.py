@@ -14,7 +14,7 @@ from tests.corpus.shapes import Array
 
 INTERVAL_SECONDS = 15.0
 MIB = 1 << 20
-MOST_MIB = 24 * 1024.0
+MAX_MIB = 24 * 1024.0
 
 
 @dataclass
@@ -122,8 +122,8 @@ def _leak(draw: Draw) -> tuple[Array, float, float, float]:
         hours = draw.log(2, 72)
         base = _base(draw)
         noise = draw.log(0.001, 0.02)
-        if per_hour * hours > MOST_MIB:
-            hours = MOST_MIB / per_hour
+        if per_hour * hours > MAX_MIB:
+            hours = MAX_MIB / per_hour
         is_long = hours >= 10 or per_hour * hours >= 2 * max(base, 256)
         is_seen = per_hour * hours >= max(12.0, 0.04 * base, 8 * noise * base)
         if hours >= 2 and is_seen and (is_long or not patient):

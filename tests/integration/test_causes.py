@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.detection.cause import attribute
+from heap_exporter.detection.attribution import attribute
 from heap_exporter.detection.detector import Detector, Thresholds
 from heap_exporter.detection.series import read_series
 from heap_exporter.errors import SourceMissing

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.analysis.graph import WEAK, Graph
-from heap_exporter.analysis.heap import summarise
+from heap_exporter.analysis.summary import summarise
 from heap_exporter.walker.choose import choose_walker
 from tests.oracles import panel
 from tests.oracles.answers import devtools, devtools_comparison

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from heap_exporter.analysis.model import Diff, Heap
+from heap_exporter.analysis.results import Diff, Heap
 from heap_exporter.report import html
 from tests import heaps
 from tests.browsers import brightness, complaints, emulate, launched

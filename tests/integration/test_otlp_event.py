@@ -12,7 +12,7 @@ ALERT = f"""
 import json, sys
 sys.path.insert(0, {str(ROOT)!r})
 from heap_exporter.notify import otlp_event
-from heap_exporter.notify.document import alert_document
+from heap_exporter.notify.payload import alert_document
 from tests.alerts import bare_alert, full_alert
 
 def say(told):
@@ -103,7 +103,7 @@ def test_a_processor_that_hangs_keeps_nobody_from_hearing(tmp_path: Path) -> Non
     code = """
 import threading, time
 from heap_exporter.notify.listeners import LeakListeners
-from heap_exporter.notify.telling import Telling
+from heap_exporter.notify.notifier import Notifier
 from heap_exporter.settings import Settings
 from queue import Queue
 emits, heard = threading.Event(), Queue()
@@ -117,7 +117,7 @@ class Hangs(sdk.LogRecordProcessor):
 provider.add_log_record_processor(Hangs())
 listeners = LeakListeners()
 listeners.add("leak", heard.put)
-telling = Telling(Settings(), listeners)
+telling = Notifier(Settings(), listeners)
 telling.tell(full_alert())
 told = [emits.wait(30), heard.get(timeout=30).fingerprint == full_alert().fingerprint]
 telling.stop(time.monotonic())

@@ -16,9 +16,9 @@ import pytest
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from heap_exporter.catalogue import CATALOGUE
 from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
+from heap_exporter.metrics import CATALOGUE
 from heap_exporter.model import Reading
 from tests import otlp_receivers
 from tests.otlp_receivers import closed_port, grpc_receiver, http_receiver, silent_receiver, wait_until

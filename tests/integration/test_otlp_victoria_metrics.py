@@ -18,10 +18,10 @@ import pytest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from heap_exporter.catalogue import CATALOGUE, Instrument
 from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
 from heap_exporter.export.prometheus import families
+from heap_exporter.metrics import CATALOGUE, Instrument
 from heap_exporter.model import Reading
 from tests.otlp_receivers import wait_until
 from tests.readings import full_reading

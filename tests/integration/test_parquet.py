@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from heap_exporter import analysis
-from heap_exporter.analysis.heap import summarise
+from heap_exporter.analysis.summary import summarise
 from heap_exporter.report import parquet
 from tests.oracles.subjects import REQUEST, snapshots_of_leak
 

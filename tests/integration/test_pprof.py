@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter import analysis
-from heap_exporter.analysis.heap import summarise
+from heap_exporter.analysis.summary import summarise
 from heap_exporter.report import pprof
 from tests.oracles.answers import pprof_prints
 from tests.oracles.subjects import LEAKED_A_ROUND, REQUEST

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.bench.soak import KEEP, MOST_FILES, QUOTA_BYTES, Soaked, soak
+from tests.bench.soak import KEEP, MAX_FILES, QUOTA_BYTES, Soaked, soak
 from tests.programs import pace
 
 SPEED = 300.0
@@ -13,10 +13,10 @@ ALERTS = 2
 
 PATIENCE_SECONDS = 240.0
 
-MOST_THREADS = 16
+MAX_THREADS = 16
 """The service's and the exporter's own, those that answer requests, and those of posts that hang."""
 
-MOST_DESCRIPTORS = 40
+MAX_DESCRIPTORS = 40
 
 
 def test_alerts_over_and_over_leave_nothing_behind(tmp_path: Path) -> None:
@@ -29,12 +29,12 @@ def test_alerts_over_and_over_leave_nothing_behind(tmp_path: Path) -> None:
 
     for service in services:
         assert service.problems() == []
-        assert service.peaks["threads"] <= MOST_THREADS
-        assert service.peaks["descriptors"] <= MOST_DESCRIPTORS
+        assert service.peaks["threads"] <= MAX_THREADS
+        assert service.peaks["descriptors"] <= MAX_DESCRIPTORS
         assert service.peaks["children"] <= 2
         assert service.peaks["snapshots"] <= KEEP + 1
         assert service.peaks["snapshot bytes"] <= QUOTA_BYTES
-        assert service.peaks["files"] <= MOST_FILES
+        assert service.peaks["files"] <= MAX_FILES
         assert service.done["snapshots written"] >= 2
         assert service.done["errors"] == 0
 

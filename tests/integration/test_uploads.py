@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from heap_exporter.heapfile.documents import Footer, Header
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.snapshot.retention import Holds
+from heap_exporter.heapfile.header import Footer, Header
+from heap_exporter.snapshot.retention import RetentionPins
 from heap_exporter.snapshot.store import Store
 from heap_exporter.upload.ledger import Ledger
 from heap_exporter.upload.run import upload
@@ -119,7 +119,7 @@ def ledger(folder: Path) -> Any:
 
 def until(uploads: Uploads, fact: Callable[[], bool]) -> None:
     def has_come() -> bool:
-        uploads.tend()
+        uploads.poll()
         return fact()
 
     eventually(has_come)
@@ -165,13 +165,13 @@ def test_an_uploader_that_is_killed_goes_on_where_it_was(
     door.at(56 * MIB, process.kill)
     process.communicate(timeout=120)
     assert ledger(folder)["files"][path.name]["upload_id"]
-    assert Holds(folder).held("upload") == {path.stem}
+    assert RetentionPins(folder).held("upload") == {path.stem}
     assert there(monkeypatch, variables, server, "s3://evidence/killed") == {}
     door.bytes_in = 0
     code, _, err = ran(variables, folder, folder, "--to", "s3://evidence/killed")
 
     assert (code, err) == (0, "")
-    assert Holds(folder).held("upload") == set()
+    assert RetentionPins(folder).held("upload") == set()
     assert there(monkeypatch, variables, server, "s3://evidence/killed")[path.name] == path.read_bytes()
     assert door.bytes_in < path.stat().st_size - 48 * MIB + OVERHEAD_BYTES
 
@@ -336,7 +336,7 @@ def test_two_workers_send_each_snapshot_once(folder: Path, make: Callable[..., U
 
     def are_through() -> bool:
         for worker in workers:
-            worker.tend()
+            worker.poll()
         return sum(worker.outcomes["uploaded"] for worker in workers) == 4
 
     eventually(are_through)
@@ -354,7 +354,7 @@ def test_a_failure_is_told_once_and_tried_later(
     until(uploads, lambda: uploads.outcomes == {"uploaded": 0, "failed": 1})
     before = ledger(folder)
     uploads._look_at = 0.0
-    uploads.tend()
+    uploads.poll()
 
     assert ledger(folder) == before
     assert before["next_at"] > 0
@@ -412,7 +412,7 @@ def test_without_room_for_the_program_it_waits(
 ) -> None:
     snapshot(folder, 1)
     uploads = make("s3://evidence/no-room", headroom=MIB)
-    uploads.tend()
+    uploads.poll()
 
     assert "1,048,576 are left under the memory limit" in caplog.text
     assert uploads.outcomes == {"uploaded": 0, "failed": 0}

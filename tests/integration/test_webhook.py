@@ -12,10 +12,10 @@ from email.utils import formatdate
 import pytest
 
 from heap_exporter.notify import webhook
-from heap_exporter.notify.courier import MOST_WAITING
-from heap_exporter.notify.document import alert_document
+from heap_exporter.notify.payload import alert_document
 from heap_exporter.notify.webhook import LONGEST_WAIT_SECONDS, WAITS_SECONDS, Webhook
-from heap_exporter.redaction import Secret
+from heap_exporter.runtime.background_queue import MAX_WAITING
+from heap_exporter.runtime.redaction import Secret
 from tests.alerts import full_alert
 from tests.hooks import hook, trickling_hook
 from tests.otlp_receivers import closed_port, silent_receiver, wait_until
@@ -193,11 +193,11 @@ def test_to_post_waits_for_nothing_and_the_newest_are_kept(make: Make, outcomes:
         hooked = make(url)
         hooked.post(DOCUMENT)
         assert came.wait(20)
-        for number in range(MOST_WAITING + 5):
+        for number in range(MAX_WAITING + 5):
             hooked.post({**DOCUMENT, "pid": number})
 
         assert outcomes == {"dropped": 5}
-        assert [document["pid"] for document in hooked._courier._waiting] == list(range(5, MOST_WAITING + 5))
+        assert [document["pid"] for document in hooked._courier._waiting] == list(range(5, MAX_WAITING + 5))
 
 
 @pytest.mark.parametrize("trickles", [False, True])

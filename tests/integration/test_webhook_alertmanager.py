@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.notify.document import alert_document
+from heap_exporter.notify.payload import alert_document
 from heap_exporter.notify.webhook import Webhook
 from tests.alerts import full_alert
 from tests.hooks import hook

@@ -60,7 +60,7 @@ from pathlib import Path
 sys.path[:0] = [{folder!r}, {repository!r}]
 import _kernels
 sys.modules["heap_exporter._kernels"] = _kernels
-from heap_exporter.analysis.native import load
+from heap_exporter.analysis.native_graph import load
 from heap_exporter.errors import SnapshotFileError
 
 read = refused = 0

@@ -17,7 +17,7 @@ import psutil
 from heap_exporter import _native
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Walk
-from heap_exporter.walker.native import NativeWalker
+from heap_exporter.walker.native_walker import NativeWalker
 from tests.walks import snapshot
 
 PATIENCE_SECONDS = 30.0

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
 
-from heap_exporter.heapfile.documents import Footer, Header
 from heap_exporter.heapfile.edges import Edge, edges
 from heap_exporter.heapfile.format import WEAK
+from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.heapfile.records import FrameRecord, NameRecord, NodeRecord, RootRecord, ThreadRecord
 

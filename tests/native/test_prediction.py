@@ -12,7 +12,7 @@ CODE = """
     import json, sys
     from pathlib import Path
     from heap_exporter.snapshot.store import Store
-    from heap_exporter.snapshot.take import Snapshots
+    from heap_exporter.snapshot.service import Snapshots
     from tests.bench.heap import build
     from tests.walks import chosen
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from heap_exporter import analysis
 from heap_exporter.analysis.graph import Graph
-from heap_exporter.analysis.heap import summarise
+from heap_exporter.analysis.summary import summarise
 from heap_exporter.report import heapsnapshot
 
 

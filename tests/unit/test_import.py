@@ -12,11 +12,11 @@ PACKAGE = Path(heap_exporter.__file__).parent
 FORBIDDEN = ("grpc", "numpy", "rich", "cheroot", "werkzeug", "opentelemetry", "prometheus_client", "psutil", "ctypes")
 
 ORDER = [
-    "_version", "errors", "model", "catalogue", "logs", "redaction", "addresses", "settings", "forks", "threads",
-    "neighbours", "figures", "heapfile", "analysis", "report", "walker", "probes", "detection", "snapshot", "upload",
-    "blackbox", "evidence", "alerting", "export", "notify", "monitor", "web", "agent", "demo", "cli",
+    "_version", "errors", "runtime", "model", "metrics", "settings", "heapfile", "analysis", "report", "walker",
+    "probes", "detection", "snapshot", "upload", "recording", "investigation", "alerting", "export", "notify",
+    "monitor", "web", "agent", "demo", "cli",
 ]  # fmt: skip  # one reading
-"""Imports point from later rooms to earlier ones only; ``__init__`` and ``__main__`` are doors, not rooms."""
+"""Imports point from later packages to earlier ones only; ``__init__`` and ``__main__`` are doors, not packages."""
 
 
 def test_importing_the_package_imports_nothing_heavy_and_starts_nothing() -> None:
@@ -33,7 +33,7 @@ def test_every_public_name_is_there() -> None:
         assert getattr(heap_exporter, name) is not None
 
 
-def _room(path: Path) -> str:
+def _package(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -50,18 +50,18 @@ def _imports(path: Path) -> set[str]:
 def test_imports_point_from_later_rooms_to_earlier_ones() -> None:
     wrong = []
     for path in PACKAGE.rglob("*.py"):
-        room = _room(path)
-        if room in ("__init__", "__main__"):
+        package = _package(path)
+        if package in ("__init__", "__main__"):
             continue
-        assert room in ORDER, f"{room} is a new room: give it its place"
-        allowed = {room, *ORDER[: ORDER.index(room)]}
+        assert package in ORDER, f"{package} is a new package: give it its place"
+        allowed = {package, *ORDER[: ORDER.index(package)]}
         wrong += [f"{path.name} imports {name}" for name in _imports(path) if name in ORDER and name not in allowed]
 
     assert wrong == []
 
 
-def test_the_house_in_contributing_has_every_room() -> None:
-    house = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+def test_the_table_in_contributing_has_every_package() -> None:
+    table = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
 
-    missing = [room for room in ORDER if f"`{room}.py`" not in house and f"`{room}/`" not in house]
+    missing = [package for package in ORDER if f"`{package}.py`" not in table and f"`{package}/`" not in table]
     assert missing == ["_version"]

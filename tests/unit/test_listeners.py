@@ -12,12 +12,12 @@ from queue import Queue
 
 import pytest
 
-from heap_exporter.logs import log
 from heap_exporter.model import LeakAlert, State, Verdict
 from heap_exporter.notify import listeners as listeners_module
-from heap_exporter.notify.courier import MOST_WAITING
 from heap_exporter.notify.listeners import LeakListeners
-from heap_exporter.threads import start_thread
+from heap_exporter.runtime.background_queue import MAX_WAITING
+from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.threads import start_thread
 
 ALERT = LeakAlert(Verdict(0.0, State.CONFIRMED, ("it grows",), 900.0), "0123456789ab")
 PATIENCE_SECONDS = 20.0
@@ -82,13 +82,13 @@ def test_a_listener_that_hangs_keeps_no_other_waiting_and_has_one_thread_for_eve
     listeners.add("leak", hanging)
     listeners.add("leak", told.put)
 
-    for _ in range(MOST_WAITING + 6):
+    for _ in range(MAX_WAITING + 6):
         listeners.tell(ALERT)
         assert told.get(timeout=PATIENCE_SECONDS) == ALERT
         wait_until(lambda: threads() == 1)
 
     assert hanging.called.qsize() == 1
-    wait_until(lambda: listeners.outcomes == none(returned=MOST_WAITING + 6, dropped=5))
+    wait_until(lambda: listeners.outcomes == none(returned=MAX_WAITING + 6, dropped=5))
 
 
 def test_a_call_that_hangs_is_counted_and_said_once_and_its_return_is_no_other(
@@ -98,12 +98,12 @@ def test_a_call_that_hangs_is_counted_and_said_once_and_its_return_is_no_other(
     listeners.add("leak", hanging)
     listeners.tell(ALERT)
     hanging.called.get(timeout=PATIENCE_SECONDS)
-    listeners.tend()
+    listeners.poll()
     assert listeners.outcomes == none()
 
     monkeypatch.setattr(listeners_module, "HANGING_SECONDS", 0.0)
-    listeners.tend()
-    listeners.tend()
+    listeners.poll()
+    listeners.poll()
     hanging.may_return.set()
     wait_until(lambda: threads() == 0)
 

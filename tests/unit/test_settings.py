@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.errors import SettingsError
-from heap_exporter.redaction import Secret
+from heap_exporter.runtime.redaction import Secret
 from heap_exporter.settings import Settings, rules, variable
 
 

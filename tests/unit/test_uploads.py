@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.snapshot.retention import Holds
+from heap_exporter.snapshot.retention import RetentionPins
 from heap_exporter.snapshot.store import Store
 from heap_exporter.upload import uploads as upload_module
 from heap_exporter.upload.ledger import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, Ledger
@@ -65,7 +65,7 @@ def test_the_newest_of_a_process_and_what_is_being_compared_stay(tmp_path: Path,
     write(0, ".report.json")
     for path in (gone, compared, newest, anothers, reported):
         uploaded(path)
-    holds = Holds(tmp_path)
+    holds = RetentionPins(tmp_path)
     holds.hold(compared.stem, "comparison", 60)
     holds.hold(gone.stem, "alert", 60)
 
@@ -194,7 +194,7 @@ def test_without_the_extra_it_says_once_what_to_install(
     for number in range(3):
         write(number)
         uploads._look_at = 0.0
-        uploads.tend()
+        uploads.poll()
 
     assert caplog.text.count(NOT_INSTALLED) == 1
     assert "pip install 'heap-exporter[s3]'" in caplog.text
@@ -203,7 +203,7 @@ def test_without_the_extra_it_says_once_what_to_install(
 def test_without_an_address_nothing_is_done(tmp_path: Path, write: Callable[..., Path]) -> None:
     path = write(1)
     uploads = Uploads("", Store(tmp_path, 20), lambda: None, remove_local=True)
-    uploads.tend()
+    uploads.poll()
 
     assert os.listdir(tmp_path) == [path.name]
 
@@ -219,7 +219,7 @@ def test_a_program_that_is_our_child_is_ended_and_reaped_when_it_is_given_up(
     write(1)
     before = children()
     uploads = Uploads(f"file://{tmp_path}/store", Store(tmp_path, 20), lambda: None, remove_local=False)
-    uploads.tend()
+    uploads.poll()
     assert len(children() - before) == 1
 
     uploads.give_up()
@@ -232,6 +232,6 @@ def test_no_failure_of_ours_reaches_the_monitor(
 ) -> None:
     write(1)
     monkeypatch.setattr(upload_module, "Ledger", lambda _folder: 1 / 0)
-    Uploads(URL, Store(tmp_path, 20), lambda: None, remove_local=False).tend()
+    Uploads(URL, Store(tmp_path, 20), lambda: None, remove_local=False).poll()
 
     assert "ZeroDivisionError" in caplog.text

@@ -6,11 +6,11 @@ from array import array
 from pathlib import Path
 
 from heap_exporter.analysis.graph import Graph
-from heap_exporter.analysis.model import Progress, silent
 from heap_exporter.analysis.portable.contents import Contents, read
 from heap_exporter.analysis.portable.dominators import DominatorTree, dominator_tree
 from heap_exporter.analysis.portable.links import Links
 from heap_exporter.analysis.portable.tracing import Trace, trace
+from heap_exporter.analysis.results import Progress, silent
 
 __all__ = ["load"]
 

@@ -20,11 +20,11 @@ from heap_exporter.analysis.graph import (
     VALUE,
     Holder,
 )
-from heap_exporter.analysis.model import Progress
 from heap_exporter.analysis.portable.shapes import Shape, label, shape
+from heap_exporter.analysis.results import Progress
 from heap_exporter.errors import SnapshotFileError
-from heap_exporter.heapfile.documents import Footer, Header
 from heap_exporter.heapfile.format import HELD_BY_INTERPRETER, MODULE, read_footer
+from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.heapfile.records import (
     FrameRecord,
@@ -37,7 +37,7 @@ from heap_exporter.heapfile.records import (
     TypeRecord,
 )
 
-MOST_BYTES = 2**63
+MAX_BYTES = 2**63
 """What all objects together have less of, in any process there can be."""
 
 TOLD_EVERY = 1 << 14
@@ -153,7 +153,7 @@ class _Records:
         if self.nodes.setdefault(node.place, number) != number:
             raise self.altered("an object is in it twice")
         self.bytes += node.size_bytes
-        if self.bytes >= MOST_BYTES:
+        if self.bytes >= MAX_BYTES:
             raise self.altered("the sizes of its objects are beyond all measure")
         self.shape_of.append(node.shape.number)
         self.size.append(node.size_bytes)

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from heap_exporter.analysis.graph import EMPTY, GARBAGE, INTERPRETER, ITEM, OUTSIDE, REFERENT, VALUE
-from heap_exporter.analysis.model import Progress
 from heap_exporter.analysis.portable.contents import Contents, Root
 from heap_exporter.analysis.portable.garbage import garbage_heads
 from heap_exporter.analysis.portable.groups import Groups
 from heap_exporter.analysis.portable.links import Links
+from heap_exporter.analysis.results import Progress
 from heap_exporter.heapfile.format import HELD_BY_FRAME, HELD_BY_INTERPRETER, LOCAL, MODULE
 
 RootEdge = tuple[int, int, int]

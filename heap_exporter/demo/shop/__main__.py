@@ -10,9 +10,9 @@ from cheroot.wsgi import Server
 
 import heap_exporter
 
-from .app import make_app
+from .pages import make_app
 
-LEAST_GROWTH_PERCENT = 10.0
+MIN_GROWTH_PERCENT = 10.0
 """In a small process a few pages are percents; a leak over a window of seconds is tens of percents."""
 
 
@@ -36,7 +36,7 @@ def main() -> None:
         interval_seconds=arguments.window / 40,
         census_interval_seconds=arguments.window / 10,
         census_cpu_percent=10,
-        growth_threshold_percent=LEAST_GROWTH_PERCENT,
+        growth_threshold_percent=MIN_GROWTH_PERCENT,
         snapshot_cooldown_seconds=arguments.window,
         snapshots_a_day=1000,
     ) as exporter:

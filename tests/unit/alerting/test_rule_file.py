@@ -9,7 +9,7 @@ import yaml
 
 from heap_exporter.alerting import Thresholds, render_rules
 from heap_exporter.alerting.rules import RUNBOOK
-from heap_exporter.catalogue import CATALOGUE
+from heap_exporter.metrics import CATALOGUE
 from heap_exporter.model import State
 from tests.unit.alerting.rule_file import ALERTS, RULES, RULES_PATH, RUNBOOK_PATH, metrics
 

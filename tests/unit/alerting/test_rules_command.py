@@ -9,7 +9,7 @@ import pytest
 
 from heap_exporter.alerting import Thresholds, render_rules
 from heap_exporter.alerting.quantities import parse_bytes_per_hour, parse_duration, promql_duration
-from heap_exporter.cli import rules
+from heap_exporter.cli import rules_command
 from heap_exporter.errors import HeapExporterError, SettingsError
 
 MIB = 1 << 20
@@ -17,8 +17,8 @@ MIB = 1 << 20
 
 def run(*words: str) -> int:
     parser = argparse.ArgumentParser()
-    rules.add_arguments(parser)
-    return rules.run(parser.parse_args(words))
+    rules_command.add_arguments(parser)
+    return rules_command.run(parser.parse_args(words))
 
 
 def test_without_options_it_prints_the_default_rules(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from heap_exporter import analysis
 from heap_exporter.analysis import Change, Diff, compare
-from heap_exporter.analysis.model import PathChange
+from heap_exporter.analysis.results import PathChange
 from tests.heaps import Branch, heap
 from tests.made_heaps import made, module, write
 

@@ -25,7 +25,7 @@ import sys
 from pathlib import Path
 import igraph
 import numpy
-from heap_exporter.analysis.native import load
+from heap_exporter.analysis.native_graph import load
 
 EMPTY, WEAK = 0xFFFFFFFF, 4
 graph = load(Path(sys.argv[1]))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter import analysis
-from heap_exporter.analysis.model import Heap
+from heap_exporter.analysis.results import Heap
 from tests.made_heaps import Made, dict_of, function, made, module, with_dict, write
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dashboards.committed import EXPECTED_EMPTY, PanelQuery, panel_queries
-from heap_exporter.catalogue import CATALOGUE
+from heap_exporter.metrics import CATALOGUE
 from tests.unit.dashboards.promql import selectors
 
 OURS = {metric.name for metric in CATALOGUE}

@@ -7,8 +7,8 @@ import pytest
 from opentelemetry.sdk.metrics.export import AggregationTemporality, Gauge, Metric, MetricsData, NumberDataPoint, Sum
 from opentelemetry.sdk.resources import Resource
 
-from heap_exporter.catalogue import CATALOGUE
 from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource
+from heap_exporter.metrics import CATALOGUE
 from heap_exporter.model import Reading
 from tests.readings import full_reading
 

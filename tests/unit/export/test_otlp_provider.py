@@ -13,10 +13,10 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric, NumberDataPoint, Sum
 
 from heap_exporter._version import VERSION
-from heap_exporter.catalogue import CATALOGUE
 from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_provider import lend_to_application
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
+from heap_exporter.metrics import CATALOGUE
 from tests.otlp_receivers import http_receiver, wait_until
 from tests.readings import full_reading
 

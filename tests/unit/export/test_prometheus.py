@@ -5,8 +5,8 @@ from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from heap_exporter.catalogue import CATALOGUE
 from heap_exporter.export.prometheus import HeapCollector, MetricsPage, families
+from heap_exporter.metrics import CATALOGUE
 from heap_exporter.model import Reading
 from tests.readings import full_reading
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heap_exporter.catalogue import OTHER_TYPES
-from heap_exporter.export.type_series import MOST_TYPES, TOP_BY_BYTES, TypeSeries
+from heap_exporter.export.type_series import MAX_TYPES, TOP_BY_BYTES, TypeSeries
+from heap_exporter.metrics import OTHER_TYPES
 from heap_exporter.model import Census, Grower, TypeCount
 
 
@@ -26,7 +26,7 @@ def test_sums_stay_right_and_names_stay_bounded_whatever_the_heap_does(sequence:
 
         assert sum(count.bytes for count in shown) == heap.bytes
         assert sum(count.objects for count in shown) == heap.objects
-    assert len(seen) <= MOST_TYPES
+    assert len(seen) <= MAX_TYPES
 
 
 def test_a_type_that_falls_out_of_the_top_keeps_its_series() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heap_exporter.notify import formats
-from heap_exporter.notify.document import alert_document
+from heap_exporter.notify.payload import alert_document
 from tests.alerts import JUDGED_AT, bare_alert, full_alert
 
 

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from heap_exporter.notify.document import alert_document
+from heap_exporter.notify.payload import alert_document
 from heap_exporter.notify.record import log_alert
 from tests.alerts import SNAPSHOT_ID, bare_alert, full_alert
 

@@ -23,7 +23,7 @@ MIB = 1 << 20
 
 def all_mappings(proc: Path = PROC) -> Mappings:
     """Return all groups, however long it takes to read them."""
-    return read_mappings(proc, most_seconds=60.0, most_groups=1000)
+    return read_mappings(proc, max_seconds=60.0, max_groups=1000)
 
 
 def group(found: Mappings, name: str) -> MappingGroup:
@@ -59,7 +59,7 @@ def test_stacks_of_threads_are_told_from_other_memory() -> None:
         import threading
         from heap_exporter.probes.mappings import read_mappings
         def stacks():
-            found = read_mappings(most_seconds=60.0, most_groups=1000)
+            found = read_mappings(max_seconds=60.0, max_groups=1000)
             return sum(group.mappings for group in found.groups if group.name == "thread stacks")
         end, before = threading.Event(), stacks()
         threads = [threading.Thread(target=end.wait) for _ in range(30)]
@@ -114,7 +114,7 @@ def test_what_a_thread_has_from_malloc_is_told_from_other_memory() -> None:
         thread = threading.Thread(target=take)
         thread.start()
         thread.join()
-        found = read_mappings(most_seconds=60.0, most_groups=1000)
+        found = read_mappings(max_seconds=60.0, max_groups=1000)
         print(sum(group.resident_bytes for group in found.groups if group.name == "malloc arenas of threads"))
         """
     printed = subprocess.check_output([sys.executable, "-c", textwrap.dedent(code)], text=True)
@@ -123,9 +123,9 @@ def test_what_a_thread_has_from_malloc_is_told_from_other_memory() -> None:
 
 
 def test_only_the_largest_are_told_and_what_took_too_long_is_left_out() -> None:
-    assert len(read_mappings(most_groups=3).groups) == 3
+    assert len(read_mappings(max_groups=3).groups) == 3
     assert all_mappings().is_complete
-    assert not read_mappings(most_seconds=0.0).is_complete
+    assert not read_mappings(max_seconds=0.0).is_complete
 
 
 def test_growth_is_told_by_falling_gain() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from heap_exporter import analysis
-from heap_exporter.analysis.heap import summarise
+from heap_exporter.analysis.summary import summarise
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import MODULE, SEQUENCE, BlockWriter
 from heap_exporter.report import heapsnapshot

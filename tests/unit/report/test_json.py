@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from heap_exporter import analysis
-from heap_exporter.analysis.heap import summarise
+from heap_exporter.analysis.summary import summarise
 from heap_exporter.report import json as json_report
 from tests.heap_files import small_graph, write_file
 

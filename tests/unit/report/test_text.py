@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console, RenderableType
 
-from heap_exporter.analysis.model import Heap
+from heap_exporter.analysis.results import Heap
 from heap_exporter.report import text
 from tests import heaps
 from tests.heaps import Branch

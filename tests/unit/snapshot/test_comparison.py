@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.snapshot import beside, comparison
+from heap_exporter.runtime import subprocesses
+from heap_exporter.snapshot import comparison
 from heap_exporter.snapshot.comparison import Comparison
+from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
-from heap_exporter.snapshot.take import Snapshots
 from tests.walks import chosen
 from tests.web_source import HeldWalker
 
-MOST_OBJECTS = 30_000_000
+MAX_OBJECTS = 30_000_000
 PATIENCE_SECONDS = 600.0
 """The program that compares lets everybody else go first: where the processors are busy, it may take minutes."""
 
@@ -38,14 +39,14 @@ def make(tmp_path: Path) -> Callable[..., Snapshots]:
     """Return what makes the snapshots of this process; or, with ``tiny``, of a heap that is compared in no time."""
 
     def make(
-        most_objects: int = MOST_OBJECTS, headroom: int | None = None, keep: int = 20, *, tiny: bool = False
+        max_objects: int = MAX_OBJECTS, headroom: int | None = None, keep: int = 20, *, tiny: bool = False
     ) -> Snapshots:
         walker, room = HeldWalker() if tiny else chosen("native"), [None, None, headroom]
         return Snapshots(
             walker,
             Store(tmp_path, keep),
             lambda: room.pop(0) if room else headroom,
-            compare_most_objects=most_objects,
+            compare_max_objects=max_objects,
         )
 
     return make
@@ -109,23 +110,23 @@ def test_the_report_outlives_the_process_and_goes_with_its_snapshot(
     written = ended(snapshots, second)
 
     assert make().comparisons.state(second) == written
-    snapshots.comparisons._most_objects = 0
+    snapshots.comparisons._max_objects = 0
     snapshots.take("third")
     snapshots.take("fourth")
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".heap"]
 
 
 def test_a_heap_above_the_setting_is_left_to_other_machines(make: Callable[..., Snapshots]) -> None:
-    snapshots = make(most_objects=1000)
+    snapshots = make(max_objects=1000)
     found = ended(snapshots, pair(snapshots))
 
     assert found.state == "failed"
     assert "more than the 1,000" in found.problem
-    assert "HEAP_EXPORTER_COMPARE_MOST_OBJECTS" in found.problem
+    assert "HEAP_EXPORTER_COMPARE_MAX_OBJECTS" in found.problem
 
 
 def test_none_is_compared_where_the_setting_is_zero(make: Callable[..., Snapshots]) -> None:
-    snapshots = make(most_objects=0)
+    snapshots = make(max_objects=0)
 
     assert snapshots.comparisons.state(pair(snapshots)) is None
 
@@ -143,7 +144,7 @@ def test_a_comparison_that_needs_too_much_memory_ends_and_says_so(
 ) -> None:
     monkeypatch.setattr(comparison, "MEMORY_BASE_BYTES", 40 << 20)
     monkeypatch.setattr(comparison, "MEMORY_BYTES_PER_OBJECT", 0)
-    monkeypatch.setattr(comparison, "MOST_PATHS", 0)
+    monkeypatch.setattr(comparison, "MAX_PATHS", 0)
     snapshots = make()
     found = ended(snapshots, pair(snapshots))
 
@@ -178,7 +179,7 @@ def test_the_program_has_nothing_of_the_applications_environment(
     snapshots = make(tiny=True)
     ended(snapshots, pair(snapshots))
 
-    assert {one.partition(b"=")[0].decode() for one in started[0]} <= set(beside.KEPT_VARIABLES)
+    assert {one.partition(b"=")[0].decode() for one in started[0]} <= set(subprocesses.KEPT_VARIABLES)
 
 
 def test_without_the_extension_it_is_a_child_that_is_waited_for(
@@ -219,7 +220,7 @@ def test_what_has_ended_is_reaped_where_this_process_gets_the_orphans(make: Call
         ended(snapshots, pair(snapshots))
 
         def are_reaped() -> bool:
-            snapshots.comparisons.tend()
+            snapshots.comparisons.poll()
             return children() <= before
 
         patiently(are_reaped)

@@ -17,7 +17,7 @@ from pathlib import Path
 from heap_exporter.errors import SnapshotNoDisk
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.store import Store
-from heap_exporter.snapshot.take import Snapshots
+from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.walker.choose import choose_walker
 
 held = [[number] for number in range(2000)]

@@ -10,9 +10,9 @@ import pytest
 
 from heap_exporter.errors import SnapshotNoDisk
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.snapshot.retention import STALE_PART_SECONDS, Holds, superfluous
+from heap_exporter.snapshot.retention import STALE_PART_SECONDS, RetentionPins, superfluous
+from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
-from heap_exporter.snapshot.take import Snapshots
 from tests.unit.snapshot.test_store import files, snapshot_id, write
 from tests.web_source import HeldWalker
 
@@ -83,7 +83,7 @@ def test_evidence_that_nobody_releases_cannot_push_out_all_that_is_new() -> None
 
 
 def test_a_hold_ends_by_itself_and_each_purpose_has_its_own(tmp_path: Path) -> None:
-    holds = Holds(tmp_path)
+    holds = RetentionPins(tmp_path)
     holds.hold("a", "alert", A_DAY)
     holds.hold("a", "upload", A_DAY)
     holds.hold("b", "comparison", -1)
@@ -97,7 +97,7 @@ def test_a_hold_ends_by_itself_and_each_purpose_has_its_own(tmp_path: Path) -> N
 
 
 def test_a_hold_that_cannot_be_noted_is_said_and_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    Holds(tmp_path / "nowhere").hold("a", "alert", A_DAY)
+    RetentionPins(tmp_path / "nowhere").hold("a", "alert", A_DAY)
 
     assert "snapshot a may be removed before its time (alert)" in caplog.text
 

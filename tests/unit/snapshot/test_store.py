@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.errors import SnapshotNoDisk, SnapshotNotFound, WalkFailed
-from heap_exporter.heapfile.documents import Footer, Header
 from heap_exporter.heapfile.encoder import write_census
 from heap_exporter.heapfile.format import SUFFIX, BlockWriter
+from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.snapshot.retention import STALE_PART_SECONDS
 from heap_exporter.snapshot.store import Store

@@ -18,9 +18,9 @@ from heap_exporter.heapfile.format import LOCAL, MODULE, PLACE_SHIFT, BlockWrite
 from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.heapfile.records import FrameRecord, NameRecord, NodeRecord, Record, RootRecord, ThreadRecord
 from heap_exporter.model import Walk
-from heap_exporter.walker.graph import Graph
+from heap_exporter.walker.graph_writer import Graph
 from heap_exporter.walker.naming import type_name
-from heap_exporter.walker.portable import PortableWalker
+from heap_exporter.walker.portable_walker import PortableWalker
 from tests.heap_files import nodes, read_all, write_file
 
 
@@ -247,7 +247,7 @@ def test_a_walk_takes_little_memory_beside_the_heap() -> None:
     code = """
         import os, tracemalloc
         from heap_exporter.heapfile.format import BlockWriter
-        from heap_exporter.walker.portable import PortableWalker
+        from heap_exporter.walker.portable_walker import PortableWalker
         held = [[str(number)] for number in range(50_000)]
         tracemalloc.start()
         with open(os.devnull, "wb") as nowhere:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from heap_exporter.web.server import MOST_CONNECTIONS, Server
+from heap_exporter.web.server import MAX_CONNECTIONS, Server
 from heap_exporter.web.workers import WORKERS
 from tests.web_source import WAIT_SECONDS, Process, ask, connect, exchange, read_all, serving, until
 
@@ -247,7 +247,7 @@ def test_a_request_that_comes_byte_by_byte_is_answered(server: Server) -> None:
 @pytest.mark.parametrize("sent", [b"", b"G", b"GET /metrics HTTP/1.1\r\nHost: loc", b"GET /metrics HTTP/1.1\r\n" * 100])
 def test_slow_clients_hold_up_no_scrape(server: Server, sent: bytes) -> None:
     with ExitStack() as stack:
-        for _ in range(MOST_CONNECTIONS // 2):
+        for _ in range(MAX_CONNECTIONS // 2):
             stack.enter_context(connect(server, sent))
 
         assert all(ask(server, "GET", "/metrics")[0] == 200 for _ in range(20))
@@ -258,7 +258,7 @@ def test_more_clients_than_there_is_room_for_cost_the_oldest_its_place(
 ) -> None:
     monkeypatch.setattr("heap_exporter.web.server.SPARED_SECONDS", 0.2)
     with ExitStack() as stack:
-        slow = [stack.enter_context(connect(server, b"GET")) for _ in range(2 * MOST_CONNECTIONS)]
+        slow = [stack.enter_context(connect(server, b"GET")) for _ in range(2 * MAX_CONNECTIONS)]
 
         assert ask(server, "GET", "/metrics")[0] == 200
         assert read_all(slow[0]) == b""
@@ -279,7 +279,7 @@ def test_a_silent_client_is_given_up(server: Server, monkeypatch: pytest.MonkeyP
 
 
 def test_more_requests_than_may_wait_are_told_so(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heap_exporter.web.server.MOST_WAITING", 1)
+    monkeypatch.setattr("heap_exporter.web.server.MAX_WAITING", 1)
     monkeypatch.setattr("heap_exporter.web.server.PLACE_SECONDS", 0.2)
     request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     entered, go = threading.Semaphore(0), threading.Event()

@@ -6,7 +6,7 @@ import pytest
 from heap_exporter.model import Census, Reading, SnapshotInfo, State, TypeCount, Verdict, WalkerChoice
 from heap_exporter.web import words
 from heap_exporter.web.page import CONTENT_SECURITY_POLICY, HEADLINES, View, render
-from heap_exporter.web.sparkline import HEIGHT, MOST_POINTS, WIDTH, Sparkline
+from heap_exporter.web.sparkline import HEIGHT, MAX_POINTS, WIDTH, Sparkline
 from tests.readings import full_reading
 from tests.web_source import Process
 
@@ -104,7 +104,7 @@ def test_a_sparkline_keeps_its_ends_and_peaks_within_its_frame(count: int) -> No
     points = [tuple(map(float, pair.split(","))) for pair in picture.rsplit('points="', 1)[1].split('"')[0].split()]
     assert points[0][0] == 0
     assert points[-1][0] == WIDTH
-    assert len(points) <= MOST_POINTS + 2
+    assert len(points) <= MAX_POINTS + 2
     assert all(0 <= y <= HEIGHT for _, y in points)
     assert count < 3 or min(y for _, y in points) == 6
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.snapshot.turns import CROWD
-from heap_exporter.web.server import MOST_CONNECTIONS, Server
+from heap_exporter.web.server import MAX_CONNECTIONS, Server
 from heap_exporter.web.workers import WORKERS
 from tests.storms import asked_process, storm
 from tests.web_source import WAIT_SECONDS, Process, ask, connect, read_all, until
@@ -82,10 +82,10 @@ def test_a_crowd_costs_no_more_descriptors_than_there_are_places(
     for seconds in ("SPARED_SECONDS", "REQUEST_SECONDS"):  # none is to lose its place for being slow
         monkeypatch.setattr(f"heap_exporter.web.server.{seconds}", WAIT_SECONDS)
     with ExitStack() as stack:
-        crowd = [stack.enter_context(connect(server)) for _ in range(4 * MOST_CONNECTIONS)]
-        until(lambda: len(server._open) == MOST_CONNECTIONS)
+        crowd = [stack.enter_context(connect(server)) for _ in range(4 * MAX_CONNECTIONS)]
+        until(lambda: len(server._open) == MAX_CONNECTIONS)
         for client in crowd:
             client.sendall(b"GET /-/healthy HTTP/1.0\r\n\r\n")
 
         assert all(read_all(client).startswith(b"HTTP/1.1 200 ") for client in crowd)
-        assert len(server._open) <= MOST_CONNECTIONS
+        assert len(server._open) <= MAX_CONNECTIONS

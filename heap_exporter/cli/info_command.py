@@ -1,0 +1,63 @@
+"""Show what a snapshot is: when and of which process it was taken, what it holds, and in which way that is held.
+
+    heap-exporter info b.heap
+
+Works for every snapshot, also for a census, which is what is written where there is no room for a graph.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from itertools import islice
+
+from heap_exporter.analysis import TypeRow
+from heap_exporter.cli import files, screen
+from heap_exporter.heapfile.header import Footer, Header
+from heap_exporter.heapfile.reader import SnapshotReader
+from heap_exporter.heapfile.records import CountRecord
+
+HELP = "show what a snapshot is"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("file", type=files.named, metavar="FILE", help="a snapshot (.heap)")
+    screen.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is known, and return 0."""
+    from heap_exporter.report import json_documents, text
+
+    path = arguments.file
+    with SnapshotReader(path) as reader:
+        header = reader.header
+        types, footer = _census(reader) if header.content == "census" else ([], None)
+    heap = None if footer else screen.opened(path)
+    footer, holdings = (heap.footer, heap.holdings) if heap else (footer, ())
+    assert footer is not None
+    limit = arguments.limit
+    screen.show(
+        arguments,
+        json_documents.info(path, header, footer, holdings=holdings, types=types[:limit]),
+        text.info(path.name, _with_threads(header, limit), footer, holdings=holdings, types=types, limit=limit),
+    )
+    return 0
+
+
+def _with_threads(header: Header, limit: int) -> Header:
+    """Return the header with the names of so many threads, and how many more there are in place of the others."""
+    more = len(header.threads) - limit
+    if more <= 0:
+        return header
+    return replace(header, threads={**dict(islice(header.threads.items(), limit)), -1: f"and {more:,} more"})
+
+
+def _census(reader: SnapshotReader) -> tuple[list[TypeRow], Footer]:
+    rows = [
+        TypeRow(record.type.name, record.objects, record.size_bytes, 0)
+        for record in reader.records()
+        if isinstance(record, CountRecord)
+    ]
+    return sorted(rows, key=lambda row: -row.shallow_bytes), reader.footer

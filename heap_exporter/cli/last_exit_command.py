@@ -1,0 +1,219 @@
+"""Tell what the memory of a service did before it was killed.
+
+    heap-exporter last-exit                      of the default folder
+    heap-exporter last-exit /var/lib/shop/heap   of a service's HEAP_EXPORTER_SNAPSHOT_DIR
+    heap-exporter last-exit --json               with every sample, as a document
+
+A service that runs heap-exporter keeps its last hour of samples, its largest types and the last verdict in a small
+file, its black box, in the folder "blackbox" in the one for snapshots. It survives SIGKILL and the kernel's OOM
+killer. A service that stops in order removes it; one that could not leaves it to be read here, and to its next start,
+which logs it and exports heap_exporter_last_exit_*.
+
+How it ended:
+
+    oom-kill   the kernel killed it for lack of memory: the cgroup has counted a kill, or memory was at its limit
+    killed     by a signal (SIGKILL, or a SIGTERM that the service does not handle), by a crash, or by os._exit()
+    machine    the machine was restarted, or the folder has moved to another
+
+The last exit is told in full, those before it in a line each. To look changes nothing. To find none is no failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+from heap_exporter.cli import files, screen
+from heap_exporter.errors import BlackBoxError, HeapExporterError
+from heap_exporter.heapfile.format import SUFFIX
+from heap_exporter.model import Ending, LastExit, Point
+from heap_exporter.recording.crash_record import SLOPE_SECONDS
+from heap_exporter.recording.last_exit import find_exits
+from heap_exporter.recording.ring import FOLDER
+from heap_exporter.runtime.formatting import duration, gain, moment, size
+from heap_exporter.settings import Settings, variable
+
+HELP = "tell what memory did before a service was killed"
+
+BARS = "▁▂▃▄▅▆▇█"
+SPARKLINE_COLUMNS = 60
+MIN_RANGE = 0.02
+"""Smallest range shown, as a share of the value: below it a steady process would look like a mountain range."""
+
+TITLES = {
+    Ending.OOM_KILL: "was killed for lack of memory",
+    Ending.KILLED: "was killed or crashed",
+    Ending.MACHINE: "ended with its machine",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=files.named,
+        metavar="DIR",
+        help=f"default: {variable('snapshot_dir')}, or its default",
+    )
+    screen.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is known of the last exits, and return 0. Raises :class:`HeapExporterError` if DIR is no folder."""
+    folder = arguments.folder or Settings.load().snapshot_dir
+    boxes = folder if folder.name == FOLDER else folder / FOLDER
+    _check(folder if arguments.folder else boxes, boxes)
+    exits, damaged = find_exits(boxes)
+    document = {
+        "document": "last-exit",
+        "version": 1,
+        "exits": [exit_document(path, found) for path, found in exits[: arguments.limit]],
+        "damaged": [{"path": str(path), "problem": str(problem)} for path, problem in damaged],
+    }
+    screen.show(arguments, document, "\n".join(_lines(boxes.parent, exits, damaged, arguments.limit)))
+    return 0
+
+
+def _check(folder: Path, boxes: Path) -> None:
+    """Raise :class:`HeapExporterError` if the folder is none, or may not be read."""
+    try:
+        if not folder.is_dir() and folder != boxes:
+            raise HeapExporterError(
+                f"{folder} is no folder; give the one that the service has as {variable('snapshot_dir')}"
+            )
+        os.listdir(boxes)
+    except FileNotFoundError:
+        pass
+    except OSError as problem:
+        raise HeapExporterError(
+            f"cannot read {boxes}: {problem.strerror}; ask as the user whom the service runs as"
+        ) from None
+
+
+def exit_document(path: Path, found: LastExit) -> dict[str, Any]:
+    """Return an exit as plain JSON; ``samples`` has a row a sample."""
+    verdict = found.verdict
+    return {
+        "path": str(path),
+        "pid": found.pid,
+        "ended": found.ended.value,
+        "ended_why": found.ended_why,
+        "process_started_at": found.process_started_at,
+        "last_sample_at": found.last.t_seconds,
+        "uptime_seconds": found.uptime_seconds,
+        "resident_bytes": found.last.rss_bytes,
+        "anonymous_bytes": found.last.anonymous_bytes,
+        "heap_bytes": found.last.heap_bytes,
+        "limit_bytes": found.last.limit_bytes,
+        "slope_bytes_per_second": found.slope_bytes_per_second,
+        "verdict": verdict
+        and {
+            "judged_at": verdict.judged_at,
+            "state": verdict.state.value,
+            "cause": verdict.cause and verdict.cause.value,
+            "reasons": list(verdict.reasons),
+            "seconds_to_limit": verdict.seconds_to_limit,
+        },
+        "types": [
+            {"type_name": count.type_name, "objects": count.objects, "bytes": count.bytes} for count in found.types
+        ],
+        "snapshots": list(found.snapshots),
+        "samples": {
+            "columns": list(_COLUMNS),
+            "rows": [[*map(point._asdict().get, _COLUMNS)] for point in found.points],
+        },
+    }
+
+
+_COLUMNS = tuple(name for name in Point._fields if name not in ("restart", "finding"))
+
+
+def _lines(
+    folder: Path, exits: list[tuple[Path, LastExit]], damaged: list[tuple[Path, BlackBoxError]], limit: int
+) -> list[str]:
+    lines = [f"no process has left a black box in {folder}: none was killed, or none has written there"]
+    if exits:
+        lines = [*_story(folder, exits[0][1]), *(["", "before that:"] if len(exits) > 1 else [])]
+        lines += [f"  {_line(found)}" for _, found in exits[1:limit]]
+    return lines + [f"{path} cannot be read: {problem}" for path, problem in damaged]
+
+
+def _story(folder: Path, found: LastExit) -> list[str]:
+    last = found.last
+    lived = f"; lived {duration(found.uptime_seconds)}" if found.uptime_seconds is not None else ""
+    rows = [
+        ("why", found.ended_why),
+        ("last sample", f"{moment(last.t_seconds)}, {duration(max(time.time() - last.t_seconds, 0))} ago{lived}"),
+        ("memory", _course(found.points)),
+        ("", sparkline([point.rss_bytes for point in found.points])),
+        ("", _parts(last)),
+    ]
+    if found.slope_bytes_per_second is not None:
+        span = min(last.t_seconds - found.points[0].t_seconds, SLOPE_SECONDS)
+        rows.append(("growth", f"{gain(found.slope_bytes_per_second * 3600)}/h over the last {duration(span)}"))
+    rows += _judged(found)
+    rows += [
+        ("" if index else "largest types", f"{size(count.bytes):>9}  {count.objects:>11,} x {count.type_name}")
+        for index, count in enumerate(found.types[:10])
+    ]
+    rows += [("" if index else "snapshots", snapshot) for index, snapshot in enumerate(found.snapshots)]
+    if there := [path for each in found.snapshots if (path := folder / f"{each}{SUFFIX}").is_file()]:
+        pair = dict.fromkeys((there[0], there[-1]))
+        rows.append(("who holds it", shlex.join(("heap-exporter", "report", *map(str, pair)))))
+    title = f"process {found.pid} {TITLES[found.ended]}"
+    return [title, *(f"  {name:13}  {text}".rstrip() for name, text in rows if text)]
+
+
+def _judged(found: LastExit) -> list[tuple[str, str]]:
+    verdict = found.verdict
+    if verdict is None:
+        return []
+    cause = f" ({verdict.cause.value})" if verdict.cause else ""
+    return [
+        ("last verdict", f"{verdict.state.value}{cause}, {moment(verdict.judged_at)}"),
+        *(("", f"- {reason}") for reason in verdict.reasons),
+    ]
+
+
+def _course(points: tuple[Point, ...]) -> str:
+    first, last = points[0], points[-1]
+    limit = (
+        f", {last.rss_bytes / last.limit_bytes:.0%} of its limit of {size(last.limit_bytes)}"
+        if last.limit_bytes
+        else ""
+    )
+    span = duration(max(last.t_seconds - first.t_seconds, 0))
+    return f"{size(first.rss_bytes)} → {size(last.rss_bytes)} in RAM within {span}{limit}"
+
+
+def _parts(point: Point) -> str:
+    """Return what the memory consisted of, as far as it is known."""
+    parts = {
+        "anonymous": point.anonymous_bytes,
+        "swapped out": point.swap_bytes or None,
+        "Python heap": point.heap_bytes,
+        "of files": point.file_bytes,
+    }
+    return ", ".join(f"{size(value)} {name}" for name, value in parts.items() if value is not None)
+
+
+def _line(found: LastExit) -> str:
+    last, state = found.last, f", {found.verdict.state.value}" if found.verdict else ""
+    shown = f", snapshots {', '.join(found.snapshots)}" if found.snapshots else ""
+    return f"{moment(last.t_seconds)}  {found.ended.value:8}  process {found.pid}, {size(last.rss_bytes)}{state}{shown}"
+
+
+def sparkline(values: list[int]) -> str:
+    """Return the course of some values as a line of bars, lowest to highest; columns show the highest of their part."""
+    columns = min(len(values), SPARKLINE_COLUMNS)
+    edges = [index * len(values) // columns for index in range(columns + 1)]
+    highest = [max(values[begin:end]) for begin, end in itertools.pairwise(edges)]
+    low = min(highest)
+    spread = max(max(highest) - low, MIN_RANGE * max(highest), 1)
+    return "".join(BARS[min(int((value - low) / spread * len(BARS)), len(BARS) - 1)] for value in highest)

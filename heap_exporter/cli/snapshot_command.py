@@ -1,0 +1,143 @@
+"""Ask a running exporter for a snapshot, as `curl -X POST URL/snapshots` does.
+
+The exporter must be reachable: from the same machine by default, from elsewhere with its token.
+Exit code 1 when the exporter says no; what it said is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from types import UnionType
+from typing import IO, Any
+
+from heap_exporter.cli.screen import say
+from heap_exporter.errors import HeapExporterError
+from heap_exporter.runtime.port_conflict import reachable
+from heap_exporter.runtime.redaction import without_secrets
+from heap_exporter.runtime.urls import web_problem
+from heap_exporter.settings import Settings, variable
+
+HELP = "have a running exporter write a snapshot"
+
+_WHAT_TO_DO = "give the address that heap_exporter.start() listens on"
+
+LONGEST_WAIT_SECONDS = 86_400.0
+MAX_ANSWER_BYTES = 1 << 20
+
+Members = dict[str, type | UnionType]
+
+SNAPSHOT: Members = {"path": str, "content": str, "note": str, "objects": int, "bytes": int,
+            "duration_seconds": float | int, "pause_seconds": float | int}  # fmt: skip  # one reading
+REFUSAL: Members = {"title": str}
+"""What an exporter's answers have at least; whatever lacks it was said by somebody else."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("url", nargs="?", help=f"default: that of {variable('host')} and {variable('port')}")
+    parser.add_argument("--reason", default="asked for on the command line", help="kept in the snapshot")
+    parser.add_argument(
+        "--token", type=_token, default=os.environ.get(variable("token"), ""), help=f"default: ${variable('token')}"
+    )
+    parser.add_argument("--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="default: %(default)g")
+    parser.add_argument("--json", action="store_true", help="print the exporter's answer as it came")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Post, print, and return 0 for a snapshot and 1 for a refusal."""
+    answer, done = _post(arguments)
+    if arguments.json:
+        say(json.dumps(answer))
+    elif done:
+        say(f"{answer['path']}  {answer['content']} of {answer['objects']:,} objects, {answer['bytes']:,} bytes"
+            f" in {answer['duration_seconds']:.2f} s, longest pause {answer['pause_seconds'] * 1000:.1f} ms"
+            f"{answer['note'] and '; '}{answer['note']}")  # fmt: skip  # one sentence
+    else:
+        say(f"refused: {answer.get('detail') or answer.get('title')}")
+    return 0 if done else 1
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Makes a redirect an answer: followed, a POST would become a GET, and the token go to whoever is named there."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none."""
+
+
+def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
+    """Return the exporter's answer and whether it is a snapshot. Raises :class:`HeapExporterError`."""
+    exporter = _address(arguments.url)
+    shown = without_secrets(exporter)
+    query = urllib.parse.urlencode({"reason": arguments.reason}, errors="replace")
+    # Header values travel as latin-1; the exporter compares the bytes of the environment variable.
+    token = arguments.token.encode("utf-8", "surrogateescape").decode("latin-1")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        request = urllib.request.Request(f"{exporter}/snapshots?{query}", method="POST", headers=headers)  # noqa: S310  # it is http
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=arguments.timeout) as response:
+            return _document(response, SNAPSHOT), True
+    except urllib.error.HTTPError as error:
+        return _refusal(error, shown), False
+    except OSError as error:
+        raise HeapExporterError(f"no exporter answers at {shown}: {getattr(error, 'reason', error)}") from None
+    except (http.client.HTTPException, ValueError, RecursionError):
+        raise HeapExporterError(f"{shown} is no exporter: its answer is no snapshot; {_WHAT_TO_DO}") from None
+
+
+def _address(url: str | None) -> str:
+    """Return the exporter's address without a slash at its end. Raises :class:`HeapExporterError` if it is none."""
+    if url is None:
+        settings = Settings.load()
+        host = reachable(settings.host)
+        url = f"{f'[{host}]' if ':' in host else host}:{settings.port}"
+    address = (url if "://" in url else f"http://{url}").rstrip("/")
+    if problem := web_problem(address):
+        raise HeapExporterError(f"{without_secrets(address)}: {problem}")
+    if "@" in urllib.parse.urlsplit(address).netloc:
+        raise HeapExporterError(f"{without_secrets(address)}: give the password with --token, not in the address")
+    if not address.isascii():
+        raise HeapExporterError(f"{without_secrets(address)}: write it in ASCII, hosts as xn--…, paths with %")
+    return address
+
+
+def _refusal(error: urllib.error.HTTPError, shown: str) -> dict[str, Any]:
+    """Return the problem that an exporter's error tells. Raises :class:`HeapExporterError` for another server's."""
+    try:
+        return _document(error, REFUSAL)
+    except (OSError, http.client.HTTPException, ValueError, RecursionError):
+        said = f"{error.code} {error.reason}".strip()
+        raise HeapExporterError(f"{shown} is no exporter: it answered {said}; {_WHAT_TO_DO}") from None
+
+
+def _document(answer: IO[bytes], members: Members) -> dict[str, Any]:
+    """Return the JSON object of an answer. Raises ``ValueError`` where it is none with these members."""
+    document = json.loads(answer.read(MAX_ANSWER_BYTES))
+    if not isinstance(document, dict) or not all(
+        isinstance(document.get(name), kind) for name, kind in members.items()
+    ):
+        raise ValueError("no such document")
+    return document
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("it must be a number of seconds") from None
+    if not 0 < seconds <= LONGEST_WAIT_SECONDS:
+        raise argparse.ArgumentTypeError(f"it must be more than 0 and at most {LONGEST_WAIT_SECONDS:g} seconds")
+    return seconds
+
+
+def _token(text: str) -> str:
+    if any(sign < " " or sign == "\x7f" for sign in text):
+        raise argparse.ArgumentTypeError(
+            f"a token has no line breaks or control characters; mend it or {variable('token')}"
+        )
+    return text

@@ -1,0 +1,71 @@
+"""Which types grow: a few censuses of the window kept, the newest compared with the oldest."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from heap_exporter.model import Census, Grower, State, Verdict
+from heap_exporter.runtime import formatting
+
+CHECKPOINTS = 4
+"""Censuses kept a window: enough for a baseline that is at most a quarter too old."""
+
+MAX_GROWERS = 10
+
+MIN_BYTES = 16 * 1024
+"""A type below this size is not remembered; thousands are, and none of them is a leak yet."""
+
+MIN_NAMED_SHARE = 0.02
+"""Share of the largest gain that a type of the application's own must have to be named before a builtin one."""
+
+
+class TypeHistory:
+    """Remembers what the large types measured over the last window."""
+
+    def __init__(self, window_seconds: float) -> None:
+        self._spacing_seconds = window_seconds / CHECKPOINTS
+        self._checkpoints: deque[tuple[float, dict[str, tuple[int, int]]]] = deque(maxlen=CHECKPOINTS)
+        self._newest: Census | None = None
+
+    def add(self, census: Census) -> None:
+        """Take note of a census."""
+        if self._newest and census.taken_at < self._newest.taken_at:
+            self._checkpoints.clear()  # the clock was set back
+        self._newest = census
+        if not self._checkpoints or census.taken_at - self._checkpoints[-1][0] >= self._spacing_seconds:
+            large = {c.type_name: (c.objects, c.bytes) for c in census.types if c.bytes >= MIN_BYTES}
+            self._checkpoints.append((census.taken_at, large))
+
+    def growers(self) -> tuple[Grower, ...]:
+        """Return the types that gained objects or bytes within the window, most bytes first."""
+        if self._newest is None:
+            return ()
+        _, before = self._checkpoints[0]
+        gains = []
+        for count in self._newest.types:
+            objects, size = before.get(count.type_name, (0, 0))
+            if count.bytes >= MIN_BYTES and count.bytes - size >= MIN_BYTES:
+                gains.append(Grower(count.type_name, count.objects - objects, count.bytes - size))
+        return tuple(sorted(gains, key=lambda gain: (-gain.bytes, gain.type_name)))
+
+
+def top_grower(growers: Sequence[Grower]) -> Grower | None:
+    """Return the type to name: the application's own that gained most, or else the builtin one.
+
+    A leak of sessions gains most bytes in the dicts that sessions are made of, but ``dict`` tells nobody anything.
+    """
+    least = MIN_NAMED_SHARE * growers[0].bytes if growers else 0.0
+    own = [gain for gain in growers if "." in gain.type_name and gain.bytes >= least]
+    return next(iter(own or growers), None)
+
+
+def with_growers(verdict: Verdict, growers: Sequence[Grower]) -> Verdict:
+    """Return a verdict that names the types which grow, if anything does."""
+    top = top_grower(growers)
+    if top is None or not (verdict.is_suspicion or verdict.state is State.GROWING):
+        return verdict
+    gained = formatting.gain(top.bytes)
+    reason = f"the type that grows: {top.type_name} ({top.objects:+,} objects, {gained})"
+    return replace(verdict, reasons=(*verdict.reasons, reason), growers=tuple(growers[:MAX_GROWERS]))

@@ -1,0 +1,75 @@
+"""Tells of a leak in all ways there are: the log, OpenTelemetry, the webhook, the application's own listeners."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from heap_exporter.model import LeakAlert
+from heap_exporter.notify import otlp_event
+from heap_exporter.notify.listeners import LeakListeners
+from heap_exporter.notify.payload import Document, alert_document
+from heap_exporter.notify.record import log_alert
+from heap_exporter.runtime.background_queue import BackgroundQueue
+from heap_exporter.runtime.logs import log
+from heap_exporter.settings import Settings
+
+if TYPE_CHECKING:
+    from heap_exporter.notify.webhook import Webhook
+
+
+class Notifier:
+    """Tells alerts. No way that fails hinders another; what may hang hangs on a thread of its own.
+
+    ``webhooks`` counts posts by outcome.
+    """
+
+    def __init__(self, settings: Settings, listeners: LeakListeners) -> None:
+        self.webhooks: dict[str, int] = {}
+        self._listeners = listeners
+        listeners.begin()
+        self._events: BackgroundQueue[Document] = BackgroundQueue("event", _emit, _drop)
+        self._webhook: Webhook | None = None
+        if settings.alert_webhook_url:
+            from heap_exporter.notify.webhook import OUTCOMES, Webhook
+
+            self.webhooks = dict.fromkeys(OUTCOMES, 0)
+            self._webhook = Webhook(settings.alert_webhook_url, settings.alert_webhook_format, self._count)
+
+    def tell(self, alert: LeakAlert) -> None:
+        """Tell an alert: the log hears of it now, all others on threads of their own."""
+        document = alert_document(alert)
+        log_alert(document)
+        if self._webhook is not None:
+            self._webhook.post(document)
+        if otlp_event.provider() is not None:
+            self._events.post(document)
+        self._listeners.tell(alert)
+
+    def poll(self) -> None:
+        """Take notice of listeners that hang."""
+        self._listeners.poll()
+
+    def ask_to_stop(self) -> None:
+        """Let what is told just now be the last."""
+        self._listeners.ask_to_stop()
+        self._events.ask_to_stop()
+        if self._webhook is not None:
+            self._webhook.ask_to_stop()
+
+    def stop(self, deadline: float) -> None:
+        """End the threads that tell, those that do not hang, by ``deadline`` (monotonic seconds)."""
+        if self._webhook is not None:
+            self._webhook.stop(deadline)
+        self._events.stop(deadline)
+        self._listeners.stop(deadline)
+
+    def _count(self, outcome: str) -> None:
+        self.webhooks[outcome] += 1
+
+
+def _emit(document: Document) -> None:
+    otlp_event.emit(document)
+
+
+def _drop() -> None:
+    log.warning("a leak alert was not emitted as an OpenTelemetry event: the ones before it hang, or this is the end")

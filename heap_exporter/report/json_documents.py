@@ -1,0 +1,181 @@
+"""The documents that ``--json`` prints. They are an interface, documented in docs/json.md: members come, none goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from heap_exporter.analysis.results import Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
+from heap_exporter.heapfile.header import Footer, Header
+from heap_exporter.report import sentences
+from heap_exporter.report.largest import most_changed
+
+VERSION = 1
+
+Document = dict[str, Any]
+
+
+def top(heap: Heap, rows: Sequence[TypeRow]) -> Document:
+    """Return the document of ``top``: some of the types of a snapshot, in the order given."""
+    return _document("top", snapshot=_snapshot(heap), types_total=len(heap.types), types=[asdict(row) for row in rows])
+
+
+def diff(found: Diff, limit: int) -> Document:
+    """Return the document of ``diff``: the ``limit`` types and paths that changed most."""
+    return _document(
+        "diff",
+        before=_snapshot(found.before),
+        after=_snapshot(found.after),
+        minutes=found.minutes,
+        notes=list(sentences.notes(found)),
+        **_changes(found, limit),
+    )
+
+
+def report(found: Heap | Diff, limit: int) -> Document:
+    """Return the document of ``report``: of two snapshots with a verdict and suspects, of one with what it holds."""
+    if isinstance(found, Heap):
+        return _document(
+            "report",
+            before=None,
+            after=_snapshot(found),
+            holdings=[_holding(holding) for holding in found.holdings],
+            types_total=len(found.types),
+            types=[asdict(row) for row in found.types[:limit]],
+            paths_total=len(found.groups),
+            paths=[path_row(found, index) for index in _by_bytes(found)[:limit]],
+        )
+    return _document(
+        "report",
+        before=_snapshot(found.before),
+        after=_snapshot(found.after),
+        minutes=found.minutes,
+        notes=list(sentences.notes(found)),
+        verdict=found.verdict,
+        suspects=[_suspect(suspect, found.minutes) for suspect in found.suspects],
+        holdings=[_holding(holding) for holding in found.after.holdings],
+        **_changes(found, limit),
+    )
+
+
+def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: int) -> Document:
+    """Return the document of ``path``: the types that were meant, and the groups that their objects are in."""
+    return _document(
+        "path",
+        snapshot=_snapshot(heap),
+        types=[asdict(row) for row in types],
+        paths_total=len(indexes),
+        paths=[path_row(heap, index) for index in indexes[:limit]],
+    )
+
+
+def info(
+    file: Path, header: Header, footer: Footer, *, holdings: Sequence[Holding], types: Sequence[TypeRow]
+) -> Document:
+    """Return the document of ``info``; ``holdings`` are those of a graph, ``types`` those of a census."""
+    return _document(
+        "info",
+        path=str(file),
+        file_bytes=file.stat().st_size,
+        header=asdict(header),
+        footer=asdict(footer),
+        holdings=[_holding(holding) for holding in holdings],
+        types=[_counted(row) for row in types],
+    )
+
+
+def path_row(heap: Heap, index: int) -> Document:
+    """Return one group of a snapshot with the path to it."""
+    group = heap.groups[index]
+    figures = {name: value for name, value in asdict(group).items() if name not in ("parent", "label")}
+    return {"path": list(heap.steps(index)), "text": heap.path_text(index), **figures}
+
+
+def _document(name: str, **members: object) -> Document:
+    return {"document": name, "version": VERSION, **members}
+
+
+def _snapshot(heap: Heap) -> Document:
+    header = heap.header
+    return {
+        "path": str(heap.path),
+        "id": header.id,
+        "taken_at": header.taken_at,
+        "reason": header.reason,
+        "walker": header.walker,
+        "pid": header.pid,
+        "uptime_seconds": header.uptime_seconds,
+        "python_version": header.python_version,
+        "implementation": header.implementation,
+        "objects": heap.objects,
+        "references": heap.references,
+        "unknown_references": heap.unknown_references,
+        "shallow_bytes": heap.shallow_bytes,
+    }
+
+
+def _changes(found: Diff, limit: int) -> Document:
+    return {
+        "types_total": len(found.types),
+        "types": [_type_change(change) for change in most_changed(found.types, limit)],
+        "paths_total": len(found.paths),
+        "paths": [_path_change(change) for change in most_changed(found.paths, limit)],
+    }
+
+
+def _type_change(change: TypeChange) -> Document:
+    return {"type_name": change.type_name, "kind": change.kind, **_figures(change)}
+
+
+def _path_change(change: PathChange) -> Document:
+    return {
+        "path": list(change.steps),
+        "text": change.text,
+        "type_name": change.type_name,
+        "kind": change.kind,
+        **_figures(change),
+        "total_bytes": _change(change.total_bytes),
+    }
+
+
+def _suspect(suspect: Suspect, minutes: float | None) -> Document:
+    return {
+        "text": sentences.suspect(suspect, minutes),
+        "fingerprint": suspect.fingerprint,
+        "type_name": suspect.type_name,
+        "holder": suspect.holder,
+        "path": list(suspect.path),
+        **_figures(suspect),
+        "total_bytes": _change(suspect.total_bytes),
+        "share": suspect.share,
+        "bytes_per_minute": suspect.bytes_per_minute,
+        "holding": suspect.holding,
+        "advice": suspect.advice,
+    }
+
+
+def _figures(change: TypeChange | PathChange | Suspect) -> Mapping[str, Document]:
+    return {
+        "objects": _change(change.objects),
+        "shallow_bytes": _change(change.shallow_bytes),
+        "retained_bytes": _change(change.retained_bytes),
+    }
+
+
+def _change(change: Change) -> Document:
+    return {"before": change.before, "after": change.after, "growth": change.growth}
+
+
+def _holding(holding: Holding) -> Document:
+    return {**asdict(holding), "types": [asdict(row) for row in holding.types]}
+
+
+def _counted(row: TypeRow) -> Document:
+    return {"type_name": row.type_name, "objects": row.objects, "shallow_bytes": row.shallow_bytes}
+
+
+def _by_bytes(heap: Heap) -> list[int]:
+    typed = [index for index, group in enumerate(heap.groups) if group.type_name]
+    return sorted(typed, key=lambda index: -heap.groups[index].total_bytes)

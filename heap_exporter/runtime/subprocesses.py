@@ -1,0 +1,163 @@
+"""Programs of ours beside the service: they go after everybody else, within limits, and are nobody's child.
+
+Nothing of them runs in the application's interpreter. No ``wait()`` and no SIGCHLD of the application tells of them;
+they see nothing of its descriptors or search path, and of its environment only what they are given. Only where the
+application is the first process of its container, the kernel makes it the parent of all orphans, of these too.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+NICENESS = 19
+
+KEPT_VARIABLES = ("LD_LIBRARY_PATH", "PATH", "TZ")
+
+PROGRAM = """
+import sys
+from importlib import import_module
+folders, memory_bytes, cpu_seconds, module, *arguments = sys.argv[1:]
+sys.path += folders.split(":")
+import_module("heap_exporter.runtime.subprocesses").lower_priority(int(memory_bytes), int(cpu_seconds))
+import_module(module).main(*arguments)
+"""
+
+
+class Program(Protocol):
+    """A program that was started. Whoever has it asks now and then whether it has ended, and at last gives it up."""
+
+    def has_ended(self) -> bool:
+        """Return whether it has ended; if so, nothing of it is left in the table of processes."""
+
+    def give_up(self) -> None:
+        """End it if this process is its parent, since nobody would take notice of its end; else let it go on."""
+
+
+def command(
+    module: str,
+    arguments: Sequence[str | Path],
+    *,
+    memory_bytes: int,
+    cpu_seconds: int,
+    folders: Sequence[Path] = (),
+) -> Sequence[str]:
+    """Return the command that runs ``main(*arguments)`` of a module of ours, within limits.
+
+    Modules are looked for in ``folders`` too. It is isolated and without ``site``: neither the application's search
+    path nor its sitecustomize are run.
+    """
+    path = dict.fromkeys(os.path.abspath(folder) for folder in (Path(__file__).parents[2], *folders))
+    limits = (str(memory_bytes), str(cpu_seconds))
+    return [_python(), "-I", "-S", "-c", PROGRAM, ":".join(path), *limits, module, *map(str, arguments)]
+
+
+def start(command: Sequence[str], is_done: Callable[[], bool], variables: Mapping[str, str] | None = None) -> Program:
+    """Start a program, with more ``variables`` of the environment.
+
+    ``is_done()`` tells that it has done its work: days later, its pid may be somebody else's. Raises ``OSError``.
+    """
+    environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ} | dict(variables or {})
+    try:
+        from heap_exporter._native import spawn
+    except ImportError:  # no compiler, another platform: then it is a child, which wait() tells of
+        return _Child(command, environment)
+    pairs = tuple(os.fsencode(f"{name}={value}") for name, value in environment.items())
+    pid = spawn(tuple(map(os.fsencode, command)), pairs)
+    return _Adopted(pid) if _is_child(pid) else _Orphan(pid, is_done)
+
+
+def lower_priority(memory_bytes: int, cpu_seconds: int) -> None:
+    """Let everybody else go first, end in time, and let the kernel take this process first when memory ends."""
+    os.nice(NICENESS)
+    if sys.platform == "linux":
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _python() -> str:
+    """Return the interpreter of this process, also where it is embedded in another program."""
+    if Path(sys.executable or "").name.startswith("python"):
+        return sys.executable
+    return str(Path(sys.exec_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}")
+
+
+class _Child:
+    """A program started as usual."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        null = subprocess.DEVNULL
+        self._process = subprocess.Popen(
+            command, env=environment, stdin=null, stdout=null, stderr=null, start_new_session=True
+        )
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def give_up(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class _Adopted:
+    """An orphan that has become a child of this process, which is the first one of its container."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._is_reaped = False
+
+    def has_ended(self) -> bool:
+        return self._reap(os.WNOHANG)
+
+    def give_up(self) -> None:
+        if not self.has_ended():  # until it is reaped, its pid is nobody else's
+            with suppress(ProcessLookupError):  # the application waits for whatever ends
+                os.kill(self._pid, signal.SIGKILL)
+            self._reap(0)
+
+    def _reap(self, options: int) -> bool:
+        if not self._is_reaped:
+            try:
+                self._is_reaped = os.waitpid(self._pid, options)[0] == self._pid
+            except ChildProcessError:  # the application waits for whatever ends
+                self._is_reaped = True
+        return self._is_reaped
+
+
+class _Orphan:
+    """A program that somebody else reaps."""
+
+    def __init__(self, pid: int, is_done: Callable[[], bool]) -> None:
+        self._pid = pid
+        self._is_done = is_done
+
+    def has_ended(self) -> bool:
+        if self._is_done():
+            return True
+        try:
+            os.kill(self._pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    def give_up(self) -> None:
+        pass
+
+
+def _is_child(pid: int) -> bool:
+    """Return whether a process is a child of this one that has not been waited for; it stays one if it has ended."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True

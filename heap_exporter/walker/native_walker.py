@@ -1,0 +1,290 @@
+"""The native walker: the process is cloned, the clone walks the heap, the process goes on.
+
+The pause is that of the clone: some ten milliseconds for a gigabyte. Nothing of the application's runs in the clone, no
+signal tells of it, and the process that waits for it trusts nothing that comes back.
+
+Not exact: the sizes listed in ``_native/sizes.c``. Not seen: what only the stack of an evaluation holds, the local
+variables of greenlets that wait for their turn, and what other C code hides from ``tp_traverse``. Seen beyond
+``tp_traverse``: the keys of dicts that have only ``str`` keys, which CPython's own passes over, and the ``__dict__`` of
+an instance, which that of 3.13 forgets.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import re
+import signal
+import sys
+import sysconfig
+import time
+import types
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from heap_exporter.errors import NativeUnavailable, WalkFailed, WalkGivenUp
+from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.model import Census, TypeCount, Walk
+from heap_exporter.walker.own import EVERYBODYS, own_modules
+
+if TYPE_CHECKING:
+    from heap_exporter import _native
+
+FIRST_NAP_SECONDS = 0.0005
+LONGEST_NAP_SECONDS = 0.02
+"""How long the clone is left alone before it is looked at again: twice as long each time, up to the longest."""
+
+GRACE_SECONDS = 5.0
+"""How much later than the clone's own clock ours ends it."""
+
+LONGEST_IN_PROCESS = 2
+"""How many times a clone's pause a census may take in this process before it is left to a clone."""
+
+CLONES_AFTER = 20
+"""Censuses in this process after which one is taken by a clone again, to see what that costs by now."""
+
+NO_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EBADF, errno.ESTALE}
+
+_NO_MEMORY, _WRITE, _, _SIGNAL, _LATE = range(1, 6)
+"""The faults that a walk can tell of; see ``_native/fault.h``."""
+
+
+class NativeWalker:
+    """A :class:`~heap_exporter.walker.Walker` in C.
+
+    A census is taken in this process where that is quicker than a clone: few objects in a large process. The first
+    one never is, nor one after a failure, so that a heap that cannot be walked shows in a clone; and one that takes
+    longer than it should is left to a clone. Raises :class:`NativeUnavailable`.
+    """
+
+    name = "native"
+
+    def __init__(
+        self, own_roots: Iterable[object], given_up: Callable[[], bool], *, keys: bool, timeout_seconds: float
+    ) -> None:
+        self._native = _load()
+        self._own_roots = tuple(own_roots)
+        self._given_up = given_up
+        self._keys = keys
+        self._timeout_seconds = timeout_seconds
+        self._clone_seconds = 0.0
+        self._walk_seconds = float("inf")
+        self._since_clone = 0
+
+    def census(self) -> Census:
+        """Return all objects by type. Raises :class:`WalkFailed`, :class:`~heap_exporter.errors.WalkGivenUp`."""
+        taken_at, began = time.time(), time.perf_counter()
+        result, pause_seconds, in_process = self._count()
+        self._walk_seconds = result["walk_ns"] / 1e9
+        return Census(
+            taken_at=taken_at,
+            duration_seconds=time.perf_counter() - began,
+            pause_seconds=pause_seconds,
+            cpu_seconds=result["cpu_ns"] / 1e9,
+            walker=self.name,
+            types=_types(result["rows"]),
+            generation_objects=result["generation_objects"][:3],
+            references=result["references"],
+            in_process=in_process,
+        )
+
+    def _count(self) -> tuple[dict[str, Any], float, bool]:
+        """Return the result of a census, its longest pause in seconds, and whether this process counted."""
+        late_seconds = 0.0
+        if self._walk_seconds < self._clone_seconds and self._since_clone < CLONES_AFTER:
+            self._since_clone += 1
+            walk = self._start(-1, 0, max_ns=round(LONGEST_IN_PROCESS * self._clone_seconds * 1e9))
+            if walk.result()["fault"] != _LATE:
+                return self._finish(walk), walk.pause_ns / 1e9, True
+            late_seconds = walk.pause_ns / 1e9
+        walk = self._start(-1, 0)
+        result = self._finish(walk)
+        self._since_clone, self._clone_seconds = 0, walk.pause_ns / 1e9
+        return result, max(late_seconds, self._clone_seconds), False
+
+    def write_graph(self, out: BlockWriter) -> Walk:
+        """Write the data of a snapshot. Raises :class:`WalkFailed`, :class:`~heap_exporter.errors.WalkGivenUp`."""
+        began, begin = time.perf_counter(), os.lseek(out.fd, 0, os.SEEK_CUR)
+        walk = self._start(out.fd, out.crc)
+        result = self._finish(walk)
+        if os.lseek(out.fd, 0, os.SEEK_CUR) - begin != result["file_bytes"]:
+            raise WalkFailed("damaged", "the file is not as long as the clone says", result["cpu_ns"] / 1e9)
+        out.crc = result["crc"]
+        out.bytes += result["file_bytes"]
+        return Walk(
+            objects=result["objects"],
+            references=result["references"],
+            duration_seconds=time.perf_counter() - began,
+            pause_seconds=walk.pause_ns / 1e9,
+            cpu_seconds=result["cpu_ns"] / 1e9,
+        )
+
+    def _start(self, file: int, crc: int, *, max_ns: int = 0) -> _native.Walk:
+        """Begin a walk in a clone, or with ``max_ns`` do one in this process that takes no longer than that."""
+        if not max_ns and _clones_go_elsewhere():
+            raise WalkFailed("refused", "children of this process are born into another namespace of pids (unshare)")
+        try:
+            walk: _native.Walk = self._native.start(
+                file=file,
+                crc=crc,
+                own_roots=(*own_modules(), self, *self._own_roots),
+                not_own=EVERYBODYS,
+                keys=self._keys,
+                numpy_major=_numpy_major(),
+                timeout_seconds=max(1, round(self._timeout_seconds)),
+                in_process=max_ns > 0,
+                max_ns=max_ns,
+            )
+        except RuntimeError as error:
+            raise WalkGivenUp(str(error)) from error
+        except OSError as error:
+            cause = "no_memory" if error.errno == errno.ENOMEM else "refused"
+            raise WalkFailed(cause, f"the process cannot be cloned: {error.strerror}") from error
+        return walk
+
+    def _finish(self, walk: _native.Walk) -> dict[str, Any]:
+        """Return what a walk has found, once it has ended; whatever happens meanwhile, its clone is gone after."""
+        deadline, nap = time.monotonic() + self._timeout_seconds + GRACE_SECONDS, FIRST_NAP_SECONDS
+        try:
+            while not walk.poll():
+                if self._given_up():
+                    raise WalkGivenUp("the exporter was stopped during a walk")
+                if time.monotonic() > deadline:
+                    raise WalkFailed("hung", f"the clone did not end within {self._timeout_seconds:g} s")
+                time.sleep(nap)  # looked up anew each time: gevent may have put its own there
+                nap = min(2 * nap, LONGEST_NAP_SECONDS)
+        finally:
+            walk.kill()
+        try:
+            return _checked(walk, self._timeout_seconds)
+        except WalkFailed:
+            self._walk_seconds = float("inf")
+            raise
+
+
+def _checked(walk: _native.Walk, timeout_seconds: float) -> dict[str, Any]:
+    """Return the result of a walk that has ended. Raises :class:`WalkFailed` with the reason it has none."""
+    try:
+        result = walk.result()
+    except ValueError as error:
+        raise WalkFailed("damaged", str(error)) from error
+    if not result["is_complete"]:
+        cause, problem = _failure(result, timeout_seconds)
+        raise WalkFailed(cause, problem, result["cpu_ns"] / 1e9)
+    return result
+
+
+def _failure(result: dict[str, Any], timeout_seconds: float) -> tuple[str, str]:
+    """Return why a walk came to nothing: the cause and a sentence."""
+    if result["fault"]:
+        return _fault(result["fault"], result["os_error"], result["culprit"])
+    killer = result["signal"]
+    if killer == signal.SIGALRM:
+        return "hung", f"the clone did not end within {timeout_seconds:g} s"
+    if killer == signal.SIGKILL:
+        return "killed", "the clone was killed: by the kernel for want of memory, or by somebody"
+    if killer:
+        return "crashed", f"the clone died of {_signal_name(killer)}"
+    return "damaged", "the clone ended without a result"
+
+
+def _fault(fault: int, os_error: int, culprit: str) -> tuple[str, str]:
+    """Return what a walk told of its own failure."""
+    if fault == _SIGNAL:
+        followed = f"an object of type {culprit}" if culprit else "the heap"
+        return "crashed", f"the clone got {_signal_name(os_error)} while it followed {followed}"
+    if fault == _NO_MEMORY:
+        return "no_memory", "there was no memory for the clone's tables"
+    if fault == _WRITE:
+        cause = "no_disk" if os_error in NO_DISK else "refused"
+        return cause, f"the file could not be written: {os.strerror(os_error)}"
+    return "damaged", "an object lies where no object can be"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _types(rows: list[tuple[str, int, int]]) -> tuple[TypeCount, ...]:
+    """Return the rows of a census, largest first; types of one name are summed."""
+    counts: dict[str, tuple[int, int]] = {}
+    for name, objects, size in rows:
+        before = counts.get(name, (0, 0))
+        counts[name] = (before[0] + objects, before[1] + size)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1][1], item[0]))
+    return tuple(TypeCount(name, objects, size) for name, (objects, size) in ordered)
+
+
+def _numpy_major() -> int:
+    numpy = sys.modules.get("numpy")
+    version = numpy.__dict__.get("__version__") if type(numpy) is types.ModuleType else None
+    major = version.partition(".")[0] if type(version) is str else ""
+    return int(major) if re.fullmatch("[0-9]{1,3}", major) else 0
+
+
+def _clones_go_elsewhere() -> bool:
+    """Return whether a clone of this thread would be the first process of a namespace that ends with it.
+
+    See pid_namespaces(7).
+    """
+    own, of_children = "/proc/thread-self/ns/pid", "/proc/thread-self/ns/pid_for_children"
+    try:
+        return os.readlink(own) != os.readlink(of_children)
+    except OSError:
+        # Before the first child the link is there and leads nowhere; before Linux 4.12 there is none.
+        return os.path.lexists(own) and os.path.lexists(of_children)
+
+
+def _load() -> Any:
+    """Return the extension. Raises :class:`NativeUnavailable` where it cannot be, or is not for this interpreter."""
+    if sys.platform != "linux":
+        raise NativeUnavailable("platform", f"the native walker runs on Linux, not on {sys.platform}")
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise NativeUnavailable("free_threaded", "the native walker needs the GIL, and this interpreter has none")
+    if sys.version_info < (3, 11, 2):
+        raise NativeUnavailable("layout", "CPython before 3.11.2 keeps frames in reach that it clears; update it")
+    try:
+        from heap_exporter import _native
+    except ImportError as error:
+        raise NativeUnavailable(
+            "no_extension",
+            f"the extension is not there ({error}); "
+            "install a wheel, or reinstall heap-exporter with a C compiler and the headers of Python",
+        ) from error
+    if problem := _layout_problem(_native):
+        version = platform.python_version()
+        raise NativeUnavailable("layout", f"{problem} in CPython {version} are not as when the extension was built")
+    return _native
+
+
+class _Probe:
+    def __init__(self) -> None:
+        self.first = object()
+        self.second = [self.first]
+
+
+def _layout_problem(native: Any) -> str:
+    """Return which of the interpreter's structures the extension misreads, tried on objects of which all is known."""
+    if problem := native.layout(sys._getframe().f_code):
+        return str(problem)
+    probe = _Probe()
+    variables = _variables(probe)
+    next(variables)
+    plain = (probe.second, {"a": 1}, {1: 2}, {1, 2}, 1 << 70, "a", "é", "€")
+    structures = (probe, _Probe, _layout_problem, _layout_problem.__code__, variables, sys._getframe())
+    if native.sizes(plain + structures) != [sys.getsizeof(known) for known in plain + structures]:
+        return "the sizes of objects"
+    if native.edges(probe) != [("first", probe.first), ("second", probe.second), ("__class__", _Probe)]:
+        return "the attributes of instances"
+    if ("inner", probe) not in native.edges(variables):
+        return "the frames of generators"
+    return ""
+
+
+def _variables(outer: object) -> Any:
+    inner = outer
+    yield inner

@@ -1,0 +1,48 @@
+"""Which types grew within the window."""
+
+from heap_exporter.detection.growing_types import TypeHistory
+from heap_exporter.model import Census, Grower, TypeCount
+
+KIB = 1024
+
+
+def census(at: float, **sizes: int) -> Census:
+    types = tuple(TypeCount(name, size // KIB, size) for name, size in sizes.items())
+    return Census(at, 0.0, 0.0, 0.0, "portable", types, ())
+
+
+def test_before_a_census_nothing_grew() -> None:
+    assert TypeHistory(900).growers() == ()
+
+
+def test_the_largest_gain_comes_first() -> None:
+    history = TypeHistory(900)
+    history.add(census(0, a=100 * KIB, b=100 * KIB, c=100 * KIB))
+    history.add(census(60, a=120 * KIB, b=300 * KIB, c=100 * KIB))
+
+    assert history.growers() == (Grower("b", 200, 200 * KIB), Grower("a", 20, 20 * KIB))
+
+
+def test_a_type_that_was_not_there_gained_all_it_has() -> None:
+    history = TypeHistory(900)
+    history.add(census(0))
+    history.add(census(60, new=50 * KIB))
+
+    assert history.growers() == (Grower("new", 50, 50 * KIB),)
+
+
+def test_growth_older_than_the_window_is_forgotten() -> None:
+    history = TypeHistory(900)
+    history.add(census(0, a=100 * KIB))
+    for minute in range(1, 40):
+        history.add(census(minute * 60, a=900 * KIB))
+
+    assert history.growers() == ()
+
+
+def test_small_types_are_not_worth_remembering() -> None:
+    history = TypeHistory(900)
+    history.add(census(0, a=1 * KIB))
+    history.add(census(60, a=9 * KIB))
+
+    assert history.growers() == ()

@@ -1,0 +1,148 @@
+"""Whether what accumulates at a place is a cache with a limit: places that are found by the steps of a report."""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+
+import pytest
+
+from heap_exporter.investigation.cache_limits import bound
+
+
+class Cache:
+    """A cache as cachetools and many others write it: a limit and a dict."""
+
+    def __init__(self, maxsize: int, entries: int) -> None:
+        self.__maxsize = maxsize
+        self.__data = dict.fromkeys(range(entries))
+
+    @property
+    def maxsize(self) -> int:
+        raise AssertionError("the application's code was run")
+
+    def __len__(self) -> int:
+        raise AssertionError("the application's code was run")
+
+
+class Lru(OrderedDict[int, None]):
+    """A cache that is a dict itself."""
+
+    def __init__(self, max_size: int, entries: int) -> None:
+        super().__init__(dict.fromkeys(range(entries)))
+        self.max_size = max_size
+
+
+class Slotted:
+    __slots__ = ("cache",)
+
+    def __init__(self, cache: object) -> None:
+        self.cache = cache
+
+
+class SlottedCache:
+    __slots__ = ("_data", "_max")
+
+    def __init__(self, most: int, entries: int) -> None:
+        self._max, self._data = most, dict.fromkeys(range(entries))
+
+
+class Service:
+    @functools.lru_cache(maxsize=100)  # noqa: B019  # what it is about
+    def price(self, number: int) -> int:
+        return number
+
+
+@functools.lru_cache(maxsize=50)
+def limited(number: int) -> int:
+    return number
+
+
+@functools.cache
+def unlimited(number: int) -> int:
+    return number
+
+
+@pytest.fixture
+def modules() -> Iterator[dict[str, types.ModuleType]]:
+    shop = types.ModuleType("shop.stock")
+    vars(shop).update(limited=limited, unlimited=unlimited, Service=Service)
+    for number in range(30):
+        limited(number)
+        unlimited(number)
+        Service().price(number)
+    yield {"shop.stock": shop, "shop": types.ModuleType("shop")}
+    for cached in (limited, unlimited, Service.price):
+        cached.cache_clear()
+
+
+def test_an_lru_cache_below_its_maxsize_is_bounded(modules: dict[str, types.ModuleType]) -> None:
+    found = bound(("shop.stock.limited", "lru_cache entry"), modules)
+
+    assert found is not None
+    assert (found.entries, found.most) == (30, 50)
+    assert str(found) == "shop.stock.limited has 30 of at most 50 entries"
+
+
+def test_an_lru_cache_on_a_method_is_found(modules: dict[str, types.ModuleType]) -> None:
+    found = bound(("shop.stock.Service.price", "lru_cache entry", "tuple item"), modules)
+
+    assert found is not None
+    assert found.most == 100
+
+
+def test_an_lru_cache_without_maxsize_has_no_bound(modules: dict[str, types.ModuleType]) -> None:
+    assert bound(("shop.stock.unlimited", "lru_cache entry"), modules) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "steps", "most"),
+    [
+        (Cache(1000, 400), ("Cache._Cache__data", "dict value"), 1000),
+        (SlottedCache(600, 20), ("SlottedCache._data", "dict value"), 600),
+        (Lru(500, 20), ("OrderedDict value",), 500),
+        (deque(range(5), maxlen=9), ("deque item",), 9),
+        (Slotted(Cache(70, 4)), ("Slotted.cache", "Cache._Cache__data", "dict value"), 70),
+        ({"a": Cache(70, 4), "b": Cache(80, 4)}, ("dict value", "Cache._Cache__data", "dict value"), 80),
+    ],
+)
+def test_a_cache_with_a_limit_is_bounded(
+    value: object, steps: tuple[str, ...], most: int, modules: dict[str, types.ModuleType]
+) -> None:
+    modules["shop.stock"].PLACE = value  # type: ignore[attr-defined]  # a module made here
+
+    found = bound(("shop.stock.PLACE", *steps), modules)
+
+    assert found is not None
+    assert found.most == most
+
+
+@pytest.mark.parametrize(
+    ("value", "steps"),
+    [
+        ({}, ("dict value",)),
+        ([], ("list item",)),
+        (deque(), ("deque item",)),
+        (Cache(10, 400), ("Cache._Cache__data", "dict value")),
+        ({"a": Cache(70, 4), "b": Cache(3, 400)}, ("dict value", "Cache._Cache__data", "dict value")),
+        ({n: Cache(70, 4) for n in range(1000)}, ("dict value",)),
+        (types.SimpleNamespace(capacity=900, SESSIONS=types.SimpleNamespace(all={})), ("SimpleNamespace.SESSIONS",)),
+    ],
+)
+def test_what_has_no_limit_or_is_beyond_it_is_not_bounded(
+    value: object, steps: tuple[str, ...], modules: dict[str, types.ModuleType]
+) -> None:
+    modules["shop.stock"].PLACE = value  # type: ignore[attr-defined]  # a module made here
+
+    assert bound(("shop.stock.PLACE", *steps), modules) is None
+
+
+@pytest.mark.parametrize(
+    "path", [(), ("thread main › run() › rows", "list item"), ("shop.gone.X",), ("shop.stock.nothing.at.all",), ("",)]
+)
+def test_a_path_that_cannot_be_followed_has_no_bound(
+    path: tuple[str, ...], modules: dict[str, types.ModuleType]
+) -> None:
+    assert bound(path, modules) is None

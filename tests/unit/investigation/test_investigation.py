@@ -1,0 +1,354 @@
+"""A suspicion from its first snapshot to an alert, by verdicts given by hand and a clock that is set by hand."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.heapfile.format import read_header
+from heap_exporter.investigation.investigation import CaseFile
+from heap_exporter.model import (
+    Cause,
+    Grower,
+    Kind,
+    LeakAlert,
+    MappingGrowth,
+    ProcessMemory,
+    Reading,
+    Sample,
+    State,
+    Trend,
+    Verdict,
+)
+from heap_exporter.probes.mappings import MappingGroup, Mappings
+from heap_exporter.snapshot.budget import Budget, Moment
+from heap_exporter.snapshot.service import Snapshots
+from heap_exporter.snapshot.store import Store
+from tests.web_source import HeldWalker
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
+
+MIB = 1024**2
+WINDOW = 900.0
+HOUR = 3600.0
+FAST = 10 * MIB / WINDOW
+
+
+class Process:
+    """A process with a case file; ``told`` are its alerts. Those of one ``folder`` share what is in it."""
+
+    def __init__(self, folder: Path, *, a_day: int = 12, wants_snapshots: bool = True, compare: int = 0) -> None:
+        self.now = 0.0
+        self.resident_bytes = 100 * MIB
+        self.anonymous_bytes = 10 * MIB
+        self.told: list[LeakAlert] = []
+        self.walker = HeldWalker()
+        store = Store(folder, 20)
+        self.snapshots = Snapshots(self.walker, store, lambda: None, compare_max_objects=compare)
+        self.case = CaseFile(
+            self.snapshots,
+            Budget(store, HOUR, a_day, self._moment),
+            self.told.append,
+            window_seconds=WINDOW,
+            wants_snapshots=wants_snapshots,
+            read_mappings=self._mappings,
+            max_bytes=lambda: None,
+            clock=lambda: self.now,
+        )
+
+    @property
+    def taken(self) -> int:
+        return len(self.snapshots.store.list())
+
+    def sees(
+        self,
+        state: State,
+        after_seconds: float = 15.0,
+        cause: Cause | None = Cause.PYTHON_OBJECTS,
+        slope: float = FAST,
+        grower: str = "shop.Session",
+    ) -> None:
+        """Let time pass, and attend to a verdict."""
+        self.now += after_seconds
+        self.resident_bytes += int(slope * after_seconds)
+        verdict = Verdict(
+            judged_at=self.now,
+            state=state,
+            reasons=("it grows",),
+            window_seconds=WINDOW,
+            cause=cause,
+            trends=(Trend(Kind.TOTAL, slope),),
+            growers=(Grower(grower, 10, 1000),),
+        )
+        self.case.attend(verdict, self._reading())
+
+    def _reading(self) -> Reading:
+        memory = ProcessMemory(self.resident_bytes, None, None, None, None, None, 1)
+        return Reading(0.0, None, sample=Sample(self.now, None, 0.0, memory, None, None))
+
+    def _moment(self) -> Moment:
+        return Moment(1.7e9 + self.now, self.now, "a boot")
+
+    def _mappings(self) -> Mappings:
+        return Mappings((MappingGroup("anonymous", 1, self.anonymous_bytes, self.anonymous_bytes, 0, 0),), True)
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Process:
+    return Process(tmp_path)
+
+
+def test_a_suspicion_takes_two_snapshots_at_most_and_is_told_once(process: Process) -> None:
+    for _ in range(100):
+        process.sees(State.SUSPECTED)
+    for _ in range(100):
+        process.sees(State.CONFIRMED)
+    (alert,) = process.told
+
+    assert process.taken == 2
+    assert [read_header(info.path).reason for info in alert.snapshots] == ["leak suspected: it grows", "growth goes on"]
+    assert process.snapshots.store.holds.held("alert") == {info.id for info in alert.snapshots}
+
+
+def test_nothing_is_done_for_what_is_not_suspected(process: Process) -> None:
+    for state in (State.WARMING_UP, State.STEADY, State.GROWING, State.PLATEAUED):
+        process.sees(state)
+
+    assert (process.taken, process.told) == (0, [])
+
+
+def test_the_second_snapshot_waits_for_a_third_of_a_window(process: Process) -> None:
+    process.sees(State.SUSPECTED)
+    process.sees(State.SUSPECTED, WINDOW / 3 - 1)
+    assert process.taken == 1
+    process.sees(State.SUSPECTED, 1)
+    assert process.taken == 2
+
+
+def test_the_second_snapshot_waits_for_a_mebibyte_of_growth(process: Process) -> None:
+    slope = MIB / WINDOW
+    process.sees(State.SUSPECTED, slope=slope)
+    process.sees(State.SUSPECTED, 0.9 * WINDOW, slope=slope)
+    assert process.taken == 1
+    process.sees(State.SUSPECTED, 0.2 * WINDOW, slope=slope)
+    assert process.taken == 2
+
+
+def test_a_confirmation_waits_for_no_growth(process: Process) -> None:
+    process.sees(State.SUSPECTED)
+    process.sees(State.CONFIRMED)
+
+    assert process.taken == 2
+    assert len(process.told[0].snapshots) == 2
+
+
+def test_no_second_snapshot_is_taken_of_growth_that_is_no_longer_suspected(process: Process) -> None:
+    process.sees(State.SUSPECTED)
+    process.sees(State.GROWING, WINDOW / 2)
+
+    assert process.taken == 1
+
+
+def test_a_leak_is_told_where_the_budget_has_no_snapshots_left(tmp_path: Path) -> None:
+    process = Process(tmp_path, a_day=1)
+    process.sees(State.SUSPECTED)
+    process.sees(State.CONFIRMED)
+    (alert,) = process.told
+
+    assert alert.snapshots == ()
+    assert process.taken == 0
+    assert process.snapshots.outcomes["over_budget"] == 1
+
+
+def test_a_leak_is_told_where_no_snapshots_are_wanted(tmp_path: Path) -> None:
+    process = Process(tmp_path, wants_snapshots=False)
+    process.sees(State.SUSPECTED)
+    process.sees(State.CONFIRMED)
+
+    assert (process.taken, len(process.told)) == (0, 1)
+
+
+def test_two_processes_of_one_folder_tell_a_leak_once_in_a_cooldown(tmp_path: Path) -> None:
+    one, other = Process(tmp_path), Process(tmp_path)
+    for process in (one, other):
+        process.sees(State.SUSPECTED)
+        process.sees(State.CONFIRMED)
+    assert (len(one.told), len(other.told)) == (1, 0)
+    assert one.taken == 2
+    assert other.snapshots.outcomes["cooldown"] == 1
+
+    third = Process(tmp_path)
+    third.now = HOUR + 60
+    third.sees(State.SUSPECTED)
+    third.sees(State.CONFIRMED)
+
+    assert len(third.told) == 1
+    assert third.told[0].fingerprint == one.told[0].fingerprint
+
+
+def test_two_leaks_are_told_each(tmp_path: Path) -> None:
+    one, other = Process(tmp_path), Process(tmp_path)
+    for process, grower in ((one, "shop.Session"), (other, "shop.Order")):
+        process.sees(State.SUSPECTED, grower=grower)
+        process.sees(State.CONFIRMED, grower=grower)
+
+    assert one.told[0].fingerprint != other.told[0].fingerprint
+
+
+def test_flapping_within_a_window_is_one_suspicion(process: Process) -> None:
+    for _ in range(20):
+        process.sees(State.SUSPECTED)
+        process.sees(State.GROWING, WINDOW - 15)
+
+    assert process.taken == 2
+    assert process.snapshots.outcomes["cooldown"] == 0
+
+
+def test_after_a_window_of_silence_a_suspicion_is_another(process: Process) -> None:
+    process.sees(State.SUSPECTED)
+    process.sees(State.STEADY, WINDOW + 1)
+    process.sees(State.SUSPECTED, grower="shop.Order")
+
+    assert process.taken == 2
+    assert all(info.reason.startswith("leak suspected") for info in process.snapshots.store.list())
+
+
+@pytest.mark.parametrize("cause", [Cause.NATIVE, Cause.FRAGMENTATION, Cause.FILE_OR_SHARED])
+def test_of_what_is_not_in_the_heap_mappings_are_the_evidence(process: Process, cause: Cause) -> None:
+    process.sees(State.SUSPECTED, cause=cause)
+    process.anonymous_bytes += 30 * MIB
+    process.sees(State.CONFIRMED, WINDOW, cause=cause)
+    (alert,) = process.told
+
+    assert process.taken == 0
+    assert alert.mappings == (MappingGrowth("anonymous", 10 * MIB, 40 * MIB),)
+    assert alert.advice
+
+
+def test_of_what_nobody_knows_both_are_the_evidence(process: Process) -> None:
+    process.sees(State.SUSPECTED, cause=Cause.UNATTRIBUTED)
+    process.anonymous_bytes += 30 * MIB
+    process.sees(State.CONFIRMED, WINDOW, cause=Cause.UNATTRIBUTED)
+    (alert,) = process.told
+
+    assert len(alert.snapshots) == 2
+    assert alert.mappings
+
+
+def test_what_looks_native_at_first_has_its_snapshots_once_it_is_known_to_be_of_python(process: Process) -> None:
+    process.sees(State.SUSPECTED, cause=Cause.NATIVE)
+    assert process.taken == 0
+    process.sees(State.SUSPECTED)
+    process.sees(State.SUSPECTED, WINDOW / 3)
+    process.sees(State.CONFIRMED)
+
+    assert len(process.told[0].snapshots) == 2
+
+
+def test_what_looks_like_pythons_at_first_has_its_mappings_from_when_it_is_known_to_be_native(process: Process) -> None:
+    process.sees(State.SUSPECTED)
+    process.sees(State.SUSPECTED, cause=Cause.NATIVE)
+    process.anonymous_bytes += 30 * MIB
+    process.sees(State.CONFIRMED, cause=Cause.NATIVE)
+
+    assert process.told[0].mappings == (MappingGrowth("anonymous", 10 * MIB, 40 * MIB),)
+
+
+def test_a_snapshot_that_fails_is_logged_and_the_leak_told_without(
+    process: Process, caplog: pytest.LogCaptureFixture
+) -> None:
+    process.walker.failure = ZeroDivisionError("the walker")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(5):
+            process.sees(State.SUSPECTED, WINDOW)
+    process.sees(State.CONFIRMED)
+
+    assert "no snapshot of the suspected leak: the snapshot failed: ZeroDivisionError" in caplog.text
+    assert process.snapshots.outcomes["failed"] == 1
+    assert process.told[0].snapshots == ()
+
+
+def test_a_second_snapshot_that_fails_leaves_the_first_to_be_told(process: Process) -> None:
+    process.sees(State.SUSPECTED)
+    process.walker.failure = MemoryError()
+    process.sees(State.CONFIRMED)
+
+    assert len(process.told[0].snapshots) == 1
+
+
+def test_who_is_refused_because_of_anothers_snapshot_asks_again(process: Process) -> None:
+    busy = process.snapshots.reserve("asked for from outside")
+    process.sees(State.SUSPECTED)
+    assert process.snapshots.outcomes["busy"] == 1
+    process.snapshots.take_pending()
+    process.sees(State.SUSPECTED)
+    process.sees(State.SUSPECTED, WINDOW / 3)
+
+    reasons = {info.id: info.reason for info in process.snapshots.store.list()}
+    assert reasons.pop(busy) == "asked for from outside"
+    assert sorted(reasons.values()) == ["growth goes on", "leak suspected: it grows"]
+
+
+def test_what_others_ask_for_meanwhile_does_not_come_between_the_two(tmp_path: Path) -> None:
+    process = Process(tmp_path, compare=1000)
+    process.sees(State.SUSPECTED)
+    first = process.snapshots.last
+    process.snapshots.take("asked for from outside")
+    process.sees(State.SUSPECTED, WINDOW / 3)
+    second = process.snapshots.last
+    process.snapshots.take("asked for from outside")
+
+    assert first is not None
+    assert second is not None
+    compared = process.snapshots.comparisons.state(second.id)
+    assert compared is not None
+    assert (compared.before_id, compared.problem) == (first.id, "")
+
+
+def test_a_confirmed_leak_does_not_wait_for_anothers_snapshot(process: Process) -> None:
+    process.snapshots.reserve("asked for from outside")
+    process.sees(State.CONFIRMED)
+    process.snapshots.take_pending()
+    process.sees(State.CONFIRMED)
+
+    assert len(process.told) == 1
+    assert process.taken == 1  # once it is told, nobody would hear of a further one
+
+
+def test_a_forked_child_does_not_tell_again_what_its_parent_has_told(tmp_path: Path) -> None:
+    parent = Process(tmp_path)
+    parent.sees(State.SUSPECTED)
+
+    assert _in_fork(lambda: _confirmed(Process(tmp_path), since=parent.now)) == 1
+    parent.sees(State.CONFIRMED)
+    assert len(parent.told) == 0  # the child has
+    assert _in_fork(lambda: _confirmed(Process(tmp_path), since=parent.now)) == 0
+
+
+def _confirmed(process: Process, since: float) -> int:
+    """Return how many alerts a process tells of a leak."""
+    process.now = since
+    process.sees(State.SUSPECTED)
+    process.sees(State.CONFIRMED)
+    return len(process.told)
+
+
+def _in_fork(code: Callable[[], int]) -> int:
+    """Return what ``code`` returns in a child."""
+    pid = os.fork()
+    if not pid:
+        os._exit(code())
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_a_reading_without_figures_of_the_process_is_no_error(process: Process) -> None:
+    verdict = Verdict(0.0, State.SUSPECTED, ("it grows",), WINDOW)
+    process.case.attend(verdict, Reading(0.0, None))
+    process.case.attend(replace(verdict, state=State.CONFIRMED), Reading(0.0, None))
+
+    assert len(process.told[0].snapshots) == 2

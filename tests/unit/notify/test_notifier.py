@@ -1,0 +1,49 @@
+"""All the ways to tell together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from queue import Queue
+
+import pytest
+
+from heap_exporter.model import LeakAlert
+from heap_exporter.notify.listeners import LeakListeners
+from heap_exporter.notify.notifier import Notifier
+from heap_exporter.runtime.redaction import Secret
+from heap_exporter.settings import Settings
+from tests.alerts import full_alert
+from tests.hooks import hook
+
+
+def test_without_a_webhook_nothing_that_posts_is_imported() -> None:
+    code = """
+import sys
+from heap_exporter.notify.listeners import LeakListeners
+from heap_exporter.notify.notifier import Notifier
+from heap_exporter.settings import Settings
+telling = Notifier(Settings(), LeakListeners())
+telling.ask_to_stop()
+telling.stop(0.0)
+print(telling.webhooks, "requests" in sys.modules)
+"""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "{} False\n"
+
+
+def test_a_listener_that_fails_keeps_nobody_from_hearing(caplog: pytest.LogCaptureFixture) -> None:
+    heard: Queue[LeakAlert] = Queue()
+    listeners = LeakListeners()
+    listeners.add("leak", lambda alert: 1 / 0)  # type: ignore[arg-type]  # it fails
+    listeners.add("leak", heard.put)
+    with hook() as received:
+        telling = Notifier(Settings(alert_webhook_url=Secret(received.url)), listeners)
+        telling.tell(full_alert())
+
+        assert received.next()["fingerprint"] == full_alert().fingerprint
+        assert heard.get(timeout=20) == full_alert()
+        telling.stop(time.monotonic() + 20)
+
+    assert telling.webhooks == {"sent": 1, "failed": 0, "dropped": 0}
+    assert "a leak listener failed" in caplog.text

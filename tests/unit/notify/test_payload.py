@@ -1,0 +1,95 @@
+"""The document of an alert, as it is promised in docs/alerts.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.notify.payload import alert_document, service_name
+from tests.alerts import SNAPSHOT_ID, bare_alert, full_alert
+
+DOCS = Path(__file__).parents[3] / "docs" / "alerts.md"
+
+
+def test_it_says_what_leaks_and_where_in_one_sentence() -> None:
+    document = alert_document(full_alert(), {"OTEL_SERVICE_NAME": "shop"})
+
+    assert document["text"] == (
+        f"memory leak confirmed in shop (process {os.getpid()} on {document['host']}), python-objects: "
+        "48,210 more shop.models.Session held by shop.sessions.SESSIONS"
+    )
+
+
+def test_it_carries_type_holder_growth_fingerprint_and_snapshots() -> None:
+    document = alert_document(full_alert())
+
+    assert document["type_name"] == "shop.models.Session"
+    assert document["holder"] == "shop.sessions.SESSIONS"
+    assert (document["growth_objects"], document["growth_bytes"]) == (48_210, 61_000_000)
+    assert document["fingerprint"] == "5f1e2d3c4b5a6978"
+    assert [snapshot["id"] for snapshot in document["snapshots"]] == [SNAPSHOT_ID]
+    assert document["slope_bytes_per_second"] == 69905.0
+    assert document["pid"] == os.getpid()
+
+
+def test_it_has_the_same_members_whatever_is_known() -> None:
+    assert list(alert_document(bare_alert())) == list(alert_document(full_alert()))
+
+
+@pytest.mark.parametrize("alert", [full_alert(), bare_alert()])
+def test_it_is_plain_json(alert: object) -> None:
+    document = alert_document(alert)  # type: ignore[arg-type]  # one of two
+
+    assert json.loads(json.dumps(document)) == document
+
+
+def test_the_example_of_the_documentation_has_the_members_of_a_real_one() -> None:
+    example = json.loads(re.findall(r"```json\n(.*?)```", DOCS.read_text(), re.DOTALL)[0])
+    document = alert_document(full_alert())
+
+    assert {name: type(value) for name, value in example.items()} == {
+        name: type(value) for name, value in document.items()
+    }
+    assert {*example["snapshots"][0]} == {*document["snapshots"][0]}
+
+
+def test_every_member_is_explained_in_the_documentation() -> None:
+    explained = set(re.findall(r"`(\w+)`", DOCS.read_text()))
+
+    assert {*alert_document(full_alert())} <= explained
+
+
+def test_no_variable_of_the_environment_is_in_it() -> None:
+    environ = {"DATABASE_URL": "postgres://user:hunter2@db", "OTEL_SERVICE_NAME": "shop"}
+
+    assert "hunter2" not in json.dumps(alert_document(full_alert(), environ))
+
+
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [
+        ({"OTEL_SERVICE_NAME": "shop", "OTEL_RESOURCE_ATTRIBUTES": "service.name=other"}, "shop"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=my%20shop,c=d"}, "my shop"),
+    ],
+)
+def test_the_service_is_called_as_opentelemetry_has_it(environ: dict[str, str], name: str) -> None:
+    assert service_name(environ) == name
+
+
+@pytest.mark.parametrize("way", ["file", "module", "-c"])
+def test_else_it_is_called_by_its_program_without_the_arguments(tmp_path: Path, way: str) -> None:
+    code = "from heap_exporter.notify.payload import service_name; print(service_name({}))"
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__main__.py").write_text(code)
+    (tmp_path / "shop.py").write_text(code)
+    words = {"file": ["shop.py"], "module": ["shop/__main__.py"], "-c": ["-c", code]}[way]
+
+    said = subprocess.check_output([sys.executable, *words, "--password=hunter2"], cwd=tmp_path, text=True)
+
+    assert said.strip() == {"file": "shop.py", "module": "shop", "-c": Path(sys.executable).name}[way]

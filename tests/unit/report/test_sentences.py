@@ -1,0 +1,62 @@
+"""What is found, in sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from heap_exporter.report import sentences
+from tests import heaps
+
+
+def notes(before: dict[str, Any], after: dict[str, Any]) -> str:
+    empty = heaps.Branch("")
+    found = heaps.diff(heaps.heap(empty, "a.heap", **before), heaps.heap(empty, "b.heap", **after))
+    return "\n".join(sentences.notes(found))
+
+
+def test_a_suspect_is_one_sentence() -> None:
+    assert sentences.suspect(heaps.suspect(), 15.0) == (
+        "`shop.sessions.SESSIONS` gained 48,210 `Session` objects, +19.5 MiB in 15 min (1.3 MiB a minute), "
+        "98 % of the growth"
+    )
+
+
+def test_without_times_there_is_no_rate() -> None:
+    assert sentences.suspect(heaps.suspect(bytes_per_minute=None), None) == (
+        "`shop.sessions.SESSIONS` gained 48,210 `Session` objects, +19.5 MiB, 98 % of the growth"
+    )
+
+
+def test_a_backtick_in_a_name_does_not_end_the_name() -> None:
+    assert sentences.code("a`b`c") == "`a'b'c`"
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.98, "98 %"), (0.0, "0 %"), (0.001, "< 1 %"), (1.0, "100 %")])
+def test_shares_are_said_in_percent(share: float, said: str) -> None:
+    assert sentences.percent(share) == said
+
+
+def test_two_snapshots_of_one_life_need_no_note() -> None:
+    assert notes({"uptime_seconds": 100.0}, {"taken_at": 1.7e9 + 900, "uptime_seconds": 1000.0}) == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"id": "x"}, {"id": "x"}, "Both files are the same snapshot"),
+        ({}, {"taken_at": 1.7e9 - 900}, "taken 15 min before the first: swap them"),
+        ({}, {"pid": 9}, "of different processes (4711, 9)"),
+        ({}, {"taken_at": 1.7e9 + 900, "uptime_seconds": 5.0}, "started anew in between"),
+        ({}, {"python_version": "3.14.0"}, "different interpreters (cpython 3.13.0, cpython 3.14.0)"),
+        ({}, {"walker": "portable"}, "Different walkers took them (native, portable)"),
+    ],
+)
+def test_what_makes_a_comparison_doubtful_is_said(before: dict[str, Any], after: dict[str, Any], said: str) -> None:
+    assert said in notes(before, after)
+
+
+def test_the_type_is_said_unless_the_last_step_says_it() -> None:
+    assert sentences.way(("shop.CACHE", "dict value"), "shop.Item") == ("shop.CACHE", "dict value", "shop.Item")
+    assert sentences.way(("held from outside", "dict"), "dict") == ("held from outside", "dict")

@@ -1,0 +1,109 @@
+"""Our threads hear no signal, not even as they are born, and the caller hears them as before."""
+
+import _thread
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from heap_exporter.runtime.threads import LONGEST_NAME, names_by_ident, start_thread
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks here")
+
+
+def test_a_thread_is_deaf_to_signals_from_its_birth_but_not_to_its_own_faults() -> None:
+    masks = []
+
+    def note_mask(*_: object) -> None:
+        sys.setprofile(None)
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+    threading.setprofile(note_mask)  # called before anything of ours runs in the thread
+    try:
+        start_thread("test", lambda: None).join(20)
+    finally:
+        threading.setprofile(None)
+
+    [mask] = masks
+    assert {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD} <= mask
+    assert not {signal.SIGSEGV, signal.SIGABRT, signal.SIGPROF} & mask
+
+
+def test_starting_a_thread_leaves_the_callers_own_mask_as_it_was() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+    try:
+        start_thread("test", lambda: None).join(20)
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before | {signal.SIGUSR2}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_threads_are_named_without_running_what_a_subclass_overrides() -> None:
+    class Shy(threading.Thread):
+        @property
+        def name(self) -> str:
+            raise AssertionError("asked")
+
+        @name.setter
+        def name(self, name: str) -> None:
+            self._name = name
+
+        def __getattribute__(self, name: str) -> object:
+            assert not asking, "asked"
+            return super().__getattribute__(name)
+
+    asking, done = False, threading.Event()
+    thread = Shy(target=done.wait)
+    thread._name = "shy" + "!" * 1000
+    thread.start()
+    ident = thread.ident
+    asking = True
+    try:
+        names = names_by_ident()
+    finally:
+        asking = False
+        done.set()
+        thread.join()
+
+    assert names[threading.main_thread().ident or 0] == "MainThread"
+    assert names[ident or 0] == ("shy" + "!" * 1000)[:LONGEST_NAME]
+
+
+def test_threads_are_named_while_somebody_holds_the_lock_of_their_table() -> None:
+    lock = vars(threading)["_active_limbo_lock"]
+    with lock:
+        named: list[dict[int, str]] = []
+        thread = start_thread_raw(lambda: named.append(names_by_ident()))
+        assert thread.wait(20)
+
+    assert "MainThread" in named[0].values()
+
+
+def test_a_name_that_is_no_plain_text_is_left_out() -> None:
+    class Text(str):
+        __slots__ = ()
+
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.name = Text("secret")
+    thread._name = Text("secret")  # type: ignore[attr-defined]  # as a careless library might
+    thread.start()
+    try:
+        assert thread.ident not in names_by_ident()
+    finally:
+        done.set()
+        thread.join()
+
+
+def start_thread_raw(target: Callable[[], None]) -> threading.Event:
+    """Run ``target`` in a thread that `threading` knows nothing of; return what is set at its end."""
+    ended = threading.Event()
+
+    def run() -> None:
+        target()
+        ended.set()
+
+    _thread.start_new_thread(run, ())
+    return ended
