@@ -52,7 +52,7 @@ def test_each_table_has_a_file_for_each_of_twenty_snapshots(fleet: Path) -> None
 
 
 def test_who_holds_what(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = asked(fleet, "Who holds what", monkeypatch)
+    rows = asked(fleet, "Which paths hold a type", monkeypatch)
 
     (path, snapshots, objects, size) = rows[0]
     assert (path, snapshots, objects) == (SEEN_PATH, 2 * PROCESSES, 3 * sum(LEAKED))
@@ -68,7 +68,7 @@ def test_which_types_take_the_memory(fleet: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_which_process_is_unlike_the_others(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = asked(fleet, "Which process is unlike the others", monkeypatch)
+    rows = asked(fleet, "Which process differs from the others", monkeypatch)
 
     assert {name for _, name, _, _ in rows[:3]} >= {REQUEST, "bytearray"}
     assert len({pid for pid, *_ in rows}) == 1
@@ -82,7 +82,7 @@ def test_what_grew_by_path_and_process(fleet: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_which_single_objects_hold_most(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = asked(fleet, "Which single objects hold most", monkeypatch)
+    rows = asked(fleet, "Which single objects retain most", monkeypatch)
 
     snapshot_id, type_name, retained, path, references = rows[0]
     assert (snapshot_id, type_name, path, references) == ("pod-9-1", "list", "__main__.SEEN → list", 1)
