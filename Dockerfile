@@ -11,7 +11,7 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
 RUN --mount=from=build,source=/wheels,target=/wheels pip install --no-cache-dir /wheels/*.whl
 
-# Snapshots must outlive a killed container, and nobody else may read them.
+# Snapshots must survive a killed container, and only their owner may read them.
 RUN useradd --system --uid 10001 --no-create-home shop \
     && install --directory --owner=shop --mode=0700 /var/lib/heap-exporter
 USER shop

@@ -32,7 +32,7 @@ REPORT_SIZE = (1180, 1400)
 
 
 def main() -> None:
-    """Run the demo until it has caught the leak, and take all pictures."""
+    """Run the demo until the leak is confirmed, and take all pictures."""
     command = [sys.executable, "-m", "heap_exporter", "demo", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
@@ -50,7 +50,7 @@ def main() -> None:
         _take_table(drawn)
         assert before is not None
         after = _snapshot(status["url"])
-        time.sleep(6)  # the page asks for its figures every five seconds
+        time.sleep(6)  # the page refreshes every five seconds
         _take_page(status["url"], "status-page", PAGE_SIZE)
         demo.send_signal(2)
     _take_report(before, after)
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _snapshot(url: str) -> str:
-    """Have a snapshot taken, and return its path."""
+    """Take a snapshot of the demo, and return its path."""
     command = [sys.executable, "-m", "heap_exporter", "snapshot", url, "--json"]
     return str(json.loads(subprocess.check_output(command))["path"])
 

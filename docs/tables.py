@@ -1,6 +1,6 @@
-"""Writes the README's tables from the code that they describe: metrics from the catalogue, settings from the settings.
+"""Writes the README's tables of metrics and settings from their definitions in the code.
 
-``make docs`` runs it; a test says when somebody forgot to.
+``make docs`` runs it; a test fails if the README is out of date.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 def metrics_table() -> str:
     """Return the table of metrics."""
-    rows = ["| metric | kind | labels | what it says |", "|---|---|---|---|"]
+    rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
     for metric in CATALOGUE:
         kind = "counter" if metric.instrument is Instrument.COUNTER else "gauge"
         labels = ", ".join(f"`{label}`" for label in metric.labels)
@@ -28,7 +28,7 @@ def metrics_table() -> str:
 
 def settings_table() -> str:
     """Return the table of settings."""
-    rows = ["| variable | default | what it does |", "|---|---|---|"]
+    rows = ["| variable | default | effect |", "|---|---|---|"]
     for name, (rule, default) in rules().items():
         also = "".join(f" Also `{alias}`{_UNITS[factor]}." for alias, factor in rule.aliases.items())
         rows.append(f"| `{variable(name)}` | {_shown(default)} | {rule.help}{also} |")
@@ -36,7 +36,7 @@ def settings_table() -> str:
 
 
 def _shown(default: Any) -> str:
-    """Return a default as one would type it."""
+    """Return a default as a user types it."""
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     if isinstance(default, float):
@@ -45,7 +45,7 @@ def _shown(default: Any) -> str:
 
 
 def with_tables(text: str) -> str:
-    """Return a document with what stands between its ``<!-- name -->`` markers made anew."""
+    """Return a document with the text between its ``<!-- name -->`` markers replaced by new tables."""
     for name, table in (("metrics", metrics_table()), ("settings", settings_table())):
         begin, end = f"<!-- {name}: made by make docs -->", f"<!-- end of {name} -->"
         head, _, rest = text.partition(begin)
