@@ -5,10 +5,10 @@ Where an alert has the same number, it is taken from the alert, so that a red pa
 
 from __future__ import annotations
 
-from heap_exporter.alerting.thresholds import Thresholds
+from heap_exporter.alerting.thresholds import AlertThresholds
 from heap_exporter.settings import Settings
 
-_ALERTS = Thresholds()
+_ALERTS = AlertThresholds()
 _SETTINGS = Settings()
 
 HOUR_SECONDS = 3600.0

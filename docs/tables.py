@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from heap_exporter.metrics import CATALOGUE, Instrument
+from heap_exporter.metrics import METRICS, Instrument
 from heap_exporter.settings import rules, variable
 
 _UNITS = {1: "", 0.001: " in thousandths"}
@@ -19,7 +19,7 @@ README = Path(__file__).parent.parent / "README.md"
 def metrics_table() -> str:
     """Return the table of metrics."""
     rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
-    for metric in CATALOGUE:
+    for metric in METRICS:
         kind = "counter" if metric.instrument is Instrument.COUNTER else "gauge"
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         rows.append(f"| `{metric.name}` | {kind} | {labels} | {metric.help} |")

@@ -16,7 +16,7 @@ from typing import Any
 from heap_exporter._version import VERSION
 from heap_exporter.model import Cause, Reading, State
 
-Point = tuple[tuple[str, ...], float]
+LabelledValue = tuple[tuple[str, ...], float]
 """The values of the labels, in the order of ``Metric.labels``, and the figure."""
 
 OTHER_TYPES = "other"
@@ -38,7 +38,7 @@ class Metric:
     otel_name: str
     unit: str
     instrument: Instrument
-    read: Callable[[Reading], Iterable[Point]]
+    read: Callable[[Reading], Iterable[LabelledValue]]
     help: str
     labels: tuple[str, ...] = ()
 
@@ -55,44 +55,44 @@ class Metric:
 _UNIT_SUFFIXES = {"By": "bytes", "s": "seconds", "By/s": "bytes_per_second", "1": "ratio"}
 
 
-def _value(*path: str) -> Callable[[Reading], Iterable[Point]]:
+def _value(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
     """Return a reader of the single figure at the end of an attribute path."""
 
-    def read(reading: Reading) -> Iterable[Point]:
+    def read(reading: Reading) -> Iterable[LabelledValue]:
         found = _follow(reading, path)
         return () if found is None else (((), float(found)),)
 
     return read
 
 
-def _by_key(*path: str) -> Callable[[Reading], Iterable[Point]]:
+def _by_key(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
     """Return a reader of a mapping from label value to figure."""
 
-    def read(reading: Reading) -> Iterable[Point]:
+    def read(reading: Reading) -> Iterable[LabelledValue]:
         found = _follow(reading, path)
         return () if found is None else [((key,), float(value)) for key, value in sorted(found.items())]
 
     return read
 
 
-def _by_generation(*path: str) -> Callable[[Reading], Iterable[Point]]:
+def _by_generation(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
     """Return a reader of a tuple with one figure a generation."""
 
-    def read(reading: Reading) -> Iterable[Point]:
+    def read(reading: Reading) -> Iterable[LabelledValue]:
         return [((str(generation),), float(value)) for generation, value in enumerate(_follow(reading, path) or ())]
 
     return read
 
 
-def _slopes(reading: Reading) -> Iterable[Point]:
+def _slopes(reading: Reading) -> Iterable[LabelledValue]:
     trends = reading.verdict.trends if reading.verdict else ()
     return [((trend.kind.value,), trend.slope_bytes_per_second) for trend in trends]
 
 
-def _by_cause(attribute: str) -> Callable[[Reading], Iterable[Point]]:
+def _by_cause(attribute: str) -> Callable[[Reading], Iterable[LabelledValue]]:
     """Return a reader of what the verdict says of its cause: 0 for all others, so that no series comes and goes."""
 
-    def read(reading: Reading) -> Iterable[Point]:
+    def read(reading: Reading) -> Iterable[LabelledValue]:
         verdict = reading.verdict
         if verdict is None:
             return ()
@@ -102,36 +102,36 @@ def _by_cause(attribute: str) -> Callable[[Reading], Iterable[Point]]:
     return read
 
 
-def _last_exit(reading: Reading) -> Iterable[Point]:
+def _last_exit(reading: Reading) -> Iterable[LabelledValue]:
     return (((reading.last_exit.ended.value,), 1.0),) if reading.last_exit else ()
 
 
-def _state(reading: Reading) -> Iterable[Point]:
+def _state(reading: Reading) -> Iterable[LabelledValue]:
     verdict = reading.verdict
     return [((state.value,), float(state is verdict.state)) for state in State] if verdict else ()
 
 
-def _by_type(attribute: str) -> Callable[[Reading], Iterable[Point]]:
+def _by_type(attribute: str) -> Callable[[Reading], Iterable[LabelledValue]]:
     """Return a reader of one attribute of the types that have a series."""
 
-    def read(reading: Reading) -> Iterable[Point]:
+    def read(reading: Reading) -> Iterable[LabelledValue]:
         return [((count.type_name,), float(getattr(count, attribute))) for count in reading.types]
 
     return read
 
 
-def _gc_objects(reading: Reading) -> Iterable[Point]:
+def _gc_objects(reading: Reading) -> Iterable[LabelledValue]:
     points = list(_by_generation("census", "generation_objects")(reading))
     if reading.sample and reading.sample.collector:
         points.append((("permanent",), float(reading.sample.collector.frozen_objects)))
     return points
 
 
-def _build_info(_: Reading) -> Iterable[Point]:
+def _build_info(_: Reading) -> Iterable[LabelledValue]:
     return (((VERSION, platform.python_implementation(), platform.python_version()), 1.0),)
 
 
-def _walker(reading: Reading) -> Iterable[Point]:
+def _walker(reading: Reading) -> Iterable[LabelledValue]:
     return (((reading.walker.name, reading.walker.reason), 1.0),) if reading.walker else ()
 
 
@@ -146,7 +146,7 @@ def _follow(reading: Reading, path: tuple[str, ...]) -> Any:
 
 _GAUGE, _SIZE, _COUNTER = Instrument.GAUGE, Instrument.UP_DOWN_COUNTER, Instrument.COUNTER
 
-CATALOGUE: tuple[Metric, ...] = (
+METRICS: tuple[Metric, ...] = (
     Metric("python.heap.resident", "By", _SIZE, _value("sample", "process", "resident_bytes"),
            "Memory of the process in RAM (RSS)."),
     Metric("python.heap.resident.anonymous", "By", _SIZE, _value("sample", "process", "anonymous_bytes"),
@@ -185,7 +185,7 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("python.heap.gc.uncollectable_objects", "{object}", _COUNTER,
            _by_generation("sample", "collector", "uncollectable_objects"),
            "Objects that the collector found unreachable and could not free.", ("generation",)),
-    Metric("python.heap.gc.pause", "s", _COUNTER, _by_generation("tally", "gc_pause_seconds"),
+    Metric("python.heap.gc.pause", "s", _COUNTER, _by_generation("counters", "gc_pause_seconds"),
            "Time the process stood still for garbage collections since the exporter started.", ("generation",)),
     Metric("python.heap.type", "By", _SIZE, _by_type("bytes"),
            "Size of the objects of a type at the last census, shallow; small types are in 'other'.", ("type_name",)),
@@ -207,9 +207,9 @@ CATALOGUE: tuple[Metric, ...] = (
            "Length of the series that the verdict rests on."),
     Metric("python.heap.leak.time_to_exhaustion", "s", _GAUGE, _value("verdict", "seconds_to_limit"),
            "When the process meets its memory limit if it goes on like this; absent without growth or limit."),
-    Metric("python.heap.leak.detections", "{detection}", _COUNTER, _value("tally", "detections"),
+    Metric("python.heap.leak.detections", "{detection}", _COUNTER, _value("counters", "detections"),
            "Suspicions that arose."),
-    Metric("python.heap.leak.alerts", "{alert}", _COUNTER, _value("tally", "alerts"),
+    Metric("python.heap.leak.alerts", "{alert}", _COUNTER, _value("counters", "alerts"),
            "Leaks that were confirmed and told of."),
     Metric("python.heap.cgroup.events", "{event}", _COUNTER, _by_key("detail", "limits", "events"),
            "Memory events of the process's cgroup; refreshed with the census.", ("event",)),
@@ -217,7 +217,7 @@ CATALOGUE: tuple[Metric, ...] = (
            "Version of heap-exporter and of the interpreter it runs in.", ("version", "implementation", "python")),
     Metric("heap_exporter.sample.duration", "s", _GAUGE, _value("sample", "duration_seconds"),
            "Time the last sample took."),
-    Metric("heap_exporter.sample.errors", "{error}", _COUNTER, _by_key("tally", "sample_errors"),
+    Metric("heap_exporter.sample.errors", "{error}", _COUNTER, _by_key("counters", "sample_errors"),
            "Readings that failed or found their source missing.", ("source",)),
     Metric("heap_exporter.last_sample.timestamp", "s", _GAUGE, _value("sample", "taken_at"),
            "When the last sample was taken, in Unix seconds."),
@@ -229,13 +229,13 @@ CATALOGUE: tuple[Metric, ...] = (
            "Time between censuses; it stretches to keep their cost within its budget."),
     Metric("heap_exporter.last_census.timestamp", "s", _GAUGE, _value("census", "taken_at"),
            "When the last census was taken, in Unix seconds."),
-    Metric("heap_exporter.overhead.cpu", "s", _COUNTER, _value("tally", "cpu_seconds"),
+    Metric("heap_exporter.overhead.cpu", "s", _COUNTER, _value("counters", "cpu_seconds"),
            "Processor time that the exporter's sampling thread and the clones that walk have used."),
     Metric("heap_exporter.walker", "", _GAUGE, _walker,
            "Which walker walks the heap, and why.", ("name", "reason")),
-    Metric("heap_exporter.walk.failures", "{failure}", _COUNTER, _by_key("tally", "walk_failures"),
+    Metric("heap_exporter.walk.failures", "{failure}", _COUNTER, _by_key("counters", "walk_failures"),
            "Walks of the native walker that came to nothing.", ("cause",)),
-    Metric("heap_exporter.snapshots", "{snapshot}", _COUNTER, _by_key("tally", "snapshots"),
+    Metric("heap_exporter.snapshots", "{snapshot}", _COUNTER, _by_key("counters", "snapshots"),
            "Snapshots asked for, by what became of them.", ("outcome",)),
     Metric("heap_exporter.snapshot.pause", "s", _GAUGE, _value("snapshot", "pause_seconds"),
            "The longest that the process stood still for the last snapshot."),
@@ -245,7 +245,7 @@ CATALOGUE: tuple[Metric, ...] = (
            "Size of the last snapshot's file."),
     Metric("heap_exporter.snapshot.predicted", "By", _GAUGE, _value("snapshot", "predicted_bytes"),
            "Size that the last snapshot's file was reckoned to have before it was taken."),
-    Metric("heap_exporter.pushes", "{push}", _COUNTER, _by_key("tally", "pushes"),
+    Metric("heap_exporter.pushes", "{push}", _COUNTER, _by_key("counters", "pushes"),
            "OTLP pushes, by what became of them.", ("outcome",)),
     Metric("heap_exporter.last_exit", "", _GAUGE, _last_exit,
            "1 if a process before this one did not stop in order: how it ended.", ("ended",)),
@@ -259,10 +259,10 @@ CATALOGUE: tuple[Metric, ...] = (
            "Memory limit of that process; absent without a limit."),
     Metric("heap_exporter.last_exit.slope", "By/s", _GAUGE, _value("last_exit", "slope_bytes_per_second"),
            "Slope of that process's memory over its last 15 minutes."),
-    Metric("heap_exporter.webhooks", "{post}", _COUNTER, _by_key("tally", "webhooks"),
+    Metric("heap_exporter.webhooks", "{post}", _COUNTER, _by_key("counters", "webhooks"),
            "Alerts to be posted to the webhook, by what became of them.", ("outcome",)),
-    Metric("heap_exporter.listener.calls", "{call}", _COUNTER, _by_key("tally", "listeners"),
+    Metric("heap_exporter.listener.calls", "{call}", _COUNTER, _by_key("counters", "listeners"),
            "Calls of the application's own leak listeners, by what became of them.", ("outcome",)),
-    Metric("heap_exporter.uploads", "{upload}", _COUNTER, _by_key("tally", "uploads"),
+    Metric("heap_exporter.uploads", "{upload}", _COUNTER, _by_key("counters", "uploads"),
            "Snapshots to be uploaded, by what became of them.", ("outcome",)),
 )  # fmt: skip  # a table is read in columns

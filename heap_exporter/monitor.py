@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from heap_exporter.detection.detector import Thresholds
+from heap_exporter.detection.detector import DetectorThresholds
 from heap_exporter.detection.history import History
 from heap_exporter.detection.judge import Judge
 from heap_exporter.export.type_series import TypeSeries
 from heap_exporter.investigation import memory_pressure
 from heap_exporter.investigation.investigation import HELD_SECONDS
 from heap_exporter.investigation.investigator import Evidence
-from heap_exporter.model import Census, LeakAlert, Reading, SnapshotInfo, Tally, Verdict
+from heap_exporter.model import Census, Counters, LeakAlert, Reading, SnapshotInfo, Verdict
 from heap_exporter.notify.listeners import LeakListener, LeakListeners
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.probes import process
@@ -76,7 +76,9 @@ class HeapMonitor:
         self._notifier = Notifier(settings, self._leak_listeners)
         self._flight: FlightRecorder | None = None
         self._judge = Judge(
-            Thresholds(settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour),
+            DetectorThresholds(
+                settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
+            ),
             settings.interval_seconds,
             settings.max_samples,
         )
@@ -243,7 +245,7 @@ class HeapMonitor:
         self._publish(reading)
         if self._flight and point:
             self._flight.record(point, reading, before)
-        self._judge.learn(self._evidence.attend(reading))
+        self._judge.add_finding(self._evidence.attend(reading))
         self._evidence.attend_limit()
         self._record_evidence()
 
@@ -252,7 +254,7 @@ class HeapMonitor:
         began, clones_began = time.thread_time(), self._walker.clone_cpu_seconds
         detail = self._sources.detail()
         census = self._sources.read("census", self._walker.census)
-        types = self._type_series.choose(census, self._judge.count(census)) if census else ()
+        types = self._type_series.choose(census, self._judge.add_census(census)) if census else ()
         cost = time.thread_time() - began + self._walker.clone_cpu_seconds - clones_began
         interval = max(self.settings.census_interval_seconds, cost * 100 / self.settings.census_cpu_percent)
         self._next_slow_at = time.monotonic() + interval
@@ -260,7 +262,7 @@ class HeapMonitor:
 
     def _publish(self, reading: Reading) -> None:
         self._threads_cpu_seconds = self._threads_cpu_before + time.thread_time()
-        tally = Tally(
+        counters = Counters(
             sample_errors=dict(self._sources.errors),
             snapshots=dict(self.snapshots.outcomes),
             detections=self._judge.detections,
@@ -274,7 +276,7 @@ class HeapMonitor:
             cpu_seconds=self._threads_cpu_seconds + self._walker.clone_cpu_seconds,
         )
         self._reading = dataclasses.replace(
-            reading, tally=tally, snapshot=self.snapshots.last, walker=self._walker.chosen
+            reading, counters=counters, snapshot=self.snapshots.last, walker=self._walker.chosen
         )
         for listener in self._reading_listeners:
             self._sources.read("judge", functools.partial(listener, self._reading))

@@ -7,13 +7,13 @@ from pathlib import Path
 from heap_exporter.model import (
     Accumulation,
     Cause,
-    Grower,
-    Kind,
+    GrowingType,
     LeakAlert,
     MappingGrowth,
+    MemoryKind,
+    MemoryTrend,
     SnapshotInfo,
     State,
-    Trend,
     Verdict,
 )
 
@@ -30,12 +30,12 @@ def full_alert(type_name: str = "shop.models.Session") -> LeakAlert:
             reasons=("grew by 60 MiB over 15 min (240 MiB/h)", "steadily"),
             window_seconds=900.0,
             cause=Cause.PYTHON_OBJECTS,
-            trends=(Trend(Kind.TOTAL, 69905.0), Trend(Kind.PYTHON, 60000.0)),
+            trends=(MemoryTrend(MemoryKind.TOTAL, 69905.0), MemoryTrend(MemoryKind.PYTHON, 60000.0)),
             evidence_seconds=1800.0,
             tail_ratio=0.98,
             confidence=0.97,
             seconds_to_limit=5400.0,
-            growers=(Grower(type_name, 48_210, 61_000_000),),
+            growing_types=(GrowingType(type_name, 48_210, 61_000_000),),
         ),
         fingerprint="5f1e2d3c4b5a6978",
         snapshots=(

@@ -7,14 +7,16 @@ from pathlib import Path
 from heap_exporter.model import (
     Cause,
     Census,
-    Collector,
+    CollectorState,
+    Counters,
     Detail,
     Ending,
-    Grower,
-    Kind,
+    GrowingType,
     LastExit,
-    Limits,
     Malloc,
+    MemoryKind,
+    MemoryLimits,
+    MemoryTrend,
     Point,
     ProcessMemory,
     Reading,
@@ -22,8 +24,6 @@ from heap_exporter.model import (
     Shares,
     SnapshotInfo,
     State,
-    Tally,
-    Trend,
     TypeCount,
     Verdict,
     WalkerChoice,
@@ -38,7 +38,7 @@ def full_reading() -> Reading:
         TypeCount('we"ird\\type\n', 2, 64),
         *(TypeCount(f"shop.models.Type{i}", 1000 + i, 64_000 + 64 * i) for i in range(30)),
     )
-    kinds = zip(Kind, (1.5, 2.25, -3.0, 0.0), strict=True)
+    kinds = zip(MemoryKind, (1.5, 2.25, -3.0, 0.0), strict=True)
     return Reading(
         started_at=1_790_000_000.5,
         process_started_at=1_789_999_990.125,
@@ -55,13 +55,13 @@ def full_reading() -> Reading:
                 swap_bytes=8192,
                 threads=7,
             ),
-            collector=Collector((612, 3, 2), (450, 40, 4), (1, 0, 5), 375),
+            collector=CollectorState((612, 3, 2), (450, 40, 4), (1, 0, 5), 375),
             allocated_blocks=987_654,
         ),
         detail=Detail(
             malloc=Malloc(used_bytes=33_000_000, retained_bytes=1_048_576),
             shares=Shares(proportional_bytes=90_000_384, unique_bytes=85_000_192),
-            limits=Limits(
+            limits=MemoryLimits(
                 limit_bytes=536_870_912,
                 headroom_bytes=400_000_000,
                 events={"oom": 1, "oom_kill": 0, "high": 12, "max": 2},
@@ -86,11 +86,11 @@ def full_reading() -> Reading:
             reasons=("it grows",),
             window_seconds=900.0,
             cause=Cause.NATIVE,
-            trends=tuple(Trend(kind, slope) for kind, slope in kinds),
+            trends=tuple(MemoryTrend(kind, slope) for kind, slope in kinds),
             evidence_seconds=3600.0,
             tail_ratio=0.875,
             confidence=0.625,
-            growers=(Grower("shop.models.Type3", 10, 1000),),
+            growing_types=(GrowingType("shop.models.Type3", 10, 1000),),
             seconds_to_limit=5400.0,
         ),
         last_exit=LastExit(
@@ -117,7 +117,7 @@ def full_reading() -> Reading:
             objects=60,
             predicted_bytes=1800,
         ),
-        tally=Tally(
+        counters=Counters(
             sample_errors={"cgroup": 2, "smaps": 1},
             snapshots={"written": 3, "busy": 1},
             detections=3,

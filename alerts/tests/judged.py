@@ -9,15 +9,15 @@ import math
 from collections.abc import Iterator
 
 from alerts.tests.shapes import MIB, Curve, Process, selector
-from heap_exporter.detection.detector import Detector, Thresholds
-from heap_exporter.metrics import CATALOGUE
+from heap_exporter.detection.detector import Detector, DetectorThresholds
+from heap_exporter.metrics import METRICS
 from heap_exporter.model import Point, Reading, Verdict
 from heap_exporter.settings import Settings
 
 SAMPLES_A_MINUTE = 4
 VERDICT_METRICS = tuple(
     metric
-    for metric in CATALOGUE
+    for metric in METRICS
     if metric.name in ("python_heap_leak_state", "python_heap_leak_suspected", "python_heap_leak_confirmed")
 )
 SLOW_FIGURES = {
@@ -42,7 +42,9 @@ def _verdicts(process: Process, minutes: int) -> Iterator[Verdict | None]:
     """Yield the verdict as of each minute of the test. A process that is older was judged before, too."""
     settings = Settings()
     detector = Detector(
-        Thresholds(settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour)
+        DetectorThresholds(
+            settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
+        )
     )
     verdict = None
     for sample in range(process.born * SAMPLES_A_MINUTE, minutes * SAMPLES_A_MINUTE + 1):

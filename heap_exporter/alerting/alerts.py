@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from heap_exporter.alerting.growth import PROCESS_START, all_of
 from heap_exporter.alerting.quantities import promql_duration, promql_number
 from heap_exporter.alerting.recordings import MALLOC_USED, MEMORY, SUSPECTED, TYPE_OBJECTS, steady
-from heap_exporter.alerting.thresholds import DAY_SECONDS, Thresholds
+from heap_exporter.alerting.thresholds import DAY_SECONDS, AlertThresholds
 
 MALLOC_RETAINED = "python_heap_malloc_retained_bytes"
 SHARED = "python_heap_resident_shmem_bytes"
@@ -35,7 +35,7 @@ class Alert:
     description: str
 
 
-def alerts(t: Thresholds) -> tuple[Alert, ...]:
+def alerts(t: AlertThresholds) -> tuple[Alert, ...]:
     """Return the alerts: growth of all memory first, then its kinds, then the exporter itself."""
     return (
         _growth_sustained(t),
@@ -50,12 +50,12 @@ def alerts(t: Thresholds) -> tuple[Alert, ...]:
     )
 
 
-def _at_least(t: Thresholds, series: str, min_per_hour: float) -> str:
+def _at_least(t: AlertThresholds, series: str, min_per_hour: float) -> str:
     """Return the hourly growth worth an alert: an absolute least, or a share of what is there."""
     return f"clamp_min({promql_number(t.min_growth_percent_per_hour / 100)} * {series}, {promql_number(min_per_hour)})"
 
 
-def _unless_denied(t: Thresholds, condition: str, beside: str = "") -> str:
+def _unless_denied(t: AlertThresholds, condition: str, beside: str = "") -> str:
     """Return ``condition`` for processes whose own detector has not denied it: said "no leak" for a whole window.
 
     One that has not judged yet, or that nobody hears, denies nothing. ``beside`` names a label of the condition that a
@@ -65,7 +65,7 @@ def _unless_denied(t: Thresholds, condition: str, beside: str = "") -> str:
     return f"{condition}\nunless {matching}max_over_time({SUSPECTED}[{promql_duration(t.window_seconds)}]) == 0"
 
 
-def _growth_sustained(t: Thresholds) -> Alert:
+def _growth_sustained(t: AlertThresholds) -> Alert:
     return Alert(
         name="PythonHeapGrowthSustained",
         severity="info",
@@ -82,7 +82,7 @@ def _growth_sustained(t: Thresholds) -> Alert:
     )
 
 
-def _leak_suspected(t: Thresholds) -> Alert:
+def _leak_suspected(t: AlertThresholds) -> Alert:
     # A day is a day whatever the window: this leg is about the rhythm of users.
     offset = t.window_seconds * 16
     higher_than_yesterday = (
@@ -107,7 +107,7 @@ def _leak_suspected(t: Thresholds) -> Alert:
     )
 
 
-def _leak_confirmed(t: Thresholds) -> Alert:
+def _leak_confirmed(t: AlertThresholds) -> Alert:
     # Stairs and the collector's sawtooth need the longer stretch, a process just restarted the shorter one. Shared
     # memory is judged by the process too.
     long, short = (promql_duration(t.window_seconds * windows) for windows in (4, 1))
@@ -126,7 +126,7 @@ def _leak_confirmed(t: Thresholds) -> Alert:
     )
 
 
-def _exhaustion_predicted(t: Thresholds) -> Alert:
+def _exhaustion_predicted(t: AlertThresholds) -> Alert:
     def soon(windows: int, horizon_windows: int) -> str:
         horizon = promql_number(t.window_seconds * horizon_windows)
         return f"clamp_min({LIMIT} - {MEMORY}, 0) / {steady(t, MEMORY, windows)} < {horizon}"
@@ -147,7 +147,7 @@ def _exhaustion_predicted(t: Thresholds) -> Alert:
     )
 
 
-def _native_leak_suspected(t: Thresholds) -> Alert:
+def _native_leak_suspected(t: AlertThresholds) -> Alert:
     slope = steady(t, MALLOC_USED, 24)
     blocks = f"deriv(python_heap_allocated_blocks[{promql_duration(t.window_seconds * 24)}])"
     return Alert(
@@ -168,7 +168,7 @@ def _native_leak_suspected(t: Thresholds) -> Alert:
     )
 
 
-def _type_growing(t: Thresholds) -> Alert:
+def _type_growing(t: AlertThresholds) -> Alert:
     return Alert(
         name="PythonHeapTypeGrowing",
         severity="info",
@@ -186,7 +186,7 @@ def _type_growing(t: Thresholds) -> Alert:
     )
 
 
-def _fragmentation_high(t: Thresholds) -> Alert:
+def _fragmentation_high(t: AlertThresholds) -> Alert:
     return Alert(
         name="PythonHeapFragmentationHigh",
         severity="info",
@@ -201,7 +201,7 @@ def _fragmentation_high(t: Thresholds) -> Alert:
     )
 
 
-def _uncollectable_objects(t: Thresholds) -> Alert:
+def _uncollectable_objects(t: AlertThresholds) -> Alert:
     w = promql_duration(t.window_seconds * 4)
     return Alert(
         name="PythonHeapUncollectableObjects",
@@ -214,7 +214,7 @@ def _uncollectable_objects(t: Thresholds) -> Alert:
     )
 
 
-def _sampler_stalled(t: Thresholds) -> Alert:
+def _sampler_stalled(t: AlertThresholds) -> Alert:
     return Alert(
         name="PythonHeapSamplerStalled",
         severity="warning",

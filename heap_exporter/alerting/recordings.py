@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from heap_exporter.alerting.growth import steady_over_24_windows, steady_over_four_windows, steady_over_one_window
 from heap_exporter.alerting.quantities import promql_duration
-from heap_exporter.alerting.thresholds import Thresholds
+from heap_exporter.alerting.thresholds import AlertThresholds
 from heap_exporter.metrics import OTHER_TYPES
 
 MEMORY = "instance:python_heap_anonymous_bytes:sum"
@@ -28,7 +28,7 @@ class Recording:
     why: str = ""
 
 
-def recordings(t: Thresholds) -> tuple[Recording, ...]:
+def recordings(t: AlertThresholds) -> tuple[Recording, ...]:
     """Return the recording rules, in the order they must be evaluated in."""
     w = t.window_seconds
     return (
@@ -71,7 +71,7 @@ def recordings(t: Thresholds) -> tuple[Recording, ...]:
     )
 
 
-def steady(t: Thresholds, series: str, windows: int) -> str:
+def steady(t: AlertThresholds, series: str, windows: int) -> str:
     """Return the name under which the steady growth of a series over a number of windows is recorded."""
     metric = series.removeprefix("instance:").removesuffix(":sum")
     level = "instance_type_name" if series == TYPE_OBJECTS else "instance"

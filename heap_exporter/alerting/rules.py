@@ -1,4 +1,4 @@
-"""The rule file, made from :class:`~heap_exporter.alerting.thresholds.Thresholds`."""
+"""The rule file, made from :class:`~heap_exporter.alerting.thresholds.AlertThresholds`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import textwrap
 from heap_exporter.alerting.alerts import Alert, alerts
 from heap_exporter.alerting.quantities import promql_duration
 from heap_exporter.alerting.recordings import Recording, recordings
-from heap_exporter.alerting.thresholds import Thresholds
+from heap_exporter.alerting.thresholds import AlertThresholds
 
 GROUP = "heap-exporter"
 RUNBOOK = "https://github.com/heap-exporter/heap-exporter/blob/main/alerts/runbook.md"
 
 
-def render_rules(thresholds: Thresholds | None = None, command: str = "heap-exporter rules") -> str:
+def render_rules(thresholds: AlertThresholds | None = None, command: str = "heap-exporter rules") -> str:
     """Return the rule file as YAML text; ``command`` is what the header says it was made by."""
-    t = thresholds or Thresholds()
+    t = thresholds or AlertThresholds()
     head = (
         f"# Made by `{command}`; to change a number, run that with other options (see --help).\n"
         f"# What each alert means and what to do about it: {RUNBOOK}\n"

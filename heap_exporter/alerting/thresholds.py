@@ -51,7 +51,7 @@ def threshold(flag: str, parse: Callable[[str, str], float], default: str, bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
+class AlertThresholds:
     """All numbers one may change. Raises :class:`SettingsError` on a value that makes no sense."""
 
     # fmt: off
@@ -110,11 +110,11 @@ class Thresholds:
             )
 
     @classmethod
-    def read(cls, texts: Mapping[str, str]) -> Thresholds:
+    def read(cls, texts: Mapping[str, str]) -> AlertThresholds:
         """Return the thresholds typed as ``texts``, field name to text; fields left out keep their defaults."""
         return cls(**{name: options()[name].read(text) for name, text in texts.items()})
 
 
 def options() -> dict[str, Option]:
     """Return the option of each field, in the order of definition."""
-    return {field.name: field.metadata["option"] for field in dataclasses.fields(Thresholds)}
+    return {field.name: field.metadata["option"] for field in dataclasses.fields(AlertThresholds)}

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 from heap_exporter.alerting.quantities import parse_bytes_per_hour, parse_duration, promql_duration
 from heap_exporter.cli import files, screen
-from heap_exporter.detection.detector import Detector, Thresholds
+from heap_exporter.detection.detector import Detector, DetectorThresholds
 from heap_exporter.detection.series import read_series
 from heap_exporter.errors import HeapExporterError, SettingsError
 from heap_exporter.model import Point, Verdict
@@ -89,7 +89,7 @@ class Judged(NamedTuple):
     hint: str = ""
 
 
-def changes(points: Iterable[Point], thresholds: Thresholds) -> Iterator[tuple[Point, Verdict]]:
+def changes(points: Iterable[Point], thresholds: DetectorThresholds) -> Iterator[tuple[Point, Verdict]]:
     """Yield each point at which the state or the cause is another than at the point before, with the verdict."""
     detector = Detector(thresholds)
     last: Verdict | None = None
@@ -100,7 +100,7 @@ def changes(points: Iterable[Point], thresholds: Thresholds) -> Iterator[tuple[P
         last = verdict
 
 
-def _thresholds(arguments: argparse.Namespace) -> Thresholds:
+def _thresholds(arguments: argparse.Namespace) -> DetectorThresholds:
     """Return the thresholds as typed. Raises :class:`SettingsError` for one that a service would not take."""
     window, slope = parse_duration(WINDOW, arguments.window), parse_bytes_per_hour(SLOPE, arguments.min_slope)
     typed = {
@@ -112,7 +112,7 @@ def _thresholds(arguments: argparse.Namespace) -> Thresholds:
         rule, _ = rules()[setting]
         if not rule.least <= value <= rule.most:
             raise SettingsError(flag, text, "out of range; heap-exporter replay --help tells the usual")
-    return Thresholds(window, arguments.growth_percent, slope)
+    return DetectorThresholds(window, arguments.growth_percent, slope)
 
 
 def _judged(paths: list[Path], replay: Callable[[Path], Judged]) -> Iterator[Judged]:
@@ -133,7 +133,7 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _replay(path: Path, *, thresholds: Thresholds, as_json: bool) -> Judged:
+def _replay(path: Path, *, thresholds: DetectorThresholds, as_json: bool) -> Judged:
     line = _json_line if as_json else _text_line
     lines: list[str] = []
     times = array("d")
@@ -170,7 +170,7 @@ def _hint(path: Path, times: Sequence[float], window_seconds: float) -> str:
 
 def _json_line(path: Path, point: Point, verdict: Verdict, _: float) -> str:
     told: dict[str, Any] = asdict(verdict)
-    for name in ("judged_at", "growers"):  # the time is the point's own, and types are in no series
+    for name in ("judged_at", "growing_types"):  # the time is the point's own, and types are in no series
         del told[name]
     leading = {name: told.pop(name) for name in ("state", "cause", "reasons")}
     for trend in told["trends"]:

@@ -13,7 +13,7 @@ import argparse
 import shlex
 import sys
 
-from heap_exporter.alerting import Thresholds, render_rules
+from heap_exporter.alerting import AlertThresholds, render_rules
 from heap_exporter.alerting.thresholds import options
 from heap_exporter.cli import files
 from heap_exporter.cli.screen import printing
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print or write the rules, and return 0; raises :class:`HeapExporterError` on a bad threshold or file."""
     typed = {name: text for name in options() if (text := getattr(args, name)) is not None}
-    rules = render_rules(Thresholds.read(typed), _command(typed))
+    rules = render_rules(AlertThresholds.read(typed), _command(typed))
     if args.output is None:
         with printing():
             sys.stdout.write(rules)

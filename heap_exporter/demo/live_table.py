@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from heap_exporter.detection import growing_types
-from heap_exporter.model import Grower
+from heap_exporter.model import GrowingType
 
 BARS = "▁▂▃▄▅▆▇█"
 GROWERS_SHOWN = 5
@@ -100,7 +100,7 @@ def growers(status: Status) -> list[dict[str, Any]]:
 
 def top_grower(status: Status) -> dict[str, Any] | None:
     """Return the type to name."""
-    found = growing_types.top_grower([Grower(**grower) for grower in growers(status)])
+    found = growing_types.top_growing_type([GrowingType(**grower) for grower in growers(status)])
     return asdict(found) if found else None
 
 

@@ -10,15 +10,15 @@ from dataclasses import replace
 from heap_exporter.detection import messages
 from heap_exporter.detection.confirmation import windows_needed
 from heap_exporter.detection.explanation import Explanation, explain
-from heap_exporter.detection.limits_of_judging import Thresholds
+from heap_exporter.detection.limits_of_judging import DetectorThresholds
 from heap_exporter.detection.measure import Measure
 from heap_exporter.detection.state_machine import Course
 from heap_exporter.detection.suspicion import is_steady
 from heap_exporter.detection.thinned_history import Evidence
 from heap_exporter.detection.windows import LENGTHS, Growth, Life
-from heap_exporter.model import Cause, Finding, Kind, Point, State, Trend, Verdict
+from heap_exporter.model import Cause, Finding, MemoryKind, MemoryTrend, Point, State, Verdict
 
-__all__ = ["Detector", "Thresholds"]
+__all__ = ["Detector", "DetectorThresholds"]
 
 GROWS = (State.GROWING, State.SUSPECTED, State.CONFIRMED)
 
@@ -26,7 +26,7 @@ GROWS = (State.GROWING, State.SUSPECTED, State.CONFIRMED)
 class Detector:
     """Takes points in order of time; a point that restarts, or goes back in time, begins a new life."""
 
-    def __init__(self, thresholds: Thresholds) -> None:
+    def __init__(self, thresholds: DetectorThresholds) -> None:
         self._thresholds = thresholds
         self._window_seconds = thresholds.window_seconds
         self._course: Course | None = None
@@ -92,7 +92,7 @@ class Detector:
             reasons=(),
             window_seconds=window,
             cause=self._cause(state, explained),
-            trends=(Trend(Kind.TOTAL, growth.slope), *explained.trends),
+            trends=(MemoryTrend(MemoryKind.TOTAL, growth.slope), *explained.trends),
             evidence_seconds=growth.seconds,
             tail_ratio=growth.trend.tail,
             confidence=_confidence(state, growth, self._finding),
@@ -130,7 +130,7 @@ class Detector:
             ),
             window_seconds=self._window_seconds,
             cause=Cause.FILE_OR_SHARED,
-            trends=(Trend(Kind.TOTAL, growth.slope),),
+            trends=(MemoryTrend(MemoryKind.TOTAL, growth.slope),),
             evidence_seconds=growth.seconds,
             tail_ratio=growth.trend.tail,
         )

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from heap_exporter.detection.attribution import attribute
 from heap_exporter.detection.trend import floors, theil_sen
-from heap_exporter.model import Cause, Kind, Point, Trend
+from heap_exporter.model import Cause, MemoryKind, MemoryTrend, Point
 
 FIELDS = {
-    Kind.PYTHON: "heap_bytes",
-    Kind.NATIVE: "malloc_used_bytes",
-    Kind.FRAGMENTATION: "malloc_retained_bytes",
+    MemoryKind.PYTHON: "heap_bytes",
+    MemoryKind.NATIVE: "malloc_used_bytes",
+    MemoryKind.FRAGMENTATION: "malloc_retained_bytes",
 }
 MIN_POINTS = 4
 
@@ -22,7 +22,7 @@ class Explanation(NamedTuple):
 
     cause: Cause | None
     reasons: tuple[str, ...]
-    trends: tuple[Trend, ...]
+    trends: tuple[MemoryTrend, ...]
 
 
 def explain(points: Sequence[Point], *, with_cause: bool) -> Explanation:
@@ -34,8 +34,8 @@ def explain(points: Sequence[Point], *, with_cause: bool) -> Explanation:
     return Explanation(found.cause, found.reasons, trends)
 
 
-def _trend(points: Sequence[Point], kind: Kind, field: str) -> Trend | None:
+def _trend(points: Sequence[Point], kind: MemoryKind, field: str) -> MemoryTrend | None:
     series = [(point.t_seconds, float(value)) for point in points if (value := getattr(point, field)) is not None]
     if len(series) < MIN_POINTS:
         return None
-    return Trend(kind, theil_sen(floors(series, series[0][0], series[-1][0])))
+    return MemoryTrend(kind, theil_sen(floors(series, series[0][0], series[-1][0])))

@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from heap_exporter.model import Census, Grower, State, Verdict
+from heap_exporter.model import Census, GrowingType, State, Verdict
 from heap_exporter.runtime import formatting
 
 CHECKPOINTS = 4
 """Censuses kept a window: enough for a baseline that is at most a quarter too old."""
 
-MAX_GROWERS = 10
+MAX_GROWING_TYPES = 10
 
 MIN_BYTES = 16 * 1024
 """A type below this size is not remembered; thousands are, and none of them is a leak yet."""
@@ -38,7 +38,7 @@ class TypeHistory:
             large = {c.type_name: (c.objects, c.bytes) for c in census.types if c.bytes >= MIN_BYTES}
             self._checkpoints.append((census.taken_at, large))
 
-    def growers(self) -> tuple[Grower, ...]:
+    def growing_types(self) -> tuple[GrowingType, ...]:
         """Return the types that gained objects or bytes within the window, most bytes first."""
         if self._newest is None:
             return ()
@@ -47,25 +47,25 @@ class TypeHistory:
         for count in self._newest.types:
             objects, size = before.get(count.type_name, (0, 0))
             if count.bytes >= MIN_BYTES and count.bytes - size >= MIN_BYTES:
-                gains.append(Grower(count.type_name, count.objects - objects, count.bytes - size))
+                gains.append(GrowingType(count.type_name, count.objects - objects, count.bytes - size))
         return tuple(sorted(gains, key=lambda gain: (-gain.bytes, gain.type_name)))
 
 
-def top_grower(growers: Sequence[Grower]) -> Grower | None:
+def top_growing_type(types: Sequence[GrowingType]) -> GrowingType | None:
     """Return the type to name: the application's own that gained most, or else the builtin one.
 
     A leak of sessions gains most bytes in the dicts that sessions are made of, but ``dict`` tells nobody anything.
     """
-    least = MIN_NAMED_SHARE * growers[0].bytes if growers else 0.0
-    own = [gain for gain in growers if "." in gain.type_name and gain.bytes >= least]
-    return next(iter(own or growers), None)
+    least = MIN_NAMED_SHARE * types[0].bytes if types else 0.0
+    own = [gain for gain in types if "." in gain.type_name and gain.bytes >= least]
+    return next(iter(own or types), None)
 
 
-def with_growers(verdict: Verdict, growers: Sequence[Grower]) -> Verdict:
+def with_growing_types(verdict: Verdict, types: Sequence[GrowingType]) -> Verdict:
     """Return a verdict that names the types which grow, if anything does."""
-    top = top_grower(growers)
+    top = top_growing_type(types)
     if top is None or not (verdict.is_suspicion or verdict.state is State.GROWING):
         return verdict
     gained = formatting.gain(top.bytes)
     reason = f"the type that grows: {top.type_name} ({top.objects:+,} objects, {gained})"
-    return replace(verdict, reasons=(*verdict.reasons, reason), growers=tuple(growers[:MAX_GROWERS]))
+    return replace(verdict, reasons=(*verdict.reasons, reason), growing_types=tuple(types[:MAX_GROWING_TYPES]))

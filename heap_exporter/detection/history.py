@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from heap_exporter.model import Census, Collector, Detail, Finding, Point, ProcessMemory, Sample
+from heap_exporter.model import Census, CollectorState, Detail, Finding, Point, ProcessMemory, Sample
 
 
 class History:
@@ -61,7 +61,7 @@ def _of_process(process: ProcessMemory) -> dict[str, int | None]:
     }
 
 
-def _of_collector(collector: Collector) -> dict[str, int | None]:
+def _of_collector(collector: CollectorState) -> dict[str, int | None]:
     return {
         "gc_gen2_collections": collector.full_collections,
         "gc_pending_objects": collector.pending_objects[0],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from heap_exporter.detection.detector import Detector, Thresholds
-from heap_exporter.detection.growing_types import TypeHistory, with_growers
+from heap_exporter.detection.detector import Detector, DetectorThresholds
+from heap_exporter.detection.growing_types import TypeHistory, with_growing_types
 from heap_exporter.detection.history import History, point
-from heap_exporter.model import Census, Detail, Finding, Grower, Point, Reading, Verdict
+from heap_exporter.model import Census, Detail, Finding, GrowingType, Point, Reading, Verdict
 
 
 class Judge:
@@ -16,19 +16,19 @@ class Judge:
     At least ``max_samples`` points are kept, and those of a window in any case.
     """
 
-    def __init__(self, thresholds: Thresholds, interval_seconds: float, max_samples: int) -> None:
+    def __init__(self, thresholds: DetectorThresholds, interval_seconds: float, max_samples: int) -> None:
         self.history = History(max(max_samples, math.ceil(thresholds.window_seconds / interval_seconds)))
         self.detections = 0
         self._detector = Detector(thresholds)
         self._types = TypeHistory(thresholds.window_seconds)
         self._finding: Finding | None = None
 
-    def count(self, census: Census) -> tuple[Grower, ...]:
+    def add_census(self, census: Census) -> tuple[GrowingType, ...]:
         """Take note of a census, and return the types that grew within the window, most bytes first."""
         self._types.add(census)
-        return self._types.growers()
+        return self._types.growing_types()
 
-    def learn(self, finding: Finding | None) -> None:
+    def add_finding(self, finding: Finding | None) -> None:
         """Have what the evidence says judged with the next reading."""
         self._finding = finding or self._finding
 
@@ -39,7 +39,7 @@ class Judge:
             return None, before.verdict
         self.history.add(made)
         self._finding = None
-        verdict = with_growers(self._detector.observe(made), self._types.growers())
+        verdict = with_growing_types(self._detector.observe(made), self._types.growing_types())
         if verdict.is_suspicion and not (before.verdict and before.verdict.is_suspicion):
             self.detections += 1
         return made, verdict

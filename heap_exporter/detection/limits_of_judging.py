@@ -9,7 +9,7 @@ WINDOWS_A_DAY = 96.0
 
 
 @dataclass(frozen=True, slots=True)
-class Thresholds:
+class DetectorThresholds:
     """The window in seconds, and the growth that matters: percent of what was there before, or bytes an hour.
 
     The larger of the two over one window is an amount, whatever the time it takes: a slow leak reaches it later.

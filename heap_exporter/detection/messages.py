@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from heap_exporter.detection.confirmation import windows_needed
 from heap_exporter.detection.windows import Growth
-from heap_exporter.model import Kind, State, Trend, Verdict
+from heap_exporter.model import MemoryKind, MemoryTrend, State, Verdict
 from heap_exporter.runtime import formatting
 
 KINDS = {
-    Kind.PYTHON: "the Python heap",
-    Kind.NATIVE: "what malloc has given out",
-    Kind.FRAGMENTATION: "what malloc keeps free",
+    MemoryKind.PYTHON: "the Python heap",
+    MemoryKind.NATIVE: "what malloc has given out",
+    MemoryKind.FRAGMENTATION: "what malloc keeps free",
 }
 
 
@@ -54,7 +54,7 @@ def tail(growth: Growth) -> str:
     return f"the last third grew at {growth.trend.tail:.0%} of that rate"
 
 
-def parts(trends: Sequence[Trend]) -> list[str]:
+def parts(trends: Sequence[MemoryTrend]) -> list[str]:
     """Return what of it each kind of memory grew."""
     return [
         f"{KINDS[trend.kind]} grew at {rate(trend.slope_bytes_per_second)}" for trend in trends if trend.kind in KINDS

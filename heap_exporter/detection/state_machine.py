@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heap_exporter.detection.confirmation import is_confirmed
-from heap_exporter.detection.limits_of_judging import Thresholds
+from heap_exporter.detection.limits_of_judging import DetectorThresholds
 from heap_exporter.detection.restarts import Lives
 from heap_exporter.detection.suspicion import PLATEAU, Suspicion, is_steady
 from heap_exporter.detection.windows import Growth, Life
@@ -22,7 +22,7 @@ LEVEL_TAIL, LEVEL_RISING = 0.3, 0.5
 class Course:
     """The growth of one figure, judged as its values come in."""
 
-    def __init__(self, thresholds: Thresholds, begin: float) -> None:
+    def __init__(self, thresholds: DetectorThresholds, begin: float) -> None:
         self._thresholds = thresholds
         self._suspicion = Suspicion(thresholds.window_seconds, thresholds.day_seconds)
         self._lives = Lives()

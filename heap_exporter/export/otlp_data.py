@@ -24,7 +24,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from heap_exporter._version import VERSION
-from heap_exporter.metrics import CATALOGUE, Instrument, Metric, Point
+from heap_exporter.metrics import METRICS, Instrument, LabelledValue, Metric
 from heap_exporter.model import Reading
 
 SCOPE = InstrumentationScope("heap_exporter", VERSION)
@@ -68,7 +68,7 @@ def metrics_data(reading: Reading, resource: Resource, at_ns: int, since: Delive
     """
     metrics = [
         OtlpMetric(metric.otel_name, metric.help, metric.unit, _data(metric, reading, since, at_ns))
-        for metric in CATALOGUE
+        for metric in METRICS
         if any(True for _ in metric.read(reading))
     ]
     scope = ScopeMetrics(SCOPE, metrics, schema_url="")
@@ -91,10 +91,10 @@ def _data(metric: Metric, reading: Reading, since: Delivered | None, at_ns: int)
     return Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=counts)
 
 
-def _points(metric: Metric, points: Iterable[Point], start_ns: int | None, at_ns: int) -> list[NumberDataPoint]:
+def _points(metric: Metric, points: Iterable[LabelledValue], start_ns: int | None, at_ns: int) -> list[NumberDataPoint]:
     return [NumberDataPoint(attributes(metric, labels), start_ns, at_ns, value) for labels, value in points]  # type: ignore[arg-type]  # the SDK's gauges have no start either
 
 
-def _gained(metric: Metric, reading: Reading, previous: Reading | None) -> Iterable[Point]:
+def _gained(metric: Metric, reading: Reading, previous: Reading | None) -> Iterable[LabelledValue]:
     before = {} if previous is None else dict(metric.read(previous))
     return [(labels, value - before.get(labels, 0.0)) for labels, value in metric.read(reading)]

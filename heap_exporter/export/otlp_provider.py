@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 
 from heap_exporter._version import VERSION
 from heap_exporter.export.otlp_data import attributes
-from heap_exporter.metrics import CATALOGUE, Instrument, Metric
+from heap_exporter.metrics import METRICS, Instrument, Metric
 from heap_exporter.model import Reading
 
 Read = Callable[[], Reading | None]
@@ -23,7 +23,7 @@ class BorrowedInstruments:
 
     def __init__(self, meter: Meter) -> None:
         self.read: Read | None = None
-        for metric in CATALOGUE:
+        for metric in METRICS:
             create = _creator(meter, metric.instrument)
             create(metric.otel_name, [self._callback(metric)], metric.unit, metric.help)
 

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 
 from heap_exporter import metrics
-from heap_exporter.metrics import CATALOGUE, Instrument
+from heap_exporter.metrics import METRICS, Instrument
 from heap_exporter.model import Reading
 
 OPENMETRICS_END = b"# EOF\n"
@@ -20,7 +20,7 @@ MAX_FORMATS = 4
 
 def families(reading: Reading) -> Iterator[Metric]:
     """Yield a metric family for each entry of the catalogue that the reading knows something of."""
-    for entry in CATALOGUE:
+    for entry in METRICS:
         points = entry.read(reading)
         family = _family(entry)
         for labels, value in points:
@@ -42,7 +42,7 @@ class HeapCollector:
 
     def describe(self) -> Iterable[Metric]:
         """Return every family, empty, so that registering the collector collects nothing."""
-        return [_family(entry) for entry in CATALOGUE]
+        return [_family(entry) for entry in METRICS]
 
     def collect(self) -> Iterable[Metric]:
         """Return the families of the last reading."""

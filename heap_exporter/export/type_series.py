@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from heap_exporter.metrics import OTHER_TYPES
-from heap_exporter.model import Census, Grower, TypeCount
+from heap_exporter.model import Census, GrowingType, TypeCount
 
 TOP_BY_BYTES = 20
 TOP_BY_GROWTH = 10
@@ -22,7 +22,7 @@ class TypeSeries:
     def __init__(self) -> None:
         self._chosen: dict[str, None] = {}
 
-    def choose(self, census: Census, growers: Sequence[Grower]) -> tuple[TypeCount, ...]:
+    def choose(self, census: Census, growers: Sequence[GrowingType]) -> tuple[TypeCount, ...]:
         """Return the chosen types, those without objects too, then ``other`` with the sum of the rest."""
         self._take([count.type_name for count in census.types[:TOP_BY_BYTES]], MAX_TYPES - KEPT_FOR_GROWTH)
         self._take([grower.type_name for grower in growers[:TOP_BY_GROWTH]], MAX_TYPES)

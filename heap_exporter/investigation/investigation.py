@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from heap_exporter.detection.growing_types import top_grower
+from heap_exporter.detection.growing_types import top_growing_type
 from heap_exporter.errors import SnapshotBusy, SnapshotError
 from heap_exporter.investigation import findings
 from heap_exporter.investigation.cache_limits import bound
-from heap_exporter.model import Accumulation, Cause, Finding, Kind, LeakAlert, Reading, SnapshotInfo, Verdict
+from heap_exporter.model import Accumulation, Cause, Finding, LeakAlert, MemoryKind, Reading, SnapshotInfo, Verdict
 from heap_exporter.probes import mappings
 from heap_exporter.probes.mappings import Mappings
 from heap_exporter.runtime.logs import log
@@ -165,7 +165,7 @@ class CaseFile:
         if not case.snapshots:
             return self._is_granted(case)
         elapsed = self._clock() - case.snapshot_at
-        grown = elapsed * next((t.slope_bytes_per_second for t in verdict.trends if t.kind is Kind.TOTAL), 0.0)
+        grown = elapsed * next((t.slope_bytes_per_second for t in verdict.trends if t.kind is MemoryKind.TOTAL), 0.0)
         is_time = elapsed >= SECOND_AFTER_WINDOWS * self._window_seconds and grown >= SECOND_AFTER_BYTES
         return is_time or verdict.is_confirmed
 
@@ -244,7 +244,7 @@ class CaseFile:
 
 def _provisional_fingerprint(verdict: Verdict) -> str:
     """Return what a suspicion is known by until its snapshots are compared: program, cause and the type that grows."""
-    grower = top_grower(verdict.growers)
+    grower = top_growing_type(verdict.growing_types)
     known = (sys.argv[0] if sys.argv else "", verdict.cause or "", grower.type_name if grower else "")
     return hashlib.sha256("\0".join(known).encode("utf-8", "surrogateescape")).hexdigest()[:FINGERPRINT_LENGTH]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from heap_exporter.errors import SnapshotError
-from heap_exporter.model import Detail, Limits, Point, SnapshotInfo
+from heap_exporter.model import Detail, MemoryLimits, Point, SnapshotInfo
 from heap_exporter.probes.limits import read_limits
 from heap_exporter.probes.sources import Sources
 from heap_exporter.runtime.logs import log
@@ -33,7 +33,7 @@ SAMPLES_AHEAD = 2
 """How many samples must be to come at the present speed: the next one may come just too late."""
 
 
-def used_percent(limits: Limits | None) -> float:
+def used_percent(limits: MemoryLimits | None) -> float:
     """Return how much of its memory limit the process's cgroup uses, page cache not counted; 0 without a limit."""
     if limits is None or not limits.limit_bytes or limits.headroom_bytes is None:
         return 0.0
@@ -61,7 +61,7 @@ class NearLimit:
         self._noticed_percent: float | None = None
         self._taken: list[SnapshotInfo] = []
 
-    def is_reached(self, limits: Limits | None, points: Sequence[Point]) -> bool:
+    def is_reached(self, limits: MemoryLimits | None, points: Sequence[Point]) -> bool:
         """Return whether now is the moment. ``points`` are the newest, oldest first."""
         used, noticed = used_percent(limits), self._noticed_percent
         if noticed is not None and used < min(noticed, self._percent) - CALM_PERCENT:

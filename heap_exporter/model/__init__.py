@@ -5,13 +5,13 @@ is missing here or failed, and whoever tells leaves the figure out.
 """
 
 from heap_exporter.model.alerts import Accumulation, Ending, LastExit, LeakAlert, MappingGrowth, SnapshotInfo
-from heap_exporter.model.reading import Reading, Tally
+from heap_exporter.model.reading import Counters, Reading
 from heap_exporter.model.samples import (
     Census,
-    Collector,
+    CollectorState,
     Detail,
-    Limits,
     Malloc,
+    MemoryLimits,
     ProcessMemory,
     Sample,
     Shares,
@@ -19,23 +19,25 @@ from heap_exporter.model.samples import (
     Walk,
     WalkerChoice,
 )
-from heap_exporter.model.verdicts import Cause, Finding, Grower, Kind, Point, State, Trend, Verdict
+from heap_exporter.model.verdicts import Cause, Finding, GrowingType, MemoryKind, MemoryTrend, Point, State, Verdict
 
 __all__ = [
     "Accumulation",
     "Cause",
     "Census",
-    "Collector",
+    "CollectorState",
+    "Counters",
     "Detail",
     "Ending",
     "Finding",
-    "Grower",
-    "Kind",
+    "GrowingType",
     "LastExit",
     "LeakAlert",
-    "Limits",
     "Malloc",
     "MappingGrowth",
+    "MemoryKind",
+    "MemoryLimits",
+    "MemoryTrend",
     "Point",
     "ProcessMemory",
     "Reading",
@@ -43,8 +45,6 @@ __all__ = [
     "Shares",
     "SnapshotInfo",
     "State",
-    "Tally",
-    "Trend",
     "TypeCount",
     "Verdict",
     "Walk",

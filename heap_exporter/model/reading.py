@@ -11,7 +11,7 @@ from heap_exporter.model.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Counters:
     """Counts of the exporter's own doings since it started in this process."""
 
     sample_errors: Mapping[str, int] = field(default_factory=dict)
@@ -43,4 +43,4 @@ class Reading:
     alert: LeakAlert | None = None
     last_exit: LastExit | None = None
     snapshot: SnapshotInfo | None = None
-    tally: Tally = Tally()
+    counters: Counters = Counters()

@@ -26,7 +26,7 @@ class ProcessMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class Collector:
+class CollectorState:
     """The state of the garbage collector; one entry a generation, youngest first.
 
     ``enabled`` is whether it starts by itself; ``full_collections`` is ``None`` where it collects in increments;
@@ -50,7 +50,7 @@ class Sample:
     uptime_seconds: float | None
     duration_seconds: float
     process: ProcessMemory | None
-    collector: Collector | None
+    collector: CollectorState | None
     allocated_blocks: int | None
 
 
@@ -71,7 +71,7 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class MemoryLimits:
     """The lowest memory limit of the process's cgroup and its ancestors, and the cgroup's event counts.
 
     ``headroom_bytes`` is what all processes under that limit together have left, page cache counted as free.
@@ -89,7 +89,7 @@ class Detail:
     malloc: Malloc | None = None
     pymalloc: Malloc | None = None
     shares: Shares | None = None
-    limits: Limits | None = None
+    limits: MemoryLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Cause(StrEnum):
     UNATTRIBUTED = "unattributed"
 
 
-class Kind(StrEnum):
+class MemoryKind(StrEnum):
     """Which memory a trend is about."""
 
     TOTAL = "total"
@@ -39,10 +39,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trend:
+class MemoryTrend:
     """The robust slope of one kind of memory over the window."""
 
-    kind: Kind
+    kind: MemoryKind
     slope_bytes_per_second: float
 
 
@@ -93,7 +93,7 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Grower:
+class GrowingType:
     """A type that grew within the window; ``objects`` and ``bytes`` are what it gained."""
 
     type_name: str
@@ -114,12 +114,12 @@ class Verdict:
     reasons: tuple[str, ...]
     window_seconds: float
     cause: Cause | None = None
-    trends: tuple[Trend, ...] = ()
+    trends: tuple[MemoryTrend, ...] = ()
     evidence_seconds: float = 0.0
     tail_ratio: float | None = None
     confidence: float = 0.0
     seconds_to_limit: float | None = None
-    growers: tuple[Grower, ...] = ()
+    growing_types: tuple[GrowingType, ...] = ()
 
     @property
     def is_suspicion(self) -> bool:

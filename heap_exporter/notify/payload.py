@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from heap_exporter._version import VERSION
-from heap_exporter.model import Accumulation, Kind, LeakAlert, Verdict
+from heap_exporter.model import Accumulation, LeakAlert, MemoryKind, Verdict
 
 DOCUMENT, DOCUMENT_VERSION = "leak-alert", 1
 
@@ -40,7 +40,7 @@ def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -
         "heap_exporter_version": VERSION,
         **_judged(verdict),
         **_accumulation(alert.accumulation),
-        "growers": [dataclasses.asdict(grower) for grower in verdict.growers],
+        "growers": [dataclasses.asdict(grower) for grower in verdict.growing_types],
         "mappings": [dataclasses.asdict(mapping) for mapping in alert.mappings],
         "snapshots": [
             {"id": each.id, "path": str(each.path), "taken_at": each.taken_at, "bytes": each.bytes}
@@ -84,7 +84,7 @@ def _judged(verdict: Verdict) -> Document:
         "confidence": verdict.confidence,
         "window_seconds": verdict.window_seconds,
         "evidence_seconds": verdict.evidence_seconds,
-        "slope_bytes_per_second": slopes.get(Kind.TOTAL.value),
+        "slope_bytes_per_second": slopes.get(MemoryKind.TOTAL.value),
         "slopes_bytes_per_second": slopes,
         "seconds_to_limit": verdict.seconds_to_limit,
     }

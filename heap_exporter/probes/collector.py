@@ -5,15 +5,15 @@ from __future__ import annotations
 import gc
 import time
 
-from heap_exporter.model import Collector
+from heap_exporter.model import CollectorState
 
 GENERATIONS = 3
 
 
-def read_collector() -> Collector:
+def read_collector() -> CollectorState:
     """Return the collector's counters; costs a microsecond and starts no collection."""
     stats, thresholds = gc.get_stats(), gc.get_threshold()
-    return Collector(
+    return CollectorState(
         pending_objects=gc.get_count(),
         collections=tuple(generation["collections"] for generation in stats),
         uncollectable_objects=tuple(generation["uncollectable"] for generation in stats),

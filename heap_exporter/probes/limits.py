@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heap_exporter.errors import SourceMissing
-from heap_exporter.model import Limits
+from heap_exporter.model import MemoryLimits
 
 PROC = Path("/proc")
 CGROUP_ROOT = Path("/sys/fs/cgroup")
@@ -18,7 +18,7 @@ NO_LIMIT_BYTES = 1 << 60
 """Version 1 says "no limit" with the largest page-aligned number instead of a word."""
 
 
-def read_limits(proc: Path = PROC, root: Path = CGROUP_ROOT) -> Limits:
+def read_limits(proc: Path = PROC, root: Path = CGROUP_ROOT) -> MemoryLimits:
     """Return the lowest limit among the process's memory cgroup and its ancestors, and the cgroup's events.
 
     Formats: cgroups(7); Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of the kernel.
@@ -72,10 +72,10 @@ def _limit(folder: Path, limit_file: str, usage_file: str, cache_field: str) -> 
     return int(text), int(text) - int(usage) + cache
 
 
-def _lowest(limits: list[tuple[int, int | None] | None], events: dict[str, int]) -> Limits:
+def _lowest(limits: list[tuple[int, int | None] | None], events: dict[str, int]) -> MemoryLimits:
     known = [limit for limit in limits if limit is not None]
     headrooms = [headroom for _, headroom in known if headroom is not None]
-    return Limits(min((limit for limit, _ in known), default=None), min(headrooms, default=None), events)
+    return MemoryLimits(min((limit for limit, _ in known), default=None), min(headrooms, default=None), events)
 
 
 def _events_version_1(group: Path) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from heap_exporter.model import Ending, LastExit, Limits, Point
+from heap_exporter.model import Ending, LastExit, MemoryLimits, Point
 from heap_exporter.recording import notes
 from heap_exporter.recording.ring import boot_id
 from heap_exporter.recording.ring_format import Contents, Recorded
@@ -20,7 +20,7 @@ SAMPLES_A_READING = 20
 """Samples between two readings of what the cgroup has left, at most."""
 
 
-def last_exit(contents: Contents, limits: Limits | None) -> LastExit:
+def last_exit(contents: Contents, limits: MemoryLimits | None) -> LastExit:
     """Return the exit that a black box with samples tells of.
 
     ``limits`` are those of today, if this process is the successor of that one.
@@ -55,7 +55,7 @@ def slope(points: Sequence[Point]) -> float | None:
         return None
 
 
-def _ending(contents: Contents, limits: Limits | None) -> tuple[Ending, str]:
+def _ending(contents: Contents, limits: MemoryLimits | None) -> tuple[Ending, str]:
     """Return how a process ended, judged by what it left and by what its cgroup has counted since."""
     last = contents.samples[-1]
     kills = limits.events.get("oom_kill") if limits else None

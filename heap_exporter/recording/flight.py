@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from heap_exporter.model import Limits, Point, Reading
+from heap_exporter.model import MemoryLimits, Point, Reading
 from heap_exporter.recording import series_recorder
 from heap_exporter.recording.last_exit import open_black_box
 
@@ -16,7 +16,7 @@ class FlightRecorder:
     To be made on the thread that records, anew after a fork. No method raises.
     """
 
-    def __init__(self, folder: Path, process_started_at: float | None, limits: Limits | None) -> None:
+    def __init__(self, folder: Path, process_started_at: float | None, limits: MemoryLimits | None) -> None:
         self._ring, self.last_exit = open_black_box(folder, process_started_at, limits)
         self._evidence: Sequence[str] = ()
         self._series = series_recorder.SeriesRecorder(folder / series_recorder.FOLDER)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from heap_exporter.errors import BlackBoxError
-from heap_exporter.model import Ending, LastExit, Limits
+from heap_exporter.model import Ending, LastExit, MemoryLimits
 from heap_exporter.recording import notes, ring_format
 from heap_exporter.recording.crash_record import last_exit
 from heap_exporter.recording.ring import FOLDER, PART_SUFFIX, RING_NAME, Ring, check_owner, of_the_dead, open_ring
@@ -31,7 +31,7 @@ EXIT_NAME = re.compile(r"[0-9]+-[0-9]+-[0-9a-f]{8}\.exit")
 
 
 def open_black_box(
-    snapshot_folder: Path, process_started_at: float | None, limits: Limits | None
+    snapshot_folder: Path, process_started_at: float | None, limits: MemoryLimits | None
 ) -> tuple[Ring | None, LastExit | None]:
     """Return a black box for this process, and the last exit that it claims, each ``None`` where there is none.
 
@@ -55,7 +55,7 @@ def open_black_box(
     return ring, last
 
 
-def claim(folder: Path, limits: Limits | None) -> LastExit | None:
+def claim(folder: Path, limits: MemoryLimits | None) -> LastExit | None:
     """Return the newest exit that nobody has claimed, and keep the folder small. Raises :class:`BlackBoxError`."""
     check_owner(folder)
     claimed, waiting = None, 0
@@ -90,7 +90,7 @@ def find_exits(folder: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Pa
     return sorted(exits, key=lambda found: -found[1].last.t_seconds), damaged
 
 
-def _claim_one(path: Path, file: int, limits: Limits | None) -> LastExit | None:
+def _claim_one(path: Path, file: int, limits: MemoryLimits | None) -> LastExit | None:
     """Return what the file of a dead process tells, and keep it as claimed; one that stopped in order goes."""
     try:
         contents = ring_format.parse(os.pread(file, ring_format.FILE_BYTES, 0))

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from heap_exporter.errors import BlackBoxError
-from heap_exporter.model import Census, Limits, Point, Verdict
+from heap_exporter.model import Census, MemoryLimits, Point, Verdict
 from heap_exporter.recording import notes, ring_format
 from heap_exporter.recording.ring_format import Head
 from heap_exporter.runtime.logs import log
@@ -72,7 +72,7 @@ class Ring:
         weakref.finalize(self, _release, file, identity).atexit = False
         self._at_exit = _finish_at_exit(self)
 
-    def record(self, point: Point, limits: Limits | None) -> None:
+    def record(self, point: Point, limits: MemoryLimits | None) -> None:
         """Write a sample: a few microseconds. ``limits`` are the last known."""
         self._attempt(lambda: self._write_sample(point, limits))
 
@@ -108,7 +108,7 @@ class Ring:
                 log.warning("the black box %s cannot be written: %s", self.path, problem)
             self._failed = True
 
-    def _write_sample(self, point: Point, limits: Limits | None) -> None:
+    def _write_sample(self, point: Point, limits: MemoryLimits | None) -> None:
         slot = self._free_slot(point.t_seconds)
         self._sequence += 1
         os.pwrite(self._file, ring_format.sample_bytes(self._sequence, point, limits), ring_format.sample_at(slot))

@@ -28,7 +28,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from heap_exporter.errors import BlackBoxError
-from heap_exporter.model import Limits, Point
+from heap_exporter.model import MemoryLimits, Point
 
 VERSION = 1
 FILE_BYTES = 131_072
@@ -99,7 +99,7 @@ def end_bytes(at: float) -> bytes:
     return _sealed(_END.pack(_END_MAGIC, at))
 
 
-def sample_bytes(sequence: int, point: Point, limits: Limits | None) -> bytes:
+def sample_bytes(sequence: int, point: Point, limits: MemoryLimits | None) -> bytes:
     """Return a sample's slot. Raises ``struct.error`` on figures that are none."""
     headroom = limits.headroom_bytes if limits else None
     kills = limits.events.get("oom_kill") if limits else None

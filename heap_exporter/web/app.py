@@ -227,7 +227,7 @@ def _reason(request: Request) -> str:
 
 def _not_yet(reading: Reading, what: str, interval_seconds: float) -> Problem:
     """Return the answer for what is not known, saying when it will be or why it is not."""
-    if failures := reading.tally.sample_errors.get(what, 0):
+    if failures := reading.counters.sample_errors.get(what, 0):
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the {what} failed {failures} times; the log says why")
     wait = max(1, math.ceil(reading.started_at + interval_seconds - time.time()))
     return Problem(

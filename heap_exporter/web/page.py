@@ -13,7 +13,18 @@ from string import Template
 from typing import Any
 
 from heap_exporter._version import VERSION
-from heap_exporter.model import Cause, Grower, Kind, LeakAlert, Point, Reading, SnapshotInfo, State, TypeCount, Verdict
+from heap_exporter.model import (
+    Cause,
+    GrowingType,
+    LeakAlert,
+    MemoryKind,
+    Point,
+    Reading,
+    SnapshotInfo,
+    State,
+    TypeCount,
+    Verdict,
+)
 from heap_exporter.runtime import formatting
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.web import words
@@ -121,7 +132,7 @@ def _chart(title: str, key: str, series: Sequence[tuple[float, int]]) -> str:
 def _figures(reading: Reading) -> str:
     sample, census, verdict = reading.sample, reading.census, reading.verdict
     memory, limits = sample.process if sample else None, reading.detail.limits
-    total = next((trend for trend in verdict.trends if trend.kind is Kind.TOTAL), None) if verdict else None
+    total = next((trend for trend in verdict.trends if trend.kind is MemoryKind.TOTAL), None) if verdict else None
     shown = {
         "Slope": f"{formatting.gain(total.slope_bytes_per_second * 3600)}/h" if total else None,
         "Limit": formatting.size(limits.limit_bytes) if limits and limits.limit_bytes is not None else None,
@@ -140,7 +151,7 @@ def _figures(reading: Reading) -> str:
 def _types(reading: Reading) -> str:
     if reading.census is None:
         return '<tr><td colspan="6" class="quiet">The first census has not been taken yet.</td></tr>'
-    growth = {grower.type_name: grower for grower in reading.verdict.growers} if reading.verdict else {}
+    growth = {grower.type_name: grower for grower in reading.verdict.growing_types} if reading.verdict else {}
     shown = list(reading.census.types[:TYPES_SHOWN])
     shown += [count for count in reading.census.types[TYPES_SHOWN:] if count.type_name in growth]
     largest = max((count.bytes for count in shown), default=0) or 1
@@ -153,7 +164,7 @@ def _walker(reading: Reading) -> str:
     return escape(" ".join(said))
 
 
-def _type(count: TypeCount, grower: Grower | None, largest_bytes: int) -> str:
+def _type(count: TypeCount, grower: GrowingType | None, largest_bytes: int) -> str:
     share = 100 * count.bytes / largest_bytes
     return (
         f'<tr class="{"grows" if grower else "still"}"><th scope="row">{escape(count.type_name)}</th>'

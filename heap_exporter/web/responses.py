@@ -57,7 +57,9 @@ def verdict(found: Verdict, alerted: LeakAlert | None) -> Document:
     trends = [
         {**asdict(trend), "slope_mb_per_hour": trend.slope_bytes_per_second * 3600 / 1e6} for trend in found.trends
     ]
-    return {**asdict(found), "trends": trends, "alert": alerted and alert(alerted)}
+    document = asdict(found)
+    growers = document.pop("growing_types")
+    return {**document, "trends": trends, "growers": growers, "alert": alerted and alert(alerted)}
 
 
 def alert(found: LeakAlert) -> Document:

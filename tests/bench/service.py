@@ -40,7 +40,7 @@ def figures(exporter: HeapExporter | None) -> dict[str, float]:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {
         "cpu": sum(each.ru_utime + each.ru_stime for each in used),
-        "own": exporter.monitor.reading().tally.cpu_seconds if exporter else 0.0,
+        "own": exporter.monitor.reading().counters.cpu_seconds if exporter else 0.0,
         "samples": len(exporter.monitor.history.points()) if exporter else 0,
     }
 

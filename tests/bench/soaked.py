@@ -88,14 +88,14 @@ class Service:
                 break
             time.sleep(self._window_seconds / 2)
             print(json.dumps({"calm": True}), flush=True)
-        tally = exporter.monitor.reading().tally
+        counters = exporter.monitor.reading().counters
         done = {
-            "suspicions": tally.detections,
+            "suspicions": counters.detections,
             "suspicions cleared": self._cleared,
-            "alerts": tally.alerts,
-            "errors": sum(tally.sample_errors.values()),
-            **{f"snapshots {outcome}": count for outcome, count in tally.snapshots.items()},
-            **{f"webhooks {outcome}": count for outcome, count in tally.webhooks.items()},
+            "alerts": counters.alerts,
+            "errors": sum(counters.sample_errors.values()),
+            **{f"snapshots {outcome}": count for outcome, count in counters.snapshots.items()},
+            **{f"webhooks {outcome}": count for outcome, count in counters.webhooks.items()},
         }
         print(json.dumps({"done": done}), flush=True)
 

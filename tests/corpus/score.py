@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing import Pool
 
-from heap_exporter.detection.detector import Detector, Thresholds
+from heap_exporter.detection.detector import Detector, DetectorThresholds
 from heap_exporter.model import Point, State
 from heap_exporter.settings import Settings
 from tests.corpus import made, recorded
@@ -44,10 +44,12 @@ class Outcome:
         return self.leaks and self.per_hour > FAST
 
 
-def thresholds() -> Thresholds:
+def thresholds() -> DetectorThresholds:
     """Return the defaults, as a service has them that sets nothing."""
     settings = Settings()
-    return Thresholds(settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour)
+    return DetectorThresholds(
+        settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
+    )
 
 
 def judge(points: Iterable[Point], onset_hours: float | None) -> tuple[float | None, int, float | None, str | None]:

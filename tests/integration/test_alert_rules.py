@@ -20,7 +20,7 @@ from alerts.tests.expectations import (
 )
 from alerts.tests.table import ALERTS_FOLDER, RULES, RUNBOOK, markdown, table_in
 from alerts.tests.unit_test_file import Fired, first_fired
-from heap_exporter.alerting import Thresholds, render_rules
+from heap_exporter.alerting import AlertThresholds, render_rules
 
 EVERY_SHAPE = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.sentence)
 NOTHING_LOST = (*LEAKS, *TROUBLE)
@@ -40,7 +40,7 @@ def test_the_committed_rules_pass_every_lint(promtool: Path) -> None:
 @pytest.mark.parametrize("seconds", [5, 13.7, 15, 100, 10_800])
 def test_rules_of_any_window_pass_every_lint(promtool: Path, tmp_path: Path, seconds: float) -> None:
     path = tmp_path / "rules.yml"
-    short = Thresholds(window_seconds=seconds, hold_seconds=seconds, sample_interval_seconds=seconds / 20)
+    short = AlertThresholds(window_seconds=seconds, hold_seconds=seconds, sample_interval_seconds=seconds / 20)
     path.write_text(render_rules(short))
 
     checked = say(promtool, "check", "rules", "--lint=all", "--lint-fatal", path)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.detection.attribution import attribute
-from heap_exporter.detection.detector import Detector, Thresholds
+from heap_exporter.detection.detector import Detector, DetectorThresholds
 from heap_exporter.detection.series import read_series
 from heap_exporter.errors import SourceMissing
 from heap_exporter.model import Cause, Point
@@ -136,7 +136,7 @@ def test_the_cause_is_what_the_program_does(name: str, tmp_path: Path) -> None:
 
 def test_pages_that_a_fork_makes_a_workers_own_are_no_growth(tmp_path: Path) -> None:
     points = points_of("unshared_after_fork", tmp_path)
-    detector = Detector(Thresholds(window_seconds=900, growth_percent=2, min_slope_bytes_per_hour=8 << 20))
+    detector = Detector(DetectorThresholds(window_seconds=900, growth_percent=2, min_slope_bytes_per_hour=8 << 20))
 
     verdicts = [detector.observe(point) for point in points]
 

@@ -241,10 +241,10 @@ def test_a_leak_is_told_to_listeners_once_and_one_that_fails_stops_nothing(tmp_p
         while not alerts and time.monotonic() < deadline:
             held.append([bytearray(b"x") * 100_000])
             time.sleep(0.01)
-        tally = monitor.reading().tally
+        counters = monitor.reading().counters
         monitor.stop()
         paths = [str(info.path) for info in alerts[0].snapshots]
-        print(json.dumps([len(alerts), alerts[0].verdict.state, paths, tally.alerts]))
+        print(json.dumps([len(alerts), alerts[0].verdict.state, paths, counters.alerts]))
         """
     with program(code, tmp_path, **window_of(3)) as process:
         count, state, paths, told = said(process)

@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
-from heap_exporter.metrics import CATALOGUE
+from heap_exporter.metrics import METRICS
 from heap_exporter.model import Reading
 from tests import otlp_receivers
 from tests.otlp_receivers import closed_port, grpc_receiver, http_receiver, silent_receiver, wait_until
@@ -72,7 +72,7 @@ def figures(request: ExportMetricsServiceRequest) -> dict[str, list[tuple[tuple[
 
 
 def expected() -> dict[str, list[tuple[tuple[str, ...], float]]]:
-    return {metric.otel_name: list(metric.read(full_reading())) for metric in CATALOGUE}
+    return {metric.otel_name: list(metric.read(full_reading())) for metric in METRICS}
 
 
 def test_an_http_receiver_gets_every_metric() -> None:

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
 from heap_exporter.export.prometheus import families
-from heap_exporter.metrics import CATALOGUE, Instrument
+from heap_exporter.metrics import METRICS, Instrument
 from heap_exporter.model import Reading
 from tests.otlp_receivers import wait_until
 from tests.readings import full_reading
@@ -70,7 +70,7 @@ SAMPLE = ("heap_exporter_last_sample_timestamp_seconds", frozenset[tuple[str, st
 NOTHING = Reading(started_at=0.0, process_started_at=None)
 SAMPLE_METRICS = {
     metric.name
-    for metric in CATALOGUE
+    for metric in METRICS
     if list(metric.read(replace(NOTHING, sample=full_reading().sample))) and not list(metric.read(NOTHING))
 }
 
@@ -110,7 +110,7 @@ def test_a_reading_has_the_same_names_labels_and_values_pushed_as_scraped() -> N
         wait_until(lambda: len(stored(url)) >= len(expected))
         got = stored(url)
 
-    assert {name for name, _ in got} == {metric.name for metric in CATALOGUE}
+    assert {name for name, _ in got} == {metric.name for metric in METRICS}
     assert got == expected
 
 
@@ -118,12 +118,12 @@ def test_a_reading_has_the_same_names_labels_and_values_pushed_as_scraped() -> N
 def test_type_unit_and_help_arrive_as_the_catalogue_has_them() -> None:
     with running.victoria_metrics() as url:
         push_once(url)
-        wait_until(lambda: len(query(url, "api/v1/metadata")) >= len(CATALOGUE))
+        wait_until(lambda: len(query(url, "api/v1/metadata")) >= len(METRICS))
         arrived = {name: kinds[0] for name, kinds in query(url, "api/v1/metadata").items()}
 
     assert {name: (told["type"], told.get("unit", ""), told["help"]) for name, told in arrived.items()} == {
         metric.name: ("counter" if metric.instrument is Instrument.COUNTER else "gauge", metric.unit, metric.help)
-        for metric in CATALOGUE
+        for metric in METRICS
     }
 
 

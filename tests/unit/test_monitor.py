@@ -39,7 +39,7 @@ def test_a_clones_processor_time_stretches_the_interval_until_all_is_within_the_
     assert reading.census is not None
     assert reading.census_interval_seconds >= 3.0 / 0.005
     assert reading.census_interval_seconds < 2 * 3.0 / 0.005
-    assert reading.tally.cpu_seconds >= 3.0
+    assert reading.counters.cpu_seconds >= 3.0
 
 
 def test_a_clone_that_came_to_nothing_costs_what_it_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,8 +51,8 @@ def test_a_clone_that_came_to_nothing_costs_what_it_used(tmp_path: Path, monkeyp
 
     assert reading.census is None
     assert reading.census_interval_seconds >= 120.0 / 0.005
-    assert reading.tally.sample_errors["census"] == 1
-    assert reading.tally.walk_failures["hung"] == 1
+    assert reading.counters.sample_errors["census"] == 1
+    assert reading.counters.walk_failures["hung"] == 1
 
 
 def test_a_census_in_this_process_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +61,7 @@ def test_a_census_in_this_process_is_counted_once(tmp_path: Path, monkeypatch: p
     reading = first_reading(monitored(tmp_path))
 
     assert reading.census_interval_seconds < 3.0 / 0.005
-    assert reading.tally.cpu_seconds < 3.0
+    assert reading.counters.cpu_seconds < 3.0
 
 
 def test_which_walker_walks_and_why_is_told_from_the_first_reading_on(
@@ -94,7 +94,7 @@ def test_a_walker_that_keeps_failing_is_told_with_the_next_reading(
 
     assert reading.walker is not None
     assert (reading.walker.name, reading.walker.reason) == ("portable", "failing")
-    assert reading.tally.walk_failures["killed"] == 3
+    assert reading.counters.walk_failures["killed"] == 3
     assert reading.census is not None
     assert reading.census.walker == "portable"
     assert list(tmp_path.glob("*.heap")) == []

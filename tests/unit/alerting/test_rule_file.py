@@ -7,9 +7,9 @@ import re
 import pytest
 import yaml
 
-from heap_exporter.alerting import Thresholds, render_rules
+from heap_exporter.alerting import AlertThresholds, render_rules
 from heap_exporter.alerting.rules import RUNBOOK
-from heap_exporter.metrics import CATALOGUE
+from heap_exporter.metrics import METRICS
 from heap_exporter.model import State
 from tests.unit.alerting.rule_file import ALERTS, RULES, RULES_PATH, RUNBOOK_PATH, metrics
 
@@ -38,11 +38,11 @@ def test_every_metric_in_the_rules_is_in_the_catalogue() -> None:
     named = set().union(*(metrics(rule["expr"]) for rule in RULES))
 
     assert named
-    assert named <= {metric.name for metric in CATALOGUE}
+    assert named <= {metric.name for metric in METRICS}
 
 
 def test_the_labels_that_rules_rely_on_are_those_of_the_catalogue() -> None:
-    labels = {metric.name: metric.labels for metric in CATALOGUE}
+    labels = {metric.name: metric.labels for metric in METRICS}
 
     assert labels["python_heap_type_objects"] == ("type_name",)
     assert labels["python_heap_leak_suspected"] == labels["python_heap_leak_confirmed"] == ("cause",)
@@ -79,7 +79,7 @@ def test_every_alert_has_a_chapter_in_the_runbook(name: str) -> None:
 
 
 def test_every_metric_in_the_runbook_is_in_the_catalogue() -> None:
-    assert metrics(RUNBOOK_PATH.read_text()) <= {metric.name for metric in CATALOGUE}
+    assert metrics(RUNBOOK_PATH.read_text()) <= {metric.name for metric in METRICS}
 
 
 def test_every_recorded_series_in_the_runbook_is_recorded() -> None:
@@ -103,20 +103,20 @@ def test_every_range_offset_and_age_scales_with_the_window_but_a_day_stays_a_day
     day = 86400.0
     by_default = _seconds(render_rules()) - {day}
 
-    scaled = _seconds(render_rules(Thresholds(window_seconds=15, sample_interval_seconds=1))) - {day}
+    scaled = _seconds(render_rules(AlertThresholds(window_seconds=15, sample_interval_seconds=1))) - {day}
 
     assert scaled == {seconds / 60 for seconds in by_default}
 
 
 def test_the_group_is_evaluated_fifteen_times_a_window() -> None:
-    group = yaml.safe_load(render_rules(Thresholds(window_seconds=15, sample_interval_seconds=1)))["groups"][0]
+    group = yaml.safe_load(render_rules(AlertThresholds(window_seconds=15, sample_interval_seconds=1)))["groups"][0]
 
     assert group["interval"] == "1s"
 
 
 @pytest.mark.parametrize("seconds", [5, 7, 13.7, 100, 901, 3600, 10_800])
 def test_no_window_makes_a_file_that_yaml_cannot_read(seconds: float) -> None:
-    short = Thresholds(window_seconds=seconds, sample_interval_seconds=seconds / 20)
+    short = AlertThresholds(window_seconds=seconds, sample_interval_seconds=seconds / 20)
     rules = yaml.safe_load(render_rules(short))["groups"][0]["rules"]
 
     assert len(rules) == len(RULES)

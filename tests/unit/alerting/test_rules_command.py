@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.alerting import Thresholds, render_rules
+from heap_exporter.alerting import AlertThresholds, render_rules
 from heap_exporter.alerting.quantities import parse_bytes_per_hour, parse_duration, promql_duration
 from heap_exporter.cli import rules_command
 from heap_exporter.errors import HeapExporterError, SettingsError
@@ -95,7 +95,7 @@ def test_a_window_with_too_few_samples_to_judge_is_refused_with_what_to_change()
 
 def test_a_bad_threshold_from_python_is_an_error_too() -> None:
     with pytest.raises(SettingsError, match="--window=1: must be from 5s to 3h"):
-        Thresholds(window_seconds=1)
+        AlertThresholds(window_seconds=1)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import pytest
 
 from dashboards.committed import EXPECTED_EMPTY, PanelQuery, panel_queries
-from heap_exporter.metrics import CATALOGUE
+from heap_exporter.metrics import METRICS
 from tests.unit.dashboards.promql import selectors
 
-OURS = {metric.name for metric in CATALOGUE}
+OURS = {metric.name for metric in METRICS}
 
 FOREIGN = {
     "up": "Prometheus makes it of every scrape",

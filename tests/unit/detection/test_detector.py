@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heap_exporter.detection.detector import Detector, Thresholds
-from heap_exporter.model import Cause, Finding, Kind, Point, State, Verdict
+from heap_exporter.detection.detector import Detector, DetectorThresholds
+from heap_exporter.model import Cause, Finding, MemoryKind, Point, State, Verdict
 
 MIB = 1 << 20
 WINDOW = 900.0
-THRESHOLDS = Thresholds(window_seconds=WINDOW, growth_percent=0.5, min_slope_bytes_per_hour=8 * MIB)
+THRESHOLDS = DetectorThresholds(window_seconds=WINDOW, growth_percent=0.5, min_slope_bytes_per_hour=8 * MIB)
 INTERVAL = 15.0
 
 Shape = Callable[[float], float]
 
 
-def verdicts(points: Iterable[Point], thresholds: Thresholds = THRESHOLDS) -> list[Verdict]:
+def verdicts(points: Iterable[Point], thresholds: DetectorThresholds = THRESHOLDS) -> list[Verdict]:
     detector = Detector(thresholds)
     return [detector.observe(point) for point in points]
 
@@ -201,7 +201,7 @@ def test_the_verdict_tells_its_figures_in_words() -> None:
     verdict = verdicts(series)[-1]
 
     assert verdict.state is State.SUSPECTED
-    assert verdict.trends[0].kind is Kind.TOTAL
+    assert verdict.trends[0].kind is MemoryKind.TOTAL
     assert verdict.trends[0].slope_bytes_per_second == pytest.approx(60 * MIB / 3600, rel=0.05)
     assert verdict.tail_ratio == pytest.approx(1, abs=0.1)
     assert verdict.seconds_to_limit == pytest.approx((1024 - 260) / 60 * 3600, rel=0.05)
@@ -284,7 +284,7 @@ def test_a_window_of_another_length_judges_a_series_that_is_stretched_alike(
 ) -> None:
     jitter = noise(seed, 1.0)
     series = points(lambda hour: 200 + per_hour * hour + jitter(hour), 10)
-    scaled = Thresholds(WINDOW * scale, 0.5, 8 * MIB / scale)
+    scaled = DetectorThresholds(WINDOW * scale, 0.5, 8 * MIB / scale)
 
     found = verdicts((point._replace(t_seconds=point.t_seconds * scale) for point in series), scaled)
 

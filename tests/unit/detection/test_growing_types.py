@@ -1,7 +1,7 @@
 """Which types grew within the window."""
 
 from heap_exporter.detection.growing_types import TypeHistory
-from heap_exporter.model import Census, Grower, TypeCount
+from heap_exporter.model import Census, GrowingType, TypeCount
 
 KIB = 1024
 
@@ -12,7 +12,7 @@ def census(at: float, **sizes: int) -> Census:
 
 
 def test_before_a_census_nothing_grew() -> None:
-    assert TypeHistory(900).growers() == ()
+    assert TypeHistory(900).growing_types() == ()
 
 
 def test_the_largest_gain_comes_first() -> None:
@@ -20,7 +20,7 @@ def test_the_largest_gain_comes_first() -> None:
     history.add(census(0, a=100 * KIB, b=100 * KIB, c=100 * KIB))
     history.add(census(60, a=120 * KIB, b=300 * KIB, c=100 * KIB))
 
-    assert history.growers() == (Grower("b", 200, 200 * KIB), Grower("a", 20, 20 * KIB))
+    assert history.growing_types() == (GrowingType("b", 200, 200 * KIB), GrowingType("a", 20, 20 * KIB))
 
 
 def test_a_type_that_was_not_there_gained_all_it_has() -> None:
@@ -28,7 +28,7 @@ def test_a_type_that_was_not_there_gained_all_it_has() -> None:
     history.add(census(0))
     history.add(census(60, new=50 * KIB))
 
-    assert history.growers() == (Grower("new", 50, 50 * KIB),)
+    assert history.growing_types() == (GrowingType("new", 50, 50 * KIB),)
 
 
 def test_growth_older_than_the_window_is_forgotten() -> None:
@@ -37,7 +37,7 @@ def test_growth_older_than_the_window_is_forgotten() -> None:
     for minute in range(1, 40):
         history.add(census(minute * 60, a=900 * KIB))
 
-    assert history.growers() == ()
+    assert history.growing_types() == ()
 
 
 def test_small_types_are_not_worth_remembering() -> None:
@@ -45,4 +45,4 @@ def test_small_types_are_not_worth_remembering() -> None:
     history.add(census(0, a=1 * KIB))
     history.add(census(60, a=9 * KIB))
 
-    assert history.growers() == ()
+    assert history.growing_types() == ()

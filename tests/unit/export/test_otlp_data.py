@@ -8,7 +8,7 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, Gauge, Metr
 from opentelemetry.sdk.resources import Resource
 
 from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource
-from heap_exporter.metrics import CATALOGUE
+from heap_exporter.metrics import METRICS
 from heap_exporter.model import Reading
 from tests.readings import full_reading
 
@@ -30,8 +30,8 @@ def values(metric: Metric) -> dict[tuple[object, ...], float]:
 def test_every_metric_of_the_catalogue_is_told_with_its_unit_and_all_its_points() -> None:
     told = by_name(metrics_data(full_reading(), RESOURCE, NOW_NS))
 
-    assert {name: metric.unit for name, metric in told.items()} == {m.otel_name: m.unit for m in CATALOGUE}
-    for metric in CATALOGUE:
+    assert {name: metric.unit for name, metric in told.items()} == {m.otel_name: m.unit for m in METRICS}
+    for metric in METRICS:
         assert values(told[metric.otel_name]) == dict(metric.read(full_reading())), metric.otel_name
 
 

@@ -16,7 +16,7 @@ from heap_exporter._version import VERSION
 from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_provider import lend_to_application
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
-from heap_exporter.metrics import CATALOGUE
+from heap_exporter.metrics import METRICS
 from tests.otlp_receivers import http_receiver, wait_until
 from tests.readings import full_reading
 
@@ -48,7 +48,7 @@ def values(metric: Metric) -> dict[tuple[object, ...], float]:
 def test_the_application_s_provider_collects_every_metric(collected: InMemoryMetricReader) -> None:
     lend_to_application(full_reading)
 
-    assert told(collected) == {metric.otel_name: dict(metric.read(full_reading())) for metric in CATALOGUE}
+    assert told(collected) == {metric.otel_name: dict(metric.read(full_reading())) for metric in METRICS}
 
 
 def test_counters_stay_counters_and_sizes_stay_sums(collected: InMemoryMetricReader) -> None:

@@ -6,7 +6,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from heap_exporter.export.prometheus import HeapCollector, MetricsPage, families
-from heap_exporter.metrics import CATALOGUE
+from heap_exporter.metrics import METRICS
 from heap_exporter.model import Reading
 from tests.readings import full_reading
 
@@ -20,7 +20,7 @@ def page_of(reading: Reading) -> MetricsPage:
 def test_every_metric_of_the_catalogue_is_told_when_everything_is_known() -> None:
     told = {sample.name for family in families(full_reading()) for sample in family.samples}
 
-    assert told == {entry.name for entry in CATALOGUE}
+    assert told == {entry.name for entry in METRICS}
 
 
 def test_both_formats_say_the_same() -> None:

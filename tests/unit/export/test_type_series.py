@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from heap_exporter.export.type_series import MAX_TYPES, TOP_BY_BYTES, TypeSeries
 from heap_exporter.metrics import OTHER_TYPES
-from heap_exporter.model import Census, Grower, TypeCount
+from heap_exporter.model import Census, GrowingType, TypeCount
 
 
 def census(sizes: dict[str, int]) -> Census:
@@ -42,7 +42,7 @@ def test_a_leak_that_begins_late_gets_its_series_even_after_many_types_came_and_
     series = TypeSeries()
     for generation in range(10):
         series.choose(census({f"passing{generation}-{i}": 9000 for i in range(TOP_BY_BYTES)}), ())
-    shown = series.choose(census({"late": 10**9}), [Grower("late", 10, 10**9)])
+    shown = series.choose(census({"late": 10**9}), [GrowingType("late", 10, 10**9)])
 
     assert "late" in {count.type_name for count in shown}
 
@@ -56,7 +56,7 @@ def test_a_type_that_is_called_other_is_summed_with_the_others() -> None:
 def test_a_small_type_that_grows_gets_a_series() -> None:
     heap = {f"big{i}": 10**6 for i in range(50)} | {"leak": 100}
 
-    shown = TypeSeries().choose(census(heap), [Grower("leak", 10, 90)])
+    shown = TypeSeries().choose(census(heap), [GrowingType("leak", 10, 90)])
 
     assert "leak" in {count.type_name for count in shown}
     assert len(shown) == TOP_BY_BYTES + 2

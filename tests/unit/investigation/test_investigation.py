@@ -14,15 +14,15 @@ from heap_exporter.heapfile.format import read_header
 from heap_exporter.investigation.investigation import CaseFile
 from heap_exporter.model import (
     Cause,
-    Grower,
-    Kind,
+    GrowingType,
     LeakAlert,
     MappingGrowth,
+    MemoryKind,
+    MemoryTrend,
     ProcessMemory,
     Reading,
     Sample,
     State,
-    Trend,
     Verdict,
 )
 from heap_exporter.probes.mappings import MappingGroup, Mappings
@@ -82,8 +82,8 @@ class Process:
             reasons=("it grows",),
             window_seconds=WINDOW,
             cause=cause,
-            trends=(Trend(Kind.TOTAL, slope),),
-            growers=(Grower(grower, 10, 1000),),
+            trends=(MemoryTrend(MemoryKind.TOTAL, slope),),
+            growing_types=(GrowingType(grower, 10, 1000),),
         )
         self.case.attend(verdict, self._reading())
 

@@ -10,7 +10,7 @@ import pytest
 
 from heap_exporter.heapfile.format import read_header
 from heap_exporter.investigation.memory_pressure import NearLimit, used_percent, watched
-from heap_exporter.model import Detail, Limits, Malloc, Point, SnapshotInfo
+from heap_exporter.model import Detail, Malloc, MemoryLimits, Point, SnapshotInfo
 from heap_exporter.probes.sources import Sources
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot import preflight
@@ -47,8 +47,8 @@ class Process:
         return self.near.snapshots
 
 
-def limits(percent: float) -> Limits:
-    return Limits(LIMIT_BYTES, int(LIMIT_BYTES * (1 - percent / 100)), {})
+def limits(percent: float) -> MemoryLimits:
+    return MemoryLimits(LIMIT_BYTES, int(LIMIT_BYTES * (1 - percent / 100)), {})
 
 
 @pytest.fixture
@@ -67,9 +67,16 @@ def test_what_does_not_grow_may_stay_near_its_limit(process: Process, sizes: tup
 
 
 @pytest.mark.parametrize(
-    "unlimited", [None, Limits(None, None, {}), Limits(None, 5, {}), Limits(LIMIT_BYTES, None, {}), Limits(0, 0, {})]
+    "unlimited",
+    [
+        None,
+        MemoryLimits(None, None, {}),
+        MemoryLimits(None, 5, {}),
+        MemoryLimits(LIMIT_BYTES, None, {}),
+        MemoryLimits(0, 0, {}),
+    ],
 )
-def test_without_a_limit_nothing_is_near_it(process: Process, unlimited: Limits | None) -> None:
+def test_without_a_limit_nothing_is_near_it(process: Process, unlimited: MemoryLimits | None) -> None:
     assert used_percent(unlimited) == 0
     assert not process.near.is_reached(unlimited, [Point(0, 100 * MIB), Point(15, 150 * MIB), Point(30, 200 * MIB)])
 
@@ -183,6 +190,6 @@ def test_where_there_is_a_limit_it_is_read_with_every_sample(percent: float) -> 
     assert watched(Detail(malloc=malloc, limits=limits(percent)), Answers()) == Detail(malloc=malloc, limits=limits(42))
 
 
-@pytest.mark.parametrize("detail", [Detail(), Detail(limits=Limits(None, None, {}))])
+@pytest.mark.parametrize("detail", [Detail(), Detail(limits=MemoryLimits(None, None, {}))])
 def test_without_one_nothing_is_read(detail: Detail) -> None:
     assert watched(detail, Answers()) is detail

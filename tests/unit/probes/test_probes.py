@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.errors import SourceMissing
-from heap_exporter.model import Limits
+from heap_exporter.model import MemoryLimits
 from heap_exporter.probes import allocator, collector, limits, process
 
 STATUS = """Name:\tpython
@@ -131,7 +131,7 @@ def test_the_pause_meter_sums_collections_until_it_is_stopped() -> None:
     assert meter.seconds == measured
 
 
-def cgroup(tmp_path: Path, membership: str, files: dict[str, str]) -> Limits:
+def cgroup(tmp_path: Path, membership: str, files: dict[str, str]) -> MemoryLimits:
     root = tmp_path / "cgroup"
     root.mkdir()
     for name, text in files.items():

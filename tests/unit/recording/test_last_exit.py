@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.model import Cause, Ending, Limits, Point, State, Verdict
+from heap_exporter.model import Cause, Ending, MemoryLimits, Point, State, Verdict
 from heap_exporter.recording import ring_format
 from heap_exporter.recording.crash_record import last_exit
 from heap_exporter.recording.last_exit import KEPT_EXITS, MAX_UNCLAIMED, claim, find_exits, open_black_box
@@ -22,7 +22,7 @@ MIB = 1024**2
 FORK = multiprocessing.get_context("fork")
 
 
-def killed(folder: Path, *points: Point, limits: Limits | None = None) -> None:
+def killed(folder: Path, *points: Point, limits: MemoryLimits | None = None) -> None:
     """Leave the black box of a process that dies in the middle of its life."""
 
     def live() -> None:
@@ -173,14 +173,14 @@ def test_a_file_whose_making_was_cut_off_goes_after_an_hour(tmp_path: Path) -> N
 
 
 def test_a_kill_that_the_cgroup_counted_since_is_an_oom_kill() -> None:
-    found = last_exit(contents(grown(1, 100, 512, 400, kills=2)), Limits(512 * MIB, 400 * MIB, {"oom_kill": 3}))
+    found = last_exit(contents(grown(1, 100, 512, 400, kills=2)), MemoryLimits(512 * MIB, 400 * MIB, {"oom_kill": 3}))
 
     assert found.ended is Ending.OOM_KILL
     assert "has killed in this cgroup" in found.ended_why
 
 
 def test_kills_of_a_new_cgroup_say_nothing() -> None:
-    found = last_exit(contents(grown(1, 100, 512, 400, kills=2)), Limits(512 * MIB, 400 * MIB, {"oom_kill": 0}))
+    found = last_exit(contents(grown(1, 100, 512, 400, kills=2)), MemoryLimits(512 * MIB, 400 * MIB, {"oom_kill": 0}))
 
     assert found.ended is Ending.KILLED
 
@@ -207,8 +207,8 @@ def test_another_boot_of_the_machine_is_told_from_a_kill() -> None:
 
 
 def test_how_it_ended_is_what_was_found_at_the_claim(tmp_path: Path) -> None:
-    killed(tmp_path, Point(1.0, 1), limits=Limits(100, 90, {"oom_kill": 0}))
-    claim(tmp_path, Limits(100, 90, {"oom_kill": 1}))
+    killed(tmp_path, Point(1.0, 1), limits=MemoryLimits(100, 90, {"oom_kill": 0}))
+    claim(tmp_path, MemoryLimits(100, 90, {"oom_kill": 1}))
 
     ((_, found),), _ = find_exits(tmp_path)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heap_exporter.errors import BlackBoxError
-from heap_exporter.model import Cause, Census, Limits, Point, State, TypeCount, Verdict
+from heap_exporter.model import Cause, Census, MemoryLimits, Point, State, TypeCount, Verdict
 from heap_exporter.recording import ring_format
 from heap_exporter.recording.ring import open_ring
 from heap_exporter.recording.ring_format import FILE_BYTES, NOTES, POINT_FIGURES, SAMPLE_BYTES, SAMPLES
@@ -22,7 +22,7 @@ CENSUS = Census(4.0, 0.1, 0.1, 0.1, "native", (TypeCount("shop.Session", 3, 300)
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     ring = open_ring(tmp_path_factory.mktemp("snapshots") / "blackbox", 1.0)
     for second in range(20):
-        ring.record(Point(float(second), 1000 + second, threads=second), Limits(5000, 4000, {"oom_kill": 2}))
+        ring.record(Point(float(second), 1000 + second, threads=second), MemoryLimits(5000, 4000, {"oom_kill": 2}))
     ring.record_verdict(VERDICT)
     ring.record_census(CENSUS)
     ring.record_evidence(["20261122T150000Z-1-abcd"])

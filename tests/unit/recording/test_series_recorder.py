@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.detection.detector import Detector, Thresholds
+from heap_exporter.detection.detector import Detector, DetectorThresholds
 from heap_exporter.detection.series import read_series
 from heap_exporter.model import Cause, Finding, Point
 from heap_exporter.recording.series_recorder import SeriesRecorder
@@ -20,7 +20,7 @@ from tests.programs import program, said
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
 
-THRESHOLDS = Thresholds(window_seconds=900, growth_percent=2, min_slope_bytes_per_hour=8 << 20)
+THRESHOLDS = DetectorThresholds(window_seconds=900, growth_percent=2, min_slope_bytes_per_hour=8 << 20)
 
 
 def point(number: int) -> Point:
