@@ -21,7 +21,7 @@ from selenium.webdriver.chrome.service import Service
 
 from heap_exporter.demo import live_table
 from tests import servers
-from tests.oracles import panel
+from tests.oracles import devtools_panel
 
 FOLDER = Path(__file__).parent / "pictures"
 COLUMNS = 118
@@ -78,7 +78,7 @@ def _take_devtools(before: str, after: str) -> None:
         for snapshot, file in zip((before, after), files, strict=True):
             command = [sys.executable, "-m", "heap_exporter", "convert", snapshot, "--to", "heapsnapshot"]
             subprocess.check_call([*command, "-o", str(file)])
-        with panel.opened(servers.find("chromium"), servers.find("chromedriver")) as (memory, save_picture):
+        with devtools_panel.opened(servers.find("chromium"), servers.find("chromedriver")) as (memory, save_picture):
             memory.load(files)
             memory.compare()
             memory.container("shop.sessions.Item")

@@ -22,7 +22,7 @@ def make(tracked: str, before: str, after: str) -> Row:
     """Write two snapshots of a heap of so many gc-tracked objects."""
     from heap_exporter.walker.choose import choose_walker
     from tests.bench.heap import build
-    from tests.walks import snapshot
+    from tests.heaps.walks import snapshot
 
     walker = choose_walker("native")
     held = build(int(int(tracked) * 0.95))

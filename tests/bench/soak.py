@@ -31,7 +31,7 @@ from rich.table import Table
 
 from heap_exporter.detection.suspicion import MIN_NOISES, MIN_RISING
 from heap_exporter.detection.trend import trend
-from tests.bench.moody_hook import moody_hook
+from tests.bench.unreliable_webhook import unreliable_webhook
 
 WARM_UP_SHARE = 0.4
 """Part of the run that does not count: the history of samples fills for as long."""
@@ -177,7 +177,7 @@ def soak(
 ) -> tuple[list[Soaked], Counter[str]]:
     """Soak two services until it is over, and each is calm; return what was seen, and the hook's moods."""
     with ExitStack() as ending:
-        webhook, moods = ending.enter_context(moody_hook())
+        webhook, moods = ending.enter_context(unreliable_webhook())
         services = [
             ending.enter_context(_running(name, folder, settings(speed, webhook), calm_windows))
             for name in ("one life", "many lives")
@@ -205,7 +205,13 @@ def _running(name: str, folder: Path, settings: dict[str, Any], calm_windows: in
     with (
         (folder / f"{own.name}.log").open("w") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.soaked", *arguments, *(["lives"] if name == "many lives" else [])],
+            [
+                sys.executable,
+                "-m",
+                "tests.bench.soak_service",
+                *arguments,
+                *(["lives"] if name == "many lives" else []),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

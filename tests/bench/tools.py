@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 
-from tests.walks import chosen, write_snapshot
+from tests.heaps.walks import chosen, write_snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def measured(name: str, tracked: int, rounds: int) -> dict[str, Any] | None:
     """Return the row of one tool, measured in a fresh process; None where the tool is not installed."""
     if not TOOLS[name].installed:
         return None
-    command = [sys.executable, "-m", "tests.bench.row", name, str(tracked), str(rounds)]
+    command = [sys.executable, "-m", "tests.bench.walker_row", name, str(tracked), str(rounds)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if answer.returncode:
         sys.exit(f"{TOOLS[name].title} failed; its error is above")

@@ -11,7 +11,7 @@ import sys
 from heap_exporter.detection import history, series
 from heap_exporter.errors import SourceMissing
 from heap_exporter.probes.sources import Sources
-from tests import walks
+from tests.heaps import walks
 
 
 def run(name: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracles import install, subjects
+from tests.oracles import install, snapshots
 
 
 def _lacking(what: str) -> None:
@@ -34,10 +34,10 @@ def pprof() -> None:
 @pytest.fixture(scope="session")
 def leak(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Return three snapshots of one process that leaks."""
-    return subjects.snapshots_of_leak(tmp_path_factory.mktemp("leak"))
+    return snapshots.snapshots_of_leak(tmp_path_factory.mktemp("leak"))
 
 
 @pytest.fixture(scope="session")
 def million_objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a snapshot of a process with a million objects."""
-    return subjects.snapshot_of_heap(350_000, tmp_path_factory.mktemp("million") / "million.heap")
+    return snapshots.snapshot_of_heap(350_000, tmp_path_factory.mktemp("million") / "million.heap")

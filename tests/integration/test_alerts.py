@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from tests.hooks import hook
-from tests.otlp_receivers import silent_receiver
-from tests.programs import eventually, metrics, program, said, window_of
+from tests.doubles.otlp_receivers import silent_receiver
+from tests.doubles.webhooks import webhook_server
+from tests.processes.programs import eventually, metrics, next_json, program, window_settings
 
 LEAKS = """
 import json, logging, os, time
@@ -39,11 +39,11 @@ while True:
 
 
 def test_a_leak_is_told_in_the_log_to_listeners_and_to_the_webhook(tmp_path: Path) -> None:
-    named = {"OTEL_SERVICE_NAME": "shop", **window_of(3)}
-    with hook() as received, program(LEAKS, tmp_path, ALERT_WEBHOOK_URL=received.url, **named) as leak:
-        url = said(leak)
-        way, level, message, logged = said(leak)
-        listener, fingerprint = said(leak)
+    named = {"OTEL_SERVICE_NAME": "shop", **window_settings(3)}
+    with webhook_server() as received, program(LEAKS, tmp_path, ALERT_WEBHOOK_URL=received.url, **named) as leak:
+        url = next_json(leak)
+        way, level, message, logged = next_json(leak)
+        listener, fingerprint = next_json(leak)
         posted = received.next()
         counted = eventually(
             lambda: metrics(url), lambda found: found.get('heap_exporter_webhooks_total{outcome="sent"}') == 1
@@ -63,11 +63,11 @@ def test_a_leak_is_told_in_the_log_to_listeners_and_to_the_webhook(tmp_path: Pat
 
 
 def test_a_hook_that_hangs_keeps_no_sample_and_no_listener_waiting(tmp_path: Path) -> None:
-    window = window_of(3)
+    window = window_settings(3)
     with silent_receiver() as (hanging, came), program(LEAKS, tmp_path, ALERT_WEBHOOK_URL=hanging, **window) as leak:
-        url = said(leak)
-        assert said(leak)[0] == "log"
-        assert said(leak)[0] == "listener"
+        url = next_json(leak)
+        assert next_json(leak)[0] == "log"
+        assert next_json(leak)[0] == "listener"
         assert came.wait(20)
         before = metrics(url)["heap_exporter_last_sample_timestamp_seconds"]
         eventually(lambda: metrics(url)["heap_exporter_last_sample_timestamp_seconds"], lambda now: now > before + 1)
@@ -83,10 +83,13 @@ exporter.on("leak", lambda alert: say(["other"]))
 threading.Thread(target=lambda: (sys.stdin.readline(), exporter.stop(), say("stopped"), os._exit(0))).start()
 """
     code = LEAKS.replace("say(exporter.url)\n", f"say(exporter.url)\n{hangs}")
-    with hook() as received, program(code, tmp_path, ALERT_WEBHOOK_URL=received.url, **window_of(3)) as leak:
-        url = said(leak)
-        assert said(leak)[0] == "log"
-        assert sorted(said(leak)[0] for _ in range(3)) == ["hangs", "listener", "other"]
+    with (
+        webhook_server() as received,
+        program(code, tmp_path, ALERT_WEBHOOK_URL=received.url, **window_settings(3)) as leak,
+    ):
+        url = next_json(leak)
+        assert next_json(leak)[0] == "log"
+        assert sorted(next_json(leak)[0] for _ in range(3)) == ["hangs", "listener", "other"]
         received.next()
         before = metrics(url)["heap_exporter_last_sample_timestamp_seconds"]
         found = eventually(
@@ -94,7 +97,7 @@ threading.Thread(target=lambda: (sys.stdin.readline(), exporter.stop(), say("sto
         )
         assert leak.stdin
         print("stop", file=leak.stdin, flush=True)
-        assert said(leak) == "stopped"
+        assert next_json(leak) == "stopped"
 
     assert found["heap_exporter_last_sample_timestamp_seconds"] > before
     assert found['heap_exporter_listener_calls_total{outcome="returned"}'] == 2

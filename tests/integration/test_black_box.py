@@ -15,7 +15,16 @@ from typing import Any
 
 import pytest
 
-from tests.programs import PATIENCE_SECONDS, environment, eventually, get_json, metrics, program, said, window_of
+from tests.processes.programs import (
+    PATIENCE_SECONDS,
+    environment,
+    eventually,
+    get_json,
+    metrics,
+    next_json,
+    program,
+    window_settings,
+)
 
 LEAKS = """
 import json, sys, time
@@ -55,8 +64,8 @@ def exits(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_after_a_sigkill_the_next_start_knows_what_memory_did(tmp_path: Path) -> None:
-    with program(LEAKS, tmp_path, **UNPROVEN, **window_of(2)) as process:
-        url = said(process)
+    with program(LEAKS, tmp_path, **UNPROVEN, **window_settings(2)) as process:
+        url = next_json(process)
         eventually(lambda: metrics(url), lambda found: found["python_heap_resident_bytes"] > 80 * 1024**2)
         eventually(lambda: get_json(f"{url}verdict"), lambda found: found.get("state") not in (None, "warming-up"))
         seen = metrics(url)
@@ -79,7 +88,7 @@ def test_after_a_sigkill_the_next_start_knows_what_memory_did(tmp_path: Path) ->
     assert found["types"][0]["type_name"].endswith("Session")
 
     with program(SUCCESSOR, tmp_path) as successor:
-        url = said(successor)
+        url = next_json(successor)
         after = eventually(lambda: metrics(url), lambda found: "heap_exporter_last_exit_timestamp_seconds" in found)
 
     assert after["heap_exporter_last_exit_timestamp_seconds"] == found["last_sample_at"]
@@ -89,8 +98,8 @@ def test_after_a_sigkill_the_next_start_knows_what_memory_did(tmp_path: Path) ->
 
 
 def test_a_process_killed_in_the_midst_of_a_suspicion_leaves_its_first_snapshot_on_record(tmp_path: Path) -> None:
-    with program(LEAKS, tmp_path, **window_of(6)) as process:
-        url = said(process)
+    with program(LEAKS, tmp_path, **window_settings(6)) as process:
+        url = next_json(process)
         taken = eventually(lambda: get_json(f"{url}snapshots")["snapshots"], bool)
         first = min(taken, key=lambda snapshot: snapshot["taken_at"])  # its second may have followed meanwhile
         taken_at = Path(first["path"]).stat().st_mtime
@@ -105,7 +114,7 @@ def test_a_process_killed_in_the_midst_of_a_suspicion_leaves_its_first_snapshot_
 
 def test_a_process_that_stops_in_order_leaves_nothing_to_tell(tmp_path: Path) -> None:
     with program(SUCCESSOR, tmp_path) as process:
-        said(process)
+        next_json(process)
         eventually(lambda: list((tmp_path / "snapshots" / "blackbox").glob("*.ring")))
         assert process.stdin is not None
         process.stdin.close()
@@ -131,7 +140,7 @@ def test_a_process_that_aborts_for_want_of_memory_is_known_too(tmp_path: Path) -
             os.abort()
     """
     with program(code, tmp_path) as process:
-        said(process)
+        next_json(process)
         assert process.wait(PATIENCE_SECONDS) == -signal.SIGABRT
 
     (found,) = exits(tmp_path)
@@ -163,11 +172,11 @@ def cgroup(limit_bytes: int) -> Iterator[Path]:
 def test_after_the_kernels_kill_the_next_start_knows_that_memory_was_the_reason(tmp_path: Path) -> None:
     with cgroup(120 * 1024**2) as group:
         join = f"open({str(group / 'cgroup.procs')!r}, 'w').write('0')\n"
-        with program(join + textwrap.dedent(LEAKS), tmp_path, **UNPROVEN, **window_of(2)) as process:
-            said(process)
+        with program(join + textwrap.dedent(LEAKS), tmp_path, **UNPROVEN, **window_settings(2)) as process:
+            next_json(process)
             assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
         with program(join + textwrap.dedent(SUCCESSOR), tmp_path) as successor:
-            url = said(successor)
+            url = next_json(successor)
             after = eventually(lambda: metrics(url), lambda found: "heap_exporter_last_exit_timestamp_seconds" in found)
             successor.kill()
             successor.wait()
@@ -202,7 +211,7 @@ def test_the_worker_that_takes_the_place_of_a_killed_one_claims_its_black_box(tm
     folder = tmp_path / "snapshots" / "blackbox"
     with program(code, tmp_path) as master:
         assert master.stdin is not None
-        first = said(master)
+        first = next_json(master)
         eventually(
             lambda: [path for path in folder.glob(f"*-{first}-*.ring") if b"\1" in path.read_bytes()[69632:69640]]
         )
@@ -210,7 +219,7 @@ def test_the_worker_that_takes_the_place_of_a_killed_one_claims_its_black_box(tm
         (found,) = exits(tmp_path)
         master.stdin.write("\n")
         master.stdin.flush()
-        second = said(master)
+        second = next_json(master)
         try:
             eventually(lambda: list(folder.glob(f"*-{first}-*.exit")))
             eventually(lambda: list(folder.glob(f"*-{second}-*.ring")))

@@ -19,7 +19,7 @@ from heap_exporter.errors import SourceMissing
 from heap_exporter.model import Cause, Point
 from heap_exporter.probes.allocator import read_malloc
 from heap_exporter.probes.pymalloc import read_pymalloc
-from tests.programs import environment, window_of
+from tests.processes.programs import environment, window_settings
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_SECONDS = 300
@@ -96,7 +96,7 @@ def is_possible(name: str) -> bool:
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[str]]]:
     """Runs all programs under the exporter, some at a time, as each takes two windows."""
     folder = tmp_path_factory.mktemp("live")
-    window = window_of(4)
+    window = window_settings(4)
     with ThreadPoolExecutor(PROGRAMS_AT_A_TIME) as pool:
         names = filter(is_possible, {*CAUSES, *NO_SUSPICION})
         yield {name: pool.submit(run, "live", name, folder, **window) for name in names}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.programs import environment, eventually, get, get_json, pace, program, said
+from tests.processes.programs import environment, eventually, get, get_json, next_json, program, slowdown
 
 SERVICE = """
 import json, os, signal, sys, threading
@@ -69,7 +69,7 @@ sys.stdin.readline()
 def grow(process: subprocess.Popen[str], sessions: int) -> Any:
     assert process.stdin is not None
     print(sessions, file=process.stdin, flush=True)
-    return said(process)
+    return next_json(process)
 
 
 def compared(url: str) -> Any:
@@ -82,7 +82,7 @@ def compared(url: str) -> Any:
 
 def test_the_second_snapshot_tells_what_grew_and_who_holds_it(tmp_path: Path) -> None:
     with program(SERVICE, tmp_path) as process:
-        url = said(process)
+        url = next_json(process)
         first = get_json(f"{url}snapshots", data=b"")
         assert get_json(f"{url.rstrip('/')}{first['url']}")["comparison"] is None
         grow(process, 4000)
@@ -103,7 +103,7 @@ def test_the_second_snapshot_tells_what_grew_and_who_holds_it(tmp_path: Path) ->
 
 def test_a_service_that_grows_no_more_is_told_so(tmp_path: Path) -> None:
     with program(SERVICE, tmp_path) as process:
-        url = said(process)
+        url = next_json(process)
         grow(process, 4000)
         get_json(f"{url}snapshots", data=b"")
         comparison = compared(url)["comparison"]
@@ -114,7 +114,7 @@ def test_a_service_that_grows_no_more_is_told_so(tmp_path: Path) -> None:
 
 def test_the_demo_ends_with_the_name_of_the_holder(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "heap_exporter", "demo", "--once", "--port=0", "--shop-port=0"]
-    window = f"--window={8 * pace():.0f}"
+    window = f"--window={8 * slowdown():.0f}"
     ran = subprocess.run(
         [*command, window], capture_output=True, text=True, env=environment(tmp_path), timeout=300, check=False
     )
@@ -126,7 +126,7 @@ def test_the_demo_ends_with_the_name_of_the_holder(tmp_path: Path) -> None:
 
 def test_two_workers_compare_each_their_own(tmp_path: Path) -> None:
     with program(SERVICE, tmp_path) as one, program(SERVICE, tmp_path) as other:
-        urls = said(one), said(other)
+        urls = next_json(one), next_json(other)
         for url in urls:
             get_json(f"{url}snapshots", data=b"")
         grow(one, 4000)
@@ -141,11 +141,11 @@ def test_a_program_that_has_ended_is_reaped_with_the_next_sample(parent: str, tm
     with program(parent + COMPARES, tmp_path) as process:
         assert process.stdin
         print("0.2", file=process.stdin, flush=True)
-        [child] = said(process)
+        [child] = next_json(process)
         eventually(lambda: not Path(f"/proc/{child}").exists(), seconds=90)  # a zombie would still be there
         print("go on", file=process.stdin, flush=True)
 
-        assert said(process) == [[], "written"]
+        assert next_json(process) == [[], "written"]
 
 
 @pytest.mark.parametrize("parent", PARENTS.values(), ids=PARENTS)
@@ -155,19 +155,19 @@ def test_a_program_that_runs_as_the_exporter_stops_is_ended_where_nobody_else_wo
     with program(parent + COMPARES, tmp_path) as process:
         assert process.stdin
         print("60", file=process.stdin, flush=True)
-        assert len(said(process)) == 1
+        assert len(next_json(process)) == 1
         print("stop", file=process.stdin, flush=True)
 
-        assert said(process) == [[], "failed"]
+        assert next_json(process) == [[], "failed"]
 
 
 def test_a_program_that_runs_as_the_exporter_stops_goes_on_where_it_is_nobodys_child(tmp_path: Path) -> None:
     with program(COMPARES, tmp_path) as process:
         assert process.stdin
         print("60", file=process.stdin, flush=True)
-        assert said(process) == []
+        assert next_json(process) == []
         print("stop", file=process.stdin, flush=True)
-        assert said(process)[0] == []
+        assert next_json(process)[0] == []
         process.communicate()
 
     eventually(lambda: list((tmp_path / "snapshots").glob("*.report.json")), seconds=90)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import PATIENCE_SECONDS, environment
+from tests.processes.programs import PATIENCE_SECONDS, environment
 
 COLUMNS = 100
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

@@ -7,11 +7,11 @@ import pytest
 from heap_exporter.analysis.graph import WEAK, Graph
 from heap_exporter.analysis.summary import summarise
 from heap_exporter.walker.choose import choose_walker
-from tests.oracles import panel
+from tests.heaps.walks import snapshot
+from tests.oracles import devtools_panel
 from tests.oracles.answers import devtools, devtools_comparison
 from tests.oracles.conversions import by_ordinal, converted, expected_dominators, ordinal
-from tests.oracles.subjects import LEAKED_A_ROUND, REQUEST
-from tests.walks import snapshot
+from tests.oracles.snapshots import LEAKED_A_ROUND, REQUEST
 
 pytestmark = pytest.mark.usefixtures("oracles")
 
@@ -93,7 +93,7 @@ def test_the_panel_itself_opens_two_snapshots_and_compares_them(
 ) -> None:
     files = [converted(path)[1] for path in leak[1:]]
 
-    with panel.opened(chromium, chromedriver) as (memory, _):
+    with devtools_panel.opened(chromium, chromedriver) as (memory, _):
         memory.load(files)
         memory.compare()
 

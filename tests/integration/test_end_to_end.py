@@ -25,9 +25,9 @@ import pytest
 from dashboards.committed import PanelQuery, panel_queries
 from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.heapfile.records import TypeRecord
-from tests import programs
 from tests.integration import deployed
-from tests.programs import eventually, get_json
+from tests.processes import programs
+from tests.processes.programs import eventually, get_json
 from tests.servers import running
 
 RULES = (

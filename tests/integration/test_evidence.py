@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.programs import PATIENCE_SECONDS, eventually, get, get_json, program, said, window_of
+from tests.processes.programs import PATIENCE_SECONDS, eventually, get, get_json, next_json, program, window_settings
 
 SERVICE = """
 import functools, gc, json, sys, threading, time
@@ -73,8 +73,8 @@ while True:
 @contextmanager
 def service(body: str, folder: Path) -> Iterator[tuple[str, Any]]:
     """Run a service; yield its address and the process."""
-    with program(SERVICE.format(body), folder, **window_of(4)) as process:
-        yield said(process), process
+    with program(SERVICE.format(body), folder, **window_settings(4)) as process:
+        yield next_json(process), process
 
 
 def verdict_with(url: str, words: str) -> Any:
@@ -88,7 +88,7 @@ def verdict_with(url: str, words: str) -> Any:
 
 def test_a_leak_is_confirmed_by_two_snapshots_and_told_with_type_holder_and_growth(tmp_path: Path) -> None:
     with service(LEAK, tmp_path) as (url, process):
-        alert = said(process)
+        alert = next_json(process)
         verdict, metrics, page = get_json(f"{url}verdict"), get(f"{url}metrics", "text/plain"), get(url, "text/html")
         snapshots = get_json(f"{url}snapshots")["snapshots"]
 
@@ -121,6 +121,6 @@ def test_a_bounded_cache_and_work_in_flight_clear_the_suspicion(body: str, words
 
 def test_cycles_that_nobody_collects_are_confirmed_as_such(tmp_path: Path) -> None:
     with service(CYCLES, tmp_path) as (_, process):
-        alert = said(process)
+        alert = next_json(process)
 
     assert (alert["cause"], alert["type_name"]) == ("uncollected-cycles", "__main__.Session")

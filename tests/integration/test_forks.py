@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.gunicorns import gunicorn, workers_of
-from tests.programs import eventually, get_json, metrics, program, said
+from tests.processes.gunicorn import gunicorn, workers_of
+from tests.processes.programs import eventually, get_json, metrics, next_json, program
 from tests.servers.running import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -53,7 +53,7 @@ def test_a_forked_child_reports_its_own_figures_on_its_own_port(tmp_path: Path) 
         sys.stdin.readline()
         """
     with program(_dedent(code), tmp_path) as process:
-        parent, child = said(process), said(process)
+        parent, child = next_json(process), next_json(process)
 
         assert parent["url"] != child["url"]
         assert parent["pid"] != child["pid"]
@@ -83,7 +83,7 @@ def test_a_multiprocessing_child_reports_for_itself(method: str, tmp_path: Path)
             sys.stdin.readline()
         """
     with program(_dedent(code), tmp_path, HEAP_EXPORTER_PORT=str(free_port())) as process:
-        parent, child = said(process), said(process)
+        parent, child = next_json(process), next_json(process)
 
         assert parent["url"] != child["url"]
         assert_reports_for(parent["url"], parent["pid"])
@@ -115,7 +115,7 @@ def test_a_page_mounted_in_a_forked_child_never_tells_the_parents_figures(tmp_pa
         print(json.dumps([len(set(started)), "python_heap_type_bytes" in child]), flush=True)
         """
     with program(code, tmp_path) as process:
-        assert said(process) == [2, False]
+        assert next_json(process) == [2, False]
 
 
 def test_a_forked_child_answers_its_mounted_asgi_pages_though_the_parent_had_answered(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_forked_child_answers_its_mounted_asgi_pages_though_the_parent_had_ans
         print(json.dumps([*statuses, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])]), flush=True)
         """
     with program(code, tmp_path) as process:
-        assert said(process) == [200, 0]
+        assert next_json(process) == [200, 0]
 
 
 def test_children_that_end_at_once_open_nothing(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_children_that_end_at_once_open_nothing(tmp_path: Path) -> None:
         print(json.dumps(codes.count(7)), flush=True)
         """
     with program(code, tmp_path) as process:
-        assert said(process) == 100
+        assert next_json(process) == 100
 
 
 def test_forking_from_many_threads_while_sampling_deadlocks_nobody(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_forking_from_many_threads_while_sampling_deadlocks_nobody(tmp_path: Pat
         print(json.dumps(codes.count(3)), flush=True)
         """
     with program(code, tmp_path) as process:
-        assert said(process) == 120
+        assert next_json(process) == 120
 
 
 def test_a_child_that_stops_its_exporter_leaves_the_parents_port_open(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_child_that_stops_its_exporter_leaves_the_parents_port_open(tmp_path: 
         sys.stdin.readline()
         """
     with program(code, tmp_path) as process:
-        assert healthy_pid(said(process)) == process.pid
+        assert healthy_pid(next_json(process)) == process.pid
 
 
 def test_a_daemon_that_forks_away_from_its_parent_keeps_the_port_it_was_given(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from heap_exporter.analysis.results import Diff, Heap
 from heap_exporter.report import html
-from tests import heaps
-from tests.browsers import brightness, complaints, emulate, launched
+from tests.heaps import trees
+from tests.servers.browsers import brightness, complaints, emulate, launched
 
 Opened = Callable[[Heap | Diff], webdriver.Chrome]
 
@@ -45,9 +45,9 @@ def opened(browser: webdriver.Chrome, tmp_path: Path) -> Opened:
 
 
 def leak() -> Diff:
-    before = heaps.heap(heaps.shop(1000), "a.heap")
-    after = heaps.heap(heaps.shop(49_210), "b.heap", taken_at=1.7e9 + 900)
-    return heaps.diff(before, after, [heaps.suspect()], "shop.Session accumulates in shop.sessions.SESSIONS")
+    before = trees.heap(trees.shop(1000), "a.heap")
+    after = trees.heap(trees.shop(49_210), "b.heap", taken_at=1.7e9 + 900)
+    return trees.diff(before, after, [trees.suspect()], "shop.Session accumulates in shop.sessions.SESSIONS")
 
 
 def bar(browser: webdriver.Chrome, label: str) -> WebElement:
@@ -80,7 +80,7 @@ def test_the_first_thing_said_is_who_leaks(opened: Opened) -> None:
 
 
 def test_one_snapshot_says_where_its_bytes_are(opened: Opened) -> None:
-    browser = opened(heaps.heap(heaps.shop(1000)))
+    browser = opened(trees.heap(trees.shop(1000)))
 
     assert browser.find_element(By.CSS_SELECTOR, ".finding").text.split("\n")[1].startswith("shop.sessions.SESSIONS")
     assert not browser.find_element(By.ID, "modes").is_displayed()
@@ -181,14 +181,14 @@ def test_what_grew_is_warm_and_what_shrank_is_cool(opened: Opened) -> None:
 
     browser = opened(found)
     assert "warm" in (bar(browser, "dict value").get_attribute("class") or "")
-    browser = opened(heaps.diff(found.after, found.before))
+    browser = opened(trees.diff(found.after, found.before))
     assert "cool" in (bar(browser, "dict value").get_attribute("class") or "")
     assert browser.find_element(By.ID, "headline").text == "no growth to explain"
 
 
 def test_tables_sort_filter_and_unfold(opened: Opened) -> None:
-    types = heaps.Branch("modules", below=tuple(heaps.Branch("x", f"shop.T{i:02}", i + 1, 10) for i in range(30)))
-    browser = opened(heaps.heap(heaps.Branch("", below=(types,))))
+    types = trees.Branch("modules", below=tuple(trees.Branch("x", f"shop.T{i:02}", i + 1, 10) for i in range(30)))
+    browser = opened(trees.heap(trees.Branch("", below=(types,))))
     assert len(column(browser, "#types", 0)) == 15
 
     browser.find_element(By.CSS_SELECTOR, "#types .more").click()
@@ -209,10 +209,10 @@ def test_tables_sort_filter_and_unfold(opened: Opened) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1100])
 def test_it_fits_phones_and_screens_by_day_and_night(opened: Opened, scheme: str, width: int) -> None:
-    long = heaps.Branch("x", "shop." + "VeryLongNameOfAClass" * 12, 10, 1_000_000)
-    tree = heaps.Branch("", below=(heaps.Branch("modules", below=(long, *heaps.shop(10).below[0].below)),))
-    after = heaps.heap(tree)
-    browser = opened(heaps.diff(heaps.heap(heaps.shop(5)), after, [heaps.suspect(type_name=long.type_name)]))
+    long = trees.Branch("x", "shop." + "VeryLongNameOfAClass" * 12, 10, 1_000_000)
+    tree = trees.Branch("", below=(trees.Branch("modules", below=(long, *trees.shop(10).below[0].below)),))
+    after = trees.heap(tree)
+    browser = opened(trees.diff(trees.heap(trees.shop(5)), after, [trees.suspect(type_name=long.type_name)]))
     emulate(browser, scheme=scheme, width=width)
 
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
@@ -221,11 +221,11 @@ def test_it_fits_phones_and_screens_by_day_and_night(opened: Opened, scheme: str
 
 
 def test_names_stay_names(opened: Opened) -> None:
-    tree = heaps.Branch("", below=(heaps.Branch(EVIL, EVIL, 3, 1000, (heaps.Branch(BAD_LUCK, EVIL, 5, 10_000),)),))
-    suspect = heaps.suspect(type_name=EVIL, holder=EVIL, path=(EVIL, EVIL), advice=EVIL)
-    before, after = heaps.heap(heaps.Branch(""), EVIL, reason=EVIL), heaps.heap(tree, EVIL, reason=EVIL)
+    tree = trees.Branch("", below=(trees.Branch(EVIL, EVIL, 3, 1000, (trees.Branch(BAD_LUCK, EVIL, 5, 10_000),)),))
+    suspect = trees.suspect(type_name=EVIL, holder=EVIL, path=(EVIL, EVIL), advice=EVIL)
+    before, after = trees.heap(trees.Branch(""), EVIL, reason=EVIL), trees.heap(tree, EVIL, reason=EVIL)
 
-    browser = opened(heaps.diff(before, after, [suspect], EVIL))
+    browser = opened(trees.diff(before, after, [suspect], EVIL))
     browser.find_element(By.CSS_SELECTOR, "[data-find]").click()
     for element in browser.find_elements(By.CSS_SELECTOR, "#flame .cell"):
         webdriver.ActionChains(browser).move_to_element(element).perform()
@@ -247,14 +247,14 @@ def test_nothing_leaves_the_file(opened: Opened) -> None:
 
 
 def test_a_large_heap_stays_below_two_megabytes_and_says_what_is_left_out(opened: Opened) -> None:
-    def tree(sizes: int) -> heaps.Branch:
-        return heaps.Branch("", below=tuple(
-            heaps.Branch(f"package{i}.module", f"package{i}.module.SomeQuiteLongTypeName", i, sizes, tuple(
-                heaps.Branch(f"SomeQuiteLongTypeName.attribute{j}", f"package{i}.module.Item{j}", i * j + 1, sizes + j)
+    def tree(sizes: int) -> trees.Branch:
+        return trees.Branch("", below=tuple(
+            trees.Branch(f"package{i}.module", f"package{i}.module.SomeQuiteLongTypeName", i, sizes, tuple(
+                trees.Branch(f"SomeQuiteLongTypeName.attribute{j}", f"package{i}.module.Item{j}", i * j + 1, sizes + j)
                 for j in range(150)))
             for i in range(150)))  # fmt: skip  # a tree of 22,500 groups
 
-    found = heaps.diff(heaps.heap(tree(10)), heaps.heap(tree(40)))
+    found = trees.diff(trees.heap(tree(10)), trees.heap(tree(40)))
     page = html.render(found)
 
     assert len(page.encode()) < 2_000_000

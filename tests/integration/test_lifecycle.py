@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import eventually, get_json, metrics, program, said, window_of
+from tests.processes.programs import eventually, get_json, metrics, next_json, program, window_settings
 
 WAITING = """
     import json, signal, sys, time
@@ -46,7 +46,7 @@ def test_every_way_to_end_takes_less_than_two_seconds_and_frees_the_port(
 ) -> None:
     begun = time.monotonic()
     with program(code, tmp_path) as process:
-        url = said(process)
+        url = next_json(process)
         patience = 2.5 + time.monotonic() - begun  # a machine that takes long to start it takes long to end it
         with _connection_in_use(url) if "stop()" not in code else contextlib.nullcontext():
             if number is None:
@@ -79,7 +79,7 @@ def _connection_in_use(url: str) -> socket.socket:
 
 def test_no_thread_of_ours_takes_a_signal_meant_for_the_application(tmp_path: Path) -> None:
     with program(waiting(SLEEPING), tmp_path) as process:
-        said(process)
+        next_json(process)
         blocked = {}
         for task in Path(f"/proc/{process.pid}/task").iterdir():
             fields = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines())
@@ -101,7 +101,7 @@ def test_a_kill_during_a_snapshot_leaves_no_half_file(tmp_path: Path) -> None:
         time.sleep(60)
         """
     with program(code, tmp_path) as process:
-        said(process)
+        next_json(process)
         process.kill()
         process.wait()
 
@@ -125,7 +125,7 @@ def test_stop_ends_all_our_threads_and_closes_all_our_descriptors(tmp_path: Path
         print(json.dumps([len(os.listdir("/proc/self/fd")) - before, [t.name for t in threading.enumerate()]]))
         """
     with program(code, tmp_path) as process:
-        assert said(process) == [0, ["MainThread"]]
+        assert next_json(process) == [0, ["MainThread"]]
 
 
 def test_a_large_census_is_given_up_when_the_exporter_stops(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_large_census_is_given_up_when_the_exporter_stops(tmp_path: Path) -> N
         print(json.dumps([exporter.monitor.reading().census is None, threading.active_count()]))
         """
     with program(code, tmp_path) as process:
-        assert said(process) == [True, 1]
+        assert next_json(process) == [True, 1]
 
 
 def test_start_twice_is_one_exporter(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_start_twice_is_one_exporter(tmp_path: Path) -> None:
         print(json.dumps([first is second, threading.active_count() - threads]))
         """
     with program(code, tmp_path) as process:
-        assert said(process) == [True, 0]
+        assert next_json(process) == [True, 0]
 
 
 def test_start_from_many_threads_at_once_is_one_exporter(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_start_from_many_threads_at_once_is_one_exporter(tmp_path: Path) -> None
         print(json.dumps(len(set(found))))
         """
     with program(code, tmp_path) as process:
-        assert said(process) == 1
+        assert next_json(process) == 1
 
 
 def test_after_stop_it_can_be_started_again(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_after_stop_it_can_be_started_again(tmp_path: Path) -> None:
         sys.stdin.readline()
         """
     with program(code, tmp_path) as process:
-        assert get_json(f"{said(process)}-/healthy")["pid"] == process.pid
+        assert get_json(f"{next_json(process)}-/healthy")["pid"] == process.pid
 
 
 def test_a_port_that_a_stranger_has_is_a_clear_error(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_port_that_a_stranger_has_is_a_clear_error(tmp_path: Path) -> None:
                 print(json.dumps([str(error), heap_exporter.current() is None]))
             """
         with program(code, tmp_path, HEAP_EXPORTER_PORT=str(port)) as process:
-            words, nothing_runs = said(process)
+            words, nothing_runs = next_json(process)
 
     assert words == (
         f"127.0.0.1:{port} is in use by another process; set HEAP_EXPORTER_PORT to a free port, or to 0 to be given one"
@@ -213,7 +213,7 @@ def test_turned_off_it_starts_nothing(tmp_path: Path) -> None:
         print(json.dumps([exporter.url, threading.active_count()]))
         """
     with program(code, tmp_path, HEAP_EXPORTER_ENABLED="false") as process:
-        assert said(process) == [None, 1]
+        assert next_json(process) == [None, 1]
 
 
 def test_a_bad_setting_stops_start_with_words_that_name_it(tmp_path: Path) -> None:
@@ -246,8 +246,8 @@ def test_a_leak_is_told_to_listeners_once_and_one_that_fails_stops_nothing(tmp_p
         paths = [str(info.path) for info in alerts[0].snapshots]
         print(json.dumps([len(alerts), alerts[0].verdict.state, paths, counters.alerts]))
         """
-    with program(code, tmp_path, **window_of(3)) as process:
-        count, state, paths, told = said(process)
+    with program(code, tmp_path, **window_settings(3)) as process:
+        count, state, paths, told = next_json(process)
 
     assert (count, state, told) == (1, "confirmed", 1)
     assert len(paths) == 2
@@ -269,7 +269,7 @@ FROZEN = """
 
 def test_a_frozen_heap_is_counted_like_any_other(tmp_path: Path) -> None:
     with program(FROZEN, tmp_path) as process:
-        url = said(process)
+        url = next_json(process)
 
         found = eventually(
             lambda: metrics(url), lambda page: 'python_heap_type_objects{type_name="__main__.Item"}' in page
@@ -280,7 +280,7 @@ def test_a_frozen_heap_is_counted_like_any_other(tmp_path: Path) -> None:
 
 def test_a_frozen_heap_leaves_out_the_census_of_the_portable_walker_and_nothing_else(tmp_path: Path) -> None:
     with program(FROZEN, tmp_path, HEAP_EXPORTER_WALKER="portable") as process:
-        url = said(process)
+        url = next_json(process)
         errors = 'heap_exporter_sample_errors_total{source="census"}'
         found = eventually(lambda: metrics(url), lambda page: page.get(errors, 0) >= 2)
 
@@ -292,7 +292,7 @@ def test_a_frozen_heap_leaves_out_the_census_of_the_portable_walker_and_nothing_
 def test_without_pymalloc_the_blocks_are_left_out_and_counted_as_an_error(tmp_path: Path) -> None:
     code = waiting("sys.stdin.readline()")
     with program(code, tmp_path, PYTHONMALLOC="malloc") as process:
-        url, errors = said(process), 'heap_exporter_sample_errors_total{source="blocks"}'
+        url, errors = next_json(process), 'heap_exporter_sample_errors_total{source="blocks"}'
         found = eventually(lambda: metrics(url), lambda page: errors in page)
 
     assert "python_heap_allocated_blocks" not in found
@@ -315,7 +315,7 @@ def test_without_mallinfo2_as_on_musl_the_figures_of_malloc_are_left_out_and_cou
         sys.stdin.readline()
         """
     with program(code, tmp_path) as process:
-        url = said(process)
+        url = next_json(process)
         found = eventually(
             lambda: metrics(url), lambda page: page.get('heap_exporter_sample_errors_total{source="malloc"}')
         )
@@ -340,7 +340,7 @@ def test_with_proc_hidden_the_page_still_answers(tmp_path: Path) -> None:
         sys.stdin.readline()
         """
     with program(code, tmp_path) as process:
-        url = said(process)
+        url = next_json(process)
         if url is None:
             pytest.skip("this machine lets nobody make a mount namespace")
         found = eventually(

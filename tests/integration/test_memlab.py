@@ -8,7 +8,7 @@ import pytest
 from heap_exporter.report.snapshot_ids import holder_ids, object_ids
 from tests.oracles.answers import memlab, memlab_heap
 from tests.oracles.conversions import by_ordinal, converted, expected_dominators
-from tests.oracles.subjects import LEAKED_A_ROUND, REQUEST
+from tests.oracles.snapshots import LEAKED_A_ROUND, REQUEST
 
 pytestmark = pytest.mark.usefixtures("oracles")
 

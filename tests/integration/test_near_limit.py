@@ -12,7 +12,7 @@ import pytest
 
 from heap_exporter.heapfile.format import SUFFIX, read_header
 from tests.integration.test_black_box import cgroup, exits
-from tests.programs import PATIENCE_SECONDS, environment, pace, program, said
+from tests.processes.programs import PATIENCE_SECONDS, environment, next_json, program, slowdown
 
 LIMIT_BYTES = 200 * 1024**2
 
@@ -33,12 +33,12 @@ while True:
 
 def die(folder: Path, interval: float, pause: float) -> None:
     """Run a process that grows until the kernel kills it; 100 kB each ``pause`` seconds, or more on a busy machine."""
-    slower = pace()
+    slower = slowdown()
     grows = textwrap.dedent(GROWS.format(interval=interval * slower, pause=pause * slower))
     with cgroup(LIMIT_BYTES) as group:
         join = f"open({str(group / 'cgroup.procs')!r}, 'w').write('0')\n"
         with program(join + grows, folder) as process:
-            said(process)
+            next_json(process)
             assert process.wait(4 * PATIENCE_SECONDS) == -signal.SIGKILL
 
 

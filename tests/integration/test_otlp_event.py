@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.programs import program, said
+from tests.processes.programs import next_json, program
 
 ROOT = Path(__file__).parents[2]
 
@@ -13,7 +13,7 @@ import json, sys
 sys.path.insert(0, {str(ROOT)!r})
 from heap_exporter.notify import otlp_event
 from heap_exporter.notify.payload import alert_document
-from tests.alerts import bare_alert, full_alert
+from tests.examples.alerts import bare_alert, full_alert
 
 def say(told):
     print(json.dumps(told), flush=True)
@@ -43,7 +43,7 @@ emitted = otlp_event.emit(document)
 say([emitted, document["text"], resource])
 """
     with program(ALERT + PROVIDER + code, tmp_path) as process:
-        emitted, text, resource = said(process)
+        emitted, text, resource = next_json(process)
 
     (scope,) = resource["scopeLogs"]
     (record,) = scope["logRecords"]
@@ -63,7 +63,7 @@ say([emitted, document["text"], resource])
 def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
     code = "say(sorted(otlp_event.attributes(alert_document(bare_alert()))))"
     with program(ALERT + code, tmp_path) as process:
-        assert said(process) == [
+        assert next_json(process) == [
             f"python.heap.leak.{name}" for name in ("confidence", "fingerprint", "reasons", "state")
         ]
 
@@ -73,7 +73,7 @@ def test_without_a_provider_nothing_is_imported_and_nothing_done(tmp_path: Path)
 say([otlp_event.emit(alert_document(full_alert())), [name for name in sys.modules if name.startswith("opentelemetry")]])
 """
     with program(ALERT + code, tmp_path) as process:
-        assert said(process) == [False, []]
+        assert next_json(process) == [False, []]
 
 
 def test_a_provider_that_is_only_named_by_the_environment_is_not_made(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ import opentelemetry._logs
 say([otlp_event.emit(alert_document(full_alert())), "opentelemetry.sdk._logs" in sys.modules])
 """
     with program(ALERT + code, tmp_path, OTEL_PYTHON_LOGGER_PROVIDER="sdk_logger_provider") as process:
-        assert said(process) == [False, False]
+        assert next_json(process) == [False, False]
 
 
 def test_a_processor_that_fails_is_no_trouble(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ provider.add_log_record_processor(Broken())
 say(otlp_event.emit(alert_document(full_alert())))
 """
     with program(ALERT + PROVIDER + code, tmp_path) as process:
-        assert said(process) is False
+        assert next_json(process) is False
 
 
 def test_a_processor_that_hangs_keeps_nobody_from_hearing(tmp_path: Path) -> None:
@@ -124,4 +124,4 @@ telling.stop(time.monotonic())
 say(told)
 """
     with program(ALERT + PROVIDER + code, tmp_path) as process:
-        assert said(process) == [True, True]
+        assert next_json(process) == [True, True]

@@ -9,13 +9,13 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from heap_exporter.export.otlp_receiver import Protocol
-from tests.otlp_receivers import grpc_receiver, http_receiver
+from tests.doubles.otlp_receivers import grpc_receiver, http_receiver
 
 FORKING = """
 import faulthandler, os, sys, threading
 from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
-from tests.readings import full_reading
+from tests.examples.readings import full_reading
 
 def pushing():
     pushed, stop = threading.Event(), threading.Event()

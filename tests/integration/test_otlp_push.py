@@ -20,9 +20,9 @@ from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
 from heap_exporter.metrics import METRICS
 from heap_exporter.model import Reading
-from tests import otlp_receivers
-from tests.otlp_receivers import closed_port, grpc_receiver, http_receiver, silent_receiver, wait_until
-from tests.readings import full_reading
+from tests.doubles import otlp_receivers
+from tests.doubles.otlp_receivers import closed_port, grpc_receiver, http_receiver, silent_receiver, wait_until
+from tests.examples.readings import full_reading
 
 STOP_WITHIN_SECONDS = 10.0
 """Long for a busy machine, and short beside all that a stop must cut: back-offs and answers that never come."""
@@ -254,7 +254,7 @@ EXITING = """
 import atexit, sys, threading
 from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
-from tests.readings import full_reading
+from tests.examples.readings import full_reading
 
 stop = threading.Event()
 pusher = Pusher(Receiver(sys.argv[1], Protocol(sys.argv[2]), 3600), full_reading, print)

@@ -23,8 +23,8 @@ from heap_exporter.export.otlp_receiver import Protocol, Receiver
 from heap_exporter.export.prometheus import families
 from heap_exporter.metrics import METRICS, Instrument
 from heap_exporter.model import Reading
-from tests.otlp_receivers import wait_until
-from tests.readings import full_reading
+from tests.doubles.otlp_receivers import wait_until
+from tests.examples.readings import full_reading
 from tests.servers import running
 
 Key = tuple[str, frozenset[tuple[str, str]]]

@@ -13,7 +13,7 @@ import pytest
 from heap_exporter import analysis
 from heap_exporter.analysis.summary import summarise
 from heap_exporter.report import parquet
-from tests.oracles.subjects import REQUEST, snapshots_of_leak
+from tests.oracles.snapshots import REQUEST, snapshots_of_leak
 
 PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
 

@@ -9,7 +9,7 @@ from heap_exporter import analysis
 from heap_exporter.analysis.summary import summarise
 from heap_exporter.report import pprof
 from tests.oracles.answers import pprof_prints
-from tests.oracles.subjects import LEAKED_A_ROUND, REQUEST
+from tests.oracles.snapshots import LEAKED_A_ROUND, REQUEST
 
 pytestmark = pytest.mark.usefixtures("pprof")
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from tests.bench.soak import KEEP, MAX_FILES, QUOTA_BYTES, Soaked, soak
-from tests.programs import pace
+from tests.processes.programs import slowdown
 
 SPEED = 300.0
 ALERTS = 2
@@ -25,7 +25,7 @@ def test_alerts_over_and_over_leave_nothing_behind(tmp_path: Path) -> None:
     def is_over(services: list[Soaked]) -> bool:
         return services[-1].done["alerts"] >= ALERTS or time.monotonic() > give_up_at
 
-    services, _ = soak(is_over, SPEED / pace(), tmp_path, calm_windows=2)
+    services, _ = soak(is_over, SPEED / slowdown(), tmp_path, calm_windows=2)
 
     for service in services:
         assert service.problems() == []

@@ -14,7 +14,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.browsers import brightness, complaints, emulate, launched
+from tests.servers.browsers import brightness, complaints, emulate, launched
 
 WAIT_SECONDS = 60
 

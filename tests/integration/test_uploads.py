@@ -23,9 +23,9 @@ from heap_exporter.upload.ledger import Ledger
 from heap_exporter.upload.run import upload
 from heap_exporter.upload.target import Target, UploadError
 from heap_exporter.upload.uploads import Uploads
-from tests.commands import command_line
-from tests.gates import Gate, gate
-from tests.programs import PATIENCE_SECONDS, environment, eventually
+from tests.doubles.proxies import Proxy, proxy
+from tests.processes.commands import command_line
+from tests.processes.programs import PATIENCE_SECONDS, environment, eventually
 from tests.servers import running
 
 MIB = 1024 * 1024
@@ -43,13 +43,13 @@ def server(weed: Path) -> Iterator[running.SeaweedFS]:
 
 
 @pytest.fixture
-def door(server: running.SeaweedFS) -> Iterator[Gate]:
-    with gate(server.port) as opened:
+def door(server: running.SeaweedFS) -> Iterator[Proxy]:
+    with proxy(server.port) as opened:
         yield opened
 
 
 @pytest.fixture
-def variables(door: Gate) -> dict[str, str]:
+def variables(door: Proxy) -> dict[str, str]:
     key, secret = running.SeaweedFS.KEYS
     return {
         "AWS_ACCESS_KEY_ID": key,
@@ -143,7 +143,7 @@ def test_snapshots_and_reports_are_there_with_their_checksums(
     assert len(found) == 6
 
 
-def test_what_is_there_is_not_sent_again(folder: Path, variables: dict[str, str], door: Gate) -> None:
+def test_what_is_there_is_not_sent_again(folder: Path, variables: dict[str, str], door: Proxy) -> None:
     path = snapshot(folder, 1, 10 * MIB)
     ran(variables, folder, folder, "--to", "s3://evidence/again")
     (folder / "uploads.json").unlink()
@@ -158,7 +158,7 @@ def test_what_is_there_is_not_sent_again(folder: Path, variables: dict[str, str]
 
 
 def test_an_uploader_that_is_killed_goes_on_where_it_was(
-    folder: Path, variables: dict[str, str], door: Gate, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
+    folder: Path, variables: dict[str, str], door: Proxy, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = snapshot(folder, 1, LARGE_BYTES // 2)
     process = command(variables, folder, folder, "--to", "s3://evidence/killed")
@@ -177,7 +177,7 @@ def test_an_uploader_that_is_killed_goes_on_where_it_was(
 
 
 def test_a_server_that_dies_meanwhile_gets_the_rest_when_it_is_back(
-    folder: Path, variables: dict[str, str], door: Gate, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
+    folder: Path, variables: dict[str, str], door: Proxy, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = snapshot(folder, 1, LARGE_BYTES // 2)
     is_dead = threading.Event()
@@ -200,7 +200,7 @@ def test_a_server_that_dies_meanwhile_gets_the_rest_when_it_is_back(
 
 
 def test_a_server_that_is_away_for_long_gets_the_rest_another_day(
-    folder: Path, variables: dict[str, str], door: Gate, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
+    folder: Path, variables: dict[str, str], door: Proxy, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = snapshot(folder, 1, LARGE_BYTES // 2)
     for name, value in variables.items():
@@ -243,7 +243,7 @@ def test_a_bucket_that_does_not_exist_is_said_in_words(folder: Path, variables: 
 
 @pytest.mark.parametrize("bytes", [3 * MIB, 24 * MIB])
 def test_what_comes_back_different_is_noticed_and_nothing_is_removed(
-    folder: Path, variables: dict[str, str], door: Gate, bytes: int
+    folder: Path, variables: dict[str, str], door: Proxy, bytes: int
 ) -> None:
     path = snapshot(folder, 1, bytes // 2)
     door.spoils = True
@@ -313,7 +313,7 @@ def test_a_service_uploads_what_waits_since_before_it_started(
 
 
 def test_only_what_is_verified_and_needed_no_more_is_removed(
-    folder: Path, make: Callable[..., Uploads], door: Gate
+    folder: Path, make: Callable[..., Uploads], door: Proxy
 ) -> None:
     ours, last, anothers = snapshot(folder, 1, 3 * MIB), snapshot(folder, 2), snapshot(folder, 3, process=8)
     door.spoils = True
@@ -330,7 +330,7 @@ def test_only_what_is_verified_and_needed_no_more_is_removed(
     assert anothers.exists()
 
 
-def test_two_workers_send_each_snapshot_once(folder: Path, make: Callable[..., Uploads], door: Gate) -> None:
+def test_two_workers_send_each_snapshot_once(folder: Path, make: Callable[..., Uploads], door: Proxy) -> None:
     sent = sum(snapshot(folder, number, 6 * MIB).stat().st_size for number in range(4))
     workers = [make("s3://evidence/workers") for _ in range(2)]
 
@@ -362,7 +362,7 @@ def test_a_failure_is_told_once_and_tried_later(
     assert "wr0ng" not in caplog.text
 
 
-def test_a_program_that_is_killed_is_started_again(folder: Path, make: Callable[..., Uploads], door: Gate) -> None:
+def test_a_program_that_is_killed_is_started_again(folder: Path, make: Callable[..., Uploads], door: Proxy) -> None:
     snapshot(folder, 1, LARGE_BYTES // 2)
 
     def kill() -> None:
@@ -393,7 +393,7 @@ def programs(folder: Path) -> list[int]:
 
 
 def test_the_program_has_of_the_environment_what_it_needs_alone(
-    folder: Path, make: Callable[..., Uploads], door: Gate, monkeypatch: pytest.MonkeyPatch
+    folder: Path, make: Callable[..., Uploads], door: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_PASSWORD", "s3cr3t")
     seen: list[bytes] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import eventually, get, get_json, metrics, program, said, window_of
+from tests.processes.programs import eventually, get, get_json, metrics, next_json, program, window_settings
 
 
 def test_a_thousand_scrapes_cause_no_census_and_no_sample(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_thousand_scrapes_cause_no_census_and_no_sample(tmp_path: Path) -> Non
         sys.stdin.readline()
         """
     with program(code, tmp_path) as process:
-        url = said(process)
+        url = next_json(process)
         before = eventually(lambda: metrics(url), lambda page: "heap_exporter_last_census_timestamp_seconds" in page)
         for _ in range(1000):
             get(f"{url}metrics", "text/plain")
@@ -42,8 +42,8 @@ def test_a_small_process_has_at_most_150_series_of_ours(tmp_path: Path) -> None:
         print(json.dumps(exporter.url), flush=True)
         sys.stdin.readline()
         """
-    with program(code, tmp_path, **window_of(2)) as process:
-        url = said(process)
+    with program(code, tmp_path, **window_settings(2)) as process:
+        url = next_json(process)
         eventually(lambda: metrics(url), lambda page: 'python_heap_leak_slope_bytes_per_second{kind="python"}' in page)
         for _ in range(50):
             get(url)
@@ -61,7 +61,7 @@ def test_the_page_is_clean_for_promtool_and_compressed(accept: str, promtool: Pa
         sys.stdin.readline()
         """
     with program(code, tmp_path) as process:
-        url = said(process)
+        url = next_json(process)
         eventually(lambda: metrics(url), lambda page: "heap_exporter_last_census_timestamp_seconds" in page)
         request = urllib.request.Request(f"{url}metrics", headers={"Accept": accept, "Accept-Encoding": "gzip"})
         with urllib.request.urlopen(request) as response:
@@ -89,7 +89,7 @@ def test_the_applications_registry_carries_our_metrics_beside_its_own(tmp_path: 
         exporter.stop()
         """
     with program(code, tmp_path) as process:
-        url = said(process)
+        url = next_json(process)
         found = eventually(lambda: metrics(url), lambda page: "heap_exporter_last_census_timestamp_seconds" in page)
 
     assert found["shop_orders_total"] == 1
@@ -137,7 +137,7 @@ def refusal(url: str) -> tuple[int, str]:
 @pytest.mark.parametrize("code", [FLASK, STARLETTE], ids=["Flask", "Starlette"])
 def test_the_pages_can_be_mounted_and_ask_for_a_token(code: str, tmp_path: Path) -> None:
     with program(code, tmp_path, HEAP_EXPORTER_TOKEN="sesame") as process:
-        url = said(process)
+        url = next_json(process)
         mounted = f"{url}memory/"
 
         assert get(url, "text/plain") == "shop"
@@ -154,7 +154,7 @@ def test_the_pages_can_be_mounted_and_ask_for_a_token(code: str, tmp_path: Path)
 
 def test_mounted_without_a_token_only_metrics_and_health_are_open(tmp_path: Path) -> None:
     with program(FLASK, tmp_path) as process:
-        mounted = f"{said(process)}memory/"
+        mounted = f"{next_json(process)}memory/"
 
         assert "python_heap_resident_bytes" in metrics(mounted)
         status, words = refusal(f"{mounted}snapshots")

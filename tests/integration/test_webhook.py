@@ -16,9 +16,9 @@ from heap_exporter.notify.payload import alert_document
 from heap_exporter.notify.webhook import LONGEST_WAIT_SECONDS, WAITS_SECONDS, Webhook
 from heap_exporter.runtime.background_queue import MAX_WAITING
 from heap_exporter.runtime.redaction import Secret
-from tests.alerts import full_alert
-from tests.hooks import hook, trickling_hook
-from tests.otlp_receivers import closed_port, silent_receiver, wait_until
+from tests.doubles.otlp_receivers import closed_port, silent_receiver, wait_until
+from tests.doubles.webhooks import trickling_webhook, webhook_server
+from tests.examples.alerts import full_alert
 
 DOCUMENT = alert_document(full_alert())
 Make = Callable[..., Webhook]
@@ -64,14 +64,14 @@ def make(outcomes: Outcomes) -> Iterator[Make]:
 
 
 def test_an_alert_arrives_as_the_document(make: Make, outcomes: Outcomes) -> None:
-    with hook() as received:
+    with webhook_server() as received:
         make(received.url).post(DOCUMENT)
         assert received.next() == DOCUMENT
         wait_until(lambda: outcomes == {"sent": 1})
 
 
 def test_it_says_who_sends_and_what(make: Make) -> None:
-    with hook() as received:
+    with webhook_server() as received:
         make(received.url).post(DOCUMENT)
         _, headers, _ = received.requests.get(timeout=20)
 
@@ -81,13 +81,13 @@ def test_it_says_who_sends_and_what(make: Make) -> None:
 
 @pytest.mark.parametrize("format", ["slack", "alertmanager"])
 def test_it_comes_in_the_format_that_is_set(make: Make, format: str) -> None:
-    with hook() as received:
+    with webhook_server() as received:
         make(received.url, format).post(DOCUMENT)
         assert ("blocks" if format == "slack" else "alerts") in received.next()
 
 
 def test_the_thread_ends_with_the_work_and_comes_again_for_more(make: Make, outcomes: Outcomes) -> None:
-    with hook() as received:
+    with webhook_server() as received:
         hooked = make(received.url)
         for number in (1, 2):
             hooked.post(DOCUMENT)
@@ -99,7 +99,7 @@ def test_the_thread_ends_with_the_work_and_comes_again_for_more(make: Make, outc
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_a_hook_that_fails_for_a_while_is_asked_again(make: Make, outcomes: Outcomes, status: int) -> None:
-    with hook(status, status, 200) as received:
+    with webhook_server(status, status, 200) as received:
         make(received.url).post(DOCUMENT)
         wait_until(lambda: outcomes == {"sent": 1})
         assert received.requests.qsize() == 3
@@ -109,7 +109,7 @@ def test_a_hook_that_fails_for_a_while_is_asked_again(make: Make, outcomes: Outc
 def test_a_hook_that_fails_on_is_given_up_and_said_once(
     make: Make, outcomes: Outcomes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with hook(500) as received:
+    with webhook_server(500) as received:
         make(received.url).post(DOCUMENT)
         wait_until(lambda: outcomes == {"failed": 1})
         assert received.requests.qsize() == len(WAITS_SECONDS) + 1
@@ -121,7 +121,7 @@ def test_a_hook_that_fails_on_is_given_up_and_said_once(
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410])
 def test_a_refusal_for_good_is_not_tried_again(make: Make, outcomes: Outcomes, status: int) -> None:
-    with hook(status) as received:
+    with webhook_server(status) as received:
         make(received.url).post(DOCUMENT)
         wait_until(lambda: outcomes == {"failed": 1})
         assert received.requests.qsize() == 1
@@ -130,7 +130,7 @@ def test_a_refusal_for_good_is_not_tried_again(make: Make, outcomes: Outcomes, s
 def test_a_redirection_is_not_followed_and_said(
     make: Make, outcomes: Outcomes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with hook(200) as elsewhere, hook(307, headers={"Location": elsewhere.url}) as received:
+    with webhook_server(200) as elsewhere, webhook_server(307, headers={"Location": elsewhere.url}) as received:
         make(received.url).post(DOCUMENT)
         wait_until(lambda: outcomes == {"failed": 1})
         assert (received.requests.qsize(), elsewhere.requests.qsize()) == (1, 0)
@@ -156,7 +156,7 @@ def test_retry_after_is_understood_and_bounded(text: str | int, least: float, mo
 
 @pytest.mark.usefixtures("quick")
 def test_retry_after_is_waited_for(make: Make, outcomes: Outcomes) -> None:
-    with hook(429, 200, headers={"Retry-After": "1"}) as received:
+    with webhook_server(429, 200, headers={"Retry-After": "1"}) as received:
         begun = time.monotonic()
         make(received.url).post(DOCUMENT)
         received.next()
@@ -183,7 +183,7 @@ def test_a_hook_that_never_answers_is_a_failure(make: Make, outcomes: Outcomes) 
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("text", [b"HTTP/1.1 200 OK\r\nX-More: and more\r\nX-", b"garbage", b"\x00\xff"])
 def test_a_hook_that_trickles_or_talks_nonsense_is_a_failure(make: Make, outcomes: Outcomes, text: bytes) -> None:
-    with trickling_hook(text) as (url, _):
+    with trickling_webhook(text) as (url, _):
         make(url).post(DOCUMENT)
         wait_until(lambda: outcomes == {"failed": 1})
 
@@ -202,7 +202,7 @@ def test_to_post_waits_for_nothing_and_the_newest_are_kept(make: Make, outcomes:
 
 @pytest.mark.parametrize("trickles", [False, True])
 def test_stopping_cuts_short_what_hangs_and_drops_what_waits(make: Make, outcomes: Outcomes, trickles: bool) -> None:
-    with trickling_hook(b"HTTP/1.1 200 OK\r\nX-") if trickles else silent_receiver() as (url, came):
+    with trickling_webhook(b"HTTP/1.1 200 OK\r\nX-") if trickles else silent_receiver() as (url, came):
         hooked = make(url)
         for _ in range(3):
             hooked.post(DOCUMENT)
@@ -215,7 +215,7 @@ def test_stopping_cuts_short_what_hangs_and_drops_what_waits(make: Make, outcome
 
 
 def test_stopping_ends_the_wait_for_the_next_try(make: Make, outcomes: Outcomes) -> None:
-    with hook(503, headers={"Retry-After": "100"}) as received:
+    with webhook_server(503, headers={"Retry-After": "100"}) as received:
         hooked = make(received.url)
         hooked.post(DOCUMENT)
         received.next()
@@ -229,7 +229,7 @@ def test_stopping_ends_the_wait_for_the_next_try(make: Make, outcomes: Outcomes)
 def test_nothing_of_the_secret_gets_into_any_log(make: Make, caplog: pytest.LogCaptureFixture, status: int) -> None:
     caplog.set_level(logging.DEBUG)
     outcomes = Outcomes()
-    with hook(status or 200, headers={"Location": "/T0K3N"}) as received, closed_port() as nobody:
+    with webhook_server(status or 200, headers={"Location": "/T0K3N"}) as received, closed_port() as nobody:
         address = (received.url if status else nobody).replace("http://", "http://user:hunter2@").removesuffix("/hook")
         hooked = Webhook(Secret(f"{address}/services/T0K3N?key=k3y"), "json", outcomes.add)
         hooked.post(DOCUMENT)
@@ -248,7 +248,7 @@ def test_the_log_of_the_application_still_hears_of_its_own_requests(caplog: pyte
     import requests
 
     caplog.set_level(logging.DEBUG, "urllib3.connectionpool")
-    with hook() as received:
+    with webhook_server() as received:
         requests.post(received.url, json={}, timeout=20)
 
     assert "POST /hook" in caplog.text

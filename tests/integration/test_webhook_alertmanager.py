@@ -10,9 +10,9 @@ import pytest
 
 from heap_exporter.notify.payload import alert_document
 from heap_exporter.notify.webhook import Webhook
-from tests.alerts import full_alert
-from tests.hooks import hook
-from tests.programs import eventually, get_json
+from tests.doubles.webhooks import webhook_server
+from tests.examples.alerts import full_alert
+from tests.processes.programs import eventually, get_json
 from tests.servers import running
 
 CONFIG = """
@@ -38,7 +38,7 @@ def test_alertmanager_takes_the_alert_and_sends_it_on_in_the_shape_that_we_post(
 ) -> None:
     document = alert_document(full_alert('shop."Größe" <Session>'))
     document["judged_at"] = time.time()
-    with hook() as pager:
+    with webhook_server() as pager:
         (tmp_path / "alertmanager.yml").write_text(CONFIG.format(url=pager.url))
         with running.alertmanager(tmp_path / "alertmanager.yml") as url:
             Webhook(f"{url}/api/v2/alerts", "alertmanager", outcomes.put).post(document)

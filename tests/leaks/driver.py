@@ -11,7 +11,7 @@ import inspect
 import sys
 from pathlib import Path
 
-from tests import walks
+from tests.heaps import walks
 
 
 def run(name: str, *paths: str) -> None:

@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 from random import Random
 
-from tests.drawn_heaps import alterations, data_of
-from tests.drawn_heaps import build as drawn
-from tests.heap_files import write_payload
+from tests.heaps.files import write_payload
+from tests.heaps.random_heaps import alterations, data_of
+from tests.heaps.random_heaps import build as drawn
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -18,7 +18,7 @@ from heap_exporter import _native
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Walk
 from heap_exporter.walker.native_walker import NativeWalker
-from tests.walks import snapshot
+from tests.heaps.walks import snapshot
 
 PATIENCE_SECONDS = 30.0
 

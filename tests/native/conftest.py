@@ -11,7 +11,7 @@ from subprocess import Popen
 import pytest
 
 from heap_exporter.walker.choose import choose_walker
-from tests.programs import program
+from tests.processes.programs import program
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.native.conftest import REPOSITORY
-from tests.programs import environment
+from tests.processes.programs import environment
 
 DEADLINE_SECONDS = 240.0
 """After so long a program hangs, however busy the machine is."""

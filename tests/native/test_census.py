@@ -13,14 +13,14 @@ import pytest
 from tests.native.conftest import REPOSITORY
 from tests.native.graphs import Graph, read
 from tests.native.runs import outcome
-from tests.programs import program, said
+from tests.processes.programs import next_json, program
 
 CODE = """
     import gc, json, sys, warnings
     from pathlib import Path
     from heap_exporter.walker.naming import type_name
-    from tests.native.kinds import KINDS
-    from tests.walks import chosen, snapshot
+    from tests.native.sample_objects import KINDS
+    from tests.heaps.walks import chosen, snapshot
 
     warnings.simplefilter("ignore")
     gc.disable()
@@ -77,7 +77,7 @@ class Told:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     folder: Path = tmp_path_factory.mktemp("census")
     with program(CODE, folder, PYTHONPATH=str(REPOSITORY)) as process:
-        kinds, censuses = said(process)
+        kinds, censuses = next_json(process)
         yield Told(kinds, censuses, read(folder / "test.heap"))
 
 

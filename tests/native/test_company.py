@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.gunicorns import gunicorn, workers_of
 from tests.native.runs import outcome
-from tests.programs import eventually, get_json
+from tests.processes.gunicorn import gunicorn, workers_of
+from tests.processes.programs import eventually, get_json
 
 FORKS = ("-W", "ignore::DeprecationWarning")
 """CPython 3.12 and newer warn of a fork in a process with threads, which is what these programs are about."""

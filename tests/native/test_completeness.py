@@ -14,7 +14,7 @@ from heap_exporter.heapfile.format import WEAK
 from heap_exporter.heapfile.records import NodeRecord
 from tests.native.conftest import REPOSITORY
 from tests.native.graphs import Graph, read
-from tests.programs import program, said
+from tests.processes.programs import next_json, program
 
 OBJECTS_OF_THE_WALK = 60
 """What a walk itself may bring into the heap: its own locals and the likes."""
@@ -57,9 +57,9 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         import warnings
         from pathlib import Path
         from heap_exporter.walker.own import own_objects
-        from tests.native.kinds import KINDS, numpy_kinds, plant
+        from tests.native.sample_objects import KINDS, numpy_kinds, plant
         from tests.native.oracle import testify
-        from tests.walks import chosen, snapshot
+        from tests.heaps.walks import chosen, snapshot
 
         warnings.simplefilter("ignore")
         held = plant({kinds}, 20)
@@ -69,7 +69,7 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         print(len(held))
     """
     with program(code, folder, PYTHONPATH=str(REPOSITORY)) as process:
-        assert said(process) > 0
+        assert next_json(process) > 0
     told = json.loads((folder / "told.json").read_text())
     objects = {found["place"]: found for found in told["objects"]}
     sets = (set(told[name]) for name in ("only_by_key", "known", "own"))

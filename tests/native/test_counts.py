@@ -11,12 +11,12 @@ import pytest
 
 from tests.native.conftest import REPOSITORY
 from tests.native.graphs import Graph, read
-from tests.programs import program, said
+from tests.processes.programs import next_json, program
 
 CODE = """
     import asyncio, collections, contextvars, functools, json, sys, threading, types
     from pathlib import Path
-    from tests.walks import chosen, snapshot
+    from tests.heaps.walks import chosen, snapshot
 
     class Leak(Exception):
         def method(self): ...
@@ -202,7 +202,7 @@ class Told:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     folder: Path = tmp_path_factory.mktemp("counts")
     with program(CODE, folder, PYTHONPATH=str(REPOSITORY)) as process:
-        places = said(process)
+        places = next_json(process)
         graph = read(folder / "test.heap")
         yield Told(places, graph, graph.owned_references())
 

@@ -15,7 +15,7 @@ def test_names_that_a_type_has_no_room_for_cost_it_no_others(tmp_path: Path) -> 
         from collections import Counter
         from pathlib import Path
         from tests.native.graphs import read
-        from tests.walks import chosen, snapshot
+        from tests.heaps.walks import chosen, snapshot
 
         class Leak: pass
         class Record: pass

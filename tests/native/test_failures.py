@@ -220,7 +220,7 @@ def test_a_clone_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path
     from random import Random
     from tests.bench.heap import build
     from heap_exporter.heapfile.reader import SnapshotReader
-    from tests.walks import write_snapshot
+    from tests.heaps.walks import write_snapshot
     random, native, held = Random(1), walker(), build(30_000)
     def measured(walk):
         began = time.perf_counter()

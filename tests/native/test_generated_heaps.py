@@ -15,14 +15,14 @@ from heap_exporter.heapfile.format import WEAK
 from tests.native.conftest import REPOSITORY
 from tests.native.graphs import Graph, read
 from tests.native.recipes import MAKERS
-from tests.programs import program, said
+from tests.processes.programs import next_json, program
 
 CODE = """
     import gc, json, sys
     from pathlib import Path
     from tests.native.oracle import describe
     from tests.native.recipes import made
-    from tests.walks import chosen, snapshot
+    from tests.heaps.walks import chosen, snapshot
 
     gc.disable()
     walker = chosen("native")
@@ -53,7 +53,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
             assert process.stdin is not None
             process.stdin.write(json.dumps(recipe) + "\n")
             process.stdin.flush()
-            told = said(process)
+            told = next_json(process)
             return read(folder / "test.heap"), told
 
         yield answer

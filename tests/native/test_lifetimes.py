@@ -11,7 +11,7 @@ from subprocess import Popen
 import pytest
 
 from tests.native.runs import outcome
-from tests.programs import PATIENCE_SECONDS, eventually, said
+from tests.processes.programs import PATIENCE_SECONDS, eventually, next_json
 
 ROUNDS = 100
 
@@ -38,7 +38,7 @@ ENDS = {
 @pytest.mark.parametrize("way", ENDS)
 def test_a_clone_goes_with_its_process(way: str, start: Callable[[str], Popen[str]]) -> None:
     process = start(HUNG_FOR_EVER + f"        {ENDS[way]}\n")
-    clone = said(process)
+    clone = next_json(process)
     eventually(lambda: is_clone(clone))  # until it has a name of its own, it has that of its thread
 
     assert process.stdin is not None
@@ -57,14 +57,14 @@ def test_a_clone_goes_with_its_process(way: str, start: Callable[[str], Popen[st
 def test_a_clone_goes_with_the_thread_that_walks(start: Callable[[str], Popen[str]]) -> None:
     process = start(HUNG_FOR_EVER + "        kept = []; threading.Thread(target=lambda: kept.append(hang())).start(); "
                     "time.sleep(60)\n")  # fmt: skip  # one program
-    clone = said(process)
+    clone = next_json(process)
 
     eventually(lambda: not is_clone(clone))
 
 
 def test_a_walk_that_is_dropped_takes_its_clone_along(start: Callable[[str], Popen[str]]) -> None:
     process = start(HUNG_FOR_EVER + "        hang(); time.sleep(60)\n")
-    clone = said(process)
+    clone = next_json(process)
 
     eventually(lambda: not Path(f"/proc/{clone}").exists())
 

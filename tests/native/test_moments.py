@@ -10,7 +10,7 @@ import pytest
 
 from tests.native.moments import KEPT, MOMENTS
 from tests.native.runs import outcome
-from tests.programs import eventually
+from tests.processes.programs import eventually
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -12,12 +12,12 @@ import pytest
 from heap_exporter.heapfile.edges import Role
 from tests.native.conftest import REPOSITORY
 from tests.native.graphs import Graph, read
-from tests.programs import program, said
+from tests.processes.programs import next_json, program
 
 CODE = """
     import asyncio, collections, ctypes, enum, functools, json, types, weakref
     from pathlib import Path
-    from tests.walks import chosen, snapshot
+    from tests.heaps.walks import chosen, snapshot
 
     class Leak: pass
     class Inline:
@@ -152,7 +152,7 @@ class Told:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     folder: Path = tmp_path_factory.mktemp("names")
     with program(CODE, folder, PYTHONPATH=str(REPOSITORY)) as process:
-        yield Told(said(process), read(folder / "test.heap"), read(folder / "keys.heap"))
+        yield Told(next_json(process), read(folder / "test.heap"), read(folder / "keys.heap"))
 
 
 def names_of(graph: Graph, place: int) -> dict[str, int]:

@@ -14,7 +14,7 @@ CODE = """
     from heap_exporter.snapshot.store import Store
     from heap_exporter.snapshot.service import Snapshots
     from tests.bench.heap import build
-    from tests.walks import chosen
+    from tests.heaps.walks import chosen
 
     kept = build({tracked}, 1)
     walker = chosen("native")

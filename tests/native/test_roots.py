@@ -12,12 +12,12 @@ import pytest
 from heap_exporter.heapfile.format import LOCAL, MODULE
 from tests.native.conftest import REPOSITORY
 from tests.native.graphs import Graph, Root, read
-from tests.programs import program, said
+from tests.processes.programs import next_json, program
 
 CODE = """
     import json, sys, threading, time
     from pathlib import Path
-    from tests.walks import chosen, snapshot
+    from tests.heaps.walks import chosen, snapshot
 
     class Leak: pass
 
@@ -108,7 +108,7 @@ class Told:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     folder: Path = tmp_path_factory.mktemp("roots")
     with program(CODE, folder, PYTHONPATH=str(REPOSITORY)) as process:
-        yield Told(said(process), read(folder / "test.heap"))
+        yield Told(next_json(process), read(folder / "test.heap"))
 
 
 def holds(told: Told, place: int) -> list[Root]:
@@ -181,6 +181,8 @@ def test_modules_are_roots_by_their_names(told: Told) -> None:
 
 
 def test_every_root_has_a_node(told: Told) -> None:
-    roots = [root for root in told.graph.roots if not (root.frame and root.frame.function.startswith("tests.walks."))]
+    roots = [
+        root for root in told.graph.roots if not (root.frame and root.frame.function.startswith("tests.heaps.walks."))
+    ]
 
     assert {root.record.place for root in roots} <= set(told.graph.nodes)

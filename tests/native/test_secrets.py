@@ -16,7 +16,7 @@ import pytest
 
 from tests.native.conftest import REPOSITORY
 from tests.native.graphs import read
-from tests.programs import PATIENCE_SECONDS, eventually, get_json, program, said
+from tests.processes.programs import PATIENCE_SECONDS, eventually, get_json, next_json, program
 
 MARK = "xqzvkj"
 """What every secret begins with; no name of anything has it."""
@@ -178,7 +178,7 @@ CODE = """
 def service(folder: Path, **environ: str) -> Iterator[tuple[Popen[str], str]]:
     """A service full of secrets, watched; its URL."""
     with program(CODE, folder, PYTHONPATH=str(REPOSITORY), **environ) as process:
-        url, secrets = said(process)
+        url, secrets = next_json(process)
         assert secrets >= 1000
         yield process, url
 

@@ -11,8 +11,8 @@ from heap_exporter.errors import SettingsError, SnapshotError, WalkFailed
 from heap_exporter.model import Reading, WalkerChoice
 from heap_exporter.monitor import HeapMonitor
 from heap_exporter.settings import Settings
-from tests.native_walkers import ToldWalker, have_native, have_no_native
-from tests.web_source import until
+from tests.doubles.native_walkers import FakeWalker, install_native, remove_native
+from tests.doubles.web_source import until
 
 
 def monitored(folder: Path, **settings: object) -> HeapMonitor:
@@ -32,7 +32,7 @@ def first_reading(monitor: HeapMonitor) -> Reading:
 def test_a_clones_processor_time_stretches_the_interval_until_all_is_within_the_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    have_native(monkeypatch, lambda: ToldWalker(cpu_seconds=3.0))
+    install_native(monkeypatch, lambda: FakeWalker(cpu_seconds=3.0))
 
     reading = first_reading(monitored(tmp_path, census_cpu_percent=0.5))
 
@@ -43,9 +43,9 @@ def test_a_clones_processor_time_stretches_the_interval_until_all_is_within_the_
 
 
 def test_a_clone_that_came_to_nothing_costs_what_it_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    walker = ToldWalker()
+    walker = FakeWalker()
     walker.failure = WalkFailed("hung", "for 120 s", cpu_seconds=120.0)
-    have_native(monkeypatch, lambda: walker)
+    install_native(monkeypatch, lambda: walker)
 
     reading = first_reading(monitored(tmp_path))
 
@@ -56,7 +56,7 @@ def test_a_clone_that_came_to_nothing_costs_what_it_used(tmp_path: Path, monkeyp
 
 
 def test_a_census_in_this_process_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    have_native(monkeypatch, lambda: ToldWalker(cpu_seconds=3.0, in_process=True))
+    install_native(monkeypatch, lambda: FakeWalker(cpu_seconds=3.0, in_process=True))
 
     reading = first_reading(monitored(tmp_path))
 
@@ -67,11 +67,11 @@ def test_a_census_in_this_process_is_counted_once(tmp_path: Path, monkeypatch: p
 def test_which_walker_walks_and_why_is_told_from_the_first_reading_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    have_native(monkeypatch, ToldWalker)
+    install_native(monkeypatch, FakeWalker)
     assert monitored(tmp_path).reading().walker == WalkerChoice("native", "best")
     assert monitored(tmp_path, walker="portable").reading().walker == WalkerChoice("portable", "setting")
 
-    have_no_native(monkeypatch)
+    remove_native(monkeypatch)
     choice = monitored(tmp_path).reading().walker
     assert choice is not None
     assert (choice.name, choice.reason) == ("portable", "no_extension")
@@ -82,8 +82,8 @@ def test_which_walker_walks_and_why_is_told_from_the_first_reading_on(
 def test_a_walker_that_keeps_failing_is_told_with_the_next_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    walker = ToldWalker()
-    have_native(monkeypatch, lambda: walker)
+    walker = FakeWalker()
+    install_native(monkeypatch, lambda: walker)
     monitor = monitored(tmp_path)
     walker.failure = WalkFailed("killed", "by signal 9")
     for _ in range(3):
@@ -101,8 +101,8 @@ def test_a_walker_that_keeps_failing_is_told_with_the_next_reading(
 
 
 def test_settings_reach_the_walker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    walker = ToldWalker()
-    have_native(monkeypatch, lambda: walker)
+    walker = FakeWalker()
+    install_native(monkeypatch, lambda: walker)
 
     monitored(tmp_path, snapshot_keys=True, walk_timeout_seconds=9)
 

@@ -10,8 +10,8 @@ import pytest
 from heap_exporter import analysis
 from heap_exporter.analysis import Change, Diff, compare
 from heap_exporter.analysis.results import PathChange
-from tests.heaps import Branch, heap
-from tests.made_heaps import made, module, write
+from tests.heaps.objects import made, module, write
+from tests.heaps.trees import Branch, heap
 
 
 def modules(*below: Branch) -> Branch:

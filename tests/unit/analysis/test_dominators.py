@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernels import KERNELS
+from tests.heaps.kernels import KERNELS
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -14,7 +14,7 @@ WRITE = """
 import os, sys
 from pathlib import Path
 from tests.bench.heap import build
-from tests.walks import choose_walker, snapshot
+from tests.heaps.walks import choose_walker, snapshot
 held = build(350_000)
 snapshot(choose_walker("auto", keys=False), Path(sys.argv[1]))
 os._exit(0)  # to take such a heap apart would take long

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from heap_exporter import analysis
 from heap_exporter.analysis.fingerprint import fingerprint
-from tests.made_heaps import Made, function, made, module, with_dict, write
+from tests.heaps.objects import Made, function, made, module, with_dict, write
 
 
 @dataclass(frozen=True)

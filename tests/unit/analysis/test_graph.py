@@ -14,10 +14,10 @@ from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.encoder import GraphEncoder, write_census
 from heap_exporter.heapfile.format import SEQUENCE, BlockWriter
 from heap_exporter.model import Census
-from tests.drawn_heaps import models
-from tests.heap_files import FOOTER, HEADER, small_graph, write_file
-from tests.heap_models import Held, Model, Node, Shape
-from tests.kernels import KERNELS, Load, told_labels
+from tests.heaps.files import FOOTER, HEADER, small_graph, write_file
+from tests.heaps.kernels import KERNELS, Load, labels_of_edges
+from tests.heaps.random_heaps import models
+from tests.heaps.reference_model import Held, Model, Node, Shape
 
 LABELS = ("referent", "item", "key", "value", "weak")
 
@@ -73,7 +73,7 @@ def test_each_edge_has_its_slot_and_its_label(load: Load, model: Model) -> None:
 
     assert list(graph.offsets) == [sum(len(node.edges) for node in nodes[:i]) for i in range(len(nodes) + 1)]
     assert list(graph.targets) == [model.number.get(place, EMPTY) for place in places]
-    assert [text(graph, label) for label in told_labels(graph)] == [
+    assert [text(graph, label) for label in labels_of_edges(graph)] == [
         model.told_label(node, slot) for node in nodes for slot, place in enumerate(node.edges) if place in model.number
     ]
     assert graph.references == sum(place in model.number for place in places)

@@ -13,11 +13,11 @@ from heap_exporter.analysis.graph import Graph
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import LONGEST_BLOCK_BYTES, MAPPING, SEQUENCE, BlockWriter
-from tests.drawn_heaps import alterations, build, data_of
-from tests.heap_files import small_graph, write_file, write_payload
-from tests.heap_models import Model
-from tests.kernel_runs import run_with_memory
-from tests.kernels import KERNELS, Load, assert_same
+from tests.heaps.files import small_graph, write_file, write_payload
+from tests.heaps.kernel_process import run_with_memory
+from tests.heaps.kernels import KERNELS, Load, assert_same
+from tests.heaps.random_heaps import alterations, build, data_of
+from tests.heaps.reference_model import Model
 
 FLIPS = 2000
 REPAIRED_FLIPS = 2000

@@ -15,17 +15,17 @@ from heap_exporter.analysis.graph import EMPTY
 from heap_exporter.heapfile.edges import Role, edges
 from heap_exporter.heapfile.format import SET
 from heap_exporter.heapfile.records import NameRecord
-from tests.drawn_heaps import models
-from tests.heap_files import nodes, read_all
-from tests.heap_models import Model
-from tests.kernel_runs import REPOSITORY
-from tests.kernels import KERNELS, Load, assert_same
+from tests.heaps.files import nodes, read_all
+from tests.heaps.kernel_process import REPOSITORY
+from tests.heaps.kernels import KERNELS, Load, assert_same
+from tests.heaps.random_heaps import models
+from tests.heaps.reference_model import Model
 
 REAL = """
 import sys, warnings
 from pathlib import Path
-from tests.native.kinds import KINDS, plant
-from tests.walks import chosen, snapshot
+from tests.native.sample_objects import KINDS, plant
+from tests.heaps.walks import chosen, snapshot
 warnings.simplefilter("ignore")
 held = plant(KINDS, 20)
 snapshot(chosen("portable", keys=True), Path(sys.argv[1]))

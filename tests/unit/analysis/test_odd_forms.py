@@ -10,10 +10,10 @@ import pytest
 
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import SEQUENCE, BlockWriter
-from tests.drawn_heaps import build
-from tests.heap_files import write_file
-from tests.kernel_runs import REPOSITORY, run_with_memory
-from tests.kernels import KERNELS
+from tests.heaps.files import write_file
+from tests.heaps.kernel_process import REPOSITORY, run_with_memory
+from tests.heaps.kernels import KERNELS
+from tests.heaps.random_heaps import build
 
 Fill = Callable[[GraphEncoder, int], None]
 
@@ -138,7 +138,7 @@ def test_a_heap_of_an_odd_form_takes_no_more_than_any_other(
 OUT_OF_MEMORY = """
 import resource, sys
 from pathlib import Path
-from tests.kernels import KERNELS
+from tests.heaps.kernels import KERNELS
 load, path = KERNELS["native"], Path(sys.argv[1])
 graph = load(path)
 expected = graph.retained.tobytes()

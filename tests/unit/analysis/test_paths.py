@@ -9,7 +9,7 @@ import pytest
 
 from heap_exporter import analysis
 from heap_exporter.analysis.results import Heap
-from tests.made_heaps import Made, dict_of, function, made, module, with_dict, write
+from tests.heaps.objects import Made, dict_of, function, made, module, with_dict, write
 
 
 def item() -> Made:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from heap_exporter import analysis
 from heap_exporter.analysis import TypeRow
-from tests.made_heaps import Made, dict_of, made, module, write
+from tests.heaps.objects import Made, dict_of, made, module, write
 
 
 def session() -> Made:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from heap_exporter.analysis import Change, Diff, compare
-from tests.heaps import Branch, heap
+from tests.heaps.trees import Branch, heap
 
 KIB = 1024
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Pair, Run, command_line
-from tests.programs import environment
+from tests.processes.commands import Pair, Run, command_line
+from tests.processes.programs import environment
 
 SHOP = """
 class Session:

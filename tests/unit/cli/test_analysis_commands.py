@@ -15,9 +15,9 @@ import pytest
 
 from heap_exporter.heapfile.encoder import write_census
 from heap_exporter.model import Census, TypeCount
-from tests.commands import Pair, Run, command_line
-from tests.heap_files import HEADER, write_file
-from tests.programs import environment
+from tests.heaps.files import HEADER, write_file
+from tests.processes.commands import Pair, Run, command_line
+from tests.processes.programs import environment
 
 SNAPSHOT_COMMANDS = ("top FILE", "info FILE", "report FILE", "report GOOD FILE", "diff FILE GOOD", "path FILE x",
                      "convert FILE --to json")  # fmt: skip  # one reading

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Pair, command_line
-from tests.programs import environment, eventually
+from tests.processes.commands import Pair, command_line
+from tests.processes.programs import environment, eventually
 
 PRINTERS = ("report FILE", "top FILE", "top FILE --json --limit 0", "path FILE Session", "info FILE", "rules",
             "convert FILE --to json -o OUT")  # fmt: skip  # one reading

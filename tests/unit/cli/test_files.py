@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Pair, Run, command_line
-from tests.programs import PATIENCE_SECONDS, environment
+from tests.processes.commands import Pair, Run, command_line
+from tests.processes.programs import PATIENCE_SECONDS, environment
 
 WRITERS = ("report FILE", "convert FILE --to heapsnapshot", "convert FILE --to json", "convert FILE --to pprof",
            "convert FILE --to parquet", "rules")  # fmt: skip  # one reading

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.cli.last_exit_command import BARS, sparkline
-from tests.commands import Run
+from tests.processes.commands import Run
 
 DIES = """
 import os, sys, time

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Run
-from tests.programs import environment
+from tests.processes.commands import Run
+from tests.processes.programs import environment
 
 MIB = 1 << 20
 HOUR = 3600.0

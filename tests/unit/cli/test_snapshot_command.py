@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.commands import Run
+from tests.processes.commands import Run
 
 OBJECT = b"""{"path": "/a.heap", "content": "all", "note": "", "objects": 3, "bytes": 4, "duration_seconds": 1.0,
 "pause_seconds": 0}"""

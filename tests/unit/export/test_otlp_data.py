@@ -10,7 +10,7 @@ from opentelemetry.sdk.resources import Resource
 from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource
 from heap_exporter.metrics import METRICS
 from heap_exporter.model import Reading
-from tests.readings import full_reading
+from tests.examples.readings import full_reading
 
 RESOURCE = Resource({})
 NOW_NS = 1_790_000_020_000_000_000

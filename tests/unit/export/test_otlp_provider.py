@@ -17,8 +17,8 @@ from heap_exporter.export.otlp import Pusher
 from heap_exporter.export.otlp_provider import lend_to_application
 from heap_exporter.export.otlp_receiver import Protocol, Receiver
 from heap_exporter.metrics import METRICS
-from tests.otlp_receivers import http_receiver, wait_until
-from tests.readings import full_reading
+from tests.doubles.otlp_receivers import http_receiver, wait_until
+from tests.examples.readings import full_reading
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from heap_exporter.export.prometheus import HeapCollector, MetricsPage, families
 from heap_exporter.metrics import METRICS
 from heap_exporter.model import Reading
-from tests.readings import full_reading
+from tests.examples.readings import full_reading
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 

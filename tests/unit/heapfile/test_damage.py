@@ -12,7 +12,7 @@ import pytest
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import BLOCK_HEAD, read_footer, read_header
 from heap_exporter.heapfile.header import header_payload
-from tests.heap_files import HEADER, read_all, small_graph, write_file, write_payload
+from tests.heaps.files import HEADER, read_all, small_graph, write_file, write_payload
 
 FLIPS = 100_000
 REPAIRED_FLIPS = 20_000

@@ -5,7 +5,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from tests.heap_files import small_graph, write_file
+from tests.heaps.files import small_graph, write_file
 
 MAGIC = bytes.fromhex("89 48 45 41 50 0d 0a 1a")
 DATA = """

@@ -35,7 +35,7 @@ from heap_exporter.heapfile.records import (
     TypeRecord,
 )
 from heap_exporter.model import Census, TypeCount
-from tests.heap_files import FOOTER, HEADER, nodes, read_all, small_graph, write_file
+from tests.heaps.files import FOOTER, HEADER, nodes, read_all, small_graph, write_file
 
 NUMBERS = st.integers(0, VARINT_END - 1)
 PLACES = st.integers(1, PLACE_END - 1)

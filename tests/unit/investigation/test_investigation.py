@@ -29,7 +29,7 @@ from heap_exporter.probes.mappings import MappingGroup, Mappings
 from heap_exporter.snapshot.budget import Budget, Moment
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
-from tests.web_source import HeldWalker
+from tests.doubles.web_source import PausedWalker
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
 
@@ -47,7 +47,7 @@ class Process:
         self.resident_bytes = 100 * MIB
         self.anonymous_bytes = 10 * MIB
         self.told: list[LeakAlert] = []
-        self.walker = HeldWalker()
+        self.walker = PausedWalker()
         store = Store(folder, 20)
         self.snapshots = Snapshots(self.walker, store, lambda: None, compare_max_objects=compare)
         self.case = CaseFile(

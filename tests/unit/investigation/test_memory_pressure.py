@@ -17,7 +17,7 @@ from heap_exporter.snapshot import preflight
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
-from tests.web_source import HeldWalker
+from tests.doubles.web_source import PausedWalker
 
 MIB = 1024**2
 LIMIT_BYTES = 200 * MIB
@@ -28,7 +28,7 @@ class Process:
 
     def __init__(self, folder: Path, *, wants_snapshots: bool = True, a_day: int = 12) -> None:
         self.headroom_bytes: int | None = None
-        self.walker = HeldWalker()
+        self.walker = PausedWalker()
         self.snapshots = Snapshots(self.walker, Store(folder, 20), lambda: self.headroom_bytes)
         self.near = NearLimit(
             Settings().near_limit_percent,

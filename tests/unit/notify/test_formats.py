@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from heap_exporter.notify import formats
 from heap_exporter.notify.payload import alert_document
-from tests.alerts import JUDGED_AT, bare_alert, full_alert
+from tests.examples.alerts import JUDGED_AT, bare_alert, full_alert
 
 
 def slack_texts(message: dict[str, object]) -> list[str]:

@@ -14,8 +14,8 @@ from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.runtime.redaction import Secret
 from heap_exporter.settings import Settings
-from tests.alerts import full_alert
-from tests.hooks import hook
+from tests.doubles.webhooks import webhook_server
+from tests.examples.alerts import full_alert
 
 
 def test_without_a_webhook_nothing_that_posts_is_imported() -> None:
@@ -37,7 +37,7 @@ def test_a_listener_that_fails_keeps_nobody_from_hearing(caplog: pytest.LogCaptu
     listeners = LeakListeners()
     listeners.add("leak", lambda alert: 1 / 0)  # type: ignore[arg-type]  # it fails
     listeners.add("leak", heard.put)
-    with hook() as received:
+    with webhook_server() as received:
         telling = Notifier(Settings(alert_webhook_url=Secret(received.url)), listeners)
         telling.tell(full_alert())
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.notify.payload import alert_document, service_name
-from tests.alerts import SNAPSHOT_ID, bare_alert, full_alert
+from tests.examples.alerts import SNAPSHOT_ID, bare_alert, full_alert
 
 DOCS = Path(__file__).parents[3] / "docs" / "alerts.md"
 

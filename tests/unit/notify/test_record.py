@@ -8,7 +8,7 @@ import pytest
 
 from heap_exporter.notify.payload import alert_document
 from heap_exporter.notify.record import log_alert
-from tests.alerts import SNAPSHOT_ID, bare_alert, full_alert
+from tests.examples.alerts import SNAPSHOT_ID, bare_alert, full_alert
 
 
 def test_it_is_one_warning_in_words_with_the_document(caplog: pytest.LogCaptureFixture) -> None:

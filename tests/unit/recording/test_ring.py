@@ -19,7 +19,7 @@ from heap_exporter.model import Census, Point, State, TypeCount, Verdict
 from heap_exporter.recording import ring_format
 from heap_exporter.recording.last_exit import find_exits, open_black_box
 from heap_exporter.recording.ring import Ring, open_ring
-from tests.programs import environment, program, said
+from tests.processes.programs import environment, next_json, program
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_a_child_leaves_the_black_box_of_its_parent_alone(tmp_path: Path) -> Non
         sys.stdin.read()
     """
     with program(code, tmp_path) as process:
-        assert said(process) == [0, True]
+        assert next_json(process) == [0, True]
         assert find_exits(tmp_path / "blackbox") == ([], [])
         process.kill()
         process.wait()
@@ -197,7 +197,7 @@ def test_a_worker_of_multiprocessing_that_ends_in_order_leaves_nothing(tmp_path:
         print(json.dumps([path.name for path in Path("blackbox").iterdir()]), flush=True)
     """
     with program(code, tmp_path) as process:
-        assert said(process) == []
+        assert next_json(process) == []
 
 
 def test_the_descriptor_goes_with_the_object(tmp_path: Path) -> None:

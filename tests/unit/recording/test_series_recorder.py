@@ -16,7 +16,7 @@ from heap_exporter.detection.detector import Detector, DetectorThresholds
 from heap_exporter.detection.series import read_series
 from heap_exporter.model import Cause, Finding, Point
 from heap_exporter.recording.series_recorder import SeriesRecorder
-from tests.programs import program, said
+from tests.processes.programs import next_json, program
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
 
@@ -210,7 +210,7 @@ for number in itertools.count():
 
 def test_a_kill_at_any_moment_leaves_a_series_that_can_be_read(tmp_path: Path) -> None:
     with program(KILLED, tmp_path) as process:
-        assert said(process) == "ready"
+        assert next_json(process) == "ready"
         process.send_signal(signal.SIGKILL)
         process.wait(30)
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from heap_exporter.report.flame import cells
 from heap_exporter.report.largest import largest_paths, most_changed
-from tests import heaps
-from tests.heaps import Branch
+from tests.heaps import trees
+from tests.heaps.trees import Branch
 
 
 def wide(count: int, each: int = 10) -> Branch:
@@ -16,7 +16,7 @@ def wide(count: int, each: int = 10) -> Branch:
 
 
 def test_every_group_of_a_small_heap_is_there_with_its_parent() -> None:
-    heap = heaps.heap(heaps.shop(10))
+    heap = trees.heap(trees.shop(10))
 
     found = cells(heap, None, 1000)
 
@@ -28,7 +28,7 @@ def test_every_group_of_a_small_heap_is_there_with_its_parent() -> None:
 
 
 def test_the_largest_are_kept_and_the_rest_is_summed_up_in_its_parent() -> None:
-    heap = heaps.heap(wide(100))
+    heap = trees.heap(wide(100))
 
     found = cells(heap, None, 12)
 
@@ -41,8 +41,8 @@ def test_the_largest_are_kept_and_the_rest_is_summed_up_in_its_parent() -> None:
 
 
 def test_what_grew_is_kept_however_small_it_is() -> None:
-    before = heaps.heap(Branch("", below=(wide(50, 1000).below[0], Branch("threads", below=(Branch("x", "T", 1, 8),)))))
-    after = heaps.heap(Branch("", below=(wide(50, 1000).below[0], Branch("threads", below=(Branch("x", "T", 9, 8),)))))
+    before = trees.heap(Branch("", below=(wide(50, 1000).below[0], Branch("threads", below=(Branch("x", "T", 1, 8),)))))
+    after = trees.heap(Branch("", below=(wide(50, 1000).below[0], Branch("threads", below=(Branch("x", "T", 9, 8),)))))
 
     grown = next(cell for cell in cells(after, before, 5) if cell.type_name == "T")
 
@@ -51,8 +51,8 @@ def test_what_grew_is_kept_however_small_it_is() -> None:
 
 
 def test_what_shrank_takes_nothing_from_what_was_gained_beside_it() -> None:
-    before = heaps.heap(Branch("", below=(Branch("grows", "A", 1, 100), Branch("shrinks", "B", 10, 100))))
-    after = heaps.heap(Branch("", below=(Branch("grows", "A", 6, 100), Branch("shrinks", "B", 1, 100))))
+    before = trees.heap(Branch("", below=(Branch("grows", "A", 1, 100), Branch("shrinks", "B", 10, 100))))
+    after = trees.heap(Branch("", below=(Branch("grows", "A", 6, 100), Branch("shrinks", "B", 1, 100))))
 
     root, grows, shrinks = cells(after, before, 10)
 
@@ -61,7 +61,7 @@ def test_what_shrank_takes_nothing_from_what_was_gained_beside_it() -> None:
 
 
 def test_the_largest_places_are_neither_within_each_other_nor_on_the_way() -> None:
-    heap = heaps.heap(heaps.shop(1000))
+    heap = trees.heap(trees.shop(1000))
 
     places = [heap.path_text(index) for index in largest_paths(heap, 3)]
 
@@ -71,9 +71,9 @@ def test_the_largest_places_are_neither_within_each_other_nor_on_the_way() -> No
 
 
 def test_the_most_changed_are_those_that_shrank_too() -> None:
-    before = heaps.heap(Branch("", below=(Branch("a", "A", 1, 10), Branch("b", "B", 99, 10), Branch("c", "C", 1, 10))))
-    after = heaps.heap(Branch("", below=(Branch("a", "A", 50, 10), Branch("b", "B", 1, 10), Branch("c", "C", 2, 10))))
+    before = trees.heap(Branch("", below=(Branch("a", "A", 1, 10), Branch("b", "B", 99, 10), Branch("c", "C", 1, 10))))
+    after = trees.heap(Branch("", below=(Branch("a", "A", 50, 10), Branch("b", "B", 1, 10), Branch("c", "C", 2, 10))))
 
-    found = most_changed(heaps.diff(before, after).types, 2)
+    found = most_changed(trees.diff(before, after).types, 2)
 
     assert [(change.type_name, change.retained_bytes.growth) for change in found] == [("A", 490), ("B", -980)]

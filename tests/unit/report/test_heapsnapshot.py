@@ -11,7 +11,7 @@ from heap_exporter.analysis.summary import summarise
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import MODULE, SEQUENCE, BlockWriter
 from heap_exporter.report import heapsnapshot
-from tests.heap_files import small_graph, write_file
+from tests.heaps.files import small_graph, write_file
 
 LARGE = 5 << 30
 ITEMS = 10

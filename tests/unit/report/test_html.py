@@ -8,8 +8,8 @@ import json
 import re
 
 from heap_exporter.report import html
-from tests import heaps
-from tests.heaps import Branch
+from tests.heaps import trees
+from tests.heaps.trees import Branch
 
 EVIL = "</script><!--<script><img src=x onerror=alert(1)>\"'&$version"
 
@@ -23,11 +23,11 @@ def hash_of(text: str) -> str:
 
 
 def evil_page() -> str:
-    after = heaps.heap(
+    after = trees.heap(
         Branch("", below=(Branch(EVIL, EVIL, 3, 100, (Branch(EVIL, EVIL, 3, 100),)),)), EVIL, reason=EVIL
     )
-    suspect = heaps.suspect(type_name=EVIL, holder=EVIL, path=(EVIL,), advice=EVIL, fingerprint=EVIL)
-    return html.render(heaps.diff(heaps.heap(Branch(""), EVIL), after, [suspect], EVIL))
+    suspect = trees.suspect(type_name=EVIL, holder=EVIL, path=(EVIL,), advice=EVIL, fingerprint=EVIL)
+    return html.render(trees.diff(trees.heap(Branch(""), EVIL), after, [suspect], EVIL))
 
 
 def test_no_foreign_name_becomes_markup() -> None:
@@ -60,14 +60,14 @@ def test_the_policy_lets_only_the_pages_own_script_and_style_in() -> None:
 
 def test_names_of_absurd_length_cannot_make_it_too_large() -> None:
     below = tuple(Branch(f"{i}" + "é&<" * 1300, f"{i:x}" + "\"'" * 2000, i + 1, 10) for i in range(3000))
-    page = html.render(heaps.diff(heaps.heap(Branch("")), heaps.heap(Branch("", below=below))))
+    page = html.render(trees.diff(trees.heap(Branch("")), trees.heap(Branch("", below=below))))
 
     assert len(page.encode()) <= html.MAX_BYTES
     assert "smaller ones are summed up" in page
 
 
 def test_an_empty_heap_is_a_page_too() -> None:
-    empty = heaps.heap(Branch(""))
+    empty = trees.heap(Branch(""))
 
     assert "0 objects take 0 B" in html.render(empty)
-    assert "no growth to explain" in html.render(heaps.diff(empty, empty))
+    assert "no growth to explain" in html.render(trees.diff(empty, empty))

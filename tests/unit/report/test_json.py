@@ -8,7 +8,7 @@ from typing import Any
 from heap_exporter import analysis
 from heap_exporter.analysis.summary import summarise
 from heap_exporter.report import json as json_report
-from tests.heap_files import small_graph, write_file
+from tests.heaps.files import small_graph, write_file
 
 PAGE = Path(__file__).parents[3] / "docs" / "json.md"
 

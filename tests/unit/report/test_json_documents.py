@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from heap_exporter.report import json_documents
-from tests import heaps
+from tests.heaps import trees
 
 PAGE = Path(__file__).parents[3] / "docs" / "json.md"
 
@@ -19,8 +19,8 @@ FROM_THE_FILE = ("header", "footer")
 
 
 def every_document(file: Path) -> list[json_documents.Document]:
-    before, after = heaps.heap(heaps.shop(10)), heaps.heap(heaps.shop(20), "b.heap", taken_at=1.7e9 + 900)
-    found = heaps.diff(before, after, [heaps.suspect()], "a verdict")
+    before, after = trees.heap(trees.shop(10)), trees.heap(trees.shop(20), "b.heap", taken_at=1.7e9 + 900)
+    found = trees.diff(before, after, [trees.suspect()], "a verdict")
     file.write_bytes(b"123")
     return [
         json_documents.top(after, after.types),
@@ -57,7 +57,7 @@ def test_documents_are_plain_json(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", [0, 1, 3])
 def test_a_limit_is_said_beside_the_whole_number(limit: int) -> None:
-    found = heaps.diff(heaps.heap(heaps.shop(10)), heaps.heap(heaps.shop(20)))
+    found = trees.diff(trees.heap(trees.shop(10)), trees.heap(trees.shop(20)))
 
     told = json_documents.diff(found, limit)
 

@@ -7,24 +7,24 @@ from typing import Any
 import pytest
 
 from heap_exporter.report import sentences
-from tests import heaps
+from tests.heaps import trees
 
 
 def notes(before: dict[str, Any], after: dict[str, Any]) -> str:
-    empty = heaps.Branch("")
-    found = heaps.diff(heaps.heap(empty, "a.heap", **before), heaps.heap(empty, "b.heap", **after))
+    empty = trees.Branch("")
+    found = trees.diff(trees.heap(empty, "a.heap", **before), trees.heap(empty, "b.heap", **after))
     return "\n".join(sentences.notes(found))
 
 
 def test_a_suspect_is_one_sentence() -> None:
-    assert sentences.suspect(heaps.suspect(), 15.0) == (
+    assert sentences.suspect(trees.suspect(), 15.0) == (
         "`shop.sessions.SESSIONS` gained 48,210 `Session` objects, +19.5 MiB in 15 min (1.3 MiB a minute), "
         "98 % of the growth"
     )
 
 
 def test_without_times_there_is_no_rate() -> None:
-    assert sentences.suspect(heaps.suspect(bytes_per_minute=None), None) == (
+    assert sentences.suspect(trees.suspect(bytes_per_minute=None), None) == (
         "`shop.sessions.SESSIONS` gained 48,210 `Session` objects, +19.5 MiB, 98 % of the growth"
     )
 

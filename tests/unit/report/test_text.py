@@ -8,8 +8,8 @@ from rich.console import Console, RenderableType
 
 from heap_exporter.analysis.results import Heap
 from heap_exporter.report import text
-from tests import heaps
-from tests.heaps import Branch
+from tests.heaps import trees
+from tests.heaps.trees import Branch
 
 
 def drawn(what: RenderableType, width: int = 200) -> str:
@@ -20,11 +20,11 @@ def drawn(what: RenderableType, width: int = 200) -> str:
 
 
 def leak() -> tuple[Heap, Heap]:
-    return heaps.heap(heaps.shop(1000)), heaps.heap(heaps.shop(49_210), "b.heap", taken_at=1.7e9 + 900)
+    return trees.heap(trees.shop(1000)), trees.heap(trees.shop(49_210), "b.heap", taken_at=1.7e9 + 900)
 
 
 def test_a_report_has_verdict_suspects_growth_and_holdings_in_this_order() -> None:
-    found = heaps.diff(*leak(), [heaps.suspect()], "a verdict")
+    found = trees.diff(*leak(), [trees.suspect()], "a verdict")
 
     said = drawn(text.report(found, 5))
 
@@ -37,8 +37,8 @@ def test_a_report_has_verdict_suspects_growth_and_holdings_in_this_order() -> No
 
 def test_a_name_cannot_command_the_terminal() -> None:
     evil = "\x1b[2J\x07[bold]x[/bold]:smile:\u202e"
-    before, after = heaps.heap(Branch("")), heaps.heap(Branch("", below=(Branch(evil, evil, 3, 100),)), reason=evil)
-    found = heaps.diff(before, after, [heaps.suspect(holder=evil, path=(evil,), type_name=evil, advice=evil)], evil)
+    before, after = trees.heap(Branch("")), trees.heap(Branch("", below=(Branch(evil, evil, 3, 100),)), reason=evil)
+    found = trees.diff(before, after, [trees.suspect(holder=evil, path=(evil,), type_name=evil, advice=evil)], evil)
 
     said = (
         drawn(text.report(found, 9))
@@ -54,13 +54,13 @@ def test_a_name_cannot_command_the_terminal() -> None:
 
 def test_a_narrow_terminal_folds_names_and_cuts_none() -> None:
     name = "shop." + "VeryLongName" * 10
-    heap = heaps.heap(Branch("", below=(Branch("x", name, 3, 100),)))
+    heap = trees.heap(Branch("", below=(Branch("x", name, 3, 100),)))
 
     assert name in "".join(drawn(text.top(heap, heap.types), width=50).split())
 
 
 def test_objects_that_are_in_no_group_of_their_own_are_accounted_for() -> None:
-    heap = heaps.heap(heaps.shop(10))
+    heap = trees.heap(trees.shop(10))
     (row,) = [row for row in heap.types if row.type_name == "list"]
 
     assert "10 more only carry what other objects have" in drawn(text.path(heap, [row], [], 5))

@@ -19,7 +19,7 @@ from heap_exporter.runtime import file_lock
 from heap_exporter.runtime.file_lock import FolderLock, Held
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
-from tests.web_source import HeldWalker
+from tests.doubles.web_source import PausedWalker
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
 
@@ -70,7 +70,7 @@ def test_the_file_of_a_lock_is_there_while_it_is_held(tmp_path: Path) -> None:
 
 
 def test_another_process_that_takes_a_snapshot_is_named(tmp_path: Path) -> None:
-    walker = HeldWalker()
+    walker = PausedWalker()
     snapshots = Snapshots(walker, Store(tmp_path, 5), lambda: None)
     with holder(tmp_path) as process:
         for ask in (snapshots.take, snapshots.reserve):
@@ -82,7 +82,7 @@ def test_another_process_that_takes_a_snapshot_is_named(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_holds_nothing_any_more(tmp_path: Path) -> None:
-    snapshots = Snapshots(HeldWalker(), Store(tmp_path, 5), lambda: None)
+    snapshots = Snapshots(PausedWalker(), Store(tmp_path, 5), lambda: None)
     with holder(tmp_path) as process:
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -16,8 +16,8 @@ from heap_exporter.snapshot import comparison
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
-from tests.walks import chosen
-from tests.web_source import HeldWalker
+from tests.doubles.web_source import PausedWalker
+from tests.heaps.walks import chosen
 
 MAX_OBJECTS = 30_000_000
 PATIENCE_SECONDS = 600.0
@@ -41,7 +41,7 @@ def make(tmp_path: Path) -> Callable[..., Snapshots]:
     def make(
         max_objects: int = MAX_OBJECTS, headroom: int | None = None, keep: int = 20, *, tiny: bool = False
     ) -> Snapshots:
-        walker, room = HeldWalker() if tiny else chosen("native"), [None, None, headroom]
+        walker, room = PausedWalker() if tiny else chosen("native"), [None, None, headroom]
         return Snapshots(
             walker,
             Store(tmp_path, keep),

@@ -13,8 +13,8 @@ from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.snapshot.retention import STALE_PART_SECONDS, RetentionPins, superfluous
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
+from tests.doubles.web_source import PausedWalker
 from tests.unit.snapshot.test_store import files, snapshot_id, write
-from tests.web_source import HeldWalker
 
 A_DAY = 86400.0
 
@@ -114,19 +114,19 @@ def test_leftovers_of_dead_processes_go_and_files_of_others_stay(tmp_path: Path)
     old.write_text("half")
     os.utime(old, (0, time.time() - STALE_PART_SECONDS - 1))
 
-    Snapshots(HeldWalker(), store, lambda: None).clean_up()
+    Snapshots(PausedWalker(), store, lambda: None).clean_up()
 
     assert files(tmp_path) == sorted([f"{alive}.heap", *stays])
 
 
 def test_cleaning_up_makes_no_folder(tmp_path: Path) -> None:
-    Snapshots(HeldWalker(), Store(tmp_path / "none", 5), lambda: None).clean_up()
+    Snapshots(PausedWalker(), Store(tmp_path / "none", 5), lambda: None).clean_up()
 
     assert files(tmp_path) == []
 
 
 def test_a_quota_too_small_for_the_graph_leaves_a_census_that_says_so(tmp_path: Path) -> None:
-    info = Snapshots(HeldWalker(), Store(tmp_path, 5, max_bytes=1 << 20), lambda: None).take("")
+    info = Snapshots(PausedWalker(), Store(tmp_path, 5, max_bytes=1 << 20), lambda: None).take("")
 
     assert info.content == "census"
     assert "HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 1 MiB" in info.note

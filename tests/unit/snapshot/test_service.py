@@ -23,14 +23,14 @@ from heap_exporter.model import TypeCount
 from heap_exporter.snapshot import preflight, service
 from heap_exporter.snapshot.retention import ID
 from heap_exporter.snapshot.store import FLOOR_BYTES, Store
-from tests.web_source import CENSUS, PLACE, HeldWalker
+from tests.doubles.web_source import CENSUS, PLACE, PausedWalker
 
 NOTHING_YET = dict.fromkeys(service.OUTCOMES, 0)
 
 
 @pytest.fixture
-def walker() -> HeldWalker:
-    return HeldWalker()
+def walker() -> PausedWalker:
+    return PausedWalker()
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def named_thread(name: str) -> Iterator[threading.Thread]:
 
 
 def snapshots(
-    walker: HeldWalker, folder: Path, headroom: int | None = None, floor_bytes: int = FLOOR_BYTES
+    walker: PausedWalker, folder: Path, headroom: int | None = None, floor_bytes: int = FLOOR_BYTES
 ) -> service.Snapshots:
     return service.Snapshots(
         walker,
@@ -58,7 +58,7 @@ def snapshots(
     )
 
 
-def test_a_snapshot_tells_who_took_it_when_and_why(walker: HeldWalker, tmp_path: Path) -> None:
+def test_a_snapshot_tells_who_took_it_when_and_why(walker: PausedWalker, tmp_path: Path) -> None:
     all_snapshots = snapshots(walker, tmp_path)
 
     info = all_snapshots.take("before the deploy")
@@ -76,7 +76,7 @@ def test_a_snapshot_tells_who_took_it_when_and_why(walker: HeldWalker, tmp_path:
     assert all_snapshots.outcomes == {**NOTHING_YET, "written": 1}
 
 
-def test_no_two_snapshots_of_a_second_have_one_id(walker: HeldWalker, tmp_path: Path) -> None:
+def test_no_two_snapshots_of_a_second_have_one_id(walker: PausedWalker, tmp_path: Path) -> None:
     ids = set()
     for one in [snapshots(walker, tmp_path) for _ in range(2)] * 500:
         ids.add(one.reserve(""))
@@ -85,7 +85,7 @@ def test_no_two_snapshots_of_a_second_have_one_id(walker: HeldWalker, tmp_path: 
     assert len(ids) == 1000
 
 
-def test_the_threads_are_named_in_it(walker: HeldWalker, tmp_path: Path) -> None:
+def test_the_threads_are_named_in_it(walker: PausedWalker, tmp_path: Path) -> None:
     with named_thread("worker-7") as thread:
         info = snapshots(walker, tmp_path).take("")
 
@@ -103,11 +103,11 @@ def test_the_threads_are_named_in_it(walker: HeldWalker, tmp_path: Path) -> None
         ("naïve – 漢字", "naïve – 漢字"),
     ],
 )
-def test_a_reason_is_kept_short_and_printable(walker: HeldWalker, tmp_path: Path, given: str, kept: str) -> None:
+def test_a_reason_is_kept_short_and_printable(walker: PausedWalker, tmp_path: Path, given: str, kept: str) -> None:
     assert snapshots(walker, tmp_path).take(given).reason == kept
 
 
-def test_a_second_snapshot_meanwhile_is_refused_and_the_first_is_written(walker: HeldWalker, tmp_path: Path) -> None:
+def test_a_second_snapshot_meanwhile_is_refused_and_the_first_is_written(walker: PausedWalker, tmp_path: Path) -> None:
     all_snapshots = snapshots(walker, tmp_path)
     walker.hold()
     first = threading.Thread(target=all_snapshots.take, args=("first",))
@@ -125,7 +125,7 @@ def test_a_second_snapshot_meanwhile_is_refused_and_the_first_is_written(walker:
     assert all_snapshots.outcomes == {**NOTHING_YET, "written": 1, "busy": 2}
 
 
-def test_without_head_room_nothing_is_walked(walker: HeldWalker, tmp_path: Path) -> None:
+def test_without_head_room_nothing_is_walked(walker: PausedWalker, tmp_path: Path) -> None:
     all_snapshots = snapshots(walker, tmp_path, headroom=1 << 20)
 
     with pytest.raises(SnapshotNoMemory, match="1 MiB are left under the memory limit"):
@@ -136,7 +136,7 @@ def test_without_head_room_nothing_is_walked(walker: HeldWalker, tmp_path: Path)
 
 
 def test_without_room_for_the_graph_there_is_a_census_that_says_why(
-    walker: HeldWalker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    walker: PausedWalker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     heap = preflight.read_heap(None)
     graph, census = preflight.graph_need(heap, "portable"), preflight.census_need(heap, "portable")
@@ -157,7 +157,7 @@ def test_without_room_for_the_graph_there_is_a_census_that_says_why(
     assert all_snapshots.store.get(info.id) == info
 
 
-def test_the_size_is_predicted_from_the_last_census(walker: HeldWalker, tmp_path: Path) -> None:
+def test_the_size_is_predicted_from_the_last_census(walker: PausedWalker, tmp_path: Path) -> None:
     census = dataclasses.replace(CENSUS, walker="native", types=(TypeCount("x", 100_000_000, 1),))
     all_snapshots = service.Snapshots(walker, Store(tmp_path, 5), lambda: None, last_census=lambda: census)
 
@@ -177,7 +177,7 @@ def test_the_size_is_predicted_from_the_last_census(walker: HeldWalker, tmp_path
     ],
 )
 def test_a_walk_that_fails_is_told_by_its_cause_and_leaves_no_file(
-    walker: HeldWalker, tmp_path: Path, cause: str, kind: type[SnapshotError], outcome: str
+    walker: PausedWalker, tmp_path: Path, cause: str, kind: type[SnapshotError], outcome: str
 ) -> None:
     all_snapshots = snapshots(walker, tmp_path)
     walker.failure = WalkFailed(cause, "it was so")
@@ -189,14 +189,14 @@ def test_a_walk_that_fails_is_told_by_its_cause_and_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_process_that_runs_out_of_memory_meanwhile_is_told_so(walker: HeldWalker, tmp_path: Path) -> None:
+def test_a_process_that_runs_out_of_memory_meanwhile_is_told_so(walker: PausedWalker, tmp_path: Path) -> None:
     walker.failure = MemoryError()
 
     with pytest.raises(SnapshotNoMemory, match="ran out of memory"):
         snapshots(walker, tmp_path).take("")
 
 
-def test_without_disk_nothing_is_walked(walker: HeldWalker, tmp_path: Path) -> None:
+def test_without_disk_nothing_is_walked(walker: PausedWalker, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     all_snapshots = snapshots(walker, tmp_path / "file")
 
@@ -207,14 +207,14 @@ def test_without_disk_nothing_is_walked(walker: HeldWalker, tmp_path: Path) -> N
     assert all_snapshots.outcomes["no_disk"] == 1
 
 
-def test_a_full_disk_is_noticed_before_the_walk(walker: HeldWalker, tmp_path: Path) -> None:
+def test_a_full_disk_is_noticed_before_the_walk(walker: PausedWalker, tmp_path: Path) -> None:
     with pytest.raises(SnapshotNoDisk, match="make room"):
         snapshots(walker, tmp_path, floor_bytes=1 << 60).take("")
     assert not walker.walking.is_set()
 
 
 def test_whatever_fails_is_a_snapshot_error_and_the_next_one_works(
-    walker: HeldWalker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    walker: PausedWalker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     all_snapshots = snapshots(walker, tmp_path)
     walker.failure = RuntimeError("the heap is on fire")
@@ -228,7 +228,7 @@ def test_whatever_fails_is_a_snapshot_error_and_the_next_one_works(
 
 
 def test_a_heap_that_cannot_be_walked_is_said_in_the_walkers_words(
-    walker: HeldWalker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    walker: PausedWalker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     walker.failure = SourceMissing("the heap is frozen")
 
@@ -237,7 +237,7 @@ def test_a_heap_that_cannot_be_walked_is_said_in_the_walkers_words(
     assert "Traceback" not in caplog.text
 
 
-def test_a_reserved_snapshot_is_taken_by_whoever_is_woken(walker: HeldWalker, tmp_path: Path) -> None:
+def test_a_reserved_snapshot_is_taken_by_whoever_is_woken(walker: PausedWalker, tmp_path: Path) -> None:
     woken = threading.Event()
     all_snapshots = service.Snapshots(walker, Store(tmp_path, 5), lambda: None, wake=woken.set)
 
@@ -252,13 +252,13 @@ def test_a_reserved_snapshot_is_taken_by_whoever_is_woken(walker: HeldWalker, tm
     assert progress.info == all_snapshots.last
 
 
-def test_taking_what_nobody_reserved_does_nothing(walker: HeldWalker, tmp_path: Path) -> None:
+def test_taking_what_nobody_reserved_does_nothing(walker: PausedWalker, tmp_path: Path) -> None:
     snapshots(walker, tmp_path).take_pending()
 
     assert not walker.walking.is_set()
 
 
-def test_a_reserved_snapshot_that_fails_says_so(walker: HeldWalker, tmp_path: Path) -> None:
+def test_a_reserved_snapshot_that_fails_says_so(walker: PausedWalker, tmp_path: Path) -> None:
     all_snapshots = snapshots(walker, tmp_path, headroom=0)
 
     reserved = all_snapshots.reserve("later")
@@ -270,6 +270,6 @@ def test_a_reserved_snapshot_that_fails_says_so(walker: HeldWalker, tmp_path: Pa
     all_snapshots.reserve("the next may be asked for")
 
 
-def test_what_nobody_asked_for_is_not_found(walker: HeldWalker, tmp_path: Path) -> None:
+def test_what_nobody_asked_for_is_not_found(walker: PausedWalker, tmp_path: Path) -> None:
     with pytest.raises(SnapshotNotFound):
         snapshots(walker, tmp_path).state("20231114T221320Z-1-0000")

@@ -18,7 +18,7 @@ from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.snapshot.retention import STALE_PART_SECONDS
 from heap_exporter.snapshot.store import Store
-from tests.web_source import CENSUS
+from tests.doubles.web_source import CENSUS
 
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
 

@@ -10,7 +10,7 @@ from heap_exporter.errors import NativeUnavailable, SettingsError, SourceMissing
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import WalkerChoice
 from heap_exporter.walker.choose import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, ChosenWalker, choose_walker
-from tests.native_walkers import ToldWalker, have_native, have_no_native
+from tests.doubles.native_walkers import FakeWalker, install_native, remove_native
 
 
 class Clock:
@@ -21,9 +21,9 @@ class Clock:
 
 
 @pytest.fixture
-def native(monkeypatch: pytest.MonkeyPatch) -> ToldWalker:
-    walker = ToldWalker(cpu_seconds=0.5)
-    have_native(monkeypatch, lambda: walker)
+def native(monkeypatch: pytest.MonkeyPatch) -> FakeWalker:
+    walker = FakeWalker(cpu_seconds=0.5)
+    install_native(monkeypatch, lambda: walker)
     return walker
 
 
@@ -32,7 +32,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def fail(walker: ChosenWalker, native: ToldWalker, failure: Exception, times: int = 1) -> None:
+def fail(walker: ChosenWalker, native: FakeWalker, failure: Exception, times: int = 1) -> None:
     native.failure = failure
     for _ in range(times):
         with pytest.raises(SourceMissing):
@@ -48,7 +48,7 @@ def write_graph(walker: ChosenWalker, folder: Path) -> None:
         os.close(file)
 
 
-def test_the_native_walker_walks_where_it_can_be_had(native: ToldWalker) -> None:
+def test_the_native_walker_walks_where_it_can_be_had(native: FakeWalker) -> None:
     walker = choose_walker(keys=True, timeout_seconds=7)
 
     assert walker.chosen == WalkerChoice("native", "best")
@@ -56,7 +56,7 @@ def test_the_native_walker_walks_where_it_can_be_had(native: ToldWalker) -> None
     assert native.options == {"keys": True, "timeout_seconds": 7}
 
 
-def test_the_setting_decides(native: ToldWalker) -> None:
+def test_the_setting_decides(native: FakeWalker) -> None:
     assert choose_walker("native").chosen == WalkerChoice("native", "setting")
     assert choose_walker("portable").chosen == WalkerChoice("portable", "setting")
     assert choose_walker("portable").census().walker == "portable"
@@ -64,7 +64,7 @@ def test_the_setting_decides(native: ToldWalker) -> None:
 
 
 def test_where_it_was_not_built_the_portable_walker_walks_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    have_no_native(monkeypatch)
+    remove_native(monkeypatch)
 
     walker = choose_walker()
 
@@ -75,10 +75,10 @@ def test_where_it_was_not_built_the_portable_walker_walks_and_says_why(monkeypat
 
 @pytest.mark.parametrize("reason", ["no_extension", "platform", "free_threaded", "layout"])
 def test_where_it_cannot_be_used_its_own_reason_is_told(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
-    def refuse() -> ToldWalker:
+    def refuse() -> FakeWalker:
         raise NativeUnavailable(reason, "it is so")
 
-    have_native(monkeypatch, refuse)
+    install_native(monkeypatch, refuse)
 
     assert choose_walker().chosen == WalkerChoice("portable", reason, "it is so")
     with pytest.raises(SettingsError, match="HEAP_EXPORTER_WALKER='native': it is so; set it to auto or portable"):
@@ -88,17 +88,17 @@ def test_where_it_cannot_be_used_its_own_reason_is_told(monkeypatch: pytest.Monk
 def test_an_extension_that_breaks_on_loading_does_not_keep_the_application_from_starting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def explode() -> ToldWalker:
+    def explode() -> FakeWalker:
         raise AttributeError("symbol not found")
 
-    have_native(monkeypatch, explode)
+    install_native(monkeypatch, explode)
 
     choice = choose_walker().chosen
 
     assert choice == WalkerChoice("portable", "no_extension", "the extension cannot be loaded: symbol not found")
 
 
-def test_a_walk_that_fails_is_an_error_and_a_count(native: ToldWalker) -> None:
+def test_a_walk_that_fails_is_an_error_and_a_count(native: FakeWalker) -> None:
     walker = choose_walker()
 
     fail(walker, native, WalkFailed("killed", "by signal 9"))
@@ -109,7 +109,7 @@ def test_a_walk_that_fails_is_an_error_and_a_count(native: ToldWalker) -> None:
 
 
 def test_after_three_failures_in_a_row_the_portable_walker_walks_and_says_why(
-    native: ToldWalker, clock: Clock, caplog: pytest.LogCaptureFixture
+    native: FakeWalker, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     walker = choose_walker(clock=clock)
 
@@ -125,7 +125,7 @@ def test_after_three_failures_in_a_row_the_portable_walker_walks_and_says_why(
     assert native.asked == 3
 
 
-def test_failures_with_a_success_between_them_are_not_in_a_row(native: ToldWalker) -> None:
+def test_failures_with_a_success_between_them_are_not_in_a_row(native: FakeWalker) -> None:
     walker = choose_walker()
 
     for _ in range(5):
@@ -136,7 +136,7 @@ def test_failures_with_a_success_between_them_are_not_in_a_row(native: ToldWalke
     assert walker.failures["killed"] == 10
 
 
-def test_a_walk_in_this_process_says_nothing_about_the_clone(native: ToldWalker) -> None:
+def test_a_walk_in_this_process_says_nothing_about_the_clone(native: FakeWalker) -> None:
     walker = choose_walker()
     native.in_process = True
 
@@ -148,7 +148,7 @@ def test_a_walk_in_this_process_says_nothing_about_the_clone(native: ToldWalker)
 
 
 @pytest.mark.parametrize("failure", [WalkFailed("no_disk", ""), WalkGivenUp(""), SourceMissing("")])
-def test_what_says_nothing_about_the_walker_is_not_held_against_it(native: ToldWalker, failure: Exception) -> None:
+def test_what_says_nothing_about_the_walker_is_not_held_against_it(native: FakeWalker, failure: Exception) -> None:
     walker = choose_walker()
 
     fail(walker, native, failure, times=5)
@@ -156,7 +156,7 @@ def test_what_says_nothing_about_the_walker_is_not_held_against_it(native: ToldW
     assert walker.name == "native"
 
 
-def test_a_later_try_heals_it(native: ToldWalker, clock: Clock) -> None:
+def test_a_later_try_heals_it(native: FakeWalker, clock: Clock) -> None:
     walker = choose_walker(clock=clock)
     fail(walker, native, WalkFailed("killed", ""), times=3)
 
@@ -170,7 +170,7 @@ def test_a_later_try_heals_it(native: ToldWalker, clock: Clock) -> None:
     assert walker.name == "native"
 
 
-def test_each_try_that_fails_puts_the_next_one_off_for_longer(native: ToldWalker, clock: Clock) -> None:
+def test_each_try_that_fails_puts_the_next_one_off_for_longer(native: FakeWalker, clock: Clock) -> None:
     walker = choose_walker(clock=clock)
     fail(walker, native, WalkFailed("killed", ""), times=3)
 
@@ -187,7 +187,7 @@ def test_each_try_that_fails_puts_the_next_one_off_for_longer(native: ToldWalker
     assert waits[-1] == LONGEST_RETRY_SECONDS
 
 
-def test_a_graph_can_fail_and_heal_like_a_census(native: ToldWalker, clock: Clock, tmp_path: Path) -> None:
+def test_a_graph_can_fail_and_heal_like_a_census(native: FakeWalker, clock: Clock, tmp_path: Path) -> None:
     walker = choose_walker(clock=clock)
     native.failure = WalkFailed("damaged", "")
     for _ in range(3):
@@ -206,7 +206,7 @@ def test_a_graph_can_fail_and_heal_like_a_census(native: ToldWalker, clock: Cloc
     [(MemoryError(), "no_memory"), (ZeroDivisionError("by zero"), "damaged"), (OSError(), "damaged")],
 )
 def test_whatever_the_native_walker_raises_is_of_the_known_family(
-    native: ToldWalker, failure: Exception, cause: str
+    native: FakeWalker, failure: Exception, cause: str
 ) -> None:
     walker = choose_walker()
     native.failure = failure
@@ -218,7 +218,7 @@ def test_whatever_the_native_walker_raises_is_of_the_known_family(
     assert walker.failures[cause] == 1
 
 
-def test_the_processor_time_of_clones_is_added_up(native: ToldWalker, tmp_path: Path) -> None:
+def test_the_processor_time_of_clones_is_added_up(native: FakeWalker, tmp_path: Path) -> None:
     walker = choose_walker()
 
     walker.census()

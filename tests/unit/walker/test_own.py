@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.programs import program, said
+from tests.processes.programs import next_json, program
 
 CODE = """
     import gc, json, sys, types
@@ -34,7 +34,7 @@ CODE = """
 
 def test_a_finalizer_that_imports_meanwhile_hides_none_of_our_modules(tmp_path: Path) -> None:
     with program(CODE, tmp_path) as process:
-        counts, imports = said(process)
+        counts, imports = next_json(process)
 
     assert counts == 1
     assert imports > 10

@@ -21,7 +21,7 @@ from heap_exporter.model import Walk
 from heap_exporter.walker.graph_writer import Graph
 from heap_exporter.walker.naming import type_name
 from heap_exporter.walker.portable_walker import PortableWalker
-from tests.heap_files import nodes, read_all, write_file
+from tests.heaps.files import nodes, read_all, write_file
 
 
 class Planted:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.web.server import Server
-from tests.web_source import Process, serving
+from tests.doubles.web_source import Process, serving
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from heap_exporter.errors import SnapshotNoDisk, WalkGivenUp
 from heap_exporter.model import Reading
 from heap_exporter.snapshot import preflight
 from heap_exporter.snapshot.retention import ID
-from tests.web_source import Process, told
+from tests.doubles.web_source import Process, json_of
 
 HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost:9465"}
 
@@ -57,7 +57,7 @@ def test_a_posted_snapshot_is_there_when_the_answer_comes(client: Client, proces
     answer = ask(client, "/snapshots?reason=before+the+deploy", "POST")
 
     assert answer.status_code == 201
-    document = told(answer)
+    document = json_of(answer)
     assert Path(document["path"]).stat().st_size == document["bytes"]
     assert (document["reason"], document["walker"], document["pause_seconds"]) == (
         "before the deploy",
@@ -66,13 +66,13 @@ def test_a_posted_snapshot_is_there_when_the_answer_comes(client: Client, proces
     )
     assert (document["content"], document["objects"], document["duration_seconds"]) == ("graph", 1, 0.5)
     assert document["predicted_bytes"] > 0
-    assert told(ask(client, answer.headers["Location"])) == document
+    assert json_of(ask(client, answer.headers["Location"])) == document
     assert document.pop("comparison") is None
-    assert told(ask(client, "/snapshots")) == {"snapshots": [document]}
+    assert json_of(ask(client, "/snapshots")) == {"snapshots": [document]}
 
 
 def test_the_file_of_a_snapshot_can_be_downloaded(client: Client) -> None:
-    document = told(ask(client, "/snapshot", "POST"))
+    document = json_of(ask(client, "/snapshot", "POST"))
 
     answer = ask(client, document["file_url"])
 
@@ -91,7 +91,7 @@ def test_the_file_of_a_snapshot_can_be_downloaded(client: Client) -> None:
     ],
 )
 def test_a_reason_may_come_in_the_query_a_form_or_json(client: Client, options: dict[str, Any]) -> None:
-    assert told(ask(client, "/snapshots", "POST", **options))["reason"] == "why not"
+    assert json_of(ask(client, "/snapshots", "POST", **options))["reason"] == "why not"
 
 
 @pytest.mark.parametrize("body", ["[1]", '"text"', '{"reason": 3}', "{", ""])
@@ -107,7 +107,7 @@ def test_a_body_that_is_too_long_is_refused(client: Client) -> None:
     answer = ask(client, "/snapshots", "POST", json={"reason": "x" * 100_000})
 
     assert answer.status_code == 413
-    assert told(answer)["status"] == 413
+    assert json_of(answer)["status"] == 413
 
 
 def test_of_two_at_once_one_runs_and_the_other_is_told_when_to_come_back(client: Client, process: Process) -> None:
@@ -133,9 +133,9 @@ def test_whoever_does_not_wait_is_told_where_to_ask(client: Client, process: Pro
     assert answer.status_code == 202
     assert process.woken.is_set()
     where = answer.headers["Location"]
-    assert told(answer)["state"] == told(ask(client, where))["state"] == "running"
+    assert json_of(answer)["state"] == json_of(ask(client, where))["state"] == "running"
     process.snapshots.take_pending()
-    assert told(ask(client, where))["state"] == "written"
+    assert json_of(ask(client, where))["state"] == "written"
 
 
 def test_a_snapshot_that_failed_meanwhile_says_why(client: Client, process: Process) -> None:
@@ -143,7 +143,7 @@ def test_a_snapshot_that_failed_meanwhile_says_why(client: Client, process: Proc
     process.headroom_bytes = 0
     process.snapshots.take_pending()
 
-    document = told(ask(client, where))
+    document = json_of(ask(client, where))
 
     assert document["state"] == "failed"
     assert "memory limit" in document["problem"]
@@ -153,7 +153,7 @@ def test_waiting_is_yes_or_no(client: Client) -> None:
     answer = ask(client, "/snapshots?wait=maybe", "POST")
 
     assert answer.status_code == 400
-    assert "wait must be 0" in told(answer)["detail"]
+    assert "wait must be 0" in json_of(answer)["detail"]
 
 
 def test_without_head_room_the_answer_is_503(client: Client, process: Process) -> None:
@@ -162,7 +162,7 @@ def test_without_head_room_the_answer_is_503(client: Client, process: Process) -
     answer = ask(client, "/snapshots", "POST")
 
     assert answer.status_code == 503
-    assert "memory limit" in told(answer)["detail"]
+    assert "memory limit" in json_of(answer)["detail"]
 
 
 def test_with_little_head_room_the_answer_is_a_census_and_says_so(client: Client, process: Process) -> None:
@@ -173,10 +173,10 @@ def test_with_little_head_room_the_answer_is_a_census_and_says_so(client: Client
     answer = ask(client, "/snapshots", "POST")
 
     assert answer.status_code == 201
-    document = told(answer)
+    document = json_of(answer)
     assert (document["content"], document["pause_seconds"], document["duration_seconds"]) == ("census", 0.004, 0.25)
     assert "left under the memory limit" in document["note"]
-    assert told(ask(client, document["url"])) == document
+    assert json_of(ask(client, document["url"])) == document
 
 
 def test_without_disk_the_answer_is_507_and_says_what_to_set(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_without_disk_the_answer_is_507_and_says_what_to_set(tmp_path: Path) -> 
     answer = ask(Client(Process(tmp_path / "file" / "snapshots").app()), "/snapshots", "POST")
 
     assert answer.status_code == 507
-    assert "HEAP_EXPORTER_SNAPSHOT_DIR" in told(answer)["detail"]
+    assert "HEAP_EXPORTER_SNAPSHOT_DIR" in json_of(answer)["detail"]
 
 
 def test_a_snapshot_that_the_stop_cuts_off_is_answered_by_503(client: Client, process: Process) -> None:
@@ -194,7 +194,7 @@ def test_a_snapshot_that_the_stop_cuts_off_is_answered_by_503(client: Client, pr
     answer = ask(client, "/snapshots", "POST")
 
     assert answer.status_code == 503
-    assert "stopped" in told(answer)["detail"]
+    assert "stopped" in json_of(answer)["detail"]
 
 
 def test_a_disk_that_fills_during_the_walk_is_507_too(client: Client, process: Process) -> None:
@@ -237,7 +237,7 @@ def test_a_wrong_method_is_told_the_right_one(client: Client, path: str, allowed
 
         assert answer.status_code == 405
         assert answer.headers["Allow"] == allowed
-        assert told(answer)["detail"] == f"{path} does not know {method}; use {allowed}"
+        assert json_of(answer)["detail"] == f"{path} does not know {method}; use {allowed}"
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/census", "/verdict", "/snapshots"])
@@ -258,7 +258,7 @@ def test_what_is_not_there_is_404(client: Client, path: str) -> None:
 
     assert answer.status_code == 404
     assert answer.content_type == "application/problem+json"
-    assert set(told(answer)) == {"type", "title", "status", "detail"}
+    assert set(json_of(answer)) == {"type", "title", "status", "detail"}
 
 
 def test_what_is_not_known_yet_says_when_it_will_be(client: Client, process: Process) -> None:
@@ -268,12 +268,12 @@ def test_what_is_not_known_yet_says_when_it_will_be(client: Client, process: Pro
         answer = ask(client, path)
 
         assert answer.status_code == 503
-        assert f"no {path[1:]} yet; the first is due within 1 s" in told(answer)["detail"]
+        assert f"no {path[1:]} yet; the first is due within 1 s" in json_of(answer)["detail"]
         assert answer.headers["Retry-After"] == "1"
 
 
 def test_the_census_and_the_verdict_are_json(client: Client) -> None:
-    census, verdict = told(ask(client, "/census")), told(ask(client, "/verdict"))
+    census, verdict = json_of(ask(client, "/census")), json_of(ask(client, "/verdict"))
 
     assert census["types"][1] == {"type_name": "shop.models.Type0", "objects": 1000, "bytes": 64_000}
     assert census["bytes"] == sum(count["bytes"] for count in census["types"])
@@ -289,7 +289,7 @@ def test_the_census_and_the_verdict_are_json(client: Client) -> None:
 
 
 def test_health_says_who_answers(client: Client) -> None:
-    document = told(ask(client, "/-/healthy"))
+    document = json_of(ask(client, "/-/healthy"))
 
     assert document["name"] == "heap-exporter"
     assert isinstance(document["pid"], int)
@@ -298,9 +298,9 @@ def test_health_says_who_answers(client: Client) -> None:
 def test_the_status_page_is_json_for_programs(client: Client) -> None:
     document = ask(client, "/", headers={"Accept": "application/json"})
 
-    assert told(document)["verdict"]["state"] == "suspected"
-    assert told(document)["census"]["pause_seconds"] == 0.0045
-    assert told(document)["census"]["chosen_walker"]["reason"] == "no_extension"
+    assert json_of(document)["verdict"]["state"] == "suspected"
+    assert json_of(document)["census"]["pause_seconds"] == 0.0045
+    assert json_of(document)["census"]["chosen_walker"]["reason"] == "no_extension"
     assert document.headers["Vary"] == "Accept"
     assert ask(client, "/", headers={"Accept": "*/*"}).content_type.startswith("text/html")
 
@@ -318,7 +318,7 @@ def test_under_a_prefix_every_link_has_it(process: Process) -> None:
 
     assert answer.headers["Location"].startswith("/debug/heap/snapshots/")
     assert client.get(answer.headers["Location"], headers=token).status_code == 200
-    with client.get(told(answer)["file_url"], headers=token) as file:
+    with client.get(json_of(answer)["file_url"], headers=token) as file:
         assert file.status_code == 200
     assert client.get("/debug/heap", headers=token).status_code == 200
     assert client.get("/debug/heap/metrics").status_code == 200

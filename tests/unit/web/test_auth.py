@@ -5,7 +5,7 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 from heap_exporter.web.auth import is_loopback
-from tests.web_source import Process, told
+from tests.doubles.web_source import Process, json_of
 
 TOKEN = "sésame=ouvre-toi"
 HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost:9465"}
@@ -69,7 +69,7 @@ def test_a_page_that_was_rebound_to_this_machine_is_refused(process: Process, ho
     answer = get(process, HTTP_HOST=host)
 
     assert answer.status_code == 403
-    assert "HEAP_EXPORTER_TOKEN" in told(answer)["detail"]
+    assert "HEAP_EXPORTER_TOKEN" in json_of(answer)["detail"]
 
 
 @pytest.mark.parametrize("address", ["10.0.0.9", "fe80::1", ""])
@@ -77,7 +77,7 @@ def test_another_machine_that_names_this_one_localhost_is_refused(process: Proce
     answer = get(process, REMOTE_ADDR=address)
 
     assert answer.status_code == 403
-    assert "set HEAP_EXPORTER_TOKEN" in told(answer)["detail"]
+    assert "set HEAP_EXPORTER_TOKEN" in json_of(answer)["detail"]
 
 
 def test_a_mounted_app_without_a_token_answers_only_the_open_pages(process: Process) -> None:
@@ -121,7 +121,7 @@ def test_a_wrong_token_is_told_apart_from_a_token_of_the_wrong_kind(
     answer = get(process, TOKEN, HTTP_AUTHORIZATION=authorization or "")
 
     assert answer.status_code == 401
-    assert sentence in told(answer)["detail"]
+    assert sentence in json_of(answer)["detail"]
     assert [challenge.split()[0] for challenge in answer.headers.getlist("WWW-Authenticate")] == ["Bearer", "Basic"]
     assert TOKEN not in answer.text
 

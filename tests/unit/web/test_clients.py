@@ -11,7 +11,7 @@ import pytest
 
 from heap_exporter.web.server import MAX_CONNECTIONS, Server
 from heap_exporter.web.workers import WORKERS
-from tests.web_source import WAIT_SECONDS, Process, ask, connect, exchange, read_all, serving, until
+from tests.doubles.web_source import WAIT_SECONDS, Process, ask, connect, exchange, read_all, serving, until
 
 FORM = (
     b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"

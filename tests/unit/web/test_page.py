@@ -7,8 +7,8 @@ from heap_exporter.model import Census, Reading, SnapshotInfo, State, TypeCount,
 from heap_exporter.web import words
 from heap_exporter.web.page import CONTENT_SECURITY_POLICY, HEADLINES, View, render
 from heap_exporter.web.sparkline import HEIGHT, MAX_POINTS, WIDTH, Sparkline
-from tests.readings import full_reading
-from tests.web_source import Process
+from tests.doubles.web_source import Process
+from tests.examples.readings import full_reading
 
 EVIL = "</script><img src=x onerror=alert(1)>\"'&$root"
 

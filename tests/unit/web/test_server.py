@@ -16,7 +16,7 @@ from heap_exporter.errors import PortTaken, SettingsError
 from heap_exporter.web.connection import Connection
 from heap_exporter.web.server import REQUEST_SECONDS, STOP_SECONDS, Server
 from heap_exporter.web.workers import WORKERS
-from tests.web_source import WAIT_SECONDS, Process, ask, connect, exchange, read_all, serving, until
+from tests.doubles.web_source import WAIT_SECONDS, Process, ask, connect, exchange, read_all, serving, until
 
 STOPPED_IN_SECONDS = 2.0
 

@@ -11,8 +11,8 @@ import pytest
 from heap_exporter.snapshot.turns import CROWD
 from heap_exporter.web.server import MAX_CONNECTIONS, Server
 from heap_exporter.web.workers import WORKERS
-from tests.storms import asked_process, storm
-from tests.web_source import WAIT_SECONDS, Process, ask, connect, read_all, until
+from tests.doubles.web_source import WAIT_SECONDS, Process, ask, connect, read_all, until
+from tests.processes.request_storm import asked_process, storm
 
 CLIENTS = 1000
 THREADS = 1 + 1 + 1 + WORKERS

@@ -22,7 +22,7 @@ from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
 from heap_exporter.web.app import App
 from heap_exporter.web.server import Server
-from tests.readings import full_reading
+from tests.examples.readings import full_reading
 
 TYPES = (TypeCount("shop.sessions.Session", 48210, 3_085_440), TypeCount("dict", 9000, 2_000_000))
 CENSUS = Census(1.7e9, 0.25, 0.004, 0.1, "portable", TYPES, (10, 20, 30), references=90_000)
@@ -32,7 +32,7 @@ PLACE = 0x7F00_0000
 WAIT_SECONDS = 30.0
 
 
-class HeldWalker:
+class PausedWalker:
     """Walks at once, or once `go` is set after `hold()`; `walking` tells that it is at it."""
 
     name = "portable"
@@ -70,7 +70,7 @@ class Process:
     """A source for the pages."""
 
     def __init__(self, folder: Path, keep: int = 20) -> None:
-        self.walker = HeldWalker()
+        self.walker = PausedWalker()
         self.headroom_bytes: int | None = None
         self.woken = threading.Event()
         self.snapshots = Snapshots(self.walker, Store(folder, keep), lambda: self.headroom_bytes, wake=self.woken.set)
@@ -110,7 +110,7 @@ def exchange(server: Server, raw: bytes) -> bytes:
         return read_all(client)
 
 
-def told(answer: TestResponse) -> Any:
+def json_of(answer: TestResponse) -> Any:
     """Return the JSON of an answer."""
     return json.loads(answer.data)
 

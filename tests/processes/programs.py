@@ -48,9 +48,9 @@ def environment(folder: Path, **environ: str) -> dict[str, str]:
     return {**inherited, "HEAP_EXPORTER_SNAPSHOT_DIR": str(folder / "snapshots"), "PYTHONUNBUFFERED": "1", **environ}
 
 
-def window_of(seconds: float) -> dict[str, str]:
+def window_settings(seconds: float) -> dict[str, str]:
     """Return settings with a window of so many seconds and forty samples in it, or longer where the machine is busy."""
-    window = seconds * pace()
+    window = seconds * slowdown()
     return {
         "HEAP_EXPORTER_WINDOW_SECONDS": f"{window:.3f}",
         "HEAP_EXPORTER_INTERVAL_SECONDS": f"{window / 40:.3f}",
@@ -59,7 +59,7 @@ def window_of(seconds: float) -> dict[str, str]:
     }
 
 
-def pace() -> float:
+def slowdown() -> float:
     """Return how many times as long as alone on the machine a thread takes now for what it does."""
     begun, busy_until = time.monotonic(), time.thread_time() + PACE_SECONDS
     while time.thread_time() < busy_until:
@@ -67,7 +67,7 @@ def pace() -> float:
     return max((time.monotonic() - begun) / PACE_SECONDS, 1.0)
 
 
-def said(process: subprocess.Popen[str]) -> Any:
+def next_json(process: subprocess.Popen[str]) -> Any:
     """Return the next line of the program's output, which is JSON. One that says nothing for long is killed."""
     assert process.stdout is not None
     patience = threading.Timer(4 * PATIENCE_SECONDS, process.kill)

@@ -15,7 +15,7 @@ import types
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
-from tests.native.kinds.instances import with_attributes
+from tests.native.sample_objects.instances import with_attributes
 
 LOOP = asyncio.new_event_loop()
 VARIABLE: contextvars.ContextVar[Any] = contextvars.ContextVar("VARIABLE")

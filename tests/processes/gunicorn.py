@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.programs import environment, eventually, get_json
+from tests.processes.programs import environment, eventually, get_json
 from tests.servers.running import free_port
 
 WSGI = """

@@ -18,7 +18,7 @@ from heap_exporter.heapfile.format import (
     SET,
     BlockWriter,
 )
-from tests.heap_files import HEADER, write_file
+from tests.heaps.files import HEADER, write_file
 
 KINDS = {"list": SEQUENCE, "tuple": SEQUENCE, "dict": MAPPING, "set": SET}
 

@@ -1,4 +1,4 @@
-"""Real processes to take snapshots of: `python -m tests.oracles.subjects heap|leak …`."""
+"""Real processes to take snapshots of: `python -m tests.oracles.snapshots heap|leak …`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from heap_exporter.walker.choose import choose_walker
 from tests.bench.heap import build
-from tests.walks import snapshot
+from tests.heaps.walks import snapshot
 
 LEAKED_A_ROUND = 60
 REQUEST = "__main__.Request"
@@ -42,7 +42,7 @@ def snapshots_of_leak(folder: Path, leaked: int = LEAKED_A_ROUND) -> list[Path]:
 
 
 def _run(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "tests.oracles.subjects", *words], check=True, cwd=Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-m", "tests.oracles.snapshots", *words], check=True, cwd=Path(__file__).parents[2])
 
 
 def _heap(tracked: str, path: str) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 PATIENCE_SECONDS = 120.0
 """Nothing that is run here takes a tenth of it: this only ends what would never end."""
 
@@ -14,7 +14,7 @@ CHILD = """
 import resource, sys
 from pathlib import Path
 from heap_exporter.errors import SnapshotFileError
-from tests.kernels import KERNELS
+from tests.heaps.kernels import KERNELS
 kernel, path, mebibytes = sys.argv[1:]
 load = KERNELS[kernel]
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -42,9 +42,9 @@ def assert_same(first: Graph, second: Graph) -> None:
         left, right = getattr(first, name), getattr(second, name)
         assert (left.format, left.itemsize, left.tobytes()) == (right.format, right.itemsize, right.tobytes()), name
     assert first.places() == second.places()
-    assert told_labels(first) == told_labels(second)
+    assert labels_of_edges(first) == labels_of_edges(second)
 
 
-def told_labels(graph: Graph) -> list[int]:
+def labels_of_edges(graph: Graph) -> list[int]:
     """Return the labels of the edges; what an empty slot would be called nobody asks."""
     return [label for label, target in zip(graph.labels(), graph.targets, strict=True) if target != EMPTY]

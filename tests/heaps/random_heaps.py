@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from heap_exporter.heapfile.format import BLOCK_HEAD, MAPPING, MODULE, SEQUENCE, SET
 from heap_exporter.heapfile.header import header_payload
-from tests.heap_files import HEADER
-from tests.heap_models import Held, Model, Node, Shape
+from tests.heaps.files import HEADER
+from tests.heaps.reference_model import Held, Model, Node, Shape
 
 SHAPES = (
     Shape("str", leaf=True),

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.native.kinds.data import DATA
-from tests.native.kinds.instances import INSTANCES
-from tests.native.kinds.running import RUNNING
+from tests.native.sample_objects.data import DATA
+from tests.native.sample_objects.instances import INSTANCES
+from tests.native.sample_objects.running import RUNNING
 
 KINDS = DATA | INSTANCES | RUNNING
 

@@ -20,7 +20,7 @@ from heap_exporter.heapfile.format import (
     PLAIN,
     BlockWriter,
 )
-from tests.heap_files import write_file
+from tests.heaps.files import write_file
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 CHUNK_BYTES = 64 * 1024
 
 
-class Gate:
+class Proxy:
     """Passes connections on to a port of this machine; ``bytes_in`` have gone to the server."""
 
     def __init__(self, server_port: int) -> None:
@@ -67,9 +67,9 @@ class Gate:
 
 
 @contextmanager
-def gate(server_port: int) -> Iterator[Gate]:
+def proxy(server_port: int) -> Iterator[Proxy]:
     """Keep a gate open in front of a server."""
-    opened = Gate(server_port)
+    opened = Proxy(server_port)
     threading.Thread(target=opened.serve, daemon=True).start()
     try:
         yield opened

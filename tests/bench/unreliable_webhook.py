@@ -15,7 +15,7 @@ HANG_SECONDS = 12.0
 
 
 @contextmanager
-def moody_hook() -> Iterator[tuple[str, Counter[str]]]:
+def unreliable_webhook() -> Iterator[tuple[str, Counter[str]]]:
     """Run a webhook whose temper changes; yield its address and how often it was in which mood."""
     chance, moods, over = random.Random(5), Counter[str](), threading.Event()
 

@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 20.0
 
 
 @dataclass
-class Hook:
+class Webhook:
     """A hook's address, how it answers (the last answer for ever), and what it was sent."""
 
     url: str
@@ -30,7 +30,7 @@ class Hook:
 
 
 @contextlib.contextmanager
-def hook(*answers: int, headers: Mapping[str, str] | None = None, path: str = "/hook") -> Iterator[Hook]:
+def webhook_server(*answers: int, headers: Mapping[str, str] | None = None, path: str = "/hook") -> Iterator[Webhook]:
     """Run a hook that answers with ``answers`` one after the other, and keeps what it was sent."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -47,7 +47,7 @@ def hook(*answers: int, headers: Mapping[str, str] | None = None, path: str = "/
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found = Hook(f"http://127.0.0.1:{server.server_port}{path}", list(answers) or [200], headers or {})
+    found = Webhook(f"http://127.0.0.1:{server.server_port}{path}", list(answers) or [200], headers or {})
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -59,7 +59,7 @@ def hook(*answers: int, headers: Mapping[str, str] | None = None, path: str = "/
 
 
 @contextlib.contextmanager
-def trickling_hook(text: bytes, every_seconds: float = 0.05) -> Iterator[tuple[str, threading.Event]]:
+def trickling_webhook(text: bytes, every_seconds: float = 0.05) -> Iterator[tuple[str, threading.Event]]:
     """Run a hook that answers with ``text`` again and again, byte by byte; give its address and whether one came."""
     over, came = threading.Event(), threading.Event()
     guests: list[threading.Thread] = []

@@ -16,7 +16,7 @@ from heap_exporter.model import Census, TypeCount, Walk
 MODULE = "heap_exporter.walker.native_walker"
 
 
-class ToldWalker:
+class FakeWalker:
     """A native walker. ``failure`` is raised by every walk while it is set; ``asked`` counts the walks."""
 
     name = "native"
@@ -48,7 +48,7 @@ class ToldWalker:
             raise self.failure
 
 
-def have_native(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]) -> None:
+def install_native(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]) -> None:
     """Have ``make()`` be what constructing a native walker does, whatever this machine has."""
 
     def construct(_own_roots: object, _given_up: object, **options: Any) -> Any:
@@ -61,6 +61,6 @@ def have_native(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]) -> Non
     monkeypatch.setitem(sys.modules, MODULE, module)
 
 
-def have_no_native(monkeypatch: pytest.MonkeyPatch) -> None:
+def remove_native(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the import of the native walker fail, as where it was not built."""
     monkeypatch.setitem(sys.modules, MODULE, None)  # import's own sign for "not there"
