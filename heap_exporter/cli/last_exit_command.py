@@ -35,7 +35,7 @@ from heap_exporter.model import Ending, LastExit, Point
 from heap_exporter.recording.crash_record import SLOPE_SECONDS
 from heap_exporter.recording.last_exit import find_exits
 from heap_exporter.recording.ring import FOLDER
-from heap_exporter.runtime.formatting import duration, gain, moment, size
+from heap_exporter.runtime.formatting import duration, moment, rate, size
 from heap_exporter.settings import Settings, variable
 
 HELP = "tell what memory did before a service was killed"
@@ -156,7 +156,7 @@ def _story(folder: Path, found: LastExit) -> list[str]:
     ]
     if found.slope_bytes_per_second is not None:
         span = min(last.t_seconds - found.points[0].t_seconds, SLOPE_SECONDS)
-        rows.append(("growth", f"{gain(found.slope_bytes_per_second * 3600)}/h over the last {duration(span)}"))
+        rows.append(("growth", f"{rate(found.slope_bytes_per_second)} over the last {duration(span)}"))
     rows += _judged(found)
     rows += [
         ("" if index else "largest types", f"{size(count.bytes):>9}  {count.objects:>11,} x {count.type_name}")

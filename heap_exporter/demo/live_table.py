@@ -13,6 +13,7 @@ from rich.text import Text
 
 from heap_exporter.detection import growing_types
 from heap_exporter.model import GrowingType
+from heap_exporter.runtime.formatting import rate
 
 BARS = "▁▂▃▄▅▆▇█"
 GROWERS_SHOWN = 5
@@ -139,7 +140,7 @@ def slope_words(status: Status) -> str:
     """Return the slope of the memory that leaks show in."""
     trends = status["verdict"]["trends"] if status["verdict"] else []
     slopes = [trend["slope_bytes_per_second"] for trend in trends if trend["kind"] == "total"]
-    return f"{mib(slopes[0] * 3600)}/h" if slopes else "–"
+    return rate(slopes[0]) if slopes else "–"
 
 
 def mib(size: float) -> str:

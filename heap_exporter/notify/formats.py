@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from heap_exporter.notify.payload import Document
-from heap_exporter.runtime.formatting import duration, size
+from heap_exporter.runtime.formatting import duration, rate, size
 
 ALERT_NAME = "PythonHeapLeak"
 ALERTMANAGER_API = "/api/v2/alerts"
@@ -123,12 +123,12 @@ def _annotations(document: Document) -> dict[str, str]:
 
 def _facts(document: Document) -> dict[str, str]:
     """Return at most ten facts to be read at a glance, by name; those that are not known are left out."""
-    grown, rate, left = document["growth_bytes"], document["slope_bytes_per_second"], document["seconds_to_limit"]
+    grown, slope, left = document["growth_bytes"], document["slope_bytes_per_second"], document["seconds_to_limit"]
     facts = {
         "Type": document["type_name"],
         "Held by": document["holder"],
         "Gained": grown and size(grown),
-        "Growth": rate and f"{size(rate * 3600)}/h",
+        "Growth": slope and rate(slope),
         "At the limit in": left and duration(left),
         "Cause": document["cause"],
         "Process": f"{document['pid']} on {document['host']}",

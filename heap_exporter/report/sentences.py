@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from heap_exporter.analysis.diff import was_restarted
 from heap_exporter.analysis.results import Diff, Heap, Holding, Suspect, TypeRow, short_name
 from heap_exporter.heapfile.header import Header
-from heap_exporter.runtime.formatting import duration, gain, moment, size
+from heap_exporter.runtime.formatting import duration, gain, moment, rate, size
 
 HELD = {
     "reachable": "reachable from a root",
@@ -27,8 +27,8 @@ def suspect(found: Suspect, minutes: float | None) -> str:
     name, more = code(short_name(found.type_name)), found.objects.growth
     what = f"gained {more:,} {name} object{_s(more)}" if more > 0 else f"has no more {name} objects, but larger ones"
     grown = gain(found.total_bytes.growth) + (f" in {duration(minutes * 60)}" if minutes else "")
-    rate = f" ({size(found.bytes_per_minute)} a minute)" if found.bytes_per_minute is not None else ""
-    return f"{code(found.holder)} {what}, {grown}{rate}, {percent(found.share)} of the growth"
+    speed = f" ({rate(found.bytes_per_minute / 60)})" if found.bytes_per_minute is not None else ""
+    return f"{code(found.holder)} {what}, {grown}{speed}, {percent(found.share)} of the growth"
 
 
 def largest(heap: Heap, index: int) -> str:

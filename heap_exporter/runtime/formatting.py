@@ -1,43 +1,66 @@
-"""Figures in the form that people read."""
+"""Numbers and times as text for people: one unit for each quantity.
+
+Sizes are binary (MiB), growth rates are MiB/h, object rates are objects/h, times are UTC. Bytes and bytes/s are for
+metrics and JSON.
+"""
 
 from __future__ import annotations
 
 import time
 
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+HOUR_SECONDS = 3600
 
-def size(count: float) -> str:
-    """Return bytes as ``512 B``, ``4.2 KiB``, ``61 MiB``…, with two figures at least."""
+
+def size(byte_count: float) -> str:
+    """Return bytes as ``512 B``, ``4.2 KiB`` or ``61.0 MiB``, with at least two digits."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(count) < 1024:
-            return _figures(count, unit, whole=unit == "B")
-        count /= 1024
-    return _figures(count, "TiB", whole=False)
+        if abs(byte_count) < 1024:
+            return _number(byte_count, unit, whole=unit == "B")
+        byte_count /= 1024
+    return _number(byte_count, "TiB", whole=False)
 
 
-def gain(count: float) -> str:
-    """Return a difference in bytes with its sign."""
-    sign = "−" if count < 0 else "+" if count > 0 else "±"
-    return f"{sign}{size(abs(count))}"
+def gain(byte_count: float) -> str:
+    """Return a difference in bytes with its sign: ``+10.6 MiB``."""
+    return f"{_sign(byte_count)}{size(abs(byte_count))}"
+
+
+def rate(bytes_per_second: float) -> str:
+    """Return a growth rate with its sign in MiB/h, from 10 GiB/h on in GiB/h: ``+2,099 MiB/h``, ``−0.04 MiB/h``."""
+    per_hour = abs(bytes_per_second) * HOUR_SECONDS
+    if per_hour >= 10 * GIB:
+        text = _number(per_hour / GIB, "GiB/h", whole=False)
+    elif 0 < per_hour < 0.095 * MIB:
+        text = f"{per_hour / MIB:.2f} MiB/h" if per_hour >= 0.005 * MIB else "0 MiB/h"
+    else:
+        text = _number(per_hour / MIB, "MiB/h", whole=per_hour == 0)
+    return ("±" if text == "0 MiB/h" else _sign(bytes_per_second)) + text
+
+
+def object_rate(objects_per_second: float) -> str:
+    """Return how fast objects become more, with the sign: ``+5,400 objects/h``."""
+    return f"{difference(round(objects_per_second * HOUR_SECONDS))} objects/h"
 
 
 def difference(number: int) -> str:
-    """Return a difference in things with its sign: ``+48,210``, ``−3``, ``±0``."""
-    return f"{'−' if number < 0 else '+' if number > 0 else '±'}{abs(number):,}"
+    """Return a difference between two counts with its sign: ``+48,210``, ``−3``, ``±0``."""
+    return f"{_sign(number)}{abs(number):,}"
 
 
 def count(number: float) -> str:
-    """Return a number of things as ``812`` or ``48.2 k`` or ``1.5 M``."""
+    """Return a count as ``812``, ``48.2 k`` or ``1.5 M``."""
     for unit in ("", "k"):
         if number < 1000:
-            return f"{number:.0f}" if not unit else _figures(number, unit, whole=False)
+            return f"{number:.0f}" if not unit else _number(number, unit, whole=False)
         number /= 1000
-    return _figures(number, "M", whole=False)
+    return _number(number, "M", whole=False)
 
 
 def duration(seconds: float) -> str:
-    """Return a span of time as people say it: ``4.0 ms``, ``15 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    """Return a duration as ``4.0 ms``, ``15 s``, ``12 min``, ``3 h 20 min`` or ``2 d 4 h``."""
     if seconds < 1:
-        return _figures(seconds * 1000, "ms", whole=False)
+        return _number(seconds * 1000, "ms", whole=False)
     if seconds < 120:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -51,14 +74,23 @@ def duration(seconds: float) -> str:
 
 
 def clock(unix_seconds: float) -> str:
-    """Return a time of day in the process's time zone."""
-    return time.strftime("%H:%M:%S", time.localtime(unix_seconds))
+    """Return the time of day in UTC: ``03:58:40 UTC``."""
+    return time.strftime("%H:%M:%S UTC", time.gmtime(unix_seconds))
 
 
 def moment(unix_seconds: float) -> str:
-    """Return a date and time in the process's time zone."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_seconds))
+    """Return the date and time in UTC: ``2026-11-28 03:58:40 UTC``."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(unix_seconds))
 
 
-def _figures(number: float, unit: str, *, whole: bool) -> str:
-    return f"{number:.0f} {unit}" if whole or abs(number) >= 100 else f"{number:.1f} {unit}"
+def plural(number: int, noun: str) -> str:
+    """Return a count with its noun, which gets an "s" unless it is one thing: ``1 object``, ``48,210 objects``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _number(number: float, unit: str, *, whole: bool) -> str:
+    return f"{number:,.0f} {unit}" if whole or abs(number) >= 99.95 else f"{number:.1f} {unit}"
+
+
+def _sign(number: float) -> str:
+    return "−" if number < 0 else "+" if number > 0 else "±"

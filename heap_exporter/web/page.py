@@ -134,7 +134,7 @@ def _figures(reading: Reading) -> str:
     memory, limits = sample.process if sample else None, reading.detail.limits
     total = next((trend for trend in verdict.trends if trend.kind is MemoryKind.TOTAL), None) if verdict else None
     shown = {
-        "Slope": f"{formatting.gain(total.slope_bytes_per_second * 3600)}/h" if total else None,
+        "Slope": formatting.rate(total.slope_bytes_per_second) if total else None,
         "Limit": formatting.size(limits.limit_bytes) if limits and limits.limit_bytes is not None else None,
         "Limit reached in": formatting.duration(verdict.seconds_to_limit)
         if verdict and verdict.seconds_to_limit is not None

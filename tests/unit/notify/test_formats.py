@@ -26,7 +26,7 @@ def test_a_slack_message_says_it_in_words_and_figures() -> None:
 
     assert message["text"].startswith("memory leak confirmed in shop (process ")
     assert "*Held by*\nshop.sessions.SESSIONS" in shown
-    assert "*Growth*\n240 MiB/h" in shown
+    assert "*Growth*\n+240 MiB/h" in shown
     assert "*At the limit in*\n90 min" in shown
     assert "bound the dict" in shown
 

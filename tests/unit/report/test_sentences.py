@@ -18,7 +18,7 @@ def notes(before: dict[str, Any], after: dict[str, Any]) -> str:
 
 def test_a_suspect_is_one_sentence() -> None:
     assert sentences.suspect(trees.suspect(), 15.0) == (
-        "`shop.sessions.SESSIONS` gained 48,210 `Session` objects, +19.5 MiB in 15 min (1.3 MiB a minute), "
+        "`shop.sessions.SESSIONS` gained 48,210 `Session` objects, +19.5 MiB in 15 min (+78.0 MiB/h), "
         "98 % of the growth"
     )
 
