@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])
 
-.PHONY: help demo test check servers browser oracles matrix native asan valgrind bench bench-walker bench-analysis score soak alerts-table dashboards docs pictures clean
+.PHONY: help demo test check servers browser oracles matrix otel-versions native asan valgrind bench bench-walker bench-analysis score soak alerts-table dashboards docs pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ oracles: ## put DevTools' reader of heap snapshots, memlab and pprof into .oracl
 matrix: ## install on CPython 3.11 to 3.14, with and without a compiler, and run unit and process tests
 	-$(PYTHON) -m tests.matrix.python314 make
 	$(PYTHON) -m tests.matrix.run
+
+otel-versions: $(READY) ## test the export with the lowest and the newest OpenTelemetry (installs both into .pythons/)
+	$(BIN)/python -m tests.matrix.otel_versions $(ARGS)
 
 bench: $(READY) ## what the agent costs a service, and what a scrape costs (some minutes)
 	$(BIN)/python -m tests.bench.scrape

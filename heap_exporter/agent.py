@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from heap_exporter.errors import HeapExporterError, PortTaken
+from heap_exporter.export.otel_internals import OpenTelemetryChanged
 from heap_exporter.export.otlp_receiver import find_receiver
 from heap_exporter.model import Census, SnapshotInfo, Verdict
 from heap_exporter.monitor import HeapMonitor
@@ -107,9 +108,13 @@ class HeapExporter:
         """Push from now on if there is a receiver. Raises :class:`SettingsError` on a bad one."""
         receiver = find_receiver(self.settings.otlp_endpoint)
         if receiver:
-            from heap_exporter.export.otlp import Pusher
+            try:
+                from heap_exporter.export.otlp import Pusher
 
-            self._pusher = Pusher(receiver, self.monitor.reading, self.monitor.count_push)
+                self._pusher = Pusher(receiver, self.monitor.reading, self.monitor.count_push)
+            except (OpenTelemetryChanged, ImportError) as error:
+                log.warning("metrics are not pushed to %s: %s", receiver.name, error)
+                return
             self._in_thread("push", functools.partial(self._pusher.run, self._stopping))
 
     def _listen(self, *, forked: bool = False) -> None:

@@ -1,25 +1,29 @@
-"""Lends the catalogue's metrics to the application's own MeterProvider, as observable instruments."""
+"""Reports the metrics through the application's own MeterProvider, as observable instruments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from weakref import WeakKeyDictionary
 
-import opentelemetry.metrics._internal as metrics_api
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 
 from heap_exporter._version import VERSION
+from heap_exporter.export import otel_internals
 from heap_exporter.export.otlp_data import attributes
 from heap_exporter.metrics import METRICS, Instrument, Metric
 from heap_exporter.model import Reading
 
 Read = Callable[[], Reading | None]
-"""Gives the reading to tell; ``None`` where nothing is known."""
+"""Returns the reading to report; ``None`` where there is none."""
 
 
 class BorrowedInstruments:
-    """Instruments on a MeterProvider. They cannot be taken back, so what they read is exchanged instead."""
+    """Instruments on the application's MeterProvider.
+
+    Instruments cannot be removed from a provider, so a restarted exporter takes over those that exist: it replaces
+    ``read``.
+    """
 
     def __init__(self, meter: Meter) -> None:
         self.read: Read | None = None
@@ -41,20 +45,22 @@ class BorrowedInstruments:
         return observe
 
 
-_loans: WeakKeyDictionary[MeterProvider, BorrowedInstruments] = WeakKeyDictionary()
+_borrowed: WeakKeyDictionary[MeterProvider, BorrowedInstruments] = WeakKeyDictionary()
 
 
-def lend_to_application(read: Read) -> BorrowedInstruments | None:
-    """Let the application's MeterProvider report what ``read`` gives; return ``None`` if it has none of the SDK."""
-    # get_meter_provider() would make a global provider where OTEL_PYTHON_METER_PROVIDER is set and none exists yet.
-    provider = getattr(metrics_api, "_METER_PROVIDER", None)
+def borrow_from_application(read: Read) -> BorrowedInstruments | None:
+    """Make the application's MeterProvider report what ``read`` returns; return ``None`` if it has none of the SDK.
+
+    Raises :class:`~heap_exporter.export.otel_internals.OpenTelemetryChanged`.
+    """
+    provider = otel_internals.meter_provider()
     if not isinstance(provider, MeterProvider):
         return None
-    loan = _loans.get(provider)
-    if loan is None:
-        loan = _loans[provider] = BorrowedInstruments(provider.get_meter("heap_exporter", VERSION))
-    loan.read = read
-    return loan
+    borrowed = _borrowed.get(provider)
+    if borrowed is None:
+        borrowed = _borrowed[provider] = BorrowedInstruments(provider.get_meter("heap_exporter", VERSION))
+    borrowed.read = read
+    return borrowed
 
 
 def _creator(meter: Meter, instrument: Instrument) -> Callable[..., object]:

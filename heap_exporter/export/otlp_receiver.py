@@ -23,7 +23,7 @@ _COMPRESSIONS = ("none", "gzip", "deflate")
 _FILES = ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
 
 
-class Protocol(StrEnum):
+class OtlpProtocol(StrEnum):
     """The transports of OTLP that we speak."""
 
     HTTP = "http/protobuf"
@@ -35,7 +35,7 @@ class Receiver:
     """An OTLP receiver and the manner of pushing to it."""
 
     url: str
-    protocol: Protocol
+    protocol: OtlpProtocol
     interval_seconds: float
     compression: str = "none"
     delta: bool = False
@@ -61,7 +61,7 @@ def find_receiver(setting: str, environ: Mapping[str, str] | None = None) -> Rec
         return None
     protocol = _protocol(environ)
     _check_address(key, url, protocol)
-    if protocol is Protocol.HTTP:
+    if protocol is OtlpProtocol.HTTP:
         url = _with_path(key, url)
     _check_timeouts(environ)
     _check_files(environ)
@@ -98,26 +98,26 @@ def _address(setting: str, environ: Mapping[str, str]) -> tuple[str, str]:
     return (SETTING, setting.strip()) if setting.strip() else _first(environ, "ENDPOINT")
 
 
-def _protocol(environ: Mapping[str, str]) -> Protocol:
+def _protocol(environ: Mapping[str, str]) -> OtlpProtocol:
     key, value = _first(environ, "PROTOCOL")
     if not value:
-        return Protocol.HTTP
+        return OtlpProtocol.HTTP
     try:
-        return Protocol(value.lower())
+        return OtlpProtocol(value.lower())
     except ValueError:
-        raise SettingsError(key, value, f"must be {' or '.join(Protocol)}") from None
+        raise SettingsError(key, value, f"must be {' or '.join(OtlpProtocol)}") from None
 
 
-def _check_address(key: str, url: str, protocol: Protocol) -> None:
+def _check_address(key: str, url: str, protocol: OtlpProtocol) -> None:
     # The gRPC exporter takes a bare host:port too, and then asks OTEL_EXPORTER_OTLP_INSECURE whether to use TLS.
-    bare = protocol is Protocol.GRPC and "://" not in url
+    bare = protocol is OtlpProtocol.GRPC and "://" not in url
     try:
         parts = urlsplit(f"//{url}" if bare else url)
         usable = bool(parts.hostname) and parts.port != 0 and not any(letter.isspace() for letter in url)
     except ValueError:
         usable = False
     if not usable or not (bare or parts.scheme in ("http", "https")):
-        example = "http://collector:4317" if protocol is Protocol.GRPC else "http://collector:4318"
+        example = "http://collector:4317" if protocol is OtlpProtocol.GRPC else "http://collector:4318"
         raise SettingsError(key, without_secrets(url), f"not the address of an OTLP receiver, such as {example}")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import time
+import functools
 from typing import Any
 
 from heap_exporter._version import VERSION
+from heap_exporter.export import otel_internals
+from heap_exporter.export.otel_internals import OpenTelemetryChanged
 from heap_exporter.notify.payload import Document
 from heap_exporter.runtime.logs import log
 
@@ -39,7 +40,12 @@ def emit(document: Document) -> bool:
     if found is None:
         return False
     try:
-        _emit(found, document)
+        otel_internals.emit_event(
+            found, ("heap_exporter", VERSION), EVENT_NAME, body=document["text"], attributes=attributes(document)
+        )
+    except OpenTelemetryChanged as error:
+        _warn_once(str(error))
+        return False
     except BaseException:  # a processor of the application's, or an SDK that differs
         log.exception("the leak alert could not be emitted to the application's LoggerProvider")
         return False
@@ -54,25 +60,14 @@ def attributes(document: Document) -> dict[str, Any]:
 
 
 def provider() -> Any:
-    """Return the application's LoggerProvider, ``None`` if it has none of its own."""
-    # get_logger_provider() would make a global provider where OTEL_PYTHON_LOGGER_PROVIDER is set and none exists yet.
-    return getattr(sys.modules.get("opentelemetry._logs._internal"), "_LOGGER_PROVIDER", None)
+    """Return the application's LoggerProvider, ``None`` if it has none, or if OpenTelemetry cannot be asked for it."""
+    try:
+        return otel_internals.logger_provider()
+    except OpenTelemetryChanged as error:
+        _warn_once(str(error))
+        return None
 
 
-def _emit(provider: Any, document: Document) -> None:
-    from opentelemetry._logs import LogRecord, SeverityNumber
-
-    logger = provider.get_logger("heap_exporter", VERSION)
-    now_ns = time.time_ns()
-    fields = {
-        "timestamp": now_ns,
-        "observed_timestamp": now_ns,
-        "severity_text": "WARN",
-        "severity_number": SeverityNumber.WARN,
-        "body": document["text"],
-        "attributes": attributes(document),
-        "event_name": EVENT_NAME,
-    }
-    # Up to 1.38 the SDK had a record of its own, and exported no other; it carried the resource.
-    own = getattr(sys.modules.get("opentelemetry.sdk._logs"), "LogRecord", None)
-    logger.emit(own(**fields, resource=getattr(logger, "resource", None)) if own else LogRecord(**fields))
+@functools.cache
+def _warn_once(problem: str) -> None:
+    log.warning("leak alerts are not emitted as OpenTelemetry events: %s", problem)

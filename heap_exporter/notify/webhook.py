@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from heap_exporter.runtime.interruptible import InterruptibleAdapter
 from heap_exporter.runtime.log_capture import HUSH
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import start_thread
+from heap_exporter.runtime.tracing import untraced
 
 OUTCOMES = ("sent", "failed", "dropped")
 """What can become of an alert: taken, given up, or not tried to the end for newer ones or because the process stops."""
@@ -87,7 +87,6 @@ class Webhook:
 
     def _run(self, document: Document) -> None:
         try:
-            _trace_nothing()
             outcome = self._deliver(document)
         except Exception:  # nobody above us in this thread
             log.exception("the leak alert could not be posted to %s", self.name)
@@ -119,7 +118,7 @@ class Webhook:
 
         start_thread("webhook-deadline", bound)
         try:
-            with HUSH.listening():
+            with HUSH.listening(), untraced():
                 return self._post(adapter, content)
         finally:
             over.set()
@@ -156,10 +155,3 @@ def _asked_wait(text: str) -> float:
     except (TypeError, ValueError, OverflowError):
         return 0.0
     return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS)
-
-
-def _trace_nothing() -> None:
-    """Keep our requests out of the traces of an application that has its own traced."""
-    context = sys.modules.get("opentelemetry.context")
-    if context is not None:
-        context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))

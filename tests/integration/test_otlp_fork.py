@@ -8,18 +8,18 @@ import sys
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from heap_exporter.export.otlp_receiver import Protocol
+from heap_exporter.export.otlp_receiver import OtlpProtocol
 from tests.doubles.otlp_receivers import grpc_receiver, http_receiver
 
 FORKING = """
 import faulthandler, os, sys, threading
 from heap_exporter.export.otlp import Pusher
-from heap_exporter.export.otlp_receiver import Protocol, Receiver
+from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver
 from tests.examples.readings import full_reading
 
 def pushing():
     pushed, stop = threading.Event(), threading.Event()
-    receiver = Receiver(sys.argv[1], Protocol(sys.argv[2]), 0.01)
+    receiver = Receiver(sys.argv[1], OtlpProtocol(sys.argv[2]), 0.01)
     pusher = Pusher(receiver, full_reading, lambda outcome: outcome == "success" and pushed.set())
     threading.Thread(target=pusher.run, args=(stop,), daemon=True).start()
     return pusher, pushed, stop
@@ -53,9 +53,9 @@ def pid_and_instance(request: ExportMetricsServiceRequest) -> tuple[int, str]:
     return attributes["process.pid"].int_value, attributes["service.instance.id"].string_value
 
 
-@pytest.mark.parametrize("protocol", list(Protocol))
-def test_parent_and_children_push_as_themselves(protocol: Protocol) -> None:
-    with http_receiver() if protocol is Protocol.HTTP else grpc_receiver() as receiver:
+@pytest.mark.parametrize("protocol", list(OtlpProtocol))
+def test_parent_and_children_push_as_themselves(protocol: OtlpProtocol) -> None:
+    with http_receiver() if protocol is OtlpProtocol.HTTP else grpc_receiver() as receiver:
         command = [sys.executable, "-c", FORKING, receiver.url, protocol]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
         seen = {pid_and_instance(receiver.requests.get()) for _ in range(receiver.requests.qsize())}

@@ -13,13 +13,15 @@ from queue import Queue
 
 import grpc
 import pytest
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
+import requests
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from heap_exporter.export.otlp import Pusher
-from heap_exporter.export.otlp_receiver import Protocol, Receiver
+from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver
 from heap_exporter.metrics import METRICS
-from heap_exporter.model import Reading
 from tests.doubles import otlp_receivers
 from tests.doubles.otlp_receivers import closed_port, grpc_receiver, http_receiver, silent_receiver, wait_until
 from tests.examples.readings import full_reading
@@ -27,12 +29,12 @@ from tests.examples.readings import full_reading
 STOP_WITHIN_SECONDS = 10.0
 """Long for a busy machine, and short beside all that a stop must cut: back-offs and answers that never come."""
 
-BOTH = pytest.mark.parametrize("protocol", list(Protocol))
+BOTH = pytest.mark.parametrize("protocol", list(OtlpProtocol))
 
 
 @contextmanager
 def pushing(
-    url: str, protocol: Protocol = Protocol.HTTP, interval_seconds: float = 0.02, delta: bool = False
+    url: str, protocol: OtlpProtocol = OtlpProtocol.HTTP, interval_seconds: float = 0.02, delta: bool = False
 ) -> Iterator[Queue[str]]:
     """Push to ``url`` for the length of a block; give what becomes of each push. Stopping must end within bounds."""
     outcomes: Queue[str] = Queue()
@@ -82,14 +84,14 @@ def test_an_http_receiver_gets_every_metric() -> None:
 
 
 def test_a_grpc_receiver_gets_every_metric() -> None:
-    with grpc_receiver() as receiver, pushing(receiver.url, Protocol.GRPC) as outcomes:
+    with grpc_receiver() as receiver, pushing(receiver.url, OtlpProtocol.GRPC) as outcomes:
         assert figures(receiver.next()) == expected()
         assert take(outcomes) == "success"
 
 
 @BOTH
-def test_a_last_push_is_sent_at_the_stop(protocol: Protocol) -> None:
-    with http_receiver() if protocol is Protocol.HTTP else grpc_receiver() as receiver:
+def test_a_last_push_is_sent_at_the_stop(protocol: OtlpProtocol) -> None:
+    with http_receiver() if protocol is OtlpProtocol.HTTP else grpc_receiver() as receiver:
         with pushing(receiver.url, protocol, interval_seconds=3600):
             pass
 
@@ -106,7 +108,9 @@ def test_with_delta_preferred_a_push_tells_what_was_gained_since_the_last() -> N
 
 
 @BOTH
-def test_a_dead_receiver_is_a_counted_failure_each_time(protocol: Protocol, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_receiver_is_a_counted_failure_each_time(
+    protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
     with closed_port() as url, pushing(url, protocol) as outcomes:
         assert [take(outcomes), take(outcomes)] == ["failure", "failure"]
@@ -114,7 +118,7 @@ def test_a_dead_receiver_is_a_counted_failure_each_time(protocol: Protocol, monk
 
 @BOTH
 def test_a_stop_cuts_the_back_off_from_a_dead_receiver(
-    protocol: Protocol, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60")
     with closed_port() as url, pushing(url, protocol) as outcomes:
@@ -127,7 +131,7 @@ def test_a_stop_cuts_the_back_off_from_a_dead_receiver(
 
 @BOTH
 def test_a_receiver_that_never_answers_is_cut_off_at_the_stop(
-    protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+    protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60")
     with silent_receiver() as (url, came), pushing(url, protocol) as outcomes:
@@ -144,7 +148,7 @@ def test_a_receiver_that_never_shakes_hands_is_cut_off_at_the_stop(monkeypatch: 
 
 @BOTH
 def test_a_receiver_that_never_answers_costs_no_more_than_the_timeout(
-    protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+    protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
     with silent_receiver() as (url, _), pushing(url, protocol) as outcomes:
@@ -186,7 +190,7 @@ def test_a_503_with_a_short_retry_after_is_backed_off_from_and_the_stop_cuts_tha
 def test_a_grpc_receiver_that_refuses_is_a_failure_logged_once(
     code: grpc.StatusCode, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with grpc_receiver(code) as receiver, pushing(receiver.url, Protocol.GRPC) as outcomes:
+    with grpc_receiver(code) as receiver, pushing(receiver.url, OtlpProtocol.GRPC) as outcomes:
         assert [take(outcomes) for _ in range(3)] == ["failure"] * 3
 
     [record] = caplog.records
@@ -208,7 +212,7 @@ def test_a_receiver_that_comes_back_is_logged_once(caplog: pytest.LogCaptureFixt
 
 
 @BOTH
-def test_an_address_that_does_not_resolve_is_a_failure(protocol: Protocol, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_does_not_resolve_is_a_failure(protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.5")
     with pushing("http://nobody.invalid:4318/v1/metrics", protocol) as outcomes:
         assert take(outcomes) == "failure"
@@ -216,7 +220,7 @@ def test_an_address_that_does_not_resolve_is_a_failure(protocol: Protocol, monke
 
 def test_a_receiver_that_speaks_something_else_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.5")
-    with grpc_receiver() as receiver, pushing(receiver.url, Protocol.HTTP) as outcomes:
+    with grpc_receiver() as receiver, pushing(receiver.url, OtlpProtocol.HTTP) as outcomes:
         assert take(outcomes) == "failure"
 
 
@@ -232,32 +236,32 @@ def test_what_the_sdk_logs_for_the_application_s_own_exporters_still_reaches_its
     assert [record.name for record in caplog.records].count(name) == 1
 
 
-def test_an_application_that_traces_its_requests_does_not_trace_ours() -> None:
-    seen: Queue[object] = Queue()
-    stop = threading.Event()
-    stop.set()
+def test_an_application_that_traces_its_requests_does_not_trace_a_push() -> None:
+    instrumentation = pytest.importorskip("opentelemetry.instrumentation.requests").RequestsInstrumentor()
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    instrumentation.instrument(tracer_provider=provider)
+    try:
+        with http_receiver() as receiver:
+            with pushing(receiver.url):
+                receiver.next()
+            assert spans.get_finished_spans() == ()
 
-    def read() -> Reading:
-        seen.put(get_value(_SUPPRESS_INSTRUMENTATION_KEY))
-        return full_reading()
-
-    with http_receiver() as receiver:
-        pusher = Pusher(Receiver(receiver.url, Protocol.HTTP, 1), read, lambda _: None)
-        thread = threading.Thread(target=pusher.run, args=(stop,))
-        thread.start()
-        thread.join(10)
-
-    assert seen.get(timeout=1) is True
+            requests.post(receiver.url, b"", timeout=otlp_receivers.PATIENCE_SECONDS)
+            assert len(spans.get_finished_spans()) == 1
+    finally:
+        instrumentation.uninstrument()
 
 
 EXITING = """
 import atexit, sys, threading
 from heap_exporter.export.otlp import Pusher
-from heap_exporter.export.otlp_receiver import Protocol, Receiver
+from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver
 from tests.examples.readings import full_reading
 
 stop = threading.Event()
-pusher = Pusher(Receiver(sys.argv[1], Protocol(sys.argv[2]), 3600), full_reading, print)
+pusher = Pusher(Receiver(sys.argv[1], OtlpProtocol(sys.argv[2]), 3600), full_reading, print)
 threading.Thread(target=pusher.run, args=(stop,), daemon=True).start()
 
 @atexit.register
@@ -268,8 +272,8 @@ def goodbye():
 
 
 @BOTH
-def test_a_process_that_ends_sends_its_last_figures_on_the_way_out(protocol: Protocol) -> None:
-    with http_receiver() if protocol is Protocol.HTTP else grpc_receiver() as receiver:
+def test_a_process_that_ends_sends_its_last_figures_on_the_way_out(protocol: OtlpProtocol) -> None:
+    with http_receiver() if protocol is OtlpProtocol.HTTP else grpc_receiver() as receiver:
         command = [sys.executable, "-c", EXITING, receiver.url, protocol]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
 
@@ -279,7 +283,7 @@ def test_a_process_that_ends_sends_its_last_figures_on_the_way_out(protocol: Pro
 
 @BOTH
 def test_a_process_ends_in_time_though_the_receiver_never_answers(
-    protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+    protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
     with silent_receiver() as (url, _):

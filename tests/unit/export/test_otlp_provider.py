@@ -14,8 +14,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric, Numbe
 
 from heap_exporter._version import VERSION
 from heap_exporter.export.otlp import Pusher
-from heap_exporter.export.otlp_provider import lend_to_application
-from heap_exporter.export.otlp_receiver import Protocol, Receiver
+from heap_exporter.export.otlp_provider import borrow_from_application
+from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver
 from heap_exporter.metrics import METRICS
 from tests.doubles.otlp_receivers import http_receiver, wait_until
 from tests.examples.readings import full_reading
@@ -46,13 +46,13 @@ def values(metric: Metric) -> dict[tuple[object, ...], float]:
 
 
 def test_the_application_s_provider_collects_every_metric(collected: InMemoryMetricReader) -> None:
-    lend_to_application(full_reading)
+    borrow_from_application(full_reading)
 
     assert told(collected) == {metric.otel_name: dict(metric.read(full_reading())) for metric in METRICS}
 
 
 def test_counters_stay_counters_and_sizes_stay_sums(collected: InMemoryMetricReader) -> None:
-    lend_to_application(full_reading)
+    borrow_from_application(full_reading)
     data = collected.get_metrics_data()
     assert data is not None
     sums = {
@@ -67,17 +67,17 @@ def test_counters_stay_counters_and_sizes_stay_sums(collected: InMemoryMetricRea
 
 
 def test_after_a_restart_the_provider_reports_the_new_exporter_s_reading(collected: InMemoryMetricReader) -> None:
-    first = lend_to_application(full_reading)
+    first = borrow_from_application(full_reading)
     assert first is not None
     first.end()
     assert told(collected) == {}
 
-    lend_to_application(lambda: replace(full_reading(), census_interval_seconds=7.0))
+    borrow_from_application(lambda: replace(full_reading(), census_interval_seconds=7.0))
     assert told(collected)["heap_exporter.census.interval"] == {(): 7.0}
 
 
 def test_where_nothing_is_known_nothing_is_reported(collected: InMemoryMetricReader) -> None:
-    lend_to_application(lambda: None)
+    borrow_from_application(lambda: None)
 
     assert told(collected) == {}
 
@@ -86,7 +86,7 @@ def test_with_a_provider_of_the_application_nothing_is_pushed_by_us(collected: I
     pushed: list[str] = []
     stop = threading.Event()
     with http_receiver() as receiver:
-        pusher = Pusher(Receiver(receiver.url, Protocol.HTTP, 0.01), full_reading, pushed.append)
+        pusher = Pusher(Receiver(receiver.url, OtlpProtocol.HTTP, 0.01), full_reading, pushed.append)
         thread = threading.Thread(target=pusher.run, args=(stop,))
         thread.start()
         seen = told(collected)
@@ -103,7 +103,7 @@ def test_a_provider_that_the_application_sets_late_takes_over(monkeypatch: pytes
     reader = InMemoryMetricReader()
     stop = threading.Event()
     with http_receiver() as receiver:
-        pusher = Pusher(Receiver(receiver.url, Protocol.HTTP, 0.05), full_reading, lambda _: None)
+        pusher = Pusher(Receiver(receiver.url, OtlpProtocol.HTTP, 0.05), full_reading, lambda _: None)
         thread = threading.Thread(target=pusher.run, args=(stop,))
         thread.start()
         receiver.next()
@@ -114,16 +114,16 @@ def test_a_provider_that_the_application_sets_late_takes_over(monkeypatch: pytes
 
 
 def test_without_a_provider_of_the_sdk_there_is_none_to_lend_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert lend_to_application(full_reading) is None
+    assert borrow_from_application(full_reading) is None
     monkeypatch.setattr(metrics_api, "_METER_PROVIDER", metrics.NoOpMeterProvider())
-    assert lend_to_application(full_reading) is None
+    assert borrow_from_application(full_reading) is None
 
 
 def test_looking_for_a_provider_makes_none() -> None:
     script = """
-from heap_exporter.export.otlp_provider import lend_to_application
+from heap_exporter.export.otlp_provider import borrow_from_application
 from opentelemetry.metrics import _internal
-assert lend_to_application(lambda: None) is None
+assert borrow_from_application(lambda: None) is None
 assert _internal._METER_PROVIDER is None
 """
     environ = {"OTEL_PYTHON_METER_PROVIDER": "sdk_meter_provider"}

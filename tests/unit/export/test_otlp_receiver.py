@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.errors import SettingsError
-from heap_exporter.export.otlp_receiver import Protocol, Receiver, find_receiver
+from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver, find_receiver
 
 COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 
@@ -70,8 +70,8 @@ def test_http_once_a_minute_is_the_default_and_the_standard_variables_change_it(
         OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="delta",
     )
 
-    assert (plain.protocol, plain.interval_seconds, plain.delta) == (Protocol.HTTP, 60.0, False)
-    assert (other.protocol, other.interval_seconds, other.delta) == (Protocol.GRPC, 2.5, True)
+    assert (plain.protocol, plain.interval_seconds, plain.delta) == (OtlpProtocol.HTTP, 60.0, False)
+    assert (other.protocol, other.interval_seconds, other.delta) == (OtlpProtocol.GRPC, 2.5, True)
     assert (plain.compression, other.compression) == ("none", "gzip")
 
 
@@ -137,7 +137,7 @@ def test_a_certificate_that_is_there_is_fine(tmp_path: Path) -> None:
     ],
 )
 def test_the_name_for_logs_keeps_secrets_out(url: str, name: str) -> None:
-    assert Receiver(url, Protocol.HTTP, 60.0).name == name
+    assert Receiver(url, OtlpProtocol.HTTP, 60.0).name == name
 
 
 def imported(protocol: str) -> set[str]:
