@@ -20,7 +20,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-WALK_THIS_PROCESS = ("unit/walker", "unit/snapshot", "unit/analysis/test_kernels.py", "native")
+WALK_THIS_PROCESS = ("unit/walker", "unit/snapshot", "integration/analysis/test_kernels.py", "native")
 """Tests that walk the heap they run in."""
 
 

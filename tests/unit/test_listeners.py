@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +15,6 @@ from heap_exporter.notify import listeners as listeners_module
 from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.runtime.background_queue import MAX_WAITING
 from heap_exporter.runtime.logs import log
-from heap_exporter.runtime.threads import start_thread
 
 ALERT = LeakAlert(Verdict(0.0, State.CONFIRMED, ("it grows",), 900.0), "0123456789ab")
 PATIENCE_SECONDS = 20.0
@@ -155,44 +152,6 @@ def test_a_listener_may_stop_them_all() -> None:
     assert done.wait(PATIENCE_SECONDS / 2)
 
 
-FORKS = """
-import os, threading
-from heap_exporter.model import LeakAlert, State, Verdict
-from heap_exporter.notify.listeners import LeakListeners
-
-parent, hangs = os.getpid(), threading.Event()
-
-def hang(_):
-    hangs.set()
-    threading.Event().wait()
-
-def tell(_):
-    if os.getpid() != parent:
-        os.write(1, b"told in the child")
-        os._exit(0)
-
-alert = LeakAlert(Verdict(0.0, State.CONFIRMED, ("it grows",), 900.0), "0123456789ab")
-listeners = LeakListeners()
-listeners.add("leak", hang)
-listeners.add("leak", tell)
-listeners.tell(alert)
-hangs.wait()
-child = os.fork()
-if child == 0:
-    listeners.begin()
-    listeners.tell(alert)
-    threading.Event().wait(20)
-    os._exit(1)
-assert os.waitpid(child, 0)[1] == 0
-"""
-
-
-def test_a_forked_child_calls_them_though_one_hangs_in_its_parent() -> None:
-    told = subprocess.check_output([sys.executable, "-W", "ignore", "-c", FORKS], text=True, timeout=60)
-
-    assert told == "told in the child"
-
-
 def test_there_is_only_one_event() -> None:
     with pytest.raises(ValueError, match="there is 'leak'"):
         LeakListeners().add("leek", print)
@@ -200,21 +159,6 @@ def test_there_is_only_one_event() -> None:
 
 def test_where_nobody_listens_nothing_is_counted() -> None:
     assert LeakListeners().outcomes == {}
-
-
-def test_a_process_that_a_listener_starts_can_be_terminated() -> None:
-    codes: Queue[int] = Queue()
-
-    def start_and_end(_: LeakAlert) -> None:
-        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
-            child.terminate()
-            codes.put(child.wait(20))
-
-    listeners = LeakListeners()
-    listeners.add("leak", start_and_end)
-    start_thread("test", lambda: listeners.tell(ALERT)).join()  # as the sampler does, which is deaf
-
-    assert codes.get(timeout=2 * PATIENCE_SECONDS) == -15
 
 
 def test_a_log_handler_that_fails_does_not_fail_us() -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -117,14 +115,3 @@ def test_without_a_provider_of_the_sdk_there_is_none_to_lend_to(monkeypatch: pyt
     assert borrow_from_application(full_reading) is None
     monkeypatch.setattr(metrics_api, "_METER_PROVIDER", metrics.NoOpMeterProvider())
     assert borrow_from_application(full_reading) is None
-
-
-def test_looking_for_a_provider_makes_none() -> None:
-    script = """
-from heap_exporter.export.otlp_provider import borrow_from_application
-from opentelemetry.metrics import _internal
-assert borrow_from_application(lambda: None) is None
-assert _internal._METER_PROVIDER is None
-"""
-    environ = {"OTEL_PYTHON_METER_PROVIDER": "sdk_meter_provider"}
-    subprocess.run([sys.executable, "-c", script], env=environ, check=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from queue import Queue
 
@@ -16,20 +14,6 @@ from heap_exporter.runtime.redaction import Secret
 from heap_exporter.settings import Settings
 from tests.doubles.webhooks import webhook_server
 from tests.examples.alerts import full_alert
-
-
-def test_without_a_webhook_nothing_that_posts_is_imported() -> None:
-    code = """
-import sys
-from heap_exporter.notify.listeners import LeakListeners
-from heap_exporter.notify.notifier import Notifier
-from heap_exporter.settings import Settings
-telling = Notifier(Settings(), LeakListeners())
-telling.ask_to_stop()
-telling.stop(0.0)
-print(telling.webhooks, "requests" in sys.modules)
-"""
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "{} False\n"
 
 
 def test_a_listener_that_fails_keeps_nobody_from_hearing(caplog: pytest.LogCaptureFixture) -> None:

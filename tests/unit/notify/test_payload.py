@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -80,16 +78,3 @@ def test_no_variable_of_the_environment_is_in_it() -> None:
 )
 def test_the_service_is_called_as_opentelemetry_has_it(environ: dict[str, str], name: str) -> None:
     assert service_name(environ) == name
-
-
-@pytest.mark.parametrize("way", ["file", "module", "-c"])
-def test_else_it_is_called_by_its_program_without_the_arguments(tmp_path: Path, way: str) -> None:
-    code = "from heap_exporter.notify.payload import service_name; print(service_name({}))"
-    (tmp_path / "shop").mkdir()
-    (tmp_path / "shop" / "__main__.py").write_text(code)
-    (tmp_path / "shop.py").write_text(code)
-    words = {"file": ["shop.py"], "module": ["shop/__main__.py"], "-c": ["-c", code]}[way]
-
-    said = subprocess.check_output([sys.executable, *words, "--password=hunter2"], cwd=tmp_path, text=True)
-
-    assert said.strip() == {"file": "shop.py", "module": "shop", "-c": Path(sys.executable).name}[way]

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import mmap
-import subprocess
-import sys
 import tempfile
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -54,25 +50,6 @@ def test_shared_memory_and_files_have_names() -> None:
     assert group(found, Path(file.name).name).anonymous_bytes == 0
 
 
-def test_stacks_of_threads_are_told_from_other_memory() -> None:
-    code = """
-        import threading
-        from heap_exporter.probes.mappings import read_mappings
-        def stacks():
-            found = read_mappings(max_seconds=60.0, max_groups=1000)
-            return sum(group.mappings for group in found.groups if group.name == "thread stacks")
-        end, before = threading.Event(), stacks()
-        threads = [threading.Thread(target=end.wait) for _ in range(30)]
-        for thread in threads: thread.start()
-        print(before, stacks())
-        end.set()
-        """
-    # In a process of its own: in this one, they may get the stacks of threads that have ended.
-    printed = subprocess.check_output([sys.executable, "-c", textwrap.dedent(code)], text=True)
-
-    assert printed.split() == ["0", "30"]
-
-
 def mapped(folder: Path, *lines: str) -> Mappings:
     """Return what is read where each of these mappings (addresses, permissions) has 8 kB in RAM."""
     (folder / "self").mkdir()
@@ -99,27 +76,6 @@ def test_a_mapping_that_happens_to_begin_where_an_arena_may_is_anonymous_memory(
     )  # fmt: skip  # a map
 
     assert {one.name: one.mappings for one in found.groups} == {"anonymous": 4}
-
-
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="the arenas are glibc's")
-def test_what_a_thread_has_from_malloc_is_told_from_other_memory() -> None:
-    code = """
-        import ctypes, threading
-        from heap_exporter.probes.mappings import read_mappings
-        libc = ctypes.CDLL(None)
-        def take():
-            for _ in range(200):
-                ctypes.memset(libc.malloc(100_000), 1, 100_000)
-        libc.malloc.restype = ctypes.c_void_p
-        thread = threading.Thread(target=take)
-        thread.start()
-        thread.join()
-        found = read_mappings(max_seconds=60.0, max_groups=1000)
-        print(sum(group.resident_bytes for group in found.groups if group.name == "malloc arenas of threads"))
-        """
-    printed = subprocess.check_output([sys.executable, "-c", textwrap.dedent(code)], text=True)
-
-    assert int(printed) >= 200 * 100_000
 
 
 def test_only_the_largest_are_told_and_what_took_too_long_is_left_out() -> None:

@@ -1,8 +1,6 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -65,14 +63,6 @@ def test_an_exporter_of_our_own_process_group_is_a_relative_even_if_its_answer_c
 def test_whatever_else_answers_is_no_relative(answer: bytes) -> None:
     with answering(lambda client: client.sendall(answer)) as port:
         assert not is_relative("127.0.0.1", port)
-
-
-def test_an_exporter_of_another_process_group_is_no_relative() -> None:
-    waits = [sys.executable, "-c", "input()"]
-    with subprocess.Popen(waits, stdin=subprocess.PIPE, start_new_session=True, text=True) as stranger:
-        with answering(lambda client: client.sendall(health(stranger.pid))) as port:
-            assert not is_relative("127.0.0.1", port)
-        stranger.communicate("\n")
 
 
 def test_nobody_is_no_relative() -> None:

@@ -3,12 +3,9 @@
 import gc
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 import pytest
 
@@ -145,57 +142,6 @@ def test_hosts_of_every_kind_work(process: Process, host: str, url: str) -> None
         ) as client:
             client.sendall(b"GET /verdict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert read_all(client).startswith(b"HTTP/1.1 200 ")
-
-
-def test_without_free_descriptors_the_loop_neither_dies_nor_spins(tmp_path: Path) -> None:
-    program = """
-import os, resource, socket, time
-from heap_exporter.web.connection import Connection
-from heap_exporter.web.server import Server
-def app(environ, start_response):
-    start_response("200 OK", [("Content-Length", "2")])
-    return [b"ok"]
-server = Server(app, "127.0.0.1", 0)
-server.start()
-client = socket.create_connection((server.host, server.port)); client.close()
-waiting = socket.socket()
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-hoard = []
-try:
-    while True: hoard.append(os.open(os.devnull, os.O_RDONLY))
-except OSError: pass
-waiting.connect((server.host, server.port))
-before = time.process_time()
-time.sleep(1)
-print(time.process_time() - before < 0.3)
-for descriptor in hoard: os.close(descriptor)
-waiting.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
-print(waiting.recv(100).startswith(b"HTTP/1.1 200"))
-"""
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
-
-    assert told.stdout.split() == ["True", "True"]
-
-
-def test_a_forked_child_gives_up_its_sockets_and_the_parent_goes_on(process: Process) -> None:
-    with serving(process.app()) as server, connect(server, b"GET /metrics HTTP/1.1\r\n") as client:
-        until(lambda: len(server._open) == 1)
-        inherited = [server._listener.fileno(), server._waker.fileno(), server._woken.fileno()]
-        inherited += [connection.socket.fileno() for connection in server._open]
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                server.abandon()
-                server.stop()
-                code = 2 * any(is_open(descriptor) for descriptor in inherited)
-            finally:
-                os._exit(code)
-
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        client.sendall(b"Host: localhost\r\nConnection: close\r\n\r\n")
-        assert read_all(client).startswith(b"HTTP/1.1 200 ")
-        assert ask(server, "GET", "/metrics")[0] == 200
 
 
 def test_a_closed_connection_waits_for_no_collector_to_give_back_its_descriptor(server: Server) -> None:

@@ -1,0 +1,30 @@
+"""A file that claims to be large, read by a process with little memory."""
+
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.heapfile.format import LONGEST_BLOCK_BYTES
+from tests.heaps.files import write_payload
+from tests.heaps.kernel_process import run_with_memory
+from tests.heaps.kernels import KERNELS
+from tests.unit.analysis.test_hostile_files import HUGE, LIST, OBJECT, STR, varint
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize(
+    "data",
+    [
+        LIST + OBJECT + HUGE + b"\x01" * (3 * LONGEST_BLOCK_BYTES),
+        LIST + b"".join(b"\x02\x00\x00" + varint(65536) + bytes(65536) + b"\x00" for _ in range(40)) + HUGE,
+        b"".join(b"\x01" + varint(4096) + b"%08d" % i + b"x" * 4088 + b"\x00\x00" for i in range(3000)) + HUGE,
+        STR + b"\x08\x20\x08\x01" * 500_000 + HUGE,
+        b"\x05\x00\x00" * 500_000 + HUGE,
+    ],
+    ids=["edges", "names", "strings", "objects", "frames"],
+)  # fmt: skip  # a table
+def test_what_a_file_claims_takes_no_memory(tmp_path: Path, kernel: str, data: bytes) -> None:
+    told = run_with_memory(write_payload(tmp_path / "hostile", data), kernel, mebibytes=300)
+
+    assert told.startswith("refused: ")
+    assert told.count("\n") == 1

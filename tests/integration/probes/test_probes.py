@@ -1,0 +1,14 @@
+"""The probes of an interpreter with another allocator."""
+
+import os
+import subprocess
+import sys
+
+
+def test_under_the_plain_malloc_there_are_no_blocks_to_count() -> None:
+    code = "from heap_exporter.probes.allocator import read_allocated_blocks as read\nread()"
+
+    environ = {**os.environ, "PYTHONMALLOC": "malloc"}
+    result = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
+
+    assert "SourceMissing: the interpreter does not count blocks" in result.stderr

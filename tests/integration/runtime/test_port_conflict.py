@@ -1,0 +1,15 @@
+"""A port that an exporter of another process group holds."""
+
+import subprocess
+import sys
+
+from heap_exporter.runtime.port_conflict import is_relative
+from tests.unit.runtime.test_port_conflict import answering, health
+
+
+def test_an_exporter_of_another_process_group_is_no_relative() -> None:
+    waits = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(waits, stdin=subprocess.PIPE, start_new_session=True, text=True) as stranger:
+        with answering(lambda client: client.sendall(health(stranger.pid))) as port:
+            assert not is_relative("127.0.0.1", port)
+        stranger.communicate("\n")
