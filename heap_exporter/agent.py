@@ -128,7 +128,7 @@ class HeapExporter:
         try:
             self._server = Server(app, host, port)
         except PortTaken:
-            if not forked and not port_conflict.is_relative(host, port):
+            if not forked and not port_conflict.is_sibling_exporter(host, port):
                 raise
             self._server = Server(app, host, 0)
         self._wants_http = True
@@ -274,7 +274,7 @@ def _running(overrides: dict[str, Any]) -> HeapExporter:
     if exporter.settings.enabled:
         exporter._push()
         exporter.monitor.start()
-        forks.watch(exporter)
+        forks.register(exporter)
         _current = exporter
         atexit.register(exporter.stop)
     return exporter
@@ -283,6 +283,6 @@ def _running(overrides: dict[str, Any]) -> HeapExporter:
 def _forget(exporter: HeapExporter) -> None:
     global _current  # noqa: PLW0603  # one exporter a process is the contract
     atexit.unregister(exporter.stop)
-    forks.forget(exporter)
+    forks.unregister(exporter)
     if _current is exporter:
         _current = None

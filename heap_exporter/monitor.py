@@ -13,7 +13,7 @@ from heap_exporter.detection.history import History
 from heap_exporter.detection.judge import Judge
 from heap_exporter.export.type_series import TypeSeries
 from heap_exporter.investigation import memory_pressure
-from heap_exporter.investigation.investigation import HELD_SECONDS
+from heap_exporter.investigation.investigation import PIN_SECONDS
 from heap_exporter.investigation.investigator import Evidence
 from heap_exporter.model import Census, Counters, LeakAlert, Reading, SnapshotInfo, Verdict
 from heap_exporter.notify.listeners import LeakListener, LeakListeners
@@ -129,13 +129,13 @@ class HeapMonitor:
             self._start(self._run)
 
     def _start(self, run: Callable[[], None]) -> None:
-        forks.watch(self)
+        forks.register(self)
         self._pauses.start()
         self._thread = start_thread("sampler", run)
 
     def ask_to_stop(self) -> None:
         """Have the sampling thread end soon; a walk under way is given up."""
-        forks.forget(self)
+        forks.unregister(self)
         self._stopping.set()
         self._wake.set()
         self._pauses.stop()
@@ -214,7 +214,7 @@ class HeapMonitor:
         self._flight = FlightRecorder(self.settings.snapshot_dir, self._reading.process_started_at, limits)
         last_exit = self._flight.last_exit
         for snapshot_id in last_exit.snapshots if last_exit else ():
-            self.snapshots.store.holds.hold(snapshot_id, "crash", HELD_SECONDS)
+            self.snapshots.store.pins.pin(snapshot_id, "crash", PIN_SECONDS)
         self._publish(dataclasses.replace(self._reading, last_exit=last_exit))
 
     def _serve_wakes_until(self, moment: float) -> None:

@@ -19,7 +19,7 @@ from typing import Any, get_type_hints
 from heap_exporter.errors import SettingsError
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.redaction import HIDDEN, Secret, without_secrets
-from heap_exporter.runtime.urls import web_problem
+from heap_exporter.runtime.urls import http_url_problem
 
 PREFIX = "HEAP_EXPORTER_"
 TESTS_PREFIX = "HEAP_EXPORTER_REQUIRE_"
@@ -275,7 +275,7 @@ def _check(key: str, value: Any, rule: Rule, factor: float = 1.0) -> None:
         raise SettingsError(key, value, f"must be from {rule.least / factor:g} to {rule.most / factor:g}")
     if rule.choices and value not in rule.choices:
         raise SettingsError(key, value, f"must be {', '.join(rule.choices[:-1])} or {rule.choices[-1]}")
-    if rule.is_url and value and (problem := web_problem(value)):
+    if rule.is_url and value and (problem := http_url_problem(value)):
         raise SettingsError(key, HIDDEN if isinstance(value, Secret) else without_secrets(value), problem)
 
 

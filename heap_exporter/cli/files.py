@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from heap_exporter.errors import HeapExporterError
+from heap_exporter.runtime.atomic_file import part_path, replace_when_complete
 
 
 def named(text: str) -> Path:
@@ -54,39 +54,10 @@ def written_aside(target: Path) -> Iterator[Path]:
             yield target
             return
         real = Path(os.path.realpath(target))  # a link stays one
-        part = (real if real.is_dir() else real.parent) / f".heap-exporter-{secrets.token_hex(8)}.part"
-        try:
+        part = (real if real.is_dir() else real.parent) / part_path(Path(f"heap-exporter-{secrets.token_hex(8)}"))
+        with replace_when_complete(real, part):
             yield part
-            _move(part, real)
-        finally:
-            _remove(part)
+            if real.is_dir() and not part.is_dir():
+                raise HeapExporterError(f"cannot write {real}: it is a folder")
     except OSError as problem:
         raise HeapExporterError(f"cannot write {target}: {problem.strerror or problem}") from None
-
-
-def _move(part: Path, target: Path) -> None:
-    """Move a file, or each of a folder, to where it belongs. Folders made for nothing are removed."""
-    if target.is_dir() and not part.is_dir():
-        raise HeapExporterError(f"cannot write {target}: it is a folder")
-    made: list[Path] = []
-    try:
-        for source in (part, *sorted(part.rglob("*"))):
-            place = target / source.relative_to(part)
-            if not source.is_dir():
-                source.replace(place)
-            elif not place.is_dir():
-                made.append(place)
-                place.mkdir(exist_ok=True)
-    except BaseException:
-        for folder in reversed(made):
-            with suppress(OSError):  # others have put a file into it
-                folder.rmdir()
-        raise
-
-
-def _remove(part: Path) -> None:
-    with suppress(OSError):
-        if part.is_dir():
-            shutil.rmtree(part)
-        else:
-            part.unlink(missing_ok=True)

@@ -21,7 +21,6 @@ The last exit is told in full, those before it in a line each. To look changes n
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import shlex
 import time
@@ -35,15 +34,11 @@ from heap_exporter.model import Ending, LastExit, Point
 from heap_exporter.recording.crash_record import SLOPE_SECONDS
 from heap_exporter.recording.last_exit import find_exits
 from heap_exporter.recording.ring import FOLDER
+from heap_exporter.report.sparkline import text_sparkline
 from heap_exporter.runtime.formatting import duration, moment, rate, size
 from heap_exporter.settings import Settings, variable
 
 HELP = "tell what memory did before a service was killed"
-
-BARS = "▁▂▃▄▅▆▇█"
-SPARKLINE_COLUMNS = 60
-MIN_RANGE = 0.02
-"""Smallest range shown, as a share of the value: below it a steady process would look like a mountain range."""
 
 TITLES = {
     Ending.OOM_KILL: "was killed for lack of memory",
@@ -151,7 +146,7 @@ def _story(folder: Path, found: LastExit) -> list[str]:
         ("why", found.ended_why),
         ("last sample", f"{moment(last.t_seconds)}, {duration(max(time.time() - last.t_seconds, 0))} ago{lived}"),
         ("memory", _course(found.points)),
-        ("", sparkline([point.rss_bytes for point in found.points])),
+        ("", text_sparkline([point.rss_bytes for point in found.points])),
         ("", _parts(last)),
     ]
     if found.slope_bytes_per_second is not None:
@@ -207,13 +202,3 @@ def _line(found: LastExit) -> str:
     last, state = found.last, f", {found.verdict.state.value}" if found.verdict else ""
     shown = f", snapshots {', '.join(found.snapshots)}" if found.snapshots else ""
     return f"{moment(last.t_seconds)}  {found.ended.value:8}  process {found.pid}, {size(last.rss_bytes)}{state}{shown}"
-
-
-def sparkline(values: list[int]) -> str:
-    """Return the course of some values as a line of bars, lowest to highest; columns show the highest of their part."""
-    columns = min(len(values), SPARKLINE_COLUMNS)
-    edges = [index * len(values) // columns for index in range(columns + 1)]
-    highest = [max(values[begin:end]) for begin, end in itertools.pairwise(edges)]
-    low = min(highest)
-    spread = max(max(highest) - low, MIN_RANGE * max(highest), 1)
-    return "".join(BARS[min(int((value - low) / spread * len(BARS)), len(BARS) - 1)] for value in highest)

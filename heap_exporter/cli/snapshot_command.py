@@ -20,7 +20,7 @@ from heap_exporter.cli.screen import say
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.runtime.port_conflict import reachable
 from heap_exporter.runtime.redaction import without_secrets
-from heap_exporter.runtime.urls import web_problem
+from heap_exporter.runtime.urls import http_url_problem
 from heap_exporter.settings import Settings, variable
 
 HELP = "have a running exporter write a snapshot"
@@ -97,7 +97,7 @@ def _address(url: str | None) -> str:
         host = reachable(settings.host)
         url = f"{f'[{host}]' if ':' in host else host}:{settings.port}"
     address = (url if "://" in url else f"http://{url}").rstrip("/")
-    if problem := web_problem(address):
+    if problem := http_url_problem(address):
         raise HeapExporterError(f"{without_secrets(address)}: {problem}")
     if "@" in urllib.parse.urlsplit(address).netloc:
         raise HeapExporterError(f"{without_secrets(address)}: give the password with --token, not in the address")

@@ -26,7 +26,7 @@ from typing import Any
 from heap_exporter.cli import files, screen
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.heapfile.format import SUFFIX
-from heap_exporter.runtime.file_lock import FolderLock, Held
+from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.formatting import size
 from heap_exporter.settings import Settings, variable
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
@@ -96,7 +96,7 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         with FolderLock(folder, upload_run.UPLOAD_LOCK).holding():
             yield
-    except Held as error:
+    except LockHeld as error:
         raise HeapExporterError(f"{folder} is being uploaded from by {error.owner}; wait until it has ended") from None
 
 
@@ -119,7 +119,7 @@ def _all_uploaded(paths: Sequence[Path], target: Target, ledger: Ledger) -> Iter
 
 def _remove(folder: Path, paths: Sequence[Path], url: str) -> None:
     """Remove those of the snapshots that are verified there with their reports, and are not being compared."""
-    ledger, compared = Ledger(folder), RetentionPins(folder).held(COMPARISON)
+    ledger, compared = Ledger(folder), RetentionPins(folder).pinned(COMPARISON)
     for path in paths:
         both = [one for one in (path, upload_run.report_of(path)) if one.exists()]
         if path.suffix == SUFFIX and path.stem not in compared and all(ledger.is_uploaded(one, url) for one in both):

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from heap_exporter.detection import growing_types
 from heap_exporter.model import GrowingType
+from heap_exporter.report.sparkline import text_sparkline
 from heap_exporter.runtime.formatting import rate
 
-BARS = "▁▂▃▄▅▆▇█"
 GROWERS_SHOWN = 5
 POINTS_SHOWN = 60
 
@@ -62,8 +62,8 @@ class Watch:
 
     def _figures(self, status: Status, elapsed_seconds: float, requests: int) -> Table:
         table = Table.grid(padding=(0, 3))
-        table.add_row("heap", mib(self._heap[-1]), Text(sparkline(self._heap), style="cyan"))
-        table.add_row("RSS", mib(self._resident[-1]), Text(sparkline(self._resident), style="magenta"))
+        table.add_row("heap", mib(self._heap[-1]), Text(text_sparkline(self._heap), style="cyan"))
+        table.add_row("RSS", mib(self._resident[-1]), Text(text_sparkline(self._resident), style="magenta"))
         table.add_row("slope", slope_words(status), f"{elapsed_seconds:.0f} s, {requests:,} requests served")
         verdict = status["verdict"] or {"reasons": []}
         reasons = "\n".join(verdict["reasons"])
@@ -146,10 +146,3 @@ def slope_words(status: Status) -> str:
 def mib(size: float) -> str:
     """Return a size in words."""
     return f"{size / (1 << 20):.1f} MiB"
-
-
-def sparkline(values: deque[float]) -> str:
-    """Return the values as a row of bars from their least to their most."""
-    least, most = min(values), max(values)
-    scale = (len(BARS) - 1) / (most - least) if most > least else 0
-    return "".join(BARS[round((value - least) * scale)] for value in values)

@@ -18,7 +18,7 @@ from heap_exporter.export.otlp_data import Delivered, metrics_data, process_reso
 from heap_exporter.export.otlp_provider import BorrowedInstruments, Read, borrow_from_application
 from heap_exporter.export.otlp_receiver import Receiver
 from heap_exporter.export.otlp_sender import LOGGERS, OtlpSender, import_exporter
-from heap_exporter.runtime.log_capture import HUSH
+from heap_exporter.runtime.log_capture import LOG_CAPTURE
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.tracing import untraced
 
@@ -71,7 +71,7 @@ class Pusher:
         """End the push in progress and all later ones."""
         self._interrupted = True
         if self._sender is not None:
-            with HUSH.listening(), suppress(Exception):
+            with LOG_CAPTURE.capture(), suppress(Exception):
                 self._sender.close()
 
     def _push(self) -> None:
@@ -80,7 +80,7 @@ class Pusher:
             reading = self._read()
             if reading is None or self._interrupted:
                 return
-            with HUSH.listening() as messages:
+            with LOG_CAPTURE.capture() as messages:
                 works = self._send(metrics_data(reading, self._resource, now_ns, self._delivered))
             reason = messages[0] if messages else "no reason was given"
         except Exception as error:
@@ -109,4 +109,4 @@ class Pusher:
 
 
 for _name in LOGGERS:
-    logging.getLogger(_name).addFilter(HUSH)
+    logging.getLogger(_name).addFilter(LOG_CAPTURE)

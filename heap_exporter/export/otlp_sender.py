@@ -11,7 +11,7 @@ from collections.abc import Callable
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
 from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver
-from heap_exporter.runtime.interruptible import InterruptibleAdapter
+from heap_exporter.runtime.cancellable_http import CancellableAdapter
 
 LOGGERS = (
     "opentelemetry.exporter.otlp.proto.http.metric_exporter",
@@ -72,8 +72,8 @@ def _http_exporter(receiver: Receiver) -> tuple[MetricExporter, _End]:
     if any(os.environ.get(key) for key in _CREDENTIAL_PROVIDERS):
         # A plug-in makes the session to sign its requests; a request on it ends only with the exporter's timeout.
         return OTLPMetricExporter(endpoint=receiver.url), lambda: None
-    adapter = InterruptibleAdapter()
+    adapter = CancellableAdapter()
     session = requests.Session()
     session.mount("http://", adapter)
     session.mount("https://", adapter)
-    return OTLPMetricExporter(endpoint=receiver.url, session=session), adapter.interrupt
+    return OTLPMetricExporter(endpoint=receiver.url, session=session), adapter.cancel

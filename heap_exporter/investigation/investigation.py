@@ -41,7 +41,7 @@ ALERT = "alert "
 WANTED_WINDOWS = 4.0
 """How long a snapshot is kept for what follows it, however many others are asked for."""
 
-HELD_SECONDS = 7 * 86_400.0
+PIN_SECONDS = 7 * 86_400.0
 """How long the snapshots of an alert are kept before others."""
 
 _IN_THE_HEAP = (Cause.PYTHON_OBJECTS, Cause.UNCOLLECTED_CYCLES, Cause.UNATTRIBUTED, None)
@@ -148,7 +148,7 @@ class CaseFile:
         """Return whether the budget grants a pair of snapshots; where it does not, it is asked again in a window."""
         if case.is_granted or self._clock() < case.ask_again_at:
             return case.is_granted
-        refusal = self._budget.ask(case.fingerprint, snapshots=2)
+        refusal = self._budget.request(case.fingerprint, snapshots=2)
         case.is_granted = refusal is None
         case.ask_again_at = self._clock() + self._window_seconds
         if refusal:
@@ -181,7 +181,7 @@ class CaseFile:
             log.warning("no snapshot of the suspected leak: %s", error)
             return False
         case.snapshots.append(taken)
-        self._snapshots.store.holds.hold(taken.id, "suspicion", WANTED_WINDOWS * self._window_seconds)
+        self._snapshots.store.pins.pin(taken.id, "suspicion", WANTED_WINDOWS * self._window_seconds)
         size = _growing_bytes(reading)
         case.grown_bytes, case.growing_bytes, case.snapshot_at = size - case.growing_bytes, size, self._clock()
         return True
@@ -222,12 +222,12 @@ class CaseFile:
         case.is_told = True
         accumulation = case.accumulation
         fingerprint = accumulation.fingerprint if accumulation else case.fingerprint
-        if refusal := self._budget.ask(f"{ALERT}{fingerprint}", snapshots=0):
+        if refusal := self._budget.request(f"{ALERT}{fingerprint}", snapshots=0):
             log.info("no alert of the leak %s: %s", fingerprint, refusal.reason)
             return
-        self._budget.remember(f"{ALERT}{case.fingerprint}")
+        self._budget.start_cooldown(f"{ALERT}{case.fingerprint}")
         for snapshot in case.snapshots:
-            self._snapshots.store.holds.hold(snapshot.id, "alert", HELD_SECONDS)
+            self._snapshots.store.pins.pin(snapshot.id, "alert", PIN_SECONDS)
         after = self._read_mappings() if case.mappings else None
         cause_advice = mappings.advice(verdict.cause) if verdict.cause else ""
         self._tell(

@@ -86,7 +86,7 @@ class NearLimit:
         if not self._wants_snapshots:
             return
         used = self._noticed_percent or 0.0
-        if refusal := self._budget.ask(NEAR_LIMIT if used >= self._percent else SOON_FULL):
+        if refusal := self._budget.request(NEAR_LIMIT if used >= self._percent else SOON_FULL):
             log.info("no snapshot near the memory limit: %s", refusal.reason)
             self._snapshots.count(refusal.outcome)
             return

@@ -50,7 +50,7 @@ class LeakListeners:
             self.outcomes = dict.fromkeys(self.outcomes, 0)
             self._calls = [_Calls(calls.listener, self._count) for calls in self._calls]
         for calls in tuple(self._calls):
-            calls.courier.go_on()
+            calls.courier.resume()
 
     def tell(self, alert: LeakAlert) -> None:
         """Have all listeners called soon. Waits for nothing and never raises."""

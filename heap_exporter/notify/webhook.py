@@ -21,8 +21,8 @@ from heap_exporter._version import VERSION
 from heap_exporter.notify import formats
 from heap_exporter.notify.payload import Document
 from heap_exporter.runtime.background_queue import BackgroundQueue
-from heap_exporter.runtime.interruptible import InterruptibleAdapter
-from heap_exporter.runtime.log_capture import HUSH
+from heap_exporter.runtime.cancellable_http import CancellableAdapter
+from heap_exporter.runtime.log_capture import LOG_CAPTURE
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import start_thread
 from heap_exporter.runtime.tracing import untraced
@@ -43,7 +43,7 @@ CONNECT_SECONDS = 3.0
 """How long a connection may take; hooks are farther away than collectors."""
 
 _LIBRARY_LOGGER = "urllib3.connectionpool"
-logging.getLogger(_LIBRARY_LOGGER).addFilter(HUSH)  # it logs the path of every request, at DEBUG
+logging.getLogger(_LIBRARY_LOGGER).addFilter(LOG_CAPTURE)  # it logs the path of every request, at DEBUG
 
 
 class Try(NamedTuple):
@@ -66,7 +66,7 @@ class Webhook:
         self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._format = format
         self._on_outcome = on_outcome
-        self._adapter: InterruptibleAdapter | None = None
+        self._adapter: CancellableAdapter | None = None
         self._courier: BackgroundQueue[Document] = BackgroundQueue(
             "webhook", self._run, functools.partial(on_outcome, "dropped")
         )
@@ -83,7 +83,7 @@ class Webhook:
         """Wait for the try under way until ``deadline`` (monotonic seconds), then cut it short."""
         self._courier.stop(deadline)
         if (adapter := self._adapter) is not None:
-            adapter.interrupt()
+            adapter.cancel()
 
     def _run(self, document: Document) -> None:
         try:
@@ -109,21 +109,21 @@ class Webhook:
         return "failed"
 
     def _try(self, content: bytes) -> Try:
-        adapter = self._adapter = InterruptibleAdapter(CONNECT_SECONDS)
+        adapter = self._adapter = CancellableAdapter(CONNECT_SECONDS)
         over = threading.Event()
 
         def bound() -> None:  # the timeout of a request begins anew with each byte that comes
             if not over.wait(ANSWER_SECONDS):
-                adapter.interrupt()
+                adapter.cancel()
 
         start_thread("webhook-deadline", bound)
         try:
-            with HUSH.listening(), untraced():
+            with LOG_CAPTURE.capture(), untraced():
                 return self._post(adapter, content)
         finally:
             over.set()
 
-    def _post(self, adapter: InterruptibleAdapter, content: bytes) -> Try:
+    def _post(self, adapter: CancellableAdapter, content: bytes) -> Try:
         headers = {"Content-Type": "application/json", "User-Agent": f"heap-exporter/{VERSION}"}
         with requests.Session() as session:
             session.mount("http://", adapter)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from heap_exporter.model import Ending, LastExit, MemoryLimits, Point
 from heap_exporter.recording import notes
-from heap_exporter.recording.ring import boot_id
 from heap_exporter.recording.ring_format import Contents, Recorded
+from heap_exporter.runtime.boot_id import read_boot_id
 
 SLOPE_SECONDS = 900.0
 """The last part of the life that the slope before the end is of."""
@@ -64,7 +64,7 @@ def _ending(contents: Contents, limits: MemoryLimits | None) -> tuple[Ending, st
     room = _room_left(contents.samples)
     if last.point.limit_bytes and room is not None and room <= MIN_ROOM_SHARE * last.point.limit_bytes:
         return Ending.OOM_KILL, "memory had reached its limit, so most likely the kernel killed it for that"
-    booted = boot_id()
+    booted = read_boot_id()
     if booted and contents.head.boot_id and booted != contents.head.boot_id:
         return Ending.MACHINE, "the machine has been restarted since, or this is another one"
     return Ending.KILLED, "it did not stop in order: it was killed by a signal, crashed, or called os._exit()"

@@ -28,6 +28,8 @@ from heap_exporter.errors import BlackBoxError
 from heap_exporter.model import Census, MemoryLimits, Point, Verdict
 from heap_exporter.recording import notes, ring_format
 from heap_exporter.recording.ring_format import Head
+from heap_exporter.runtime.boot_id import read_boot_id
+from heap_exporter.runtime.file_owner import foreign_owner
 from heap_exporter.runtime.logs import log
 
 try:
@@ -46,8 +48,6 @@ PART_SUFFIX = ".part"
 
 HISTORY_SECONDS = 3500.0
 """How long a sample stays: an hour but for the jitter of samples that come at their proper pace."""
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _held: set[tuple[int, int, int]] = set()
 """(pid, device, inode) of the files that this process has locks on."""
@@ -149,7 +149,7 @@ def open_ring(folder: Path, process_started_at: float | None) -> Ring:
         file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _fill(file, Head(os.getpid(), process_started_at, now, boot_id()))
+            _fill(file, Head(os.getpid(), process_started_at, now, read_boot_id()))
             part.rename(path)
         except BaseException:
             os.close(file)
@@ -165,19 +165,9 @@ def check_owner(folder: Path) -> None:
 
     In a folder open to all, such as /tmp, anybody may have put one there.
     """
-    owners = {status.st_uid for place in (folder, folder.parent) for status in (place.lstat(), place.stat())}
-    for stranger in owners - {0, os.geteuid()}:
-        raise BlackBoxError(
-            f"{folder} belongs to user {stranger}; set HEAP_EXPORTER_SNAPSHOT_DIR to a folder of your own"
-        )
-
-
-def boot_id() -> str:
-    """Return what the kernel calls the time since it was booted, "" where it has no name for that."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return ""
+    owner = foreign_owner(folder, folder.parent)
+    if owner is not None:
+        raise BlackBoxError(f"{folder} belongs to user {owner}; set HEAP_EXPORTER_SNAPSHOT_DIR to a folder of your own")
 
 
 @contextlib.contextmanager

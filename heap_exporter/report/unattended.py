@@ -6,12 +6,12 @@ It is started as :mod:`heap_exporter.runtime.subprocesses` says.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from heap_exporter import analysis
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.report import json_documents
+from heap_exporter.runtime.atomic_file import write_file
 
 ROWS = 20
 
@@ -25,15 +25,8 @@ def main(before: str, after: str, output: str, memory_bytes: str) -> None:
         document = _without_result(before, str(error))
     except MemoryError:
         document = _without_result(before, f"it needs more than the {int(memory_bytes):,} bytes that it was given")
-    _write(Path(output), document)
+    write_file(Path(output), json.dumps(document).encode())
 
 
 def _without_result(before: str, problem: str) -> json_documents.Document:
     return {"problem": problem, "before": {"id": Path(before).stem}}
-
-
-def _write(output: Path, document: json_documents.Document) -> None:
-    part = output.with_name(f".{output.name.partition('.')[0]}.part")
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(document, file)
-    part.replace(output)

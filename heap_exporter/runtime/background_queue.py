@@ -55,7 +55,7 @@ class BackgroundQueue(Generic[Item]):
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(deadline - time.monotonic(), 0))
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Deliver again."""
         self.stopping.clear()
 

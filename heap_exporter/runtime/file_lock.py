@@ -51,7 +51,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-class Held(Exception):
+class LockHeld(Exception):
     """Somebody else holds the lock; ``owner`` says who, as ``process 4711 of web-1``."""
 
     def __init__(self, owner: str) -> None:
@@ -71,10 +71,10 @@ class FolderLock:
         self._said = False
 
     def acquire(self) -> None:
-        """Take the lock. Raises :class:`Held`; :class:`OSError` where the disk has no room for an empty file."""
+        """Take the lock. Raises :class:`LockHeld`; :class:`OSError` where the disk has no room for an empty file."""
         claim = _Claim()
         if _claims.setdefault(self.path, claim) is not claim:
-            raise Held(f"another thread of process {os.getpid()}")
+            raise LockHeld(f"another thread of process {os.getpid()}")
         try:
             claim.file = self._lock()
         except BaseException:
@@ -133,10 +133,10 @@ class FolderLock:
                 owner = os.pread(file, OWNER_BYTES, 0).decode(errors="replace") or "another process"
                 os.close(file)
                 if error.errno in _HELD_ELSEWHERE:
-                    raise Held(owner) from error
+                    raise LockHeld(owner) from error
                 raise
             os.close(file)
-        raise Held("one process after the other")
+        raise LockHeld("one process after the other")
 
     def _is_still_there(self, file: int) -> bool:
         try:

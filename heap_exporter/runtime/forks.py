@@ -20,7 +20,7 @@ _watched: list[weakref.ref[Forkable]] = []
 _hooked = False
 
 
-def watch(forkable: Forkable) -> None:
+def register(forkable: Forkable) -> None:
     """Call ``forkable.after_fork()`` in each child forked from now on, for as long as the object lives."""
     global _hooked  # noqa: PLW0603  # a fork hook cannot be taken back, so it is set once
     if not any(known() is forkable for known in _watched):
@@ -30,7 +30,7 @@ def watch(forkable: Forkable) -> None:
         _hooked = True
 
 
-def forget(forkable: Forkable) -> None:
+def unregister(forkable: Forkable) -> None:
     """Call it no more."""
     _watched[:] = [known for known in _watched if known() not in (None, forkable)]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Hush(logging.Filter):
+class LogCapture(logging.Filter):
     """Keeps to ourselves what a library logs about our own requests, and lets pass what it logs for others."""
 
     def __init__(self) -> None:
@@ -16,7 +16,7 @@ class Hush(logging.Filter):
         self._here = threading.local()
 
     @contextmanager
-    def listening(self) -> Iterator[list[str]]:
+    def capture(self) -> Iterator[list[str]]:
         """Yield the list that the messages of this thread go to instead of the log."""
         messages: list[str] = []
         self._here.messages = messages
@@ -33,5 +33,5 @@ class Hush(logging.Filter):
         return messages is None
 
 
-HUSH = Hush()
+LOG_CAPTURE = LogCapture()
 """To be added, as a filter, to the loggers of the libraries that send for us."""

@@ -18,7 +18,7 @@ def reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # asked, not bound
 
 
-def is_relative(host: str, port: int) -> bool:
+def is_sibling_exporter(host: str, port: int) -> bool:
     """Return whether a heap-exporter of this process's own process group answers on ``host:port``.
 
     Workers of one server (gunicorn, multiprocessing) share a process group. Each reports for itself, so the

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 _WEB = re.compile(r"https?://[^/\s]+\S*")
 
 
-def web_problem(url: str) -> str:
+def http_url_problem(url: str) -> str:
     """Return why nothing can be sent to ``url`` over HTTP, ``""`` if it can; nothing of the address is told."""
     if not _WEB.fullmatch(url):
         return "not an http:// or https:// address"

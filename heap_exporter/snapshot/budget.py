@@ -11,19 +11,19 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from heap_exporter.errors import SnapshotNoDisk
-from heap_exporter.runtime.file_lock import FolderLock, Held
+from heap_exporter.runtime import atomic_file
+from heap_exporter.runtime.boot_id import read_boot_id
+from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.formatting import duration
 from heap_exporter.runtime.logs import log
-from heap_exporter.snapshot.retention import BUDGET_LOCK, BUDGET_PART
+from heap_exporter.snapshot.retention import BUDGET_FILE, BUDGET_LOCK
 from heap_exporter.snapshot.store import Store
 
-FILE_NAME = "budget.json"
 LONGEST_FILE_BYTES = 4 * 1024 * 1024
 MAX_GRANTS = 10_000
 MAX_UNSAVED = 100
@@ -36,8 +36,6 @@ LOCK_PAUSE_SECONDS = 0.005
 
 EVERY = "*"
 """The fingerprint of a grant that cools every other."""
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Moment(NamedTuple):
@@ -71,11 +69,7 @@ class _Grant:
 
 def read_moment() -> Moment:
     """Return the present moment; without a boot's id (another platform) the wall clock counts alone."""
-    try:
-        boot = _BOOT_ID.read_text().strip()
-    except OSError:
-        boot = ""
-    return Moment(time.time(), time.monotonic(), boot)
+    return Moment(time.time(), time.monotonic(), read_boot_id())
 
 
 class Budget:
@@ -91,11 +85,11 @@ class Budget:
         self._cooldown_seconds = cooldown_seconds
         self._a_day = a_day
         self._clock = clock
-        self._file = store.directory / FILE_NAME
+        self._file = store.directory / BUDGET_FILE
         self._lock = FolderLock(store.directory, BUDGET_LOCK)
         self._unsaved: list[_Grant] = []
 
-    def ask(self, fingerprint: str, snapshots: int = 1) -> Refusal | None:
+    def request(self, fingerprint: str, snapshots: int = 1) -> Refusal | None:
         """Grant so many snapshots to a fingerprint, and begin its cooldown; or return why not.
 
         Of all processes that ask at once for a fingerprint, one is granted. With 0 snapshots only the cooldown counts:
@@ -105,30 +99,22 @@ class Budget:
         try:
             with self._grants() as grants:
                 return self._judge(grants, fingerprint, snapshots)
-        except (OSError, Held, SnapshotNoDisk) as error:
+        except (OSError, LockHeld, SnapshotNoDisk) as error:
             if snapshots:
                 return Refusal("over_budget", f"none is taken unasked where that cannot be noted: {error}")
             log.warning("what was told cannot be noted, other processes may tell it again: %s", error)
             del self._unsaved[:-MAX_UNSAVED]
             return self._judge(self._unsaved, fingerprint, 0)
 
-    def remember(self, fingerprint: str) -> None:
+    def start_cooldown(self, fingerprint: str) -> None:
         """Begin the cooldown of a further fingerprint, of what was granted already."""
         grant = self._granted(fingerprint, 0)
         try:
             with self._grants() as grants:
                 grants.append(grant)
-        except (OSError, Held, SnapshotNoDisk) as error:
+        except (OSError, LockHeld, SnapshotNoDisk) as error:
             log.warning("the cooldown of %s cannot be noted for other processes: %s", fingerprint, error)
             self._unsaved.append(grant)
-
-    def is_cooling(self, fingerprint: str) -> bool:
-        """Return whether a fingerprint would be refused for its cooldown."""
-        try:
-            grants = _parsed(self._payload())
-        except OSError:
-            grants = []
-        return grants is None or self._cooling([*grants, *self._unsaved], fingerprint) is not None
 
     def _judge(self, grants: list[_Grant], fingerprint: str, snapshots: int) -> Refusal | None:
         refusal = self._cooling(grants, fingerprint) or self._overspent(grants, snapshots)
@@ -183,7 +169,7 @@ class Budget:
             grants = [replace(grant, **now._asdict()) if grant.age_seconds(now) < 0 else grant for grant in grants]
             noted = json.dumps({"granted": [asdict(grant) for grant in grants]}).encode()
             if noted != payload:
-                self._write(noted)
+                atomic_file.write_file(self._file, noted, sync=True)
                 self._unsaved.clear()
 
     @contextmanager
@@ -193,7 +179,7 @@ class Budget:
             try:
                 self._lock.acquire()
                 break
-            except Held:
+            except LockHeld:
                 if time.monotonic() > give_up_at:
                     raise
                 time.sleep(LOCK_PAUSE_SECONDS)
@@ -210,20 +196,6 @@ class Budget:
             return b""
         with open(file, "rb") as opened:
             return opened.read(LONGEST_FILE_BYTES)
-
-    def _write(self, payload: bytes) -> None:
-        part = self._file.with_name(BUDGET_PART)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-        try:
-            with open(os.open(part, flags, 0o600), "wb") as file:
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._file)
-        except OSError:
-            with suppress(OSError):
-                part.unlink()
-            raise
 
 
 def _parsed(payload: bytes) -> list[_Grant] | None:

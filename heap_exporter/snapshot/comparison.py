@@ -76,19 +76,19 @@ class Comparisons:
         self._begun: dict[str, _Begun] = {}
         self._running: _Running | None = None
         self._waiting: tuple[SnapshotInfo, SnapshotInfo] | None = None
-        self._waiting_is_evidence = False
+        self._waiting_has_priority = False
 
-    def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, is_evidence: bool = False) -> None:
+    def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, has_priority: bool = False) -> None:
         """Have two snapshots compared; no others overtake evidence. Raises nothing: :meth:`state` tells how it goes."""
         if self._max_objects == 0 or {before.content, after.content} != {"graph"}:
             return
         with self._lock:
-            if self._waiting is not None and self._waiting_is_evidence and not is_evidence:
+            if self._waiting is not None and self._waiting_has_priority and not has_priority:
                 self._give_up(before, after, WAS_LATE)
                 return
             if self._waiting is not None:
                 self._give_up(*self._waiting, WAS_OVERTAKEN)
-            self._waiting, self._waiting_is_evidence = (before, after), is_evidence
+            self._waiting, self._waiting_has_priority = (before, after), has_priority
             self._remember(after.id, _Begun(before.id))
             self._go_on()
 

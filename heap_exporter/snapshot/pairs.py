@@ -16,24 +16,24 @@ LONGEST_SECONDS = 900.0
 class Pairs:
     """Has pairs of snapshots compared by ``comparisons``, and holds them meanwhile."""
 
-    def __init__(self, comparisons: Comparisons, holds: RetentionPins) -> None:
+    def __init__(self, comparisons: Comparisons, pins: RetentionPins) -> None:
         self._comparisons = comparisons
-        self._holds = holds
+        self._pins = pins
         self._held: list[tuple[str, str]] = []
 
-    def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, is_evidence: bool = False) -> None:
+    def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, has_priority: bool = False) -> None:
         """Have two snapshots compared. Raises nothing."""
-        self._comparisons.begin(before, after, is_evidence=is_evidence)
+        self._comparisons.begin(before, after, has_priority=has_priority)
         if self._is_running(after.id):
             self._held.append((before.id, after.id))
             for compared in (before.id, after.id):
-                self._holds.hold(compared, PURPOSE, LONGEST_SECONDS)
+                self._pins.pin(compared, PURPOSE, LONGEST_SECONDS)
 
-    def release_ended(self) -> bool:
+    def unpin_finished(self) -> bool:
         """Let those go that are no longer being compared. Return whether there were any; raises nothing."""
         before, self._held = self._held, [pair for pair in self._held if self._is_running(pair[1])]
         for ended in set(chain(*before)) - set(chain(*self._held)):
-            self._holds.release(ended, PURPOSE)
+            self._pins.unpin(ended, PURPOSE)
         return len(self._held) < len(before)
 
     def _is_running(self, after_id: str) -> bool:

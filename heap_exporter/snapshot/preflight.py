@@ -48,7 +48,7 @@ _STATUS_KIB = re.compile(r"^(VmSize|VmRSS):\s+(\d+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Heap:
+class HeapSize:
     """How large the heap that is to be walked is, as far as it is known."""
 
     objects: int
@@ -57,7 +57,7 @@ class Heap:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class ResourceNeed:
     """What a snapshot is reckoned to take. ``address_bytes`` is what whoever walks maps on top of what there is."""
 
     file_bytes: int
@@ -66,10 +66,10 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class FreeResources:
     """What there is to be had; ``None`` where nothing is limited.
 
-    Of the free disk, ``floor_bytes`` must be left: the disk is the application's first. ``quota_bytes`` is what the
+    Of the free disk, ``min_free_bytes`` must be left: the disk is the application's first. ``quota_bytes`` is what the
     folder may hold.
     """
 
@@ -77,12 +77,12 @@ class Room:
     address_bytes: int | None
     file_size_bytes: int | None
     free_disk_bytes: int
-    floor_bytes: int = 0
+    min_free_bytes: int = 0
     quota_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SnapshotPlan:
     """What to write, ``graph`` or ``census``, its predicted size, and why it is less than a graph, if it is."""
 
     content: Content
@@ -90,7 +90,7 @@ class Plan:
     note: str = ""
 
 
-def read_heap(census: Census | None, proc: Path = Path("/proc")) -> Heap:
+def read_heap(census: Census | None, proc: Path = Path("/proc")) -> HeapSize:
     """Return the size of the heap by the last census, if that saw all objects, else by the allocator's own count.
 
     So it is too where that count has outgrown the census, which may be from before the service loaded its data.
@@ -102,16 +102,16 @@ def read_heap(census: Census | None, proc: Path = Path("/proc")) -> Heap:
             references_each = census.references / census.objects
         if objects < OUTGROWN * census.objects:
             objects = census.objects
-    return Heap(objects, round(references_each * objects), resident)
+    return HeapSize(objects, round(references_each * objects), resident)
 
 
-def read_room(
+def read_free_resources(
     headroom_bytes: int | None,
     free_disk_bytes: int,
-    floor_bytes: int = 0,
+    min_free_bytes: int = 0,
     quota_bytes: int | None = None,
     proc: Path = Path("/proc"),
-) -> Room:
+) -> FreeResources:
     """Return what is given, of memory and of the folder, with the process's limits.
 
     Those are setrlimit(2)'s ``RLIMIT_AS``, less what is mapped already, and ``RLIMIT_FSIZE``.
@@ -119,21 +119,21 @@ def read_room(
     try:
         import resource
     except ImportError:  # no such thing on this platform
-        return Room(headroom_bytes, None, None, free_disk_bytes, floor_bytes, quota_bytes)
+        return FreeResources(headroom_bytes, None, None, free_disk_bytes, min_free_bytes, quota_bytes)
     address, file_size = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE))
     mapped = _status_bytes(proc, "VmSize")
     unlimited = resource.RLIM_INFINITY
-    return Room(
+    return FreeResources(
         headroom_bytes,
         None if address == unlimited or mapped is None else address - mapped,
         None if file_size == unlimited else file_size,
         free_disk_bytes,
-        floor_bytes,
+        min_free_bytes,
         quota_bytes,
     )
 
 
-def graph_need(heap: Heap, walker: str) -> Need:
+def graph_need(heap: HeapSize, walker: str) -> ResourceNeed:
     """Return what the graph takes with the walker of that name.
 
     The file counts as memory too: until the disk has it, it is in the page cache, and on a tmpfs it stays there.
@@ -142,21 +142,21 @@ def graph_need(heap: Heap, walker: str) -> Need:
     return _need(heap, walker, file, COPIED_SHARE_GRAPH, PORTABLE_GRAPH_BYTES_PER_OBJECT)
 
 
-def census_need(heap: Heap, walker: str) -> Need:
+def census_need(heap: HeapSize, walker: str) -> ResourceNeed:
     """Return what a census takes with the walker of that name."""
     return _need(heap, walker, CENSUS_FILE_BYTES, COPIED_SHARE_CENSUS, PORTABLE_CENSUS_BYTES_PER_OBJECT)
 
 
-def _need(heap: Heap, walker: str, file: int, copied_share: float, portable_bytes_per_object: int) -> Need:
+def _need(heap: HeapSize, walker: str, file: int, copied_share: float, portable_bytes_per_object: int) -> ResourceNeed:
     if walker == "portable":
         own, copied = PORTABLE_BASE_BYTES + portable_bytes_per_object * heap.objects, 0
     else:
         own = CLONE_BASE_BYTES + int(CLONE_SHARE * heap.resident_bytes)
         copied = int(copied_share * heap.resident_bytes)
-    return Need(file_bytes=file, memory_bytes=own + copied + file, address_bytes=own)
+    return ResourceNeed(file_bytes=file, memory_bytes=own + copied + file, address_bytes=own)
 
 
-def plan(graph: Need, census: Need, room: Room, directory: Path) -> Plan:
+def plan(graph: ResourceNeed, census: ResourceNeed, room: FreeResources, directory: Path) -> SnapshotPlan:
     """Return the most that there is room for.
 
     Raises :class:`SnapshotNoMemory` or :class:`SnapshotNoDisk` where not even a census fits; ``directory`` is for its
@@ -164,14 +164,14 @@ def plan(graph: Need, census: Need, room: Room, directory: Path) -> Plan:
     """
     problem = _shortage(graph, room, directory)
     if problem is None:
-        return Plan("graph", graph.file_bytes)
+        return SnapshotPlan("graph", graph.file_bytes)
     refusal = _shortage(census, room, directory)
     if refusal is not None:
         raise refusal
-    return Plan("census", census.file_bytes, f"only a census, no graph: {problem}")
+    return SnapshotPlan("census", census.file_bytes, f"only a census, no graph: {problem}")
 
 
-def _shortage(need: Need, room: Room, directory: Path) -> SnapshotError | None:
+def _shortage(need: ResourceNeed, room: FreeResources, directory: Path) -> SnapshotError | None:
     """Return the error that says what there is too little of, ``None`` if there is enough of everything."""
     memory, disk = SnapshotNoMemory, lambda problem: SnapshotNoDisk(directory, problem)
     checks: tuple[tuple[int | None, int, Callable[[str], SnapshotError], str], ...] = (
@@ -183,7 +183,7 @@ def _shortage(need: Need, room: Room, directory: Path) -> SnapshotError | None:
          "the file may have {} MiB; {} MiB are allowed by the limit on file size (ulimit -f)"),
         (room.quota_bytes, need.file_bytes, disk,
          "the file may have {} MiB; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows {} MiB"),
-        (room.free_disk_bytes, need.file_bytes + room.floor_bytes, disk,
+        (room.free_disk_bytes, need.file_bytes + room.min_free_bytes, disk,
          "{} MiB must be free there and {} MiB are; make room"),
     )  # fmt: skip  # a table is read in columns
     for there, needed, kind, words in checks:

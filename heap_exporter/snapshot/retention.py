@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from heap_exporter.heapfile.format import SUFFIX
-from heap_exporter.runtime.file_lock import FolderLock, Held
+from heap_exporter.runtime.atomic_file import PART_SUFFIX, part_path
+from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.logs import log
 
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9]{1,10}-[0-9a-f]{4}")
@@ -20,10 +21,9 @@ REPORT_SUFFIX = ".report.json"
 """What a comparison with the snapshot before is kept under, beside the snapshot."""
 
 KEPT_SUFFIX = ".kept"
-PART_SUFFIX = ".part"
 SNAPSHOT_LOCK = "snapshot.lock"
 BUDGET_LOCK = "budget.lock"
-BUDGET_PART = f".budget{PART_SUFFIX}"
+BUDGET_FILE = "budget.json"
 
 STALE_PART_SECONDS = 3600.0
 """Age at which a part file is a dead process's. Its pid says nothing: the folder may be shared between containers."""
@@ -41,7 +41,7 @@ class RetentionPins:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def hold(self, id: str, purpose: str, seconds: float) -> None:
+    def pin(self, id: str, purpose: str, seconds: float) -> None:
         """Hold a snapshot for so long from now on. Raises nothing: where it fails, the log says so."""
         mark, until = self._mark(id, purpose), time.time() + seconds
         try:
@@ -50,12 +50,12 @@ class RetentionPins:
         except (OSError, OverflowError) as error:
             log.warning("snapshot %s may be removed before its time (%s): %s", id, purpose, error)
 
-    def release(self, id: str, purpose: str) -> None:
+    def unpin(self, id: str, purpose: str) -> None:
         """End a hold, if there is one. Raises nothing."""
         with suppress(OSError):
             self._mark(id, purpose).unlink()
 
-    def held(self, purpose: str = "*") -> set[str]:
+    def pinned(self, purpose: str = "*") -> set[str]:
         """Return the ids that are held by anybody, for one purpose or for whatever purpose."""
         now, found = time.time(), set()
         for mark in self._marks(purpose=purpose):
@@ -64,7 +64,7 @@ class RetentionPins:
                     found.add(mark.name.partition(".")[0])
         return found
 
-    def drop(self, id: str) -> None:
+    def unpin_all(self, id: str) -> None:
         """Remove all marks on a snapshot that is no longer there."""
         for mark in self._marks(id, "*"):
             with suppress(OSError):
@@ -77,7 +77,7 @@ class RetentionPins:
         return list(self._directory.glob(f"{id}.{purpose}{KEPT_SUFFIX}"))
 
 
-def superfluous(
+def excess_snapshots(
     sizes: Mapping[str, int], held: Collection[str], keep: int, max_bytes: int, newest: str
 ) -> Sequence[str]:
     """Return the ids that must go so that ``keep`` snapshots of ``max_bytes`` together are left, the first first.
@@ -121,7 +121,7 @@ def sweep_locks(directory: Path) -> None:
     """Remove the files of locks whose holders were killed. Raises nothing."""
     for name in (SNAPSHOT_LOCK, BUDGET_LOCK):
         lock = FolderLock(directory, name)
-        with suppress(Held, OSError):
+        with suppress(LockHeld, OSError):
             if lock.path.exists():
                 with lock.holding():
                     pass
@@ -134,7 +134,7 @@ def _is_leftover(path: Path, ids: Collection[str], is_alone: bool) -> bool:
     if part := _PART.fullmatch(path.name):
         # A report is written aside under such a name too, by a program that holds no lock; its snapshot is there.
         return (is_alone and part[1] not in ids) or _is_stale(path)
-    return path.name == BUDGET_PART and _is_stale(path)
+    return path == part_path(path.with_name(BUDGET_FILE)) and _is_stale(path)
 
 
 def _is_stale(path: Path) -> bool:

@@ -53,7 +53,7 @@ _SUFFIXES = itertools.count(secrets.randbits(16))
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SnapshotProgress:
     """How far a snapshot that was asked for has come; ``info`` once written, ``problem`` once failed."""
 
     id: str
@@ -88,7 +88,7 @@ class Snapshots:
     ) -> None:
         self.store = store
         self.comparisons = Comparisons(compare_max_objects, headroom, store.report_path)
-        self._pairs = Pairs(self.comparisons, store.holds)
+        self._pairs = Pairs(self.comparisons, store.pins)
         self.last: SnapshotInfo | None = None
         self.outcomes = dict.fromkeys(OUTCOMES, 0)
         self._walker = walker
@@ -105,14 +105,14 @@ class Snapshots:
         self._pending: tuple[str, str] | None = None
         self._failures: dict[str, str] = {}
 
-    def take(self, reason: str, *, since: SnapshotInfo | None = None, of_many: bool = False) -> SnapshotInfo:
+    def take(self, reason: str, *, since: SnapshotInfo | None = None, is_bulk: bool = False) -> SnapshotInfo:
         """Take a snapshot now, in this thread. Raises a :class:`SnapshotError` that says why there is none.
 
         It is compared with ``since``, whatever others have asked for meanwhile, or else with the one before.
-        ``of_many`` is for those who may be one of a crowd, who are refused until it has gone.
+        ``is_bulk`` is for those who may be one of a crowd, who are refused until it has gone.
         """
         try:
-            return self._take(self._begin(of_many=of_many), reason, since)
+            return self._take(self._begin(is_bulk=is_bulk), reason, since)
         finally:
             self._wake()
 
@@ -121,7 +121,7 @@ class Snapshots:
 
         Raises :class:`SnapshotBusy`, or :class:`SnapshotNoDisk` where the folder cannot be written to.
         """
-        reserved = self._begin(of_many=True)
+        reserved = self._begin(is_bulk=True)
         self._pending = (reserved, reason)
         self._wake()
         return reserved
@@ -129,7 +129,7 @@ class Snapshots:
     def poll(self) -> None:
         """Take notice of a comparison that has ended; its report counts to the quota. Raises nothing."""
         self.comparisons.poll()
-        if self._pairs.release_ended() and self.last is not None:
+        if self._pairs.unpin_finished() and self.last is not None:
             self.store.retain(newest=self.last.id)
 
     def clean_up(self) -> None:
@@ -144,7 +144,7 @@ class Snapshots:
     def retry_seconds(self) -> int:
         """Return when one who was refused because of another snapshot may ask again."""
         wait = self.last.duration_seconds if self.last else RETRY_SECONDS
-        return max(1, math.ceil(max(wait, self._turns.crowd_seconds())))
+        return max(1, math.ceil(max(wait, self._turns.burst_wait_seconds())))
 
     def count(self, outcome: str) -> None:
         """Count what became of a snapshot: one of :data:`OUTCOMES`."""
@@ -169,22 +169,22 @@ class Snapshots:
             self._fail(pending[0], SnapshotError("the exporter was stopped before the snapshot was taken"))
             self._end()
 
-    def state(self, id: str) -> Progress:
+    def state(self, id: str) -> SnapshotProgress:
         """Return how far the snapshot ``id`` has come. Raises :class:`SnapshotNotFound` if nobody asked for it."""
         if id == self._running:
-            return Progress(id, "running")
+            return SnapshotProgress(id, "running")
         if id in self._failures:
-            return Progress(id, "failed", problem=self._failures[id])
-        return Progress(id, "written", info=self.store.get(id))
+            return SnapshotProgress(id, "failed", problem=self._failures[id])
+        return SnapshotProgress(id, "written", info=self.store.get(id))
 
     def last_comparison(self) -> Comparison | None:
         """Return the comparison of the last two graphs that were taken, ``None`` before the second."""
         return self.comparisons.state(self._last_graph.id) if self._last_graph else None
 
-    def _begin(self, *, of_many: bool) -> str:
+    def _begin(self, *, is_bulk: bool) -> str:
         """Return the id of a snapshot that nobody else takes until :meth:`_end`."""
         try:
-            self._turns.begin(of_many=of_many)
+            self._turns.begin(is_bulk=is_bulk)
         except SnapshotError as error:
             self.count(error.outcome)
             raise
@@ -214,18 +214,18 @@ class Snapshots:
         self.last = info
         if info.content == "graph":
             if (before := since or self._last_graph) is not None:
-                self._pairs.begin(before, info, is_evidence=since is not None)
+                self._pairs.begin(before, info, has_priority=since is not None)
             self._last_graph = info
         return info
 
     def _write(self, id: str, reason: str) -> SnapshotInfo:
-        self._pairs.release_ended()
+        self._pairs.unpin_finished()
         store, walker = self.store, self._walker.name
         heap = preflight.read_heap(self._last_census())
         plan = preflight.plan(
             preflight.graph_need(heap, walker),
             preflight.census_need(heap, walker),
-            preflight.read_room(self._headroom(), store.prepare(), store.floor_bytes, store.max_bytes),
+            preflight.read_free_resources(self._headroom(), store.prepare(), store.min_free_bytes, store.max_bytes),
             store.directory,
         )
         taken_at = self._clock()

@@ -13,11 +13,13 @@ from pathlib import Path
 from heap_exporter.errors import SnapshotFileError, SnapshotNoDisk, SnapshotNotFound
 from heap_exporter.heapfile.format import SUFFIX, read_footer, read_header
 from heap_exporter.model import SnapshotInfo
+from heap_exporter.runtime.atomic_file import part_path, replace_when_complete
+from heap_exporter.runtime.file_owner import foreign_owner
 from heap_exporter.snapshot import retention
-from heap_exporter.snapshot.retention import ID, PART_SUFFIX, REPORT_SUFFIX
+from heap_exporter.snapshot.retention import ID, REPORT_SUFFIX
 
 MAX_BYTES = 4 * 1024**3
-FLOOR_BYTES = 64 * 1024**2
+MIN_FREE_BYTES = 64 * 1024**2
 
 _UNSUPPORTED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
 
@@ -25,16 +27,18 @@ _UNSUPPORTED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
 class Store:
     """The snapshots in ``directory``, of which the newest ``keep`` stay, with at most ``max_bytes`` together.
 
-    ``floor_bytes`` are to be left free on its disk. ``holds`` keeps evidence from going before its time. Nothing is
+    ``min_free_bytes`` are to be left free on its disk. ``holds`` keeps evidence from going before its time. Nothing is
     created before the first write. A folder made here has mode 0700, one that exists keeps its mode; files have 0600.
     """
 
-    def __init__(self, directory: Path, keep: int, max_bytes: int = MAX_BYTES, floor_bytes: int = FLOOR_BYTES) -> None:
+    def __init__(
+        self, directory: Path, keep: int, max_bytes: int = MAX_BYTES, min_free_bytes: int = MIN_FREE_BYTES
+    ) -> None:
         self.directory = directory
         self.keep = keep
         self.max_bytes = max_bytes
-        self.floor_bytes = floor_bytes
-        self.holds = retention.RetentionPins(directory)
+        self.min_free_bytes = min_free_bytes
+        self.pins = retention.RetentionPins(directory)
 
     def prepare(self) -> int:
         """Make the folder if there is none, and return how many bytes are free there.
@@ -44,13 +48,13 @@ class Store:
         try:
             if not self.directory.is_dir():
                 self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            stranger = self._stranger()
+            owner = foreign_owner(self.directory)
             free = shutil.disk_usage(self.directory).free
         except OSError as error:
             raise self._no_disk(error) from error
-        if stranger is not None:
+        if owner is not None:
             raise SnapshotNoDisk(
-                self.directory, f"it belongs to user {stranger}; set HEAP_EXPORTER_SNAPSHOT_DIR to a folder of your own"
+                self.directory, f"it belongs to user {owner}; set HEAP_EXPORTER_SNAPSHOT_DIR to a folder of your own"
             )
         if not os.access(self.directory, os.W_OK | os.X_OK):
             raise self._no_disk(PermissionError(errno.EACCES, "this process may not write there"))
@@ -76,11 +80,11 @@ class Store:
         The clock may have been set back: what was written last is the newest whatever its date says.
         """
         sizes = {info.id: info.bytes + self._report_bytes(info.id) for info in self.list()}
-        for old in retention.superfluous(sizes, self.holds.held(), self.keep, self.max_bytes, newest):
+        for old in retention.excess_snapshots(sizes, self.pins.pinned(), self.keep, self.max_bytes, newest):
             with suppress(OSError):
                 self._path(old).unlink()
                 self.report_path(old).unlink(missing_ok=True)
-                self.holds.drop(old)
+                self.pins.unpin_all(old)
         retention.sweep(self.directory, is_alone=False)
 
     def list(self) -> Sequence[SnapshotInfo]:
@@ -98,7 +102,7 @@ class Store:
         path = self._path(id)
         try:
             status = path.lstat()
-            if not stat.S_ISREG(status.st_mode) or self._stranger() is not None:
+            if not stat.S_ISREG(status.st_mode) or foreign_owner(self.directory) is not None:
                 raise SnapshotNotFound(f"no snapshot {id} is kept here")
             header, footer = read_header(path), read_footer(path)
         except (OSError, SnapshotFileError) as error:
@@ -133,16 +137,6 @@ class Store:
         ids = (name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
         return list(filter(ID.fullmatch, ids))
 
-    def _stranger(self) -> int | None:
-        """Return the user who owns the folder, or the link to it, unless that is this process's user or root.
-
-        In a folder open to all, such as /tmp, anybody may have put one there to receive our files.
-        """
-        if not hasattr(os, "geteuid"):
-            return None
-        owners = {self.directory.lstat().st_uid, self.directory.stat().st_uid}
-        return next(iter(owners - {0, os.geteuid()}), None)
-
     def _write_unnamed(self, id: str, write: Callable[[int], None]) -> bool:
         """Write a file that has no name, so that it goes if we die, and name it. Return False where none can be."""
         if not hasattr(os, "O_TMPFILE") or not os.path.exists("/proc/self/fd"):
@@ -162,13 +156,10 @@ class Store:
         return True
 
     def _write_renamed(self, id: str, write: Callable[[int], None]) -> None:
-        part = self.directory / f".{id}{PART_SUFFIX}"
-        try:
+        target = self._path(id)
+        with replace_when_complete(target, part_path(target)) as part:
             with _opened(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
                 self._fill(file, write)
-            part.replace(self._path(id))
-        finally:
-            part.unlink(missing_ok=True)
         self._keep_name(id)
 
     def _keep_name(self, id: str) -> None:

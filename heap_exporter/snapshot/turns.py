@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from heap_exporter.errors import SnapshotBusy, SnapshotNoDisk
-from heap_exporter.runtime.file_lock import FolderLock, Held
+from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.snapshot.retention import SNAPSHOT_LOCK
 from heap_exporter.snapshot.store import Store
 
@@ -34,12 +34,12 @@ class Turns:
         self._is_swept = False
         self._refused_at: deque[float] = deque(maxlen=CROWD)
 
-    def begin(self, *, of_many: bool) -> None:
-        """Take the turn; ``of_many`` is for those who may be of a crowd, and wait until it has gone.
+    def begin(self, *, is_bulk: bool) -> None:
+        """Take the turn; ``is_bulk`` is for those who may be of a crowd, and wait until it has gone.
 
         Raises :class:`SnapshotBusy`, or :class:`SnapshotNoDisk` where the folder cannot be written to.
         """
-        wait = self.crowd_seconds() if of_many else 0.0
+        wait = self.burst_wait_seconds() if is_bulk else 0.0
         if wait > 0:
             raise SnapshotBusy(f"many asked for a snapshot at once and one was taken; ask again in {wait:.0f} s")
         try:
@@ -54,7 +54,7 @@ class Turns:
         self._processes.release()
         self._threads.release()
 
-    def crowd_seconds(self) -> float:
+    def burst_wait_seconds(self) -> float:
         """Return for how long those who may be of a crowd are refused, 0 if there is none."""
         refused_at = tuple(self._refused_at)
         return max(refused_at[-1] + CROWD_SECONDS - time.monotonic(), 0.0) if len(refused_at) == CROWD else 0.0
@@ -83,7 +83,7 @@ class Turns:
             self._processes.acquire()
         except BaseException as error:
             self._threads.release()
-            if isinstance(error, Held):
+            if isinstance(error, LockHeld):
                 problem = f"another snapshot is being taken, by {error.owner}; only one is at a time"
                 raise SnapshotBusy(problem) from error
             if isinstance(error, OSError):

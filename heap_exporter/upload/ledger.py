@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from heap_exporter.runtime.atomic_file import write_file
 from heap_exporter.upload.parts import Unfinished
 
 LEDGER = "uploads.json"
-LEDGER_PART = ".uploads.part"
 
 FIRST_WAIT_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 3600.0
@@ -119,8 +118,5 @@ class Ledger:
             "failures": self.failures,
             "next_at": self.next_at,
         }
-        part = folder / LEDGER_PART
         with suppress(OSError):
-            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                json.dump(document, file)
-            part.replace(self._path)
+            write_file(self._path, json.dumps(document).encode())

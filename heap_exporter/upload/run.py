@@ -15,7 +15,7 @@ from pathlib import Path
 
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import SUFFIX, read_footer
-from heap_exporter.runtime.file_lock import FolderLock, Held
+from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.settings import variable
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
@@ -61,7 +61,7 @@ def main(directory: str, remove_local: str, run: str) -> None:
         signal.alarm(LONGEST_SECONDS)
     os.umask(PRIVATE)
     folder = Path(directory)
-    with suppress(Held), FolderLock(folder, UPLOAD_LOCK).holding():
+    with suppress(LockHeld), FolderLock(folder, UPLOAD_LOCK).holding():
         ledger = Ledger(folder)
         _upload_waiting(folder, url, ledger, run)
         if remove_local:
@@ -92,14 +92,14 @@ def upload(path: Path, target: Target, ledger: Ledger, told: Told = lambda _stag
     """Upload a file and verify what is there. Raises :class:`UploadError`, :class:`SnapshotFileError`, ``OSError``."""
     if path.suffix == SUFFIX:
         read_footer(path)  # a file that was cut off has none
-    holds, snapshot = RetentionPins(path.parent), path.name.partition(".")[0]
+    pins, snapshot = RetentionPins(path.parent), path.name.partition(".")[0]
     if not ID.fullmatch(snapshot):
         return _upload(path, target, ledger, told)
-    holds.hold(snapshot, PURPOSE, LONGEST_SECONDS)
+    pins.pin(snapshot, PURPOSE, LONGEST_SECONDS)
     try:
         return _upload(path, target, ledger, told)
     finally:
-        holds.release(snapshot, PURPOSE)
+        pins.unpin(snapshot, PURPOSE)
 
 
 def _upload(path: Path, target: Target, ledger: Ledger, told: Told) -> Uploaded:
@@ -156,7 +156,7 @@ def removable(folder: Path, ledger: Ledger, url: str) -> Iterator[Path]:
     """
     snapshots = [path for path in files(folder) if path.suffix == SUFFIX]
     newest = {_process(path): path for path in snapshots}
-    compared = RetentionPins(folder).held(COMPARISON)
+    compared = RetentionPins(folder).pinned(COMPARISON)
     for path in snapshots:
         report = report_of(path)
         with suppress(OSError):
@@ -170,7 +170,7 @@ def remove(snapshot: Path) -> None:
     with suppress(OSError):
         snapshot.unlink()
         report_of(snapshot).unlink(missing_ok=True)
-        RetentionPins(snapshot.parent).drop(snapshot.stem)
+        RetentionPins(snapshot.parent).unpin_all(snapshot.stem)
 
 
 def _process(path: Path) -> str:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from heap_exporter.runtime import subprocesses
-from heap_exporter.runtime.file_lock import FolderLock, Held
+from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.snapshot.store import Store
@@ -141,7 +141,7 @@ class Uploads:
             self._say(f"no program could be started for it: {error.strerror or error}")
 
     def _is_free(self) -> bool:
-        with suppress(Held, OSError), FolderLock(self._folder, UPLOAD_LOCK).holding():
+        with suppress(LockHeld, OSError), FolderLock(self._folder, UPLOAD_LOCK).holding():
             return True
         return False
 

@@ -30,7 +30,7 @@ from heap_exporter.errors import (
 )
 from heap_exporter.model import Reading
 from heap_exporter.runtime.logs import log
-from heap_exporter.snapshot.service import Progress, Snapshots
+from heap_exporter.snapshot.service import SnapshotProgress, Snapshots
 from heap_exporter.web import page, responses
 from heap_exporter.web.auth import Gate
 from heap_exporter.web.problem import Problem
@@ -196,11 +196,11 @@ class App:
         if wait == "0":
             found, status = snapshots.state(snapshots.reserve(reason)), HTTPStatus.ACCEPTED
         else:
-            found, status = snapshots.state(snapshots.take(reason, of_many=True).id), HTTPStatus.CREATED
+            found, status = snapshots.state(snapshots.take(reason, is_bulk=True).id), HTTPStatus.CREATED
         document = self._told(found, request)
         return _json(document, status, {"Location": document["url"]})
 
-    def _told(self, found: Progress, request: Request) -> responses.Document:
+    def _told(self, found: SnapshotProgress, request: Request) -> responses.Document:
         return responses.progress(found, self._source.snapshots.comparisons.state(found.id), request.root_path)
 
     def _snapshot_problem(self, error: SnapshotError) -> Problem:

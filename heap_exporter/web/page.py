@@ -25,10 +25,10 @@ from heap_exporter.model import (
     TypeCount,
     Verdict,
 )
+from heap_exporter.report.sparkline import Sparkline
 from heap_exporter.runtime import formatting
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.web import words
-from heap_exporter.web.sparkline import Sparkline
 
 TYPES_SHOWN = 15
 SNAPSHOTS_SHOWN = 10

@@ -9,7 +9,7 @@ from typing import Any
 from heap_exporter._version import VERSION
 from heap_exporter.model import Census, LeakAlert, Reading, SnapshotInfo, Verdict
 from heap_exporter.snapshot.comparison import Comparison
-from heap_exporter.snapshot.service import Progress
+from heap_exporter.snapshot.service import SnapshotProgress
 
 Document = dict[str, Any]
 
@@ -27,7 +27,7 @@ def snapshot(info: SnapshotInfo, root: str) -> Document:
     return {**asdict(info), "path": str(info.path), "state": "written", "url": url, "file_url": f"{url}/file"}
 
 
-def progress(found: Progress, comparison_found: Comparison | None, root: str) -> Document:
+def progress(found: SnapshotProgress, comparison_found: Comparison | None, root: str) -> Document:
     """Return how far a snapshot has come, and its comparison with the one before."""
     if found.info is not None:
         return {**snapshot(found.info, root), "comparison": comparison_found and comparison(comparison_found)}

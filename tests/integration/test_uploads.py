@@ -165,13 +165,13 @@ def test_an_uploader_that_is_killed_goes_on_where_it_was(
     door.at(56 * MIB, process.kill)
     process.communicate(timeout=120)
     assert ledger(folder)["files"][path.name]["upload_id"]
-    assert RetentionPins(folder).held("upload") == {path.stem}
+    assert RetentionPins(folder).pinned("upload") == {path.stem}
     assert there(monkeypatch, variables, server, "s3://evidence/killed") == {}
     door.bytes_in = 0
     code, _, err = ran(variables, folder, folder, "--to", "s3://evidence/killed")
 
     assert (code, err) == (0, "")
-    assert RetentionPins(folder).held("upload") == set()
+    assert RetentionPins(folder).pinned("upload") == set()
     assert there(monkeypatch, variables, server, "s3://evidence/killed")[path.name] == path.read_bytes()
     assert door.bytes_in < path.stat().st_size - 48 * MIB + OVERHEAD_BYTES
 

@@ -65,9 +65,9 @@ def test_the_newest_of_a_process_and_what_is_being_compared_stay(tmp_path: Path,
     write(0, ".report.json")
     for path in (gone, compared, newest, anothers, reported):
         uploaded(path)
-    holds = RetentionPins(tmp_path)
-    holds.hold(compared.stem, "comparison", 60)
-    holds.hold(gone.stem, "alert", 60)
+    pins = RetentionPins(tmp_path)
+    pins.pin(compared.stem, "comparison", 60)
+    pins.pin(gone.stem, "alert", 60)
 
     assert list(removable(tmp_path, Ledger(tmp_path), URL)) == [gone]
     assert unsent.exists()

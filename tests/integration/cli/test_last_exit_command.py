@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.cli.last_exit_command import BARS, sparkline
+from heap_exporter.report.sparkline import BARS
 from tests.processes.commands import Run
 
 DIES = """
@@ -132,14 +132,3 @@ def test_a_damaged_file_is_told_of(dies: Path, run: Run) -> None:
 
     assert "was killed or crashed" in told
     assert "1795365938-15964-c824b9df.exit cannot be read: it is no black box, or its head is damaged" in told
-
-
-@pytest.mark.parametrize(
-    ("values", "bars"),
-    [([1], BARS[0]), ([100, 100, 100], BARS[0] * 3), ([0, 7, 14], "▁▅█"), ([*range(120)], None), ([100, 101], "▁▄")],
-)
-def test_a_sparkline_goes_from_lowest_to_highest(values: list[int], bars: str | None) -> None:
-    drawn = sparkline(values)
-
-    assert bars is None or drawn == bars
-    assert len(drawn) == min(len(values), 60)

@@ -16,7 +16,7 @@ import pytest
 
 from heap_exporter.errors import SnapshotBusy
 from heap_exporter.runtime import file_lock
-from heap_exporter.runtime.file_lock import FolderLock, Held
+from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
 from tests.doubles.web_source import PausedWalker
@@ -35,7 +35,7 @@ time.sleep(60)
 CONTENDER = """
 import sys
 from pathlib import Path
-from heap_exporter.runtime.file_lock import FolderLock, Held
+from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 lock, inside, held = FolderLock(Path(sys.argv[1]), "it.lock"), Path(sys.argv[1]) / "inside", 0
 print("ready", flush=True)
 sys.stdin.readline()
@@ -45,7 +45,7 @@ while held < 150:
             inside.mkdir()  # fails if somebody else is inside
             inside.rmdir()
             held += 1
-    except Held:
+    except LockHeld:
         pass
 """
 
@@ -109,13 +109,13 @@ def test_of_many_processes_one_is_inside_at_a_time(tmp_path: Path) -> None:
 
 def test_two_locks_of_one_process_exclude_each_other_and_the_second_does_not_free_the_first(tmp_path: Path) -> None:
     with FolderLock(tmp_path, "snapshot.lock").holding():
-        with pytest.raises(Held, match="another thread"):
+        with pytest.raises(LockHeld, match="another thread"):
             FolderLock(tmp_path, "snapshot.lock").acquire()
         contender = subprocess.run(
             [sys.executable, "-c", HOLDER, tmp_path], capture_output=True, text=True, check=False, timeout=30
         )
 
-    assert "Held" in contender.stderr
+    assert "LockHeld" in contender.stderr
 
 
 def test_a_forked_child_does_not_have_the_lock_and_leaves_it_to_its_parent(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_forked_child_does_not_have_the_lock_and_leaves_it_to_its_parent(tmp_p
             code = 2
             FolderLock(tmp_path, "it.lock").acquire()
             code = 3
-        except Held:
+        except LockHeld:
             code = 0
         finally:
             os._exit(code)
@@ -152,7 +152,7 @@ def test_where_there_are_no_locks_threads_are_kept_out_and_the_log_says_so_once(
         for _ in range(2):
             with held.holding():
                 assert not held.excludes_others
-                with pytest.raises(Held):
+                with pytest.raises(LockHeld):
                     FolderLock(tmp_path, "it.lock").acquire()
 
     assert caplog.text.count("cannot be locked, so other processes are not kept out") == 1

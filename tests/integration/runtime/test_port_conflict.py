@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from heap_exporter.runtime.port_conflict import is_relative
+from heap_exporter.runtime.port_conflict import is_sibling_exporter
 from tests.unit.runtime.test_port_conflict import answering, health
 
 
@@ -11,5 +11,5 @@ def test_an_exporter_of_another_process_group_is_no_relative() -> None:
     waits = [sys.executable, "-c", "input()"]
     with subprocess.Popen(waits, stdin=subprocess.PIPE, start_new_session=True, text=True) as stranger:
         with answering(lambda client: client.sendall(health(stranger.pid))) as port:
-            assert not is_relative("127.0.0.1", port)
+            assert not is_sibling_exporter("127.0.0.1", port)
         stranger.communicate("\n")

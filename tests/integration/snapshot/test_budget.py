@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from heap_exporter.snapshot.budget import FILE_NAME
+from heap_exporter.snapshot.retention import BUDGET_FILE
 
 ASK = """
 import sys, time
@@ -20,7 +20,7 @@ budget = module.Budget(Store(Path(sys.argv[1]), 5), 3600, 12)
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(int(sys.argv[2])):
-    asked = budget.ask(f"leak {number}")
+    asked = budget.request(f"leak {number}")
     print("granted" if asked is None else asked.reason, flush=True)
 """
 
@@ -45,7 +45,7 @@ def test_of_eight_workers_that_ask_at_once_exactly_one_is_granted(tmp_path: Path
 
     assert told.count("granted\n") == 1
     assert [words for words in told if words.startswith("the same leak had one")] == told[1:]
-    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+    assert [path.name for path in tmp_path.iterdir()] == [BUDGET_FILE]
 
 
 def test_workers_that_are_killed_at_any_moment_spoil_nothing(tmp_path: Path) -> None:
@@ -60,6 +60,6 @@ def test_workers_that_are_killed_at_any_moment_spoil_nothing(tmp_path: Path) -> 
         worker.send_signal(signal.SIGKILL)
         granted += worker.communicate()[0].count("granted\n")
 
-    noted = json.loads((tmp_path / FILE_NAME).read_bytes())["granted"]
+    noted = json.loads((tmp_path / BUDGET_FILE).read_bytes())["granted"]
     assert granted <= sum(grant["snapshots"] for grant in noted) <= 12
     assert len({grant["fingerprint"] for grant in noted}) == len(noted)

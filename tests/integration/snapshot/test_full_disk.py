@@ -22,7 +22,7 @@ from heap_exporter.walker.choose import choose_walker
 
 held = [[number] for number in range(2000)]
 walker = choose_walker(sys.argv[2])
-store = Store(Path(sys.argv[1]), 20, floor_bytes=0)
+store = Store(Path(sys.argv[1]), 20, min_free_bytes=0)
 if sys.argv[3] == "renamed":
     store._write_unnamed = lambda *_: False  # as on a file system without O_TMPFILE
 
@@ -55,8 +55,9 @@ for left in [*range(0, 40960, 4096), *range(40960, first.bytes, first.bytes // 1
     fill(left)
     budget = Budget(store, 3600, 1000)
     told = attempt()
-    told["asked"] = str(budget.ask(f"leak {left}"))
-    told["left"], told["bytes"], told["budget"] = left, first.bytes, budget.is_cooling(f"leak {left}")
+    told["asked"] = str(budget.request(f"leak {left}"))
+    told["left"], told["bytes"] = left, first.bytes
+    told["budget"] = budget.request(f"leak {left}", snapshots=0) is not None
     print(json.dumps(told), flush=True)
     for name in told["new"]:
         (store.directory / name).unlink()
@@ -66,8 +67,8 @@ LIMITS = """
 first = Snapshots(walker, store, lambda: None).take("first")
 import heap_exporter.snapshot.preflight as preflight
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-read_room = preflight.read_room
-preflight.read_room = lambda *given: preflight.Room(None, None, None, 1 << 40)
+read_free_resources = preflight.read_free_resources
+preflight.read_free_resources = lambda *given: preflight.FreeResources(None, None, None, 1 << 40)
 for most in [0, 1, 7, 8, 9, 100, 500, 1000, *range(4096, first.bytes, first.bytes // 12), first.bytes - 1]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
     told = attempt()

@@ -112,7 +112,7 @@ def test_a_suspicion_takes_two_snapshots_at_most_and_is_told_once(process: Proce
 
     assert process.taken == 2
     assert [read_header(info.path).reason for info in alert.snapshots] == ["leak suspected: it grows", "growth goes on"]
-    assert process.snapshots.store.holds.held("alert") == {info.id for info in alert.snapshots}
+    assert process.snapshots.store.pins.pinned("alert") == {info.id for info in alert.snapshots}
 
 
 def test_nothing_is_done_for_what_is_not_suspected(process: Process) -> None:

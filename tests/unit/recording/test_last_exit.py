@@ -13,8 +13,9 @@ from heap_exporter.model import Cause, Ending, MemoryLimits, Point, State, Verdi
 from heap_exporter.recording import ring_format
 from heap_exporter.recording.crash_record import last_exit
 from heap_exporter.recording.last_exit import KEPT_EXITS, MAX_UNCLAIMED, claim, find_exits, open_black_box
-from heap_exporter.recording.ring import boot_id, open_ring
+from heap_exporter.recording.ring import open_ring
 from heap_exporter.recording.ring_format import Contents, Head, Recorded
+from heap_exporter.runtime.boot_id import read_boot_id
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
 
@@ -203,7 +204,7 @@ def test_another_boot_of_the_machine_is_told_from_a_kill() -> None:
     sample = grown(1, 100, 512)
 
     assert last_exit(contents(sample, boot="another"), None).ended is Ending.MACHINE
-    assert last_exit(contents(sample, boot=boot_id()), None).ended is Ending.KILLED
+    assert last_exit(contents(sample, boot=read_boot_id()), None).ended is Ending.KILLED
 
 
 def test_how_it_ended_is_what_was_found_at_the_claim(tmp_path: Path) -> None:

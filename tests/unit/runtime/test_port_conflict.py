@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from heap_exporter.runtime import port_conflict
-from heap_exporter.runtime.port_conflict import is_relative, reachable
+from heap_exporter.runtime.port_conflict import is_sibling_exporter, reachable
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
 
@@ -44,7 +44,7 @@ def test_an_exporter_of_our_own_process_group_is_a_relative_even_if_its_answer_c
             client.sendall(bytes([byte]))
 
     with answering(in_pieces) as port:
-        assert is_relative("0.0.0.0", port)
+        assert is_sibling_exporter("0.0.0.0", port)
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ def test_an_exporter_of_our_own_process_group_is_a_relative_even_if_its_answer_c
 )
 def test_whatever_else_answers_is_no_relative(answer: bytes) -> None:
     with answering(lambda client: client.sendall(answer)) as port:
-        assert not is_relative("127.0.0.1", port)
+        assert not is_sibling_exporter("127.0.0.1", port)
 
 
 def test_nobody_is_no_relative() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
-    assert not is_relative("127.0.0.1", port)
+    assert not is_sibling_exporter("127.0.0.1", port)
 
 
 def test_an_answer_that_drips_is_given_up_while_it_drips(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_an_answer_that_drips_is_given_up_while_it_drips(monkeypatch: pytest.Mon
             waited_for_all.set()
 
     with answering(drip) as port:
-        assert not is_relative("127.0.0.1", port)
+        assert not is_sibling_exporter("127.0.0.1", port)
         given_up.set()
 
     assert not waited_for_all.is_set()

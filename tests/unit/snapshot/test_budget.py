@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.snapshot import budget
-from heap_exporter.snapshot.budget import DAY_SECONDS, FILE_NAME, Budget, Moment
+from heap_exporter.snapshot.budget import DAY_SECONDS, Budget, Moment
+from heap_exporter.snapshot.retention import BUDGET_FILE
 from heap_exporter.snapshot.store import Store
 
 HOUR = 3600.0
@@ -44,21 +45,19 @@ def reason(asked: budget.Refusal | None) -> str:
 
 def test_the_same_leak_has_one_in_a_cooldown_and_another_leak_has_its_own(tmp_path: Path, clock: Clock) -> None:
     one = made(tmp_path, clock)
-    assert one.ask("a") is None
+    assert one.request("a") is None
     clock.pass_seconds(720)
 
-    assert reason(one.ask("a")) == "the same leak had one 12 min ago; the next one is due in 48 min"
-    assert one.is_cooling("a")
-    assert not one.is_cooling("b")
-    assert one.ask("b") is None
+    assert reason(one.request("a")) == "the same leak had one 12 min ago; the next one is due in 48 min"
+    assert one.request("b") is None
     clock.pass_seconds(HOUR - 720)
-    assert one.ask("a") is None
+    assert one.request("a") is None
 
 
 def test_it_holds_after_a_restart_and_for_other_workers(tmp_path: Path, clock: Clock) -> None:
-    made(tmp_path, clock).ask("a")
+    made(tmp_path, clock).request("a")
 
-    asked = made(tmp_path, clock).ask("a")
+    asked = made(tmp_path, clock).request("a")
 
     assert asked is not None
     assert asked.outcome == "cooldown"
@@ -66,58 +65,57 @@ def test_it_holds_after_a_restart_and_for_other_workers(tmp_path: Path, clock: C
 
 def test_the_budget_of_a_day_counts_pairs_and_says_when_the_next_is_due(tmp_path: Path, clock: Clock) -> None:
     one = made(tmp_path, clock, a_day=4)
-    assert one.ask("a", snapshots=2) is None
+    assert one.request("a", snapshots=2) is None
     clock.pass_seconds(4 * HOUR)
-    assert one.ask("b", snapshots=2) is None
+    assert one.request("b", snapshots=2) is None
 
-    asked = one.ask("c", snapshots=2)
+    asked = one.request("c", snapshots=2)
 
     assert asked is not None
     assert asked.outcome == "over_budget"
     assert asked.reason == (
         "HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 4 unasked in 24 h, 2 more are too many; the next is due in 20 h"
     )
-    assert one.ask("told without", snapshots=0) is None
+    assert one.request("told without", snapshots=0) is None
     clock.pass_seconds(20 * HOUR)
-    assert one.ask("c", snapshots=2) is None
-    assert reason(one.ask("d", snapshots=1)).startswith("HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 4")
+    assert one.request("c", snapshots=2) is None
+    assert reason(one.request("d", snapshots=1)).startswith("HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 4")
 
 
 def test_a_budget_of_none_grants_none(tmp_path: Path, clock: Clock) -> None:
-    assert reason(made(tmp_path, clock, a_day=0).ask("a")).startswith("HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 0")
+    assert reason(made(tmp_path, clock, a_day=0).request("a")).startswith("HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 0")
 
 
 def test_a_further_fingerprint_cools_with_the_first(tmp_path: Path, clock: Clock) -> None:
     one = made(tmp_path, clock, a_day=1)
-    one.ask("shape")
-    one.remember("0123456789ab")
+    one.request("shape")
+    one.start_cooldown("0123456789ab")
 
-    assert reason(made(tmp_path, clock).ask("0123456789ab")).startswith("the same leak had one")
+    assert reason(made(tmp_path, clock).request("0123456789ab")).startswith("the same leak had one")
 
 
 @pytest.mark.parametrize("jump", [-10 * 365 * DAY_SECONDS, -60.0, 10 * 365 * DAY_SECONDS])
 def test_a_clock_that_is_set_does_not_count_while_the_machine_is_up(tmp_path: Path, clock: Clock, jump: float) -> None:
     one = made(tmp_path, clock)
-    one.ask("a")
+    one.request("a")
     clock.wall += jump
     clock.pass_seconds(HOUR - 1)
 
-    assert one.is_cooling("a")
-    assert one.ask("a") is not None
+    assert one.request("a") is not None
     clock.pass_seconds(1)
-    assert one.ask("a") is None
+    assert one.request("a") is None
 
 
 def test_a_clock_set_back_at_a_reboot_costs_one_cooldown_and_no_more(tmp_path: Path, clock: Clock) -> None:
-    made(tmp_path, clock).ask("a")
+    made(tmp_path, clock).request("a")
     clock.wall, clock.uptime, clock.boot = clock.wall - 10 * 365 * DAY_SECONDS, 5.0, "second"
     one = made(tmp_path, clock)
 
-    assert one.ask("a") is not None
+    assert one.request("a") is not None
     clock.pass_seconds(HOUR - 1)
-    assert one.ask("a") is not None
+    assert one.request("a") is not None
     clock.pass_seconds(1)
-    assert one.ask("a") is None
+    assert one.request("a") is None
 
 
 @pytest.mark.parametrize(
@@ -129,29 +127,27 @@ def test_a_clock_set_back_at_a_reboot_costs_one_cooldown_and_no_more(tmp_path: P
     ],
 )  # fmt: skip  # one a kind
 def test_a_damaged_file_cools_every_leak_once_and_is_replaced(tmp_path: Path, clock: Clock, damage: bytes) -> None:
-    (tmp_path / FILE_NAME).write_bytes(damage)
+    (tmp_path / BUDGET_FILE).write_bytes(damage)
     one = made(tmp_path, clock)
 
-    assert one.is_cooling("a")
-    assert "budget.json was found damaged 0.0 ms ago; the next one is due in 60 min" in reason(one.ask("a"))
-    assert "granted" in json.loads((tmp_path / FILE_NAME).read_bytes())
+    assert "budget.json was found damaged 0.0 ms ago; the next one is due in 60 min" in reason(one.request("a"))
+    assert "granted" in json.loads((tmp_path / BUDGET_FILE).read_bytes())
     clock.pass_seconds(HOUR)
-    assert one.ask("a") is None
+    assert one.request("a") is None
 
 
 def test_where_nothing_can_be_noted_none_is_granted_and_each_process_tells_once(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "file").touch()
     one = made(tmp_path / "file" / "folder", clock)
 
-    assert reason(one.ask("a")).startswith("none is taken unasked where that cannot be noted: ")
-    assert one.ask("a", snapshots=0) is None
-    assert one.is_cooling("a")
-    assert one.ask("a", snapshots=0) is not None
-    one.remember("b")
-    assert one.is_cooling("b")
+    assert reason(one.request("a")).startswith("none is taken unasked where that cannot be noted: ")
+    assert one.request("a", snapshots=0) is None
+    assert one.request("a", snapshots=0) is not None
+    one.start_cooldown("b")
+    assert one.request("b", snapshots=0) is not None
 
 
 def test_a_folder_in_its_place_is_no_reason_to_fail(tmp_path: Path, clock: Clock) -> None:
-    (tmp_path / FILE_NAME).mkdir()
+    (tmp_path / BUDGET_FILE).mkdir()
 
-    assert "Is a directory" in reason(made(tmp_path, clock).ask("a"))
+    assert "Is a directory" in reason(made(tmp_path, clock).request("a"))

@@ -10,29 +10,33 @@ from heap_exporter.errors import SnapshotNoDisk, SnapshotNoMemory
 from heap_exporter.model import Census, TypeCount
 from heap_exporter.snapshot.preflight import (
     CENSUS_FILE_BYTES,
-    Heap,
-    Need,
-    Plan,
-    Room,
+    FreeResources,
+    HeapSize,
+    ResourceNeed,
+    SnapshotPlan,
     census_need,
     graph_need,
     plan,
+    read_free_resources,
     read_heap,
-    read_room,
 )
 
-GRAPH = Need(file_bytes=200 << 20, memory_bytes=500 << 20, address_bytes=300 << 20)
-CENSUS = Need(file_bytes=1 << 20, memory_bytes=100 << 20, address_bytes=50 << 20)
-FLOOR_BYTES = 64 << 20
-ROOMY = Room(
-    headroom_bytes=None, address_bytes=None, file_size_bytes=None, free_disk_bytes=1 << 40, floor_bytes=FLOOR_BYTES
+GRAPH = ResourceNeed(file_bytes=200 << 20, memory_bytes=500 << 20, address_bytes=300 << 20)
+CENSUS = ResourceNeed(file_bytes=1 << 20, memory_bytes=100 << 20, address_bytes=50 << 20)
+MIN_FREE_BYTES = 64 << 20
+ROOMY = FreeResources(
+    headroom_bytes=None,
+    address_bytes=None,
+    file_size_bytes=None,
+    free_disk_bytes=1 << 40,
+    min_free_bytes=MIN_FREE_BYTES,
 )
 SOME = Census(0.0, 0.0, 0.0, 0.0, "native", (TypeCount("x", 100_000_000, 1),), (), references=160_000_000)
 FOLDER = Path("/var/snapshots")
 
 
 def test_with_room_for_everything_it_is_the_graph() -> None:
-    assert plan(GRAPH, CENSUS, ROOMY, FOLDER) == Plan("graph", 200 << 20)
+    assert plan(GRAPH, CENSUS, ROOMY, FOLDER) == SnapshotPlan("graph", 200 << 20)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +69,7 @@ def test_with_too_little_of_one_thing_it_is_a_census_that_says_of_what(room: dic
         ({"file_size_bytes": 4096}, SnapshotNoDisk, "ulimit -f"),
         ({"quota_bytes": 4096}, SnapshotNoDisk, "HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 0 MiB"),
         (
-            {"free_disk_bytes": FLOOR_BYTES},
+            {"free_disk_bytes": MIN_FREE_BYTES},
             SnapshotNoDisk,
             "/var/snapshots: 65 MiB must be free there and 64 MiB are",
         ),
@@ -79,7 +83,9 @@ def test_without_room_for_a_census_it_is_refused(room: dict[str, int], kind: typ
 
 
 def test_exactly_enough_is_enough() -> None:
-    exact = Room(GRAPH.memory_bytes, GRAPH.address_bytes, GRAPH.file_bytes, GRAPH.file_bytes + 7, 7, GRAPH.file_bytes)
+    exact = FreeResources(
+        GRAPH.memory_bytes, GRAPH.address_bytes, GRAPH.file_bytes, GRAPH.file_bytes + 7, 7, GRAPH.file_bytes
+    )
 
     assert plan(GRAPH, CENSUS, exact, FOLDER).content == "graph"
 
@@ -108,7 +114,7 @@ def test_without_a_census_that_saw_all_objects_the_allocators_blocks_are_counted
 
 @pytest.mark.parametrize("walker", ["native", "portable"])
 def test_a_larger_heap_takes_more_and_a_census_takes_less_than_a_graph(walker: str) -> None:
-    small, large = Heap(10_000, 20_000, 50 << 20), Heap(10_000_000, 20_000_000, 2 << 30)
+    small, large = HeapSize(10_000, 20_000, 50 << 20), HeapSize(10_000_000, 20_000_000, 2 << 30)
 
     for need in (graph_need, census_need):
         assert need(large, walker).memory_bytes > need(small, walker).memory_bytes
@@ -118,7 +124,7 @@ def test_a_larger_heap_takes_more_and_a_census_takes_less_than_a_graph(walker: s
 
 
 def test_a_clone_maps_less_than_the_portable_walker_and_writes_as_much() -> None:
-    large = Heap(10_000_000, 20_000_000, 2 << 30)
+    large = HeapSize(10_000_000, 20_000_000, 2 << 30)
 
     assert graph_need(large, "native").address_bytes < graph_need(large, "portable").address_bytes
     assert graph_need(large, "native").file_bytes == graph_need(large, "portable").file_bytes == 110_000_000
@@ -126,4 +132,4 @@ def test_a_clone_maps_less_than_the_portable_walker_and_writes_as_much() -> None
 
 def test_without_proc_nothing_is_made_up(tmp_path: Path) -> None:
     assert read_heap(SOME, tmp_path).resident_bytes == 0
-    assert read_room(None, 8, proc=tmp_path).address_bytes is None
+    assert read_free_resources(None, 8, proc=tmp_path).address_bytes is None

@@ -10,7 +10,7 @@ import pytest
 
 from heap_exporter.errors import SnapshotNoDisk
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.snapshot.retention import STALE_PART_SECONDS, RetentionPins, superfluous
+from heap_exporter.snapshot.retention import STALE_PART_SECONDS, RetentionPins, excess_snapshots
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
 from tests.doubles.web_source import PausedWalker
@@ -61,13 +61,13 @@ def test_evidence_outlives_what_is_newer_but_nobody_holds(tmp_path: Path) -> Non
     store = Store(tmp_path, keep=4)
     held = [write(store, number) for number in range(2)]
     for one in held:
-        store.holds.hold(one, "alert", A_DAY)
+        store.pins.pin(one, "alert", A_DAY)
 
     for number in range(2, 9):
         write(Store(tmp_path, keep=4), number)
 
     assert kept(store) == [snapshot_id(8), snapshot_id(7), *reversed(held)]
-    store.holds.release(held[0], "alert")
+    store.pins.unpin(held[0], "alert")
     write(store, 9)
     assert held[0] not in kept(store)
     assert files(tmp_path).count(f"{held[1]}.alert.kept") == 1
@@ -76,28 +76,30 @@ def test_evidence_outlives_what_is_newer_but_nobody_holds(tmp_path: Path) -> Non
 def test_evidence_that_nobody_releases_cannot_push_out_all_that_is_new() -> None:
     sizes = {str(number): 10 for number in range(10)}
 
-    assert superfluous(sizes, sizes.keys(), keep=4, max_bytes=1000, newest="0") == ["9", "8", "7", "6", "5", "4"]
-    assert superfluous(sizes, {"7", "8", "9"}, keep=9, max_bytes=40, newest="0") == ["9", "6", "5", "4", "3", "2"]
-    assert superfluous(sizes, {"9"}, keep=1, max_bytes=1000, newest="0") == [str(number) for number in range(9, 0, -1)]
-    assert superfluous({"0": 10**9}, {}, keep=1, max_bytes=10, newest="0") == []
+    assert excess_snapshots(sizes, sizes.keys(), keep=4, max_bytes=1000, newest="0") == ["9", "8", "7", "6", "5", "4"]
+    assert excess_snapshots(sizes, {"7", "8", "9"}, keep=9, max_bytes=40, newest="0") == ["9", "6", "5", "4", "3", "2"]
+    assert excess_snapshots(sizes, {"9"}, keep=1, max_bytes=1000, newest="0") == [
+        str(number) for number in range(9, 0, -1)
+    ]
+    assert excess_snapshots({"0": 10**9}, {}, keep=1, max_bytes=10, newest="0") == []
 
 
 def test_a_hold_ends_by_itself_and_each_purpose_has_its_own(tmp_path: Path) -> None:
-    holds = RetentionPins(tmp_path)
-    holds.hold("a", "alert", A_DAY)
-    holds.hold("a", "upload", A_DAY)
-    holds.hold("b", "comparison", -1)
+    pins = RetentionPins(tmp_path)
+    pins.pin("a", "alert", A_DAY)
+    pins.pin("a", "upload", A_DAY)
+    pins.pin("b", "comparison", -1)
 
-    assert holds.held() == {"a"}
-    holds.release("a", "alert")
-    holds.release("a", "alert")
-    assert holds.held() == {"a"}
-    holds.release("a", "upload")
-    assert holds.held() == set()
+    assert pins.pinned() == {"a"}
+    pins.unpin("a", "alert")
+    pins.unpin("a", "alert")
+    assert pins.pinned() == {"a"}
+    pins.unpin("a", "upload")
+    assert pins.pinned() == set()
 
 
 def test_a_hold_that_cannot_be_noted_is_said_and_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    RetentionPins(tmp_path / "nowhere").hold("a", "alert", A_DAY)
+    RetentionPins(tmp_path / "nowhere").pin("a", "alert", A_DAY)
 
     assert "snapshot a may be removed before its time (alert)" in caplog.text
 

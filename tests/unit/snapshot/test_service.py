@@ -22,7 +22,7 @@ from heap_exporter.heapfile.records import CountRecord, NodeRecord
 from heap_exporter.model import TypeCount
 from heap_exporter.snapshot import preflight, service
 from heap_exporter.snapshot.retention import ID
-from heap_exporter.snapshot.store import FLOOR_BYTES, Store
+from heap_exporter.snapshot.store import MIN_FREE_BYTES, Store
 from tests.doubles.web_source import CENSUS, PLACE, PausedWalker
 
 NOTHING_YET = dict.fromkeys(service.OUTCOMES, 0)
@@ -46,11 +46,11 @@ def named_thread(name: str) -> Iterator[threading.Thread]:
 
 
 def snapshots(
-    walker: PausedWalker, folder: Path, headroom: int | None = None, floor_bytes: int = FLOOR_BYTES
+    walker: PausedWalker, folder: Path, headroom: int | None = None, min_free_bytes: int = MIN_FREE_BYTES
 ) -> service.Snapshots:
     return service.Snapshots(
         walker,
-        Store(folder, 20, floor_bytes=floor_bytes),
+        Store(folder, 20, min_free_bytes=min_free_bytes),
         lambda: headroom,
         clock=lambda: 1.7e9,
         process_started_at=1.7e9 - 60,
@@ -209,7 +209,7 @@ def test_without_disk_nothing_is_walked(walker: PausedWalker, tmp_path: Path) ->
 
 def test_a_full_disk_is_noticed_before_the_walk(walker: PausedWalker, tmp_path: Path) -> None:
     with pytest.raises(SnapshotNoDisk, match="make room"):
-        snapshots(walker, tmp_path, floor_bytes=1 << 60).take("")
+        snapshots(walker, tmp_path, min_free_bytes=1 << 60).take("")
     assert not walker.walking.is_set()
 
 

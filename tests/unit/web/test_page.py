@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.model import Census, Reading, SnapshotInfo, State, TypeCount, Verdict, WalkerChoice
+from heap_exporter.report.sparkline import HEIGHT, MAX_POINTS, WIDTH, Sparkline
 from heap_exporter.web import words
 from heap_exporter.web.page import CONTENT_SECURITY_POLICY, HEADLINES, View, render
-from heap_exporter.web.sparkline import HEIGHT, MAX_POINTS, WIDTH, Sparkline
 from tests.doubles.web_source import Process
 from tests.examples.readings import full_reading
 

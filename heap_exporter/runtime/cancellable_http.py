@@ -16,18 +16,18 @@ CONNECT_TIMEOUT_SECONDS = 1.0
 """Bounds what cannot be cut short, a connection that is still being made, unless told otherwise."""
 
 
-class InterruptibleAdapter(HTTPAdapter):
-    """Sends requests until :meth:`interrupt`, which ends the one under way and refuses those to come."""
+class CancellableAdapter(HTTPAdapter):
+    """Sends requests until :meth:`cancel`, which ends the one under way and refuses those to come."""
 
     def __init__(self, connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS) -> None:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._pools: WeakSet[HTTPConnectionPool] = WeakSet()
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        self._interrupted = False
+        self._cancelled = False
         super().__init__()
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
-        """Return the pool for a request, with :meth:`interrupt` told of every connection that it makes."""
+        """Return the pool for a request, with :meth:`cancel` told of every connection that it makes."""
         pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*args, **kwargs))
         if pool not in self._pools:
             self._pools.add(pool)
@@ -48,7 +48,7 @@ class InterruptibleAdapter(HTTPAdapter):
         Raises ``ConnectionError`` once interrupted, and ``InvalidURL`` on a redirection, which a POST cannot follow and
         which OTLP's exporter would take for a success.
         """
-        if self._interrupted:
+        if self._cancelled:
             raise requests.ConnectionError("the exporter is stopping")
         bounded = (min(timeout, self._connect_timeout_seconds), timeout)
         response = super().send(request, stream=stream, timeout=bounded, verify=verify, cert=cert, proxies=proxies)
@@ -57,15 +57,15 @@ class InterruptibleAdapter(HTTPAdapter):
             raise requests.exceptions.InvalidURL(f"it redirects to {response.headers['Location']}: push there")
         return response
 
-    def interrupt(self) -> None:
+    def cancel(self) -> None:
         """End the request under way and all later ones. Any thread may call it."""
-        self._interrupted = True
+        self._cancelled = True
         for connected in list(self._sockets):
             _shut(connected)
 
     def _opened(self, connected: socket.socket) -> None:
         self._sockets.add(connected)
-        if self._interrupted:
+        if self._cancelled:
             _shut(connected)
 
 

@@ -1,0 +1,72 @@
+"""Writes files that other processes see either whole or not at all: written aside, then renamed into place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PART_SUFFIX = ".part"
+
+
+def part_path(target: Path) -> Path:
+    """Return the hidden file next to ``target`` that it is written to first: ``.NAME.part`` for ``NAME.any.suffix``."""
+    return target.with_name(f".{target.name.partition('.')[0]}{PART_SUFFIX}")
+
+
+def write_file(target: Path, data: bytes, *, sync: bool = False) -> None:
+    """Replace ``target`` with a file of mode 0600 that holds ``data``.
+
+    With ``sync`` the data is on the disk before the rename. Writers of one target must exclude each other. Raises
+    ``OSError``; then ``target`` is as it was.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    with replace_when_complete(target, part_path(target)) as part, open(os.open(part, flags, 0o600), "wb") as file:
+        file.write(data)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def replace_when_complete(target: Path, part: Path) -> Iterator[Path]:
+    """Yield ``part``, where the block writes a file or a folder, and move that to ``target`` when the block ends.
+
+    After an exception, Ctrl-C included, ``target`` is as it was and ``part`` is removed. The files of a folder are
+    moved into the folder at ``target``, next to the files there. Raises ``OSError``.
+    """
+    try:
+        yield part
+        _move(part, target)
+    finally:
+        _remove(part)
+
+
+def _move(part: Path, target: Path) -> None:
+    if not part.is_dir():
+        part.replace(target)
+        return
+    made: list[Path] = []
+    try:
+        for source in (part, *sorted(part.rglob("*"))):
+            place = target / source.relative_to(part)
+            if not source.is_dir():
+                source.replace(place)
+            elif not place.is_dir():
+                made.append(place)
+                place.mkdir(exist_ok=True)
+    except BaseException:
+        for folder in reversed(made):
+            with suppress(OSError):  # another process has put a file into it
+                folder.rmdir()
+        raise
+
+
+def _remove(part: Path) -> None:
+    with suppress(OSError):
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
