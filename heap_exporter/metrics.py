@@ -218,7 +218,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("heap_exporter.sample.duration", "s", _GAUGE, _value("sample", "duration_seconds"),
            "Time the last sample took."),
     Metric("heap_exporter.sample.errors", "{error}", _COUNTER, _by_key("counters", "sample_errors"),
-           "Readings that failed or found their source missing.", ("source",)),
+           "Errors by probe or stage: a probe failed or its source is missing, a stage raised.", ("source",)),
     Metric("heap_exporter.last_sample.timestamp", "s", _GAUGE, _value("sample", "taken_at"),
            "When the last sample was taken, in Unix seconds."),
     Metric("heap_exporter.census.duration", "s", _GAUGE, _value("census", "duration_seconds"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from heap_exporter.model import Census, CollectorState, Detail, Finding, Point, ProcessMemory, Sample
+from heap_exporter.model import Census, CollectorState, Detail, Finding, Point, ProcessMemory, Reading, Sample
 
 
 class History:
@@ -19,6 +19,9 @@ class History:
         if self._points and point.t_seconds < self._points[-1].t_seconds:
             self._points.clear()
         self._points.append(point)
+
+    def __len__(self) -> int:
+        return len(self._points)
 
     def points(self) -> Sequence[Point]:
         """Return all points, oldest first."""
@@ -49,6 +52,29 @@ def point(
         **(_of_detail(detail) if detail else {}),
         **({"heap_bytes": census.bytes, "n_objects": census.objects} if census else {}),
     )
+
+
+def point_of(reading: Reading, before: Reading, *, restart: bool, finding: Finding | None) -> Point | None:
+    """Return the point of a reading with the slow readings that are new since the reading ``before``.
+
+    ``None`` where there is no sample, or one without the memory of the process.
+    """
+    if reading.sample is None:
+        return None
+    limits = reading.detail.limits
+    return point(
+        reading.sample,
+        reading.detail if _is_new(reading.detail, before.detail) else None,
+        reading.census if reading.census is not before.census else None,
+        limit_bytes=limits.limit_bytes if limits else None,
+        restart=restart,
+        finding=finding,
+    )
+
+
+def _is_new(detail: Detail, before: Detail) -> bool:
+    """Return whether the slow sources were read again; the limits are read with every sample."""
+    return any(getattr(detail, name) is not getattr(before, name) for name in ("malloc", "pymalloc", "shares"))
 
 
 def _of_process(process: ProcessMemory) -> dict[str, int | None]:

@@ -1,56 +1,46 @@
-"""Secures evidence when the memory limit is near while the process grows: the last moment to see what it holds."""
+"""Takes a snapshot when the memory limit is near while the process grows: the last one before the kernel kills it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from heap_exporter.errors import SnapshotError
-from heap_exporter.model import Detail, MemoryLimits, Point, SnapshotInfo
-from heap_exporter.probes.limits import read_limits
-from heap_exporter.probes.sources import Sources
+from heap_exporter.model import MemoryLimits, Point, SnapshotInfo
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.service import Snapshots
 
 NEAR_LIMIT = "near the memory limit"
-"""What a snapshot near the limit is known by to the budget."""
+"""The fingerprint of a snapshot near the limit, for its cooldown."""
 
 SOON_FULL = "the memory limit is soon reached"
-"""What one is known by that is taken long before, because memory grows so fast: both have cooldowns of their own."""
+"""The fingerprint of a snapshot taken long before, because memory grows fast: it has a cooldown of its own."""
 
 CALM_PERCENT = 5.0
-"""How far the use must fall below where it was noticed until it counts again."""
+"""How far the use must fall below the point where it was noticed before it is noticed again."""
 
 LOOK_BACK_POINTS = 5
 MIN_GROWTH_PERCENT = 0.1
-"""Growth over the last points, of the limit, that is no noise so near to it."""
+"""Growth over the last points, in percent of the limit, below which it is noise."""
 
 FAST_PERCENT = 50.0
-"""Use of the limit from which on fast growth is looked out for; what is loaded at the start may come as fast."""
+"""Use of the limit below which fast growth is ignored: a program that loads its data grows as fast."""
 
 SAMPLES_AHEAD = 2
-"""How many samples must be to come at the present speed: the next one may come just too late."""
+"""How many more samples fit below the limit at the present speed: the next one may come too late."""
 
 
 def used_percent(limits: MemoryLimits | None) -> float:
-    """Return how much of its memory limit the process's cgroup uses, page cache not counted; 0 without a limit."""
+    """Return how much of its memory limit the cgroup of the process uses, without page cache; 0 without a limit."""
     if limits is None or not limits.limit_bytes or limits.headroom_bytes is None:
         return 0.0
     return 100.0 * (1 - limits.headroom_bytes / limits.limit_bytes)
 
 
-def watched(detail: Detail, sources: Sources) -> Detail:
-    """Return the slow readings with the limits read anew if there are any: one may be reached between slow readings."""
-    if detail.limits is None or not detail.limits.limit_bytes:
-        return detail
-    return replace(detail, limits=sources.read("limits", read_limits))
+class MemoryPressure:
+    """Notices that ``percent`` of the limit are used while the process grows; again only after the use was well below.
 
-
-class NearLimit:
-    """Notices once that ``percent`` of the limit are used and the process grows; anew after it was well below.
-
-    What grows so fast that it would be killed before that is seen is noticed sooner.
+    A process that grows so fast that the kernel would kill it before that is noticed sooner.
     """
 
     def __init__(self, percent: float, snapshots: Snapshots, budget: Budget, *, wants_snapshots: bool) -> None:
@@ -59,10 +49,15 @@ class NearLimit:
         self._budget = budget
         self._wants_snapshots = wants_snapshots
         self._noticed_percent: float | None = None
+        self._is_snapshot_due = False
         self._taken: list[SnapshotInfo] = []
 
-    def is_reached(self, limits: MemoryLimits | None, points: Sequence[Point]) -> bool:
-        """Return whether now is the moment. ``points`` are the newest, oldest first."""
+    def notice(self, limits: MemoryLimits | None, points: Sequence[Point]) -> bool:
+        """Return whether the limit has come near just now. ``points`` are the newest, oldest first."""
+        self._is_snapshot_due = self._has_come_near(limits, points)
+        return self._is_snapshot_due
+
+    def _has_come_near(self, limits: MemoryLimits | None, points: Sequence[Point]) -> bool:
         used, noticed = used_percent(limits), self._noticed_percent
         if noticed is not None and used < min(noticed, self._percent) - CALM_PERCENT:
             noticed = self._noticed_percent = None
@@ -73,17 +68,18 @@ class NearLimit:
         if not is_near and (noticed is not None or not _is_soon_full(used, points, limits.limit_bytes)):
             return False
         self._noticed_percent = used
-        log.warning("memory is at %.0f %% of its limit and grows%s", used, "" if is_near else " fast")
+        log.warning("memory is at %.0f%% of its limit and grows%s", used, "" if is_near else " fast")
         return True
 
     @property
     def snapshots(self) -> tuple[SnapshotInfo, ...]:
-        """Return what was taken on the way up, oldest first."""
+        """Return the snapshots taken on the way to the limit, oldest first."""
         return tuple(self._taken)
 
-    def secure(self) -> None:
-        """Take a snapshot, if it is wanted and there is room for it."""
-        if not self._wants_snapshots:
+    def take_due(self) -> None:
+        """Take a snapshot if the limit has just come near and snapshots are wanted. One that fails is logged."""
+        is_due, self._is_snapshot_due = self._is_snapshot_due, False
+        if not is_due or not self._wants_snapshots:
             return
         used = self._noticed_percent or 0.0
         if refusal := self._budget.request(NEAR_LIMIT if used >= self._percent else SOON_FULL):
@@ -91,7 +87,7 @@ class NearLimit:
             self._snapshots.count(refusal.outcome)
             return
         try:
-            self._taken.append(self._snapshots.take(f"memory near its limit ({used:.0f} %), and growing"))
+            self._taken.append(self._snapshots.take(f"memory is at {used:.0f}% of its limit and grows"))
         except SnapshotError as error:
             log.warning("no snapshot near the memory limit: %s", error)
 
@@ -104,7 +100,7 @@ def _grows(points: Sequence[Point], limit_bytes: int) -> bool:
 
 
 def _is_soon_full(used: float, points: Sequence[Point], limit_bytes: int) -> bool:
-    """Return whether so few samples are to come, by the lesser of the last two gains: one alone may be a loading."""
+    """Return whether few samples are left, by the smaller of the last two gains: a single one may be data loaded."""
     if used < FAST_PERCENT or len(points) < 3:
         return False
     before, middle, last = (point.growing_bytes for point in points[-3:])

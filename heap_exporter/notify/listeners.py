@@ -52,7 +52,7 @@ class LeakListeners:
         for calls in tuple(self._calls):
             calls.courier.resume()
 
-    def tell(self, alert: LeakAlert) -> None:
+    def send(self, alert: LeakAlert) -> None:
         """Have all listeners called soon. Waits for nothing and never raises."""
         for calls in tuple(self._calls):
             calls.courier.post(alert)

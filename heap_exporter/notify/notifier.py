@@ -35,15 +35,20 @@ class Notifier:
             self.webhooks = dict.fromkeys(OUTCOMES, 0)
             self._webhook = Webhook(settings.alert_webhook_url, settings.alert_webhook_format, self._count)
 
-    def tell(self, alert: LeakAlert) -> None:
-        """Tell an alert: the log hears of it now, all others on threads of their own."""
+    def send(self, alert: LeakAlert) -> None:
+        """Send an alert: to the log now, everywhere else on threads of their own."""
         document = alert_document(alert)
         log_alert(document)
         if self._webhook is not None:
             self._webhook.post(document)
         if otlp_event.provider() is not None:
             self._events.post(document)
-        self._listeners.tell(alert)
+        self._listeners.send(alert)
+
+    @property
+    def listeners(self) -> dict[str, int]:
+        """Return the calls of the application's listeners by outcome."""
+        return self._listeners.outcomes
 
     def poll(self) -> None:
         """Take notice of listeners that hang."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from heap_exporter.model import MemoryLimits, Point, Reading
+from heap_exporter.model import Census, MemoryLimits, Point, Verdict
 from heap_exporter.recording import series_recorder
 from heap_exporter.recording.last_exit import open_black_box
 
@@ -18,24 +18,26 @@ class FlightRecorder:
 
     def __init__(self, folder: Path, process_started_at: float | None, limits: MemoryLimits | None) -> None:
         self._ring, self.last_exit = open_black_box(folder, process_started_at, limits)
-        self._evidence: Sequence[str] = ()
+        self._snapshot_ids: Sequence[str] = ()
         self._series = series_recorder.SeriesRecorder(folder / series_recorder.FOLDER)
 
-    def record(self, point: Point, reading: Reading, before: Reading) -> None:
-        """Record a point, and what is new in its reading."""
+    def record(self, point: Point, limits: MemoryLimits | None, census: Census | None) -> None:
+        """Record a point, the limits known with it, and the census if one was taken with it."""
         self._series.record(point)
-        if self._ring is None:
-            return
-        self._ring.record(point, reading.detail.limits)
-        if reading.verdict is not None and reading.verdict is not before.verdict:
-            self._ring.record_verdict(reading.verdict)
-        if reading.census is not None and reading.census is not before.census:
-            self._ring.record_census(reading.census)
+        if self._ring is not None:
+            self._ring.record(point, limits)
+            if census is not None:
+                self._ring.record_census(census)
 
-    def record_evidence(self, snapshot_ids: Sequence[str]) -> None:
-        """Record which snapshots show what the process's memory does, unless they are the same as before."""
-        if self._ring is not None and snapshot_ids != self._evidence:
-            self._evidence = snapshot_ids
+    def record_verdict(self, verdict: Verdict) -> None:
+        """Record the verdict on the last point."""
+        if self._ring is not None:
+            self._ring.record_verdict(verdict)
+
+    def record_snapshots(self, snapshot_ids: Sequence[str]) -> None:
+        """Record which snapshots show what the memory of the process does, unless they are the same as before."""
+        if self._ring is not None and snapshot_ids != self._snapshot_ids:
+            self._snapshot_ids = snapshot_ids
             self._ring.record_evidence(snapshot_ids)
 
     def finish(self) -> None:

@@ -10,7 +10,7 @@ import sys
 
 from heap_exporter.detection import history, series
 from heap_exporter.errors import SourceMissing
-from heap_exporter.probes.sources import Sources
+from heap_exporter.probes.sampler import Sampler
 from tests.heaps import walks
 
 
@@ -24,8 +24,8 @@ def run(name: str) -> None:
             census = walker.census()
         except SourceMissing:
             census = None
-        sources = Sources()  # steps come faster than a slow source would be read again
-        point = history.point(sources.sample(None), sources.detail(), census, restart=len(lines) == 1)
+        sampler = Sampler()  # steps come faster than a slow source would be read again
+        point = history.point(sampler.sample(None), sampler.detail(), census, restart=len(lines) == 1)
         assert point is not None
         lines.append(series.row(point._replace(t_seconds=60.0 * len(lines))))
 

@@ -20,7 +20,7 @@ from functools import lru_cache
 
 from heap_exporter.detection.history import point
 from heap_exporter.detection.series import HEADER, row
-from heap_exporter.probes.sources import Sources
+from heap_exporter.probes.sampler import Sampler
 from heap_exporter.walker.choose import choose_walker
 from tests.corpus.recorded import FOLDER, TRUTH
 
@@ -191,7 +191,7 @@ HEALTHY: dict[str, tuple[Program, float]] = {
 def record(name: str) -> None:
     """Run a program in this process and write its series."""
     program, hours = LEAKS[name][:2] if name in LEAKS else HEALTHY[name]
-    sources, walker = Sources(), choose_walker("portable")
+    sampler, walker = Sampler(), choose_walker("portable")
     work = program(random.Random(name))
     with gzip.GzipFile(FOLDER / f"{name}.csv.gz", "wb", mtime=0) as out:
         out.write(HEADER.encode())
@@ -199,8 +199,8 @@ def record(name: str) -> None:
             next(work)
             slow = step % CENSUS_STEPS == 0
             made = point(
-                sources.sample(None),
-                sources.detail() if slow else None,
+                sampler.sample(None),
+                sampler.detail() if slow else None,
                 walker.census() if slow else None,
                 restart=step == 0,
             )

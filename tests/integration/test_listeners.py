@@ -34,12 +34,12 @@ alert = LeakAlert(Verdict(0.0, State.CONFIRMED, ("it grows",), 900.0), "01234567
 listeners = LeakListeners()
 listeners.add("leak", hang)
 listeners.add("leak", tell)
-listeners.tell(alert)
+listeners.send(alert)
 hangs.wait()
 child = os.fork()
 if child == 0:
     listeners.begin()
-    listeners.tell(alert)
+    listeners.send(alert)
     threading.Event().wait(20)
     os._exit(1)
 assert os.waitpid(child, 0)[1] == 0
@@ -62,6 +62,6 @@ def test_a_process_that_a_listener_starts_can_be_terminated() -> None:
 
     listeners = LeakListeners()
     listeners.add("leak", start_and_end)
-    start_thread("test", lambda: listeners.tell(ALERT)).join()  # as the sampler does, which is deaf
+    start_thread("test", lambda: listeners.send(ALERT)).join()  # as the sampler does, which is deaf
 
     assert codes.get(timeout=2 * PATIENCE_SECONDS) == -15

@@ -58,7 +58,7 @@ def test_what_grows_to_its_limit_has_a_census_and_a_snapshot_on_disk_before_it_i
     )
 
     assert snapshots
-    assert all(read_header(path).reason.startswith("memory near its limit (") for path in snapshots)
+    assert all(read_header(path).reason.startswith("memory is at ") for path in snapshots)
     assert found["ended"] == "oom-kill"
     assert found["limit_bytes"] == LIMIT_BYTES
     assert sorted(found["snapshots"]) == [path.name.removesuffix(SUFFIX) for path in snapshots]

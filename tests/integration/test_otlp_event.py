@@ -118,7 +118,7 @@ provider.add_log_record_processor(Hangs())
 listeners = LeakListeners()
 listeners.add("leak", heard.put)
 telling = Notifier(Settings(), listeners)
-telling.tell(full_alert())
+telling.send(full_alert())
 told = [emits.wait(30), heard.get(timeout=30).fingerprint == full_alert().fingerprint]
 telling.stop(time.monotonic())
 say(told)

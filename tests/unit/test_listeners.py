@@ -67,7 +67,7 @@ def test_a_listener_that_fails_stops_neither_the_others_nor_the_caller(failure: 
     listeners.add("leak", failing)
     listeners.add("leak", told.put)
 
-    listeners.tell(ALERT)
+    listeners.send(ALERT)
 
     assert told.get(timeout=PATIENCE_SECONDS) == ALERT
     wait_until(lambda: listeners.outcomes == none(returned=1, failed=1))
@@ -80,7 +80,7 @@ def test_a_listener_that_hangs_keeps_no_other_waiting_and_has_one_thread_for_eve
     listeners.add("leak", told.put)
 
     for _ in range(MAX_WAITING + 6):
-        listeners.tell(ALERT)
+        listeners.send(ALERT)
         assert told.get(timeout=PATIENCE_SECONDS) == ALERT
         wait_until(lambda: threads() == 1)
 
@@ -93,7 +93,7 @@ def test_a_call_that_hangs_is_counted_and_said_once_and_its_return_is_no_other(
 ) -> None:
     listeners = LeakListeners()
     listeners.add("leak", hanging)
-    listeners.tell(ALERT)
+    listeners.send(ALERT)
     hanging.called.get(timeout=PATIENCE_SECONDS)
     listeners.poll()
     assert listeners.outcomes == none()
@@ -112,14 +112,14 @@ def test_to_stop_waits_for_one_that_hangs_until_the_deadline_and_calls_nobody_af
     listeners = LeakListeners()
     listeners.add("leak", hanging)
     for _ in range(3):
-        listeners.tell(ALERT)
+        listeners.send(ALERT)
     thread = hanging.called.get(timeout=PATIENCE_SECONDS)
     listeners.stop(time.monotonic() + 0.05)
     assert thread.is_alive()
 
     hanging.may_return.set()
     thread.join(PATIENCE_SECONDS)
-    listeners.tell(ALERT)
+    listeners.send(ALERT)
 
     assert hanging.called.empty()
     assert listeners.outcomes == none(returned=1, dropped=3)
@@ -128,12 +128,12 @@ def test_to_stop_waits_for_one_that_hangs_until_the_deadline_and_calls_nobody_af
 def test_one_that_still_hangs_from_before_a_stop_gets_no_second_thread(hanging: Hanging) -> None:
     listeners = LeakListeners()
     listeners.add("leak", hanging)
-    listeners.tell(ALERT)
+    listeners.send(ALERT)
     hanging.called.get(timeout=PATIENCE_SECONDS)
     for _ in range(5):
         listeners.stop(time.monotonic())
         listeners.begin()
-        listeners.tell(ALERT)
+        listeners.send(ALERT)
 
     wait_until(lambda: threads() == 1)  # those of others end
 
@@ -147,7 +147,7 @@ def test_a_listener_may_stop_them_all() -> None:
         done.set()
 
     listeners.add("leak", stop)
-    listeners.tell(ALERT)
+    listeners.send(ALERT)
 
     assert done.wait(PATIENCE_SECONDS / 2)
 

@@ -23,7 +23,7 @@ def test_a_listener_that_fails_keeps_nobody_from_hearing(caplog: pytest.LogCaptu
     listeners.add("leak", heard.put)
     with webhook_server() as received:
         telling = Notifier(Settings(alert_webhook_url=Secret(received.url)), listeners)
-        telling.tell(full_alert())
+        telling.send(full_alert())
 
         assert received.next()["fingerprint"] == full_alert().fingerprint
         assert heard.get(timeout=20) == full_alert()

@@ -1,4 +1,4 @@
-"""A suspicion from its first snapshot to an alert, by verdicts given by hand and a clock that is set by hand."""
+"""A suspicion from its first snapshot to an alert, with verdicts and a clock that are set by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.heapfile.format import read_header
-from heap_exporter.investigation.investigation import CaseFile
+from heap_exporter.investigation.leak_investigator import LeakInvestigator
 from heap_exporter.model import (
     Cause,
     GrowingType,
@@ -40,24 +40,23 @@ FAST = 10 * MIB / WINDOW
 
 
 class Process:
-    """A process with a case file; ``told`` are its alerts. Those of one ``folder`` share what is in it."""
+    """A process with an investigator and its ``alerts``. Processes of one ``folder`` share snapshots and budget."""
 
     def __init__(self, folder: Path, *, a_day: int = 12, wants_snapshots: bool = True, compare: int = 0) -> None:
         self.now = 0.0
         self.resident_bytes = 100 * MIB
         self.anonymous_bytes = 10 * MIB
-        self.told: list[LeakAlert] = []
+        self.alerts: list[LeakAlert] = []
         self.walker = PausedWalker()
         store = Store(folder, 20)
         self.snapshots = Snapshots(self.walker, store, lambda: None, compare_max_objects=compare)
-        self.case = CaseFile(
+        self.investigator = LeakInvestigator(
             self.snapshots,
             Budget(store, HOUR, a_day, self._moment),
-            self.told.append,
             window_seconds=WINDOW,
             wants_snapshots=wants_snapshots,
             read_mappings=self._mappings,
-            max_bytes=lambda: None,
+            max_bytes=lambda reading: None,
             clock=lambda: self.now,
         )
 
@@ -73,7 +72,7 @@ class Process:
         slope: float = FAST,
         grower: str = "shop.Session",
     ) -> None:
-        """Let time pass, and attend to a verdict."""
+        """Let time pass, and investigate a verdict."""
         self.now += after_seconds
         self.resident_bytes += int(slope * after_seconds)
         verdict = Verdict(
@@ -85,7 +84,12 @@ class Process:
             trends=(MemoryTrend(MemoryKind.TOTAL, slope),),
             growing_types=(GrowingType(grower, 10, 1000),),
         )
-        self.case.attend(verdict, self._reading())
+        self.investigate(verdict, self._reading())
+
+    def investigate(self, verdict: Verdict, reading: Reading) -> None:
+        """Investigate a verdict on a reading, and keep the alert if there is one."""
+        if alert := self.investigator.investigate(verdict, reading):
+            self.alerts.append(alert)
 
     def _reading(self) -> Reading:
         memory = ProcessMemory(self.resident_bytes, None, None, None, None, None, 1)
@@ -103,23 +107,26 @@ def process(tmp_path: Path) -> Process:
     return Process(tmp_path)
 
 
-def test_a_suspicion_takes_two_snapshots_at_most_and_is_told_once(process: Process) -> None:
+def test_a_suspicion_takes_at_most_two_snapshots_and_makes_one_alert(process: Process) -> None:
     for _ in range(100):
         process.sees(State.SUSPECTED)
     for _ in range(100):
         process.sees(State.CONFIRMED)
-    (alert,) = process.told
+    (alert,) = process.alerts
 
     assert process.taken == 2
-    assert [read_header(info.path).reason for info in alert.snapshots] == ["leak suspected: it grows", "growth goes on"]
+    assert [read_header(info.path).reason for info in alert.snapshots] == [
+        "leak suspected: it grows",
+        "growth continues (second of two)",
+    ]
     assert process.snapshots.store.pins.pinned("alert") == {info.id for info in alert.snapshots}
 
 
-def test_nothing_is_done_for_what_is_not_suspected(process: Process) -> None:
+def test_growth_that_is_not_suspected_is_not_investigated(process: Process) -> None:
     for state in (State.WARMING_UP, State.STEADY, State.GROWING, State.PLATEAUED):
         process.sees(state)
 
-    assert (process.taken, process.told) == (0, [])
+    assert (process.taken, process.alerts) == (0, [])
 
 
 def test_the_second_snapshot_waits_for_a_third_of_a_window(process: Process) -> None:
@@ -139,46 +146,46 @@ def test_the_second_snapshot_waits_for_a_mebibyte_of_growth(process: Process) ->
     assert process.taken == 2
 
 
-def test_a_confirmation_waits_for_no_growth(process: Process) -> None:
+def test_a_confirmed_leak_has_its_second_snapshot_at_once(process: Process) -> None:
     process.sees(State.SUSPECTED)
     process.sees(State.CONFIRMED)
 
     assert process.taken == 2
-    assert len(process.told[0].snapshots) == 2
+    assert len(process.alerts[0].snapshots) == 2
 
 
-def test_no_second_snapshot_is_taken_of_growth_that_is_no_longer_suspected(process: Process) -> None:
+def test_no_second_snapshot_is_taken_when_the_suspicion_is_over(process: Process) -> None:
     process.sees(State.SUSPECTED)
     process.sees(State.GROWING, WINDOW / 2)
 
     assert process.taken == 1
 
 
-def test_a_leak_is_told_where_the_budget_has_no_snapshots_left(tmp_path: Path) -> None:
+def test_a_leak_has_an_alert_though_the_budget_has_no_snapshots_left(tmp_path: Path) -> None:
     process = Process(tmp_path, a_day=1)
     process.sees(State.SUSPECTED)
     process.sees(State.CONFIRMED)
-    (alert,) = process.told
+    (alert,) = process.alerts
 
     assert alert.snapshots == ()
     assert process.taken == 0
     assert process.snapshots.outcomes["over_budget"] == 1
 
 
-def test_a_leak_is_told_where_no_snapshots_are_wanted(tmp_path: Path) -> None:
+def test_a_leak_has_an_alert_though_snapshots_are_turned_off(tmp_path: Path) -> None:
     process = Process(tmp_path, wants_snapshots=False)
     process.sees(State.SUSPECTED)
     process.sees(State.CONFIRMED)
 
-    assert (process.taken, len(process.told)) == (0, 1)
+    assert (process.taken, len(process.alerts)) == (0, 1)
 
 
-def test_two_processes_of_one_folder_tell_a_leak_once_in_a_cooldown(tmp_path: Path) -> None:
+def test_two_processes_of_one_folder_make_one_alert_of_a_leak_in_a_cooldown(tmp_path: Path) -> None:
     one, other = Process(tmp_path), Process(tmp_path)
     for process in (one, other):
         process.sees(State.SUSPECTED)
         process.sees(State.CONFIRMED)
-    assert (len(one.told), len(other.told)) == (1, 0)
+    assert (len(one.alerts), len(other.alerts)) == (1, 0)
     assert one.taken == 2
     assert other.snapshots.outcomes["cooldown"] == 1
 
@@ -187,20 +194,20 @@ def test_two_processes_of_one_folder_tell_a_leak_once_in_a_cooldown(tmp_path: Pa
     third.sees(State.SUSPECTED)
     third.sees(State.CONFIRMED)
 
-    assert len(third.told) == 1
-    assert third.told[0].fingerprint == one.told[0].fingerprint
+    assert len(third.alerts) == 1
+    assert third.alerts[0].fingerprint == one.alerts[0].fingerprint
 
 
-def test_two_leaks_are_told_each(tmp_path: Path) -> None:
+def test_two_leaks_have_two_alerts(tmp_path: Path) -> None:
     one, other = Process(tmp_path), Process(tmp_path)
     for process, grower in ((one, "shop.Session"), (other, "shop.Order")):
         process.sees(State.SUSPECTED, grower=grower)
         process.sees(State.CONFIRMED, grower=grower)
 
-    assert one.told[0].fingerprint != other.told[0].fingerprint
+    assert one.alerts[0].fingerprint != other.alerts[0].fingerprint
 
 
-def test_flapping_within_a_window_is_one_suspicion(process: Process) -> None:
+def test_a_suspicion_that_flaps_within_a_window_is_one_suspicion(process: Process) -> None:
     for _ in range(20):
         process.sees(State.SUSPECTED)
         process.sees(State.GROWING, WINDOW - 15)
@@ -209,7 +216,7 @@ def test_flapping_within_a_window_is_one_suspicion(process: Process) -> None:
     assert process.snapshots.outcomes["cooldown"] == 0
 
 
-def test_after_a_window_of_silence_a_suspicion_is_another(process: Process) -> None:
+def test_a_suspicion_after_a_quiet_window_is_another_one(process: Process) -> None:
     process.sees(State.SUSPECTED)
     process.sees(State.STEADY, WINDOW + 1)
     process.sees(State.SUSPECTED, grower="shop.Order")
@@ -219,47 +226,49 @@ def test_after_a_window_of_silence_a_suspicion_is_another(process: Process) -> N
 
 
 @pytest.mark.parametrize("cause", [Cause.NATIVE, Cause.FRAGMENTATION, Cause.FILE_OR_SHARED])
-def test_of_what_is_not_in_the_heap_mappings_are_the_evidence(process: Process, cause: Cause) -> None:
+def test_growth_outside_the_heap_has_mappings_and_no_snapshots(process: Process, cause: Cause) -> None:
     process.sees(State.SUSPECTED, cause=cause)
     process.anonymous_bytes += 30 * MIB
     process.sees(State.CONFIRMED, WINDOW, cause=cause)
-    (alert,) = process.told
+    (alert,) = process.alerts
 
     assert process.taken == 0
     assert alert.mappings == (MappingGrowth("anonymous", 10 * MIB, 40 * MIB),)
     assert alert.advice
 
 
-def test_of_what_nobody_knows_both_are_the_evidence(process: Process) -> None:
+def test_growth_of_unknown_cause_has_snapshots_and_mappings(process: Process) -> None:
     process.sees(State.SUSPECTED, cause=Cause.UNATTRIBUTED)
     process.anonymous_bytes += 30 * MIB
     process.sees(State.CONFIRMED, WINDOW, cause=Cause.UNATTRIBUTED)
-    (alert,) = process.told
+    (alert,) = process.alerts
 
     assert len(alert.snapshots) == 2
     assert alert.mappings
 
 
-def test_what_looks_native_at_first_has_its_snapshots_once_it_is_known_to_be_of_python(process: Process) -> None:
+def test_growth_that_looks_native_at_first_has_snapshots_once_the_cause_is_python_objects(process: Process) -> None:
     process.sees(State.SUSPECTED, cause=Cause.NATIVE)
     assert process.taken == 0
     process.sees(State.SUSPECTED)
     process.sees(State.SUSPECTED, WINDOW / 3)
     process.sees(State.CONFIRMED)
 
-    assert len(process.told[0].snapshots) == 2
+    assert len(process.alerts[0].snapshots) == 2
 
 
-def test_what_looks_like_pythons_at_first_has_its_mappings_from_when_it_is_known_to_be_native(process: Process) -> None:
+def test_growth_that_looks_like_python_objects_at_first_has_mappings_from_when_the_cause_is_native(
+    process: Process,
+) -> None:
     process.sees(State.SUSPECTED)
     process.sees(State.SUSPECTED, cause=Cause.NATIVE)
     process.anonymous_bytes += 30 * MIB
     process.sees(State.CONFIRMED, cause=Cause.NATIVE)
 
-    assert process.told[0].mappings == (MappingGrowth("anonymous", 10 * MIB, 40 * MIB),)
+    assert process.alerts[0].mappings == (MappingGrowth("anonymous", 10 * MIB, 40 * MIB),)
 
 
-def test_a_snapshot_that_fails_is_logged_and_the_leak_told_without(
+def test_a_snapshot_that_fails_is_logged_and_the_alert_has_none(
     process: Process, caplog: pytest.LogCaptureFixture
 ) -> None:
     process.walker.failure = ZeroDivisionError("the walker")
@@ -270,19 +279,19 @@ def test_a_snapshot_that_fails_is_logged_and_the_leak_told_without(
 
     assert "no snapshot of the suspected leak: the snapshot failed: ZeroDivisionError" in caplog.text
     assert process.snapshots.outcomes["failed"] == 1
-    assert process.told[0].snapshots == ()
+    assert process.alerts[0].snapshots == ()
 
 
-def test_a_second_snapshot_that_fails_leaves_the_first_to_be_told(process: Process) -> None:
+def test_an_alert_has_the_first_snapshot_when_the_second_fails(process: Process) -> None:
     process.sees(State.SUSPECTED)
     process.walker.failure = MemoryError()
     process.sees(State.CONFIRMED)
 
-    assert len(process.told[0].snapshots) == 1
+    assert len(process.alerts[0].snapshots) == 1
 
 
-def test_who_is_refused_because_of_anothers_snapshot_asks_again(process: Process) -> None:
-    busy = process.snapshots.reserve("asked for from outside")
+def test_a_snapshot_is_tried_again_after_another_one_was_being_taken(process: Process) -> None:
+    busy = process.snapshots.reserve("requested by another caller")
     process.sees(State.SUSPECTED)
     assert process.snapshots.outcomes["busy"] == 1
     process.snapshots.take_pending()
@@ -290,18 +299,18 @@ def test_who_is_refused_because_of_anothers_snapshot_asks_again(process: Process
     process.sees(State.SUSPECTED, WINDOW / 3)
 
     reasons = {info.id: info.reason for info in process.snapshots.store.list()}
-    assert reasons.pop(busy) == "asked for from outside"
-    assert sorted(reasons.values()) == ["growth goes on", "leak suspected: it grows"]
+    assert reasons.pop(busy) == "requested by another caller"
+    assert sorted(reasons.values()) == ["growth continues (second of two)", "leak suspected: it grows"]
 
 
-def test_what_others_ask_for_meanwhile_does_not_come_between_the_two(tmp_path: Path) -> None:
+def test_a_snapshot_asked_for_in_between_is_not_compared_with_the_two(tmp_path: Path) -> None:
     process = Process(tmp_path, compare=1000)
     process.sees(State.SUSPECTED)
     first = process.snapshots.last
-    process.snapshots.take("asked for from outside")
+    process.snapshots.take("requested by another caller")
     process.sees(State.SUSPECTED, WINDOW / 3)
     second = process.snapshots.last
-    process.snapshots.take("asked for from outside")
+    process.snapshots.take("requested by another caller")
 
     assert first is not None
     assert second is not None
@@ -310,32 +319,32 @@ def test_what_others_ask_for_meanwhile_does_not_come_between_the_two(tmp_path: P
     assert (compared.before_id, compared.problem) == (first.id, "")
 
 
-def test_a_confirmed_leak_does_not_wait_for_anothers_snapshot(process: Process) -> None:
-    process.snapshots.reserve("asked for from outside")
+def test_an_alert_does_not_wait_for_a_snapshot_that_another_caller_takes(process: Process) -> None:
+    process.snapshots.reserve("requested by another caller")
     process.sees(State.CONFIRMED)
     process.snapshots.take_pending()
     process.sees(State.CONFIRMED)
 
-    assert len(process.told) == 1
-    assert process.taken == 1  # once it is told, nobody would hear of a further one
+    assert len(process.alerts) == 1
+    assert process.taken == 1  # the alert is sent: a further snapshot would not be in it
 
 
-def test_a_forked_child_does_not_tell_again_what_its_parent_has_told(tmp_path: Path) -> None:
+def test_a_forked_child_makes_no_second_alert_of_its_parents_leak(tmp_path: Path) -> None:
     parent = Process(tmp_path)
     parent.sees(State.SUSPECTED)
 
     assert _in_fork(lambda: _confirmed(Process(tmp_path), since=parent.now)) == 1
     parent.sees(State.CONFIRMED)
-    assert len(parent.told) == 0  # the child has
+    assert len(parent.alerts) == 0  # the child has made it
     assert _in_fork(lambda: _confirmed(Process(tmp_path), since=parent.now)) == 0
 
 
 def _confirmed(process: Process, since: float) -> int:
-    """Return how many alerts a process tells of a leak."""
+    """Return how many alerts a process makes of a leak."""
     process.now = since
     process.sees(State.SUSPECTED)
     process.sees(State.CONFIRMED)
-    return len(process.told)
+    return len(process.alerts)
 
 
 def _in_fork(code: Callable[[], int]) -> int:
@@ -346,9 +355,9 @@ def _in_fork(code: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_a_reading_without_figures_of_the_process_is_no_error(process: Process) -> None:
+def test_a_reading_without_the_memory_of_the_process_is_no_error(process: Process) -> None:
     verdict = Verdict(0.0, State.SUSPECTED, ("it grows",), WINDOW)
-    process.case.attend(verdict, Reading(0.0, None))
-    process.case.attend(replace(verdict, state=State.CONFIRMED), Reading(0.0, None))
+    process.investigate(verdict, Reading(0.0, None))
+    process.investigate(replace(verdict, state=State.CONFIRMED), Reading(0.0, None))
 
-    assert len(process.told[0].snapshots) == 2
+    assert len(process.alerts[0].snapshots) == 2

@@ -1,0 +1,163 @@
+"""Follows a suspicion from its first snapshot to an alert, or to its end: at most two snapshots and one alert."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from heap_exporter.investigation import findings
+from heap_exporter.investigation.cache_limits import bound
+from heap_exporter.investigation.investigation import (
+    PYTHON_CAUSES,
+    Investigation,
+    growing_bytes,
+    provisional_fingerprint,
+)
+from heap_exporter.investigation.suspicion_snapshots import SuspicionSnapshots
+from heap_exporter.model import Finding, LeakAlert, Reading, SnapshotInfo, Verdict
+from heap_exporter.probes import mappings
+from heap_exporter.probes.mappings import Mappings
+from heap_exporter.runtime.logs import log
+from heap_exporter.snapshot.budget import Budget
+from heap_exporter.snapshot.service import Snapshots
+
+GROWTH_CONTINUES_SHARE = 0.25
+"""Part of the gain between the snapshots that must be gained again before they confirm a leak.
+
+A queue that drains, or a cache that is full by now, was only caught on its way up.
+"""
+
+FORGOTTEN_AFTER_WINDOWS = 1.0
+"""Time without a suspicion after which the next one is another."""
+
+ALERT_PREFIX = "alert "
+"""Put before the fingerprint of an alert: snapshots and alerts have separate cooldowns."""
+
+ALERT_PIN_SECONDS = 7 * 86_400.0
+"""how long the snapshots of an alert are pinned."""
+
+
+class LeakInvestigator:
+    """Investigates one suspicion at a time: takes its snapshots, reads their comparison, and makes the alert.
+
+    ``read_mappings()`` returns the mappings of the process, ``None`` where they cannot be read. ``max_bytes(reading)``
+    returns all the memory that the process may ever have, ``None`` if that is unknown.
+    """
+
+    def __init__(
+        self,
+        snapshots: Snapshots,
+        budget: Budget,
+        *,
+        window_seconds: float,
+        wants_snapshots: bool,
+        read_mappings: Callable[[], Mappings | None],
+        max_bytes: Callable[[Reading], int | None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._snapshots = snapshots
+        self._budget = budget
+        self._window_seconds = window_seconds
+        self._wants_snapshots = wants_snapshots
+        self._read_mappings = read_mappings
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._taker = SuspicionSnapshots(snapshots, budget, window_seconds, clock)
+        self._current: Investigation | None = None
+        self._was_in_flight = False
+
+    @property
+    def snapshots(self) -> tuple[SnapshotInfo, ...]:
+        """Return the snapshots of the current investigation, oldest first."""
+        return tuple(self._current.snapshots) if self._current else ()
+
+    def finding(self, reading: Reading) -> Finding | None:
+        """Return what the comparison of the two snapshots says, once: as soon as it can be judged."""
+        current = self._current
+        if current is None or self._is_being_compared(current):
+            return None
+        self._read_comparison(current, reading)
+        finding = current.finding
+        if finding is None:
+            return None
+        grown_since = growing_bytes(reading) - current.growing_bytes
+        if finding.outcome == "confirms" and grown_since < GROWTH_CONTINUES_SHARE * current.grown_bytes:
+            return None
+        current.finding = None
+        log.info("the comparison %s the suspicion: %s", finding.outcome, finding.reason)
+        return finding
+
+    def investigate(self, verdict: Verdict, reading: Reading) -> LeakAlert | None:
+        """Take the snapshots that are due on a verdict, and return the alert of a leak that it confirms."""
+        current = self._investigation_of(verdict)
+        if current is None:
+            return None
+        self._taker.take_due(current, verdict, reading)
+        if not verdict.is_confirmed or current.is_closed or self._awaits_comparison(current):
+            return None
+        return self._alert(current, verdict)
+
+    def _investigation_of(self, verdict: Verdict) -> Investigation | None:
+        """Return the current investigation, or the one that this verdict opens."""
+        now, current = self._clock(), self._current
+        if verdict.is_suspicion:
+            if current is None:
+                current = self._current = self._open(verdict, now)
+            current.suspected_at = now
+            if current.mappings is None and verdict.cause not in PYTHON_CAUSES:
+                current.mappings = self._read_mappings()
+        elif current and now - current.suspected_at > FORGOTTEN_AFTER_WINDOWS * self._window_seconds:
+            self._current = current = None
+        return current
+
+    def _open(self, verdict: Verdict, now: float) -> Investigation:
+        log.info("a leak is suspected: %s", "; ".join(verdict.reasons))
+        return Investigation(provisional_fingerprint(verdict), now, self._wants_snapshots)
+
+    def _is_being_compared(self, current: Investigation) -> bool:
+        if current.is_compared or not current.has_all_snapshots:
+            return False
+        comparison = self._snapshots.comparisons.state(current.snapshots[-1].id)
+        return comparison is not None and comparison.state == "running"
+
+    def _awaits_comparison(self, current: Investigation) -> bool:
+        """Return whether :meth:`finding` has not yet read the comparison of the two snapshots, if there is one."""
+        if current.is_compared or not current.has_all_snapshots:
+            return False
+        return self._snapshots.comparisons.state(current.snapshots[-1].id) is not None
+
+    def _read_comparison(self, current: Investigation, reading: Reading) -> None:
+        if current.is_compared or not current.has_all_snapshots:
+            return
+        current.is_compared = True
+        comparison = self._snapshots.comparisons.state(current.snapshots[-1].id)
+        if comparison is None or comparison.report is None:
+            return
+        finding, current.accumulation = findings.find(
+            comparison.report, current.grown_bytes, bound, self._max_bytes(reading)
+        )
+        if finding and finding.reason.endswith(findings.IN_FLIGHT):
+            finding, self._was_in_flight = None if self._was_in_flight else finding, True
+        current.finding = finding
+
+    def _alert(self, current: Investigation, verdict: Verdict) -> LeakAlert | None:
+        """Return the alert of a confirmed leak, ``None`` within the cooldown of an earlier alert of the same leak."""
+        current.is_closed = True
+        accumulation = current.accumulation
+        fingerprint = accumulation.fingerprint if accumulation else current.fingerprint
+        if refusal := self._budget.request(f"{ALERT_PREFIX}{fingerprint}", snapshots=0):
+            log.info("no alert of the leak %s: %s", fingerprint, refusal.reason)
+            return None
+        self._budget.start_cooldown(f"{ALERT_PREFIX}{current.fingerprint}")
+        for snapshot in current.snapshots:
+            self._snapshots.store.pins.pin(snapshot.id, "alert", ALERT_PIN_SECONDS)
+        after = self._read_mappings() if current.mappings else None
+        cause_advice = mappings.advice(verdict.cause) if verdict.cause else ""
+        return LeakAlert(
+            verdict=verdict,
+            fingerprint=fingerprint,
+            snapshots=tuple(current.snapshots),
+            accumulation=accumulation,
+            mappings=mappings.growth(current.mappings, after) if current.mappings and after else (),
+            advice=accumulation.advice if accumulation and accumulation.advice else cause_advice,
+        )

@@ -1,0 +1,274 @@
+"""The stages that a sample runs through, in order: read → record → judge → investigate → notify."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from heap_exporter.detection.detector import DetectorThresholds
+from heap_exporter.detection.history import History, point_of
+from heap_exporter.detection.judge import Judge
+from heap_exporter.export.type_series import TypeSeries
+from heap_exporter.investigation.investigator import Investigator
+from heap_exporter.investigation.leak_investigator import ALERT_PIN_SECONDS
+from heap_exporter.model import (
+    Census,
+    Counters,
+    Finding,
+    LeakAlert,
+    Point,
+    Reading,
+    SnapshotInfo,
+    TypeCount,
+    Verdict,
+)
+from heap_exporter.notify.notifier import Notifier
+from heap_exporter.probes.collector import PauseMeter
+from heap_exporter.probes.sampler import PROBES, Sampler
+from heap_exporter.recording.flight import FlightRecorder
+from heap_exporter.runtime.error_boundary import ErrorBoundary
+from heap_exporter.settings import Settings
+from heap_exporter.snapshot.service import Snapshots
+from heap_exporter.snapshot.store import Store
+from heap_exporter.upload.uploads import Uploads
+from heap_exporter.walker.choose import ChosenWalker
+
+STAGES = ("read", "record", "judge", "investigate", "notify", "publish", "snapshot", "upload")
+"""The names under which ``heap_exporter_sample_errors_total`` counts the stages; ``read`` is all but the probes."""
+
+ReadingListener = Callable[[Reading], None]
+
+
+class Taken(NamedTuple):
+    """What the read stage returns: the reading, its point to record and to judge, and its census if that is new."""
+
+    reading: Reading
+    point: Point | None
+    census: Census | None
+
+
+class Pipeline:
+    """The stages of one process. :meth:`tick` takes a sample and runs all stages on it.
+
+    Each stage takes what the stages before it returned, and none calls back. A stage that raises is counted under its
+    own name and logged at most once an hour; the others run all the same, and what was read is published in any case.
+    All methods run on the sampling thread, but for :attr:`reading`, which any thread may read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        walker: ChosenWalker,
+        notifier: Notifier,
+        *,
+        pauses: PauseMeter,
+        listeners: list[ReadingListener],
+        wake: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self.walker = walker
+        self._pauses = pauses
+        self._listeners = listeners
+        self.notifier = notifier
+        self.pushes: dict[str, int] = {}
+        self._boundary = ErrorBoundary((*PROBES, *STAGES))
+        self._sampler = Sampler(self._boundary)
+        self._next_slow_at = 0.0
+        self._cpu_seconds = self._earlier_cpu_seconds = 0.0
+        self.history = History(
+            max(settings.max_samples, math.ceil(settings.window_seconds / settings.interval_seconds))
+        )
+        self._recorder: FlightRecorder | None = None
+        thresholds = settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
+        self._judge = Judge(DetectorThresholds(*thresholds))
+        self._type_series = TypeSeries()
+        self._finding: Finding | None = None
+        self._alerts = 0
+        started_at = self._sampler.start_time()
+        self._build_snapshots(started_at, wake)
+        self.reading = Reading(
+            started_at=time.time(),
+            process_started_at=started_at,
+            sample=self._sampler.sample(started_at),
+            census_interval_seconds=settings.census_interval_seconds,
+            walker=walker.chosen,
+        )
+
+    def _build_snapshots(self, process_started_at: float | None, wake: Callable[[], None]) -> None:
+        settings = self._settings
+        store = Store(
+            settings.snapshot_dir, settings.snapshot_keep, settings.snapshot_max_bytes, settings.free_disk_bytes
+        )
+        self.snapshots = Snapshots(
+            self.walker,
+            store,
+            self._headroom_bytes,
+            last_census=lambda: self.reading.census,
+            keys=settings.snapshot_keys,
+            compare_max_objects=settings.compare_max_objects,
+            process_started_at=process_started_at,
+            wake=wake,
+        )
+        self._uploads = Uploads(
+            settings.upload_url, store, self._headroom_bytes, remove_local=settings.upload_remove_local
+        )
+        self._investigator = Investigator(settings, self.snapshots, self._sampler)
+
+    def begin(self) -> None:
+        """Begin on a new sampling thread: clean up the folder, and open the recording."""
+        self._earlier_cpu_seconds = self._cpu_seconds
+        self._boundary.run("snapshot", self.snapshots.clean_up)
+        self._boundary.run("record", self._open_recorder)
+
+    def tick(self) -> None:
+        """Take a sample and run the stages on it."""
+        run, before = self._boundary.run, self.reading
+        self._poll()
+        taken = run("read", lambda: self._read(before))
+        if taken is None:
+            self._publish(before)
+            return
+        run("record", lambda: self._record(taken))
+        verdict = run("judge", lambda: self._judge_point(taken))
+        reading = dataclasses.replace(
+            taken.reading,
+            verdict=before.verdict if taken.point is None else verdict,
+            types=run("publish", lambda: self._types(taken)) or (),
+        )
+        self._publish(reading)
+        run("record", lambda: self._record_verdict(verdict))
+        outcome = run("investigate", lambda: self._investigator.investigate(verdict, reading))
+        if outcome is None:
+            return
+        if outcome.alert is not None:
+            self._notify(outcome.alert)
+        run("record", lambda: self._record_snapshots(outcome.snapshots))
+
+    def take_pending(self) -> None:
+        """Take the snapshot that another thread has reserved, if there is one, and publish the new counts."""
+        self._boundary.run("snapshot", self.snapshots.take_pending)
+        self._publish(self.reading)
+
+    def give_up(self) -> None:
+        """Cancel what waits, and leave no subprocess that this process must wait for."""
+        self.snapshots.give_up()
+        self._uploads.give_up()
+
+    def finish_recording(self, *, close: bool) -> None:
+        """Record that the exporter stops in order. ``close`` also closes the files: no thread may write to them."""
+        if self._recorder is not None:
+            self._recorder.finish()
+        if close:
+            self._recorder = None
+
+    def _poll(self) -> None:
+        """Collect the results of the subprocesses and of the calls that run in the background."""
+        self._boundary.run("snapshot", self.snapshots.poll)
+        self._boundary.run("upload", self._uploads.poll)
+        self._boundary.run("notify", self.notifier.poll)
+
+    def _read(self, before: Reading) -> Taken:
+        """Read the cheap sources, the slow ones when they are due, and what a comparison of snapshots has found."""
+        sample = self._sampler.sample(before.process_started_at)
+        reading = dataclasses.replace(before, sample=sample, detail=self._sampler.refresh_limits(before.detail))
+        is_limit_near = self._boundary.run(
+            "investigate", lambda: self._investigator.is_limit_near(reading, self.history.points())
+        )
+        if is_limit_near or time.monotonic() >= self._next_slow_at:
+            reading = self._read_slow(reading)
+        self._finding = self._finding or self._boundary.run("investigate", lambda: self._investigator.finding(reading))
+        point = point_of(reading, before, restart=not self.history, finding=self._finding)
+        return Taken(reading, point, reading.census if reading.census is not before.census else None)
+
+    def _read_slow(self, reading: Reading) -> Reading:
+        """Read the slow sources, and schedule the next time by what they cost."""
+        began, clones_began = time.thread_time(), self.walker.clone_cpu_seconds
+        detail = self._sampler.detail()
+        census = self._boundary.run("census", self.walker.census)
+        cost = time.thread_time() - began + self.walker.clone_cpu_seconds - clones_began
+        interval = max(self._settings.census_interval_seconds, cost * 100 / self._settings.census_cpu_percent)
+        self._next_slow_at = time.monotonic() + interval
+        return dataclasses.replace(reading, detail=detail, census=census, census_interval_seconds=interval)
+
+    def _open_recorder(self) -> None:
+        """Begin to record, and publish the last exit if an earlier process left a crash record."""
+        if not self._settings.record:
+            return
+        self._recorder = FlightRecorder(
+            self._settings.snapshot_dir, self.reading.process_started_at, self._sampler.limits()
+        )
+        last_exit = self._recorder.last_exit
+        for snapshot_id in last_exit.snapshots if last_exit else ():
+            self.snapshots.store.pins.pin(snapshot_id, "crash", ALERT_PIN_SECONDS)
+        self._publish(dataclasses.replace(self.reading, last_exit=last_exit))
+
+    def _record(self, taken: Taken) -> None:
+        """Keep the point in memory and on disk, before anything that may fail looks at it."""
+        if taken.point is None:
+            return
+        self.history.add(taken.point)
+        if self._recorder is not None:
+            self._recorder.record(taken.point, taken.reading.detail.limits, taken.census)
+
+    def _record_verdict(self, verdict: Verdict | None) -> None:
+        if self._recorder is not None and verdict is not None:
+            self._recorder.record_verdict(verdict)
+
+    def _record_snapshots(self, of_investigation: Sequence[SnapshotInfo]) -> None:
+        """Record which snapshots show the growth: those of the last alert, and those taken since."""
+        if self._recorder is not None:
+            alert = self.reading.alert
+            shown = (*(alert.snapshots if alert else ()), *of_investigation)
+            self._recorder.record_snapshots(list(dict.fromkeys(info.id for info in shown)))
+
+    def _judge_point(self, taken: Taken) -> Verdict | None:
+        """Return the verdict on a point, ``None`` without a point."""
+        if taken.point is None:
+            return None
+        verdict = self._judge.judge(taken.point, taken.census)
+        self._finding = None
+        return verdict
+
+    def _types(self, taken: Taken) -> tuple[TypeCount, ...]:
+        """Return the types that have a series of their own, by the last census."""
+        if taken.census is None:
+            return taken.reading.types if taken.reading.census else ()
+        return self._type_series.choose(taken.census, self._judge.growing_types)
+
+    def _notify(self, alert: LeakAlert) -> None:
+        """Publish an alert, and send it."""
+        self._alerts += 1
+        self._publish(dataclasses.replace(self.reading, alert=alert))
+        self._boundary.run("notify", lambda: self.notifier.send(alert))
+
+    def _publish(self, reading: Reading) -> None:
+        """Replace the published reading by this one, with new counters. A listener that raises stops no other."""
+        self._cpu_seconds = self._earlier_cpu_seconds + time.thread_time()
+        self.reading = dataclasses.replace(
+            reading, counters=self._counters(), snapshot=self.snapshots.last, walker=self.walker.chosen
+        )
+        for listener in self._listeners:
+            self._boundary.run("publish", functools.partial(listener, self.reading))
+
+    def _counters(self) -> Counters:
+        return Counters(
+            sample_errors=dict(self._boundary.errors),
+            snapshots=dict(self.snapshots.outcomes),
+            detections=self._judge.detections,
+            alerts=self._alerts,
+            webhooks=dict(self.notifier.webhooks),
+            listeners=dict(self.notifier.listeners),
+            pushes=dict(self.pushes),
+            walk_failures=self.walker.failures,
+            gc_pause_seconds=tuple(self._pauses.seconds),
+            uploads=dict(self._uploads.outcomes),
+            cpu_seconds=self._cpu_seconds + self.walker.clone_cpu_seconds,
+        )
+
+    def _headroom_bytes(self) -> int | None:
+        limits = self._sampler.limits()
+        return limits.headroom_bytes if limits else None

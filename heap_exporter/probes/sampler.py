@@ -1,0 +1,69 @@
+"""Reads the probes one by one: one that fails costs its own values and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+from heap_exporter.model import Detail, MemoryLimits, Sample
+from heap_exporter.probes import allocator, collector, limits, mappings, process
+from heap_exporter.probes.mappings import Mappings
+from heap_exporter.probes.pymalloc import PymallocReader
+from heap_exporter.runtime.error_boundary import ErrorBoundary
+
+PROBES = ("process", "blocks", "collector", "malloc", "pymalloc", "shares", "limits", "mappings", "census")
+"""The names under which ``heap_exporter_sample_errors_total`` counts the probes."""
+
+
+class Sampler:
+    """Reads the process. ``boundary`` counts and logs the probes that fail; a method returns ``None`` for these."""
+
+    def __init__(self, boundary: ErrorBoundary | None = None) -> None:
+        self._run = (boundary or ErrorBoundary(PROBES)).run
+        self._pymalloc = PymallocReader()
+
+    def sample(self, process_started_at: float | None) -> Sample:
+        """Return one cheap reading: tens of microseconds."""
+        taken_at, began = time.time(), time.perf_counter()
+        memory = self._run("process", process.read_memory)
+        counters = self._run("collector", collector.read_collector)
+        blocks = self._run("blocks", allocator.read_allocated_blocks)
+        return Sample(
+            taken_at=taken_at,
+            uptime_seconds=None if process_started_at is None else taken_at - process_started_at,
+            duration_seconds=time.perf_counter() - began,
+            process=memory,
+            collector=counters,
+            allocated_blocks=blocks,
+        )
+
+    def detail(self) -> Detail:
+        """Return one reading of the slower sources: tenths of a millisecond in a small process, more in a large one."""
+        return Detail(
+            malloc=self._run("malloc", allocator.read_malloc),
+            pymalloc=self._run("pymalloc", self._pymalloc.read),
+            shares=self._run("shares", process.read_shares),
+            limits=self.limits(),
+        )
+
+    def refresh_limits(self, detail: Detail) -> Detail:
+        """Return the slow readings with the memory limits read again if there is one: it may be reached in between."""
+        if detail.limits is None or not detail.limits.limit_bytes:
+            return detail
+        return dataclasses.replace(detail, limits=self.limits())
+
+    def limits(self) -> MemoryLimits | None:
+        """Return the memory limit of the process and what is left of it."""
+        return self._run("limits", limits.read_limits)
+
+    def mappings(self) -> Mappings | None:
+        """Return the memory mappings of the process by sort: milliseconds."""
+        return self._run("mappings", mappings.read_mappings)
+
+    def start_time(self) -> float | None:
+        """Return when the process started, in Unix seconds."""
+        return self._run("process", process.read_start_time)
+
+    def physical_bytes(self) -> int | None:
+        """Return the memory of the machine, in bytes."""
+        return self._run("limits", process.read_physical_bytes)
