@@ -36,11 +36,11 @@ def main() -> None:
     command = [sys.executable, "-m", "heap_exporter", "demo", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
-        table: live_table.Watch | None = None
+        table: live_table.LiveTable | None = None
         before: str | None = None
         for line in demo.stdout:
             status: dict[str, Any] = json.loads(line)
-            table = table or live_table.Watch("heap-exporter demo: a leaking shop", _links(status["url"]))
+            table = table or live_table.LiveTable("heap-exporter demo: a leaking shop", _links(status["url"]))
             drawn = table.draw(status, status["elapsed_seconds"], status["requests"])
             if before is None and status["elapsed_seconds"] > COMPARED_FROM_SECONDS:
                 before = _snapshot(status["url"])

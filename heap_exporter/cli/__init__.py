@@ -1,4 +1,4 @@
-"""The command line. It is imported by :func:`main`, so that Ctrl-C is understood from the first moment on."""
+"""The command line, ``heap-exporter COMMAND``; :func:`main` imports the rest, so Ctrl-C works during imports too."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The commands, one module each, and what their failures look like from outside.
+"""The list of commands, the parser, and how a command ends.
 
-A command module has a docstring (its long help), ``HELP`` (one line), ``add_arguments(parser)`` and
-``run(arguments) -> exit code``; those of the analysis share ``screen.py`` and ``files.py``.
+Each command is a module with a docstring (its long help), ``HELP`` (one line), ``add_arguments(parser)`` and
+``run(arguments) -> exit code``. Commands print through ``screen.py`` and open files through ``files.py``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from heap_exporter._version import VERSION
-from heap_exporter.cli.screen import complain, printing
+from heap_exporter.cli.screen import print_error, stdout_errors
 from heap_exporter.errors import HeapExporterError
 
 COMMANDS = (
@@ -33,31 +33,31 @@ COMMANDS = (
 )
 
 GUIDE = """\
-A service needs no command: `import heap_exporter; heap_exporter.start()`. It takes a snapshot when it suspects a leak.
-Two of them say who it is:
+A service needs no command: `import heap_exporter; heap_exporter.start()` watches its memory, and takes snapshots when
+it suspects a leak. To look at snapshots yourself:
 
-  heap-exporter snapshot                           take one now
-  heap-exporter report a.heap b.heap               what grew, and who holds it
-  heap-exporter report a.heap b.heap -o leak.html  the same as a page
-  heap-exporter path b.heap Session                how the objects of a type are held
+  heap-exporter snapshot                           take a snapshot of a running service
+  heap-exporter report a.heap b.heap               show what grew between two snapshots, and what holds it
+  heap-exporter report a.heap b.heap -o leak.html  write the same as an HTML page
+  heap-exporter path b.heap Session                show what holds the objects of one type
 
-`heap-exporter COMMAND --help` tells more.
+`heap-exporter COMMAND --help` explains a command and shows examples.
 
 """
 
 EXIT_CODES = """\
 exit codes:
-  0    done; whatever grew, or did not
-  1    the command's own "no": a refused snapshot, a demo that caught nothing
-  2    a wrong argument, or a file that cannot be read or written: one line on stderr says why
+  0    done, whether memory grew or not
+  1    refused, or nothing found: a snapshot refused, an upload failed, no leak found by the demo
+  2    a wrong argument, or a file that cannot be read or written: stderr has one line with the reason
   130  interrupted (Ctrl-C)
 """
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Run the command that ``argv`` names, and return the exit code; a failure is one line on stderr.
+    """Run the command that ``argv`` names, and return the exit code. A failure prints one line on stderr.
 
-    A reader of the output that goes away is none.
+    A reader that closes the pipe early (``| head``) is not a failure.
     """
     try:
         return _run(argv)
@@ -67,8 +67,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     except HeapExporterError as error:
         problem = str(error)
     except MemoryError:
-        problem = "there is not enough memory for this"
-    _tell(problem)
+        problem = "not enough memory"
+    _print_failure(problem)
     return 2
 
 
@@ -77,22 +77,22 @@ def _run(argv: Sequence[str] | None) -> int:
         raise HeapExporterError("cannot write to stdout: it is closed")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show ends no command
-    with printing():
+            stream.reconfigure(errors="backslashreplace")  # for names that the terminal cannot show
+    with stdout_errors():
         try:
             arguments = _parser().parse_args(argv)
         except SystemExit:  # --help and --version have printed
             sys.stdout.flush()
             raise
     code: int = arguments.run(arguments)
-    with printing():
+    with stdout_errors():
         sys.stdout.flush()
     return code
 
 
-def _tell(problem: str) -> None:
-    """Print a line on stderr, and let stdout fail no more."""
-    complain(problem)
+def _print_failure(problem: str) -> None:
+    """Print a line on stderr, and flush or drop what stdout has buffered."""
+    print_error(problem)
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
@@ -101,14 +101,14 @@ def _tell(problem: str) -> None:
 
 
 def _abandon_stdout() -> None:
-    """Send what is still to be written nowhere: the interpreter would complain of it when it ends."""
+    """Drop the rest of the output: the interpreter would report a broken stdout when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="heap-exporter",
-        description="Watches the heap of Python services: metrics, alerts on the slope, snapshots of what grows.",
+        description="Watches the memory of Python services: metrics, leak alerts, heap snapshots.",
         epilog=GUIDE + EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,9 +1,9 @@
-"""Show what changed from one snapshot to another: what grew, is new or is gone, by path and by type.
+"""Show what changed between two snapshots: what grew, shrank, is new or is gone, by path and by type.
 
     heap-exporter diff a.heap b.heap
 
-Objects are matched by how they are held and by their type, not by their address, so the two may be of different
-processes; what that does to the figures is said above them. For what the growth means, see `heap-exporter report`.
+Objects are matched by their type and the path to them, not by address, so the snapshots may be of two processes. A note
+above the tables says when a difference is not growth. `heap-exporter report` shows which growth is a leak.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ HELP = "show what changed between two snapshots"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("before", type=files.named, metavar="A", help="the earlier snapshot (.heap)")
-    parser.add_argument("after", type=files.named, metavar="B", help="the later one")
+    parser.add_argument("before", type=files.input_path, metavar="A", help="the earlier snapshot (.heap)")
+    parser.add_argument("after", type=files.input_path, metavar="B", help="the later one")
     screen.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the changes, and return 0 whatever they are."""
+    """Print the changes and return 0."""
     from heap_exporter.report import json_documents, text
 
-    found = analysis.compare(screen.opened(arguments.before), screen.opened(arguments.after))
-    screen.show(arguments, json_documents.diff(found, arguments.limit), text.diff(found, arguments.limit))
+    found = analysis.compare(screen.open_snapshot(arguments.before), screen.open_snapshot(arguments.after))
+    screen.print_result(arguments, json_documents.diff(found, arguments.limit), text.diff(found, arguments.limit))
     return 0

@@ -1,4 +1,4 @@
-"""The files that the commands are given: their names as typed, and outputs that are there once they are whole."""
+"""Input and output files of the commands: paths as arguments, and outputs that appear once they are complete."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from heap_exporter.errors import HeapExporterError
 from heap_exporter.runtime.atomic_file import part_path, replace_when_complete
 
 
-def named(text: str) -> Path:
-    """Return the file of that name: the ``type`` of an argument. An empty one would be the present folder."""
+def input_path(text: str) -> Path:
+    """Return the path of a file to read: the ``type`` of an argument. Refuses "", which would be the current folder."""
     if not text:
-        raise argparse.ArgumentTypeError("no file has an empty name")
+        raise argparse.ArgumentTypeError("the file name is empty")
     return Path(text)
 
 
-def named_output(text: str) -> Path:
-    """Return the file of that name to write: the ``type`` of ``-o``."""
+def output_path(text: str) -> Path:
+    """Return the path of a file to write: the ``type`` of ``-o``."""
     if text == "-":
-        raise argparse.ArgumentTypeError("- is no file; name the one to write")
-    return named(text)
+        raise argparse.ArgumentTypeError("- (stdout) is not supported; give a file name")
+    return input_path(text)
 
 
-def spare(target: Path, *snapshots: Path) -> None:
-    """Raise :class:`HeapExporterError` if to write ``target`` would destroy one of the snapshots that are read."""
+def refuse_overwriting(target: Path, *snapshots: Path) -> None:
+    """Raise :class:`HeapExporterError` if ``target`` is one of the snapshots to read."""
     for snapshot in snapshots:
-        with suppress(OSError):  # a file that does not exist: whoever opens it tells
+        with suppress(OSError):  # one that does not exist is reported when it is opened
             if target.samefile(snapshot):
-                raise HeapExporterError(f"cannot write {target}: it is the snapshot to read; name another with -o")
+                raise HeapExporterError(f"cannot write {target}: it is the snapshot to read; give another file with -o")
 
 
-def written(target: Path, text: str) -> str:
-    """Write a text to a file and return a line about it. Raises :class:`HeapExporterError` where it cannot."""
-    with written_aside(target) as part:
+def write_text(target: Path, text: str) -> str:
+    """Write a text to a file and return a line about it. Raises :class:`HeapExporterError` if that fails."""
+    with output_file(target) as part:
         size = part.write_bytes(text.encode("utf-8", "replace"))
     return f"written to {target} ({size:,} bytes)"
 
 
 @contextmanager
-def written_aside(target: Path) -> Iterator[Path]:
-    """Yield where to write a file, or a folder of files, which takes its place at ``target`` once it is whole.
+def output_file(target: Path) -> Iterator[Path]:
+    """Yield a temporary path for a file or a folder of files, and move it to ``target`` when it is complete.
 
-    A failure, Ctrl-C too, leaves what was there before; one to write is a :class:`HeapExporterError`. The files of a
-    folder join those that are there. A device or a pipe is written as it is.
+    After an exception, or Ctrl-C, ``target`` is as it was before. The files of a folder are added to those in
+    ``target``. A device or a pipe is written directly. Raises :class:`HeapExporterError` if writing fails.
     """
     try:
         if target.exists() and not target.is_file() and not target.is_dir():

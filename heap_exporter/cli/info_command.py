@@ -1,8 +1,8 @@
-"""Show what a snapshot is: when and of which process it was taken, what it holds, and in which way that is held.
+"""Show what a snapshot contains: when and of which process it was taken, how many objects, and how they are held.
 
     heap-exporter info b.heap
 
-Works for every snapshot, also for a census, which is what is written where there is no room for a graph.
+It reads every snapshot, also a census: the object counts that are written where memory or disk is short for a graph.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.heapfile.records import CountRecord
 
-HELP = "show what a snapshot is"
+HELP = "show what a snapshot contains"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("file", type=files.named, metavar="FILE", help="a snapshot (.heap)")
+    parser.add_argument("file", type=files.input_path, metavar="FILE", help="a snapshot (.heap)")
     screen.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what is known, and return 0."""
+    """Print the facts and return 0."""
     from heap_exporter.report import json_documents, text
 
     path = arguments.file
     with SnapshotReader(path) as reader:
         header = reader.header
         types, footer = _census(reader) if header.content == "census" else ([], None)
-    heap = None if footer else screen.opened(path)
+    heap = None if footer else screen.open_snapshot(path)
     footer, holdings = (heap.footer, heap.holdings) if heap else (footer, ())
     assert footer is not None
     limit = arguments.limit
-    screen.show(
+    screen.print_result(
         arguments,
         json_documents.info(path, header, footer, holdings=holdings, types=types[:limit]),
         text.info(path.name, _with_threads(header, limit), footer, holdings=holdings, types=types, limit=limit),
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _with_threads(header: Header, limit: int) -> Header:
-    """Return the header with the names of so many threads, and how many more there are in place of the others."""
+    """Return the header with the names of ``limit`` threads, and the number of the others as the last name."""
     more = len(header.threads) - limit
     if more <= 0:
         return header

@@ -1,21 +1,22 @@
-"""Tell what the memory of a service did before it was killed.
+"""Show the memory of a service before it was killed.
 
-    heap-exporter last-exit                      of the default folder
-    heap-exporter last-exit /var/lib/shop/heap   of a service's HEAP_EXPORTER_SNAPSHOT_DIR
-    heap-exporter last-exit --json               with every sample, as a document
+    heap-exporter last-exit                      in the default folder
+    heap-exporter last-exit /var/lib/shop/heap   in the HEAP_EXPORTER_SNAPSHOT_DIR of a service
+    heap-exporter last-exit --json               a document with every sample
 
 A service that runs heap-exporter keeps its last hour of samples, its largest types and the last verdict in a small
-file, its black box, in the folder "blackbox" in the one for snapshots. It survives SIGKILL and the kernel's OOM
-killer. A service that stops in order removes it; one that could not leaves it to be read here, and to its next start,
-which logs it and exports heap_exporter_last_exit_*.
+file, the crash record, below its snapshot folder. The file survives SIGKILL and the kernel's OOM killer. A service that
+stops normally removes its crash record. After any other end this command shows it, and the next start of the service
+logs it and exports heap_exporter_last_exit_*.
 
-How it ended:
+How a process ended:
 
-    oom-kill   the kernel killed it for lack of memory: the cgroup has counted a kill, or memory was at its limit
+    oom-kill   killed by the kernel for lack of memory: the cgroup counted a kill, or memory was at its limit
     killed     by a signal (SIGKILL, or a SIGTERM that the service does not handle), by a crash, or by os._exit()
-    machine    the machine was restarted, or the folder has moved to another
+    machine    the machine was restarted, or the folder was moved to another machine
 
-The last exit is told in full, those before it in a line each. To look changes nothing. To find none is no failure.
+The command shows the last exit in detail, and one line for each exit before it. --verbose adds the reasons of the last
+verdict. The command changes nothing, and exits with 0 if there is no crash record.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ from heap_exporter.report.sparkline import text_sparkline
 from heap_exporter.runtime.formatting import duration, moment, rate, size
 from heap_exporter.settings import Settings, variable
 
-HELP = "tell what memory did before a service was killed"
+HELP = "show the memory of a service before it was killed"
 
 TITLES = {
-    Ending.OOM_KILL: "was killed for lack of memory",
+    Ending.OOM_KILL: "was killed for lack of memory (OOM)",
     Ending.KILLED: "was killed or crashed",
-    Ending.MACHINE: "ended with its machine",
+    Ending.MACHINE: "ended when the machine restarted",
 }
 
 
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder",
         nargs="?",
-        type=files.named,
+        type=files.input_path,
         metavar="DIR",
         help=f"default: {variable('snapshot_dir')}, or its default",
     )
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what is known of the last exits, and return 0. Raises :class:`HeapExporterError` if DIR is no folder."""
+    """Print the last exits and return 0. Raises :class:`HeapExporterError` if DIR is not a readable folder."""
     folder = arguments.folder or Settings.load().snapshot_dir
     boxes = folder if folder.name == FOLDER else folder / FOLDER
     _check(folder if arguments.folder else boxes, boxes)
@@ -71,28 +72,28 @@ def run(arguments: argparse.Namespace) -> int:
         "exits": [exit_document(path, found) for path, found in exits[: arguments.limit]],
         "damaged": [{"path": str(path), "problem": str(problem)} for path, problem in damaged],
     }
-    screen.show(arguments, document, "\n".join(_lines(boxes.parent, exits, damaged, arguments.limit)))
+    screen.print_result(arguments, document, "\n".join(_lines(boxes.parent, exits, damaged, arguments.limit)))
     return 0
 
 
 def _check(folder: Path, boxes: Path) -> None:
-    """Raise :class:`HeapExporterError` if the folder is none, or may not be read."""
+    """Raise :class:`HeapExporterError` if the folder does not exist or cannot be read."""
     try:
         if not folder.is_dir() and folder != boxes:
             raise HeapExporterError(
-                f"{folder} is no folder; give the one that the service has as {variable('snapshot_dir')}"
+                f"{folder} is not a folder; give the one that the service has as {variable('snapshot_dir')}"
             )
         os.listdir(boxes)
     except FileNotFoundError:
         pass
     except OSError as problem:
         raise HeapExporterError(
-            f"cannot read {boxes}: {problem.strerror}; ask as the user whom the service runs as"
+            f"cannot read {boxes}: {problem.strerror}; run the command as the user of the service"
         ) from None
 
 
 def exit_document(path: Path, found: LastExit) -> dict[str, Any]:
-    """Return an exit as plain JSON; ``samples`` has a row a sample."""
+    """Return an exit as a JSON document; ``samples`` has one row for each sample."""
     verdict = found.verdict
     return {
         "path": str(path),
@@ -132,20 +133,20 @@ _COLUMNS = tuple(name for name in Point._fields if name not in ("restart", "find
 def _lines(
     folder: Path, exits: list[tuple[Path, LastExit]], damaged: list[tuple[Path, BlackBoxError]], limit: int
 ) -> list[str]:
-    lines = [f"no process has left a black box in {folder}: none was killed, or none has written there"]
+    lines = [f"no crash record in {folder}: no process was killed, or none wrote there"]
     if exits:
-        lines = [*_story(folder, exits[0][1]), *(["", "before that:"] if len(exits) > 1 else [])]
+        lines = [*_story(folder, exits[0][1]), *(["", "earlier exits:"] if len(exits) > 1 else [])]
         lines += [f"  {_line(found)}" for _, found in exits[1:limit]]
     return lines + [f"{path} cannot be read: {problem}" for path, problem in damaged]
 
 
 def _story(folder: Path, found: LastExit) -> list[str]:
     last = found.last
-    lived = f"; lived {duration(found.uptime_seconds)}" if found.uptime_seconds is not None else ""
+    age = f"; uptime {duration(found.uptime_seconds)}" if found.uptime_seconds is not None else ""
     rows = [
-        ("why", found.ended_why),
-        ("last sample", f"{moment(last.t_seconds)}, {duration(max(time.time() - last.t_seconds, 0))} ago{lived}"),
-        ("memory", _course(found.points)),
+        ("reason", found.ended_why),
+        ("last sample", f"{moment(last.t_seconds)}, {duration(max(time.time() - last.t_seconds, 0))} ago{age}"),
+        ("memory", _memory_change(found.points)),
         ("", text_sparkline([point.rss_bytes for point in found.points])),
         ("", _parts(last)),
     ]
@@ -160,7 +161,7 @@ def _story(folder: Path, found: LastExit) -> list[str]:
     rows += [("" if index else "snapshots", snapshot) for index, snapshot in enumerate(found.snapshots)]
     if there := [path for each in found.snapshots if (path := folder / f"{each}{SUFFIX}").is_file()]:
         pair = dict.fromkeys((there[0], there[-1]))
-        rows.append(("who holds it", shlex.join(("heap-exporter", "report", *map(str, pair)))))
+        rows.append(("what holds it", shlex.join(("heap-exporter", "report", *map(str, pair)))))
     title = f"process {found.pid} {TITLES[found.ended]}"
     return [title, *(f"  {name:13}  {text}".rstrip() for name, text in rows if text)]
 
@@ -176,7 +177,7 @@ def _judged(found: LastExit) -> list[tuple[str, str]]:
     ]
 
 
-def _course(points: tuple[Point, ...]) -> str:
+def _memory_change(points: tuple[Point, ...]) -> str:
     first, last = points[0], points[-1]
     limit = (
         f", {last.rss_bytes / last.limit_bytes:.0%} of its limit of {size(last.limit_bytes)}"
@@ -188,12 +189,12 @@ def _course(points: tuple[Point, ...]) -> str:
 
 
 def _parts(point: Point) -> str:
-    """Return what the memory consisted of, as far as it is known."""
+    """Return the parts of the memory that are known."""
     parts = {
         "anonymous": point.anonymous_bytes,
         "swapped out": point.swap_bytes or None,
         "Python heap": point.heap_bytes,
-        "of files": point.file_bytes,
+        "file pages": point.file_bytes,
     }
     return ", ".join(f"{size(value)} {name}" for name, value in parts.items() if value is not None)
 

@@ -1,10 +1,10 @@
-"""Show how the objects of a type are held: the shortest paths from what holds them to the objects, in groups.
+"""Show what holds the objects of a type: the shortest paths from a root to the objects.
 
     heap-exporter path b.heap Session
     heap-exporter path b.heap shop.sessions.Session
 
-The type is named with or without its module. Positions, keys and addresses are left out of paths, so that a million
-objects in one list are one line.
+Give the type with or without its module. Paths have no indexes, keys or addresses, so a million objects in one list
+are one line.
 """
 
 from __future__ import annotations
@@ -18,39 +18,41 @@ from heap_exporter.analysis.results import short_name
 from heap_exporter.cli import files, screen
 from heap_exporter.errors import HeapExporterError
 
-HELP = "show who holds the objects of a type"
+HELP = "show what holds the objects of a type"
 
 NEAREST = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("file", type=files.named, metavar="FILE", help="a snapshot (.heap)")
-    parser.add_argument("type_name", metavar="TYPE", help="Session, or shop.sessions.Session")
+    parser.add_argument("file", type=files.input_path, metavar="FILE", help="a snapshot (.heap)")
+    parser.add_argument("type_name", metavar="TYPE", help="a type, such as Session or shop.sessions.Session")
     screen.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the paths, and return 0; raises :class:`HeapExporterError` where there is no such type."""
+    """Print the paths and return 0. Raises :class:`HeapExporterError` if the snapshot has no such type."""
     from heap_exporter.report import json_documents, text
 
-    heap = screen.opened(arguments.file)
-    types = _meant(heap.types, arguments.type_name)
+    heap = screen.open_snapshot(arguments.file)
+    types = _matching_types(heap.types, arguments.type_name)
     names = {row.type_name for row in types}
     indexes = [index for index, group in enumerate(heap.groups) if group.type_name in names and group.objects]
     indexes.sort(key=lambda index: -heap.groups[index].objects)
     limit = arguments.limit
-    screen.show(arguments, json_documents.path(heap, types, indexes, limit), text.path(heap, types, indexes, limit))
+    screen.print_result(
+        arguments, json_documents.path(heap, types, indexes, limit), text.path(heap, types, indexes, limit)
+    )
     return 0
 
 
-def _meant(types: Sequence[TypeRow], wanted: str) -> list[TypeRow]:
-    """Return the types of that full name, or else of that short name."""
+def _matching_types(types: Sequence[TypeRow], wanted: str) -> list[TypeRow]:
+    """Return the types with that full name, or else with that short name."""
     found = [row for row in types if row.type_name == wanted] or [
         row for row in types if short_name(row.type_name) == wanted
     ]
     if not found:
-        raise HeapExporterError(f"no object is of type {wanted!r}{_nearest(types, wanted)}")
+        raise HeapExporterError(f"the snapshot has no object of type {wanted!r}{_nearest(types, wanted)}")
     return found
 
 

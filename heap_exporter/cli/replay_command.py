@@ -1,12 +1,12 @@
-"""Judge recorded series again, by the very detector that runs in a service, and print each change of verdict.
+"""Judge recorded samples again with the detector that runs in a service, and print each change of the verdict.
 
     heap-exporter replay series/*.csv series/*.csv.gz
     heap-exporter replay --json prod.csv | jq 'select(.state == "confirmed")'
     heap-exporter replay --window 30m --growth-percent 5 prod.csv
 
-A service records its samples in the folder `series` of its snapshot folder, so that an alert, or one that did not come,
-can be looked at again, with other thresholds too. Any CSV file does whose header names t_seconds and rss_bytes; the
-more of the other columns there are (docs/replay.md), the better is the cause told.
+A service records its samples in the folder `series` of its snapshot folder. Replay them to see why an alert came, or
+did not come, and to try other thresholds. Any CSV file with the columns t_seconds and rss_bytes works. Each further
+column of docs/replay.md makes the cause more precise. --verbose prints the numbers behind each verdict.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from heap_exporter.model import Point, Verdict
 from heap_exporter.runtime import formatting
 from heap_exporter.settings import MIN_SAMPLES_A_WINDOW, rules
 
-HELP = "judge recorded series again"
+HELP = "judge recorded samples again"
 
 WINDOW, GROWTH, SLOPE = "--window", "--growth-percent", "--min-slope"
 
@@ -42,47 +42,47 @@ WINDOW, GROWTH, SLOPE = "--window", "--growth-percent", "--min-slope"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files, the detector's thresholds and ``--json``."""
     defaults = {name: default for name, (_, default) in rules().items()}
-    parser.add_argument("files", type=files.named, nargs="+", metavar="FILE", help="a series (.csv or .csv.gz)")
+    parser.add_argument("files", type=files.input_path, nargs="+", metavar="FILE", help="a series (.csv or .csv.gz)")
     parser.add_argument(
         WINDOW,
         default=f"{defaults['window_seconds'] / 60:g}m",
         metavar="TIME",
-        help="the window over which growth is judged (default: %(default)s)",
+        help="the time over which growth is judged (default: %(default)s)",
     )
     parser.add_argument(
         GROWTH,
         type=float,
         default=defaults["growth_threshold_percent"],
         metavar="PERCENT",
-        help="growth over the window below which nothing is suspected (default: %(default)g)",
+        help="the least growth in a window that counts (default: %(default)g)",
     )
     parser.add_argument(
         SLOPE,
         default=f"{defaults['min_slope_bytes_per_hour'] / (1 << 20):g}MiB/h",
         metavar="SLOPE",
-        help="slope below which nothing is suspected (default: %(default)s)",
+        help="the least growth rate that counts (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON object a line instead (docs/replay.md)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line (docs/replay.md)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print each change of verdict; return 2 if a file could not be read to its end, after the others were judged."""
+    """Print each change of the verdict. Return 0, or 2 if a file could not be read to its end."""
     replay = partial(_replay, thresholds=_thresholds(arguments), as_json=arguments.json)
     code = 0
-    with screen.progress("replay") as told:
-        for done, judged in enumerate(_judged(arguments.files, replay), 1):
+    with screen.progress("replay") as report_progress:
+        for done, judged in enumerate(_judge_all(arguments.files, replay), 1):
             for line in judged.lines:
-                screen.say(line)
+                screen.print_line(line)
             if judged.problem:
                 code = 2
-            for words in filter(None, (judged.problem, judged.hint)):
-                screen.complain(words)
-            told(arguments.files[done - 1].name, done / len(arguments.files))
+            for text in filter(None, (judged.problem, judged.hint)):
+                screen.print_error(text)
+            report_progress(arguments.files[done - 1].name, done / len(arguments.files))
     return code
 
 
-class Judged(NamedTuple):
-    """What one file says, as lines to print, why it could not be read to its end, and a hint; "" if there is none."""
+class JudgedFile(NamedTuple):
+    """The lines to print for one file, why it could not be read to its end ("" if it could), and a hint or ""."""
 
     lines: list[str]
     problem: str = ""
@@ -90,7 +90,7 @@ class Judged(NamedTuple):
 
 
 def changes(points: Iterable[Point], thresholds: DetectorThresholds) -> Iterator[tuple[Point, Verdict]]:
-    """Yield each point at which the state or the cause is another than at the point before, with the verdict."""
+    """Yield each point where the state or the cause changes, with its verdict."""
     detector = Detector(thresholds)
     last: Verdict | None = None
     for point in points:
@@ -101,7 +101,7 @@ def changes(points: Iterable[Point], thresholds: DetectorThresholds) -> Iterator
 
 
 def _thresholds(arguments: argparse.Namespace) -> DetectorThresholds:
-    """Return the thresholds as typed. Raises :class:`SettingsError` for one that a service would not take."""
+    """Return the thresholds. Raises :class:`SettingsError` for one that a service would refuse."""
     window, slope = parse_duration(WINDOW, arguments.window), parse_bytes_per_hour(SLOPE, arguments.min_slope)
     typed = {
         WINDOW: ("window_seconds", arguments.window, window),
@@ -111,12 +111,12 @@ def _thresholds(arguments: argparse.Namespace) -> DetectorThresholds:
     for flag, (setting, text, value) in typed.items():
         rule, _ = rules()[setting]
         if not rule.least <= value <= rule.most:
-            raise SettingsError(flag, text, "out of range; heap-exporter replay --help tells the usual")
+            raise SettingsError(flag, text, "out of range; heap-exporter replay --help shows the defaults")
     return DetectorThresholds(window, arguments.growth_percent, slope)
 
 
-def _judged(paths: list[Path], replay: Callable[[Path], Judged]) -> Iterator[Judged]:
-    """Yield what each file says, in their order; several are read at a time where there are processors for it."""
+def _judge_all(paths: list[Path], replay: Callable[[Path], JudgedFile]) -> Iterator[JudgedFile]:
+    """Yield the result of each file, in order. Several files are read in parallel, one for each processor."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if min(processors, len(paths)) == 1:
         yield from map(replay, paths)
@@ -129,33 +129,33 @@ def _judged(paths: list[Path], replay: Callable[[Path], Judged]) -> Iterator[Jud
 
 
 def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that prints."""
+    """Ignore Ctrl-C in the worker processes: the process that prints handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _replay(path: Path, *, thresholds: DetectorThresholds, as_json: bool) -> Judged:
+def _replay(path: Path, *, thresholds: DetectorThresholds, as_json: bool) -> JudgedFile:
     line = _json_line if as_json else _text_line
     lines: list[str] = []
     times = array("d")
     try:
-        for point, verdict in changes(_noting(times, read_series(path)), thresholds):
+        for point, verdict in changes(_with_times_noted(times, read_series(path)), thresholds):
             lines.append(line(path, point, verdict, times[0]))
     except HeapExporterError as error:
-        return Judged(lines, str(error))
-    return Judged(lines, hint=_hint(path, times, thresholds.window_seconds))
+        return JudgedFile(lines, str(error))
+    return JudgedFile(lines, hint=_hint(path, times, thresholds.window_seconds))
 
 
-def _noting(times: array[float], points: Iterable[Point]) -> Iterator[Point]:
-    """Yield the points, having put down their times."""
+def _with_times_noted(times: array[float], points: Iterable[Point]) -> Iterator[Point]:
+    """Yield the points, and append their times to ``times``."""
     for point in points:
         times.append(point.t_seconds)
         yield point
 
 
 def _hint(path: Path, times: Sequence[float], window_seconds: float) -> str:
-    """Return what follows from samples that are missing, or too far apart for the window; "" if they are neither."""
+    """Return a hint if there are no samples, or too few for the window; else ""."""
     if not times:
-        return f"{path}: it has no samples, only a header"
+        return f"{path}: no samples, only a header"
     gaps = [after - before for before, after in pairwise(times) if after > before]
     interval = median(gaps) if gaps else 0.0
     least = MIN_SAMPLES_A_WINDOW * interval
@@ -163,7 +163,7 @@ def _hint(path: Path, times: Sequence[float], window_seconds: float) -> str:
         return ""
     return (
         f"{path}: the samples are {interval:g} s apart, so a window of {promql_duration(window_seconds)} has fewer "
-        f"than the {MIN_SAMPLES_A_WINDOW} it takes to judge: a leak is suspected late or never; set {WINDOW} "
+        f"than the {MIN_SAMPLES_A_WINDOW} samples that a verdict needs: leaks are found late or never; set {WINDOW} "
         f"{promql_duration(least)} or longer, or record more often"
     )
 

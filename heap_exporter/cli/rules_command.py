@@ -1,7 +1,7 @@
 """Print the Prometheus recording rules and alerts for services that run heap-exporter.
 
-The rules are the committed alerts/heap_exporter.rules.yml with the numbers you choose. All longer ranges, offsets and
-the interval of the group follow --window: with 15m, evidence is taken over 15m, 1h and 6h.
+Without options it prints alerts/heap_exporter.rules.yml. Each option sets one threshold. The longer ranges, the offsets
+and the interval of the rule group follow --window: with 15m, the rules look at 15m, 1h and 6h.
 
     heap-exporter rules -o heap_exporter.rules.yml
     heap-exporter rules --window 30m --min-slope 10MiB/h --for 30m
@@ -16,9 +16,9 @@ import sys
 from heap_exporter.alerting import AlertThresholds, render_rules
 from heap_exporter.alerting.thresholds import options
 from heap_exporter.cli import files
-from heap_exporter.cli.screen import printing
+from heap_exporter.cli.screen import stdout_errors
 
-HELP = "print the Prometheus alert rules, with thresholds of your own"
+HELP = "print the Prometheus alert rules with your thresholds"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,18 +26,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, option in options().items():
         why = option.why.replace("%", "%%")
         parser.add_argument(option.flag, dest=name, metavar=option.default, help=why)
-    parser.add_argument("-o", "--output", type=files.named_output, metavar="FILE", help="write the rules to this file")
+    parser.add_argument("-o", "--output", type=files.output_path, metavar="FILE", help="write the rules to this file")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print or write the rules, and return 0; raises :class:`HeapExporterError` on a bad threshold or file."""
+    """Print or write the rules and return 0. Raises :class:`HeapExporterError` for a bad threshold or file."""
     typed = {name: text for name in options() if (text := getattr(args, name)) is not None}
     rules = render_rules(AlertThresholds.read(typed), _command(typed))
     if args.output is None:
-        with printing():
+        with stdout_errors():
             sys.stdout.write(rules)
         return 0
-    files.written(args.output, rules)
+    files.write_text(args.output, rules)
     return 0
 
 

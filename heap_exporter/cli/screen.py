@@ -1,4 +1,4 @@
-"""What the commands of the analysis share: ``--limit`` and ``--json``, how far they are, and where they are shown."""
+"""Output of the commands: ``--limit`` and ``--json``, lines and errors, tables, progress bars."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from heap_exporter.errors import HeapExporterError
 
 LIMIT = 20
 QUIET_SECONDS = 1.0
-"""What is done sooner than this shows no progress."""
+"""Work that takes less time shows no progress bar."""
 
 WIDEST = 100_000
-"""Columns of what is no terminal: lines are as long as they are."""
+"""Columns of an output that is not a terminal: lines are not wrapped."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--limit`` and ``--json``."""
     parser.add_argument(
-        "--limit", type=_limit, default=LIMIT, metavar="N", help="rows of a table; 0: all (default: %(default)s)"
+        "--limit", type=_limit, default=LIMIT, metavar="N", help="rows of each table; 0 for all (default: %(default)s)"
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON document instead (docs/json.md)")
+    parser.add_argument("--json", action="store_true", help="print a JSON document (docs/json.md)")
 
 
 @contextmanager
-def printing() -> Iterator[None]:
-    """Make a stdout that cannot be written a :class:`HeapExporterError`; a reader that went away stays what it is."""
+def stdout_errors() -> Iterator[None]:
+    """Raise :class:`HeapExporterError` for a stdout that cannot be written; ``BrokenPipeError`` passes."""
     try:
         yield
     except BrokenPipeError:
@@ -43,46 +43,46 @@ def printing() -> Iterator[None]:
         raise HeapExporterError(f"cannot write to stdout: {problem.strerror or problem}") from None
 
 
-def say(line: str) -> None:
-    """Print a line. Raises :class:`HeapExporterError` where stdout cannot be written."""
-    with printing():
+def print_line(line: str) -> None:
+    """Print a line. Raises :class:`HeapExporterError` if stdout cannot be written."""
+    with stdout_errors():
         print(line)
 
 
-def complain(problem: str) -> None:
-    """Print a line on stderr, if there is one, whatever is in the names of files and types."""
+def print_error(problem: str) -> None:
+    """Print a line on stderr, if it is open. Control characters in names of files and types are escaped."""
     line = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in problem)
     if sys.stderr is not None:
         with suppress(OSError):
             print(f"heap-exporter: {line}", file=sys.stderr)
 
 
-def show(arguments: argparse.Namespace, document: Any, drawn: Any) -> None:
-    """Print a document as JSON for ``--json``, else what rich draws: in whole, plain lines where is no terminal."""
+def print_result(arguments: argparse.Namespace, document: Any, drawn: Any) -> None:
+    """Print a document as JSON for ``--json``, else what rich draws: plain, unwrapped lines outside of a terminal."""
     if arguments.json:
-        say(json.dumps(document, indent=2))
+        print_line(json.dumps(document, indent=2))
         return
     from rich.console import Console
 
     terminal = Console(highlight=False, markup=False, emoji=False)
     if terminal.is_terminal:
-        with printing():
+        with stdout_errors():
             terminal.print(drawn)
         return
     text = io.StringIO()
     Console(file=text, width=WIDEST, highlight=False, markup=False, emoji=False, color_system=None).print(drawn)
-    say("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
+    print_line("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
 
 
-def opened(path: Path) -> Heap:
-    """Return the summary of a snapshot file, showing how far its analysis is."""
-    with progress(path.name) as told:
-        return analysis.open(path, told)
+def open_snapshot(path: Path) -> Heap:
+    """Return the summary of a snapshot file, with a progress bar meanwhile."""
+    with progress(path.name) as report_progress:
+        return analysis.open(path, report_progress)
 
 
 @contextmanager
 def progress(title: str) -> Iterator[Progress]:
-    """Yield what the analysis tells its progress to: a bar on stderr if that is a terminal and it takes a while."""
+    """Yield a function that takes stage and progress. It shows a bar on stderr if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
@@ -94,15 +94,15 @@ def progress(title: str) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     bars = Bars(*columns, console=console, transient=True)
     task = bars.add_task(title, total=1.0)
-    begun = time.monotonic()
+    started = time.monotonic()
 
-    def told(stage: str, done: float) -> None:
-        if not bars.live.is_started and time.monotonic() - begun > QUIET_SECONDS:
+    def report_progress(stage: str, done: float) -> None:
+        if not bars.live.is_started and time.monotonic() - started > QUIET_SECONDS:
             bars.start()
         bars.update(task, description=f"{title}: {stage}", completed=done)
 
     try:
-        yield told
+        yield report_progress
     finally:
         if bars.live.is_started:
             bars.stop()

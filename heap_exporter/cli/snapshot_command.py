@@ -1,7 +1,10 @@
-"""Ask a running exporter for a snapshot, as `curl -X POST URL/snapshots` does.
+"""Make a running service write a heap snapshot, as `curl -X POST URL/snapshots` does.
 
-The exporter must be reachable: from the same machine by default, from elsewhere with its token.
-Exit code 1 when the exporter says no; what it said is printed.
+    heap-exporter snapshot                          of the service on this machine
+    heap-exporter snapshot http://10.0.0.7:9465     of another machine; needs the service's token
+
+URL is the address of heap-exporter in the service. The service writes the file into its own snapshot folder, and the
+command prints the path. If the service refuses, the command prints the reason and exits with 1.
 """
 
 from __future__ import annotations
@@ -16,16 +19,16 @@ import urllib.request
 from types import UnionType
 from typing import IO, Any
 
-from heap_exporter.cli.screen import say
+from heap_exporter.cli.screen import print_line
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.runtime.port_conflict import reachable
 from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.runtime.urls import http_url_problem
 from heap_exporter.settings import Settings, variable
 
-HELP = "have a running exporter write a snapshot"
+HELP = "make a running service write a snapshot"
 
-_WHAT_TO_DO = "give the address that heap_exporter.start() listens on"
+_WHAT_TO_DO = "use the address that heap_exporter.start() listens on"
 
 LONGEST_WAIT_SECONDS = 86_400.0
 MAX_ANSWER_BYTES = 1 << 20
@@ -35,43 +38,43 @@ Members = dict[str, type | UnionType]
 SNAPSHOT: Members = {"path": str, "content": str, "note": str, "objects": int, "bytes": int,
             "duration_seconds": float | int, "pause_seconds": float | int}  # fmt: skip  # one reading
 REFUSAL: Members = {"title": str}
-"""What an exporter's answers have at least; whatever lacks it was said by somebody else."""
+"""Members that every answer of heap-exporter has; an answer without them is from another server."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("url", nargs="?", help=f"default: that of {variable('host')} and {variable('port')}")
-    parser.add_argument("--reason", default="asked for on the command line", help="kept in the snapshot")
+    parser.add_argument("url", nargs="?", help=f"default: from {variable('host')} and {variable('port')}")
+    parser.add_argument("--reason", default="asked for on the command line", help="a text to store in the snapshot")
     parser.add_argument(
         "--token", type=_token, default=os.environ.get(variable("token"), ""), help=f"default: ${variable('token')}"
     )
     parser.add_argument("--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="default: %(default)g")
-    parser.add_argument("--json", action="store_true", help="print the exporter's answer as it came")
+    parser.add_argument("--json", action="store_true", help="print the answer of the service")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Post, print, and return 0 for a snapshot and 1 for a refusal."""
+    """Post the request, print the answer, and return 0 for a snapshot or 1 for a refusal."""
     answer, done = _post(arguments)
     if arguments.json:
-        say(json.dumps(answer))
+        print_line(json.dumps(answer))
     elif done:
-        say(f"{answer['path']}  {answer['content']} of {answer['objects']:,} objects, {answer['bytes']:,} bytes"
+        print_line(f"{answer['path']}  {answer['content']} of {answer['objects']:,} objects, {answer['bytes']:,} bytes"
             f" in {answer['duration_seconds']:.2f} s, longest pause {answer['pause_seconds'] * 1000:.1f} ms"
             f"{answer['note'] and '; '}{answer['note']}")  # fmt: skip  # one sentence
     else:
-        say(f"refused: {answer.get('detail') or answer.get('title')}")
+        print_line(f"refused: {answer.get('detail') or answer.get('title')}")
     return 0 if done else 1
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Makes a redirect an answer: followed, a POST would become a GET, and the token go to whoever is named there."""
+    """Does not follow redirects: a POST would become a GET, and the token would go to another host."""
 
     def redirect_request(self, *_: Any) -> None:
-        """Follow none."""
+        """Return no request to follow."""
 
 
 def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
-    """Return the exporter's answer and whether it is a snapshot. Raises :class:`HeapExporterError`."""
+    """Return the answer, and whether it is a snapshot. Raises :class:`HeapExporterError` if another server answers."""
     exporter = _address(arguments.url)
     shown = without_secrets(exporter)
     query = urllib.parse.urlencode({"reason": arguments.reason}, errors="replace")
@@ -85,13 +88,13 @@ def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     except urllib.error.HTTPError as error:
         return _refusal(error, shown), False
     except OSError as error:
-        raise HeapExporterError(f"no exporter answers at {shown}: {getattr(error, 'reason', error)}") from None
+        raise HeapExporterError(f"no heap-exporter answers at {shown}: {getattr(error, 'reason', error)}") from None
     except (http.client.HTTPException, ValueError, RecursionError):
-        raise HeapExporterError(f"{shown} is no exporter: its answer is no snapshot; {_WHAT_TO_DO}") from None
+        raise HeapExporterError(f"{shown} is not a heap-exporter (unexpected answer); {_WHAT_TO_DO}") from None
 
 
 def _address(url: str | None) -> str:
-    """Return the exporter's address without a slash at its end. Raises :class:`HeapExporterError` if it is none."""
+    """Return the address without a slash at its end. Raises :class:`HeapExporterError` if it is not a valid URL."""
     if url is None:
         settings = Settings.load()
         host = reachable(settings.host)
@@ -107,21 +110,21 @@ def _address(url: str | None) -> str:
 
 
 def _refusal(error: urllib.error.HTTPError, shown: str) -> dict[str, Any]:
-    """Return the problem that an exporter's error tells. Raises :class:`HeapExporterError` for another server's."""
+    """Return the problem in an error answer. Raises :class:`HeapExporterError` for one of another server."""
     try:
         return _document(error, REFUSAL)
     except (OSError, http.client.HTTPException, ValueError, RecursionError):
-        said = f"{error.code} {error.reason}".strip()
-        raise HeapExporterError(f"{shown} is no exporter: it answered {said}; {_WHAT_TO_DO}") from None
+        status = f"{error.code} {error.reason}".strip()
+        raise HeapExporterError(f"{shown} is not a heap-exporter ({status}); {_WHAT_TO_DO}") from None
 
 
 def _document(answer: IO[bytes], members: Members) -> dict[str, Any]:
-    """Return the JSON object of an answer. Raises ``ValueError`` where it is none with these members."""
+    """Return the JSON object of an answer. Raises ``ValueError`` if it lacks one of these members."""
     document = json.loads(answer.read(MAX_ANSWER_BYTES))
     if not isinstance(document, dict) or not all(
         isinstance(document.get(name), kind) for name, kind in members.items()
     ):
-        raise ValueError("no such document")
+        raise ValueError("not the expected document")
     return document
 
 
@@ -138,6 +141,6 @@ def _seconds(text: str) -> float:
 def _token(text: str) -> str:
     if any(sign < " " or sign == "\x7f" for sign in text):
         raise argparse.ArgumentTypeError(
-            f"a token has no line breaks or control characters; mend it or {variable('token')}"
+            f"a token has no line breaks or control characters; correct --token or {variable('token')}"
         )
     return text

@@ -1,10 +1,10 @@
-"""Show which types fill a snapshot: their objects, their own bytes, and the bytes that would go with them.
+"""Show the types that use the most memory: number of objects, shallow bytes, retained bytes.
 
     heap-exporter top b.heap
     heap-exporter top b.heap --by objects --limit 50
 
-Shallow bytes are the objects' own (sys.getsizeof); retained bytes are what would be freed if all objects of the type
-were gone. An object may be retained by several types, so retained bytes do not add up.
+Shallow bytes are the objects' own size (sys.getsizeof). Retained bytes are what Python would free if all objects of the
+type were freed. Several types can retain the same object, so the sum of retained bytes has no meaning.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import argparse
 
 from heap_exporter.cli import files, screen
 
-HELP = "show which types fill a snapshot"
+HELP = "show the types that use the most memory in a snapshot"
 
 ORDERS = {"retained": "retained_bytes", "shallow": "shallow_bytes", "objects": "objects"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("file", type=files.named, metavar="FILE", help="a snapshot (.heap)")
+    parser.add_argument("file", type=files.input_path, metavar="FILE", help="a snapshot (.heap)")
     parser.add_argument("--by", choices=ORDERS, default="retained", help="what to sort by (default: %(default)s)")
     screen.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the types, and return 0."""
+    """Print the types and return 0."""
     from heap_exporter.report import json_documents, text
 
-    heap = screen.opened(arguments.file)
+    heap = screen.open_snapshot(arguments.file)
     order = ORDERS[arguments.by]
     rows = sorted(heap.types, key=lambda row: -getattr(row, order))[: arguments.limit]
-    screen.show(arguments, json_documents.top(heap, rows), text.top(heap, rows))
+    screen.print_result(arguments, json_documents.top(heap, rows), text.top(heap, rows))
     return 0

@@ -1,17 +1,17 @@
-"""Upload snapshots and their reports to a store, verify them, and remove them here if asked to.
+"""Upload snapshots and their reports to an object store, verify them, and optionally remove the local files.
 
-    heap-exporter upload                                        those of the default folder
-    heap-exporter upload /var/lib/shop/heap --to s3://evidence/shop
-    heap-exporter upload b.heap --to file:///mnt/evidence       a single one
-    heap-exporter upload --to s3://evidence/shop --remove-local
+    heap-exporter upload                                        all snapshots of the default folder
+    heap-exporter upload /var/lib/shop/heap --to s3://snapshots/shop
+    heap-exporter upload b.heap --to file:///mnt/snapshots      a single snapshot
+    heap-exporter upload --to s3://snapshots/shop --remove-local
 
-A service that has HEAP_EXPORTER_UPLOAD_URL does this by itself; the command is for cron jobs, and to pull evidence off
-a host. It needs the extra `heap-exporter[s3]`. Stores are s3://, gs://, az:// and file://; credentials and the address
-of an S3-compatible store come from the environment, as for every tool: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_REGION, AWS_ENDPOINT_URL, … (docs/upload.md).
+A service with HEAP_EXPORTER_UPLOAD_URL uploads by itself. The command is for cron jobs and for single hosts. It needs
+the extra `heap-exporter[s3]`. Stores are s3://, gs://, az:// and file://. Credentials and the address of an
+S3-compatible store come from the usual environment variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION,
+AWS_ENDPOINT_URL, … (docs/upload.md).
 
-What is there already is not sent again, and an upload that was ended goes on: call it again. Each file is read back and
-compared before it counts as uploaded. Exit code 1 when one could not be.
+A file that the store already has is not sent again. After an interruption, run the command again: it continues. Each
+file is read back and compared before it counts as uploaded. Exit code 1 if a file could not be uploaded.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from heap_exporter.upload.target import Target, UploadError
 HELP = "upload snapshots to S3, GCS, Azure or a folder"
 
 PATIENCE_SECONDS = 60.0
-"""How long a request is tried again: somebody may be waiting, and can call again."""
+"""How long a failed request is retried."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,25 +46,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths",
         nargs="*",
-        type=files.named,
+        type=files.input_path,
         metavar="DIR|FILE",
-        help=f"default: {variable('snapshot_dir')}, or its default",
+        help=f"folders or snapshots (default: {variable('snapshot_dir')}, or its default)",
     )
-    parser.add_argument("--to", metavar="URL", help=f"default: ${variable('upload_url')}")
+    parser.add_argument("--to", metavar="URL", help=f"where to upload to (default: ${variable('upload_url')})")
     parser.add_argument(
         "--remove-local",
         action="store_true",
-        help="remove each snapshot once its upload, and its report's, is verified",
+        help="remove each snapshot when it and its report are uploaded and verified",
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON document instead (docs/upload.md)")
+    parser.add_argument("--json", action="store_true", help="print a JSON document (docs/upload.md)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Upload and print what became of each file; return 0, or 1 if one failed."""
+    """Upload, print the result for each file, and return 0, or 1 if one failed."""
     settings = Settings.load()
     url = arguments.to or settings.upload_url
     if not url:
-        raise HeapExporterError(f"say where to upload to: --to s3://bucket/folder, or set {variable('upload_url')}")
+        raise HeapExporterError(f"no upload URL: use --to s3://bucket/folder, or set {variable('upload_url')}")
     os.umask(upload_run.PRIVATE)
     found = _found(arguments.paths or [settings.snapshot_dir])
     target = Target(url, PATIENCE_SECONDS)
@@ -74,12 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
             results += _all_uploaded(paths, target, Ledger(folder))
             if arguments.remove_local:
                 _remove(folder, paths, target.url)
-    screen.show(arguments, {"document": "upload", "version": 1, "files": results}, _lines(results))
+    screen.print_result(arguments, {"document": "upload", "version": 1, "files": results}, _lines(results))
     return 1 if any(result["problem"] for result in results) else 0
 
 
 def _found(paths: Sequence[Path]) -> dict[Path, list[Path]]:
-    """Return the files to upload by the folders they are in. Raises :class:`HeapExporterError`."""
+    """Return the files to upload by folder. Raises :class:`HeapExporterError` for a path that does not exist."""
     found: dict[Path, list[Path]] = {}
     for path in paths:
         if path.is_dir():
@@ -87,7 +87,7 @@ def _found(paths: Sequence[Path]) -> dict[Path, list[Path]]:
         elif path.is_file():
             found.setdefault(path.parent, []).append(path)
         else:
-            raise HeapExporterError(f"{path} is neither a folder nor a file; give a folder of snapshots, or a snapshot")
+            raise HeapExporterError(f"{path} does not exist; give a folder of snapshots, or a snapshot")
     return found
 
 
@@ -97,19 +97,19 @@ def _alone(folder: Path) -> Iterator[None]:
         with FolderLock(folder, upload_run.UPLOAD_LOCK).holding():
             yield
     except LockHeld as error:
-        raise HeapExporterError(f"{folder} is being uploaded from by {error.owner}; wait until it has ended") from None
+        raise HeapExporterError(f"{folder} is being uploaded by {error.owner}; wait until it ends") from None
 
 
 def _all_uploaded(paths: Sequence[Path], target: Target, ledger: Ledger) -> Iterator[dict[str, Any]]:
-    """Upload files, and yield what became of each as plain JSON; where the store fails, the others are not tried."""
+    """Upload files and yield a JSON document for each. After a failure of the store the other files are not tried."""
     store_failed = False
     for path in paths:
         result = {"path": str(path), "url": f"{target.url.rstrip('/')}/{path.name}", "sha256": "", "bytes": 0}
-        problem, was_there = "not tried: the one before failed" if store_failed else "", False
+        problem, was_there = "not tried: the upload before it failed" if store_failed else "", False
         if not problem:
             try:
-                with screen.progress(path.name) as told:
-                    done = upload_run.upload(path, target, ledger, told)
+                with screen.progress(path.name) as report_progress:
+                    done = upload_run.upload(path, target, ledger, report_progress)
                 result |= {"sha256": done.sha256, "bytes": done.bytes}
                 was_there = done.was_there
             except (HeapExporterError, OSError) as error:
@@ -118,7 +118,7 @@ def _all_uploaded(paths: Sequence[Path], target: Target, ledger: Ledger) -> Iter
 
 
 def _remove(folder: Path, paths: Sequence[Path], url: str) -> None:
-    """Remove those of the snapshots that are verified there with their reports, and are not being compared."""
+    """Remove the snapshots that are verified in the store with their reports and are not being compared."""
     ledger, compared = Ledger(folder), RetentionPins(folder).pinned(COMPARISON)
     for path in paths:
         both = [one for one in (path, upload_run.report_of(path)) if one.exists()]
@@ -130,7 +130,7 @@ def _lines(results: Sequence[dict[str, Any]]) -> str:
     lines = [
         f"{result['path']}: not uploaded: {result['problem']}"
         if result["problem"]
-        else f"{result['url']}  {size(result['bytes'])}, verified{', was there' if result['was_there'] else ''}"
+        else f"{result['url']}  {size(result['bytes'])}, verified{', already there' if result['was_there'] else ''}"
         for result in results
     ]
-    return "\n".join(lines) or "there is no snapshot to upload"
+    return "\n".join(lines) or "no snapshot to upload"

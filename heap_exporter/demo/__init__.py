@@ -1,1 +1,1 @@
-"""A small shop that leaks, for people to see the exporter at work."""
+"""The demo: a small shop that leaks, its visitors, and a table of what heap-exporter finds."""

@@ -1,4 +1,4 @@
-"""What the demo shows: the exporter's own answers, drawn as a table that is redrawn, or as lines where nobody looks."""
+"""The state of heap-exporter in the demo, from its JSON status: a table that is redrawn, or one line each."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ STYLES = {
 Status = dict[str, Any]
 
 
-class Watch:
-    """Draws one status after the other. ``links`` are lines to print below; ``title`` stands above."""
+class LiveTable:
+    """Draws one status after the other. ``links`` are lines below the numbers."""
 
     def __init__(self, title: str, links: list[str]) -> None:
         self._title = title
@@ -40,7 +40,7 @@ class Watch:
         self._heap: deque[float] = deque(maxlen=POINTS_SHOWN)
 
     def draw(self, status: Status, elapsed_seconds: float, requests: int) -> RenderableType:
-        """Return the table for a status of the exporter."""
+        """Return the table for a status."""
         self._resident.append(resident_bytes(status))
         self._heap.append(status["heap_bytes"] or 0)
         return Panel(
@@ -52,19 +52,19 @@ class Watch:
         )
 
     def line(self, status: Status, elapsed_seconds: float, requests: int) -> str:
-        """Return the same in one line."""
+        """Return a status as one line."""
         top = top_grower(status)
         growing = f"  grows: {top['type_name']} +{top['objects']:,}" if top else ""
         return (
             f"{elapsed_seconds:5.0f} s  {requests:6,} requests  heap {mib(status['heap_bytes'] or 0)}"
-            f"  RSS {mib(resident_bytes(status))}  slope {slope_words(status)}  {state(status)}{growing}"
+            f"  RSS {mib(resident_bytes(status))}  slope {growth_rate(status)}  {state(status)}{growing}"
         )
 
     def _figures(self, status: Status, elapsed_seconds: float, requests: int) -> Table:
         table = Table.grid(padding=(0, 3))
         table.add_row("heap", mib(self._heap[-1]), Text(text_sparkline(self._heap), style="cyan"))
         table.add_row("RSS", mib(self._resident[-1]), Text(text_sparkline(self._resident), style="magenta"))
-        table.add_row("slope", slope_words(status), f"{elapsed_seconds:.0f} s, {requests:,} requests served")
+        table.add_row("slope", growth_rate(status), f"{elapsed_seconds:.0f} s, {requests:,} requests served")
         verdict = status["verdict"] or {"reasons": []}
         reasons = "\n".join(verdict["reasons"])
         table.add_row("verdict", Text(state(status), style=STYLES.get(state(status), "dim")), reasons)
@@ -90,7 +90,7 @@ def _growers(status: Status) -> Table:
 
 
 def state(status: Status) -> str:
-    """Return the verdict's word."""
+    """Return the state of the verdict."""
     return str(status["verdict"]["state"]) if status["verdict"] else "warming-up"
 
 
@@ -100,28 +100,28 @@ def growers(status: Status) -> list[dict[str, Any]]:
 
 
 def top_grower(status: Status) -> dict[str, Any] | None:
-    """Return the type to name."""
+    """Return the growing type to name."""
     found = growing_types.top_growing_type([GrowingType(**grower) for grower in growers(status)])
     return asdict(found) if found else None
 
 
 def own_snapshots(status: Status) -> list[dict[str, Any]]:
-    """Return the snapshots that this very process took."""
+    """Return the snapshots that this process took, newest first."""
     return [found for found in status["snapshots"] if f"-{status['pid']}-" in found["id"]]
 
 
-def caught_words(status: Status, elapsed_seconds: float) -> list[str]:
-    """Return what is said once a leak is suspected."""
+def suspected_lines(status: Status, elapsed_seconds: float) -> list[str]:
+    """Return the lines to print when a leak is suspected."""
     snapshot = own_snapshots(status)[0]
     return [
-        f"caught after {elapsed_seconds:.0f} s:",
+        f"suspected after {elapsed_seconds:.0f} s:",
         *(f"  {reason}" for reason in status["verdict"]["reasons"]),
         f"  snapshot: {snapshot['path']} ({snapshot['bytes']:,} bytes)",
     ]
 
 
-def alert_words(alert: dict[str, Any], elapsed_seconds: float) -> list[str]:
-    """Return what is said once a leak is confirmed: what grew, and who holds it."""
+def confirmed_lines(alert: dict[str, Any], elapsed_seconds: float) -> list[str]:
+    """Return the lines to print when a leak is confirmed: what grows, where it is held, what to do."""
     words = [f"confirmed after {elapsed_seconds:.0f} s by a second snapshot:"]
     found = alert["accumulation"]
     if found:
@@ -131,18 +131,18 @@ def alert_words(alert: dict[str, Any], elapsed_seconds: float) -> list[str]:
 
 
 def resident_bytes(status: Status) -> int:
-    """Return the resident memory, 0 where unknown."""
+    """Return the resident memory, 0 if unknown."""
     process = status["sample"] and status["sample"]["process"]
     return int(process["resident_bytes"]) if process else 0
 
 
-def slope_words(status: Status) -> str:
-    """Return the slope of the memory that leaks show in."""
+def growth_rate(status: Status) -> str:
+    """Return the growth rate of the memory, "–" if unknown."""
     trends = status["verdict"]["trends"] if status["verdict"] else []
     slopes = [trend["slope_bytes_per_second"] for trend in trends if trend["kind"] == "total"]
     return rate(slopes[0]) if slopes else "–"
 
 
 def mib(size: float) -> str:
-    """Return a size in words."""
+    """Return a size in MiB."""
     return f"{size / (1 << 20):.1f} MiB"

@@ -1,5 +1,5 @@
-"""A small web shop with real requests, a session store that can forget to expire, and a healthy cache.
+"""A small web shop with a session store that can leak, and a page cache with a limit.
 
-It is run as a program of its own (``python -m shop`` from the folder above), as any service would be: the
-exporter leaves out objects of its own package, and the shop's are not to be among them.
+It runs as a program of its own (``python -m shop`` in the folder above): heap-exporter leaves the objects of its own
+package out of its counts, so the shop must not be part of that package.
 """

@@ -1,4 +1,4 @@
-"""Serves the shop, with the exporter in the same process: the three lines that any service would add."""
+"""Serves the shop, with heap-exporter in the same process as in any service."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import heap_exporter
 from .pages import make_app
 
 MIN_GROWTH_PERCENT = 10.0
-"""In a small process a few pages are percents; a leak over a window of seconds is tens of percents."""
+"""The process is small: a few memory pages are several percent. The leak grows by tens of percent in a window."""
 
 
 def main() -> None:
-    """Serve until a signal ends the process."""
+    """Serve the shop until a signal ends the process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=9465, help="the exporter's port")
+    parser.add_argument("--port", type=int, default=9465, help="the port of heap-exporter")
     parser.add_argument("--shop-port", type=int, default=8000)
     parser.add_argument("--window", type=float, default=20.0)
     parser.add_argument("--leaky", action="store_true")
     arguments = parser.parse_args()
 
-    logging.basicConfig(level=logging.ERROR)  # the demo's table says the rest
+    logging.basicConfig(level=logging.ERROR)  # the demo shows the state
     shop = Server((arguments.host, arguments.shop_port), make_app(arguments.leaky), numthreads=4)
     shop.prepare()
     with heap_exporter.start(

@@ -1,4 +1,4 @@
-"""The shop's pages, as a WSGI application."""
+"""The pages of the shop: a WSGI application."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ URLS = Map(
 
 
 def make_app(leaky: bool) -> Wsgi:
-    """Return the shop; a leaky one never lets a session go."""
+    """Return the WSGI application. Sessions never expire in a leaky one."""
 
     @Request.application
     def app(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The products, and a page cache that is bounded, as a cache should be: it fills, and then it stays."""
+"""The products, and a page cache with a limit: it fills up and then stays at that size."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Page:
         self.lines = [f"<p>{self.title}, paragraph {number}</p>" for number in range(20)]
 
     def html(self) -> str:
-        """Return the page's text."""
+        """Return the page as HTML."""
         return f"<h1>{self.title}</h1>{''.join(self.lines)}"
 
 
 @lru_cache(maxsize=500)
 def page(product_id: int) -> Page:
-    """Return the page of a product, from the cache if it is there."""
+    """Return the page of a product from the cache."""
     return Page(product_id)

@@ -1,4 +1,4 @@
-"""The session store, with the bug that the demo is about."""
+"""The session store, with the bug that the demo shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SESSION_SECONDS = 4.0
 
 @dataclass
 class Item:
-    """One line of a cart."""
+    """One item in a cart."""
 
     product_id: int
     title: str
@@ -19,7 +19,7 @@ class Item:
 
 @dataclass
 class Session:
-    """What the shop remembers of a visitor."""
+    """The data of one visitor."""
 
     visitor: str
     seen_at: float
@@ -31,7 +31,7 @@ SESSIONS: dict[str, Session] = {}
 
 
 def session_of(visitor: str, expire: bool) -> Session:
-    """Return the visitor's session, a new one at the first visit. Without ``expire`` none ever goes: the bug."""
+    """Return the session of a visitor, a new one at the first visit. Without ``expire``, the bug, none is removed."""
     now = time.monotonic()
     if expire:
         _drop_expired(now)
@@ -42,7 +42,7 @@ def session_of(visitor: str, expire: bool) -> Session:
 
 
 def _drop_expired(now: float) -> None:
-    """Drop from the front, where the sessions are that have not been seen for longest."""
+    """Remove the expired sessions, which are at the front of the dict."""
     while SESSIONS:
         oldest = next(iter(SESSIONS))
         if now - SESSIONS[oldest].seen_at < SESSION_SECONDS:

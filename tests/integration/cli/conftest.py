@@ -47,7 +47,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Runs heap-exporter with some arguments, and sees that it ends as it should."""
+    """Return a function that runs heap-exporter and checks the exit code."""
 
     def run_command(*arguments: str | Path, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(

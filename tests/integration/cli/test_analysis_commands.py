@@ -1,4 +1,4 @@
-"""The commands of the analysis, as an operator runs them."""
+"""The commands that read snapshots: report, diff, top, path, info, convert."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_report_names_the_suspect_first(run: Run, pair: Pair) -> None:
     assert re.search(r"fingerprint +[0-9a-f]{12}\n", said)
 
 
-def test_report_of_one_snapshot_says_where_its_bytes_are(run: Run, pair: Pair) -> None:
+def test_report_of_one_snapshot_shows_what_holds_its_memory(run: Run, pair: Pair) -> None:
     said = run("report", pair.after).stdout
 
     assert "shop.SESSIONS" in said.split("reachable from a root")[0]
@@ -79,7 +79,7 @@ def test_report_as_json_has_the_suspects(run: Run, pair: Pair) -> None:
     assert document(run("report", pair.after, "--json").stdout)["before"] is None
 
 
-def test_diff_tells_what_grew_and_what_shrank(run: Run, pair: Pair) -> None:
+def test_diff_shows_what_grew_and_what_shrank(run: Run, pair: Pair) -> None:
     (row,) = lines_with(run("diff", pair.before, pair.after).stdout, "shop.SESSIONS → dict value → Session")[:1]
     assert row.split()[:2] == ["5,000", "+4,000"]
 
@@ -90,14 +90,14 @@ def test_diff_tells_what_grew_and_what_shrank(run: Run, pair: Pair) -> None:
     assert row.split()[:2] == ["1,000", "−4,000"]
 
 
-def test_diff_says_that_a_snapshot_is_compared_with_itself(run: Run, pair: Pair) -> None:
+def test_diff_of_a_snapshot_with_itself_has_a_note(run: Run, pair: Pair) -> None:
     told = document(run("diff", pair.after, pair.after, "--json").stdout)
 
     assert told["notes"] == ["Both files are the same snapshot: nothing can have grown."]
     assert told["types"] == told["paths"] == []
 
 
-def test_top_lists_types_by_what_is_asked_for(run: Run, pair: Pair) -> None:
+def test_top_sorts_types_by_the_chosen_column(run: Run, pair: Pair) -> None:
     by_objects = document(run("top", pair.after, "--by", "objects", "--json", "--limit", "3").stdout)
     counts = [row["objects"] for row in by_objects["types"]]
     assert counts == sorted(counts, reverse=True)
@@ -121,15 +121,17 @@ def test_path_takes_a_type_with_or_without_its_module(run: Run, pair: Pair) -> N
     assert lines_with(run("path", pair.after, "Session").stdout, "shop.SESSIONS → dict value → Session")
 
 
-def test_path_of_an_unknown_type_offers_the_nearest(run: Run, pair: Pair) -> None:
+def test_path_of_an_unknown_type_suggests_similar_names(run: Run, pair: Pair) -> None:
     failed = run("path", pair.after, "sesion", code=2)
 
-    assert failed.stderr.startswith("heap-exporter: no object is of type 'sesion'; did you mean 'shop.Session'")
+    assert failed.stderr.startswith(
+        "heap-exporter: the snapshot has no object of type 'sesion'; did you mean 'shop.Session'"
+    )
     assert failed.stdout == ""
     assert "top` lists the types" in run("path", pair.after, "qqqqqqqq", code=2).stderr
 
 
-def test_info_tells_what_a_snapshot_is(run: Run, pair: Pair) -> None:
+def test_info_shows_what_a_snapshot_contains(run: Run, pair: Pair) -> None:
     said = run("info", pair.after).stdout
     assert "reason: after" in said
     assert "reachable from a root" in said
@@ -140,7 +142,7 @@ def test_info_tells_what_a_snapshot_is(run: Run, pair: Pair) -> None:
     assert told["footer"]["objects"] > 5000
 
 
-def test_info_reads_a_census_and_says_so(run: Run, tmp_path: Path) -> None:
+def test_info_reads_a_census(run: Run, tmp_path: Path) -> None:
     census = census_file(tmp_path / "census.heap")
 
     said = run("info", census).stdout
@@ -151,7 +153,7 @@ def test_info_reads_a_census_and_says_so(run: Run, tmp_path: Path) -> None:
     assert told["types"][0] == {"type_name": "shop.Session", "objects": 7, "shallow_bytes": 336}
 
 
-def test_info_names_no_more_threads_than_it_is_told(run: Run, tmp_path: Path) -> None:
+def test_info_names_as_many_threads_as_the_limit(run: Run, tmp_path: Path) -> None:
     threads = {number: f"worker-{number}" for number in range(9)}
     census = write_file(tmp_path / "busy.heap", lambda out: write_census(out, CENSUS), header=replace(
         HEADER, content="census", threads=threads))  # fmt: skip  # one file
@@ -161,7 +163,7 @@ def test_info_names_no_more_threads_than_it_is_told(run: Run, tmp_path: Path) ->
     assert "worker-8" in run("info", census, "--limit", "9").stdout
 
 
-def test_a_census_has_no_graph_for_the_others(run: Run, tmp_path: Path) -> None:
+def test_the_other_commands_refuse_a_census(run: Run, tmp_path: Path) -> None:
     census = census_file(tmp_path / "census.heap")
 
     failed = run("top", census, code=2)
@@ -199,7 +201,7 @@ def test_a_limit_below_zero_is_refused(run: Run, pair: Pair) -> None:
     assert "argument --limit: it must not be negative" in run("top", pair.after, "--limit", "-1", code=2).stderr
 
 
-def test_a_limit_that_is_no_number_is_refused(run: Run, pair: Pair) -> None:
+def test_a_limit_that_is_not_a_number_is_refused(run: Run, pair: Pair) -> None:
     for limit in ("abc", "2.5", "", "9" * 5000):
         failed = run("top", pair.after, "--limit", limit, code=2)
         assert failed.stderr.endswith("argument --limit: it must be a whole number, 0 for all\n")
@@ -207,7 +209,7 @@ def test_a_limit_that_is_no_number_is_refused(run: Run, pair: Pair) -> None:
 
 
 @pytest.mark.parametrize(("name", "suffix"), [("json", ".json"), ("heapsnapshot", ".heapsnapshot")])
-def test_convert_writes_beside_the_file_or_where_it_is_told(
+def test_convert_writes_next_to_the_snapshot_or_to_the_output_given(
     run: Run, pair: Pair, tmp_path: Path, name: str, suffix: str
 ) -> None:
     file = tmp_path / "a.heap"
@@ -218,7 +220,7 @@ def test_convert_writes_beside_the_file_or_where_it_is_told(
     assert len(document((tmp_path / "other").read_text())) == len(document(file.with_suffix(suffix).read_text()))
 
 
-def test_a_pipe_gets_plain_text_with_whole_names(run: Run, pair: Pair) -> None:
+def test_a_pipe_gets_plain_text_with_complete_names(run: Run, pair: Pair) -> None:
     said = run("diff", pair.before, pair.after, "--limit", "0", COLUMNS="40").stdout
 
     assert "\x1b" not in said
@@ -226,13 +228,13 @@ def test_a_pipe_gets_plain_text_with_whole_names(run: Run, pair: Pair) -> None:
     assert not [line for line in said.splitlines() if line != line.rstrip()]
 
 
-def test_a_terminal_that_knows_no_arrows_gets_escapes(run: Run, pair: Pair) -> None:
+def test_characters_outside_of_the_encoding_are_escaped(run: Run, pair: Pair) -> None:
     said = run("path", pair.after, "Session", PYTHONIOENCODING="ascii").stdout
 
     assert "shop.SESSIONS \\u2192 dict value" in said
 
 
-def test_a_reader_that_goes_away_is_no_error(pair: Pair, tmp_path: Path) -> None:
+def test_a_reader_that_closes_the_pipe_is_not_an_error(pair: Pair, tmp_path: Path) -> None:
     command = command_line("top", pair.after, "--limit", "0", "--json")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(tmp_path)) as shown:
         assert shown.stdout is not None
@@ -265,7 +267,7 @@ def _read(terminal: int) -> bytes:
 
 
 @pytest.mark.parametrize("command", ["top", "diff", "report", "path", "info", "convert"])
-def test_help_teaches_by_example_and_tells_exit_codes(run: Run, command: str) -> None:
+def test_help_has_examples_and_the_exit_codes(run: Run, command: str) -> None:
     said = run(command, "--help").stdout
 
     assert f"    heap-exporter {command} " in said

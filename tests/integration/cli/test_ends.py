@@ -1,4 +1,4 @@
-"""How a command ends when its output has nowhere to go, or when it is interrupted."""
+"""How a command ends when its output cannot be written, or on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ print("importing", flush=True)
 time.sleep(60)
 """
 
-IMPORT_THAT_ENDS_IN_ORDER = """
+IMPORT_THAT_WAITS_FOR_SIGTERM = """
 import os, signal
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # who is killed at once prints nothing
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # a process that is killed prints nothing
 os.mkdir({mark!r})
 signal.sigwait([signal.SIGTERM])
 os._exit(0)
@@ -36,7 +36,7 @@ os._exit(0)
 @pytest.mark.parametrize(
     ("redirection", "problem"), [(">/dev/full", "No space left on device"), (">&-", "it is closed")]
 )
-def test_a_stdout_that_takes_nothing_is_one_line(
+def test_a_stdout_that_cannot_be_written_is_one_line_on_stderr(
     pair: Pair, tmp_path: Path, command: str, unbuffered: str, redirection: str, problem: str
 ) -> None:
     words = command.replace("FILE", str(pair.after)).replace("OUT", str(tmp_path / "out")).split()
@@ -52,7 +52,7 @@ def test_a_stdout_that_takes_nothing_is_one_line(
     assert done.returncode == 2
 
 
-def test_a_help_that_nobody_can_read_is_one_line(tmp_path: Path) -> None:
+def test_a_help_that_cannot_be_printed_is_one_line_on_stderr(tmp_path: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             command_line("--help"),
@@ -72,15 +72,15 @@ def test_ctrl_c_ends_it_with_130_and_without_a_traceback(pair: Pair, tmp_path: P
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(tmp_path)
     ) as printing:
         assert printing.stdout is not None
-        printing.stdout.read(1)  # it prints more than a pipe can hold, and must wait for us
+        printing.stdout.read(1)  # the output is larger than the pipe, so the command waits
         printing.send_signal(signal.SIGINT)
         errors = printing.communicate()[1]
     assert printing.returncode == 130
     assert errors == b""
 
 
-def test_ctrl_c_while_the_demos_shop_is_imported_prints_nothing(tmp_path: Path) -> None:
-    (tmp_path / "cheroot.py").write_text(IMPORT_THAT_ENDS_IN_ORDER.format(mark=str(tmp_path / "importing")))
+def test_ctrl_c_during_the_imports_of_the_shop_prints_nothing(tmp_path: Path) -> None:
+    (tmp_path / "cheroot.py").write_text(IMPORT_THAT_WAITS_FOR_SIGTERM.format(mark=str(tmp_path / "importing")))
     with subprocess.Popen(
         command_line("demo", "--port=0", "--shop-port=0"),
         stdout=subprocess.PIPE,
@@ -97,7 +97,7 @@ def test_ctrl_c_while_the_demos_shop_is_imported_prints_nothing(tmp_path: Path) 
 
 @pytest.mark.parametrize("imported", ["argparse", "difflib", "rich"])
 @pytest.mark.parametrize("entry", ["module", "script"])
-def test_ctrl_c_is_understood_while_it_is_being_imported(pair: Pair, tmp_path: Path, imported: str, entry: str) -> None:
+def test_ctrl_c_works_during_the_imports(pair: Pair, tmp_path: Path, imported: str, entry: str) -> None:
     (tmp_path / f"{imported}.py").write_text(SLOW_IMPORT)
     script = [sys.executable, "-c", "import sys; from heap_exporter.cli import main; sys.exit(main())", "top"]
     command = command_line("top", pair.after) if entry == "module" else [*script, str(pair.after)]

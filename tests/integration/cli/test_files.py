@@ -1,4 +1,4 @@
-"""What the commands read and write, and what they leave behind when they fail."""
+"""The files that commands read and write, and what a failure leaves behind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ with start(http=False) as exporter:
 
 @pytest.fixture(scope="session")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a snapshot that takes seconds to be written in another format."""
+    """Return a snapshot whose conversion takes seconds."""
     folder = tmp_path_factory.mktemp("many")
     return Path(subprocess.check_output([sys.executable, "-c", MANY], text=True, env=environment(folder)).strip())
 
@@ -62,14 +62,14 @@ def test_no_output_overwrites_a_snapshot_that_is_read(run: Run, pair: Pair, tmp_
         ("convert c.json --to json", "c.json"),
     ):
         failed = run(*command.split(), code=2)
-        problem = f"heap-exporter: cannot write {target}: it is the snapshot to read; name another with -o\n"
+        problem = f"heap-exporter: cannot write {target}: it is the snapshot to read; give another file with -o\n"
         assert failed.stderr == problem
         assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("command", WRITERS)
 @pytest.mark.parametrize("older", [False, True])
-def test_a_disk_that_fills_up_leaves_what_was_there(pair: Pair, tmp_path: Path, command: str, older: bool) -> None:
+def test_a_full_disk_leaves_the_older_file(pair: Pair, tmp_path: Path, command: str, older: bool) -> None:
     target = tmp_path / "out"
     if older and "parquet" in command:
         (target / "nodes").mkdir(parents=True)
@@ -93,7 +93,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there(pair: Pair, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("form", ["heapsnapshot", "parquet"])
-def test_ctrl_c_while_writing_leaves_nothing(many: Path, tmp_path: Path, form: str) -> None:
+def test_ctrl_c_during_writing_leaves_no_file(many: Path, tmp_path: Path, form: str) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     command = command_line("convert", many, "--to", form, "-o", folder / "x")
@@ -109,7 +109,7 @@ def test_ctrl_c_while_writing_leaves_nothing(many: Path, tmp_path: Path, form: s
     assert list(folder.iterdir()) == []
 
 
-def test_what_is_written_takes_the_place_of_an_older_file(run: Run, pair: Pair, tmp_path: Path) -> None:
+def test_an_output_replaces_an_older_file(run: Run, pair: Pair, tmp_path: Path) -> None:
     (tmp_path / "real").write_text("an older one")
     (tmp_path / "out").symlink_to("real")
 
@@ -120,7 +120,7 @@ def test_what_is_written_takes_the_place_of_an_older_file(run: Run, pair: Pair, 
     assert sorted(os.listdir(tmp_path)) == ["out", "real"]
 
 
-def test_a_folder_is_no_place_for_a_file(run: Run, pair: Pair, tmp_path: Path) -> None:
+def test_a_folder_cannot_be_overwritten_with_a_file(run: Run, pair: Pair, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
 
     failed = run("convert", pair.after, "--to", "json", "-o", "out", code=2)
@@ -129,14 +129,14 @@ def test_a_folder_is_no_place_for_a_file(run: Run, pair: Pair, tmp_path: Path) -
     assert contents(tmp_path) == {"out": None}
 
 
-def test_the_same_profile_is_the_same_bytes(run: Run, pair: Pair, tmp_path: Path) -> None:
+def test_converting_twice_gives_the_same_bytes(run: Run, pair: Pair, tmp_path: Path) -> None:
     for name in ("a", "b"):
         run("convert", pair.after, "--to", "pprof", "-o", name)
 
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_many_snapshots_go_into_one_folder_of_parquet(run: Run, pair: Pair, tmp_path: Path) -> None:
+def test_several_snapshots_share_one_parquet_folder(run: Run, pair: Pair, tmp_path: Path) -> None:
     for snapshot in (*pair, pair.after):
         run("convert", snapshot, "--to", "parquet", "-o", "heaps")
 
@@ -153,7 +153,9 @@ def test_a_device_stays_a_device(run: Run, pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_no_output_makes_folders_above_itself(run: Run, pair: Pair, tmp_path: Path, command: str) -> None:
+def test_no_command_creates_the_parent_folders_of_its_output(
+    run: Run, pair: Pair, tmp_path: Path, command: str
+) -> None:
     failed = run(*words(command, pair.after), "-o", "no/deep/x", code=2)
 
     assert failed.stderr == "heap-exporter: cannot write no/deep/x: No such file or directory\n"
@@ -161,22 +163,25 @@ def test_no_output_makes_folders_above_itself(run: Run, pair: Pair, tmp_path: Pa
 
 
 @pytest.mark.parametrize("command", ["report FILE", "convert FILE --to json", "rules"])
-def test_an_output_is_a_file_with_a_name(run: Run, pair: Pair, tmp_path: Path, command: str) -> None:
-    assert "argument -o/--output: - is no file" in run(*words(command, pair.after), "-o", "-", code=2).stderr
-    assert "no file has an empty name" in run(*words(command, pair.after), "-o", "", code=2).stderr
+def test_an_output_needs_a_file_name(run: Run, pair: Pair, tmp_path: Path, command: str) -> None:
+    assert (
+        "argument -o/--output: - (stdout) is not supported"
+        in run(*words(command, pair.after), "-o", "-", code=2).stderr
+    )
+    assert "the file name is empty" in run(*words(command, pair.after), "-o", "", code=2).stderr
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", READERS)
-def test_an_empty_name_is_no_folder(run: Run, pair: Pair, command: str) -> None:
+def test_an_empty_file_name_is_refused(run: Run, pair: Pair, command: str) -> None:
     arguments = ["" if word == "FILE" else word.replace("GOOD", str(pair.before)) for word in command.split()]
 
-    assert run(*arguments, code=2).stderr.endswith("no file has an empty name\n")
+    assert run(*arguments, code=2).stderr.endswith("the file name is empty\n")
 
 
 @pytest.mark.parametrize("command", READERS)
 @pytest.mark.parametrize("kind", ["pipe", "device"])
-def test_what_is_no_regular_file_is_refused_at_once(
+def test_an_input_that_is_not_a_regular_file_is_refused_at_once(
     run: Run, pair: Pair, tmp_path: Path, command: str, kind: str
 ) -> None:
     file = tmp_path / "pipe.heap" if kind == "pipe" else Path("/dev/zero")
@@ -188,13 +193,13 @@ def test_what_is_no_regular_file_is_refused_at_once(
     assert failed.stderr == f"heap-exporter: {file} cannot be read as a snapshot: it is not a regular file\n"
 
 
-def test_the_folder_of_all_folders_is_no_snapshot(run: Run) -> None:
+def test_the_root_folder_is_not_a_snapshot(run: Run) -> None:
     for folder in ("/", "."):
         failed = run("convert", folder, "--to", "json", code=2)
         assert failed.stderr == f"heap-exporter: {folder} cannot be read as a snapshot: Is a directory\n"
 
 
-def test_a_name_of_two_lines_is_told_in_one(run: Run) -> None:
+def test_a_line_break_in_a_file_name_is_escaped(run: Run) -> None:
     failed = run("top", "no\nsuch\x1b[31m.heap", code=2)
 
     assert failed.stderr.startswith("heap-exporter: no\\nsuch\\x1b[31m.heap cannot be read")

@@ -1,4 +1,4 @@
-"""``heap-exporter last-exit``: what an operator reads after a crash."""
+"""``heap-exporter last-exit``: the last exits of a service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from heap_exporter.report.sparkline import BARS
 from tests.processes.commands import Run
 
-DIES = """
+KILLED = """
 import os, sys, time
 from pathlib import Path
 from heap_exporter.recording.ring import open_ring
@@ -35,47 +35,47 @@ os._exit(1)
 
 
 @pytest.fixture
-def dies(tmp_path: Path) -> Path:
-    """A folder of snapshots in which a process under a limit of 2 GiB has left its black box."""
-    return died(tmp_path, 2048)
+def exits(tmp_path: Path) -> Path:
+    """Return a snapshot folder with the crash record of a process under a limit of 2 GiB."""
+    return killed_process(tmp_path, 2048)
 
 
-def died(folder: Path, limit_mib: int) -> Path:
-    subprocess.run([sys.executable, "-c", textwrap.dedent(DIES), str(limit_mib)], cwd=folder, check=False)
+def killed_process(folder: Path, limit_mib: int) -> Path:
+    subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), str(limit_mib)], cwd=folder, check=False)
     return folder / "snapshots"
 
 
-def test_it_tells_what_memory_did_before_the_end(dies: Path, run: Run) -> None:
-    told = run("last-exit", dies).stdout
+def test_it_shows_the_memory_before_the_exit(exits: Path, run: Run) -> None:
+    shown = run("last-exit", exits).stdout
 
-    assert "was killed or crashed" in told
-    assert "100 MiB → 339 MiB in RAM within 60 min, 17% of its limit of 2.0 GiB" in told
-    assert f"{BARS[0] * 7}" in told
-    assert "growth         +240 MiB/h over the last 15 min" in told
-    assert "confirmed (python-objects)" in told
-    assert "- grew by 60 MiB in 15 min" in told
-    assert "61.0 MiB       48,210 x shop.Session" in told
-    assert "20261122T150000Z-1-abcd" in told
-
-
-def test_memory_at_the_limit_is_named(tmp_path: Path, run: Run) -> None:
-    told = run("last-exit", died(tmp_path, 350)).stdout
-
-    assert "was killed for lack of memory" in told
-    assert "97% of its limit of 350 MiB" in told
+    assert "was killed or crashed" in shown
+    assert "100 MiB → 339 MiB in RAM within 60 min, 17% of its limit of 2.0 GiB" in shown
+    assert f"{BARS[0] * 7}" in shown
+    assert "growth         +240 MiB/h over the last 15 min" in shown
+    assert "confirmed (python-objects)" in shown
+    assert "- grew by 60 MiB in 15 min" in shown
+    assert "61.0 MiB       48,210 x shop.Session" in shown
+    assert "20261122T150000Z-1-abcd" in shown
 
 
-def test_earlier_exits_are_a_line_each(dies: Path, run: Run) -> None:
-    died(dies.parent, 350)
+def test_memory_at_the_limit_is_an_oom_kill(tmp_path: Path, run: Run) -> None:
+    shown = run("last-exit", killed_process(tmp_path, 350)).stdout
 
-    told = run("last-exit", dies).stdout
-
-    assert told.count("339 MiB, confirmed, snapshots 20261122T150000Z-1-abcd") == 1
-    assert "before that:" in told
+    assert "was killed for lack of memory" in shown
+    assert "97% of its limit of 350 MiB" in shown
 
 
-def test_the_document_has_every_sample(dies: Path, run: Run) -> None:
-    document = json.loads(run("last-exit", dies, "--json").stdout)
+def test_earlier_exits_are_one_line_each(exits: Path, run: Run) -> None:
+    killed_process(exits.parent, 350)
+
+    shown = run("last-exit", exits).stdout
+
+    assert shown.count("339 MiB, confirmed, snapshots 20261122T150000Z-1-abcd") == 1
+    assert "earlier exits:" in shown
+
+
+def test_the_document_has_every_sample(exits: Path, run: Run) -> None:
+    document = json.loads(run("last-exit", exits, "--json").stdout)
 
     (found,) = document["exits"]
     columns = found["samples"]["columns"]
@@ -89,46 +89,46 @@ def test_the_document_has_every_sample(dies: Path, run: Run) -> None:
     assert found["types"] == [{"type_name": "shop.Session", "objects": 48210, "bytes": 61 * 1024**2}]
 
 
-def test_the_folder_of_the_settings_is_the_default_and_the_black_boxes_own_will_do(dies: Path, run: Run) -> None:
-    named = run("last-exit", dies).stdout.splitlines()[0]
+def test_the_folder_is_that_of_the_settings_or_of_the_crash_records(exits: Path, run: Run) -> None:
+    named = run("last-exit", exits).stdout.splitlines()[0]
 
     assert run("last-exit").stdout.splitlines()[0] == named
-    assert run("last-exit", dies / "blackbox").stdout.splitlines()[0] == named
+    assert run("last-exit", exits / "blackbox").stdout.splitlines()[0] == named
 
 
-def test_to_look_changes_nothing(dies: Path, run: Run) -> None:
-    before = [(path.name, path.read_bytes()) for path in (dies / "blackbox").iterdir()]
+def test_the_command_changes_no_file(exits: Path, run: Run) -> None:
+    before = [(path.name, path.read_bytes()) for path in (exits / "blackbox").iterdir()]
 
-    run("last-exit", dies)
+    run("last-exit", exits)
 
-    assert [(path.name, path.read_bytes()) for path in (dies / "blackbox").iterdir()] == before
+    assert [(path.name, path.read_bytes()) for path in (exits / "blackbox").iterdir()] == before
 
 
-def test_where_nothing_died_it_says_so(tmp_path: Path, run: Run) -> None:
-    assert "none was killed, or none has written there" in run("last-exit", tmp_path).stdout
-    assert "none was killed, or none has written there" in run("last-exit").stdout
+def test_a_folder_without_crash_records_is_not_an_error(tmp_path: Path, run: Run) -> None:
+    assert "no process was killed, or none wrote there" in run("last-exit", tmp_path).stdout
+    assert "no process was killed, or none wrote there" in run("last-exit").stdout
     assert json.loads(run("last-exit", "--json").stdout)["exits"] == []
 
 
-def test_a_folder_that_is_none_is_one_line(tmp_path: Path, run: Run) -> None:
+def test_a_missing_folder_is_one_line_on_stderr(tmp_path: Path, run: Run) -> None:
     problem = run("last-exit", tmp_path / "nowhere", code=2).stderr
 
     assert problem.count("\n") == 1
-    assert "nowhere is no folder; give the one that the service has as HEAP_EXPORTER_SNAPSHOT_DIR" in problem
+    assert "nowhere is not a folder; give the one that the service has as HEAP_EXPORTER_SNAPSHOT_DIR" in problem
 
 
-def test_what_cannot_be_read_is_not_taken_for_an_empty_folder(tmp_path: Path, run: Run) -> None:
+def test_an_unreadable_folder_is_an_error(tmp_path: Path, run: Run) -> None:
     (tmp_path / "blackbox").write_text("in the way")
 
     problem = run("last-exit", tmp_path, code=2).stderr
 
-    assert "blackbox: Not a directory; ask as the user whom the service runs as" in problem
+    assert "blackbox: Not a directory; run the command as the user of the service" in problem
 
 
-def test_a_damaged_file_is_told_of(dies: Path, run: Run) -> None:
-    (dies / "blackbox" / "1795365938-15964-c824b9df.exit").write_bytes(b"nothing")
+def test_a_damaged_file_is_listed(exits: Path, run: Run) -> None:
+    (exits / "blackbox" / "1795365938-15964-c824b9df.exit").write_bytes(b"nothing")
 
-    told = run("last-exit", dies).stdout
+    shown = run("last-exit", exits).stdout
 
-    assert "was killed or crashed" in told
-    assert "1795365938-15964-c824b9df.exit cannot be read: it is no black box, or its head is damaged" in told
+    assert "was killed or crashed" in shown
+    assert "1795365938-15964-c824b9df.exit cannot be read: it is no black box, or its head is damaged" in shown

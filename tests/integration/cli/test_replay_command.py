@@ -56,7 +56,7 @@ def test_it_prints_each_change_of_verdict(run: Run, tmp_path: Path) -> None:
     assert all(one != other for one, other in pairwise(lines))
 
 
-def test_json_is_one_object_a_line_with_all_figures(run: Run, tmp_path: Path) -> None:
+def test_json_is_one_object_a_line_with_all_numbers(run: Run, tmp_path: Path) -> None:
     series(tmp_path / "leak.csv", leak)
 
     told = [json.loads(line) for line in run("replay", "--json", "leak.csv").stdout.splitlines()]
@@ -71,7 +71,7 @@ def test_json_is_one_object_a_line_with_all_figures(run: Run, tmp_path: Path) ->
     assert {"window_seconds", "evidence_seconds", "tail_ratio", "confidence", "seconds_to_limit"} <= set(suspected)
 
 
-def test_many_files_are_told_in_their_order_and_compressed_ones_alike(run: Run, tmp_path: Path) -> None:
+def test_several_files_are_printed_in_order_compressed_or_not(run: Run, tmp_path: Path) -> None:
     plain = series(tmp_path / "a.csv", leak)
     names = [f"{number}.csv.gz" for number in range(6)]
     for name in names:
@@ -85,7 +85,7 @@ def test_many_files_are_told_in_their_order_and_compressed_ones_alike(run: Run, 
     assert all(verdicts == by_file[0] for verdicts in by_file)
 
 
-def test_a_file_that_cannot_be_read_is_named_and_the_others_are_judged(run: Run, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported_and_the_others_are_judged(run: Run, tmp_path: Path) -> None:
     series(tmp_path / "good.csv", healthy, hours=0.5)
     (tmp_path / "bad.csv").write_text("t_seconds,rss_bytes\n0,5\n15,many\n")
 
@@ -99,7 +99,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_judged(run: Run,
     assert "bad.csv  0 (+0 s)  warming-up" in done.stdout
 
 
-def test_time_that_goes_back_is_a_new_life(run: Run, tmp_path: Path) -> None:
+def test_time_that_goes_back_is_a_restart(run: Run, tmp_path: Path) -> None:
     once = series(tmp_path / "a.csv", leak).read_text()
     (tmp_path / "twice.csv").write_text(once + once.partition("\n")[2].replace(",1\n", ",0\n"))
 
@@ -111,7 +111,7 @@ def test_time_that_goes_back_is_a_new_life(run: Run, tmp_path: Path) -> None:
     assert first == second
 
 
-def test_thresholds_can_be_others_than_a_service_has(run: Run, tmp_path: Path) -> None:
+def test_thresholds_can_be_changed(run: Run, tmp_path: Path) -> None:
     series(tmp_path / "leak.csv", leak)
 
     assert "suspected" not in run("replay", "--growth-percent", "400", "leak.csv").stdout
@@ -128,7 +128,7 @@ def test_thresholds_can_be_others_than_a_service_has(run: Run, tmp_path: Path) -
         (("--growth-percent", "nan"), "--growth-percent=nan: out of range"),
     ],
 )
-def test_a_threshold_that_makes_no_sense_is_one_line(
+def test_a_threshold_out_of_range_is_one_line_on_stderr(
     run: Run, tmp_path: Path, options: tuple[str, str], problem: str
 ) -> None:
     series(tmp_path / "a.csv", healthy, hours=0.1)
@@ -136,7 +136,7 @@ def test_a_threshold_that_makes_no_sense_is_one_line(
     assert problem in run("replay", *options, "a.csv", code=2).stderr
 
 
-def test_samples_too_far_apart_for_the_window_are_said_with_the_window_that_would_do(run: Run, tmp_path: Path) -> None:
+def test_samples_too_far_apart_print_a_hint_with_a_window_that_works(run: Run, tmp_path: Path) -> None:
     series(tmp_path / "coarse.csv", leak, hours=24, interval=600)
     series(tmp_path / "fine.csv", leak)
 
@@ -144,8 +144,8 @@ def test_samples_too_far_apart_for_the_window_are_said_with_the_window_that_woul
     longer = run("replay", "--json", "--window", "2h", "coarse.csv")
 
     assert done.stderr == (
-        "heap-exporter: coarse.csv: the samples are 600 s apart, so a window of 15m has fewer than the 12 it takes to "
-        "judge: a leak is suspected late or never; set --window 2h or longer, or record more often\n"
+        "heap-exporter: coarse.csv: the samples are 600 s apart, so a window of 15m has fewer than the 12 samples "
+        "that a verdict needs: leaks are found late or never; set --window 2h or longer, or record more often\n"
     )
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert {each["state"] for each in told if each["file"] == "coarse.csv"} == {"warming-up"}
@@ -153,22 +153,22 @@ def test_samples_too_far_apart_for_the_window_are_said_with_the_window_that_woul
     assert '"state": "suspected"' in longer.stdout
 
 
-def test_a_gap_in_a_series_is_no_distance_of_its_samples(run: Run, tmp_path: Path) -> None:
+def test_a_gap_in_a_series_does_not_count_as_its_interval(run: Run, tmp_path: Path) -> None:
     whole = series(tmp_path / "a.csv", healthy).read_text().splitlines()
     (tmp_path / "gap.csv").write_text("\n".join([*whole[:200], *whole[700:]]) + "\n")
 
     assert run("replay", "gap.csv").stderr == ""
 
 
-def test_a_series_without_samples_is_told_of(run: Run, tmp_path: Path) -> None:
+def test_a_series_without_samples_prints_a_hint(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("t_seconds,rss_bytes\n")
 
     done = run("replay", "a.csv")
 
-    assert (done.stdout, done.stderr) == ("", "heap-exporter: a.csv: it has no samples, only a header\n")
+    assert (done.stdout, done.stderr) == ("", "heap-exporter: a.csv: no samples, only a header\n")
 
 
-def test_an_endless_line_takes_no_memory(run: Run, tmp_path: Path) -> None:
+def test_an_endless_line_does_not_fill_the_memory(run: Run, tmp_path: Path) -> None:
     with gzip.open(tmp_path / "a.csv.gz", "wb", compresslevel=1) as file:
         file.write(b"t_seconds,rss_bytes\n0,5\n")
         for _ in range(300):

@@ -1,4 +1,4 @@
-"""`heap-exporter snapshot` and whoever answers it: one line and exit code 2 unless that is an exporter."""
+"""`heap-exporter snapshot`: what it prints, and how it ends if another server answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def http(body: bytes, status: str = "200 OK", headers: str = "", length: int | N
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[bytes], tuple[str, list[bytes]]]]:
-    """Serves some bytes on a port, whatever is asked; what was asked is in the list."""
+    """Return a function that serves fixed bytes, and returns the URL and the list of requests."""
     servers = []
 
     def start(answer: bytes) -> tuple[str, list[bytes]]:
@@ -61,19 +61,19 @@ def serve() -> Iterator[Callable[[bytes], tuple[str, list[bytes]]]]:
         http(b"[1]", "503 Service Unavailable"),
     ],
 )
-def test_what_is_no_exporter_is_named_as_that(
+def test_an_answer_of_another_server_is_one_line_and_exit_code_2(
     run: Run, serve: Callable[..., tuple[str, list[bytes]]], answer: bytes
 ) -> None:
     url, _ = serve(answer)
 
     done = run("snapshot", url, code=2)
 
-    assert done.stderr.startswith(f"heap-exporter: {url} is no exporter: it")
-    assert done.stderr.endswith("; give the address that heap_exporter.start() listens on\n")
+    assert done.stderr.startswith(f"heap-exporter: {url} is not a heap-exporter (")
+    assert done.stderr.endswith("; use the address that heap_exporter.start() listens on\n")
     assert done.stderr.count("\n") == 1
 
 
-def test_a_snapshot_is_told_and_a_refusal_is_no_failure(
+def test_a_snapshot_is_one_line_and_a_refusal_is_exit_code_1(
     run: Run, serve: Callable[..., tuple[str, list[bytes]]]
 ) -> None:
     done = run("snapshot", serve(http(OBJECT))[0])
@@ -103,10 +103,10 @@ def test_a_reason_and_a_token_may_hold_any_bytes(run: Run, serve: Callable[..., 
         ("http://127.0.0.1:1/\u00fc", "write it in ASCII"),
         ("http://user:s3cret@127.0.0.1:1", "give the password with --token"),
         ("ftp://user:s3cret@127.0.0.1:1", "not an http:// or https:// address"),
-        ("http://127.0.0.1:1", "no exporter answers at http://127.0.0.1:1: "),
+        ("http://127.0.0.1:1", "no heap-exporter answers at http://127.0.0.1:1: "),
     ],
 )
-def test_an_address_that_cannot_be_asked_is_one_line_without_its_password(run: Run, url: str, problem: str) -> None:
+def test_a_bad_address_is_one_line_without_its_password(run: Run, url: str, problem: str) -> None:
     done = run("snapshot", url, code=2)
 
     assert problem in done.stderr
@@ -114,18 +114,18 @@ def test_an_address_that_cannot_be_asked_is_one_line_without_its_password(run: R
     assert done.stderr.count("\n") == 1
 
 
-def test_an_exporter_that_listens_on_ipv6_is_asked_there(run: Run) -> None:
+def test_an_ipv6_host_of_the_settings_is_used(run: Run) -> None:
     done = run("snapshot", code=2, HEAP_EXPORTER_HOST="::", HEAP_EXPORTER_PORT="1")
 
-    assert done.stderr.startswith("heap-exporter: no exporter answers at http://[::1]:1: ")
+    assert done.stderr.startswith("heap-exporter: no heap-exporter answers at http://[::1]:1: ")
 
 
 @pytest.mark.parametrize("text", ["-1", "0", "nan", "inf", "1e30", "soon"])
-def test_a_time_to_wait_is_some_seconds(run: Run, text: str) -> None:
+def test_a_timeout_must_be_a_positive_number_of_seconds(run: Run, text: str) -> None:
     assert "argument --timeout: it must be " in run("snapshot", f"--timeout={text}", code=2).stderr
 
 
-def test_a_token_of_two_lines_is_refused_without_being_shown(run: Run) -> None:
+def test_a_token_with_a_line_break_is_refused_and_not_shown(run: Run) -> None:
     for how in ({"HEAP_EXPORTER_TOKEN": "s3cret\n"}, {}):
         typed = () if how else ("--token", "s3cret\n")
         errors = run("snapshot", *typed, code=2, **how).stderr

@@ -1,4 +1,4 @@
-"""Visitors for the shop: real HTTP requests, at a steady pace."""
+"""Visitors of the shop: HTTP requests at a constant rate."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ CART_ITEMS = 4
 PRODUCTS = 5000
 
 
-class Load:
-    """Threads that send visitors until stopped. ``requests`` and ``failures`` count what they did."""
+class Visitors:
+    """Threads that send requests until stopped. ``requests`` and ``failures`` count the answers and the errors."""
 
     def __init__(self, host: str, port: int, visitors_per_second: float) -> None:
         self._address = (host, port)
         self._pace_seconds = THREADS / visitors_per_second
         self._stopping = threading.Event()
         self._threads = [
-            threading.Thread(target=self._run, args=(seed,), name=f"load-{seed}", daemon=True)
+            threading.Thread(target=self._run, args=(seed,), name=f"visitors-{seed}", daemon=True)
             for seed in range(THREADS)
         ]
         self.requests = 0
         self.failures = 0
 
     def start(self) -> None:
-        """Send visitors from now on."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Send no more, and wait for the requests under way."""
+        """Stop the threads after their current request."""
         self._stopping.set()
         for thread in self._threads:
             thread.join(2.0)
 
     def _run(self, seed: int) -> None:
-        choice = random.Random(seed)  # which product a visitor looks at is no secret
+        choice = random.Random(seed)  # not for secrets
         due = time.monotonic()
         while not self._stopping.wait(max(due - time.monotonic(), 0)):
             due = max(due + self._pace_seconds, time.monotonic() - 1.0)
             self._visit(choice)
 
     def _visit(self, choice: random.Random) -> None:
-        """One visitor: the front page, then a product and the cart, a few times over."""
+        """Send the requests of one visitor: the front page, then several products, each put into the cart."""
         connection = http.client.HTTPConnection(*self._address, timeout=5)
         try:
             cookie = self._request(connection, "GET", "/", "")
@@ -58,7 +58,7 @@ class Load:
             connection.close()
 
     def _request(self, connection: http.client.HTTPConnection, method: str, path: str, cookie: str) -> str:
-        """Send one request and return the cookie the shop gave."""
+        """Send one request and return the cookie for the next."""
         connection.request(method, path, headers={"Cookie": cookie} if cookie else {})
         response = connection.getresponse()
         response.read()
