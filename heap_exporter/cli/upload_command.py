@@ -10,8 +10,8 @@ the extra `heap-exporter[s3]`. Stores are s3://, gs://, az:// and file://. Crede
 S3-compatible store come from the usual environment variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION,
 AWS_ENDPOINT_URL, … (docs/upload.md).
 
-A file that the store already has is not sent again. After an interruption, run the command again: it continues. Each
-file is read back and compared before it counts as uploaded. Exit code 1 if a file could not be uploaded.
+A file that the store already has is not sent again. An interrupted upload is sent again from its start. Each file is
+read back and compared before it counts as uploaded. Exit code 1 if a file could not be uploaded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from heap_exporter.runtime.formatting import size
 from heap_exporter.settings import Settings, variable
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
 from heap_exporter.snapshot.retention import RetentionPins
-from heap_exporter.upload import run as upload_run
+from heap_exporter.upload import uploader
 from heap_exporter.upload.ledger import Ledger
 from heap_exporter.upload.target import Target, UploadError
 
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     url = arguments.to or settings.upload_url
     if not url:
         raise HeapExporterError(f"no upload URL: use --to s3://bucket/folder, or set {variable('upload_url')}")
-    os.umask(upload_run.PRIVATE)
+    os.umask(uploader.UMASK)
     found = _found(arguments.paths or [settings.snapshot_dir])
     target = Target(url, PATIENCE_SECONDS)
     results: list[dict[str, Any]] = []
@@ -83,7 +83,7 @@ def _found(paths: Sequence[Path]) -> dict[Path, list[Path]]:
     found: dict[Path, list[Path]] = {}
     for path in paths:
         if path.is_dir():
-            found.setdefault(path, []).extend(upload_run.files(path))
+            found.setdefault(path, []).extend(uploader.files(path))
         elif path.is_file():
             found.setdefault(path.parent, []).append(path)
         else:
@@ -94,7 +94,7 @@ def _found(paths: Sequence[Path]) -> dict[Path, list[Path]]:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     try:
-        with FolderLock(folder, upload_run.UPLOAD_LOCK).holding():
+        with FolderLock(folder, uploader.UPLOAD_LOCK).holding():
             yield
     except LockHeld as error:
         raise HeapExporterError(f"{folder} is being uploaded by {error.owner}; wait until it ends") from None
@@ -109,7 +109,7 @@ def _all_uploaded(paths: Sequence[Path], target: Target, ledger: Ledger) -> Iter
         if not problem:
             try:
                 with screen.progress(path.name) as report_progress:
-                    done = upload_run.upload(path, target, ledger, report_progress)
+                    done = uploader.upload(path, target, ledger, report_progress)
                 result |= {"sha256": done.sha256, "bytes": done.bytes}
                 was_there = done.was_there
             except (HeapExporterError, OSError) as error:
@@ -121,9 +121,9 @@ def _remove(folder: Path, paths: Sequence[Path], url: str) -> None:
     """Remove the snapshots that are verified in the store with their reports and are not being compared."""
     ledger, compared = Ledger(folder), RetentionPins(folder).pinned(COMPARISON)
     for path in paths:
-        both = [one for one in (path, upload_run.report_of(path)) if one.exists()]
+        both = [one for one in (path, uploader.report_of(path)) if one.exists()]
         if path.suffix == SUFFIX and path.stem not in compared and all(ledger.is_uploaded(one, url) for one in both):
-            upload_run.remove(path)
+            uploader.remove(path)
 
 
 def _lines(results: Sequence[dict[str, Any]]) -> str:

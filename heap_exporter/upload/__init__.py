@@ -1,1 +1,1 @@
-"""Sends finished snapshots and their reports to a store: S3, GCS, Azure, or a folder."""
+"""Uploads finished snapshots and their reports to a store: S3, GCS, Azure, or a folder."""

@@ -1,12 +1,12 @@
-"""A place that files are uploaded to: any store that obstore speaks to, with its errors in words.
+"""The place that files are uploaded to: a folder in any store that obstore supports.
 
-A file gets its name there once it is whole. What was sent is read back, which proves with every store what an ETag
-proves with few; its SHA-256 is kept beside it, in the form of sha256sum(1).
+A file appears in the store only once it is complete. Each file is read back after the upload and its SHA-256 compared:
+an ETag would be cheaper, but proves the content with few stores only. The digest is written next to the object in the
+format of sha256sum(1).
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -18,153 +18,143 @@ from urllib.parse import unquote, urlsplit
 
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.runtime.redaction import without_secrets
-from heap_exporter.upload.parts import CannotSign, Parts, PartsFailed, Unfinished
 
 if TYPE_CHECKING:
-    from obstore.store import ObjectStore, S3Store
+    from obstore.store import ObjectStore
 
 EXTRA = "heap-exporter[s3]"
 CHECKSUM_SUFFIX = ".sha256"
-CHUNK_BYTES = 8 * 1024 * 1024
-SENT_AT_ONCE_BYTES = 16 * 1024 * 1024
-"""Up to this size a file is sent in one request: to begin anew costs little."""
 
-PATIENCE_SECONDS = 180.0
-"""How long one request is tried again, with back-off, before the upload is put off."""
+CHUNK_BYTES = 8 * 1024 * 1024
+"""How much of a file is read at once, and the size of a part."""
+
+MAX_PARTS = 5000
+"""Parts of one object; some stores accept at most 10,000."""
+
+CONCURRENT_PARTS = 2
+"""Parts that are sent at the same time: they bound the memory of an upload."""
+
+RETRY_SECONDS = 180.0
+"""How long one request is retried, with back-off, before the upload is postponed."""
 
 STORES = {"s3", "gcs", "azure", "local"}
 SCHEMES = {"s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "file", "https"}
-"""What the address of a store begins with; of https:// the library tells which are."""
+"""Schemes of store addresses; obstore decides which https:// addresses belong to a store."""
 
-Progress = Callable[[int], None]
-"""It is called with the bytes that are done, of those of the file."""
+OnBytes = Callable[[int], None]
+"""Is called with the number of bytes of the file that are done."""
 
 
 class UploadError(HeapExporterError):
-    """A file could not be uploaded; ``str(error)`` says why and what to do, and holds no secret."""
+    """A file could not be uploaded; ``str(error)`` has the cause and what to do, and no secret."""
 
 
 class Target:
-    """The folder ``url`` of a store; retries take at most ``patience_seconds`` a request.
+    """The folder ``url`` of a store; a request is retried for ``retry_seconds``.
 
-    Raises :class:`UploadError` where the library is missing, or the address is none.
+    Raises :class:`UploadError` if obstore is not installed, or if ``url`` is not the address of a store.
     """
 
-    def __init__(self, url: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, url: str, retry_seconds: float = RETRY_SECONDS) -> None:
         self.url = without_secrets(url)
-        self._patience_seconds = patience_seconds
+        self._retry_seconds = retry_seconds
         if not _may_be_store(url):
-            raise UploadError(self._no_place())
+            raise UploadError(self._bad_address())
         try:
             import obstore
         except ImportError as error:
             raise UploadError(missing_extra(str(error))) from None
         try:
-            self._kind = obstore.parse_scheme(url)
+            self._store_name = obstore.parse_scheme(url)
         except (obstore.exceptions.BaseError, ValueError):
-            self._kind = "http"
-        if self._kind not in STORES:
-            raise UploadError(self._no_place())
-        with self._in_words():
+            self._store_name = "http"
+        if self._store_name not in STORES:
+            raise UploadError(self._bad_address())
+        with self._store_errors():
             self._store = self._open(url)
-        self._folder = Path(unquote(urlsplit(url).path)) if self._kind == "local" else None
+        self._folder = Path(unquote(urlsplit(url).path)) if self._store_name == "local" else None
 
-    def _no_place(self) -> str:
+    def _bad_address(self) -> str:
         return (
-            f"{self.url!r} is no place to upload to; it must be s3://bucket/folder, gs://bucket/folder, "
+            f"cannot upload to {self.url!r}: the address must be s3://bucket/folder, gs://bucket/folder, "
             f"az://container/folder or file:///folder"
         )
 
-    def refuse_itself(self, path: Path) -> None:
-        """Raise :class:`UploadError` if the file is the one that it would become here, and verify it against itself."""
+    def refuse_own_folder(self, path: Path) -> None:
+        """Raise :class:`UploadError` if the target is the folder that ``path`` is in: it would overwrite itself."""
         if self._folder is not None:
             with suppress(OSError):
                 if (self._folder / path.name).samefile(path):
-                    raise UploadError(f"{self.url} is where {path.name} is already; name another folder")
+                    raise UploadError(f"{self.url} is the folder that {path.name} is in; name another folder")
 
-    def size(self, name: str) -> int | None:
-        """Return the bytes of a file there, ``None`` if there is none, or if that may not be asked."""
+    def size_bytes(self, name: str) -> int | None:
+        """Return the size of an object, ``None`` if there is none or the credentials do not allow the question."""
         import obstore
 
-        with self._in_words(), suppress(FileNotFoundError, obstore.exceptions.PermissionDeniedError):
+        with self._store_errors(), suppress(FileNotFoundError, obstore.exceptions.PermissionDeniedError):
             return obstore.head(self._store, name)["size"]
         return None
 
-    def sha256(self, name: str, told: Progress) -> str:
-        """Read a file back, and return the digest in hex. Raises :class:`UploadError`."""
+    def sha256(self, name: str, on_bytes: OnBytes) -> str:
+        """Read an object back and return its digest in hex. Raises :class:`UploadError`."""
         import obstore
 
         digest, done = hashlib.sha256(), 0
-        with self._in_words():
+        with self._store_errors():
             for chunk in obstore.get(self._store, name).stream(min_chunk_size=CHUNK_BYTES):
                 digest.update(chunk)
-                told(done := done + len(chunk))
+                on_bytes(done := done + len(chunk))
         return digest.hexdigest()
 
-    def send(
-        self, path: Path, unfinished: Unfinished | None, keep: Callable[[Unfinished | None], None], told: Progress
-    ) -> None:
-        """Send a file, which keeps its name. Raises :class:`UploadError`.
+    def send(self, path: Path, on_bytes: OnBytes) -> None:
+        """Upload a file under its own name, a large one in parts. Raises :class:`UploadError`, and ``OSError``.
 
-        Where the store can take parts that outlive us, ``keep`` is called with what it takes to go on later, or with
-        ``None`` when that is worth nothing any more; given it as ``unfinished``, what the store has is not sent again.
+        An upload that breaks off leaves no object, and is sent from the start the next time.
         """
-        if self._kind == "s3" and path.stat().st_size > SENT_AT_ONCE_BYTES:
-            with suppress(CannotSign):
-                with self._in_words():
-                    sign = functools.partial(self._sign, path.name)
-                    Parts(sign, self._patience_seconds).send(path, unfinished, keep, told)
-                return
-        self._put(path, told)
-
-    def keep_checksum(self, name: str, sha256: str) -> None:
-        """Write the digest of a file beside it: the sign that the file is whole. Raises :class:`UploadError`."""
-        import obstore
-
-        with self._in_words():
-            obstore.put(self._store, name + CHECKSUM_SUFFIX, f"{sha256}  {name}\n".encode())
-
-    def _put(self, path: Path, told: Progress) -> None:
         import obstore
 
         size = path.stat().st_size
-        with self._in_words():
+        with path.open("rb") as file, self._store_errors():
             obstore.put(
                 self._store,
                 path.name,
-                path,
-                use_multipart=size > SENT_AT_ONCE_BYTES,
-                chunk_size=max(CHUNK_BYTES, size // 5000),  # some stores take 10,000 parts
-                max_concurrency=2,
+                _chunks(file.read, on_bytes),
+                use_multipart=size > CHUNK_BYTES,
+                chunk_size=max(CHUNK_BYTES, size // MAX_PARTS),
+                max_concurrency=CONCURRENT_PARTS,
             )
-        told(size)
+
+    def write_checksum(self, name: str, sha256: str) -> None:
+        """Write the digest of an object next to it, which marks it as verified. Raises :class:`UploadError`."""
+        import obstore
+
+        with self._store_errors():
+            obstore.put(self._store, name + CHECKSUM_SUFFIX, f"{sha256}  {name}\n".encode())
 
     def _open(self, url: str) -> ObjectStore:
         from obstore.store import LocalStore, from_url
 
-        if self._kind == "local":
+        if self._store_name == "local":
             return LocalStore.from_url(url, mkdir=True)
-        retries = {"max_retries": 1000, "retry_timeout": timedelta(seconds=self._patience_seconds)}
+        retries = {"max_retries": 1000, "retry_timeout": timedelta(seconds=self._retry_seconds)}
         return from_url(url, retry_config=retries)  # type: ignore[call-overload, no-any-return]  # a plain dict will do
 
-    def _sign(self, name: str, method: str, query: dict[str, str]) -> str:
-        """Return the address of a request on a file, with ``query``, signed with the credentials of the store."""
-        from heap_exporter.upload.parts import sign
-
-        store: S3Store = self._store  # type: ignore[assignment]  # asked for s3 alone
-        return sign(store, name, method, query)
-
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        """Make an error of the store an :class:`UploadError`."""
+    def _store_errors(self) -> Iterator[None]:
+        """Raise an error of the store as :class:`UploadError`."""
         from obstore.exceptions import BaseError
 
         try:
             yield
-        except PartsFailed as error:
-            raise UploadError(in_words(self.url, str(error))) from None
         except (BaseError, OSError, ValueError) as error:
-            raise UploadError(in_words(self.url, str(error))) from None
+            raise UploadError(described(self.url, str(error))) from None
+
+
+def _chunks(read: Callable[[int], bytes], on_bytes: OnBytes) -> Iterator[bytes]:
+    done = 0
+    while chunk := read(CHUNK_BYTES):
+        yield chunk
+        on_bytes(done := done + len(chunk))
 
 
 def _may_be_store(url: str) -> bool:
@@ -175,39 +165,43 @@ def _may_be_store(url: str) -> bool:
 
 
 def missing_extra(problem: str) -> str:
-    """Return what to do where the library cannot be used."""
-    return f"the library for it cannot be used ({problem}); pip install {EXTRA!r}"
+    """Return what to install where obstore cannot be imported."""
+    return f"obstore cannot be used ({problem}); pip install {EXTRA!r}"
 
 
-def in_words(url: str, said: str) -> str:
-    """Return what is wrong and what to do, of what a store or the library ``said``. No secret of it is told."""
-    code = re.search(r"<Code>(\w{1,64})</Code>", said)
-    status = re.search(r"status code: (\d{3})", said)
+def described(url: str, error_text: str) -> str:
+    """Return the cause of a store's or obstore's error and what to do, without the secrets that its text may hold."""
+    code = re.search(r"<Code>(\w{1,64})</Code>", error_text)
+    status = re.search(r"status code: (\d{3})", error_text)
     shown = code[1] if code else status[1] if status else ""
-    for mark, words in _WORDS.items():
-        if re.search(mark, said):
+    for pattern, words in _CAUSES.items():
+        if re.search(pattern, error_text):
             return f"{url}: {words}" + (f" ({shown})" if shown else "")
-    first = said.partition("\n")[0].partition("<?xml")[0].partition("?")[0]
+    first = error_text.partition("\n")[0].partition("<?xml")[0].partition("?")[0]
     return f"{url}: {first[:200].rstrip(' :')}" + (f" ({code[1]})" if code else "")
 
 
-_WORDS = {
+_CAUSES = {
     r"169\.254\.|metadata\.google|/metadata/identity": "there are no credentials; set AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY (GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY) or give the machine a role",
     "Account must be specified": "set AZURE_STORAGE_ACCOUNT_NAME",
-    "NoSuchBucket|ContainerNotFound|bucket does not exist": "there is no such bucket; create it, or mend the address",
+    "NoSuchBucket|ContainerNotFound|bucket does not exist": "the bucket does not exist; create it, or correct the "
+    "address",
     "SignatureDoesNotMatch|InvalidAccessKeyId|InvalidToken|ExpiredToken": "the store does not accept the credentials; "
-    "mend AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "AuthenticationFailed|status code: 401": "the store does not accept the credentials",
     "RequestTimeTooSkewed": "the clock of this machine is wrong; set it",
-    "PermanentRedirect|AuthorizationHeaderMalformed|without LOCATION": "the bucket is elsewhere; set AWS_REGION",
-    "AccessDenied|status code: 403": "the credentials do not allow it; docs/upload.md lists the rights that it takes",
+    "PermanentRedirect|AuthorizationHeaderMalformed|without LOCATION": "the bucket is in another region; set "
+    "AWS_REGION",
+    "AccessDenied|status code: 403": "the credentials do not allow the upload; docs/upload.md lists the permissions",
     "BadScheme": "the address of the store is http://; set AWS_ALLOW_HTTP=true to allow that",
-    "certificate|UnknownIssuer": "its certificate is not trusted; set SSL_CERT_FILE to one that is",
-    "dns error|Name or service not known": "the name of its host is not known; mend AWS_ENDPOINT_URL or the address",
-    "Connect|timed out|error sending request|refused|reset|Remote end closed": "the store cannot be reached",
-    "No space left": "the disk there is full",
-    "Read-only|Permission denied|No such file|Unable to c": "the folder cannot be written to; mend it or the address",
-    r"InternalError|status code: 5\d\d": "the store itself has failed; look into its log",
+    "certificate|UnknownIssuer": "the store's certificate is not trusted; set SSL_CERT_FILE to one that is",
+    "dns error|Name or service not known": "the store's host name does not resolve; correct AWS_ENDPOINT_URL or the "
+    "address",
+    "Connect|timed out|error sending request|refused|reset|closed": "the store cannot be reached",
+    "No space left": "the target's disk is full",
+    "Read-only|Permission denied|No such file|Unable to c": "the folder is not writable; correct its permissions or "
+    "the address",
+    r"InternalError|status code: 5\d\d": "the store failed; see its log",
 }
-"""Marks of an error, the most telling first → what is wrong, and what to do."""
+"""Patterns in the text of an error, the most specific first → the cause, and what to do."""

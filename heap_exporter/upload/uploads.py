@@ -1,7 +1,7 @@
-"""Has finished snapshots and their reports uploaded, by a program of its own beside the service; one at a time.
+"""Keeps the snapshot folder uploaded, by a subprocess; one at a time for all processes that share the folder.
 
-What waits is found from the folder and its ledger, so that nothing is forgotten when a process ends; whoever of the
-processes that share the folder looks first starts the program, which holds a lock there.
+The folder and its ledger show which files wait, so a restart forgets none. The first process that finds a waiting file
+starts the subprocess, which holds a lock in the folder.
 """
 
 from __future__ import annotations
@@ -16,44 +16,45 @@ from pathlib import Path
 
 from heap_exporter.runtime import subprocesses
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
+from heap_exporter.runtime.formatting import size
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.snapshot.store import Store
-from heap_exporter.upload.ledger import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, OUTCOMES, Ledger
-from heap_exporter.upload.run import ENDED, UPLOAD_LOCK, URL_VARIABLE, waiting
+from heap_exporter.upload.ledger import MAX_WAIT_SECONDS, MIN_WAIT_SECONDS, OUTCOMES, Ledger
 from heap_exporter.upload.target import missing_extra
+from heap_exporter.upload.uploader import ENDED, UPLOAD_LOCK, URL_VARIABLE, waiting
 
-LOOK_SECONDS = 60.0
-"""How often it is looked for what waits."""
+SEARCH_SECONDS = 60.0
+"""How often the folder is searched for waiting files."""
 
 MEMORY_BYTES = 1024**3
-"""What the program may map: most of it are the stacks and pools of the library, which it never touches."""
+"""Limit of the subprocess's address space; most of it are stacks and pools of obstore that it never touches."""
 
 NEEDED_BYTES = 128 * 1024**2
-"""What the program takes at most: the interpreter, the library, and two parts of a file; 70 MiB were measured."""
+"""Upper bound on the subprocess's memory: interpreter, obstore, and two parts of a file; 70 MiB were measured."""
 
-LONGEST_CPU_SECONDS = 1800
+MAX_CPU_SECONDS = 1800
 
 LIBRARY = ("obstore", "typing_extensions")
-"""Where these are installed, the program looks for them."""
+"""The subprocess imports these from where they are installed here."""
 
 PASSED_PREFIXES = ("AWS_", "AZURE_", "GCE_", "GOOGLE_", "IDENTITY_", "MSI_", "SSL_CERT_")
 PASSED_VARIABLES = ("HOME", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-"""What the library reads: credentials, where the store is, the way there. Proxies count in small letters too."""
+"""What obstore reads: credentials, addresses, proxies (which may be in lower case)."""
 
 OWN_VARIABLES = {"TOKIO_WORKER_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-"""The program is in no hurry: it needs neither a thread a core nor pools for them."""
+"""Speed does not matter: one thread and two pools of malloc save memory."""
 
 NOT_INSTALLED = missing_extra("obstore is not installed")
-WAS_ENDED = "the program that uploads was ended, or could not start; `heap-exporter upload` tells more"
+WAS_ENDED = "the subprocess that uploads was killed or could not start; run `heap-exporter upload` to see the cause"
 
 
 class Uploads:
-    """Has the snapshots of ``store`` uploaded to ``url`` (empty: none), where ``headroom()`` has the bytes for it.
+    """Uploads the snapshots of ``store`` to ``url`` (empty: nowhere) while ``headroom()`` bytes of memory suffice.
 
-    With ``remove_local``, snapshots are removed from the folder once they are verified there. ``outcomes`` counts what
-    the programs that were started here have made of snapshots. Starts no thread: who has one calls :meth:`tend` now
-    and then. Nothing here raises.
+    With ``remove_local``, snapshots are removed from the folder once their upload is verified. ``outcomes`` counts the
+    snapshots that the subprocesses of this object uploaded, and those that failed. It starts no thread: the caller
+    polls. Nothing here raises.
     """
 
     def __init__(self, url: str, store: Store, headroom: Callable[[], int | None], *, remove_local: bool) -> None:
@@ -66,93 +67,95 @@ class Uploads:
         self._run = secrets.token_hex(4)
         self._program: subprocesses.Program | None = None
         self._ended = 0
-        self._look_at = 0.0
-        self._lost = 0
-        self._said = ""
+        self._search_at = 0.0
+        self._killed_count = 0
+        self._last_problem = ""
 
     def poll(self) -> None:
-        """Take notice of an upload that has ended, and have uploaded what waits."""
+        """Count the outcomes of a subprocess that has ended, and start one if files wait."""
         if not self._url:
             return
         try:
-            self._go_on()
-        except Exception as error:  # the service goes on whatever is in the folder
-            self._say(f"{type(error).__name__}: {error}")
-            self._look_at = time.monotonic() + LONGEST_WAIT_SECONDS
+            self._advance()
+        except Exception as error:  # nothing in the folder may stop the service
+            self._warn(f"{type(error).__name__}: {error}")
+            self._search_at = time.monotonic() + MAX_WAIT_SECONDS
 
     def give_up(self) -> None:
-        """Leave no program that this process must wait for; what it was about to upload is found again."""
+        """End the subprocess; the files that it has not uploaded still wait."""
         if self._program is not None:
             self._program.give_up()
 
-    def _go_on(self) -> None:
+    def _advance(self) -> None:
         if self._program is not None:
             if not self._program.has_ended():
                 return
             self._program = None
-            self._take_notice()
-        if time.monotonic() < self._look_at or not self._folder.is_dir():
+            self._count_outcomes()
+        if time.monotonic() < self._search_at or not self._folder.is_dir():
             return
-        self._look_at = time.monotonic() + LOOK_SECONDS
+        self._search_at = time.monotonic() + SEARCH_SECONDS
         ledger = Ledger(self._folder)
         if ledger.wait_seconds() > 0 or not waiting(self._folder, ledger, self._place) or not self._is_free():
             return
         self._start(ledger)
 
-    def _take_notice(self) -> None:
+    def _count_outcomes(self) -> None:
         ledger = Ledger(self._folder)
         for outcome in OUTCOMES:
             self.outcomes[outcome] = max(self.outcomes[outcome], ledger.counted(self._run, outcome))
         if ledger.counted(self._run, ENDED) > self._ended:
-            self._lost = 0
-            self._say(ledger.problem)
+            self._killed_count = 0
+            self._warn(ledger.problem)
             return
-        self._lost += 1  # one may have met another program, and left the work to it
-        if self._lost > 1:
+        self._killed_count += 1  # one that found the folder locked ends too, so a single one is no failure
+        if self._killed_count > 1:
             self.outcomes["failed"] += 1
-            self._say(WAS_ENDED)
-            wait = min(FIRST_WAIT_SECONDS * 2 ** min(self._lost, 10), LONGEST_WAIT_SECONDS)
-            self._look_at = time.monotonic() + wait
+            self._warn(WAS_ENDED)
+            wait = min(MIN_WAIT_SECONDS * 2 ** min(self._killed_count, 10), MAX_WAIT_SECONDS)
+            self._search_at = time.monotonic() + wait
 
     def _start(self, ledger: Ledger) -> None:
-        folders, headroom = _folders_of_library(), self._headroom()
+        folders, headroom = _library_folders(), self._headroom()
         if not folders:
-            self._say(NOT_INSTALLED)
+            self._warn(NOT_INSTALLED)
             return
         if headroom is not None and headroom < NEEDED_BYTES:
-            self._say(f"it may take {NEEDED_BYTES:,} bytes, {headroom:,} are left under the memory limit; it waits")
+            self._warn(
+                f"it may need {size(NEEDED_BYTES)}, and {size(headroom)} are free under the memory limit; it waits"
+            )
             return
         self._ended = ended = ledger.counted(self._run, ENDED)
         command = subprocesses.command(
-            "heap_exporter.upload.run",
+            "heap_exporter.upload.uploader",
             [os.path.abspath(self._folder), "1" if self._remove_local else "", self._run],
             memory_bytes=MEMORY_BYTES,
-            cpu_seconds=LONGEST_CPU_SECONDS,
+            cpu_seconds=MAX_CPU_SECONDS,
             folders=folders,
         )
         try:
             self._program = subprocesses.start(
                 command,
                 lambda: Ledger(self._folder).counted(self._run, ENDED) > ended,
-                # An address may hold a password, and arguments are for everybody to see.
+                # An address may contain a password, and every user can read the arguments of a process.
                 _variables(os.environ) | {URL_VARIABLE: self._url},
             )
         except OSError as error:
-            self._say(f"no program could be started for it: {error.strerror or error}")
+            self._warn(f"the subprocess could not be started: {error.strerror or error}")
 
     def _is_free(self) -> bool:
         with suppress(LockHeld, OSError), FolderLock(self._folder, UPLOAD_LOCK).holding():
             return True
         return False
 
-    def _say(self, problem: str) -> None:
-        if problem and problem != self._said:
+    def _warn(self, problem: str) -> None:
+        if problem and problem != self._last_problem:
             log.warning("snapshots are not uploaded to %s: %s", self._place, problem.removeprefix(f"{self._place}: "))
-        self._said = problem
+        self._last_problem = problem
 
 
-def _folders_of_library() -> Sequence[Path]:
-    """Return the folders that hold the library and what it needs, none if it is not installed. Imports nothing."""
+def _library_folders() -> Sequence[Path]:
+    """Return the folders that contain obstore and its dependencies, none if it is not installed. Imports nothing."""
     specs = [importlib.util.find_spec(name) for name in LIBRARY]
     origins = [spec.origin for spec in specs if spec is not None and spec.origin]
     if specs[0] is None:

@@ -1,4 +1,4 @@
-"""Snapshots are uploaded to a real S3 server: whole, verified, and on from where it was when somebody died."""
+"""Snapshots are uploaded to a real S3 server: complete, verified, and again after an interruption."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.snapshot.retention import RetentionPins
 from heap_exporter.snapshot.store import Store
 from heap_exporter.upload.ledger import Ledger
-from heap_exporter.upload.run import upload
 from heap_exporter.upload.target import Target, UploadError
+from heap_exporter.upload.uploader import upload
 from heap_exporter.upload.uploads import Uploads
 from tests.doubles.proxies import Proxy, proxy
 from tests.processes.commands import command_line
@@ -29,11 +29,17 @@ from tests.processes.programs import PATIENCE_SECONDS, environment, eventually
 from tests.servers import running
 
 MIB = 1024 * 1024
-LARGE_BYTES = 72 * MIB
-"""Four parts and a half."""
+LARGE_BYTES = 36 * MIB
+"""Four and a half parts."""
+
+SEEN_BYTES = 20 * MIB
+"""How much of a large file the server has received when it or the uploader is killed: two parts and a half."""
 
 OVERHEAD_BYTES = 8 * MIB
-"""Requests, their heads, and what was on its way when somebody died: half a part at most."""
+"""Upper bound on what is sent besides a file: headers, small requests."""
+
+RETRIED_BYTES = 3 * 8 * MIB
+"""Upper bound on what is sent twice when the server restarts: the parts in progress, and one that was not answered."""
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +49,18 @@ def server(weed: Path) -> Iterator[running.SeaweedFS]:
 
 
 @pytest.fixture
-def door(server: running.SeaweedFS) -> Iterator[Proxy]:
-    with proxy(server.port) as opened:
-        yield opened
+def gate(server: running.SeaweedFS) -> Iterator[Proxy]:
+    with proxy(server.port) as gate:
+        yield gate
 
 
 @pytest.fixture
-def variables(door: Proxy) -> dict[str, str]:
+def variables(gate: Proxy) -> dict[str, str]:
     key, secret = running.SeaweedFS.KEYS
     return {
         "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_ENDPOINT_URL": door.url,
+        "AWS_ENDPOINT_URL": gate.url,
         "AWS_ALLOW_HTTP": "true",
         "AWS_REGION": "us-east-1",
     }
@@ -68,7 +74,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def snapshot(folder: Path, number: int, bytes: int = 0, process: int = 7) -> Path:
-    """Write a snapshot of a census that is filled up to some bytes with what is no reader's business."""
+    """Write a snapshot of a census whose note fills it up to about twice ``bytes``."""
     name = f"20260101T{number:06}Z-{process}-00aa"
     with (folder / f"{name}.heap").open("xb") as file:
         out = BlockWriter(file.fileno())
@@ -100,8 +106,8 @@ def ran(variables: dict[str, str], folder: Path, *arguments: str | Path) -> tupl
     return process.returncode, out, err
 
 
-def there(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], server: running.SeaweedFS, url: str) -> Any:
-    """Return the files that are at an address, as another client sees them: name → content."""
+def stored(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], server: running.SeaweedFS, url: str) -> Any:
+    """Return the objects at an address, read by another client: name → content."""
     import obstore
     from obstore.store import from_url
 
@@ -117,22 +123,22 @@ def ledger(folder: Path) -> Any:
     return json.loads(path.read_bytes()) if path.exists() else {}
 
 
-def until(uploads: Uploads, fact: Callable[[], bool]) -> None:
-    def has_come() -> bool:
+def poll_until(uploads: Uploads, condition: Callable[[], bool]) -> None:
+    def is_met() -> bool:
         uploads.poll()
-        return fact()
+        return condition()
 
-    eventually(has_come)
+    eventually(is_met)
 
 
-def test_snapshots_and_reports_are_there_with_their_checksums(
+def test_snapshots_and_reports_are_uploaded_with_their_checksums(
     folder: Path, variables: dict[str, str], server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = snapshot(folder, 1), snapshot(folder, 2)
     report = second.with_suffix(".report.json")
     report.write_text("{}")
     code, out, err = ran(variables, folder, folder, "--to", "s3://evidence/a b")
-    found = there(monkeypatch, variables, server, "s3://evidence/a b")
+    found = stored(monkeypatch, variables, server, "s3://evidence/a b")
 
     assert (code, err) == (0, "")
     assert out.count("verified") == 3
@@ -143,41 +149,39 @@ def test_snapshots_and_reports_are_there_with_their_checksums(
     assert len(found) == 6
 
 
-def test_what_is_there_is_not_sent_again(folder: Path, variables: dict[str, str], door: Proxy) -> None:
+def test_a_file_that_the_store_has_is_not_sent_again(folder: Path, variables: dict[str, str], gate: Proxy) -> None:
     path = snapshot(folder, 1, 10 * MIB)
     ran(variables, folder, folder, "--to", "s3://evidence/again")
     (folder / "uploads.json").unlink()
-    door.bytes_in = 0
+    gate.bytes_in = 0
     code, out, _ = ran(variables, folder, path, "--to", "s3://evidence/again", "--json")
     result = json.loads(out)["files"][0]
 
     assert code == 0
     assert result["was_there"]
     assert result["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert door.bytes_in < OVERHEAD_BYTES
+    assert gate.bytes_in < OVERHEAD_BYTES
 
 
-def test_an_uploader_that_is_killed_goes_on_where_it_was(
-    folder: Path, variables: dict[str, str], door: Proxy, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
+def test_an_upload_that_was_killed_leaves_no_object_and_is_sent_again(
+    folder: Path, variables: dict[str, str], gate: Proxy, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = snapshot(folder, 1, LARGE_BYTES // 2)
     process = command(variables, folder, folder, "--to", "s3://evidence/killed")
-    door.at(56 * MIB, process.kill)
+    gate.at(SEEN_BYTES, process.kill)
     process.communicate(timeout=120)
-    assert ledger(folder)["files"][path.name]["upload_id"]
+    assert ledger(folder) == {}
     assert RetentionPins(folder).pinned("upload") == {path.stem}
-    assert there(monkeypatch, variables, server, "s3://evidence/killed") == {}
-    door.bytes_in = 0
+    assert stored(monkeypatch, variables, server, "s3://evidence/killed") == {}
     code, _, err = ran(variables, folder, folder, "--to", "s3://evidence/killed")
 
     assert (code, err) == (0, "")
     assert RetentionPins(folder).pinned("upload") == set()
-    assert there(monkeypatch, variables, server, "s3://evidence/killed")[path.name] == path.read_bytes()
-    assert door.bytes_in < path.stat().st_size - 48 * MIB + OVERHEAD_BYTES
+    assert stored(monkeypatch, variables, server, "s3://evidence/killed")[path.name] == path.read_bytes()
 
 
-def test_a_server_that_dies_meanwhile_gets_the_rest_when_it_is_back(
-    folder: Path, variables: dict[str, str], door: Proxy, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
+def test_a_server_that_restarts_during_an_upload_receives_the_remaining_parts(
+    folder: Path, variables: dict[str, str], gate: Proxy, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = snapshot(folder, 1, LARGE_BYTES // 2)
     is_dead = threading.Event()
@@ -186,7 +190,7 @@ def test_a_server_that_dies_meanwhile_gets_the_rest_when_it_is_back(
         server.kill()
         is_dead.set()
 
-    door.at(40 * MIB, kill)
+    gate.at(SEEN_BYTES, kill)
     process = command(variables, folder, folder, "--to", "s3://evidence/died")
     try:
         assert is_dead.wait(PATIENCE_SECONDS)
@@ -195,70 +199,68 @@ def test_a_server_that_dies_meanwhile_gets_the_rest_when_it_is_back(
     _, err = process.communicate(timeout=120)
 
     assert (process.returncode, err) == (0, "")
-    assert there(monkeypatch, variables, server, "s3://evidence/died")[path.name] == path.read_bytes()
-    assert door.bytes_in < path.stat().st_size + 20 * MIB
+    assert stored(monkeypatch, variables, server, "s3://evidence/died")[path.name] == path.read_bytes()
+    assert gate.bytes_in < path.stat().st_size + RETRIED_BYTES
 
 
-def test_a_server_that_is_away_for_long_gets_the_rest_another_day(
-    folder: Path, variables: dict[str, str], door: Proxy, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
+def test_a_server_that_is_away_for_long_is_an_error_and_receives_the_file_later(
+    folder: Path, variables: dict[str, str], gate: Proxy, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = snapshot(folder, 1, LARGE_BYTES // 2)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    target = Target("s3://evidence/away", patience_seconds=1.0)
-    door.at(56 * MIB, server.kill)
+    target = Target("s3://evidence/away", retry_seconds=1.0)
+    gate.at(SEEN_BYTES, server.kill)
     with pytest.raises(UploadError, match="the store cannot be reached"):
         upload(path, target, Ledger(folder))
     with pytest.raises(UploadError, match="the store cannot be reached"):
         upload(path, target, Ledger(folder))
     server.start()
-    door.bytes_in = 0
     upload(path, target, Ledger(folder))
 
-    assert there(monkeypatch, variables, server, "s3://evidence/away")[path.name] == path.read_bytes()
-    assert door.bytes_in < path.stat().st_size - 48 * MIB + OVERHEAD_BYTES
+    assert stored(monkeypatch, variables, server, "s3://evidence/away")[path.name] == path.read_bytes()
 
 
-def test_wrong_credentials_are_said_in_words_and_kept_nowhere(folder: Path, variables: dict[str, str]) -> None:
+def test_wrong_credentials_are_an_error_that_does_not_show_them(folder: Path, variables: dict[str, str]) -> None:
     path = snapshot(folder, 1)
     variables["AWS_SECRET_ACCESS_KEY"] = "wr0ng-s3cr3t"
     code, out, err = ran(variables, folder, folder, "--to", "s3://evidence/denied", "--remove-local")
 
     assert code == 1
-    assert "mend AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in out
+    assert "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in out
     assert path.exists()
     for text in (out, err, json.dumps(ledger(folder))):
         assert "wr0ng" not in text
         assert "admins-key" not in text
 
 
-def test_a_bucket_that_does_not_exist_is_said_in_words(folder: Path, variables: dict[str, str]) -> None:
+def test_a_bucket_that_does_not_exist_is_an_error_in_words(folder: Path, variables: dict[str, str]) -> None:
     snapshot(folder, 1)
     variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"] = running.SeaweedFS.WRITERS_KEYS
-    code, out, _ = ran(variables, folder, folder, "--to", "s3://nobodys/folder")
+    code, out, _ = ran(variables, folder, folder, "--to", "s3://missing/folder")
 
     assert code == 1
-    assert "there is no such bucket" in out or "do not allow it" in out
+    assert "the bucket does not exist" in out or "do not allow the upload" in out
 
 
 @pytest.mark.parametrize("bytes", [3 * MIB, 24 * MIB])
-def test_what_comes_back_different_is_noticed_and_nothing_is_removed(
-    folder: Path, variables: dict[str, str], door: Proxy, bytes: int
+def test_a_copy_that_differs_is_an_error_and_nothing_is_removed(
+    folder: Path, variables: dict[str, str], gate: Proxy, bytes: int
 ) -> None:
     path = snapshot(folder, 1, bytes // 2)
-    door.spoils = True
+    gate.spoils = True
     code, out, _ = ran(variables, folder, folder, "--to", "s3://evidence/spoilt", "--remove-local")
     assert code == 1
-    assert "is not what was sent" in out
+    assert "differs from the file" in out
     assert path.exists()
 
-    door.spoils = False
+    gate.spoils = False
     code, out, _ = ran(variables, folder, folder, "--to", "s3://evidence/spoilt", "--remove-local")
     assert code == 0
     assert not path.exists()
 
 
-def test_half_a_snapshot_is_refused(folder: Path, variables: dict[str, str]) -> None:
+def test_a_truncated_snapshot_is_refused(folder: Path, variables: dict[str, str]) -> None:
     path = snapshot(folder, 1, MIB)
     path.write_bytes(path.read_bytes()[:MIB])
     code, out, _ = ran(variables, folder, folder, "--to", "s3://evidence/half")
@@ -267,7 +269,7 @@ def test_half_a_snapshot_is_refused(folder: Path, variables: dict[str, str]) -> 
     assert "cannot be read as a snapshot" in out
 
 
-def test_a_folder_is_a_store_too_and_keeps_secrets_to_itself(folder: Path, tmp_path: Path) -> None:
+def test_a_folder_is_a_store_and_only_the_owner_can_read_it(folder: Path, tmp_path: Path) -> None:
     path = snapshot(folder, 1, 20 * MIB)
     target = tmp_path / "mounted" / "evidence"
     code, _, err = ran({}, folder, folder, "--to", f"file://{target}")
@@ -278,7 +280,7 @@ def test_a_folder_is_a_store_too_and_keeps_secrets_to_itself(folder: Path, tmp_p
     assert {each.stat().st_mode & 0o077 for each in (target, *target.iterdir())} == {0}
 
 
-def test_the_folder_itself_is_no_place_to_upload_to(folder: Path) -> None:
+def test_the_snapshot_folder_itself_is_refused_as_a_target(folder: Path) -> None:
     path = snapshot(folder, 1)
     code, out, _ = ran({}, folder, folder, "--to", f"file://{folder}", "--remove-local")
 
@@ -298,62 +300,62 @@ def make(folder: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatc
     return make
 
 
-def test_a_service_uploads_what_waits_since_before_it_started(
+def test_a_service_uploads_the_snapshots_from_before_it_started(
     folder: Path, make: Callable[..., Uploads], variables: dict[str, str], server: running.SeaweedFS,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip  # one line of arguments is enough
     paths = [snapshot(folder, number) for number in range(3)]
     uploads = make("s3://evidence/waited")
-    until(uploads, lambda: uploads.outcomes == {"uploaded": 3, "failed": 0})
+    poll_until(uploads, lambda: uploads.outcomes == {"uploaded": 3, "failed": 0})
 
-    found = there(monkeypatch, variables, server, "s3://evidence/waited")
+    found = stored(monkeypatch, variables, server, "s3://evidence/waited")
     assert {path.name for path in paths} <= set(found)
     assert not list(folder.glob("*.kept"))
     assert not (folder / "upload.lock").exists()
 
 
-def test_only_what_is_verified_and_needed_no_more_is_removed(
-    folder: Path, make: Callable[..., Uploads], door: Proxy
+def test_only_verified_snapshots_that_nothing_needs_are_removed(
+    folder: Path, make: Callable[..., Uploads], gate: Proxy
 ) -> None:
-    ours, last, anothers = snapshot(folder, 1, 3 * MIB), snapshot(folder, 2), snapshot(folder, 3, process=8)
-    door.spoils = True
+    first, newest, other_process = snapshot(folder, 1, 3 * MIB), snapshot(folder, 2), snapshot(folder, 3, process=8)
+    gate.spoils = True
     uploads = make("s3://evidence/removed", remove_local=True)
-    until(uploads, lambda: uploads.outcomes["failed"] == 1)
-    assert ours.exists()
+    poll_until(uploads, lambda: uploads.outcomes["failed"] == 1)
+    assert first.exists()
 
-    door.spoils = False
+    gate.spoils = False
     uploads = make("s3://evidence/removed", remove_local=True)
     (folder / "uploads.json").unlink()
-    until(uploads, lambda: uploads.outcomes["uploaded"] == 3)
-    assert not ours.exists()
-    assert last.exists()
-    assert anothers.exists()
+    poll_until(uploads, lambda: uploads.outcomes["uploaded"] == 3)
+    assert not first.exists()
+    assert newest.exists()
+    assert other_process.exists()
 
 
-def test_two_workers_send_each_snapshot_once(folder: Path, make: Callable[..., Uploads], door: Proxy) -> None:
+def test_two_workers_send_each_snapshot_once(folder: Path, make: Callable[..., Uploads], gate: Proxy) -> None:
     sent = sum(snapshot(folder, number, 6 * MIB).stat().st_size for number in range(4))
     workers = [make("s3://evidence/workers") for _ in range(2)]
 
-    def are_through() -> bool:
+    def have_finished() -> bool:
         for worker in workers:
             worker.poll()
         return sum(worker.outcomes["uploaded"] for worker in workers) == 4
 
-    eventually(are_through)
+    eventually(have_finished)
 
     assert sum(worker.outcomes["failed"] for worker in workers) == 0
-    assert door.bytes_in < sent + OVERHEAD_BYTES
+    assert gate.bytes_in < sent + OVERHEAD_BYTES
 
 
-def test_a_failure_is_told_once_and_tried_later(
+def test_a_failure_is_logged_once_and_tried_later(
     folder: Path, make: Callable[..., Uploads], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     snapshot(folder, 1)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wr0ng-s3cr3t")
     uploads = make("s3://evidence/later")
-    until(uploads, lambda: uploads.outcomes == {"uploaded": 0, "failed": 1})
+    poll_until(uploads, lambda: uploads.outcomes == {"uploaded": 0, "failed": 1})
     before = ledger(folder)
-    uploads._look_at = 0.0
+    uploads._search_at = 0.0
     uploads.poll()
 
     assert ledger(folder) == before
@@ -362,24 +364,23 @@ def test_a_failure_is_told_once_and_tried_later(
     assert "wr0ng" not in caplog.text
 
 
-def test_a_program_that_is_killed_is_started_again(folder: Path, make: Callable[..., Uploads], door: Proxy) -> None:
+def test_a_subprocess_that_is_killed_is_started_again(folder: Path, make: Callable[..., Uploads], gate: Proxy) -> None:
     snapshot(folder, 1, LARGE_BYTES // 2)
 
     def kill() -> None:
-        for pid in programs(folder):
+        for pid in uploaders(folder):
             os.kill(pid, signal.SIGKILL)
 
-    door.at(40 * MIB, kill)
+    gate.at(SEEN_BYTES, kill)
     uploads = make("s3://evidence/again-and-again")
-    until(uploads, lambda: uploads._lost == 1)
-    uploads._look_at = 0.0
-    until(uploads, lambda: uploads.outcomes["uploaded"] == 1)
+    poll_until(uploads, lambda: uploads._killed_count == 1)
+    uploads._search_at = 0.0
+    poll_until(uploads, lambda: uploads.outcomes["uploaded"] == 1)
 
     assert uploads.outcomes["failed"] == 0
-    assert door.bytes_in < LARGE_BYTES + 20 * MIB
 
 
-def programs(folder: Path) -> list[int]:
+def uploaders(folder: Path) -> list[int]:
     """Return the processes that upload from a folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -387,32 +388,32 @@ def programs(folder: Path) -> list[int]:
             line = path.read_bytes()
         except OSError:  # it has ended
             continue
-        if b"upload.run" in line and os.fsencode(folder) in line:
+        if b"upload.uploader" in line and os.fsencode(folder) in line:
             found.append(int(path.parent.name))
     return found
 
 
-def test_the_program_has_of_the_environment_what_it_needs_alone(
-    folder: Path, make: Callable[..., Uploads], door: Proxy, monkeypatch: pytest.MonkeyPatch
+def test_the_subprocess_gets_only_the_variables_that_it_needs(
+    folder: Path, make: Callable[..., Uploads], gate: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_PASSWORD", "s3cr3t")
     seen: list[bytes] = []
     snapshot(folder, 1, 3 * MIB)
-    door.at(0, lambda: seen.extend(Path(f"/proc/{pid}/environ").read_bytes() for pid in programs(folder)))
+    gate.at(0, lambda: seen.extend(Path(f"/proc/{pid}/environ").read_bytes() for pid in uploaders(folder)))
     uploads = make("s3://evidence/again-and-again-alone")
-    until(uploads, lambda: uploads.outcomes["uploaded"] == 1)
+    poll_until(uploads, lambda: uploads.outcomes["uploaded"] == 1)
 
     assert seen
     assert b"AWS_ACCESS_KEY_ID=admins-key" in seen[0]
     assert b"DATABASE" not in seen[0]
 
 
-def test_without_room_for_the_program_it_waits(
+def test_without_free_memory_for_the_subprocess_the_upload_waits(
     folder: Path, make: Callable[..., Uploads], caplog: pytest.LogCaptureFixture
 ) -> None:
     snapshot(folder, 1)
-    uploads = make("s3://evidence/no-room", headroom=MIB)
+    uploads = make("s3://evidence/no-memory", headroom=MIB)
     uploads.poll()
 
-    assert "1,048,576 are left under the memory limit" in caplog.text
+    assert "1.0 MiB are free under the memory limit" in caplog.text
     assert uploads.outcomes == {"uploaded": 0, "failed": 0}

@@ -1,6 +1,6 @@
-"""Uploads the snapshots of a folder, one after the other: in a program beside the service, or on the command line.
+"""Uploads the snapshots of a folder, one after the other: in a subprocess of the service, or on the command line.
 
-``main`` is started as :mod:`heap_exporter.runtime.subprocesses` says.
+:mod:`heap_exporter.runtime.subprocesses` describes how ``main`` is started.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from heap_exporter.settings import variable
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
 from heap_exporter.snapshot.retention import ID, REPORT_SUFFIX, RetentionPins
 from heap_exporter.upload.ledger import Ledger
-from heap_exporter.upload.target import CHUNK_BYTES, Target, UploadError
+from heap_exporter.upload.target import CHUNK_BYTES, OnBytes, Target, UploadError
 
 UPLOAD_LOCK = "upload.lock"
 PURPOSE = "upload"
 URL_VARIABLE = variable("upload_url")
 
-PRIVATE = 0o077
-"""The mask of modes: a snapshot in a folder is for nobody else's eyes."""
+UMASK = 0o077
+"""Only the owner can read a snapshot that is uploaded to a folder."""
 
 ENDED = "ended"
-"""What is counted when a program has done what it could: one that was killed has not."""
+"""Counted in the ledger when an uploader ends by itself, and not when it is killed."""
 
-LONGEST_SECONDS = 4 * 3600
-"""How long the program may take, and a snapshot is held for it at most; the next one goes on where it was ended."""
+MAX_SECONDS = 4 * 3600
+"""How long an uploader may run, and how long a snapshot is kept for it; the next one uploads what remains."""
 
-Told = Callable[[str, float], None]
-"""It is called with what is done with a file, and the share of it that is done."""
+OnProgress = Callable[[str, float], None]
+"""Is called with the stage (``reading``, ``sending``, ``verifying``) of a file and the share of it that is done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """A file that is there, and verified; ``was_there`` before anything was sent."""
+    """A file that is uploaded and verified; ``was_there`` if the store had it before."""
 
     path: Path
     url: str
@@ -52,14 +52,14 @@ class Uploaded:
 
 
 def main(directory: str, remove_local: str, run: str) -> None:
-    """Upload what waits in a folder; its ledger tells how that went, and counts it for ``run``.
+    """Upload the waiting files of a folder and count the outcomes in its ledger under ``run``.
 
-    ``remove_local`` is ``"1"`` or empty; where to is in the environment.
+    ``remove_local`` is ``"1"`` or empty; the target's address is in the environment.
     """
     url = os.environ[URL_VARIABLE]
     if hasattr(signal, "alarm"):
-        signal.alarm(LONGEST_SECONDS)
-    os.umask(PRIVATE)
+        signal.alarm(MAX_SECONDS)
+    os.umask(UMASK)
     folder = Path(directory)
     with suppress(LockHeld), FolderLock(folder, UPLOAD_LOCK).holding():
         ledger = Ledger(folder)
@@ -71,7 +71,7 @@ def main(directory: str, remove_local: str, run: str) -> None:
 
 
 def _upload_waiting(folder: Path, url: str, ledger: Ledger, run: str) -> None:
-    """Upload until nothing waits, or one fails: what ails one mostly ails all. That one is the last next time."""
+    """Upload until nothing waits or one file fails, because most failures affect all files."""
     target, place = None, without_secrets(url)
     while path := next(iter(waiting(folder, ledger, place)), None):
         try:
@@ -81,50 +81,49 @@ def _upload_waiting(folder: Path, url: str, ledger: Ledger, run: str) -> None:
             continue
         except (UploadError, SnapshotFileError, OSError) as error:
             with suppress(FileNotFoundError):
-                ledger.failed(path, place, str(error))
+                ledger.record_failure(path, place, str(error))
             ledger.count(run, "failed")
             return
         if path.suffix == SUFFIX:
             ledger.count(run, "uploaded")
 
 
-def upload(path: Path, target: Target, ledger: Ledger, told: Told = lambda _stage, _done: None) -> Uploaded:
-    """Upload a file and verify what is there. Raises :class:`UploadError`, :class:`SnapshotFileError`, ``OSError``."""
+def upload(
+    path: Path, target: Target, ledger: Ledger, on_progress: OnProgress = lambda _stage, _done: None
+) -> Uploaded:
+    """Upload a file and verify it. Raises :class:`UploadError`, :class:`SnapshotFileError`, ``OSError``."""
     if path.suffix == SUFFIX:
-        read_footer(path)  # a file that was cut off has none
+        read_footer(path)  # a truncated file has none
     pins, snapshot = RetentionPins(path.parent), path.name.partition(".")[0]
     if not ID.fullmatch(snapshot):
-        return _upload(path, target, ledger, told)
-    pins.pin(snapshot, PURPOSE, LONGEST_SECONDS)
+        return _upload(path, target, ledger, on_progress)
+    pins.pin(snapshot, PURPOSE, MAX_SECONDS)
     try:
-        return _upload(path, target, ledger, told)
+        return _upload(path, target, ledger, on_progress)
     finally:
         pins.unpin(snapshot, PURPOSE)
 
 
-def _upload(path: Path, target: Target, ledger: Ledger, told: Told) -> Uploaded:
-    target.refuse_itself(path)
+def _upload(path: Path, target: Target, ledger: Ledger, on_progress: OnProgress) -> Uploaded:
+    target.refuse_own_folder(path)
     entry = ledger.entry(path, target.url)
 
-    def share(stage: str) -> Callable[[int], None]:
-        return lambda done: told(stage, done / max(entry.bytes, 1))
+    def share(stage: str) -> OnBytes:
+        return lambda done: on_progress(stage, done / max(entry.bytes, 1))
 
     sha256 = _sha256(path, share("reading"))
-    was_there = target.size(path.name) == entry.bytes and target.sha256(path.name, share("verifying")) == sha256
+    was_there = target.size_bytes(path.name) == entry.bytes and target.sha256(path.name, share("verifying")) == sha256
     if not was_there:
-        target.send(path, entry.unfinished, lambda kept: ledger.sending(path, entry, kept), share("sending"))
-        ledger.sending(path, entry, None)
+        target.send(path, share("sending"))
         if target.sha256(path.name, share("verifying")) != sha256:
-            raise UploadError(
-                f"{target.url}: what the store gives back of {path.name} is not what was sent; it is sent again later"
-            )
-    target.keep_checksum(path.name, sha256)
-    ledger.uploaded(path, entry, sha256)
+            raise UploadError(f"{target.url}: the store's copy of {path.name} differs from the file; it is sent again")
+    target.write_checksum(path.name, sha256)
+    ledger.record_upload(path, entry, sha256)
     return Uploaded(path, f"{target.url.rstrip('/')}/{path.name}", entry.bytes, sha256, was_there)
 
 
 def files(folder: Path) -> Sequence[Path]:
-    """Return the complete snapshots of a folder, the oldest first, each followed by its report if there is one."""
+    """Return the complete snapshots of a folder, the oldest first, each followed by its report if it has one."""
     found = []
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         if path.is_file() and not path.name.startswith("."):
@@ -134,12 +133,12 @@ def files(folder: Path) -> Sequence[Path]:
 
 
 def report_of(snapshot: Path) -> Path:
-    """Return where the report of a snapshot and the one before it is, or would be."""
+    """Return the path of the report that compares a snapshot with the one before it, whether it exists or not."""
     return snapshot.with_name(snapshot.stem + REPORT_SUFFIX)
 
 
 def waiting(folder: Path, ledger: Ledger, url: str) -> Sequence[Path]:
-    """Return the files that are not yet at ``url``: the oldest first, those whose upload has failed last."""
+    """Return the files that are not uploaded to ``url``: the oldest first, after them those whose upload failed."""
     found = []
     for path in files(folder):
         with suppress(OSError):
@@ -150,9 +149,9 @@ def waiting(folder: Path, ledger: Ledger, url: str) -> Sequence[Path]:
 
 
 def removable(folder: Path, ledger: Ledger, url: str) -> Iterator[Path]:
-    """Yield the snapshots that have been uploaded and verified, and are needed here no more.
+    """Yield the snapshots that are uploaded and verified, and that nothing here needs any more.
 
-    The newest of each process is: the next one is compared with it.
+    The newest snapshot of each process is still needed: the next one is compared with it.
     """
     snapshots = [path for path in files(folder) if path.suffix == SUFFIX]
     newest = {_process(path): path for path in snapshots}
@@ -166,7 +165,7 @@ def removable(folder: Path, ledger: Ledger, url: str) -> Iterator[Path]:
 
 
 def remove(snapshot: Path) -> None:
-    """Remove a snapshot and what belongs to it. Raises nothing: what cannot go stays."""
+    """Remove a snapshot, its report and its retention pins, as far as possible. Never raises."""
     with suppress(OSError):
         snapshot.unlink()
         report_of(snapshot).unlink(missing_ok=True)
@@ -177,10 +176,10 @@ def _process(path: Path) -> str:
     return path.stem.split("-")[1] if ID.fullmatch(path.stem) else ""
 
 
-def _sha256(path: Path, told: Callable[[int], None]) -> str:
+def _sha256(path: Path, on_bytes: OnBytes) -> str:
     digest, done = hashlib.sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
-            told(done := done + len(chunk))
+            on_bytes(done := done + len(chunk))
     return digest.hexdigest()
