@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+WORKERS ?= 2
 NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])
 
-.PHONY: help demo test check servers browser oracles matrix otel-versions native asan valgrind bench bench-walker bench-analysis score soak alerts-table dashboards docs pictures clean
+.PHONY: help demo test test-long check servers browser oracles matrix otel-versions native asan valgrind bench bench-walker bench-analysis score soak alerts-table dashboards docs pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,8 +22,11 @@ $(READY): pyproject.toml $(NATIVE)
 demo: $(READY) ## watch a leaking shop being caught (ARGS='--once', ARGS='--healthy')
 	$(BIN)/heap-exporter demo $(ARGS)
 
-test: $(READY) ## run all tests; those that need a server run where it is found (make servers)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## run the tests; those that need a server run where it is installed (make servers)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+
+test-long: $(READY) ## run the tests that take minutes or repeat something hundreds of times
+	$(BIN)/python -m pytest -m long $(ARGS)
 
 check: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .

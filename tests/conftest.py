@@ -20,14 +20,30 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-WALK_THIS_PROCESS = ("unit/walker", "unit/snapshot", "integration/analysis/test_kernels.py", "native")
+WALK_THIS_PROCESS = ("unit/walker", "unit/snapshot")
 """Tests that walk the heap they run in."""
 
+START_PROCESSES = ("native", "integration")
 
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests that walk this process first: what all the others import and keep would be walked each time."""
+    """Sort the tests, and keep those of a file in one worker of pytest-xdist, where they share fixtures.
+
+    The tests that walk this process come first, while its heap is small. The short tests come last: with them all
+    workers end at about the same time.
+    """
     folder = Path(__file__).parent
-    items.sort(key=lambda item: not item.path.relative_to(folder).as_posix().startswith(WALK_THIS_PROCESS))
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(folder).as_posix()))
+    items.sort(key=lambda item: _rank(item.path.relative_to(folder).as_posix()))
+
+
+def _rank(path: str) -> int:
+    if path.startswith(WALK_THIS_PROCESS):
+        return 0
+    return 1 if path.startswith(START_PROCESSES) else 2
 
 
 def _program(name: str, made_by: str = "make servers") -> Callable[[], Path]:

@@ -5,14 +5,16 @@ Each one keeps its data in a folder that is thrown away. Used as in `with runnin
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import socket
 import subprocess
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests import servers
@@ -21,6 +23,11 @@ from tests.servers.install import FOLDER
 READY_DEADLINE_SECONDS = 30.0
 STOP_DEADLINE_SECONDS = 10.0
 LOG_TAIL_LINES = 20
+
+FIRST_PORT = 10_000
+WORKERS = 8
+PORTS_PER_WORKER = 2_000
+"""Below 32768, where Linux begins to choose ports by itself."""
 
 # A proxy of the machine must not be asked for addresses of the machine itself.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -31,11 +38,30 @@ class ServerStartError(Exception):
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nothing listens on at the moment."""
+    """Return a TCP port of 127.0.0.1 that no process has bound.
+
+    The kernel gives none of these ports to a socket that binds port 0, and each worker of pytest-xdist has its own.
+    """
+    return next(port for port in _ports if _is_free(port))
+
+
+def _ports_of_this_worker() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    first = FIRST_PORT + worker * PORTS_PER_WORKER
+    begin = os.getpid() % PORTS_PER_WORKER  # another run on this machine most likely begins at another one
+    return (first + (begin + number) % PORTS_PER_WORKER for number in itertools.count())
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+_ports = _ports_of_this_worker()
 
 
 @contextmanager
@@ -101,7 +127,7 @@ class SeaweedFS:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         names = ("s3", "s3.grpc", "master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc")
-        self._ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        self._ports = {name: free_port() for name in names}
         self.port = self._ports["s3"]
         self.url = f"http://127.0.0.1:{self.port}"
         identities = [
@@ -150,14 +176,6 @@ def seaweedfs() -> Iterator[SeaweedFS]:
             yield server
         finally:
             server.kill()
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as probes:
-        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in sockets]
 
 
 def _with_templates(working_folder: Path | None) -> Path | None:

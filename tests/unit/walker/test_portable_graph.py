@@ -47,10 +47,10 @@ def place(found: object) -> int:
     return id(found) >> PLACE_SHIFT
 
 
-def write(path: Path, *, keys: bool = False) -> Walk:
+def write(path: Path) -> Walk:
     """Write the graph of this process."""
     walks: list[Walk] = []
-    walker = PortableWalker((), lambda: False, keys)
+    walker = PortableWalker((), lambda: False)
     write_file(path, lambda out: walks.append(walker.write_graph(out)))
     return walks[0]
 
@@ -106,8 +106,6 @@ class Heap:
         ]
         self.local: list[object] = []
         self.ours = [PortableWalker((), lambda: False)]
-        self.with_keys = folder / "keys.heap"
-        write(self.with_keys, keys=True)
         self.path = folder / "a.heap"
         self.thread, self.records = self._walk_beside_a_thread()
         self.nodes = nodes(self.records)
@@ -182,8 +180,17 @@ def test_names_are_those_of_attributes_alone(heap: Heap) -> None:
     assert all(len(name) <= 120 and name.isidentifier() for name in names)
 
 
-def test_keys_of_dicts_are_named_if_that_is_asked_for(heap: Heap) -> None:
-    with SnapshotReader(heap.with_keys) as reader:
+def test_keys_of_dicts_are_named_if_that_is_asked_for(heap: Heap, tmp_path: Path) -> None:
+    dicts: list[object] = [heap.hidden[0], vars(heap.named)]
+
+    def write(out: BlockWriter) -> None:
+        encoder = GraphEncoder(out)
+        written = Graph(encoder, set(), lambda: None, keys=True)
+        written.expect(dicts)
+        written.write(dicts)
+        encoder.end()
+
+    with SnapshotReader(write_file(tmp_path / "keys.heap", write)) as reader:
         names = {record.name for record in reader.records() if isinstance(record, NameRecord)}
 
     assert set(heap.secrets) <= names
