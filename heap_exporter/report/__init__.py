@@ -1,1 +1,1 @@
-"""Tells what the analysis found: as text, as a page, as JSON, and in the formats of other tools. Computes nothing."""
+"""Renders the results of detection and analysis: sentences, text, HTML, JSON, and the formats of other tools."""

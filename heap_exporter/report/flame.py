@@ -1,4 +1,4 @@
-"""The tree of paths as a flame graph shows it: with what was there before, and pruned to what can be seen."""
+"""The cells of the flame graph: the tree of paths with the numbers of the earlier snapshot, small groups folded."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from heap_exporter.analysis.results import Heap
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A group of the later snapshot, with its figures in the earlier one (0 where there is none).
+    """A group of the later snapshot, with its numbers in the earlier one (0 if it has no such group).
 
-    ``gained_bytes`` is the growth of all groups from here down that grew; what shrank takes nothing away from it.
-    ``folded`` is 0 for a group, else how many small groups below ``parent`` this cell stands for.
+    ``gained_bytes`` is the growth of all groups in the subtree that grew, without those that shrank. ``folded`` is 0
+    for a group, else the number of small groups below ``parent`` that the cell represents.
     """
 
     parent: int
@@ -31,9 +31,9 @@ class Cell:
 
 
 def cells(after: Heap, before: Heap | None, limit: int) -> list[Cell]:
-    """Return the largest groups of ``after``, parents before children, and below each parent one cell for the rest.
+    """Return the largest groups of ``after``, parents before children, and one cell for the other children of each.
 
-    There are at most ``limit`` groups; a group is large by its share of all bytes, or of all bytes gained.
+    There are at most ``limit`` groups. They are sorted by their share of all bytes, or of all growth if that is larger.
     """
     pairs = [pair for pair in match(before or after, after) if pair.after]
     kept = _largest(pairs, limit)
@@ -50,7 +50,7 @@ def cells(after: Heap, before: Heap | None, limit: int) -> list[Cell]:
 
 
 def _largest(pairs: Sequence[Pair], limit: int) -> set[int]:
-    """Return the indexes of the largest pairs; no child is larger than its parent, so these are there too."""
+    """Return the indexes of the largest pairs. No child is larger than its parent, so parents are included."""
     max_bytes = max((pair.total_bytes.after for pair in pairs), default=0) or 1
     most_gained = max((pair.gained_bytes for pair in pairs), default=0) or 1
 

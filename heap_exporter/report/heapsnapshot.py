@@ -1,12 +1,12 @@
 """The graph as a ``.heapsnapshot``: for the memory panel of Chrome DevTools, and for memlab.
 
-Holders come first, as synthetic nodes, the root before all; then the objects in order of their addresses, each of type
-"object" and named after its Python type, which makes it the class in DevTools' tables. No name is a value. A weak
-reference is a weak edge, an item an element; every other edge has a name.
+The holders come first, as synthetic nodes, with the root as the first. Then come the objects by address, as nodes of
+type "object". Each has the name of its Python type, which DevTools shows as its class. A weak reference is a weak
+edge, an item of a sequence an element edge; every other edge has a name. No name is a value.
 
-The file is one JSON object whose members must come in this order; DevTools needs both counts, and numbers below 2**32:
-a larger size is cut to that. https://developer.chrome.com/docs/devtools/memory-problems/heap-snapshot-schema has the
-format.
+The file is one JSON object. Its members must be in this order, DevTools needs both counts, and numbers must be below
+2**32, so a larger size is clipped. Format:
+https://developer.chrome.com/docs/devtools/memory-problems/heap-snapshot-schema
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NODE_FIELDS = ("type", "name", "id", "self_size", "edge_count")
 NODE_TYPES = (
     "hidden", "array", "string", "object", "code", "closure", "regexp", "number", "native", "synthetic",
     "concatenated string", "sliced string", "symbol", "bigint",
-)  # fmt: skip  # one reading
+)  # fmt: skip  # a list
 EDGE_FIELDS = ("type", "name_or_index", "to_node")
 EDGE_TYPES = ("context", "element", "property", "internal", "hidden", "shortcut", "weak")
 
@@ -42,10 +42,10 @@ _NAME_OF_UNNAMED = {REFERENT: "referent", ITEM: "item", KEY: "key", VALUE: "valu
 
 _LARGEST = (1 << 32) - 1
 _AT_ONCE = 1 << 18
-"""Nodes, or edge slots, that are turned into text together."""
+"""Nodes, or edge slots, that are converted to text at once."""
 
 
-def write(graph: Graph, heap: Heap, target: Path, progress: Progress = silent) -> None:  # noqa: ARG001 - as all do
+def write(graph: Graph, heap: Heap, target: Path, progress: Progress = silent) -> None:  # noqa: ARG001 - all formats have the same arguments
     """Write the graph to the file ``target``. May raise ``OSError``."""
     with target.open("w", encoding="utf-8", newline="\n") as out:
         roots = _holder_edges(graph)
@@ -69,7 +69,7 @@ def _description(nodes: int, edges: int) -> dict[str, object]:
 
 
 def _strings(graph: Graph) -> list[str]:
-    """Return the table of strings: an edge's label is the index of its name, then come types and holders."""
+    """Return the table of strings: the names of edges, with the label as the index, then types and holders."""
     unnamed = [_NAME_OF_UNNAMED.get(label, "") for label in range(NAMED)]
     holders = [holder.name or f"({holder.kind})" for holder in graph.holders]
     return [*unnamed, *graph.strings, *graph.types, *holders]
@@ -96,7 +96,7 @@ def _holder_nodes(graph: Graph, roots: list[list[int]]) -> list[int]:
 
 
 def _holder_edges(graph: Graph) -> list[list[int]]:
-    """Return the edges of each holder: to the holders below it, then to what it holds."""
+    """Return the edges of each holder: first to the holders below it, then to objects."""
     first_name = NAMED + len(graph.strings) + len(graph.types)
     edges: list[list[int]] = [[] for _ in graph.holders]
     for number, holder in enumerate(graph.holders[1:], 1):
@@ -123,7 +123,7 @@ def _object_nodes(graph: Graph, progress: Progress) -> Iterator[list[int]]:
 
 
 def _known_before(graph: Graph) -> array[int]:
-    """Return how many edges that are not EMPTY come before those of each object, and how many there are in all."""
+    """Return the number of edges that are not EMPTY before those of each object, and the total at the end."""
     known, before = array("I"), 0
     offsets = graph.offsets
     for begin, end in _pieces(len(graph.targets), "", silent):
@@ -155,7 +155,7 @@ def _object_edges(graph: Graph, progress: Progress) -> Iterator[list[int]]:
 
 
 def _number_items(names: list[int], offsets: Sequence[int], labels: Sequence[int], begin: int) -> None:
-    """Put the positions of items, in their sequences, into the names of the edge slots from ``begin`` on."""
+    """Replace the names of item edges, from slot ``begin`` on, with the index of the item in its sequence."""
     end = begin + len(names)
     first = bisect_right(offsets, begin) - 1
     for low, high in pairwise(offsets[first : bisect_left(offsets, end) + 1]):

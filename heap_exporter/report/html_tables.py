@@ -1,4 +1,4 @@
-"""The tables of the page: each cell carries the figure that it is sorted by."""
+"""The tables of the HTML report. Each cell has the number to sort by in ``data-value``."""
 
 from __future__ import annotations
 

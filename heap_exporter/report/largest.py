@@ -1,4 +1,4 @@
-"""The places where bytes lie, and the largest changes: what is shown where not all can be."""
+"""Selects what to show: the groups that hold the most memory, and the largest changes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from heap_exporter.analysis.results import Heap, PathChange, TypeChange
 
 C = TypeVar("C", PathChange, TypeChange)
 
-PASSED_ON = 0.95
-"""A group that hands so much of its bytes on to a single group below it is only on the way there."""
+CHILD_SHARE = 0.95
+"""A group is left out if a single child has this share of its bytes: the child is shown instead."""
 
 
 def largest_paths(heap: Heap, limit: int) -> list[int]:
-    """Return the indexes of the largest groups, largest first: none is within another, or only on the way to one."""
+    """Return the indexes of the largest groups, largest first. None is below another one in the list."""
     largest_child = [0] * len(heap.groups)
     for group in heap.groups:
         if group.parent >= 0:
@@ -23,7 +23,7 @@ def largest_paths(heap: Heap, limit: int) -> list[int]:
     places = [
         index
         for index, group in enumerate(heap.groups)
-        if group.type_name and largest_child[index] < PASSED_ON * group.total_bytes
+        if group.type_name and largest_child[index] < CHILD_SHARE * group.total_bytes
     ]
     places.sort(key=lambda index: -heap.groups[index].total_bytes)
     found: list[int] = []
@@ -36,12 +36,12 @@ def largest_paths(heap: Heap, limit: int) -> list[int]:
 
 
 def growth_bytes(change: PathChange | TypeChange) -> int:
-    """Return the growth that changes are ordered by: of a path with all behind it, of a type with all it retains."""
+    """Return the growth to sort by: of a path the bytes with its subtree, of a type the retained bytes."""
     return (change.total_bytes if isinstance(change, PathChange) else change.retained_bytes).growth
 
 
 def most_changed(changes: Sequence[C], limit: int) -> list[C]:
-    """Return the ``limit`` largest changes, grown or shrunk, in the order that they have."""
+    """Return the ``limit`` largest changes, growth or decrease, in their original order."""
     kept = nlargest(limit, range(len(changes)), key=lambda index: abs(growth_bytes(changes[index])))
     return [changes[index] for index in sorted(kept)]
 

@@ -1,4 +1,4 @@
-"""Foreign names as HTML and as JSON within HTML: escaped, and cut where they are absurdly long."""
+"""Names of types and files as HTML, and as JSON in HTML: escaped, and shortened if they are very long."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def steps(path: Iterable[str]) -> str:
 
 
 def marked(sentence: str) -> str:
-    """Return a sentence with what stands between `backticks` as code."""
+    """Return a sentence as HTML, with the names between `backticks` as code."""
     parts = (cut(part, PATH_LENGTH) for part in sentence.split("`"))
     return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
 
@@ -35,7 +35,7 @@ def shortened(text: str, length: int) -> str:
 
 
 def data(shown: Sequence[Cell], *, compared: bool) -> str:
-    """Return the cells as columns in JSON that can stand in HTML: no name in it can end the script."""
+    """Return the cells as JSON columns that are safe in an HTML script: no name can end the script."""
     names: dict[str, int] = {}
     columns = {
         "compared": compared,

@@ -1,8 +1,8 @@
-"""The graph and its summary as Parquet: tables for DuckDB, Spark, Athena; ``docs/queries.md`` tells what to ask.
+"""The graph and its summary as Parquet tables for DuckDB, Spark and Athena; ``docs/queries.md`` has queries.
 
-The target is a folder with a folder for each table, ``nodes``, ``edges``, ``types`` and ``paths``, and in each of these
-a file named after the snapshot. So many snapshots can be written into one folder, or be copied below one prefix of an
-object store, and be queried as one: each row begins with what tells the snapshot.
+The target is a folder with one folder for each table: ``nodes``, ``edges``, ``types`` and ``paths``. Each has one file
+for each snapshot. Several snapshots in one folder, or below one prefix of an object store, are one data set: the first
+columns of each row identify the snapshot.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ SUFFIX = ".parquet"
 def write(graph: Graph, heap: Heap, target: Path, progress: Progress = silent) -> None:
     """Write the four tables into the folder ``target``. May raise ``OSError``.
 
-    Raises :class:`~heap_exporter.errors.HeapExporterError` where pyarrow is not installed, and where an altered file
-    claims numbers that Parquet cannot hold.
+    Raises :class:`~heap_exporter.errors.HeapExporterError` if pyarrow is not installed, or if a damaged file has
+    numbers that Parquet cannot store.
     """
     try:
         from heap_exporter.report import parquet_tables

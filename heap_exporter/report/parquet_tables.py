@@ -1,4 +1,4 @@
-"""The tables of :mod:`heap_exporter.report.parquet`: their columns, and their rows as batches of Arrow."""
+"""The tables of :mod:`heap_exporter.report.parquet`: their columns, and their rows as Arrow record batches."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from heap_exporter.analysis.paths import PathTree
 from heap_exporter.analysis.results import Heap, Progress, silent
 
 TEXT, NUMBER = pa.string(), pa.int64()
-"""Numbers are signed, because to Spark unsigned ones are decimals."""
+"""Numbers are signed: Spark reads unsigned ones as decimals."""
 
 IDENTITY = {
     "snapshot_id": TEXT, "taken_at": pa.timestamp("us", "UTC"), "pid": NUMBER, "uptime_seconds": pa.float64(),
     "python_version": TEXT, "implementation": TEXT, "reason": TEXT, "file": TEXT,
-}  # fmt: skip  # one reading
-"""What tells the snapshot: the first columns of each table."""
+}  # fmt: skip  # a list
+"""The first columns of each table: they identify the snapshot."""
 
 FIGURES = {"objects": NUMBER, "shallow_bytes": NUMBER, "retained_bytes": NUMBER}
 
@@ -48,13 +48,13 @@ _KINDS = {REFERENT: "referent", ITEM: "item", KEY: "key", VALUE: "value", WEAK: 
 _BYTES_A_PLACE = 16
 
 Columns = dict[str, Any]
-"""The columns of a row group: arrays of Arrow, lists, or one value for all rows."""
+"""The columns of a row group: Arrow arrays, lists, or one value for all rows."""
 
 
 def write(graph: Graph, heap: Heap, target: Path, name: str, progress: Progress) -> None:
-    """Write a file of that name for each table, below the folder ``target``, which is made if its parent exists.
+    """Write a file of that name for each table into the folder ``target``, which is created if its parent exists.
 
-    May raise ``OSError``, and ``OverflowError`` or ``ValueError`` on a number that fits into no column.
+    May raise ``OSError``, and ``OverflowError`` or ``ValueError`` for a number that is too large for its column.
     """
     target.mkdir(exist_ok=True)
     for table, schema in SCHEMAS.items():
@@ -113,7 +113,7 @@ def _paths(heap: Heap) -> Iterator[tuple[int, Columns]]:
 
 
 def _holdings(heap: Heap) -> list[str]:
-    """Return for each group in which of the three ways it is held."""
+    """Return how each group is held: reachable, from outside, or garbage."""
     reachable, outside, garbage = (holding.name for holding in heap.holdings)
     holdings: list[str] = []
     for number, group in enumerate(heap.groups):
@@ -123,12 +123,12 @@ def _holdings(heap: Heap) -> list[str]:
 
 
 def _nodes(graph: Graph, progress: Progress) -> Iterator[tuple[int, Columns]]:
-    """Yield the objects, then the holders."""
+    """Yield the objects, then the holders, as rows."""
     path_of_group = PathTree(graph).group_of_raw
     types = pa.array(graph.types, TEXT)
     everything = (
         graph.type_of, graph.places(), graph.size, graph.retained, graph.idom, graph.regroup(memoryview(path_of_group)),
-    )  # fmt: skip  # one reading
+    )  # fmt: skip  # a list
     for begin, end in _ranges(graph.objects, "writing nodes", progress):
         type_of, places, sizes, retained, dominators, paths = (_array(column[begin:end]) for column in everything)
         columns = {
@@ -159,7 +159,7 @@ def _nodes(graph: Graph, progress: Progress) -> Iterator[tuple[int, Columns]]:
 
 
 def _edges(graph: Graph, progress: Progress) -> Iterator[tuple[int, Columns]]:
-    """Yield the edges of the objects, then those of the holders, to holders and to objects."""
+    """Yield the edges of the objects, then those of the holders."""
     kinds = pa.array([_KINDS.get(label) for label in range(NAMED + 1)], TEXT)
     names = pa.array([*[None] * NAMED, *graph.strings], TEXT)
 
@@ -180,7 +180,7 @@ def _edges(graph: Graph, progress: Progress) -> Iterator[tuple[int, Columns]]:
 
 
 def _array(values: memoryview[int]) -> pa.Array:
-    """Return numbers as an array of Arrow, not copied."""
+    """Return numbers as an Arrow array without copying them."""
     kind = {"I": pa.uint32(), "Q": pa.uint64()}[values.format]
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 

@@ -1,9 +1,9 @@
-"""The tree of paths as a profile: for ``go tool pprof``, speedscope, Pyroscope and whatever else reads the format.
+"""The tree of paths as a profile in the pprof format, for ``go tool pprof``, speedscope and Pyroscope.
 
-A sample is a group: its stack is the path to it, its leaf the type, its values the objects and shallow bytes of the
-group. So what a frame has in all are the bytes held behind that step; and the flat table is one of types.
+Each group is a sample. Its stack is the path to the group, with the type as the leaf; its values are objects and
+shallow bytes. So the cumulative value of a frame is the bytes of its subtree, and the flat table is by type.
 
-A profile is a gzipped protocol buffer, written here by hand because it takes so few fields:
+A profile is a gzipped protocol buffer with few fields, which this module encodes itself:
 https://github.com/google/pprof/blob/main/proto/profile.proto
 """
 
@@ -23,19 +23,19 @@ NANOSECONDS = 1_000_000_000
 
 _VARINT, _BYTES = 0, 2
 _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRINGS, _TIME, _COMMENT, _DEFAULT = 1, 2, 4, 5, 6, 9, 13, 14
-"""Numbers of the fields of a profile. Within the others the fields are 1, 2 …, but for the lines of a location."""
+"""Field numbers of a profile. The fields of its messages are 1, 2 …, except for the lines of a location."""
 
 _LINES_OF_LOCATION = 4
 
 
-def write(graph: Graph, heap: Heap, target: Path, progress: Progress = silent) -> None:  # noqa: ARG001 - as all do
+def write(graph: Graph, heap: Heap, target: Path, progress: Progress = silent) -> None:  # noqa: ARG001 - all formats have the same arguments
     """Write the tree of paths to the file ``target``. May raise ``OSError``."""
     with target.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, compresslevel=6, mtime=0) as out:
         out.write(b"".join(_profile(heap, progress)))
 
 
 class _Strings(dict[str, int]):
-    """The table of strings: each gets its number when it is first asked for."""
+    """The string table: a string gets its index at the first lookup."""
 
     def __missing__(self, text: str) -> int:
         number = self[text] = len(self)
@@ -53,8 +53,8 @@ def _profile(heap: Heap, progress: Progress) -> Iterator[bytes]:
         stack = (frames[group.label] + 1, *above) if group.label else above
         stacks.append(stack)
         if group.shallow_bytes or group.objects:
-            is_said = group.type_name in ("", group.label)
-            leaf = stack if is_said else (frames[group.type_name] + 1, *stack)
+            is_shown = group.type_name in ("", group.label)
+            leaf = stack if is_shown else (frames[group.type_name] + 1, *stack)
             yield _message(_SAMPLE, _packed(1, leaf) + _packed(2, (group.objects, group.shallow_bytes)))
         if done % 4096 == 0:
             progress("writing paths", done / len(heap.groups))
@@ -83,7 +83,7 @@ def _packed(field: int, values: Iterable[int]) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    """Return a number as LEB128, as the snapshot file has it too."""
+    """Return a number as LEB128, as in the snapshot file."""
     encoded = bytearray()
     while value > 127:
         encoded.append(value & 127 | 128)

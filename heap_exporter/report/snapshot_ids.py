@@ -1,10 +1,10 @@
-"""Numbers for the nodes of a ``.heapsnapshot``: 32 bits, one a node, the same in every snapshot of one process.
+"""Node ids of a ``.heapsnapshot``: 32 bits, unique, and the same in every snapshot of a process.
 
-The tools compare two snapshots by these numbers, and cut longer ones. So an object's is the low half of its place: no
-two objects within 64 GiB of addresses share it, and it depends on nothing else in the heap. A process has two such
-stretches, its program and its mapped memory, and where these overlap by chance, two objects may want one number. The
-object of the larger stretch then gets another by hashing its place; so few objects, if any, change theirs between
-snapshots. An object that took the place of a freed one has that one's number: to the tools they are the same.
+DevTools and memlab compare two snapshots by these ids, and cut longer ones. The id of an object is the lower half of
+its place (its address divided by 16), which is unique within 64 GiB of addresses and depends on no other object. A
+process has two such address ranges, its program and its mapped memory. Where the ids of both ranges collide, the object
+in the larger range gets an id from a hash of its place, so few ids change between snapshots. An object at the address
+of a freed object has the id of that object.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from itertools import chain
 from heap_exporter.analysis.graph import Holder
 
 ROOT_ID = 1
-"""The tools know the root by it."""
+"""The id that the tools expect for the root."""
 
 _END = 1 << 32
 _SCATTER = 0x9E3779B97F4A7C15
@@ -28,7 +28,7 @@ _SCATTER = 0x9E3779B97F4A7C15
 
 
 def holder_ids(holders: Sequence[Holder]) -> list[int]:
-    """Return a number for each holder, made from what it is and where it hangs; that of the first is ROOT_ID."""
+    """Return an id for each holder, a hash of its kind, name and parent. The first, the root, has ROOT_ID."""
     ids = [ROOT_ID]
     taken = {0, ROOT_ID}
     seen: Counter[tuple[int, str, str]] = Counter()
@@ -44,7 +44,7 @@ def holder_ids(holders: Sequence[Holder]) -> list[int]:
 
 
 def object_ids(places: memoryview[int], reserved: set[int]) -> array[int]:
-    """Return a number for each object, none of them reserved; the places ascend."""
+    """Return an id for each object, none of them reserved. The places are in ascending order."""
     halves = places.cast("B").cast("I")
     ids = array("I", halves[sys.byteorder == "big" :: 2].tobytes())
     if not ids:
@@ -73,7 +73,7 @@ def object_ids(places: memoryview[int], reserved: set[int]) -> array[int]:
 
 
 def _stretches(places: memoryview[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first object and the one after the last of each stretch of less than 64 GiB."""
+    """Yield the begin and the end (exclusive) of each run of objects within 64 GiB."""
     begin = 0
     while begin < len(places):
         end = bisect_left(places, places[begin] + _END, begin)

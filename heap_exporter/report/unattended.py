@@ -1,6 +1,6 @@
-"""The report of two snapshots, written by a program beside a service: within the memory it is given, or not at all.
+"""Writes the report of two snapshots in a subprocess of a service, within a memory limit.
 
-It is started as :mod:`heap_exporter.runtime.subprocesses` says.
+:mod:`heap_exporter.runtime.subprocesses` starts it.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from heap_exporter import analysis
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.report import json_documents
 from heap_exporter.runtime.atomic_file import write_file
+from heap_exporter.runtime.formatting import size
 
 ROWS = 20
 
 
 def main(before: str, after: str, output: str, memory_bytes: str) -> None:
-    """Write the document of ``report`` of two snapshots to ``output``, or one with the ``problem`` that it has met."""
+    """Write the ``report --json`` document of two snapshots to ``output``, or a document with the ``problem``."""
     try:
         found = analysis.compare(analysis.open(before), analysis.open(after))
         document = json_documents.report(found, ROWS)
     except HeapExporterError as error:
         document = _without_result(before, str(error))
     except MemoryError:
-        document = _without_result(before, f"it needs more than the {int(memory_bytes):,} bytes that it was given")
+        document = _without_result(before, f"it needs more than its memory limit of {size(int(memory_bytes))}")
     write_file(Path(output), json.dumps(document).encode())
 
 

@@ -1,4 +1,4 @@
-"""The demo on a terminal, from which it is ended by Ctrl-C."""
+"""The demo on a terminal, ended by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TERMINAL = "import pty, sys; sys.exit(pty.spawn([sys.executable, *sys.argv[1:]])
 
 
 @pytest.mark.parametrize("rows", [20, 60])
-def test_the_table_leaves_the_room_that_the_echo_of_ctrl_c_takes(rows: int, tmp_path: Path) -> None:
+def test_the_table_is_narrower_than_the_terminal_for_the_echo_of_ctrl_c(rows: int, tmp_path: Path) -> None:
     command = [sys.executable, "-c", TERMINAL, "-m", "heap_exporter", "demo", "--port=0", "--shop-port=0"]
     size = {"COLUMNS": str(COLUMNS), "LINES": str(rows)}
     with subprocess.Popen(

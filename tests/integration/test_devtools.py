@@ -1,4 +1,4 @@
-"""Chrome DevTools' own code reads what was written for it, and comes to the same numbers."""
+"""The code of Chrome DevTools reads a ``.heapsnapshot`` and computes the same numbers."""
 
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def test_the_comparison_of_two_snapshots_shows_what_leaked_between_them(leak: li
     assert devtools_comparison(first, second)[REQUEST][:2] == (LEAKED_A_ROUND, 0)
 
 
-def test_what_stays_is_the_same_in_the_comparison(leak: list[Path]) -> None:
+def test_objects_in_both_snapshots_have_the_same_id(leak: list[Path]) -> None:
     (graph, second), (_, third) = map(converted, leak[1:])
 
     changes = devtools_comparison(second, third)

@@ -1,4 +1,4 @@
-"""The page of the report, in a real browser."""
+"""The HTML report in a browser."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def browser(chromium: Path, chromedriver: Path) -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture
 def opened(browser: webdriver.Chrome, tmp_path: Path) -> Opened:
-    """Opens the report on something in the browser."""
+    """Return a function that opens a report in the browser."""
 
     def open_report(found: Heap | Diff) -> webdriver.Chrome:
         page = tmp_path / "report.html"
@@ -68,7 +68,7 @@ def column(browser: webdriver.Chrome, table: str, number: int) -> list[str]:
     return [row.find_elements(By.XPATH, "./*")[number].text for row in rows]
 
 
-def test_the_first_thing_said_is_who_leaks(opened: Opened) -> None:
+def test_the_leak_is_the_first_thing_on_the_page(opened: Opened) -> None:
     browser = opened(leak())
 
     assert browser.find_element(By.ID, "headline").text == "shop.Session accumulates in shop.sessions.SESSIONS"
@@ -79,7 +79,7 @@ def test_the_first_thing_said_is_who_leaks(opened: Opened) -> None:
     assert complaints(browser) == []
 
 
-def test_one_snapshot_says_where_its_bytes_are(opened: Opened) -> None:
+def test_the_report_of_one_snapshot_shows_what_holds_its_memory(opened: Opened) -> None:
     browser = opened(trees.heap(trees.shop(1000)))
 
     assert browser.find_element(By.CSS_SELECTOR, ".finding").text.split("\n")[1].startswith("shop.sessions.SESSIONS")
@@ -89,7 +89,7 @@ def test_one_snapshot_says_where_its_bytes_are(opened: Opened) -> None:
     assert complaints(browser) == []
 
 
-def test_a_click_zooms_in_and_the_trail_leads_back(opened: Opened) -> None:
+def test_a_click_zooms_in_and_the_breadcrumbs_zoom_out(opened: Opened) -> None:
     browser = opened(leak())
     assert "shop.products" in bars(browser)
 
@@ -108,7 +108,7 @@ def test_a_click_zooms_in_and_the_trail_leads_back(opened: Opened) -> None:
     assert complaints(browser) == []
 
 
-def test_the_keyboard_is_enough(opened: Opened) -> None:
+def test_the_graph_works_with_the_keyboard_alone(opened: Opened) -> None:
     browser = opened(leak())
 
     def press(*keys: str) -> None:
@@ -128,7 +128,7 @@ def test_the_keyboard_is_enough(opened: Opened) -> None:
     assert bars(browser)[0] == "everything"
 
 
-def test_a_bar_tells_its_figures_when_the_mouse_is_over_it(opened: Opened) -> None:
+def test_a_bar_shows_its_numbers_under_the_mouse(opened: Opened) -> None:
     browser = opened(leak())
 
     webdriver.ActionChains(browser).move_to_element(bar(browser, "list item")).perform()
@@ -140,7 +140,7 @@ def test_a_bar_tells_its_figures_when_the_mouse_is_over_it(opened: Opened) -> No
     )
 
 
-def test_search_says_how_much_it_found_and_marks_it(opened: Opened) -> None:
+def test_search_marks_and_counts_its_matches(opened: Opened) -> None:
     browser = opened(leak())
     find = browser.find_element(By.ID, "find")
 
@@ -165,7 +165,7 @@ def test_a_suspect_is_shown_in_the_graph(opened: Opened) -> None:
     assert "hit" in (bar(browser, "dict value").get_attribute("class") or "")
 
 
-def test_growth_only_leaves_out_what_did_not_grow(opened: Opened) -> None:
+def test_growth_only_hides_groups_that_did_not_grow(opened: Opened) -> None:
     browser = opened(leak())
     assert "thread MainThread" in bars(browser)
 
@@ -176,7 +176,7 @@ def test_growth_only_leaves_out_what_did_not_grow(opened: Opened) -> None:
     assert "list item" in bars(browser)
 
 
-def test_what_grew_is_warm_and_what_shrank_is_cool(opened: Opened) -> None:
+def test_growth_has_warm_colours_and_decrease_has_cool_ones(opened: Opened) -> None:
     found = leak()
 
     browser = opened(found)
@@ -208,7 +208,7 @@ def test_tables_sort_filter_and_unfold(opened: Opened) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1100])
-def test_it_fits_phones_and_screens_by_day_and_night(opened: Opened, scheme: str, width: int) -> None:
+def test_the_report_fits_phones_and_screens_in_light_and_dark_mode(opened: Opened, scheme: str, width: int) -> None:
     long = trees.Branch("x", "shop." + "VeryLongNameOfAClass" * 12, 10, 1_000_000)
     tree = trees.Branch("", below=(trees.Branch("modules", below=(long, *trees.shop(10).below[0].below)),))
     after = trees.heap(tree)
@@ -220,7 +220,7 @@ def test_it_fits_phones_and_screens_by_day_and_night(opened: Opened, scheme: str
     assert bar(browser, "modules").size["width"] > width / 2
 
 
-def test_names_stay_names(opened: Opened) -> None:
+def test_names_with_markup_are_escaped(opened: Opened) -> None:
     tree = trees.Branch("", below=(trees.Branch(EVIL, EVIL, 3, 1000, (trees.Branch(BAD_LUCK, EVIL, 5, 10_000),)),))
     suspect = trees.suspect(type_name=EVIL, holder=EVIL, path=(EVIL, EVIL), advice=EVIL)
     before, after = trees.heap(trees.Branch(""), EVIL, reason=EVIL), trees.heap(tree, EVIL, reason=EVIL)
@@ -237,7 +237,7 @@ def test_names_stay_names(opened: Opened) -> None:
     assert complaints(browser) == []
 
 
-def test_nothing_leaves_the_file(opened: Opened) -> None:
+def test_the_report_loads_nothing(opened: Opened) -> None:
     browser = opened(leak())
 
     sent = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]  # type: ignore[no-untyped-call]
@@ -246,7 +246,7 @@ def test_nothing_leaves_the_file(opened: Opened) -> None:
     assert re.findall(r'(?:src|href)="(?!data:)', html.render(leak())) == []
 
 
-def test_a_large_heap_stays_below_two_megabytes_and_says_what_is_left_out(opened: Opened) -> None:
+def test_the_report_of_a_large_heap_is_below_two_megabytes_and_counts_what_is_left_out(opened: Opened) -> None:
     def tree(sizes: int) -> trees.Branch:
         return trees.Branch("", below=tuple(
             trees.Branch(f"package{i}.module", f"package{i}.module.SomeQuiteLongTypeName", i, sizes, tuple(

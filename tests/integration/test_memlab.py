@@ -1,4 +1,4 @@
-"""memlab reads what was written for it, comes to the same numbers, and finds the leak."""
+"""memlab reads a ``.heapsnapshot``, computes the same numbers, and finds the leak."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_retained_sizes_and_dominators_of_a_million_objects_are_the_same_node_fo
     assert answer.dominators == expected_dominators(graph)
 
 
-def test_its_largest_objects_are_led_by_the_list_that_leaks(leak: list[Path], tmp_path: Path) -> None:
+def test_the_leaking_list_is_the_largest_object_in_memlab(leak: list[Path], tmp_path: Path) -> None:
     _, target = converted(leak[2])
 
     text = memlab("analyze", "object-size", "--snapshot", target, work=tmp_path)
@@ -32,7 +32,7 @@ def test_its_largest_objects_are_led_by_the_list_that_leaks(leak: list[Path], tm
     assert largest == ("list", str(2 * LEAKED_A_ROUND))
 
 
-def test_its_shapes_are_types_with_their_counts_and_who_refers_to_them(leak: list[Path], tmp_path: Path) -> None:
+def test_memlab_shapes_are_types_with_counts_and_referrers(leak: list[Path], tmp_path: Path) -> None:
     _, target = converted(leak[2])
 
     text = memlab("analyze", "shape", "--snapshot", target, work=tmp_path)
@@ -41,7 +41,7 @@ def test_its_shapes_are_types_with_their_counts_and_who_refers_to_them(leak: lis
     assert f"· [list] --<numeric-element>-->: {2 * LEAKED_A_ROUND}" in text
 
 
-def test_its_trace_leads_from_the_root_to_the_object(leak: list[Path], tmp_path: Path) -> None:
+def test_the_memlab_trace_goes_from_the_root_to_the_object(leak: list[Path], tmp_path: Path) -> None:
     graph, target = converted(leak[2])
     node = list(graph.type_of).index(graph.types.index(REQUEST))
     identity = object_ids(graph.places(), {0, *holder_ids(graph.holders)})[node]
@@ -52,7 +52,7 @@ def test_its_trace_leads_from_the_root_to_the_object(leak: list[Path], tmp_path:
     assert (steps[:3], steps[-2:]) == (["(root)", "(modules)", "module"], ["list", REQUEST])
 
 
-def test_it_finds_the_leak_in_three_snapshots(leak: list[Path], tmp_path: Path) -> None:
+def test_memlab_finds_the_leak_in_three_snapshots(leak: list[Path], tmp_path: Path) -> None:
     baseline, target, final = (converted(path)[1] for path in leak)
 
     words = ("--baseline", baseline, "--target", target, "--final", final)

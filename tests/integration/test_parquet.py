@@ -1,4 +1,4 @@
-"""DuckDB answers questions to twenty snapshots at once."""
+"""DuckDB queries twenty snapshots at once."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
 
 PROCESSES = 10
 LEAKED = [*range(30, 30 + PROCESSES - 1), 300]
-"""How many requests each leaks between two snapshots; the last one is unlike the others."""
+"""Requests that each process leaks between two snapshots; the last process differs from the others."""
 
 SEEN_PATH = "__main__.SEEN → list item → Request"
 
@@ -51,7 +51,7 @@ def test_each_table_has_a_file_for_each_of_twenty_snapshots(fleet: Path) -> None
         assert len(list((fleet / "heaps" / table).glob("*.parquet"))) == 2 * PROCESSES
 
 
-def test_who_holds_what(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_query_what_holds_the_memory(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = asked(fleet, "Which paths hold a type", monkeypatch)
 
     (path, snapshots, objects, size) = rows[0]
@@ -59,7 +59,7 @@ def test_who_holds_what(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert size > objects * 4096
 
 
-def test_which_types_take_the_memory(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_query_types_by_memory(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = asked(fleet, "Which types take the memory of the fleet", monkeypatch)
 
     sizes = {name: size for name, _, size, _ in rows}
@@ -67,21 +67,21 @@ def test_which_types_take_the_memory(fleet: Path, monkeypatch: pytest.MonkeyPatc
     assert list(sizes.values()) == sorted(sizes.values(), reverse=True)
 
 
-def test_which_process_is_unlike_the_others(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_query_the_process_that_differs(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = asked(fleet, "Which process differs from the others", monkeypatch)
 
     assert {name for _, name, _, _ in rows[:3]} >= {REQUEST, "bytearray"}
     assert len({pid for pid, *_ in rows}) == 1
 
 
-def test_what_grew_by_path_and_process(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_query_growth_by_path_and_process(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = asked(fleet, "What grew, by path and process", monkeypatch)
 
     fastest = [(path, objects) for _, path, size, objects in rows if size > LEAKED[-1] * 4096]
     assert (SEEN_PATH, LEAKED[-1]) in fastest
 
 
-def test_which_single_objects_hold_most(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_query_the_largest_single_objects(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = asked(fleet, "Which single objects retain most", monkeypatch)
 
     snapshot_id, type_name, retained, path, references = rows[0]
@@ -95,7 +95,7 @@ def test_every_query_of_the_page_is_run() -> None:
     assert [heading for heading in headings if f'"{heading}"' not in Path(__file__).read_text()] == []
 
 
-def test_every_column_is_documented_and_has_the_figures_of_the_graph(fleet: Path) -> None:
+def test_every_column_is_documented_and_has_the_numbers_of_the_graph(fleet: Path) -> None:
     graph = analysis.load(fleet / "9" / "third.heap")
     for table in ("nodes", "edges", "types", "paths"):
         columns = duckdb.execute(f"DESCRIBE SELECT * FROM '{fleet}/heaps/{table}/pod-9-1.parquet'").fetchall()
@@ -113,7 +113,7 @@ def test_every_column_is_documented_and_has_the_figures_of_the_graph(fleet: Path
     assert edges == [(graph.references + len(graph.root_edges) + holders - 1,)]
 
 
-def test_without_pyarrow_the_error_says_what_to_install() -> None:
+def test_without_pyarrow_the_error_names_the_package_to_install() -> None:
     code = (
         "import sys; sys.modules['pyarrow'] = None\n"
         "from heap_exporter.report import parquet\n"

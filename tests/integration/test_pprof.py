@@ -1,4 +1,4 @@
-"""Go's own pprof reads the profile, and adds up the same."""
+"""Go's pprof reads the profile and computes the same sums."""
 
 import re
 from pathlib import Path
@@ -23,13 +23,13 @@ def profile(path: Path) -> tuple[analysis.Heap, Path]:
 
 
 def top(target: Path, *options: str) -> dict[str, tuple[int, int]]:
-    """Return the flat and the cumulative figure of each frame."""
+    """Return the flat and the cumulative value of each frame."""
     text = pprof_prints("-top", "-unit=B", "-nodefraction=0", "-nodecount=1000000", *options, target)
     rows = re.findall(r"^\s*(\d+)B?\s+\S+%\s+\S+%\s+(\d+)B?\s+\S+%\s+(.*)$", text, re.MULTILINE)
     return {name: (int(flat), int(cumulative)) for flat, cumulative, name in rows}
 
 
-def test_the_bytes_behind_a_step_are_the_total_of_its_group(leak: list[Path]) -> None:
+def test_the_cumulative_value_of_a_step_is_the_total_of_its_group(leak: list[Path]) -> None:
     heap, target = profile(leak[2])
 
     frames = top(target)
@@ -41,7 +41,7 @@ def test_the_bytes_behind_a_step_are_the_total_of_its_group(leak: list[Path]) ->
     assert frames[seen] == (0, total)
 
 
-def test_the_flat_table_is_one_of_types(leak: list[Path]) -> None:
+def test_the_flat_table_is_by_type(leak: list[Path]) -> None:
     _, target = profile(leak[2])
 
     assert top(target)[REQUEST][0] == 2 * LEAKED_A_ROUND * 56
@@ -57,7 +57,7 @@ def test_the_path_is_the_stack(leak: list[Path]) -> None:
     assert [REQUEST, "list item", "__main__.SEEN", "__main__", "modules"] in stacks
 
 
-def test_the_profile_tells_the_snapshot_and_its_time(leak: list[Path]) -> None:
+def test_the_profile_has_the_id_and_time_of_the_snapshot(leak: list[Path]) -> None:
     heap, target = profile(leak[0])
 
     text = pprof_prints("-raw", target)

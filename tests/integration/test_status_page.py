@@ -1,4 +1,4 @@
-"""The status page of a real process, in a real browser."""
+"""The status page of a process, in a browser."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SHOWS_A_CENSUS = "return document.querySelectorAll('#types tr').length > 3"
 
 @contextmanager
 def watched_process(folder: Path, **environ: str) -> Iterator[str]:
-    """Run a process with an exporter and yield the address of its status page."""
+    """Run a process with heap-exporter and yield the URL of its status page."""
     settings = {
         **os.environ,
         "HEAP_EXPORTER_SNAPSHOT_DIR": str(folder),
@@ -61,7 +61,7 @@ def driver(chromium: Path, chromedriver: Path) -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture
 def browser(driver: webdriver.Chrome) -> webdriver.Chrome:
-    """Return the browser, away from the last test's page, which goes on to ask a process that is gone."""
+    """Return the browser with an empty page: the page of the last test would poll a process that ended."""
     driver.get("about:blank")
     complaints(driver)
     return driver
@@ -71,7 +71,7 @@ def snapshots_shown(browser: webdriver.Chrome) -> int:
     return len(browser.find_elements(By.CSS_SELECTOR, "#snapshots li a"))
 
 
-def test_the_button_takes_a_snapshot_that_the_list_then_shows(browser: webdriver.Chrome, tmp_path: Path) -> None:
+def test_the_button_takes_a_snapshot_and_the_list_shows_it(browser: webdriver.Chrome, tmp_path: Path) -> None:
     with watched_process(tmp_path) as url:
         browser.get(url)
         assert snapshots_shown(browser) == 0
@@ -89,7 +89,7 @@ def test_the_button_takes_a_snapshot_that_the_list_then_shows(browser: webdriver
         assert complaints(browser) == []
 
 
-def test_the_page_renews_itself(browser: webdriver.Chrome, tmp_path: Path) -> None:
+def test_the_page_refreshes_itself(browser: webdriver.Chrome, tmp_path: Path) -> None:
     with watched_process(tmp_path) as url:
         browser.get(url)
         before = browser.find_element(By.ID, "as-of").text
@@ -102,7 +102,7 @@ def test_the_page_renews_itself(browser: webdriver.Chrome, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1100])
-def test_the_page_fits_phones_and_screens_by_day_and_night(
+def test_the_page_fits_phones_and_screens_in_light_and_dark_mode(
     browser: webdriver.Chrome, tmp_path: Path, scheme: str, width: int
 ) -> None:
     emulate(browser, scheme=scheme, width=width)
@@ -114,7 +114,7 @@ def test_the_page_fits_phones_and_screens_by_day_and_night(
     emulate(browser)
 
 
-def test_a_process_that_is_gone_is_said_to_be(browser: webdriver.Chrome, tmp_path: Path) -> None:
+def test_the_page_shows_when_the_process_does_not_answer(browser: webdriver.Chrome, tmp_path: Path) -> None:
     with watched_process(tmp_path) as url:
         browser.get(url)
 
@@ -126,7 +126,7 @@ def test_a_process_that_is_gone_is_said_to_be(browser: webdriver.Chrome, tmp_pat
     assert complaints(browser)  # of the browser itself, about the connections that failed
 
 
-def test_with_a_token_the_page_and_its_button_work_by_password(browser: webdriver.Chrome, tmp_path: Path) -> None:
+def test_with_a_token_the_page_and_its_button_work_with_a_password(browser: webdriver.Chrome, tmp_path: Path) -> None:
     with watched_process(tmp_path, HEAP_EXPORTER_TOKEN="sesame") as url:
         browser.get(url.replace("://", "://anyone:sesame@"))
         browser.get(url)
@@ -135,7 +135,7 @@ def test_with_a_token_the_page_and_its_button_work_by_password(browser: webdrive
         WebDriverWait(browser, WAIT_SECONDS).until(lambda _: snapshots_shown(browser) == 1)
 
 
-def test_nothing_is_loaded_from_anywhere_else(browser: webdriver.Chrome, tmp_path: Path) -> None:
+def test_the_page_loads_nothing_from_other_hosts(browser: webdriver.Chrome, tmp_path: Path) -> None:
     with watched_process(tmp_path) as url:
         browser.get(url)
         loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")

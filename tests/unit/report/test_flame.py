@@ -1,4 +1,4 @@
-"""The tree that the flame graph shows."""
+"""The cells of the flame graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def wide(count: int, each: int = 10) -> Branch:
     return Branch("", below=(Branch("modules", below=below),))
 
 
-def test_every_group_of_a_small_heap_is_there_with_its_parent() -> None:
+def test_a_small_heap_has_a_cell_for_every_group() -> None:
     heap = trees.heap(trees.shop(10))
 
     found = cells(heap, None, 1000)
@@ -27,7 +27,7 @@ def test_every_group_of_a_small_heap_is_there_with_its_parent() -> None:
             assert cell.total_bytes <= found[cell.parent].total_bytes
 
 
-def test_the_largest_are_kept_and_the_rest_is_summed_up_in_its_parent() -> None:
+def test_the_largest_groups_are_kept_and_the_others_are_folded_into_their_parent() -> None:
     heap = trees.heap(wide(100))
 
     found = cells(heap, None, 12)
@@ -40,7 +40,7 @@ def test_the_largest_are_kept_and_the_rest_is_summed_up_in_its_parent() -> None:
     assert below == found[1].total_bytes
 
 
-def test_what_grew_is_kept_however_small_it_is() -> None:
+def test_a_small_group_that_grew_is_kept() -> None:
     before = trees.heap(Branch("", below=(wide(50, 1000).below[0], Branch("threads", below=(Branch("x", "T", 1, 8),)))))
     after = trees.heap(Branch("", below=(wide(50, 1000).below[0], Branch("threads", below=(Branch("x", "T", 9, 8),)))))
 
@@ -50,7 +50,7 @@ def test_what_grew_is_kept_however_small_it_is() -> None:
     assert (grown.total_bytes, grown.total_bytes_before, grown.gained_bytes) == (72, 8, 64)
 
 
-def test_what_shrank_takes_nothing_from_what_was_gained_beside_it() -> None:
+def test_a_decrease_is_not_subtracted_from_the_growth_of_another_group() -> None:
     before = trees.heap(Branch("", below=(Branch("grows", "A", 1, 100), Branch("shrinks", "B", 10, 100))))
     after = trees.heap(Branch("", below=(Branch("grows", "A", 6, 100), Branch("shrinks", "B", 1, 100))))
 
@@ -60,7 +60,7 @@ def test_what_shrank_takes_nothing_from_what_was_gained_beside_it() -> None:
     assert root.total_bytes < root.total_bytes_before
 
 
-def test_the_largest_places_are_neither_within_each_other_nor_on_the_way() -> None:
+def test_none_of_the_largest_paths_contains_another() -> None:
     heap = trees.heap(trees.shop(1000))
 
     places = [heap.path_text(index) for index in largest_paths(heap, 3)]
@@ -70,7 +70,7 @@ def test_the_largest_places_are_neither_within_each_other_nor_on_the_way() -> No
     assert len(largest_paths(heap, 1)) == 1
 
 
-def test_the_most_changed_are_those_that_shrank_too() -> None:
+def test_the_largest_changes_include_decreases() -> None:
     before = trees.heap(Branch("", below=(Branch("a", "A", 1, 10), Branch("b", "B", 99, 10), Branch("c", "C", 1, 10))))
     after = trees.heap(Branch("", below=(Branch("a", "A", 50, 10), Branch("b", "B", 1, 10), Branch("c", "C", 2, 10))))
 

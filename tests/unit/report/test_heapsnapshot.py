@@ -1,4 +1,4 @@
-"""What a ``.heapsnapshot`` holds of a small graph."""
+"""The ``.heapsnapshot`` of a small graph."""
 
 import json
 from pathlib import Path
@@ -57,7 +57,7 @@ def large_and_listed(out: BlockWriter) -> None:
     encoder.end()
 
 
-def test_members_come_in_the_order_that_devtools_needs_and_the_counts_are_right(tmp_path: Path) -> None:
+def test_members_are_in_the_order_that_devtools_needs_and_the_counts_are_correct(tmp_path: Path) -> None:
     document = written(write_file(tmp_path / "a.heap", small_graph))
 
     assert list(document) == ["snapshot", "nodes", "edges", "strings"]
@@ -74,7 +74,7 @@ def test_nodes_are_named_after_holders_and_types(tmp_path: Path) -> None:
     assert {"(modules)", "MainThread", "shop.serve"} <= set(names)
 
 
-def test_weak_references_are_weak_edges_and_what_is_unknown_is_left_out(tmp_path: Path) -> None:
+def test_weak_references_are_weak_edges_and_unknown_targets_are_left_out(tmp_path: Path) -> None:
     edges = edges_of(written(write_file(tmp_path / "a.heap", small_graph)))
 
     assert ("list", "element", 0, "str") in edges
@@ -86,7 +86,7 @@ def test_weak_references_are_weak_edges_and_what_is_unknown_is_left_out(tmp_path
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 7, 1000])
-def test_items_have_their_positions_wherever_a_piece_of_the_file_ends(
+def test_items_have_their_index_across_the_pieces_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     monkeypatch.setattr(heapsnapshot, "_AT_ONCE", at_once)
@@ -97,7 +97,7 @@ def test_items_have_their_positions_wherever_a_piece_of_the_file_ends(
     assert [edge[2] for edge in edges if edge[0] == "shop.Cart"] == ["owner", *range(ITEMS)]
 
 
-def test_a_size_that_no_reader_can_hold_is_cut(tmp_path: Path) -> None:
+def test_a_size_over_32_bits_is_clipped(tmp_path: Path) -> None:
     document = written(write_file(tmp_path / "a.heap", large_and_listed))
 
     assert max(size for _, _, _, size, _ in rows(document, "nodes", 5)) == 2**32 - 1

@@ -1,4 +1,4 @@
-"""Numbers of nodes are distinct, below 2**32, and the same in two snapshots of one process."""
+"""Node ids are unique, below 2**32, and the same in two snapshots of a process."""
 
 from array import array
 from collections.abc import Set as AbstractSet
@@ -11,7 +11,7 @@ from heap_exporter.report.snapshot_ids import ROOT_ID, holder_ids, object_ids
 
 STRETCH = 1 << 32
 PROGRAM, MAPPED = 0x555_0000_0000, 0x7F1_0000_0000
-"""Places in a program's own memory and in what it mapped; their low halves are alike."""
+"""Places in the memory of the program and in mapped memory, with the same lower halves."""
 
 near = st.integers(0, 1 << 12)
 places_in_two_stretches = st.sets(
@@ -25,7 +25,7 @@ def numbered(places: set[int], reserved: AbstractSet[int] = frozenset()) -> dict
 
 
 @given(places_in_two_stretches, st.sets(near))
-def test_no_two_objects_share_a_number_and_none_has_a_reserved_one(places: set[int], reserved: set[int]) -> None:
+def test_ids_are_unique_and_none_is_reserved(places: set[int], reserved: set[int]) -> None:
     ids = numbered(places, reserved).values()
 
     assert len(set(ids)) == len(places)
@@ -34,14 +34,14 @@ def test_no_two_objects_share_a_number_and_none_has_a_reserved_one(places: set[i
 
 
 @given(st.sets(st.integers(MAPPED, MAPPED + STRETCH - 1), min_size=1), st.sets(st.integers(MAPPED, MAPPED + 10_000)))
-def test_within_64_gib_an_object_keeps_its_number_whatever_comes_and_goes(places: set[int], others: set[int]) -> None:
+def test_within_64_gib_the_id_of_an_object_does_not_depend_on_other_objects(places: set[int], others: set[int]) -> None:
     before, after = numbered(places), numbered(places | others)
 
     assert {place: after[place] for place in before} == before
 
 
 @given(st.sets(near, min_size=1), st.sets(near, min_size=1), st.sets(near))
-def test_stretches_that_do_not_overlap_keep_their_numbers(program: set[int], mapped: set[int], more: set[int]) -> None:
+def test_ids_of_ranges_that_do_not_collide_are_stable(program: set[int], mapped: set[int], more: set[int]) -> None:
     far = MAPPED + (1 << 20)
     before = numbered({PROGRAM + place for place in program} | {far + place for place in mapped})
     after = numbered({PROGRAM + place for place in program} | {far + place for place in mapped | more})
@@ -49,7 +49,7 @@ def test_stretches_that_do_not_overlap_keep_their_numbers(program: set[int], map
     assert {place: after[place] for place in before} == before
 
 
-def test_of_two_objects_that_want_one_number_that_of_the_smaller_stretch_has_it_and_the_other_is_moved_alone() -> None:
+def test_after_a_collision_only_the_object_of_the_larger_range_gets_another_id() -> None:
     mapped = {MAPPED + place for place in range(1000)}
 
     alone, beside = numbered(mapped), numbered(mapped | {PROGRAM + 7})
@@ -59,7 +59,7 @@ def test_of_two_objects_that_want_one_number_that_of_the_smaller_stretch_has_it_
     assert numbered(mapped | {PROGRAM + 7, MAPPED + 2000})[MAPPED + 7] == beside[MAPPED + 7]
 
 
-def test_the_numbers_of_holders_tell_what_they_are_and_not_where_they_stand() -> None:
+def test_the_id_of_a_holder_depends_on_its_name_and_not_on_its_index() -> None:
     root, modules, threads = Holder("root", "", 0), Holder("modules", "", 0), Holder("threads", "", 0)
     first, second = Holder("thread", "MainThread", 2), Holder("thread", "Worker", 2)
 
