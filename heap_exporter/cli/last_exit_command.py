@@ -35,6 +35,7 @@ from heap_exporter.model import Ending, LastExit, Point
 from heap_exporter.recording.crash_record import SLOPE_SECONDS
 from heap_exporter.recording.last_exit import find_exits
 from heap_exporter.recording.ring import FOLDER
+from heap_exporter.report import reason_text
 from heap_exporter.report.sparkline import text_sparkline
 from heap_exporter.runtime.formatting import duration, moment, rate, size
 from heap_exporter.settings import Settings, variable
@@ -113,7 +114,7 @@ def exit_document(path: Path, found: LastExit) -> dict[str, Any]:
             "judged_at": verdict.judged_at,
             "state": verdict.state.value,
             "cause": verdict.cause and verdict.cause.value,
-            "reasons": list(verdict.reasons),
+            "reasons": list(reason_text.sentences(verdict)),
             "seconds_to_limit": verdict.seconds_to_limit,
         },
         "types": [
@@ -173,7 +174,7 @@ def _judged(found: LastExit) -> list[tuple[str, str]]:
     cause = f" ({verdict.cause.value})" if verdict.cause else ""
     return [
         ("last verdict", f"{verdict.state.value}{cause}, {moment(verdict.judged_at)}"),
-        *(("", f"- {reason}") for reason in verdict.reasons),
+        *(("", f"- {reason}") for reason in reason_text.sentences(verdict)),
     ]
 
 

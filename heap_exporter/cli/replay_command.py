@@ -31,6 +31,7 @@ from heap_exporter.detection.detector import Detector, DetectorThresholds
 from heap_exporter.detection.series import read_series
 from heap_exporter.errors import HeapExporterError, SettingsError
 from heap_exporter.model import Point, Verdict
+from heap_exporter.report import reason_text
 from heap_exporter.runtime import formatting
 from heap_exporter.settings import MIN_SAMPLES_A_WINDOW, rules
 
@@ -170,8 +171,9 @@ def _hint(path: Path, times: Sequence[float], window_seconds: float) -> str:
 
 def _json_line(path: Path, point: Point, verdict: Verdict, _: float) -> str:
     told: dict[str, Any] = asdict(verdict)
-    for name in ("judged_at", "growing_types"):  # the time is the point's own, and types are in no series
+    for name in ("judged_at", "growing_types", "finding"):  # the time is the point's, and no series has types
         del told[name]
+    told["reasons"] = reason_text.sentences(verdict)
     leading = {name: told.pop(name) for name in ("state", "cause", "reasons")}
     for trend in told["trends"]:
         trend["slope_mb_per_hour"] = trend["slope_bytes_per_second"] * 3600 / 1e6
@@ -183,4 +185,4 @@ def _text_line(path: Path, point: Point, verdict: Verdict, begun: float) -> str:
         formatting.duration(point.t_seconds - begun) if point.t_seconds > begun else f"{point.t_seconds - begun:g} s"
     )
     state = f"{verdict.state} ({verdict.cause})" if verdict.cause else str(verdict.state)
-    return f"{path}  {point.t_seconds:.0f} (+{since})  {state}: {'; '.join(verdict.reasons)}"
+    return f"{path}  {point.t_seconds:.0f} (+{since})  {state}: {'; '.join(reason_text.sentences(verdict))}"

@@ -1,166 +1,237 @@
-"""Says what a growth consists of, from the figures that grew with it.
+"""What the growth of a process consists of: the slope of each kind of memory, and the cause.
 
-The growth of private memory is split into parts: Python objects, other memory in use from malloc, what malloc and the
-interpreter's own allocator (pymalloc) keep without using it, and pages that neither knows. The largest gives the name.
-Pure: points go in, a cause comes out. Every figure may be missing; then less is told apart, with a word about it.
+The growth of private memory is split into parts: Python objects, other memory in use from malloc, memory that malloc
+and the interpreter's own allocator (pymalloc) keep without using it, and pages that neither allocator knows. The
+largest part names the cause. Every field of the points may be unknown; then fewer parts can be told apart, and the
+reason states what is missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from heap_exporter.detection.collecting import collecting
-from heap_exporter.detection.field_growth import Rises
-from heap_exporter.model import Cause, Point
-from heap_exporter.runtime import formatting
+from heap_exporter.detection.field_growth import FieldGrowth
+from heap_exporter.detection.trend import bucket_minima, theil_sen
+from heap_exporter.model import Cause, MemoryKind, MemoryTrend, Point, Reason, ReasonKind
 
 MIN_SHARE = 0.5
 """Share of the growth that a part must have to be named as its cause."""
 
 SMALL_BLOCK_BYTES = 64
-"""What a new block of pymalloc stands for where nothing tells: 43 measured for pairs, 80 to 110 for instances."""
+"""Size of a new block of pymalloc where it is unknown: 43 was measured for pairs, 80 to 110 for instances."""
 
 MIN_BLOCK_BYTES = 16
-"""Where a census gained less for each new block, it does not see what the blocks are."""
+"""Where a census gained fewer bytes for each new block, it does not see the objects in the blocks."""
 
 LARGEST_OBJECT_BYTES = 4096
-"""Growth for each new block up to which blocks may be the growth: an object over 512 bytes is one block, its bytes
-are malloc's."""
+"""Growth per new block up to which the new blocks may be the whole growth: an object over 512 bytes is one block, and
+malloc has its bytes."""
+
+OVERDUE_SHARE = 0.3
+OVERDUE_OBJECTS = 100_000
+"""New objects, and their share of those before, after which a full collection is overdue: with CPython's defaults
+(``gc.set_threshold``) it runs once a quarter of the old ones is new and 77,000 containers have been made."""
+
+CONTAINER_SHARE = 0.02
+"""Share of the new objects that must be containers if cycles hold them: only containers can form cycles."""
+
+UNCOLLECTABLE_SHARE = 0.1
+MIN_UNCOLLECTABLE = 100
+
+FIELDS = {
+    MemoryKind.PYTHON: "heap_bytes",
+    MemoryKind.NATIVE: "malloc_used_bytes",
+    MemoryKind.FRAGMENTATION: "malloc_retained_bytes",
+}
+MIN_POINTS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """What a growth consists of, and the figures that say so, strongest first."""
+    """The cause of a growth, and the reasons for it, strongest first."""
 
     cause: Cause
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+
+
+class Explanation(NamedTuple):
+    """The cause, the reasons for it, and the slopes of the kinds of memory that are known."""
+
+    cause: Cause | None
+    reasons: tuple[Reason, ...]
+    trends: tuple[MemoryTrend, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the growth: what it would be called, its bytes, and in words which figure shows it."""
+    """A part of the growth: the cause it stands for, its bytes, and the kind and further values of its reason."""
 
     cause: Cause
     bytes: float
-    words: str
+    kind: ReasonKind
+    values: tuple[tuple[str, object], ...] = ()
+
+    def reason(self, growth_bytes: float) -> Reason:
+        """Return the reason that states this part of the growth."""
+        return Reason(self.kind, {"gained_bytes": self.bytes, "growth_bytes": growth_bytes, **dict(self.values)})
 
 
 @dataclass(frozen=True, slots=True)
-class Python:
-    """What Python objects gained: ``small`` bytes in pymalloc, ``large`` ones in malloc; ``words`` say who says so."""
+class PythonGrowth:
+    """Bytes that Python objects gained, the small ones in pymalloc, the large ones in malloc; kind of the reason."""
 
-    small: float
-    large: float
-    words: str
+    small_bytes: float
+    large_bytes: float
+    kind: ReasonKind
+    values: tuple[tuple[str, object], ...]
+
+    @property
+    def bytes(self) -> float:
+        """Return the bytes in both allocators."""
+        return self.small_bytes + self.large_bytes
+
+
+def explain(points: Sequence[Point], *, with_cause: bool) -> Explanation:
+    """Return what the growth over points of one process, oldest first, consists of."""
+    trends = tuple(trend for kind, field in FIELDS.items() if (trend := _trend(points, kind, field)) is not None)
+    if not with_cause or len(points) < MIN_POINTS:
+        return Explanation(None, (), trends)
+    found = attribute(points)
+    return Explanation(found.cause, found.reasons, trends)
 
 
 def attribute(points: Sequence[Point]) -> Attribution:
-    """Return the cause of the growth over these points: of one process, oldest first, each figure where it was read."""
-    rises = Rises(points)
-    resident, private = rises.resident(), rises.private()
+    """Return the cause of the growth over points of one process, oldest first; a field counts where it was read."""
+    growths = FieldGrowth(points)
+    resident, private = growths.resident(), growths.private()
     growth = max(filter(None, (resident, private)), default=0.0)
     if growth <= 0:
-        return Attribution(Cause.UNATTRIBUTED, ("memory does not grow over these points",))
-    shared = _file_or_shared(rises)
+        return Attribution(Cause.UNATTRIBUTED, (Reason(ReasonKind.DID_NOT_GROW),))
+    shared = _file_or_shared(growths)
     if shared.bytes >= MIN_SHARE * growth:
-        return Attribution(shared.cause, (_said(shared, growth),))
+        return Attribution(shared.cause, (shared.reason(growth),))
     growth = private if private is not None and private > 0 else growth
-    parts = _parts(rises, growth)
+    parts = _parts(growths, growth)
     if not parts:
-        return Attribution(Cause.UNATTRIBUTED, (_missing(rises),))
+        return Attribution(Cause.UNATTRIBUTED, (_missing(growths),))
     largest = max(parts, key=lambda part: part.bytes)
     if largest.bytes < MIN_SHARE * growth:
         return Attribution(Cause.UNATTRIBUTED, (_mixture(parts, growth),))
     if largest.cause is not Cause.PYTHON_OBJECTS:
-        return Attribution(largest.cause, (_said(largest, growth),))
-    cause, reasons = collecting(rises)
-    return Attribution(cause, (_said(largest, growth), *reasons))
+        return Attribution(largest.cause, (largest.reason(growth),))
+    cause, reasons = _python_cause(growths)
+    return Attribution(cause, (largest.reason(growth), *reasons))
 
 
-def _file_or_shared(rises: Rises) -> Part:
-    file, shared = rises.of("file_bytes") or 0.0, rises.of("shmem_bytes") or 0.0
+def _trend(points: Sequence[Point], kind: MemoryKind, field: str) -> MemoryTrend | None:
+    series = [(point.t_seconds, float(value)) for point in points if (value := getattr(point, field)) is not None]
+    if len(series) < MIN_POINTS:
+        return None
+    return MemoryTrend(kind, theil_sen(bucket_minima(series, series[0][0], series[-1][0])))
+
+
+def _file_or_shared(growths: FieldGrowth) -> Part:
+    file, shared = growths.of("file_bytes") or 0.0, growths.of("shmem_bytes") or 0.0
     if file > shared:
-        return Part(Cause.FILE_OR_SHARED, file, "pages of mapped files gained")
-    return Part(Cause.FILE_OR_SHARED, shared, "shared memory gained")
+        return Part(Cause.FILE_OR_SHARED, file, ReasonKind.FILE_PAGES)
+    return Part(Cause.FILE_OR_SHARED, shared, ReasonKind.SHARED_MEMORY)
 
 
-def _parts(rises: Rises, growth: float) -> list[Part]:
-    """Return the parts that can be told apart here; none if those of Python cannot."""
-    python = _python(rises, growth)
+def _parts(growths: FieldGrowth, growth: float) -> list[Part]:
+    """Return the parts that can be told apart here; none if the Python part cannot."""
+    python = _python(growths, growth)
     if python is None:
         return []
-    parts = [Part(Cause.PYTHON_OBJECTS, python.small + python.large, python.words)]
-    seen = python.small + python.large
-    used, malloc = rises.of("malloc_used_bytes"), rises.held("malloc")
+    parts = [Part(Cause.PYTHON_OBJECTS, python.bytes, python.kind, python.values)]
+    seen = python.bytes
+    used, malloc = growths.of("malloc_used_bytes"), growths.of_allocator("malloc")
     if used is not None and malloc is not None:
-        foreign, kept = used - python.large, malloc - used
-        parts.append(Part(Cause.NATIVE, foreign, "malloc's memory in use, Python objects aside, gained"))
-        parts.append(Part(Cause.FRAGMENTATION, kept, "free memory that malloc does not give back gained"))
+        foreign, kept = used - python.large_bytes, malloc - used
+        parts.append(Part(Cause.NATIVE, foreign, ReasonKind.MALLOC_IN_USE))
+        parts.append(Part(Cause.FRAGMENTATION, kept, ReasonKind.MALLOC_FREE))
         seen += max(foreign, 0.0) + max(kept, 0.0)
-    arenas = rises.held("pymalloc")
+    arenas = growths.of_allocator("pymalloc")
     if arenas is not None:
-        kept = arenas - python.small
-        parts.append(Part(Cause.FRAGMENTATION, kept, f"free memory in pymalloc's arenas{_a_block(rises)} gained"))
+        kept = arenas - python.small_bytes
+        parts.append(Part(Cause.FRAGMENTATION, kept, ReasonKind.PYMALLOC_FREE, _bytes_per_block(growths)))
         seen += max(kept, 0.0)
-    return [*parts, _rest(rises, growth, growth - seen)]
+    return [*parts, _rest(growths, growth, growth - seen)]
 
 
-def _python(rises: Rises, growth: float) -> Python | None:
-    """Return what Python's objects gained, ``None`` where neither a census nor a count of blocks or objects says."""
-    heap, blocks, used = rises.of("heap_bytes"), rises.of("allocated_blocks"), rises.of("pymalloc_used_bytes")
-    things = blocks if blocks is not None else rises.of("n_objects")
+def _python(growths: FieldGrowth, growth: float) -> PythonGrowth | None:
+    """Return the growth of Python objects, ``None`` if neither a census nor a count of blocks or objects is known."""
+    heap, blocks, used = growths.of("heap_bytes"), growths.of("allocated_blocks"), growths.of("pymalloc_used_bytes")
+    things = blocks if blocks is not None else growths.of("n_objects")
     if heap is None and things is None:
         return None
     count = max(things or 0.0, 0.0)
     has_own_allocator = blocks is not None or heap is None
     small = used if used is not None else count * SMALL_BLOCK_BYTES * has_own_allocator
-    is_blind = heap is None or heap < count * MIN_BLOCK_BYTES
-    if heap is not None and not is_blind:
+    sees_too_little = heap is None or heap < count * MIN_BLOCK_BYTES
+    if heap is not None and not sees_too_little:
         small = max(min(small, heap), 0.0) if used is None else max(small, 0.0)
-        return Python(small, max(heap - small, 0.0), f"Python objects{_objects(rises)} gained")
+        return PythonGrowth(
+            small, max(heap - small, 0.0), ReasonKind.PYTHON_OBJECTS, (("objects", growths.of("n_objects")),)
+        )
     small = min(max(small, 0.0), growth)
     large = growth - small if count and growth / count <= LARGEST_OBJECT_BYTES else 0.0
-    malloc = rises.of("malloc_used_bytes")
+    malloc = growths.of("malloc_used_bytes")
     large = large if malloc is None else max(min(large, malloc), 0.0)
-    return Python(small, large, f"{formatting.count(count)} new memory blocks of Python objects make up about")
+    return PythonGrowth(small, large, ReasonKind.PYTHON_BLOCKS, (("blocks", count),))
 
 
-def _rest(rises: Rises, growth: float, rest: float) -> Part:
-    """Return the part that none of the figures at hand knows."""
-    if rises.held("pymalloc") is None and rises.bursts_bytes(SMALL_BLOCK_BYTES) >= growth:
-        words = "Python objects come and go and the process keeps their pages: beside what lives it gained"
-        return Part(Cause.FRAGMENTATION, rest, words)
-    if rises.held("malloc") is None:
-        return Part(Cause.NATIVE, rest, "memory that is no Python object's gained")
-    return Part(Cause.NATIVE, rest, "anonymous mappings that no allocator made (mmap, thread stacks) gained")
+def _rest(growths: FieldGrowth, growth: float, rest: float) -> Part:
+    """Return the part that no known field explains."""
+    if growths.of_allocator("pymalloc") is None and growths.peak_above_last_bytes(SMALL_BLOCK_BYTES) >= growth:
+        return Part(Cause.FRAGMENTATION, rest, ReasonKind.FREED_BY_PYTHON)
+    if growths.of_allocator("malloc") is None:
+        return Part(Cause.NATIVE, rest, ReasonKind.NOT_PYTHON)
+    return Part(Cause.NATIVE, rest, ReasonKind.MAPPINGS)
 
 
-def _said(part: Part, growth: float) -> str:
-    share = f"{part.bytes / growth:.0%} of" if part.bytes <= growth else "more than"
-    return f"{part.words} {formatting.size(part.bytes)}, {share} the growth of {formatting.size(growth)}"
+def _bytes_per_block(growths: FieldGrowth) -> tuple[tuple[str, object], ...]:
+    """Return the bytes of arenas per block at the first and the last point, as values of a reason."""
+    sizes = [held / blocks for held, blocks in growths.ends("pymalloc", "allocated_blocks") if blocks]
+    first, last = sizes if len(sizes) == 2 else (None, None)
+    return ("first_bytes_per_block", first), ("last_bytes_per_block", last)
 
 
-def _objects(rises: Rises) -> str:
-    objects = rises.of("n_objects")
-    return f" ({formatting.difference(round(objects))})" if objects is not None else ""
+def _mixture(parts: Sequence[Part], growth: float) -> Reason:
+    shares: dict[str, float] = {}
+    for part in parts:
+        if part.bytes >= 0.05 * growth:
+            shares[part.cause.value] = shares.get(part.cause.value, 0.0) + part.bytes / growth
+    return Reason(ReasonKind.MIXTURE, {"growth_bytes": growth, "shares": shares})
 
 
-def _a_block(rises: Rises) -> str:
-    """Return how many bytes of arenas there were for a block, at first and now."""
-    sizes = [held / blocks for held, blocks in rises.ends("pymalloc", "allocated_blocks") if blocks]
-    return f" ({sizes[0]:.0f} bytes of arenas a block, now {sizes[1]:.0f})" if len(sizes) == 2 else ""
+def _missing(growths: FieldGrowth) -> Reason:
+    is_malloc_known = growths.of("malloc_used_bytes") is not None
+    return Reason(ReasonKind.PYTHON_UNKNOWN if is_malloc_known else ReasonKind.PARTS_UNKNOWN)
 
 
-def _mixture(parts: Sequence[Part], growth: float) -> str:
-    shares = ", ".join(f"{part.cause} {part.bytes / growth:.0%}" for part in parts if part.bytes >= 0.05 * growth)
-    return f"no part of the {formatting.size(growth)} prevails: {shares or 'all figures stayed as they were'}"
+def _python_cause(growths: FieldGrowth) -> tuple[Cause, tuple[Reason, ...]]:
+    """Return whether new Python objects are referenced or wait for a collection that does not run, and why."""
+    grown = growths.of("n_objects")
+    grown = growths.of("allocated_blocks") if grown is None else grown
+    stuck = growths.of("uncollectable_objects") or 0.0
+    if stuck >= max(MIN_UNCOLLECTABLE, UNCOLLECTABLE_SHARE * (grown or 0.0)):
+        return Cause.UNCOLLECTED_CYCLES, (Reason(ReasonKind.IN_GARBAGE, {"objects": stuck}),)
+    full = growths.counted("gc_gen2_collections")
+    if full:
+        return Cause.PYTHON_OBJECTS, (Reason(ReasonKind.STILL_REFERENCED, {"full_collections": full}),)
+    if growths.last("gc_enabled") == 0:
+        return _cause_while_collector_is_off(growths, grown)
+    first, containers = growths.first("n_objects"), growths.of("gc_pending_objects")
+    waiting = grown if containers is None else containers
+    if full is None or waiting is None or first is None or waiting < max(OVERDUE_OBJECTS, OVERDUE_SHARE * first):
+        return Cause.PYTHON_OBJECTS, ()
+    return Cause.UNCOLLECTED_CYCLES, (Reason(ReasonKind.NOT_COLLECTED, {"objects": waiting}),)
 
 
-def _missing(rises: Rises) -> str:
-    if rises.of("malloc_used_bytes") is not None:
-        return (
-            "malloc's memory grew, but neither a census nor a count of Python's blocks (there is none under"
-            " PYTHONMALLOC=malloc) says whether it is Python's"
-        )
-    return "only the process's size is known: no census, no count of Python's blocks, no figures of malloc"
+def _cause_while_collector_is_off(growths: FieldGrowth, grown: float | None) -> tuple[Cause, tuple[Reason, ...]]:
+    containers = growths.of("gc_pending_objects")
+    if containers is not None and grown and containers < CONTAINER_SHARE * grown:
+        return Cause.PYTHON_OBJECTS, (Reason(ReasonKind.COLLECTOR_OFF_NO_CYCLES),)
+    return Cause.UNCOLLECTED_CYCLES, (Reason(ReasonKind.COLLECTOR_OFF),)

@@ -1,4 +1,4 @@
-"""Which types grow: a few censuses of the window kept, the newest compared with the oldest."""
+"""The types that grow: the newest census compared with the oldest of a few that are kept for the window."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from heap_exporter.model import Census, GrowingType, State, Verdict
-from heap_exporter.runtime import formatting
+from heap_exporter.model import Census, GrowingType, Reason, ReasonKind, State, Verdict
 
 CHECKPOINTS = 4
 """Censuses kept a window: enough for a baseline that is at most a quarter too old."""
@@ -15,14 +14,14 @@ CHECKPOINTS = 4
 MAX_GROWING_TYPES = 10
 
 MIN_BYTES = 16 * 1024
-"""A type below this size is not remembered; thousands are, and none of them is a leak yet."""
+"""Types below this size are not kept: there are thousands of them, and none is a leak yet."""
 
 MIN_NAMED_SHARE = 0.02
-"""Share of the largest gain that a type of the application's own must have to be named before a builtin one."""
+"""Share of the largest gain that a type of the application must have to be named instead of a builtin one."""
 
 
 class TypeHistory:
-    """Remembers what the large types measured over the last window."""
+    """The sizes of the large types at a few censuses of the last window."""
 
     def __init__(self, window_seconds: float) -> None:
         self._spacing_seconds = window_seconds / CHECKPOINTS
@@ -30,7 +29,7 @@ class TypeHistory:
         self._newest: Census | None = None
 
     def add(self, census: Census) -> None:
-        """Take note of a census."""
+        """Add a census."""
         if self._newest and census.taken_at < self._newest.taken_at:
             self._checkpoints.clear()  # the clock was set back
         self._newest = census
@@ -52,20 +51,20 @@ class TypeHistory:
 
 
 def top_growing_type(types: Sequence[GrowingType]) -> GrowingType | None:
-    """Return the type to name: the application's own that gained most, or else the builtin one.
+    """Return the type to name: the type of the application that gained most, or else the builtin one.
 
-    A leak of sessions gains most bytes in the dicts that sessions are made of, but ``dict`` tells nobody anything.
+    A leak of sessions gains most bytes in the dicts of the sessions, but the name ``dict`` does not lead to the leak.
     """
-    least = MIN_NAMED_SHARE * types[0].bytes if types else 0.0
-    own = [gain for gain in types if "." in gain.type_name and gain.bytes >= least]
+    min_bytes = MIN_NAMED_SHARE * types[0].bytes if types else 0.0
+    own = [gain for gain in types if "." in gain.type_name and gain.bytes >= min_bytes]
     return next(iter(own or types), None)
 
 
 def with_growing_types(verdict: Verdict, types: Sequence[GrowingType]) -> Verdict:
-    """Return a verdict that names the types which grow, if anything does."""
+    """Return the verdict with the types that grow, if its state is one of growth."""
     top = top_growing_type(types)
     if top is None or not (verdict.is_suspicion or verdict.state is State.GROWING):
         return verdict
-    gained = formatting.gain(top.bytes)
-    reason = f"the type that grows: {top.type_name} ({top.objects:+,} objects, {gained})"
+    values = {"type_name": top.type_name, "objects": top.objects, "gained_bytes": top.bytes}
+    reason = Reason(ReasonKind.TYPE_GREW, values)
     return replace(verdict, reasons=(*verdict.reasons, reason), growing_types=tuple(types[:MAX_GROWING_TYPES]))

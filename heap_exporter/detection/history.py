@@ -1,11 +1,15 @@
-"""The bounded memory of what was read, as points to draw and to judge."""
+"""The points of a process in bounded memory: the newest ones to draw, a thinned series to attribute growth from."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
 
+from heap_exporter.detection.windows import BUCKETS_A_WINDOW
 from heap_exporter.model import Census, CollectorState, Detail, Finding, Point, ProcessMemory, Reading, Sample
+
+DENSE_WINDOWS = 8
+SPARSE_WINDOWS = 384
 
 
 class History:
@@ -15,7 +19,7 @@ class History:
         self._points: deque[Point] = deque(maxlen=max_samples)
 
     def add(self, point: Point) -> None:
-        """Keep a point. When the clock was set back, what was kept lies in the future: begin anew."""
+        """Add a point. If the clock was set back, the points before it are forgotten: they lie in the future."""
         if self._points and point.t_seconds < self._points[-1].t_seconds:
             self._points.clear()
         self._points.append(point)
@@ -28,6 +32,55 @@ class History:
         return tuple(self._points)
 
 
+class ThinnedHistory:
+    """A few hundred points of one run: one per sixteenth of a window for the last windows, one per window for days.
+
+    A field stays unknown in points between two censuses: a value carried forward would look as if it had not grown.
+    """
+
+    def __init__(self, begin: float, window_seconds: float) -> None:
+        self._begin = begin
+        self._window_seconds = window_seconds
+        self._dense = _Buckets(DENSE_WINDOWS * BUCKETS_A_WINDOW)
+        self._sparse = _Buckets(SPARSE_WINDOWS)
+
+    def add(self, point: Point) -> None:
+        """Add a point."""
+        bucket = int((point.t_seconds - self._begin) * BUCKETS_A_WINDOW / self._window_seconds)
+        self._dense.add(bucket, point)
+        self._sparse.add(bucket // BUCKETS_A_WINDOW, point)
+
+    def last(self, seconds: float) -> tuple[Point, ...]:
+        """Return the points of the last ``seconds``, oldest first."""
+        buckets = self._dense if seconds <= DENSE_WINDOWS * self._window_seconds else self._sparse
+        return buckets.last(seconds)
+
+
+class _Buckets:
+    """The newest point of each bucket; its unknown fields are taken from the points before it in the bucket."""
+
+    def __init__(self, max_buckets: int) -> None:
+        self._points: deque[Point] = deque(maxlen=max_buckets)
+        self._bucket: int | None = None
+
+    def add(self, bucket: int, point: Point) -> None:
+        if bucket == self._bucket:
+            self._points[-1] = _joined(self._points[-1], point)
+        else:
+            self._points.append(point)
+            self._bucket = bucket
+
+    def last(self, seconds: float) -> tuple[Point, ...]:
+        since = self._points[-1].t_seconds - seconds if self._points else 0.0
+        return tuple(point for point in self._points if point.t_seconds >= since)
+
+
+def _joined(older: Point, newer: Point) -> Point:
+    if None not in newer:
+        return newer
+    return Point._make([old if new is None else new for old, new in zip(older, newer, strict=True)])
+
+
 def point(
     sample: Sample,
     detail: Detail | None = None,
@@ -37,7 +90,7 @@ def point(
     restart: bool = False,
     finding: Finding | None = None,
 ) -> Point | None:
-    """Return the point of a sample, and of the slow readings taken with it; ``None`` without the kernel's figures."""
+    """Return the point of a sample and of the slow readings taken with it; ``None`` if the kernel gave no memory."""
     if sample.process is None:
         return None
     return Point(

@@ -1,7 +1,7 @@
-"""Robust trends of floors: slope, noise, steadiness and straightness, all from the floors alone.
+"""Robust trends of lows: slope, noise, steadiness and straightness.
 
-The slope is Theil-Sen's: the median of the slopes between all pairs (Sen, 1968), which a third of outliers cannot turn.
-The noise is what is left beside that line (1.4826 x the median absolute residual, which is sigma for Gaussian noise).
+The slope is the Theil-Sen estimate: the median of the slopes between all pairs (Sen, 1968), which tolerates 29% of
+outliers. The noise is 1.4826 x the median absolute residual, which is sigma for Gaussian noise.
 """
 
 from __future__ import annotations
@@ -12,61 +12,62 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 
 SIGMA_OF_MEDIAN_RESIDUAL = 1.4826
-MIN_FLOORS = 6
+MIN_LOWS = 6
 
 Series = Sequence[tuple[float, float]]
 
 
 class Trend(NamedTuple):
-    """What some floors do, with time counted in buckets.
+    """The trend of some lows, in their unit, with time counted in buckets.
 
-    ``gained`` is the slope over all of their length; ``noise`` is a standard deviation; ``rising`` is Kendall's tau;
-    ``quarters`` are the gains from the median of each quarter of the floors to the next, as shares of an even gain;
-    ``head`` and ``tail`` are the slopes of the first and the last third to that of the whole; ``jumps`` is
-    what the three largest rises between neighbours make of all rises: near 1 for a few steps.
+    ``gained`` is the slope times the length; ``noise`` is a standard deviation; ``tau`` is Kendall's tau;
+    ``head_ratio`` and ``tail_ratio`` are the slopes of the first and of the last third to that of the whole;
+    ``jump_share`` is the share of the three largest rises between neighbours in all rises: near 1 for a few steps;
+    ``quarters`` are the gains from the median of each quarter of the lows to the next, as shares of an even gain;
+    ``first`` is where the line begins; ``recent_low`` is the lowest of the last quarter.
     """
 
     slope: float
     gained: float
     noise: float
-    rising: float
-    head: float
-    tail: float
-    jumps: float
+    tau: float
+    head_ratio: float
+    tail_ratio: float
+    jump_share: float
     quarters: tuple[float, float, float]
     first: float
-    low: float
+    recent_low: float
     last: float
 
 
-def trend(floors: Series) -> Trend | None:
-    """Return the trend of floors (bucket, bytes), oldest first, or ``None`` if there are too few."""
-    if len(floors) < MIN_FLOORS:
+def fit_trend(lows: Series) -> Trend | None:
+    """Return the trend of lows (bucket, bytes), oldest first, or ``None`` if there are fewer than :data:`MIN_LOWS`."""
+    if len(lows) < MIN_LOWS:
         return None
-    sizes = [size for _, size in floors]
-    slope, rising = _slope_and_tau(floors)
-    beside = [size - slope * at for at, size in floors]
-    middle = _median(beside)
-    noise = SIGMA_OF_MEDIAN_RESIDUAL * _median([abs(size - middle) for size in beside])
-    gained = slope * (floors[-1][0] - floors[0][0])
+    sizes = [size for _, size in lows]
+    slope, tau = _slope_and_tau(lows)
+    residuals = [size - slope * at for at, size in lows]
+    middle = _median(residuals)
+    noise = SIGMA_OF_MEDIAN_RESIDUAL * _median([abs(residual - middle) for residual in residuals])
+    gained = slope * (lows[-1][0] - lows[0][0])
     third = max(len(sizes) // 3, 3)
     scale = abs(gained) or 1.0
     return Trend(
         slope=slope,
         gained=gained,
         noise=noise,
-        rising=rising,
-        head=theil_sen(floors[:third]) / slope if slope else 0.0,
-        tail=theil_sen(floors[-third:]) / slope if slope else 0.0,
-        jumps=_jumps(sizes),
+        tau=tau,
+        head_ratio=theil_sen(lows[:third]) / slope if slope else 0.0,
+        tail_ratio=theil_sen(lows[-third:]) / slope if slope else 0.0,
+        jump_share=_jump_share(sizes),
         quarters=_quarters(sizes, scale),
-        first=middle + slope * floors[0][0],
-        low=min(sizes[-max(len(sizes) // 4, 1) :]),
+        first=middle + slope * lows[0][0],
+        recent_low=min(sizes[-max(len(sizes) // 4, 1) :]),
         last=sizes[-1],
     )
 
 
-def floors(series: Series, since: float, until: float, buckets: int = 12) -> list[tuple[float, float]]:
+def bucket_minima(series: Series, since: float, until: float, buckets: int = 12) -> list[tuple[float, float]]:
     """Return (time, minimum) of each bucket of ``[since, until]`` that has a point; the time is the minimum's own."""
     width = (until - since) / buckets or 1.0
     lowest: dict[int, tuple[float, float]] = {}
@@ -84,21 +85,14 @@ def theil_sen(points: Series) -> float:
 
 
 def _median(values: list[float]) -> float:
-    """Return the median; a third of the time of ``statistics.median``, which does more."""
+    """Return the median of the values, which are sorted in place; 3 times as fast as ``statistics.median``."""
     values.sort()
     middle = len(values) // 2
     return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
 
 
-def kendall_tau(values: Sequence[float]) -> float:
-    """Return Kendall's tau of the values against their order: 1 always rises, 0 has no trend, -1 always falls."""
-    pairs = list(combinations(values, 2))
-    signs = sum((later > earlier) - (later < earlier) for earlier, later in pairs)
-    return signs / len(pairs) if pairs else 0.0
-
-
 def _slope_and_tau(points: Series) -> tuple[float, float]:
-    """Return Theil-Sen's slope and Kendall's tau, which are the median and the balance of the same pairs."""
+    """Return the Theil-Sen slope and Kendall's tau: the median and the balance of the slopes of all pairs."""
     slopes = sorted([(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2)])
     count = len(slopes)
     slope = (slopes[count // 2] + slopes[(count - 1) // 2]) / 2
@@ -106,7 +100,7 @@ def _slope_and_tau(points: Series) -> tuple[float, float]:
     return slope, (ups - downs) / count
 
 
-def _jumps(sizes: Sequence[float]) -> float:
+def _jump_share(sizes: Sequence[float]) -> float:
     rises = sorted((later - earlier for earlier, later in pairwise(sizes) if later > earlier), reverse=True)
     return sum(rises[:3]) / sum(rises) if rises else 0.0
 

@@ -1,8 +1,12 @@
-"""What one life of the process has shown: its floors at every length, and how high it has been before.
+"""The memory of one run of the process, seen over lengths of time from one window to days.
+
+Under load the memory of a heap is a sawtooth whose peaks mean nothing: each run is cut into buckets of equal time, and
+the minimum of a bucket stands for it. The buckets of a level are twice as long as those of the level below, so that
+hours and days are judged from as few minima as minutes are.
 
 A sawtooth, a batch job or a day's load rises like a leak each time, but only the first time to a height that is new.
-Heights are compared like with like: at each length only what lasted for a part of that length counts as a height, so
-that a short spike long ago hides a leak from the short lengths and not from the long ones.
+At each length only what lasted for a part of that length counts as a height, so that a short spike long ago hides a
+leak at the short lengths and not at the long ones.
 """
 
 from __future__ import annotations
@@ -13,18 +17,68 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from heap_exporter.detection.bucket_minima import BUCKETS_A_WINDOW, LEVELS, Floor, Floors
-from heap_exporter.detection.trend import Trend, trend
+from heap_exporter.detection.trend import Trend, fit_trend
+
+BUCKETS_A_WINDOW = 16
+LEVELS = 9
+"""The buckets of the last level are 16 windows long: at the default window, four hours."""
+
+MINIMA_KEPT = 32
+"""Minima kept for each level."""
 
 MIN_SEEN = 0.7
 """Share of the buckets of a length that must have been seen to judge it."""
 
-LASTING = 4
+LASTING_BUCKETS = 4
 """Buckets that a height must have lasted."""
 
 
+class BucketMinimum(NamedTuple):
+    """The minimum of a bucket; ``bucket`` counts buckets from the beginning of the run."""
+
+    bucket: int
+    bytes: float
+
+
+class BucketMinima:
+    """The minima of a series in buckets of ``[begin, ...)`` on all levels; the shortest bucket is 1/16 of a window."""
+
+    def __init__(self, begin: float, window_seconds: float) -> None:
+        self.begin = begin
+        self.bucket_seconds = window_seconds / BUCKETS_A_WINDOW
+        self._done: list[deque[BucketMinimum]] = [deque(maxlen=MINIMA_KEPT) for _ in range(LEVELS)]
+        self._open: list[BucketMinimum | None] = [None] * LEVELS
+
+    def add(self, at: float, size: float) -> tuple[int, ...]:
+        """Add a value at a time not before the last one; return the levels on which this completes a bucket."""
+        index = int((at - self.begin) / self.bucket_seconds)
+        done: list[int] = []
+        for level in range(LEVELS):
+            opened = self._open[level]
+            if opened is None or opened.bucket == index:
+                self._open[level] = BucketMinimum(index, size if opened is None else min(size, opened.bytes))
+                break
+            self._done[level].append(opened)
+            self._open[level] = BucketMinimum(index, size)
+            done.append(level)
+            index, size = opened.bucket // 2, opened.bytes
+        return tuple(done)
+
+    def of(self, level: int, buckets: int) -> list[BucketMinimum]:
+        """Return the minima of the last ``buckets`` complete buckets of a level, oldest first, without empty ones."""
+        done = self._done[level]
+        if not done:
+            return []
+        since = done[-1].bucket - buckets
+        return [minimum for minimum in done if minimum.bucket > since]
+
+    def seconds(self, level: int) -> float:
+        """Return the length of a bucket of a level."""
+        return self.bucket_seconds * float(1 << level)
+
+
 class Length(NamedTuple):
-    """A length of time that growth is judged over."""
+    """A length of time over which growth is judged."""
 
     level: int
     buckets: int
@@ -38,11 +92,11 @@ LENGTHS = tuple((Length(level, 16), Length(level, 24)) for level in range(LEVELS
 """One, one and a half, two, three, four, six … windows, by level."""
 
 BETWEEN = tuple((Length(level, 20), Length(level, 28)) for level in range(LEVELS))
-"""Lengths in between, so that growth which ends just before the next one is seen for as long as it lasted."""
+"""Lengths in between, so that growth which ends just before the next length is judged over all of its time."""
 
 LONGEST_FIRST = sorted((*chain(*LENGTHS), *chain(*BETWEEN)), key=lambda length: -length.windows)
 
-LONGEST = 28
+MAX_BUCKETS = 28
 """Buckets of the longest length of a level."""
 
 BETWEEN_BUCKETS = 2
@@ -50,11 +104,11 @@ BETWEEN_BUCKETS = 2
 
 SHORT_LEVELS = 2
 TIMES, TIMES_SHORT = 12, 6
-"""How many times over a length is judged, at least; the short ones make up nearly all of the cost."""
+"""How many times over a length is judged, at least; the short lengths cause nearly all of the cost."""
 
 
 class Growth(NamedTuple):
-    """What the floors of a length did, and the height that was usual before."""
+    """The trend of the minima over a length of time, and the height that memory had had before it."""
 
     length: Length
     trend: Trend
@@ -63,37 +117,37 @@ class Growth(NamedTuple):
 
     @property
     def slope(self) -> float:
-        """Return the slope in bytes a second."""
+        """Return the slope in bytes per second."""
         return self.trend.gained / self.seconds
 
     @property
-    def risen(self) -> float:
-        """Return by how much the last quarter lies above all that lasted before."""
-        return self.trend.low - self.highest_before
+    def above_highest(self) -> float:
+        """Return the bytes by which the last quarter is above all lasting heights before."""
+        return self.trend.recent_low - self.highest_before
 
 
-class Life:
-    """The memory of one life of the process."""
+class ProcessRun:
+    """The memory of one run of the process; ``before`` is the run before it, if the heights of that one still count."""
 
-    def __init__(self, begin: float, window_seconds: float, before: Life | None = None) -> None:
-        self.floors = Floors(begin, window_seconds)
+    def __init__(self, begin: float, window_seconds: float, before: ProcessRun | None = None) -> None:
+        self.minima = BucketMinima(begin, window_seconds)
         self.begin = begin
-        self._heights: list[deque[Floor]] = [deque() for _ in range(LEVELS)]
+        self._heights: list[deque[BucketMinimum]] = [deque() for _ in range(LEVELS)]
         self._highest = before.heights() if before else [-math.inf] * LEVELS
 
     def add(self, at: float, size: float) -> tuple[int, ...]:
-        """Take note of a value; return the levels on which there is something new to judge."""
-        levels = self.floors.add(at, size)
+        """Add a value in bytes; return the levels on which there is something new to judge."""
+        levels = self.minima.add(at, size)
         for level in levels:
-            lasting = self.floors.of(level, LASTING)
+            lasting = self.minima.of(level, LASTING_BUCKETS)
             heights = self._heights[level]
-            heights.append(Floor(lasting[-1].bucket, min(floor.bytes for floor in lasting)))
-            while heights[0].bucket < lasting[-1].bucket - LONGEST:
+            heights.append(BucketMinimum(lasting[-1].bucket, min(minimum.bytes for minimum in lasting)))
+            while heights[0].bucket < lasting[-1].bucket - MAX_BUCKETS:
                 self._highest[level] = max(self._highest[level], heights.popleft().bytes)
         return levels
 
     def growths(self, level: int) -> Iterator[Growth]:
-        """Yield what there is to judge when a bucket of a level is complete."""
+        """Yield the growths to judge when a bucket of a level is complete."""
         complete = self._heights[level][-1].bucket + 1
         for length in LENGTHS[level]:
             if complete % (length.buckets // TIMES_SHORT if level < SHORT_LEVELS else length.buckets // TIMES) == 0:
@@ -102,47 +156,46 @@ class Life:
                     yield growth
 
     def growths_between(self, level: int) -> Iterator[Growth]:
-        """Yield what there is to confirm besides when a bucket of a level is complete."""
+        """Yield the growths over lengths in between, which are only for confirmation."""
         if level == 0 or (self._heights[level][-1].bucket + 1) % BETWEEN_BUCKETS:
             return
         for length in BETWEEN[level]:
-            growth = self.growth(length) if self._has_risen(length) else None
+            growth = self.growth(length) if self._has_grown(length) else None
             if growth is not None:
                 yield growth
 
-    def _has_risen(self, length: Length) -> bool:
-        """Return whether the last quarter lies above where a length began: most of the time this saves its trend."""
-        sizes = [floor.bytes for floor in self.floors.of(*length)]
+    def _has_grown(self, length: Length) -> bool:
+        """Return whether the last quarter is above the beginning of a length: a cheap check before its trend."""
+        sizes = [minimum.bytes for minimum in self.minima.of(*length)]
         return min(sizes[-length.buckets // 4 :]) > sizes[0]
 
     def heights(self) -> list[float]:
-        """Return how high memory has been for a while, by level."""
+        """Return the greatest lasting height by level, in bytes."""
         return [
             max([highest, *(height.bytes for height in heights)])
             for highest, heights in zip(self._highest, self._heights, strict=True)
         ]
 
     def whole(self) -> Growth | None:
-        """Return the growth over the longest length that was seen."""
+        """Return the growth over the longest length that has been seen."""
         return next((growth for length in LONGEST_FIRST if (growth := self.growth(length))), None)
 
     def growth(self, length: Length) -> Growth | None:
-        """Return what the newest floors of a length do, or ``None`` if not enough of it has been seen."""
+        """Return the growth over the newest minima of a length, or ``None`` if too few of them have been seen."""
         level, buckets = length
-        found = self.floors.of(level, buckets)
+        found = self.minima.of(level, buckets)
         if len(found) < MIN_SEEN * buckets or found[-1].bucket + 1 < buckets:
             return None
         if found[0].bucket > found[-1].bucket - buckets * MIN_SEEN:
             return None
-        line = trend(found)
+        line = fit_trend(found)
         if line is None:
             return None
         since = found[-1].bucket - buckets
         before = [height.bytes for height in self._heights[level] if height.bucket <= since]
-        bucket = self.floors.seconds(level)
         return Growth(
             length=length,
             trend=line,
-            seconds=(found[-1].bucket - found[0].bucket) * bucket,
+            seconds=(found[-1].bucket - found[0].bucket) * self.minima.seconds(level),
             highest_before=max([self._highest[level], *before]),
         )

@@ -17,6 +17,7 @@ from heap_exporter.investigation.suspicion_snapshots import SuspicionSnapshots
 from heap_exporter.model import Finding, LeakAlert, Reading, SnapshotInfo, Verdict
 from heap_exporter.probes import mappings
 from heap_exporter.probes.mappings import Mappings
+from heap_exporter.report import reason_text
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.service import Snapshots
@@ -111,7 +112,7 @@ class LeakInvestigator:
         return current
 
     def _open(self, verdict: Verdict, now: float) -> Investigation:
-        log.info("a leak is suspected: %s", "; ".join(verdict.reasons))
+        log.info("a leak is suspected: %s", "; ".join(reason_text.sentences(verdict)))
         return Investigation(provisional_fingerprint(verdict), now, self._wants_snapshots)
 
     def _is_being_compared(self, current: Investigation) -> bool:

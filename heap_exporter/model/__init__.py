@@ -19,7 +19,18 @@ from heap_exporter.model.samples import (
     Walk,
     WalkerChoice,
 )
-from heap_exporter.model.verdicts import Cause, Finding, GrowingType, MemoryKind, MemoryTrend, Point, State, Verdict
+from heap_exporter.model.verdicts import (
+    Cause,
+    Finding,
+    GrowingType,
+    MemoryKind,
+    MemoryTrend,
+    Point,
+    Reason,
+    ReasonKind,
+    State,
+    Verdict,
+)
 
 __all__ = [
     "Accumulation",
@@ -41,6 +52,8 @@ __all__ = [
     "Point",
     "ProcessMemory",
     "Reading",
+    "Reason",
+    "ReasonKind",
     "Sample",
     "Shares",
     "SnapshotInfo",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
@@ -101,17 +102,120 @@ class GrowingType:
     bytes: int
 
 
+class ReasonKind(StrEnum):
+    """What a reason for a verdict states. Each member lists the values of a :class:`Reason` of its kind."""
+
+    WARMING_UP = "warming-up"
+    """``seen_seconds`` of the ``needed_seconds`` of samples that the first verdict takes."""
+
+    GREW = "grew"
+    """``gained_bytes`` in ``seconds``, at ``slope_bytes_per_second``."""
+
+    GREW_TOO_LITTLE = "grew-too-little"
+    """``gained_bytes`` in ``seconds``: less than ``min_bytes``."""
+
+    GREW_UNSTEADILY = "grew-unsteadily"
+    """``gained_bytes`` in ``seconds``."""
+
+    LOWS_RISE = "lows-rise"
+    """``share`` of the later lows are above the earlier ones; ``noise_ratio`` is the gain to the noise, or None."""
+
+    LAST_THIRD = "last-third"
+    """``slope_ratio``: the slope of the last third to that of the whole."""
+
+    MEMORY_SLOPE = "memory-slope"
+    """``slope_bytes_per_second`` of the kind of memory ``memory`` (a :class:`MemoryKind`)."""
+
+    CONFIDENCE = "confidence"
+    """``confidence``, 0 to 1."""
+
+    TIME_TO_CONFIRM = "time-to-confirm"
+    """``needed_seconds`` that a growth of this shape must last to be confirmed without snapshots."""
+
+    TIME_TO_LIMIT = "time-to-limit"
+    """``limit_bytes`` is reached in ``seconds``."""
+
+    ONLY_FILE_PAGES = "only-file-pages"
+    """RSS grows, private memory does not; no values."""
+
+    TYPE_GREW = "type-grew"
+    """``type_name`` gained ``objects`` and ``gained_bytes``."""
+
+    DID_NOT_GROW = "did-not-grow"
+    """The points that are to be attributed show no growth; no values."""
+
+    FILE_PAGES = "file-pages"
+    """Pages of mapped files gained ``gained_bytes`` of ``growth_bytes``, two values that the next kinds have too."""
+
+    SHARED_MEMORY = "shared-memory"
+    PYTHON_OBJECTS = "python-objects"
+    """By a census; with ``objects`` (gained), or None."""
+
+    PYTHON_BLOCKS = "python-blocks"
+    """Without a census; with ``blocks`` (gained)."""
+
+    MALLOC_IN_USE = "malloc-in-use"
+    MALLOC_FREE = "malloc-free"
+    PYMALLOC_FREE = "pymalloc-free"
+    """With ``first_bytes_per_block`` and ``last_bytes_per_block`` of the arenas, or None."""
+
+    FREED_BY_PYTHON = "freed-by-python"
+    """Pages that the process keeps after a peak of Python objects."""
+
+    NOT_PYTHON = "not-python"
+    """Memory of no Python object, where the numbers of malloc are unknown."""
+
+    MAPPINGS = "mappings"
+    """Anonymous mappings outside of both allocators."""
+
+    MIXTURE = "mixture"
+    """No part has half of ``growth_bytes``; ``shares`` is the share by cause."""
+
+    PYTHON_UNKNOWN = "python-unknown"
+    """malloc in use grew; neither a census nor a count of blocks says how much of it is Python's. No values."""
+
+    PARTS_UNKNOWN = "parts-unknown"
+    """Only the size of the process is known; no values."""
+
+    IN_GARBAGE = "in-garbage"
+    """The collector could not free ``objects``."""
+
+    STILL_REFERENCED = "still-referenced"
+    """``full_collections`` did not free the new objects."""
+
+    NOT_COLLECTED = "not-collected"
+    """No full collection ran while ``objects`` were added."""
+
+    COLLECTOR_OFF = "collector-off"
+    """No values."""
+
+    COLLECTOR_OFF_NO_CYCLES = "collector-off-no-cycles"
+    """The collector is off, and the new objects are too few containers to be cycles; no values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason for a verdict: its kind, and the values that :class:`ReasonKind` lists for it.
+
+    ``heap_exporter.report.reason_text`` makes a sentence of it.
+    """
+
+    kind: ReasonKind
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the detector thinks of the growth so far, in figures and in words.
+    """The state of the growth so far, with its cause, its numbers and the reasons.
 
     ``evidence_seconds`` is the length of the series that the state rests on; ``tail_ratio`` is the slope of its last
-    part to that of the whole: 1 goes on as it was, 0 has levelled off. ``confidence`` is 0 to 1.
+    third to that of the whole: 1 is unchanged, 0 is level. ``confidence`` is 0 to 1. ``finding`` is the one that the
+    state rests on, if any.
     """
 
     judged_at: float
     state: State
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     window_seconds: float
     cause: Cause | None = None
     trends: tuple[MemoryTrend, ...] = ()
@@ -120,6 +224,7 @@ class Verdict:
     confidence: float = 0.0
     seconds_to_limit: float | None = None
     growing_types: tuple[GrowingType, ...] = ()
+    finding: Finding | None = None
 
     @property
     def is_suspicion(self) -> bool:

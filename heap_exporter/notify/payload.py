@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from heap_exporter._version import VERSION
 from heap_exporter.model import Accumulation, LeakAlert, MemoryKind, Verdict
+from heap_exporter.report import reason_text
 
 DOCUMENT, DOCUMENT_VERSION = "leak-alert", 1
 
@@ -70,7 +71,7 @@ def _program() -> str:
 def _text(alert: LeakAlert, who: str) -> str:
     verdict = alert.verdict
     cause = f", {verdict.cause.value}" if verdict.cause else ""
-    why = alert.accumulation.text if alert.accumulation else "; ".join(verdict.reasons)
+    why = alert.accumulation.text if alert.accumulation else "; ".join(reason_text.sentences(verdict))
     return f"memory leak {verdict.state.value} in {who}{cause}: {why}"
 
 
@@ -80,7 +81,7 @@ def _judged(verdict: Verdict) -> Document:
         "judged_at": verdict.judged_at,
         "state": verdict.state.value,
         "cause": verdict.cause.value if verdict.cause else None,
-        "reasons": list(verdict.reasons),
+        "reasons": list(reason_text.sentences(verdict)),
         "confidence": verdict.confidence,
         "window_seconds": verdict.window_seconds,
         "evidence_seconds": verdict.evidence_seconds,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from heap_exporter.model import Cause, Census, State, TypeCount, Verdict
+from heap_exporter.model import Cause, Census, Finding, Reason, ReasonKind, State, TypeCount, Verdict
 from heap_exporter.recording.ring_format import NOTE_BYTES
 
 MAX_TYPES = 20
@@ -28,9 +29,10 @@ def verdict_note(verdict: Verdict) -> bytes:
             "window_seconds": verdict.window_seconds,
             "confidence": verdict.confidence,
             "seconds_to_limit": verdict.seconds_to_limit,
+            "finding": verdict.finding and _finding_row(verdict.finding),
         },
         "reasons",
-        [reason[:LONGEST_REASON] for reason in verdict.reasons[:MAX_REASONS]],
+        [_reason_row(reason) for reason in verdict.reasons[:MAX_REASONS]],
     )
 
 
@@ -53,10 +55,11 @@ def read_verdict(note: Mapping[str, Any] | None) -> Verdict | None:
             judged_at=float(found["judged_at"]),
             state=State(found["state"]),
             cause=None if found["cause"] is None else Cause(found["cause"]),
-            reasons=tuple(map(str, found["reasons"])),
+            reasons=_reasons(found["reasons"]),
             window_seconds=float(found["window_seconds"]),
             confidence=float(found["confidence"]),
             seconds_to_limit=None if found["seconds_to_limit"] is None else float(found["seconds_to_limit"]),
+            finding=_finding(found.get("finding")),
         ),
     )
 
@@ -64,6 +67,34 @@ def read_verdict(note: Mapping[str, Any] | None) -> Verdict | None:
 def read_types(note: Mapping[str, Any] | None) -> tuple[TypeCount, ...]:
     """Return the largest types of the census that a note tells of, none if it tells of none."""
     return _read(note, lambda found: tuple(TypeCount(str(name), int(n), int(b)) for name, n, b in found["types"])) or ()
+
+
+def _reason_row(reason: Reason) -> list[Any]:
+    """Return the kind and the values of a reason, with names cut to :data:`LONGEST_NAME` characters."""
+    values = {name: value[:LONGEST_NAME] if isinstance(value, str) else value for name, value in reason.values.items()}
+    return [reason.kind.value, values]
+
+
+def _reasons(rows: Sequence[Any]) -> tuple[Reason, ...]:
+    """Return the reasons of a note; one whose kind this version does not know is left out."""
+    found = []
+    for row in rows:
+        with suppress(TypeError, ValueError):
+            kind, values = row
+            found.append(Reason(ReasonKind(kind), dict(values)))
+    return tuple(found)
+
+
+def _finding_row(finding: Finding) -> list[Any]:
+    return [finding.outcome, finding.reason[:LONGEST_REASON]]
+
+
+def _finding(row: Any) -> Finding | None:
+    """Return the finding of a note, ``None`` if it has none or one that this version does not know."""
+    with suppress(TypeError, ValueError):
+        outcome, reason = row
+        return Finding("confirms" if outcome == "confirms" else "clears", str(reason))
+    return None
 
 
 def _fitting(document: dict[str, Any], name: str, rows: list[Any]) -> bytes:

@@ -25,6 +25,7 @@ from heap_exporter.model import (
     TypeCount,
     Verdict,
 )
+from heap_exporter.report import reason_text
 from heap_exporter.report.sparkline import Sparkline
 from heap_exporter.runtime import formatting
 from heap_exporter.snapshot.comparison import Comparison
@@ -94,7 +95,7 @@ def _state(reading: Reading) -> str:
 
 def _verdict(verdict: Verdict | None) -> str:
     state = verdict.state if verdict else State.WARMING_UP
-    reasons = verdict.reasons if verdict else ("the first verdict comes with the first sample",)
+    reasons = reason_text.sentences(verdict) if verdict else ("the first verdict comes with the first sample",)
     items = "".join(f"<li>{_marked(reason)}</li>" for reason in reasons)
     cause = f" in {CAUSES[verdict.cause]}" if verdict and verdict.cause and verdict.is_suspicion else ""
     return f'<h1 id="headline">{HEADLINES[state]}{cause}</h1><ul class="reasons">{items}</ul>'

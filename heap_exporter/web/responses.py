@@ -8,6 +8,7 @@ from typing import Any
 
 from heap_exporter._version import VERSION
 from heap_exporter.model import Census, LeakAlert, Reading, SnapshotInfo, Verdict
+from heap_exporter.report import reason_text
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.service import SnapshotProgress
 
@@ -58,8 +59,10 @@ def verdict(found: Verdict, alerted: LeakAlert | None) -> Document:
         {**asdict(trend), "slope_mb_per_hour": trend.slope_bytes_per_second * 3600 / 1e6} for trend in found.trends
     ]
     document = asdict(found)
+    del document["finding"]
     growers = document.pop("growing_types")
-    return {**document, "trends": trends, "growers": growers, "alert": alerted and alert(alerted)}
+    reasons = list(reason_text.sentences(found))
+    return {**document, "reasons": reasons, "trends": trends, "growers": growers, "alert": alerted and alert(alerted)}
 
 
 def alert(found: LeakAlert) -> Document:

@@ -29,8 +29,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from heap_exporter.detection.suspicion import MIN_NOISES, MIN_RISING
-from heap_exporter.detection.trend import trend
+from heap_exporter.detection.suspicion import MIN_NOISES, MIN_TAU
+from heap_exporter.detection.trend import fit_trend
 from tests.bench.unreliable_webhook import unreliable_webhook
 
 WARM_UP_SHARE = 0.4
@@ -150,10 +150,10 @@ class Soaked:
 
     def grown(self, figure: str) -> bool:
         """Return whether a figure rises steadily after the warm-up, by the product's own measure of that."""
-        line = trend(self.counted(figure))
+        line = fit_trend(self.counted(figure))
         if line is None:
             return False
-        return line.gained >= max(MIN_GROWTH[figure], MIN_NOISES * line.noise) and line.rising >= MIN_RISING
+        return line.gained >= max(MIN_GROWTH[figure], MIN_NOISES * line.noise) and line.tau >= MIN_TAU
 
 
 def settings(speed: float, webhook: str) -> dict[str, Any]:
@@ -268,8 +268,8 @@ def _course(service: Soaked, figure: str) -> str:
     counted = service.counted(figure)
     if not counted:
         return "-"
-    line = trend(counted)
-    gained = f", trend {line.gained:+.2f}, tau {line.rising:+.2f}" if line else ""
+    line = fit_trend(counted)
+    gained = f", trend {line.gained:+.2f}, tau {line.tau:+.2f}" if line else ""
     return f"{service.calm[0][figure]:.1f}, {counted[0][1]:.1f} … {counted[-1][1]:.1f}{gained}"
 
 

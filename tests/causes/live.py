@@ -13,6 +13,7 @@ import threading
 
 import heap_exporter
 from heap_exporter.model import Reading
+from heap_exporter.report import reason_text
 
 SAMPLES_A_STEP = 4
 
@@ -30,7 +31,7 @@ def run(name: str) -> None:
     def tell(reading: Reading) -> None:
         sampled.release()
         if verdict := reading.verdict:
-            line = json.dumps([verdict.state, verdict.cause, verdict.reasons]) + "\n"
+            line = json.dumps([verdict.state, verdict.cause, reason_text.sentences(verdict)]) + "\n"
             os.write(1, line.encode())  # whole, beside those of a forked child
 
     def step() -> None:

@@ -12,10 +12,13 @@ from heap_exporter.model import (
     MappingGrowth,
     MemoryKind,
     MemoryTrend,
+    Reason,
+    ReasonKind,
     SnapshotInfo,
     State,
     Verdict,
 )
+from tests.examples.readings import GREW
 
 JUDGED_AT = 1_795_366_247.5
 SNAPSHOT_ID = "20261122T150000Z-4711-abcd"
@@ -27,7 +30,7 @@ def full_alert(type_name: str = "shop.models.Session") -> LeakAlert:
         verdict=Verdict(
             judged_at=JUDGED_AT,
             state=State.CONFIRMED,
-            reasons=("grew by 60 MiB over 15 min (240 MiB/h)", "steadily"),
+            reasons=(GREW, Reason(ReasonKind.LOWS_RISE, {"share": 1.0, "noise_ratio": 88.0})),
             window_seconds=900.0,
             cause=Cause.PYTHON_OBJECTS,
             trends=(MemoryTrend(MemoryKind.TOTAL, 69905.0), MemoryTrend(MemoryKind.PYTHON, 60000.0)),
@@ -71,4 +74,4 @@ def full_alert(type_name: str = "shop.models.Session") -> LeakAlert:
 
 def bare_alert() -> LeakAlert:
     """Return an alert of which nothing is known but that memory grows."""
-    return LeakAlert(Verdict(JUDGED_AT, State.CONFIRMED, ("it grew",), 900.0), fingerprint="00")
+    return LeakAlert(Verdict(JUDGED_AT, State.CONFIRMED, (GREW,), 900.0), fingerprint="00")

@@ -1,4 +1,4 @@
-"""A reading in which every metric of the catalogue has a figure, each figure unlike the others."""
+"""A reading in which every metric has a value, and no two values are alike."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from heap_exporter.model import (
     Point,
     ProcessMemory,
     Reading,
+    Reason,
+    ReasonKind,
     Sample,
     Shares,
     SnapshotInfo,
@@ -30,6 +32,11 @@ from heap_exporter.model import (
 )
 
 TAKEN_AT = 1_790_000_015.25
+
+GREW = Reason(
+    ReasonKind.GREW, {"gained_bytes": 60.0 * 2**20, "seconds": 900.0, "slope_bytes_per_second": 240 * 2**20 / 3600}
+)
+GREW_TEXT = "+60.0 MiB in 15 min (+240 MiB/h)"
 
 
 def full_reading() -> Reading:
@@ -83,7 +90,7 @@ def full_reading() -> Reading:
         verdict=Verdict(
             judged_at=TAKEN_AT,
             state=State.SUSPECTED,
-            reasons=("it grows",),
+            reasons=(GREW,),
             window_seconds=900.0,
             cause=Cause.NATIVE,
             trends=tuple(MemoryTrend(kind, slope) for kind, slope in kinds),

@@ -16,7 +16,7 @@ from heap_exporter.detection.attribution import attribute
 from heap_exporter.detection.detector import Detector, DetectorThresholds
 from heap_exporter.detection.series import read_series
 from heap_exporter.errors import SourceMissing
-from heap_exporter.model import Cause, Point
+from heap_exporter.model import Cause, Point, ReasonKind
 from heap_exporter.probes.allocator import read_malloc
 from heap_exporter.probes.pymalloc import read_pymalloc
 from tests.processes.programs import environment, window_settings
@@ -160,4 +160,4 @@ def test_without_census_and_blocks_it_says_that_it_cannot_tell(tmp_path: Path) -
     found = attribute([point._replace(heap_bytes=None, n_objects=None) for point in points])
 
     assert found.cause is Cause.UNATTRIBUTED
-    assert "PYTHONMALLOC" in found.reasons[0]
+    assert found.reasons[0].kind is ReasonKind.PYTHON_UNKNOWN

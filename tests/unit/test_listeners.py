@@ -16,7 +16,7 @@ from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.runtime.background_queue import MAX_WAITING
 from heap_exporter.runtime.logs import log
 
-ALERT = LeakAlert(Verdict(0.0, State.CONFIRMED, ("it grows",), 900.0), "0123456789ab")
+ALERT = LeakAlert(Verdict(0.0, State.CONFIRMED, (), 900.0), "0123456789ab")
 PATIENCE_SECONDS = 20.0
 
 

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.report.sparkline import BARS
+from tests.examples.readings import GREW_TEXT
 from tests.processes.commands import Run
 
 KILLED = """
 import os, sys, time
 from pathlib import Path
 from heap_exporter.recording.ring import open_ring
-from heap_exporter.model import Cause, Census, Point, State, TypeCount, Verdict
+from heap_exporter.model import Cause, Census, Point, Reason, ReasonKind, State, TypeCount, Verdict
 
 MIB = 1024**2
+GREW = Reason(ReasonKind.GREW, {"gained_bytes": 60 * MIB, "seconds": 900, "slope_bytes_per_second": MIB / 15})
 now = time.time()
 ring = open_ring(Path("snapshots/blackbox"), now - 7200)
 for index in range(240):
@@ -28,7 +30,7 @@ for index in range(240):
         Point(now - 3600 + 15 * index, rss, anonymous_bytes=rss - 10 * MIB, limit_bytes=int(sys.argv[1]) * MIB), None
     )
 ring.record_census(Census(now, 1, 1, 1, "native", (TypeCount("shop.Session", 48210, 61 * MIB),), ()))
-ring.record_verdict(Verdict(now, State.CONFIRMED, ("grew by 60 MiB in 15 min",), 900.0, cause=Cause.PYTHON_OBJECTS))
+ring.record_verdict(Verdict(now, State.CONFIRMED, (GREW,), 900.0, cause=Cause.PYTHON_OBJECTS))
 ring.record_evidence(["20261122T150000Z-1-abcd"])
 os._exit(1)
 """
@@ -53,7 +55,7 @@ def test_it_shows_the_memory_before_the_exit(exits: Path, run: Run) -> None:
     assert f"{BARS[0] * 7}" in shown
     assert "growth         +240 MiB/h over the last 15 min" in shown
     assert "confirmed (python-objects)" in shown
-    assert "- grew by 60 MiB in 15 min" in shown
+    assert f"- {GREW_TEXT}" in shown
     assert "61.0 MiB       48,210 x shop.Session" in shown
     assert "20261122T150000Z-1-abcd" in shown
 

@@ -1,4 +1,4 @@
-"""The cause is read from whatever figures there are; with few, less is told, and it is said what is missing."""
+"""The cause is derived from the fields that are known; with few of them it is less exact, and a reason says so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from heap_exporter.detection.attribution import Attribution, attribute
-from heap_exporter.model import Cause, Point
+from heap_exporter.model import Cause, Point, Reason, ReasonKind
+from heap_exporter.report.reason_text import sentence
 
 MIB = 1 << 20
 STEADY = {
@@ -26,7 +27,7 @@ STEADY = {
     "pymalloc_used_bytes": 80 * MIB,
     "pymalloc_retained_bytes": 10 * MIB,
 }
-"""A process at rest; a minute later it has gained what a test says."""
+"""A process at rest, to which a test adds its gains."""
 
 FAST = ("rss_bytes", "anonymous_bytes", "swap_bytes", "file_bytes", "shmem_bytes", "allocated_blocks")
 BASIC = ("rss_bytes", "heap_bytes", "allocated_blocks", "gc_gen2_collections", "n_objects")
@@ -35,8 +36,8 @@ BASIC = ("rss_bytes", "heap_bytes", "allocated_blocks", "gc_gen2_collections", "
 def cause(
     gains: Mapping[str, float], known: tuple[str, ...] = tuple(STEADY), points: int = 60, every: int = 1
 ) -> Attribution:
-    """Return the attribution of an even growth by ``gains``, of which ``known`` figures are told; ``every`` so many
-    points the slow ones, too."""
+    """Return the attribution of an even growth by ``gains``; points have the fields ``known``, and the slow ones among
+    them in each ``every``-th point only."""
 
     def point(number: int) -> Point:
         values: dict[str, Any] = {
@@ -71,7 +72,7 @@ TOTAL = {"rss_bytes": 40 * MIB, "anonymous_bytes": 40 * MIB}
         ({"swap_bytes": 40 * MIB, "rss_bytes": 0, "anonymous_bytes": 0, **SMALL}, Cause.PYTHON_OBJECTS),
     ],
 )
-def test_the_figure_that_explains_the_growth_names_the_cause(gains: dict[str, float], expected: Cause) -> None:
+def test_the_part_that_explains_the_growth_names_the_cause(gains: dict[str, float], expected: Cause) -> None:
     assert cause({**TOTAL, **gains}).cause is expected
     assert cause({**TOTAL, **gains}, every=4).cause is expected
 
@@ -91,30 +92,31 @@ def test_the_figure_that_explains_the_growth_names_the_cause(gains: dict[str, fl
         ((*BASIC, "malloc_used_bytes", "malloc_retained_bytes"), LARGE, Cause.PYTHON_OBJECTS),
     ],
 )
-def test_few_figures_are_enough_for_what_they_can_tell(
-    known: tuple[str, ...], gains: dict[str, float], expected: Cause
-) -> None:
+def test_a_few_fields_are_enough_for_a_cause(known: tuple[str, ...], gains: dict[str, float], expected: Cause) -> None:
     assert cause({**TOTAL, **gains}, known).cause is expected
 
 
-def test_the_reason_has_the_figures_in_words() -> None:
+def test_the_reason_has_the_bytes_and_the_objects_of_the_largest_part() -> None:
     found = cause({**TOTAL, **SMALL})
 
-    assert found.reasons[0] == "Python objects (+600,000) gained 38.0 MiB, 95% of the growth of 40.0 MiB"
+    assert found.reasons[0].kind is ReasonKind.PYTHON_OBJECTS
+    assert sentence(found.reasons[0]) == "Python objects (+600,000): +38.0 MiB, 95% of the growth of 40.0 MiB"
 
 
-def test_what_is_missing_is_said() -> None:
-    assert "only the process's size is known" in cause(TOTAL, ("rss_bytes",)).reasons[0]
+def test_the_reason_states_which_numbers_are_missing() -> None:
+    assert cause(TOTAL, ("rss_bytes",)).reasons == (Reason(ReasonKind.PARTS_UNKNOWN),)
 
 
-def test_a_mixture_is_told_by_its_shares() -> None:
+def test_growth_without_a_main_part_has_the_shares_of_its_causes() -> None:
     python = {"heap_bytes": 14 * MIB, "pymalloc_used_bytes": 14 * MIB}
     malloc = {"malloc_used_bytes": 13 * MIB, "malloc_retained_bytes": 13 * MIB}
 
     found = cause({**TOTAL, **python, **malloc})
 
     assert found.cause is Cause.UNATTRIBUTED
-    assert found.reasons[0].endswith("python-objects 35%, native 32%, fragmentation 32%")
+    assert found.reasons[0].values["shares"] == pytest.approx(
+        {"python-objects": 0.35, "native": 0.325, "fragmentation": 0.325}
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,11 +128,11 @@ def test_a_mixture_is_told_by_its_shares() -> None:
         ({"gc_enabled": 0, "gc_gen2_collections": 3}, Cause.PYTHON_OBJECTS),
     ],
 )
-def test_objects_that_no_collection_has_left_may_be_cycles(collector: dict[str, int], expected: Cause) -> None:
+def test_objects_that_no_collection_has_visited_may_be_cycles(collector: dict[str, int], expected: Cause) -> None:
     assert cause({**TOTAL, **SMALL, **collector}).cause is expected
 
 
-def test_so_few_objects_that_no_collection_is_due_are_no_sign() -> None:
+def test_too_few_objects_for_a_collection_are_not_counted_as_cycles() -> None:
     few = {
         "gc_gen2_collections": 0,
         "heap_bytes": 38 * MIB,
@@ -142,7 +144,7 @@ def test_so_few_objects_that_no_collection_is_due_are_no_sign() -> None:
     assert cause({**TOTAL, **few}).cause is Cause.PYTHON_OBJECTS
 
 
-def test_peaks_of_the_heap_that_leave_their_pages_are_fragmentation() -> None:
+def test_pages_left_by_peaks_of_the_heap_are_fragmentation() -> None:
     peaks = [
         Point(
             t_seconds=15.0 * number,
@@ -159,5 +161,5 @@ def test_peaks_of_the_heap_that_leave_their_pages_are_fragmentation() -> None:
 @pytest.mark.parametrize(
     "points", [[], [Point(0.0, 1)], [Point(0.0, 1), Point(0.0, 2)], [Point(0.0, 2), Point(9.0, 1)]]
 )
-def test_no_growth_has_no_cause(points: list[Point]) -> None:
-    assert attribute(points) == Attribution(Cause.UNATTRIBUTED, ("memory does not grow over these points",))
+def test_points_without_growth_have_no_cause(points: list[Point]) -> None:
+    assert attribute(points) == Attribution(Cause.UNATTRIBUTED, (Reason(ReasonKind.DID_NOT_GROW),))

@@ -1,4 +1,4 @@
-"""Which types grew within the window."""
+"""The types that grew within the window."""
 
 from heap_exporter.detection.growing_types import TypeHistory
 from heap_exporter.model import Census, GrowingType, TypeCount
@@ -11,7 +11,7 @@ def census(at: float, **sizes: int) -> Census:
     return Census(at, 0.0, 0.0, 0.0, "portable", types, ())
 
 
-def test_before_a_census_nothing_grew() -> None:
+def test_without_a_census_no_type_grew() -> None:
     assert TypeHistory(900).growing_types() == ()
 
 
@@ -23,7 +23,7 @@ def test_the_largest_gain_comes_first() -> None:
     assert history.growing_types() == (GrowingType("b", 200, 200 * KIB), GrowingType("a", 20, 20 * KIB))
 
 
-def test_a_type_that_was_not_there_gained_all_it_has() -> None:
+def test_a_new_type_gained_all_of_its_objects() -> None:
     history = TypeHistory(900)
     history.add(census(0))
     history.add(census(60, new=50 * KIB))
@@ -40,7 +40,7 @@ def test_growth_older_than_the_window_is_forgotten() -> None:
     assert history.growing_types() == ()
 
 
-def test_small_types_are_not_worth_remembering() -> None:
+def test_small_types_are_left_out() -> None:
     history = TypeHistory(900)
     history.add(census(0, a=1 * KIB))
     history.add(census(60, a=9 * KIB))

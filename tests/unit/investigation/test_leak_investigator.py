@@ -30,6 +30,7 @@ from heap_exporter.snapshot.budget import Budget, Moment
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
 from tests.doubles.web_source import PausedWalker
+from tests.examples.readings import GREW, GREW_TEXT
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
 
@@ -78,7 +79,7 @@ class Process:
         verdict = Verdict(
             judged_at=self.now,
             state=state,
-            reasons=("it grows",),
+            reasons=(GREW,),
             window_seconds=WINDOW,
             cause=cause,
             trends=(MemoryTrend(MemoryKind.TOTAL, slope),),
@@ -116,7 +117,7 @@ def test_a_suspicion_takes_at_most_two_snapshots_and_makes_one_alert(process: Pr
 
     assert process.taken == 2
     assert [read_header(info.path).reason for info in alert.snapshots] == [
-        "leak suspected: it grows",
+        f"leak suspected: {GREW_TEXT}",
         "growth continues (second of two)",
     ]
     assert process.snapshots.store.pins.pinned("alert") == {info.id for info in alert.snapshots}
@@ -300,7 +301,7 @@ def test_a_snapshot_is_tried_again_after_another_one_was_being_taken(process: Pr
 
     reasons = {info.id: info.reason for info in process.snapshots.store.list()}
     assert reasons.pop(busy) == "requested by another caller"
-    assert sorted(reasons.values()) == ["growth continues (second of two)", "leak suspected: it grows"]
+    assert sorted(reasons.values()) == ["growth continues (second of two)", f"leak suspected: {GREW_TEXT}"]
 
 
 def test_a_snapshot_asked_for_in_between_is_not_compared_with_the_two(tmp_path: Path) -> None:
@@ -356,7 +357,7 @@ def _in_fork(code: Callable[[], int]) -> int:
 
 
 def test_a_reading_without_the_memory_of_the_process_is_no_error(process: Process) -> None:
-    verdict = Verdict(0.0, State.SUSPECTED, ("it grows",), WINDOW)
+    verdict = Verdict(0.0, State.SUSPECTED, (GREW,), WINDOW)
     process.investigate(verdict, Reading(0.0, None))
     process.investigate(replace(verdict, state=State.CONFIRMED), Reading(0.0, None))
 

@@ -16,6 +16,7 @@ from heap_exporter.recording.last_exit import KEPT_EXITS, MAX_UNCLAIMED, claim, 
 from heap_exporter.recording.ring import open_ring
 from heap_exporter.recording.ring_format import Contents, Head, Recorded
 from heap_exporter.runtime.boot_id import read_boot_id
+from tests.examples.readings import GREW
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
 
@@ -30,7 +31,7 @@ def killed(folder: Path, *points: Point, limits: MemoryLimits | None = None) -> 
         ring = open_ring(folder, 1.0)
         for point in points:
             ring.record(point, limits)
-        ring.record_verdict(Verdict(3.0, State.CONFIRMED, ("it grew",), 900.0, cause=Cause.PYTHON_OBJECTS))
+        ring.record_verdict(Verdict(3.0, State.CONFIRMED, (GREW,), 900.0, cause=Cause.PYTHON_OBJECTS))
         ring.record_evidence(["20261122T150000Z-1-abcd"])
         os._exit(0)
 

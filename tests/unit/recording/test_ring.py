@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.errors import BlackBoxError
-from heap_exporter.model import Census, Point, State, TypeCount, Verdict
+from heap_exporter.model import Census, Point, Reason, ReasonKind, State, TypeCount, Verdict
 from heap_exporter.recording import ring_format
 from heap_exporter.recording.last_exit import find_exits, open_black_box
 from heap_exporter.recording.ring import Ring, open_ring
@@ -103,12 +103,15 @@ def test_figures_that_cannot_be_written_are_logged_once_and_raise_nothing(
     assert times(ring) == [3.0]
 
 
+LONG_REASON = Reason(ReasonKind.TYPE_GREW, {"type_name": "ü" * 2000, "objects": 1, "gained_bytes": 1})
+
+
 def test_long_names_and_reasons_fit(ring: Ring) -> None:
-    ring.record_verdict(Verdict(1.0, State.GROWING, tuple("ü" * 2000 for _ in range(50)), 900.0))
+    ring.record_verdict(Verdict(1.0, State.GROWING, (LONG_REASON,) * 50, 900.0))
     ring.record_census(Census(1.0, 1, 1, 1, "native", tuple(TypeCount("名" * 3000, 1, 1) for _ in range(90)), ()))
     notes = ring_format.parse(ring.path.read_bytes()).notes
 
-    assert notes["verdict"]["reasons"][0].startswith("üüü")
+    assert notes["verdict"]["reasons"][0][1]["type_name"].startswith("üüü")
     assert len(notes["census"]["types"]) >= 5
 
 

@@ -9,12 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heap_exporter.errors import BlackBoxError
-from heap_exporter.model import Cause, Census, MemoryLimits, Point, State, TypeCount, Verdict
+from heap_exporter.model import Cause, Census, MemoryLimits, Point, Reason, ReasonKind, State, TypeCount, Verdict
 from heap_exporter.recording import ring_format
 from heap_exporter.recording.ring import open_ring
 from heap_exporter.recording.ring_format import FILE_BYTES, NOTES, POINT_FIGURES, SAMPLE_BYTES, SAMPLES
+from tests.examples.readings import GREW
 
-VERDICT = Verdict(5.0, State.CONFIRMED, ("it grew", "steadily"), 900.0, cause=Cause.NATIVE, seconds_to_limit=60.0)
+VERDICT = Verdict(
+    5.0, State.CONFIRMED, (GREW, Reason(ReasonKind.COLLECTOR_OFF)), 900.0, cause=Cause.NATIVE, seconds_to_limit=60.0
+)
 CENSUS = Census(4.0, 0.1, 0.1, 0.1, "native", (TypeCount("shop.Session", 3, 300), TypeCount("Größe", 1, 30)), (1, 2, 3))
 
 
@@ -37,7 +40,7 @@ def test_all_that_was_written_is_read(whole: bytes) -> None:
     assert found.ended_at is None
     assert [sample.point.rss_bytes for sample in found.samples] == list(range(1000, 1020))
     assert found.samples[-1] == (Point(19.0, 1019, threads=19), 4000, 2)
-    assert found.notes["verdict"]["reasons"] == ["it grew", "steadily"]
+    assert found.notes["verdict"]["reasons"] == [["grew", GREW.values], ["collector-off", {}]]
     assert found.notes["census"]["types"][1] == ["Größe", 1, 30]
     assert found.notes["evidence"] == {"snapshots": ["20261122T150000Z-1-abcd"]}
 

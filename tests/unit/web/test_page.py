@@ -3,12 +3,22 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.model import Census, Reading, SnapshotInfo, State, TypeCount, Verdict, WalkerChoice
+from heap_exporter.model import (
+    Census,
+    Reading,
+    Reason,
+    ReasonKind,
+    SnapshotInfo,
+    State,
+    TypeCount,
+    Verdict,
+    WalkerChoice,
+)
 from heap_exporter.report.sparkline import HEIGHT, MAX_POINTS, WIDTH, Sparkline
 from heap_exporter.web import words
 from heap_exporter.web.page import CONTENT_SECURITY_POLICY, HEADLINES, View, render
 from tests.doubles.web_source import Process
-from tests.examples.readings import full_reading
+from tests.examples.readings import GREW, GREW_TEXT, full_reading
 
 EVIL = "</script><img src=x onerror=alert(1)>\"'&$root"
 
@@ -16,7 +26,12 @@ EVIL = "</script><img src=x onerror=alert(1)>\"'&$root"
 def test_no_text_of_the_process_becomes_markup(tmp_path: Path) -> None:
     reading = full_reading()
     census = Census(1.7e9, 0.1, 0.1, 0.1, "portable", (TypeCount(EVIL, 1, 1),), ())
-    verdict = Verdict(1.7e9, State.SUSPECTED, (EVIL,), 900.0)
+    verdict = Verdict(
+        1.7e9,
+        State.SUSPECTED,
+        (Reason(ReasonKind.TYPE_GREW, {"type_name": EVIL, "objects": 1, "gained_bytes": 1}),),
+        900.0,
+    )
     snapshot = SnapshotInfo("20261122T070000Z-1-0000", tmp_path, 1, 1.7e9, 0.1, 0.1, EVIL, "portable", "graph", 1)
 
     page = render(
@@ -30,13 +45,13 @@ def test_no_text_of_the_process_becomes_markup(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("state", State)
 def test_the_verdict_is_said_in_words(state: State) -> None:
-    reading = dataclasses.replace(full_reading(), verdict=Verdict(1.7e9, state, ("the reason",), 900.0))
+    reading = dataclasses.replace(full_reading(), verdict=Verdict(1.7e9, state, (GREW,), 900.0))
 
     page = render(View(reading, (), (), None, "", 1))
 
     assert HEADLINES[state] in page
     assert f'data-state="{state.value}"' in page
-    assert "the reason" in page
+    assert GREW_TEXT in page
 
 
 def test_a_process_of_which_nothing_is_known_yet_has_a_page() -> None:

@@ -1,0 +1,213 @@
+"""The reasons for a verdict as sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from heap_exporter.model import MemoryKind, Reason, ReasonKind, Verdict
+from heap_exporter.runtime import formatting
+
+MEMORY_NAMES = {
+    MemoryKind.TOTAL: "total memory",
+    MemoryKind.PYTHON: "Python heap",
+    MemoryKind.NATIVE: "malloc in use",
+    MemoryKind.FRAGMENTATION: "malloc free",
+}
+
+
+def sentences(verdict: Verdict) -> tuple[str, ...]:
+    """Return the finding of a verdict, if any, and its reasons: one sentence each, without a full stop.
+
+    A reason of a kind or with values that this version does not know, as in the crash record of another version, is
+    left out.
+    """
+    finding = [verdict.finding.reason] if verdict.finding else []
+    return (*finding, *filter(None, map(sentence, verdict.reasons)))
+
+
+def summary(verdict: Verdict) -> str:
+    """Return the first sentence of a verdict, "" if it has none."""
+    return next(iter(sentences(verdict)), "")
+
+
+def sentence(reason: Reason) -> str | None:
+    """Return a reason as one sentence, None if this version does not know its kind or values."""
+    write = _SENTENCES.get(reason.kind)
+    if write is None:
+        return None
+    try:
+        return write(**reason.values)
+    except (TypeError, ValueError, KeyError):  # written by another version
+        return None
+
+
+def _warming_up(seen_seconds: float, needed_seconds: float) -> str:
+    unit, name = (1.0, "seconds") if needed_seconds < 120 else (60.0, "minutes")
+    needed = needed_seconds / unit
+    seen = math.floor(min(seen_seconds / unit, needed))
+    return f"warming up: seen {seen} of {needed:.0f} {name}"
+
+
+def _grew(gained_bytes: float, seconds: float, slope_bytes_per_second: float) -> str:
+    return f"{_gained(gained_bytes, seconds)} ({_rate(slope_bytes_per_second)})"
+
+
+def _grew_too_little(gained_bytes: float, seconds: float, min_bytes: float) -> str:
+    return f"{_gained(gained_bytes, seconds)}: growth counts from {formatting.size(min_bytes)}"
+
+
+def _grew_unsteadily(gained_bytes: float, seconds: float) -> str:
+    return f"{_gained(gained_bytes, seconds)}, but not steadily"
+
+
+def _lows_rise(share: float, noise_ratio: float | None) -> str:
+    noise = f" ({noise_ratio:,.0f} × the noise)" if noise_ratio is not None else ""
+    if share == 1:
+        return f"every later low is above the earlier ones{noise}"
+    return f"{math.floor(share * 100)}% of the later lows are above earlier ones{noise}"
+
+
+def _last_third(slope_ratio: float) -> str:
+    return f"the last third grew at {slope_ratio:.0%} of that rate"
+
+
+def _memory_slope(memory: str, slope_bytes_per_second: float) -> str:
+    return f"{MEMORY_NAMES[MemoryKind(memory)]}: {_rate(slope_bytes_per_second)}"
+
+
+def _confidence(confidence: float) -> str:
+    return f"confidence {confidence:.0%}"
+
+
+def _time_to_confirm(needed_seconds: float) -> str:
+    return f"straight growth like this counts as a leak after {formatting.duration(needed_seconds)}"
+
+
+def _time_to_limit(limit_bytes: float, seconds: float) -> str:
+    limit, left = formatting.size(limit_bytes), formatting.duration(seconds)
+    return f"at this rate the memory limit of {limit} is reached in {left}"
+
+
+def _only_file_pages() -> str:
+    return "private memory does not grow: the growth is file pages, which the kernel can take back"
+
+
+def _type_grew(type_name: str, objects: int, gained_bytes: float) -> str:
+    return f"growing type: {type_name} ({formatting.difference(objects)} objects, {formatting.gain(gained_bytes)})"
+
+
+def _did_not_grow() -> str:
+    return "memory did not grow in this time"
+
+
+def _part(name: str) -> Callable[[float, float], str]:
+    """Return the sentence about a part of the growth that has only the two values of all parts."""
+
+    def write(gained_bytes: float, growth_bytes: float) -> str:
+        return f"{name}: {_share(gained_bytes, growth_bytes)}"
+
+    return write
+
+
+def _python_objects(gained_bytes: float, growth_bytes: float, objects: float | None) -> str:
+    gained = f" ({formatting.difference(round(objects))})" if objects is not None else ""
+    return f"Python objects{gained}: {_share(gained_bytes, growth_bytes)}"
+
+
+def _python_blocks(gained_bytes: float, growth_bytes: float, blocks: float) -> str:
+    return f"Python objects ({formatting.count(blocks)} new memory blocks): about {_share(gained_bytes, growth_bytes)}"
+
+
+def _pymalloc_free(
+    gained_bytes: float, growth_bytes: float, first_bytes_per_block: float | None, last_bytes_per_block: float | None
+) -> str:
+    per_block = ""
+    if first_bytes_per_block is not None and last_bytes_per_block is not None:
+        per_block = f" ({first_bytes_per_block:.0f} → {last_bytes_per_block:.0f} bytes of arenas per block)"
+    return f"pymalloc free{per_block}: {_share(gained_bytes, growth_bytes)}"
+
+
+def _mixture(growth_bytes: float, shares: Mapping[str, float]) -> str:
+    parts = ", ".join(f"{cause} {share:.0%}" for cause, share in shares.items())
+    return f"no part is half of the growth of {formatting.size(growth_bytes)}: {parts or 'no part grew'}"
+
+
+def _python_unknown() -> str:
+    return (
+        "malloc in use grew, but its Python part is unknown: there is no census and no block count"
+        " (PYTHONMALLOC=malloc has none)"
+    )
+
+
+def _parts_unknown() -> str:
+    return "only the size of the process is known: no census, no block count, no malloc numbers"
+
+
+def _in_garbage(objects: float) -> str:
+    return f"the garbage collector could not free {formatting.count(objects)} objects: they are in gc.garbage"
+
+
+def _still_referenced(full_collections: float) -> str:
+    runs = "1 full garbage collection" if full_collections == 1 else f"{full_collections:,.0f} full garbage collections"
+    return f"{runs} did not free them: they are still referenced"
+
+
+def _not_collected(objects: float) -> str:
+    return f"no full garbage collection ran while {formatting.count(objects)} objects were added"
+
+
+def _collector_off() -> str:
+    return "the garbage collector is off (gc.disable()): cycles are not freed"
+
+
+def _collector_off_no_cycles() -> str:
+    return "the garbage collector is off, but the new objects cannot form cycles: they are still referenced"
+
+
+_SENTENCES: dict[ReasonKind, Callable[..., str]] = {
+    ReasonKind.WARMING_UP: _warming_up,
+    ReasonKind.GREW: _grew,
+    ReasonKind.GREW_TOO_LITTLE: _grew_too_little,
+    ReasonKind.GREW_UNSTEADILY: _grew_unsteadily,
+    ReasonKind.LOWS_RISE: _lows_rise,
+    ReasonKind.LAST_THIRD: _last_third,
+    ReasonKind.MEMORY_SLOPE: _memory_slope,
+    ReasonKind.CONFIDENCE: _confidence,
+    ReasonKind.TIME_TO_CONFIRM: _time_to_confirm,
+    ReasonKind.TIME_TO_LIMIT: _time_to_limit,
+    ReasonKind.ONLY_FILE_PAGES: _only_file_pages,
+    ReasonKind.TYPE_GREW: _type_grew,
+    ReasonKind.DID_NOT_GROW: _did_not_grow,
+    ReasonKind.FILE_PAGES: _part("pages of mapped files"),
+    ReasonKind.SHARED_MEMORY: _part("shared memory"),
+    ReasonKind.PYTHON_OBJECTS: _python_objects,
+    ReasonKind.PYTHON_BLOCKS: _python_blocks,
+    ReasonKind.MALLOC_IN_USE: _part("malloc in use outside of Python objects"),
+    ReasonKind.MALLOC_FREE: _part("malloc free"),
+    ReasonKind.PYMALLOC_FREE: _pymalloc_free,
+    ReasonKind.FREED_BY_PYTHON: _part("memory of freed Python objects that the process keeps"),
+    ReasonKind.NOT_PYTHON: _part("memory outside of Python objects"),
+    ReasonKind.MAPPINGS: _part("anonymous mappings outside of malloc and pymalloc (mmap, thread stacks)"),
+    ReasonKind.MIXTURE: _mixture,
+    ReasonKind.PYTHON_UNKNOWN: _python_unknown,
+    ReasonKind.PARTS_UNKNOWN: _parts_unknown,
+    ReasonKind.IN_GARBAGE: _in_garbage,
+    ReasonKind.STILL_REFERENCED: _still_referenced,
+    ReasonKind.NOT_COLLECTED: _not_collected,
+    ReasonKind.COLLECTOR_OFF: _collector_off,
+    ReasonKind.COLLECTOR_OFF_NO_CYCLES: _collector_off_no_cycles,
+}
+
+
+def _gained(gained_bytes: float, seconds: float) -> str:
+    return f"{formatting.gain(gained_bytes)} in {formatting.duration(seconds)}"
+
+
+def _share(gained_bytes: float, growth_bytes: float) -> str:
+    share = f"{gained_bytes / growth_bytes:.0%} of" if gained_bytes <= growth_bytes else "more than"
+    return f"{formatting.gain(gained_bytes)}, {share} the growth of {formatting.size(growth_bytes)}"
+
+
+def _rate(bytes_per_second: float) -> str:
+    return f"{bytes_per_second * 3600 / (1 << 20):+,.0f} MiB/h"
