@@ -71,7 +71,6 @@ ROUTES = Map(
         Rule("/verdict", endpoint="get_verdict", methods=["GET"]),
         Rule("/snapshots", endpoint="get_snapshots", methods=["GET"]),
         Rule("/snapshots", endpoint="post_snapshot", methods=["POST"]),
-        Rule("/snapshot", endpoint="post_snapshot", methods=["POST"]),
         Rule("/snapshots/<id>", endpoint="get_snapshot", methods=["GET"]),
         Rule("/snapshots/<id>/file", endpoint="get_snapshot_file", methods=["GET"]),
     ],

@@ -1,4 +1,4 @@
-"""The socket that is listened on, and clear errors where there can be none."""
+"""The listening socket, and clear errors where there can be none."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
     try:
         if os.name == "posix":  # elsewhere it would let two processes listen on one port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the sockets of its clients inherit it
         if host == "::":
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(address)

@@ -1,4 +1,4 @@
-"""The few threads that answer whole requests."""
+"""The bounded pool of threads that answer requests."""
 
 from __future__ import annotations
 
@@ -11,52 +11,93 @@ from queue import SimpleQueue
 
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import start_thread
-from heap_exporter.web.connection import Connection
+from heap_exporter.web.connection import Connection, State
+from heap_exporter.web.wsgi import Site
 
 WORKERS = 4
-"""One for a snapshot, one for a download, and two for everybody else."""
+"""One for a snapshot, three for all other requests."""
+
+TURN_SECONDS = 0.05
+"""How long a worker sends one long answer while other requests wait."""
 
 
 class Workers:
-    """Threads that answer ``jobs``, one at a time each, and put them into ``answered``; the job ``None`` ends them all.
+    """Threads that answer connections, first come, first served, and leave them in ``done`` with their next state.
 
-    A byte into ``waker`` tells each answer. They refer to no server: that would be a cycle, for the host's collector.
+    They send a byte into ``waker`` for each. They have no reference to the server: the cycle would be left to the
+    garbage collector of the application.
     """
 
-    def __init__(self, jobs: SimpleQueue[Connection | None], answered: deque[Connection], waker: socket.socket) -> None:
-        self._jobs = jobs
-        self._answered = answered
+    def __init__(self, site: Site, waker: socket.socket) -> None:
+        self.done: deque[tuple[Connection, State]] = deque()
+        self._site = site
         self._waker = waker
+        self._queue: SimpleQueue[Connection | None] = SimpleQueue()
+        self._waiting: set[Connection] = set()
         self._threads: list[threading.Thread] = []
+
+    @property
+    def waiting(self) -> int:
+        """Return the number of connections that wait for a worker."""
+        return len(self._waiting)
 
     def start(self) -> None:
         """Start the threads."""
         self._threads = [start_thread(f"http-{number + 1}", self._work) for number in range(WORKERS)]
 
+    def stop(self) -> None:
+        """Let each thread end after its present answer."""
+        self._waiting.clear()
+        self._queue.put(None)
+
     def join(self, deadline: float) -> None:
-        """Wait until they have ended, at the latest until ``deadline`` (monotonic seconds)."""
+        """Wait until the threads have ended, at the latest until ``deadline`` (monotonic seconds)."""
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(max(deadline - time.monotonic(), 0.0))
 
+    def put(self, connection: Connection) -> None:
+        """Have a request answered, or an answer continued."""
+        self._waiting.add(connection)
+        self._queue.put(connection)
+
+    def take(self, connection: Connection) -> bool:
+        """Return whether the connection still waits; it is the caller's then."""
+        try:
+            self._waiting.remove(connection)  # atomic, unlike a test and a removal
+        except KeyError:
+            return False
+        return True
+
     def _work(self) -> None:
-        """Answer requests until told to stop; the body of a worker thread."""
         while self._answer_next():
             pass
+        self._queue.put(None)  # for the next thread
 
     def _answer_next(self) -> bool:
-        """Wait for a request and answer it. Return False when told to stop."""
-        connection = self._jobs.get()
+        """Answer the next connection. Return False at the stop."""
+        connection = self._queue.get()
         if connection is None:
-            self._jobs.put(None)  # for the next worker
             return False
-        keep = False
+        if not self.take(connection):
+            return True
+        state = self._answer(connection)
+        if state is State.ANSWERING:
+            self.put(connection)
+        else:
+            self.done.append((connection, state))
+            with suppress(OSError):
+                self._waker.send(b"\0")
+        return True
+
+    def _answer(self, connection: Connection) -> State:
+        """Send an answer until the client must read, or until another request has waited for a turn."""
+        turn_end = time.monotonic() + TURN_SECONDS
         try:
-            keep = connection.answer()
+            while (state := connection.send(self._site)) is State.ANSWERING:
+                if self._waiting and time.monotonic() > turn_end:
+                    break
         except BaseException:  # whatever it is, this thread is needed for the next request
             log.exception("heap-exporter failed to answer a request")
-        connection.lingering = not keep
-        self._answered.append(connection)
-        with suppress(OSError):
-            self._waker.send(b"\0")
-        return True
+            return State.LINGERING
+        return state

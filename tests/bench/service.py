@@ -7,12 +7,13 @@ Speaks JSON lines on its output and takes commands, one a line, on its input: ``
 from __future__ import annotations
 
 import json
+import logging
 import resource
 import sys
 import tempfile
 import threading
 
-from cheroot.wsgi import Server
+from werkzeug.serving import make_server
 
 import heap_exporter
 from heap_exporter import HeapExporter
@@ -48,10 +49,10 @@ def figures(exporter: HeapExporter | None) -> dict[str, float]:
 def main() -> None:
     """Serve and obey."""
     held = [Customer(number) for number in range(int(sys.argv[1]) // 4)]
-    server = Server(("127.0.0.1", 0), app, numthreads=1)
-    server.prepare()
-    threading.Thread(target=server.serve, daemon=True).start()
-    print(json.dumps({"port": server.bind_addr[1], "held": len(held)}), flush=True)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", 0, app, threaded=True)  # HTTP/1.1: one connection for all requests
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(json.dumps({"port": server.port, "held": len(held)}), flush=True)
     exporter = None
     with tempfile.TemporaryDirectory() as folder:
         for line in sys.stdin:
@@ -61,7 +62,7 @@ def main() -> None:
             elif command == "off\n" and exporter:
                 exporter.stop()
             print(json.dumps(figures(exporter)), flush=True)
-    server.stop()
+    server.shutdown()
 
 
 if __name__ == "__main__":

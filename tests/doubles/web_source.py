@@ -1,4 +1,4 @@
-"""A process to show on the pages, with a walker that can be held still."""
+"""A process for the pages to show, with a walker that a test can pause; clients for its server."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from tests.examples.readings import full_reading
 TYPES = (TypeCount("shop.sessions.Session", 48210, 3_085_440), TypeCount("dict", 9000, 2_000_000))
 CENSUS = Census(1.7e9, 0.25, 0.004, 0.1, "portable", TYPES, (10, 20, 30), references=90_000)
 PLACE = 0x7F00_0000
-"""Where the one object of the fake graph lies, in sixteenths."""
+"""Address of the one object of the made-up graph, divided by 16."""
 
 WAIT_SECONDS = 30.0
 
 
 class PausedWalker:
-    """Walks at once, or once `go` is set after `hold()`; `walking` tells that it is at it."""
+    """Walks at once; after `hold()` it waits until `go` is set. `walking` is set while it walks."""
 
     name = "portable"
 
@@ -51,7 +51,7 @@ class PausedWalker:
         return CENSUS
 
     def write_graph(self, out: BlockWriter) -> Walk:
-        """Write a graph of one list that holds itself."""
+        """Write a graph of one list that contains itself."""
         encoder = GraphEncoder(out)
         shape = encoder.shape(encoder.type("list"))
         encoder.node(shape, PLACE, 72, 2, [PLACE])
@@ -67,7 +67,7 @@ class PausedWalker:
 
 
 class Process:
-    """A source for the pages."""
+    """The process that the pages show."""
 
     def __init__(self, folder: Path, keep: int = 20) -> None:
         self.walker = PausedWalker()
@@ -94,7 +94,7 @@ def metrics(accept: str) -> tuple[bytes, str]:
 
 @contextmanager
 def serving(app: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
-    """Run a server; it is stopped at the end, if it is not already."""
+    """Run a server, and stop it at the end."""
     server = Server(app, host, port)
     server.start()
     try:
@@ -104,7 +104,7 @@ def serving(app: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[Server
 
 
 def exchange(server: Server, raw: bytes) -> bytes:
-    """Send raw bytes and return all that comes back until the server hangs up."""
+    """Send raw bytes and return all that comes back until the server closes the connection."""
     with socket.create_connection((server.host, server.port), timeout=WAIT_SECONDS) as client:
         client.sendall(raw)
         return read_all(client)
@@ -119,7 +119,7 @@ def read_all(client: socket.socket) -> bytes:
     return b"".join(iter(lambda: client.recv(65536), b""))
 
 
-def ask(
+def fetch(
     server: Server, method: str, path: str, headers: dict[str, str] | None = None
 ) -> tuple[int, http.client.HTTPMessage, Any]:
     """Return the status, the headers, and the JSON or the bytes of an answer."""
@@ -141,9 +141,9 @@ def connect(server: Server, sent: bytes = b"") -> socket.socket:
     return client
 
 
-def until(fact: Callable[[], bool]) -> None:
-    """Return once `fact()` is true."""
+def until(condition: Callable[[], bool]) -> None:
+    """Return once `condition()` is true."""
     deadline = time.monotonic() + WAIT_SECONDS
-    while not fact():
-        assert time.monotonic() < deadline, "it never came true"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition stayed false"
         time.sleep(0.01)

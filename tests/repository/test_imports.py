@@ -10,7 +10,7 @@ import heap_exporter
 
 PACKAGE = Path(heap_exporter.__file__).parent
 
-FORBIDDEN = ("grpc", "numpy", "rich", "cheroot", "werkzeug", "opentelemetry", "prometheus_client", "psutil", "ctypes")
+FORBIDDEN = ("grpc", "numpy", "rich", "wsgiref", "werkzeug", "opentelemetry", "prometheus_client", "psutil", "ctypes")
 
 ORDER = [
     "_version", "errors", "runtime", "model", "metrics", "settings", "heapfile", "analysis", "report", "walker",

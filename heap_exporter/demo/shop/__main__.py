@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import logging
 
-from cheroot.wsgi import Server
+from werkzeug.serving import make_server
 
 import heap_exporter
 
@@ -27,8 +27,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     logging.basicConfig(level=logging.ERROR)  # the demo shows the state
-    shop = Server((arguments.host, arguments.shop_port), make_app(arguments.leaky), numthreads=4)
-    shop.prepare()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    shop = make_server(arguments.host, arguments.shop_port, make_app(arguments.leaky), threaded=True)
     with heap_exporter.start(
         host=arguments.host,
         port=arguments.port,
@@ -40,10 +40,10 @@ def main() -> None:
         snapshot_cooldown_seconds=arguments.window,
         snapshots_a_day=1000,
     ) as exporter:
-        print(f"shop http://{arguments.host}:{shop.bind_addr[1]}/ exporter {exporter.url}", flush=True)
+        print(f"shop http://{arguments.host}:{shop.port}/ exporter {exporter.url}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
-            shop.serve()
-        shop.stop()
+            shop.serve_forever()
+        shop.server_close()
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def test_our_own_objects_are_left_out() -> None:
     """Starting the exporter beside an application adds nothing of ours to the census of the application."""
     grown = eval(
         run("""
-        import cheroot.wsgi, werkzeug.routing, prometheus_client, psutil, ctypes, a2wsgi, json, logging
+        import wsgiref.simple_server, werkzeug.routing, prometheus_client, psutil, ctypes, a2wsgi, json, logging
         import heap_exporter.agent, heap_exporter.web.app, heap_exporter.web.server, heap_exporter.export.prometheus
         from heap_exporter.walker.choose import choose_walker
         before = {c.type_name: c.objects for c in choose_walker("portable").census().types}

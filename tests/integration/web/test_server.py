@@ -3,9 +3,8 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-from tests.doubles.web_source import Process, ask, connect, read_all, serving, until
+from tests.doubles.web_source import Process, connect, fetch, read_all, serving, until
 
 
 def is_open(descriptor: int) -> bool:
@@ -16,10 +15,9 @@ def is_open(descriptor: int) -> bool:
     return True
 
 
-def test_without_free_descriptors_the_loop_neither_dies_nor_spins(tmp_path: Path) -> None:
+def test_without_free_descriptors_the_loop_neither_ends_nor_spins() -> None:
     program = """
 import os, resource, socket, time
-from heap_exporter.web.connection import Connection
 from heap_exporter.web.server import Server
 def app(environ, start_response):
     start_response("200 OK", [("Content-Length", "2")])
@@ -41,16 +39,16 @@ for descriptor in hoard: os.close(descriptor)
 waiting.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
 print(waiting.recv(100).startswith(b"HTTP/1.1 200"))
 """
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
 
-    assert told.stdout.split() == ["True", "True"]
+    assert done.stdout.split() == ["True", "True"]
 
 
-def test_a_forked_child_gives_up_its_sockets_and_the_parent_goes_on(process: Process) -> None:
+def test_a_forked_child_closes_its_sockets_and_the_parent_continues(process: Process) -> None:
     with serving(process.app()) as server, connect(server, b"GET /metrics HTTP/1.1\r\n") as client:
-        until(lambda: len(server._open) == 1)
+        until(lambda: len(server._connections) == 1)
         inherited = [server._listener.fileno(), server._waker.fileno(), server._woken.fileno()]
-        inherited += [connection.socket.fileno() for connection in server._open]
+        inherited += [connection.socket.fileno() for connection in server._connections]
         child = os.fork()
         if child == 0:
             code = 1
@@ -64,4 +62,4 @@ def test_a_forked_child_gives_up_its_sockets_and_the_parent_goes_on(process: Pro
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         client.sendall(b"Host: localhost\r\nConnection: close\r\n\r\n")
         assert read_all(client).startswith(b"HTTP/1.1 200 ")
-        assert ask(server, "GET", "/metrics")[0] == 200
+        assert fetch(server, "GET", "/metrics")[0] == 200

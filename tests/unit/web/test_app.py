@@ -43,7 +43,7 @@ def test_metrics_are_what_the_exporter_encoded_for_the_accepted_format(client: C
     assert "Accept-Encoding" in plain.headers["Vary"]
 
 
-def test_metrics_are_compressed_for_whom_it_suits(client: Client) -> None:
+def test_metrics_are_compressed_for_clients_that_accept_it(client: Client) -> None:
     plain = ask(client, "/metrics")
     packed = ask(client, "/metrics", headers={"Accept-Encoding": "deflate, gzip;q=0.5"})
     unwanted = ask(client, "/metrics", headers={"Accept-Encoding": "gzip;q=0"})
@@ -72,7 +72,7 @@ def test_a_posted_snapshot_is_there_when_the_answer_comes(client: Client, proces
 
 
 def test_the_file_of_a_snapshot_can_be_downloaded(client: Client) -> None:
-    document = json_of(ask(client, "/snapshot", "POST"))
+    document = json_of(ask(client, "/snapshots", "POST"))
 
     answer = ask(client, document["file_url"])
 
@@ -95,7 +95,7 @@ def test_a_reason_may_come_in_the_query_a_form_or_json(client: Client, options: 
 
 
 @pytest.mark.parametrize("body", ["[1]", '"text"', '{"reason": 3}', "{", ""])
-def test_a_body_that_is_no_object_is_a_clear_error(client: Client, process: Process, body: str) -> None:
+def test_a_body_that_is_not_an_object_is_a_clear_error(client: Client, process: Process, body: str) -> None:
     answer = ask(client, "/snapshots", "POST", data=body, content_type="application/json")
 
     assert answer.status_code == 400
@@ -110,7 +110,7 @@ def test_a_body_that_is_too_long_is_refused(client: Client) -> None:
     assert json_of(answer)["status"] == 413
 
 
-def test_of_two_at_once_one_runs_and_the_other_is_told_when_to_come_back(client: Client, process: Process) -> None:
+def test_of_two_at_once_one_runs_and_the_other_gets_429_with_retry_after(client: Client, process: Process) -> None:
     process.walker.hold()
     first: list[TestResponse] = []
     thread = threading.Thread(target=lambda: first.append(ask(client, "/snapshots", "POST")))
@@ -127,7 +127,7 @@ def test_of_two_at_once_one_runs_and_the_other_is_told_when_to_come_back(client:
     assert len(process.snapshots.store.list()) == 1
 
 
-def test_whoever_does_not_wait_is_told_where_to_ask(client: Client, process: Process) -> None:
+def test_without_waiting_the_answer_has_the_url_of_the_snapshot(client: Client, process: Process) -> None:
     answer = ask(client, "/snapshots?wait=0", "POST")
 
     assert answer.status_code == 202
@@ -138,7 +138,7 @@ def test_whoever_does_not_wait_is_told_where_to_ask(client: Client, process: Pro
     assert json_of(ask(client, where))["state"] == "written"
 
 
-def test_a_snapshot_that_failed_meanwhile_says_why(client: Client, process: Process) -> None:
+def test_a_snapshot_that_failed_shows_the_problem(client: Client, process: Process) -> None:
     where = ask(client, "/snapshots?wait=0", "POST").headers["Location"]
     process.headroom_bytes = 0
     process.snapshots.take_pending()
@@ -149,14 +149,14 @@ def test_a_snapshot_that_failed_meanwhile_says_why(client: Client, process: Proc
     assert "memory limit" in document["problem"]
 
 
-def test_waiting_is_yes_or_no(client: Client) -> None:
+def test_wait_must_be_0_or_1(client: Client) -> None:
     answer = ask(client, "/snapshots?wait=maybe", "POST")
 
     assert answer.status_code == 400
     assert "wait must be 0" in json_of(answer)["detail"]
 
 
-def test_without_head_room_the_answer_is_503(client: Client, process: Process) -> None:
+def test_without_free_memory_the_answer_is_503(client: Client, process: Process) -> None:
     process.headroom_bytes = 1
 
     answer = ask(client, "/snapshots", "POST")
@@ -165,7 +165,7 @@ def test_without_head_room_the_answer_is_503(client: Client, process: Process) -
     assert "memory limit" in json_of(answer)["detail"]
 
 
-def test_with_little_head_room_the_answer_is_a_census_and_says_so(client: Client, process: Process) -> None:
+def test_with_little_free_memory_the_answer_is_a_census_with_a_note(client: Client, process: Process) -> None:
     heap = preflight.read_heap(None)
     graph, census = preflight.graph_need(heap, "portable"), preflight.census_need(heap, "portable")
     process.headroom_bytes = (graph.memory_bytes + census.memory_bytes) // 2
@@ -179,7 +179,7 @@ def test_with_little_head_room_the_answer_is_a_census_and_says_so(client: Client
     assert json_of(ask(client, document["url"])) == document
 
 
-def test_without_disk_the_answer_is_507_and_says_what_to_set(tmp_path: Path) -> None:
+def test_without_disk_the_answer_is_507_and_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     answer = ask(Client(Process(tmp_path / "file" / "snapshots").app()), "/snapshots", "POST")
@@ -188,7 +188,7 @@ def test_without_disk_the_answer_is_507_and_says_what_to_set(tmp_path: Path) -> 
     assert "HEAP_EXPORTER_SNAPSHOT_DIR" in json_of(answer)["detail"]
 
 
-def test_a_snapshot_that_the_stop_cuts_off_is_answered_by_503(client: Client, process: Process) -> None:
+def test_a_snapshot_that_the_stop_interrupts_is_answered_503(client: Client, process: Process) -> None:
     process.walker.failure = WalkGivenUp("the exporter was stopped during a walk")
 
     answer = ask(client, "/snapshots", "POST")
@@ -197,13 +197,13 @@ def test_a_snapshot_that_the_stop_cuts_off_is_answered_by_503(client: Client, pr
     assert "stopped" in json_of(answer)["detail"]
 
 
-def test_a_disk_that_fills_during_the_walk_is_507_too(client: Client, process: Process) -> None:
+def test_a_disk_that_becomes_full_during_the_walk_is_507(client: Client, process: Process) -> None:
     process.walker.failure = SnapshotNoDisk(Path("/x"), errno.errorcode[errno.ENOSPC])
 
     assert ask(client, "/snapshots", "POST").status_code == 507
 
 
-def test_a_failure_of_ours_is_a_500_without_its_traceback(
+def test_an_internal_error_is_a_500_without_its_traceback(
     client: Client, process: Process, caplog: pytest.LogCaptureFixture
 ) -> None:
     process.walker.failure = ZeroDivisionError("secret")
@@ -224,14 +224,13 @@ def test_a_failure_of_ours_is_a_500_without_its_traceback(
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/snapshot", "POST"),
         ("/snapshots", "GET, HEAD, POST"),
         ("/metrics", "GET, HEAD"),
         ("/", "GET, HEAD"),
         ("/verdict", "GET, HEAD"),
     ],
 )
-def test_a_wrong_method_is_told_the_right_one(client: Client, path: str, allowed: str) -> None:
+def test_a_wrong_method_is_answered_405_with_the_right_ones(client: Client, path: str, allowed: str) -> None:
     for method in ("DELETE", "PUT", "OPTIONS", "TRACE"):
         answer = ask(client, path, method)
 
@@ -251,9 +250,9 @@ def test_head_is_get_without_the_body(client: Client, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/nope", "/snapshots/", "/metrics/", "/snapshots/20261122T070000Z-1-0000", "/snapshots/x/file/"],
+    ["/nope", "/snapshot", "/snapshots/", "/metrics/", "/snapshots/20261122T070000Z-1-0000", "/snapshots/x/file/"],
 )
-def test_what_is_not_there_is_404(client: Client, path: str) -> None:
+def test_an_unknown_path_is_404(client: Client, path: str) -> None:
     answer = ask(client, path)
 
     assert answer.status_code == 404
@@ -261,7 +260,7 @@ def test_what_is_not_there_is_404(client: Client, path: str) -> None:
     assert set(json_of(answer)) == {"type", "title", "status", "detail"}
 
 
-def test_what_is_not_known_yet_says_when_it_will_be(client: Client, process: Process) -> None:
+def test_without_a_census_yet_the_answer_is_503_with_retry_after(client: Client, process: Process) -> None:
     process.now = Reading(started_at=process.now.started_at, process_started_at=None, census_interval_seconds=60)
 
     for path in ("/census", "/verdict"):
@@ -288,14 +287,14 @@ def test_the_census_and_the_verdict_are_json(client: Client) -> None:
     assert verdict["growers"] == [{"type_name": "shop.models.Type3", "objects": 10, "bytes": 1000}]
 
 
-def test_health_says_who_answers(client: Client) -> None:
+def test_health_names_the_process(client: Client) -> None:
     document = json_of(ask(client, "/-/healthy"))
 
     assert document["name"] == "heap-exporter"
     assert isinstance(document["pid"], int)
 
 
-def test_the_status_page_is_json_for_programs(client: Client) -> None:
+def test_the_status_page_is_json_for_clients_that_accept_json(client: Client) -> None:
     document = ask(client, "/", headers={"Accept": "application/json"})
 
     assert json_of(document)["verdict"]["state"] == "suspected"
@@ -305,7 +304,7 @@ def test_the_status_page_is_json_for_programs(client: Client) -> None:
     assert ask(client, "/", headers={"Accept": "*/*"}).content_type.startswith("text/html")
 
 
-def test_under_a_prefix_every_link_has_it(process: Process) -> None:
+def test_every_link_has_the_prefix_of_a_mounted_app(process: Process) -> None:
     client = Client(
         DispatcherMiddleware(
             process.app("t", trust_loopback=False), {"/debug/heap": process.app("t", trust_loopback=False)}
@@ -328,7 +327,7 @@ def test_under_a_prefix_every_link_has_it(process: Process) -> None:
     assert ID.search(page.text)
 
 
-def test_no_answer_may_be_framed_sniffed_or_kept(client: Client) -> None:
+def test_no_answer_may_be_framed_sniffed_or_cached(client: Client) -> None:
     for path in ("/", "/metrics", "/nope"):
         headers = ask(client, path).headers
 

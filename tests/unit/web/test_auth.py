@@ -65,7 +65,7 @@ def test_on_this_machine_no_token_is_needed(process: Process, host: str) -> None
         "localhost, localhost",
     ],
 )
-def test_a_page_that_was_rebound_to_this_machine_is_refused(process: Process, host: str) -> None:
+def test_a_host_name_that_was_rebound_to_this_machine_is_refused(process: Process, host: str) -> None:
     answer = get(process, HTTP_HOST=host)
 
     assert answer.status_code == 403
@@ -73,7 +73,7 @@ def test_a_page_that_was_rebound_to_this_machine_is_refused(process: Process, ho
 
 
 @pytest.mark.parametrize("address", ["10.0.0.9", "fe80::1", ""])
-def test_another_machine_that_names_this_one_localhost_is_refused(process: Process, address: str) -> None:
+def test_a_client_of_another_machine_that_sends_localhost_as_host_is_refused(process: Process, address: str) -> None:
     answer = get(process, REMOTE_ADDR=address)
 
     assert answer.status_code == 403
@@ -91,7 +91,7 @@ def test_a_mounted_app_without_a_token_answers_only_the_open_pages(process: Proc
     "authorization", [bearer(TOKEN), bearer(TOKEN).replace("Bearer", "bEARER"), basic("", TOKEN), basic("me", TOKEN)]
 )
 @pytest.mark.parametrize("mounted", [True, False])
-def test_the_token_opens_everything_from_everywhere(process: Process, authorization: str, mounted: bool) -> None:
+def test_with_the_token_every_client_gets_every_page(process: Process, authorization: str, mounted: bool) -> None:
     for path in ("/", "/verdict", "/census", "/snapshots"):
         far = {"HTTP_HOST": "prod-7", "REMOTE_ADDR": "10.0.0.9"}
         answer = get(process, TOKEN, path, mounted=mounted, HTTP_AUTHORIZATION=authorization, **far)
@@ -115,7 +115,7 @@ def test_the_token_opens_everything_from_everywhere(process: Process, authorizat
         (TOKEN.encode().decode("latin-1"), "another kind"),
     ],
 )
-def test_a_wrong_token_is_told_apart_from_a_token_of_the_wrong_kind(
+def test_a_wrong_token_and_a_wrong_scheme_are_answered_differently(
     process: Process, authorization: str | None, sentence: str
 ) -> None:
     answer = get(process, TOKEN, HTTP_AUTHORIZATION=authorization or "")
@@ -139,12 +139,11 @@ def test_a_wrong_token_is_told_apart_from_a_token_of_the_wrong_kind(
         {"HTTP_SEC_FETCH_SITE": "cross-site", "HTTP_ORIGIN": "http://localhost:9465"},
     ],
 )
-def test_a_foreign_page_triggers_nothing_even_with_the_token(process: Process, foreign: dict[str, Any]) -> None:
+def test_a_page_of_another_origin_takes_no_snapshot(process: Process, foreign: dict[str, Any]) -> None:
     for token, authorization in (("", ""), (TOKEN, bearer(TOKEN))):
-        for path in ("/snapshots", "/snapshot"):
-            answer = get(process, token, path, "POST", HTTP_AUTHORIZATION=authorization, **foreign)
+        answer = get(process, token, "/snapshots", "POST", HTTP_AUTHORIZATION=authorization, **foreign)
 
-            assert answer.status_code == 403
+        assert answer.status_code == 403
     assert process.snapshots.outcomes["written"] == 0
 
 
@@ -156,7 +155,7 @@ def test_a_foreign_page_triggers_nothing_even_with_the_token(process: Process, f
         {"HTTP_SEC_FETCH_SITE": "none"},
     ],
 )
-def test_the_servers_own_page_and_tools_may_trigger(process: Process, own: dict[str, Any]) -> None:
+def test_the_servers_own_page_and_command_line_tools_may_take_a_snapshot(process: Process, own: dict[str, Any]) -> None:
     assert get(process, path="/snapshots", method="POST", **own).status_code == 201
 
 

@@ -1,18 +1,21 @@
-"""Clients of every kind: hasty, slow, malformed, hostile."""
+"""Slow, malformed and hostile clients."""
 
 import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.utils import send_file
 
 from heap_exporter.web.server import MAX_CONNECTIONS, Server
 from heap_exporter.web.workers import WORKERS
-from tests.doubles.web_source import WAIT_SECONDS, Process, ask, connect, exchange, read_all, serving, until
+from tests.doubles.web_source import WAIT_SECONDS, Process, connect, exchange, fetch, read_all, serving, until
 
+SCRAPE_SECONDS = 1.0
 FORM = (
     b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     b"Content-Length: %d\r\n"
@@ -20,17 +23,19 @@ FORM = (
 
 
 def test_a_snapshot_is_taken_over_a_real_socket(server: Server, process: Process) -> None:
-    status, headers, told = ask(server, "POST", "/snapshots?reason=curl")
+    status, headers, document = fetch(server, "POST", "/snapshots?reason=curl")
 
     assert status == 201
-    assert headers["Location"] == f"/snapshots/{told['id']}"
+    assert headers["Location"] == f"/snapshots/{document['id']}"
     assert [info.reason for info in process.snapshots.store.list()] == ["curl"]
 
 
-def test_of_two_posts_at_once_one_is_201_and_the_other_429(server: Server, process: Process) -> None:
+def test_of_two_posts_at_the_same_time_one_is_201_and_the_other_429(server: Server, process: Process) -> None:
     process.walker.hold()
     answers: list[int] = []
-    threads = [threading.Thread(target=lambda: answers.append(ask(server, "POST", "/snapshots")[0])) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(fetch(server, "POST", "/snapshots")[0])) for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     until(lambda: answers == [429])
@@ -55,12 +60,12 @@ def test_of_two_posts_at_once_one_is_201_and_the_other_429(server: Server, proce
         "/%2e%2e/%2e%2e/etc/passwd",
     ],
 )
-def test_no_path_leads_out_of_the_folder(server: Server, path: str) -> None:
-    status, headers, told = ask(server, "GET", path)
+def test_no_path_reads_a_file_outside_the_snapshot_folder(server: Server, path: str) -> None:
+    status, headers, document = fetch(server, "GET", path)
 
     assert status == 404
     assert headers["Content-Type"] == "application/problem+json"
-    assert "root:" not in str(told)
+    assert "root:" not in str(document)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +105,7 @@ def test_no_path_leads_out_of_the_folder(server: Server, path: str) -> None:
         (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),
     ],
 )
-def test_a_malformed_request_is_told_what_is_wrong_and_the_next_is_answered(
+def test_the_answer_to_a_malformed_request_names_the_problem_and_the_next_request_is_answered(
     server: Server, process: Process, raw: bytes, status: int
 ) -> None:
     answer = exchange(server, raw)
@@ -108,11 +113,11 @@ def test_a_malformed_request_is_told_what_is_wrong_and_the_next_is_answered(
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert b"application/problem+json" in answer
     assert b'"detail"' in answer
-    assert ask(server, "GET", "/metrics")[0] == 200
+    assert fetch(server, "GET", "/metrics")[0] == 200
     assert process.snapshots.outcomes["written"] == 0
 
 
-def test_a_header_with_an_underscore_is_no_header(server: Server) -> None:
+def test_a_header_with_an_underscore_is_dropped(server: Server) -> None:
     raw = b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec_Fetch_Site: none\r\n\r\n"
 
     assert b" 403 " in exchange(server, raw.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
@@ -128,7 +133,7 @@ def test_ten_megabytes_of_header_are_refused_and_the_answer_arrives(server: Serv
     assert b"longer than 32 KiB" in answer
 
 
-def test_a_body_that_nobody_reads_does_not_destroy_the_answer(server: Server) -> None:
+def test_a_body_that_the_application_does_not_read_does_not_destroy_the_answer(server: Server) -> None:
     body = b"x" * 60_000
 
     answer = exchange(
@@ -139,7 +144,7 @@ def test_a_body_that_nobody_reads_does_not_destroy_the_answer(server: Server) ->
     assert answer.startswith(b"HTTP/1.1 404 ")
 
 
-def test_a_promised_body_that_never_comes_is_given_up(
+def test_a_body_that_does_not_arrive_is_answered_408(
     server: Server, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("heap_exporter.web.server.REQUEST_SECONDS", 0.2)
@@ -150,85 +155,119 @@ def test_a_promised_body_that_never_comes_is_given_up(
     assert process.snapshots.outcomes["written"] == 0
 
 
-def test_bodies_that_drip_hold_up_no_scrape(server: Server) -> None:
+def test_bodies_that_arrive_byte_by_byte_hold_up_no_scrape(server: Server) -> None:
     with ExitStack() as stack:
-        drips = [stack.enter_context(connect(server, FORM % 60_000 + b"\r\n")) for _ in range(4 * WORKERS)]
+        slow = [stack.enter_context(connect(server, FORM % 60_000 + b"\r\n")) for _ in range(4 * WORKERS)]
         for _ in range(20):
-            for drip in drips:
-                drip.sendall(b"r")
+            for client in slow:
+                client.sendall(b"r")
 
-            assert ask(server, "GET", "/metrics")[0] == 200
-            assert server._jobs.qsize() == 0
+            assert fetch(server, "GET", "/metrics")[0] == 200
+            assert server._workers.waiting == 0
 
 
-def test_a_body_may_come_in_pieces_and_the_connection_goes_on(server: Server, process: Process) -> None:
+def test_a_body_may_arrive_in_pieces_and_the_connection_stays_open(server: Server, process: Process) -> None:
     with connect(server, FORM % 11) as client:
         for piece in (b"\r", b"\nreas", b"on=cur", b"l" + FORM % 10 + b"Connection: close\r\n\r\nreason=two"):
-            time.sleep(0.05)  # so that they come apart
+            time.sleep(0.05)  # so that the pieces arrive one by one
             client.sendall(piece)
 
         assert read_all(client).count(b"HTTP/1.1 201 ") == 2
     assert sorted(info.reason for info in process.snapshots.store.list()) == ["curl", "two"]
 
 
-def test_long_answers_go_on_until_somebody_waits_for_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heap_exporter.web.connection.ANSWER_SECONDS", 0.2)
+def test_endless_answers_leave_turns_for_other_requests() -> None:
     ages: dict[int, float] = {}
     ended = threading.Event()
 
-    def endless() -> Iterator[bytes]:
+    def endless(number: int) -> Iterator[bytes]:
         began = time.monotonic()
         while not ended.wait(0.005):
-            ages[threading.get_ident()] = time.monotonic() - began
+            ages[number] = time.monotonic() - began
             yield b"x" * 8192
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        is_long = environ["PATH_INFO"] == "/long"
-        start_response("200 OK", [("Content-Length", str(1 << 50) if is_long else "2")])
-        return endless() if is_long else [b"ok"]
+        number = int(environ["PATH_INFO"][1:] or 0)
+        start_response("200 OK", [("Content-Length", str(1 << 50) if number else "2")])
+        return endless(number) if number else [b"ok"]
 
-    def read_on(server: Server) -> None:
-        with connect(server, b"GET /long HTTP/1.0\r\n\r\n") as client:
+    def read_on(server: Server, number: int) -> None:
+        with connect(server, b"GET /%d HTTP/1.0\r\n\r\n" % number) as client:
             while client.recv(65536):
                 pass
 
     with serving(app) as server:
-        readers = [threading.Thread(target=read_on, args=(server,)) for _ in range(WORKERS)]
+        readers = [threading.Thread(target=read_on, args=(server, number)) for number in range(1, 2 * WORKERS)]
         for reader in readers:
             reader.start()
         try:
-            until(lambda: [age > 0.4 for age in ages.values()] == [True] * WORKERS)
+            until(lambda: len(ages) == len(readers))
 
             assert exchange(server, b"GET / HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+            until(lambda: all(age > 0.4 for age in ages.values()))  # each answer continues
         finally:
             ended.set()
             for reader in readers:
                 reader.join()
 
 
-def test_an_ordinary_answer_that_is_read_late_holds_no_worker() -> None:
-    answered = threading.Semaphore(0)
+def slow_reader(server: Server, stack: ExitStack) -> socket.socket:
+    """Return a client that requests `/long` and has read nothing."""
+    client = stack.enter_context(socket.socket())
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(WAIT_SECONDS)
+    client.connect((server.host, server.port))
+    client.sendall(b"GET /long HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    return client
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_slow_readers_of_50_megabytes_hold_up_no_scrape(as_file: bool, tmp_path: Path) -> None:
+    size = 50_000_000
+    (tmp_path / "file").write_bytes(bytes(size))
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        start_response("200 OK", [("Content-Length", str(100_000))])
-        yield b"x" * 100_000
-        answered.release()
+        if environ["PATH_INFO"] != "/long":
+            start_response("200 OK", [("Content-Length", "2")])
+            return [b"ok"]
+        if as_file:
+            return send_file(tmp_path / "file", environ, "application/octet-stream")(environ, start_response)
+        start_response("200 OK", [("Content-Length", str(size))])
+        return (bytes(50_000) for _ in range(size // 50_000))
 
     with serving(app) as server, ExitStack() as stack:
-        late = []
-        for _ in range(2 * WORKERS):
-            client = stack.enter_context(socket.socket())
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.settimeout(WAIT_SECONDS)
-            client.connect((server.host, server.port))
-            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            late.append(client)
+        late = [slow_reader(server, stack) for _ in range(2 * WORKERS)]
+        for client in late:
+            client.recv(4096)  # so that all are being answered
 
-        assert all(answered.acquire(timeout=WAIT_SECONDS) for _ in late)
-        assert all(len(read_all(client)) > 100_000 for client in late)
+        began = time.monotonic()
+        assert all(fetch(server, "GET", "/")[0] == 200 for _ in range(10))
+        assert time.monotonic() - began < 10 * SCRAPE_SECONDS
+        assert len(read_all(late[0])) > size - 4096
 
 
-def test_a_connection_serves_many_requests_even_sent_all_at_once(server: Server) -> None:
+def test_a_client_that_reads_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heap_exporter.web.server.STALL_SECONDS", 0.2)
+    closed = threading.Event()
+
+    def endless() -> Iterator[bytes]:
+        try:
+            while True:
+                yield bytes(65536)
+        finally:
+            closed.set()
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return endless()
+
+    with serving(app) as server, ExitStack() as stack:
+        slow_reader(server, stack)
+
+        assert closed.wait(WAIT_SECONDS)
+
+
+def test_a_connection_serves_many_requests_also_if_all_arrive_together(server: Server) -> None:
     request = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n"
 
     answer = exchange(server, (request + b"\r\n") * 4 + request + b"Connection: close\r\n\r\n")
@@ -236,7 +275,7 @@ def test_a_connection_serves_many_requests_even_sent_all_at_once(server: Server)
     assert answer.count(b"HTTP/1.1 200 OK") == 5
 
 
-def test_a_request_that_comes_byte_by_byte_is_answered(server: Server) -> None:
+def test_a_request_that_arrives_byte_by_byte_is_answered(server: Server) -> None:
     with connect(server) as client:
         for byte in b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n":
             client.send(bytes([byte]))
@@ -250,21 +289,21 @@ def test_slow_clients_hold_up_no_scrape(server: Server, sent: bytes) -> None:
         for _ in range(MAX_CONNECTIONS // 2):
             stack.enter_context(connect(server, sent))
 
-        assert all(ask(server, "GET", "/metrics")[0] == 200 for _ in range(20))
+        assert all(fetch(server, "GET", "/metrics")[0] == 200 for _ in range(20))
 
 
-def test_more_clients_than_there_is_room_for_cost_the_oldest_its_place(
+def test_with_more_clients_than_places_the_oldest_silent_client_is_closed(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("heap_exporter.web.server.SPARED_SECONDS", 0.2)
+    monkeypatch.setattr("heap_exporter.web.server.PROTECTED_SECONDS", 0.2)
     with ExitStack() as stack:
         slow = [stack.enter_context(connect(server, b"GET")) for _ in range(2 * MAX_CONNECTIONS)]
 
-        assert ask(server, "GET", "/metrics")[0] == 200
+        assert fetch(server, "GET", "/metrics")[0] == 200
         assert read_all(slow[0]) == b""
 
 
-def test_a_head_that_never_ends_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_head_that_does_not_end_is_answered_408(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heap_exporter.web.server.REQUEST_SECONDS", 0.2)
 
     answer = exchange(server, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n")
@@ -272,15 +311,13 @@ def test_a_head_that_never_ends_is_given_up(server: Server, monkeypatch: pytest.
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_silent_client_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_client_is_closed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heap_exporter.web.server.REQUEST_SECONDS", 0.2)
 
     assert exchange(server, b"") == b""
 
 
-def test_more_requests_than_may_wait_are_told_so(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heap_exporter.web.server.MAX_WAITING", 1)
-    monkeypatch.setattr("heap_exporter.web.server.PLACE_SECONDS", 0.2)
+def test_requests_that_wait_too_long_for_a_worker_are_answered_503(monkeypatch: pytest.MonkeyPatch) -> None:
     request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     entered, go = threading.Semaphore(0), threading.Event()
 
@@ -296,7 +333,8 @@ def test_more_requests_than_may_wait_are_told_so(process: Process, monkeypatch: 
             busy.append(stack.enter_context(connect(server, request)))
             assert entered.acquire(timeout=WAIT_SECONDS)
         waiting = stack.enter_context(connect(server, request))
-        until(lambda: server._jobs.qsize() == 1)
+        until(lambda: server._workers.waiting == 1)
+        monkeypatch.setattr("heap_exporter.web.server.QUEUE_SECONDS", 0.2)
 
         assert exchange(server, request).startswith(b"HTTP/1.1 503 ")
         go.set()
@@ -304,7 +342,7 @@ def test_more_requests_than_may_wait_are_told_so(process: Process, monkeypatch: 
 
 
 @pytest.mark.parametrize("failure", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
-def test_a_worker_survives_whatever_it_answers(failure: type[BaseException]) -> None:
+def test_a_worker_survives_every_exception_of_the_application(failure: type[BaseException]) -> None:
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/fail":
             raise failure
@@ -315,4 +353,4 @@ def test_a_worker_survives_whatever_it_answers(failure: type[BaseException]) -> 
         for _ in range(WORKERS + 1):
             exchange(server, b"GET /fail HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
-        assert ask(server, "GET", "/")[0] == 200
+        assert fetch(server, "GET", "/")[0] == 200

@@ -1,4 +1,4 @@
-"""The life of the server: its port, its threads, its descriptors, its end."""
+"""The server's port, threads and descriptors, from start to stop."""
 
 import gc
 import os
@@ -13,7 +13,7 @@ from heap_exporter.errors import PortTaken, SettingsError
 from heap_exporter.web.connection import Connection
 from heap_exporter.web.server import REQUEST_SECONDS, STOP_SECONDS, Server
 from heap_exporter.web.workers import WORKERS
-from tests.doubles.web_source import WAIT_SECONDS, Process, ask, connect, exchange, read_all, serving, until
+from tests.doubles.web_source import WAIT_SECONDS, Process, connect, exchange, fetch, read_all, serving, until
 
 STOPPED_IN_SECONDS = 2.0
 
@@ -22,7 +22,7 @@ def own_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("heap-exporter")]
 
 
-def speaks_ipv6() -> bool:
+def has_ipv6() -> bool:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -30,7 +30,7 @@ def speaks_ipv6() -> bool:
     return True
 
 
-IPV6 = pytest.mark.skipif(not speaks_ipv6(), reason="this machine, or container, has no IPv6")
+IPV6 = pytest.mark.skipif(not has_ipv6(), reason="this machine, or container, has no IPv6")
 
 
 def is_open(descriptor: int) -> bool:
@@ -53,12 +53,12 @@ def test_stopping_ends_threads_and_sockets_whatever_clients_do(process: Process)
             stack.enter_context(connect(server, sent))
         stack.enter_context(connect(server, b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\n\r\n"))
         assert process.walker.walking.wait(WAIT_SECONDS)
-        descriptors = [server._listener.fileno(), *(connection.socket.fileno() for connection in server._open)]
+        descriptors = [server._listener.fileno(), *(connection.socket.fileno() for connection in server._connections)]
 
         began = time.monotonic()
         server.stop()
 
-        assert time.monotonic() - began < REQUEST_SECONDS  # so it waited for no client
+        assert time.monotonic() - began < REQUEST_SECONDS  # it waited for no client
         assert STOP_SECONDS < STOPPED_IN_SECONDS
         assert not any(is_open(descriptor) for descriptor in descriptors)
         with pytest.raises(ConnectionRefusedError):
@@ -67,7 +67,7 @@ def test_stopping_ends_threads_and_sockets_whatever_clients_do(process: Process)
         until(lambda: own_threads() == [])
 
 
-def test_stopping_lets_an_answer_that_is_nearly_there_arrive(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_waits_a_moment_for_unfinished_answers(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heap_exporter.web.server.STOP_GRACE_SECONDS", WAIT_SECONDS)
     process.walker.hold()
     with (
@@ -82,7 +82,7 @@ def test_stopping_lets_an_answer_that_is_nearly_there_arrive(process: Process, m
         assert read_all(client).startswith(b"HTTP/1.1 201 ")
 
 
-def test_a_server_that_never_served_can_be_stopped_and_its_port_is_free_again() -> None:
+def test_a_server_that_was_not_started_can_be_stopped_and_its_port_is_free_again() -> None:
     server = Server(lambda environ, start_response: [], "127.0.0.1", 0)
     server.stop()
     server.stop()
@@ -92,7 +92,7 @@ def test_a_server_that_never_served_can_be_stopped_and_its_port_is_free_again() 
 
 
 @pytest.mark.parametrize("failing", ["socket.socketpair", "selectors.DefaultSelector"])
-def test_a_server_that_cannot_be_made_leaves_its_port_free(failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_cannot_be_created_closes_its_descriptors(failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise OSError("too many open files")
 
@@ -101,11 +101,11 @@ def test_a_server_that_cannot_be_made_leaves_its_port_free(failing: str, monkeyp
     with pytest.raises(OSError, match="too many open files") as caught:
         Server(lambda environ, start_response: [], "127.0.0.1", 0)
 
-    assert caught.traceback  # which keeps the half-made server alive
+    assert caught.traceback  # it refers to the incomplete server
     assert set(os.listdir("/dev/fd")) <= before
 
 
-def test_every_thread_is_a_daemon_with_our_name(server: Server) -> None:
+def test_every_thread_is_a_daemon_named_after_the_product(server: Server) -> None:
     until(lambda: len(own_threads()) == WORKERS + 1)
 
     assert all(thread.daemon for thread in own_threads())
@@ -117,7 +117,7 @@ def test_a_port_that_is_taken_is_a_clear_error(server: Server) -> None:
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid", "not a host", "x" * 300])
-def test_an_address_that_is_not_ours_is_a_clear_error(host: str) -> None:
+def test_an_address_of_another_machine_is_a_clear_error(host: str) -> None:
     with pytest.raises(SettingsError, match="HEAP_EXPORTER_HOST"):
         Server(lambda environ, start_response: [], host, 0)
 
@@ -132,7 +132,7 @@ def test_an_address_that_is_not_ours_is_a_clear_error(host: str) -> None:
         ("localhost", "http://"),
     ],
 )
-def test_hosts_of_every_kind_work(process: Process, host: str, url: str) -> None:
+def test_the_host_may_be_an_address_or_a_name_of_ipv4_or_ipv6(process: Process, host: str, url: str) -> None:
     with serving(process.app(), host=host) as server:
         assert server.url.startswith(url)
         with closing(
@@ -144,8 +144,8 @@ def test_hosts_of_every_kind_work(process: Process, host: str, url: str) -> None
             assert read_all(client).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_closed_connection_waits_for_no_collector_to_give_back_its_descriptor(server: Server) -> None:
-    gc.collect()  # what others have left
+def test_a_closed_connection_needs_no_garbage_collector_to_release_its_descriptor(server: Server) -> None:
+    gc.collect()  # what other tests have left
     before = len(os.listdir("/dev/fd"))
     gc.disable()
     try:
@@ -163,6 +163,6 @@ def test_nothing_is_printed_into_the_applications_stderr(server: Server, capfd: 
             pass
     with connect(server, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    ask(server, "GET", "/metrics")
+    fetch(server, "GET", "/metrics")
 
     assert capfd.readouterr() == ("", "")
