@@ -108,6 +108,13 @@ def _shape_of_nothing_but_names(encoder: GraphEncoder, count: int) -> None:
     encoder.node(shape, 1, 1, 1, [1] * 65537)
 
 
+COUNTS = {"native": 1_000_000, "portable": 100_000}
+MEMORY_MIB = 400
+
+sizes = pytest.mark.parametrize("share", [5, pytest.param(1, marks=pytest.mark.long)], ids=["a fifth", "all"])
+
+
+@sizes
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize(
     ("fill", "objects"),
@@ -119,17 +126,16 @@ def _shape_of_nothing_but_names(encoder: GraphEncoder, count: int) -> None:
     ],
 )  # fmt: skip  # a table
 def test_a_heap_of_an_odd_form_takes_no_more_than_any_other(
-    tmp_path: Path, kernel: str, fill: Fill, objects: bool
+    tmp_path: Path, kernel: str, fill: Fill, objects: bool, share: int
 ) -> None:
-    """In pure Python, the same form of a tenth."""
-    count = 1_000_000 if kernel == "native" else 100_000
+    count = COUNTS[kernel] // share
 
     def write(out: BlockWriter) -> None:
         encoder = GraphEncoder(out)
         fill(encoder, count)
         encoder.end()
 
-    told = run_with_memory(write_file(tmp_path / "odd.heap", write), kernel, mebibytes=400)
+    told = run_with_memory(write_file(tmp_path / "odd.heap", write), kernel, mebibytes=MEMORY_MIB // share)
 
     found, _references, _groups, retained = map(int, told.split())
     assert found == retained == (count if objects else 1)

@@ -22,6 +22,7 @@ from heap_exporter.walker.choose import choose_walker
 
 held = [[number] for number in range(2000)]
 walker = choose_walker(sys.argv[2])
+step = int(sys.argv[4])  # each point is tried, or each third or so
 store = Store(Path(sys.argv[1]), 20, min_free_bytes=0)
 if sys.argv[3] == "renamed":
     store._write_unnamed = lambda *_: False  # as on a file system without O_TMPFILE
@@ -51,7 +52,8 @@ def fill(left):
     filler.unlink(missing_ok=True)
     free = os.statvfs(store.directory).f_bavail * os.statvfs(store.directory).f_frsize
     filler.write_bytes(b"x" * (free - left))
-for left in [*range(0, 40960, 4096), *range(40960, first.bytes, first.bytes // 12 // 4096 * 4096), 8 << 20]:
+pages = [*range(0, 40960, 4096), *range(40960, first.bytes, first.bytes // 12 // 4096 * 4096)]
+for left in [*pages[::step], 8 << 20]:
     fill(left)
     budget = Budget(store, 3600, 1000)
     told = attempt()
@@ -69,14 +71,17 @@ import heap_exporter.snapshot.preflight as preflight
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 read_free_resources = preflight.read_free_resources
 preflight.read_free_resources = lambda *given: preflight.FreeResources(None, None, None, 1 << 40)
-for most in [0, 1, 7, 8, 9, 100, 500, 1000, *range(4096, first.bytes, first.bytes // 12), first.bytes - 1]:
+limits = [0, 1, 7, 8, 9, 100, 500, 1000, *range(4096, first.bytes, first.bytes // 12)]
+for most in [*limits[::step], first.bytes - 1]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
     told = attempt()
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     print(json.dumps(told | {"left": most}), flush=True)
 """
 
-walkers = pytest.mark.parametrize("walker", ["native", "portable"])
+walkers = pytest.mark.parametrize(
+    ("walker", "step"), [("native", 1), ("portable", 4), pytest.param("portable", 1, marks=pytest.mark.long)]
+)
 ways = pytest.mark.parametrize("way", ["unnamed", "renamed"])
 
 
@@ -105,8 +110,10 @@ def judge(attempts: list[dict[str, object]], folder: Path) -> None:
 
 @walkers
 @ways
-def test_a_disk_that_fills_at_any_point_leaves_all_or_nothing(tmpfs_mount: Path, walker: str, way: str) -> None:
-    attempts = run(SWEEP, tmpfs_mount, walker, way)
+def test_a_disk_that_fills_at_any_point_leaves_all_or_nothing(
+    tmpfs_mount: Path, walker: str, step: int, way: str
+) -> None:
+    attempts = run(SWEEP, tmpfs_mount, walker, way, str(step))
 
     judge(attempts, tmpfs_mount)
     assert len({bool(told["problem"]) for told in attempts}) == 2, "it was never full, or never had room"
@@ -117,8 +124,10 @@ def test_a_disk_that_fills_at_any_point_leaves_all_or_nothing(tmpfs_mount: Path,
 
 @walkers
 @ways
-def test_a_limit_on_file_size_at_any_point_leaves_all_or_nothing(tmp_path: Path, walker: str, way: str) -> None:
-    attempts = run(LIMITS, tmp_path, walker, way)
+def test_a_limit_on_file_size_at_any_point_leaves_all_or_nothing(
+    tmp_path: Path, walker: str, step: int, way: str
+) -> None:
+    attempts = run(LIMITS, tmp_path, walker, way, str(step))
 
     judge(attempts, tmp_path)
     assert all(told["problem"] for told in attempts)

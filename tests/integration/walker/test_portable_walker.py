@@ -4,6 +4,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 
 def run(code: str) -> str:
     return subprocess.check_output([sys.executable, "-c", textwrap.dedent(code)], text=True)
@@ -114,10 +116,11 @@ def test_a_walk_lets_go_of_everything_it_held() -> None:
     assert int(answer) < 200
 
 
-def test_a_tuple_that_the_application_is_building_can_still_be_built() -> None:
+@pytest.mark.parametrize("walk_count", [1, pytest.param(10, marks=pytest.mark.long)])
+def test_a_tuple_that_the_application_is_building_can_still_be_built(walk_count: int) -> None:
     """CPython can't resize a tuple that somebody else refers to: a walk must refer to none while others run."""
     program = """
-import os, threading
+import os, sys, threading
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.walker.choose import choose_walker
 
@@ -133,13 +136,13 @@ def walk():
 thread = threading.Thread(target=walk)
 thread.start()
 try:
-    while walks < 3:
+    while walks < int(sys.argv[1]):
         assert len(tuple(number for number in range(100_000))) == 100_000
 finally:
     done.set()
     thread.join()
 print("built")
 """
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    told = subprocess.run([sys.executable, "-c", program, str(walk_count)], capture_output=True, text=True, check=False)
 
     assert (told.stdout, told.stderr) == ("built\n", "")
