@@ -35,7 +35,7 @@ from alerts.tests.shapes import (
     wander,
     wave,
 )
-from heap_exporter.model import Cause, Finding
+from heap_exporter.model import Cause, Finding, FindingKind
 
 CONFIRMED = "PythonHeapLeakConfirmed"
 GROWTH, LEAK, EXHAUSTION = "PythonHeapGrowthSustained", "PythonHeapLeakSuspected", "PythonHeapExhaustionPredicted"
@@ -48,8 +48,8 @@ GROWING_TYPE = "shop.Session"
 COMPARED = 22
 """A suspicion after the first window, and the comparison of two snapshots a third of a window and some time later."""
 
-LIMITLESS = Finding("confirms", "all growth is behind one holder without a limit", Cause.PYTHON_OBJECTS)
-LIMITED = Finding("clears", "all growth is in an lru_cache below its maxsize")
+LIMITLESS = Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS)
+LIMITED = Finding(FindingKind.CLEARS_BOUNDED_CACHE)
 EACH_TIME = (COMPARED, 50, 95, 185, 365)
 """What was cleared is looked at again each time that it has doubled."""
 

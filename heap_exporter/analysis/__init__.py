@@ -23,7 +23,7 @@ from heap_exporter.analysis.results import (
     Heap,
     Holding,
     PathChange,
-    Progress,
+    ProgressCallback,
     Suspect,
     TypeChange,
     TypeRow,
@@ -40,7 +40,7 @@ __all__ = [
     "Heap",
     "Holding",
     "PathChange",
-    "Progress",
+    "ProgressCallback",
     "Suspect",
     "TypeChange",
     "TypeRow",
@@ -51,14 +51,14 @@ __all__ = [
 ]
 
 
-def open(path: str | os.PathLike[str], progress: Progress = silent) -> Heap:  # noqa: A001 - a file is opened
+def open(path: str | os.PathLike[str], progress: ProgressCallback = silent) -> Heap:  # noqa: A001 - a file is opened
     """Return the summary of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
     from heap_exporter.analysis.summary import summarise
 
     return summarise(load(path, progress), progress)
 
 
-def load(path: str | os.PathLike[str], progress: Progress = silent) -> Graph:
+def load(path: str | os.PathLike[str], progress: ProgressCallback = silent) -> Graph:
     """Return the whole graph of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
     from heap_exporter.analysis import graph
 

@@ -1,42 +1,43 @@
-"""What changed between two snapshots: by type, by path, and the places where objects accumulate."""
+"""The changes between two snapshots: by type, by path, and the places where objects accumulate."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from heap_exporter.analysis.matching import Pair, match
-from heap_exporter.analysis.new_groups import large_newcomer
 from heap_exporter.analysis.results import (
-    ARROW,
     Change,
+    ChangeKind,
     Diff,
     Heap,
+    NewGroup,
     PathChange,
-    Suspect,
     TypeChange,
     TypeRow,
-    joined_steps,
 )
 from heap_exporter.analysis.suspects import find_suspects
 from heap_exporter.heapfile.header import Header
-from heap_exporter.runtime.formatting import size
+from heap_exporter.model.paths import StepKind
 
-NO_SUSPECT = "no growth to explain"
-NOT_COMPARABLE = "taken by different walkers, which see different things: take both with one"
+MIN_NEW_BYTES = 1024 * 1024
+MIN_NEW_SHARE = 0.5
+"""The least bytes of a new group that is reported, and its least share of the growth: at most one group has that."""
+
+_CODE_TYPES = ("module", "type")
 
 RESTART_SECONDS = 60.0
-"""Two snapshots of one process agree on when it started, to the accuracy of their clocks."""
+"""The start times of one process in two snapshots differ by less, by the accuracy of their clocks."""
 
 
 def compare(before: Heap, after: Heap) -> Diff:
-    """Return what changed from one snapshot to a later one.
+    """Return the changes from one snapshot to a later one.
 
-    Objects are matched by how they are held and by type, never by address, so the two may be of different processes;
-    there are no minutes between these. What different walkers saw is not searched for suspects.
+    Objects match by path and type, never by address: the snapshots may be of different processes, with no minutes
+    between them. Snapshots of different walkers are not searched for suspects.
     """
     pairs = match(before, after)
     seconds = after.header.taken_at - before.header.taken_at
-    minutes = seconds / 60 if seconds > 0 and _is_one_life(before.header, after.header) else None
+    minutes = seconds / 60 if seconds > 0 and _is_one_process(before.header, after.header) else None
     is_comparable = before.header.walker == after.header.walker
     suspects = find_suspects(pairs, after.holdings[0].objects, minutes) if is_comparable else ()
     return Diff(
@@ -46,19 +47,20 @@ def compare(before: Heap, after: Heap) -> Diff:
         types=_type_changes(before.types, after.types),
         paths=_path_changes(pairs),
         suspects=suspects,
-        verdict=_verdict(suspects, pairs[0]) if is_comparable else NOT_COMPARABLE,
+        new_group=_large_new_group(pairs[0]) if is_comparable and not suspects else None,
+        is_comparable=is_comparable,
     )
 
 
 def was_restarted(before: Header, after: Header) -> bool:
-    """Return whether a process that had the same id was started between two snapshots, as far as is known."""
+    """Return whether a process with the same id was started between two snapshots, as far as the headers show."""
     if before.uptime_seconds is None or after.uptime_seconds is None:
         return False
     started, started_after = before.taken_at - before.uptime_seconds, after.taken_at - after.uptime_seconds
     return abs(started_after - started) > RESTART_SECONDS
 
 
-def _is_one_life(before: Header, after: Header) -> bool:
+def _is_one_process(before: Header, after: Header) -> bool:
     return before.pid == after.pid and not was_restarted(before, after)
 
 
@@ -76,14 +78,14 @@ def _type_changes(before: Sequence[TypeRow], after: Sequence[TypeRow]) -> tuple[
         for name in rows_before | rows_after
         for old, new in [(rows_before.get(name, none), rows_after.get(name, none))]
     )
-    changed = (change for change in changes if change.kind != "same")
+    changed = (change for change in changes if change.kind is not ChangeKind.SAME)
     return tuple(sorted(changed, key=lambda change: (-change.retained_bytes.growth, change.type_name)))
 
 
 def _path_changes(pairs: Sequence[Pair]) -> tuple[PathChange, ...]:
     changes = (
         PathChange(
-            joined_steps([each.label for each in pair.trail()]),
+            pair.path(),
             pair.type_name,
             pair.objects,
             pair.shallow_bytes,
@@ -96,15 +98,19 @@ def _path_changes(pairs: Sequence[Pair]) -> tuple[PathChange, ...]:
     return tuple(sorted(changes, key=lambda change: (-change.total_bytes.growth, change.steps)))
 
 
-def _verdict(suspects: Sequence[Suspect], root: Pair) -> str:
-    if not suspects:
-        new = large_newcomer(root)
-        return f"{NO_SUSPECT} but {_news(new)}" if new else NO_SUSPECT
-    first = f"{suspects[0].type_name} accumulates in {suspects[0].holder}"
-    more = len(suspects) - 1
-    return first if not more else f"{first}; {more} more suspect{'s' if more > 1 else ''}"
+def _large_new_group(root: Pair) -> NewGroup | None:
+    """Return the topmost group that only the later snapshot has, if it is large and neither code nor a whole thread.
 
-
-def _news(new: Pair) -> str:
-    where = ARROW.join(joined_steps([each.label for each in new.trail()]))
-    return f"what is new: {size(new.gained_bytes)} in {where}; a third snapshot tells whether it goes on"
+    Two snapshots do not show whether it continues to grow.
+    """
+    min_bytes = max(MIN_NEW_BYTES, MIN_NEW_SHARE * root.gained_bytes)
+    pair = root
+    while pair.is_in_both:
+        heaviest = max(pair.children, key=lambda child: child.gained_bytes, default=None)
+        if heaviest is None or heaviest.gained_bytes < min_bytes:
+            return None
+        pair = heaviest
+    is_data = pair.type_name and pair.type_name not in _CODE_TYPES
+    if not is_data or pair.trail()[1].step.kind not in (StepKind.MODULES, StepKind.THREADS):
+        return None
+    return NewGroup(pair.path(), pair.gained_bytes)

@@ -1,8 +1,8 @@
-"""How one step from an object to what it refers to reads in Python's terms.
+"""Which step of a path an edge of the graph is, in Python's terms.
 
-An object that is only there to carry others (the dict behind attributes, a closure's cells, a hash trie's nodes) makes
-no step of its own: what it refers to is said as if its holder referred to it. So the values that CPython keeps in an
-instance read as those that it moved to a dict, and a step reads the same on all versions.
+An object that only carries others (the dict behind attributes, a closure's cells, the nodes of a hash trie) makes no
+step of its own: its references count as its holder's. So values that CPython keeps in an instance have the same path as
+values that it moved to a dict, and a path is the same on all versions.
 """
 
 from __future__ import annotations
@@ -10,186 +10,205 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from heap_exporter.analysis.graph import ITEM, KEY, VALUE
-from heap_exporter.analysis.results import INWARDS, short_name
+from heap_exporter.analysis.results import short_name
+from heap_exporter.model.paths import Step, StepKind
 
 CLASS = "class"
-"""The type name that all classes are read with, whatever their metaclass."""
+"""The type name of every class here, whatever its metaclass is."""
+
+_CLOSURE = "closure"
 
 
 class Position(NamedTuple):
     """Where the steps from an object begin. ``type_name`` is "" for a holder, :data:`CLASS` for every class.
 
-    ``name`` is what a module, class or function is called, as far as names led to it. ``namespace`` is said before
-    the keys of a dict behind attributes. ``says`` is the whole step to whatever comes next.
+    ``name`` is the full name of a module, class or function, where names lead to it. ``is_namespace`` is true in the
+    dict behind the attributes of the object. ``carries`` is the step to all that the object refers to, if it is only a
+    carrier.
     """
 
     type_name: str
     name: str = ""
-    namespace: str = ""
-    says: str = ""
+    is_namespace: bool = False
+    carries: Step | None = None
 
 
-class Step(NamedTuple):
-    """A step: its ``text``, None if the object makes none; and where the next ones begin."""
+class Reached(NamedTuple):
+    """The ``step`` to an object, ``None`` if the object makes none, and the position there."""
 
-    text: str | None
-    to: Position
+    step: Step | None
+    position: Position
 
 
-_THROUGH_REFERENTS = {
-    ("functools._lru_cache_wrapper", "dict"): "lru_cache entry",
-    ("_contextvars.Context", "hamt"): "context value",
-    ("Context", "hamt"): "context value",
-    ("_thread._local", "dict"): "thread-local attribute",
-    ("_thread._localdummy", "dict"): "thread-local attribute",
+_REFERENTS_OF_CARRIERS = {
+    ("functools._lru_cache_wrapper", "dict"): StepKind.LRU_CACHE_ENTRY,
+    ("_contextvars.Context", "hamt"): StepKind.CONTEXT_VALUE,
+    ("Context", "hamt"): StepKind.CONTEXT_VALUE,
+    ("_thread._local", "dict"): StepKind.THREAD_LOCAL_ATTRIBUTE,
+    ("_thread._localdummy", "dict"): StepKind.THREAD_LOCAL_ATTRIBUTE,
 }
-"""What is said of all behind an unnamed edge, by the types at both of its ends."""
+"""The kind of all steps behind an edge without a name, by the types at both of its ends."""
 
-_THROUGH_NAMES = {
-    ("function", "__defaults__"): "argument default",
-    ("function", "__kwdefaults__"): "argument default",
-    ("functools.partial", "args"): "partial argument",
-    ("functools.partial", "keywords"): "partial argument",
-    ("asyncio.events.Handle", "_args"): "callback argument",
-    ("asyncio.events.TimerHandle", "_args"): "callback argument",
+_NAMED_CARRIERS = {
+    ("function", "__defaults__"): StepKind.ARGUMENT_DEFAULT,
+    ("function", "__kwdefaults__"): StepKind.ARGUMENT_DEFAULT,
+    ("functools.partial", "args"): StepKind.PARTIAL_ARGUMENT,
+    ("functools.partial", "keywords"): StepKind.PARTIAL_ARGUMENT,
+    ("asyncio.events.Handle", "_args"): StepKind.CALLBACK_ARGUMENT,
+    ("asyncio.events.TimerHandle", "_args"): StepKind.CALLBACK_ARGUMENT,
 }
-"""What is said of the items behind a named edge, by the type that has it."""
+"""The kind of all steps behind an edge with a name, by the type that has it and the name."""
 
-_CARRIERS = {
-    "lru_cache entry": ("functools._lru_list_elem",),
-    "context value": ("hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node"),
-    "thread-local attribute": ("dict",),
+_INNER_CARRIERS = {
+    StepKind.LRU_CACHE_ENTRY: ("functools._lru_list_elem",),
+    StepKind.CONTEXT_VALUE: ("hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node"),
+    StepKind.THREAD_LOCAL_ATTRIBUTE: ("dict",),
 }
-"""Types that only carry others, by what is said of these."""
+"""Types that carry others behind a carrier, by the kind of the steps."""
 
 _REFERENTS = {
-    "collections.deque": "deque item",
-    "functools._lru_cache_wrapper": "lru_cache entry",
-    "_contextvars.ContextVar": "ContextVar default",
-    "_contextvars.Context": "previous context",
-    "weakref.ReferenceType": "weakref callback",
-    "collections.OrderedDict": "OrderedDict key",
-    "generator": "generator stack",
-    "coroutine": "coroutine stack",
-    "async_generator": "async_generator stack",
-    "frame": "frame stack",
-    "method": "bound method",
+    "collections.deque": Step(StepKind.ITEM, "collections.deque"),
+    "functools._lru_cache_wrapper": Step(StepKind.LRU_CACHE_ENTRY),
+    "_contextvars.ContextVar": Step(StepKind.CONTEXT_VARIABLE_DEFAULT),
+    "_contextvars.Context": Step(StepKind.PREVIOUS_CONTEXT),
+    "weakref.ReferenceType": Step(StepKind.WEAKREF_CALLBACK),
+    "collections.OrderedDict": Step(StepKind.DICT_KEY, "collections.OrderedDict"),
+    "generator": Step(StepKind.STACK, "generator"),
+    "coroutine": Step(StepKind.STACK, "coroutine"),
+    "async_generator": Step(StepKind.STACK, "async_generator"),
+    "frame": Step(StepKind.STACK, "frame"),
+    "method": Step(StepKind.BOUND_METHOD),
 }
-"""What is said of an unnamed edge, by the type that has it."""
+"""The step of an edge without a name, by the type that has it."""
 
 _AWAITED = ("Task", "Future", "FutureIter", "coroutine", "generator", "async_generator", "async_generator_asend")
 _RUNNING = ("generator", "coroutine", "async_generator")
 _CODE = ("f_code", "gi_code", "cr_code", "ag_code", "gi_yieldfrom", "cr_await", "ag_await")
 
 _NAMES = {
-    ("method", "__self__"): "bound method's self",
-    ("builtin_function_or_method", "__self__"): "bound method's self",
-    ("traceback", "tb_frame"): "traceback frame",
-    ("traceback", "tb_next"): "next traceback",
-    ("frame", "f_back"): "calling frame",
-    ("asyncio.events.Handle", "_callback"): "callback",
-    ("asyncio.events.TimerHandle", "_callback"): "callback",
-    ("asyncio.events.Handle", "_context"): "callback's context",
-    ("asyncio.events.TimerHandle", "_context"): "callback's context",
+    ("method", "__self__"): StepKind.BOUND_SELF,
+    ("builtin_function_or_method", "__self__"): StepKind.BOUND_SELF,
+    ("traceback", "tb_frame"): StepKind.TRACEBACK_FRAME,
+    ("traceback", "tb_next"): StepKind.NEXT_TRACEBACK,
+    ("frame", "f_back"): StepKind.CALLING_FRAME,
+    ("asyncio.events.Handle", "_callback"): StepKind.CALLBACK,
+    ("asyncio.events.TimerHandle", "_callback"): StepKind.CALLBACK,
+    ("asyncio.events.Handle", "_context"): StepKind.CALLBACK_CONTEXT,
+    ("asyncio.events.TimerHandle", "_context"): StepKind.CALLBACK_CONTEXT,
 }
-"""What is said of a named edge, by the type that has it."""
+"""The kind of an edge with a name, by the type that has it and the name."""
 
-_LOOP = "event loop"
-_OF_LOOP = {"_ready": "ready callbacks", "_scheduled": "timers"}
-
-_ASYNC = {
-    ("Task", "coroutine"): "task's coroutine",
-    ("Task", "Context"): "task's context",
-    ("Task", "FutureIter"): "awaited by task",
-    ("Task", "Future"): "awaited by task",
-    ("Task", "Task"): "awaited by task",
-    ("Future", "Task"): "waiting task",
-    ("Future", "Context"): "callback's context",
+_ASYNCIO = ("_asyncio.Task", "_asyncio.Future")
+_ASYNCIO_REFERENTS = {
+    ("_asyncio.Task", "coroutine"): Step(StepKind.TASK_COROUTINE),
+    ("_asyncio.Task", "Context"): Step(StepKind.TASK_CONTEXT),
+    ("_asyncio.Task", "FutureIter"): Step(StepKind.AWAITED, "_asyncio.Task"),
+    ("_asyncio.Task", "Future"): Step(StepKind.AWAITED, "_asyncio.Task"),
+    ("_asyncio.Task", "Task"): Step(StepKind.AWAITED, "_asyncio.Task"),
+    ("_asyncio.Future", "Task"): Step(StepKind.WAITING_TASK),
+    ("_asyncio.Future", "Context"): Step(StepKind.CALLBACK_CONTEXT),
 }
-"""What is said of the unnamed edges of the tasks and futures in C, by the short names of both types."""
+"""The step of an edge without a name, of the tasks and futures in C, by the short name of the type it leads to."""
 
 _CALLBACKS = ("list", "function", "method", "builtin_function_or_method", "TaskStepMethWrapper", "partial")
 
+_ITEM_KINDS = {ITEM: StepKind.ITEM, KEY: StepKind.DICT_KEY, VALUE: StepKind.DICT_VALUE}
 
-def step(spot: Position, label: int, name: str, type_name: str) -> Step:
+_NAMESPACE_KINDS = {
+    "module": StepKind.MODULE_GLOBAL,
+    CLASS: StepKind.CLASS_ATTRIBUTE,
+    "function": StepKind.FUNCTION_ATTRIBUTE,
+}
+"""The kind of an attribute, by the type that has it; :attr:`StepKind.ATTRIBUTE` for all other types."""
+
+
+def step_to(position: Position, label: int, name: str, type_name: str) -> Reached:
     """Return the step to an object of ``type_name`` behind the edge ``label`` (``name``, if it has one).
 
     ``type_name`` is :data:`CLASS` for every class.
     """
-    if spot.says:
-        return _through(spot.says, type_name)
-    if spot.namespace:
-        return _from_namespace(spot, label, name, type_name)
+    if position.carries:
+        return _carried(position.carries, type_name)
+    if position.is_namespace:
+        return _from_namespace(position, label, name, type_name)
     if name == "__dict__" and type_name == "dict":
-        return Step(None, Position("", namespace=spot.name or short_name(spot.type_name)))
-    if name == "__closure__" and spot.type_name == "function":
-        return Step(None, Position("closure"))
-    behind = _THROUGH_NAMES.get((spot.type_name, name)) if name else _THROUGH_REFERENTS.get((spot.type_name, type_name))
-    if behind:
-        return Step(None, Position("", says=behind))
-    return _arrive(_named(spot, name) if name else _unnamed(spot, label, type_name), type_name)
+        return Reached(None, position._replace(is_namespace=True))
+    if name == "__closure__" and position.type_name == "function":
+        return Reached(None, Position(_CLOSURE))
+    if name:
+        kind = _NAMED_CARRIERS.get((position.type_name, name))
+    else:
+        kind = _REFERENTS_OF_CARRIERS.get((position.type_name, type_name))
+    if kind:
+        return Reached(None, Position("", carries=Step(kind)))
+    return _reach(_named(position, name) if name else _unnamed(position, label, type_name), type_name)
 
 
-def from_holder(prefix: str, name: str, type_name: str) -> Step:
-    """Return the step from a holder. ``prefix`` is that of a frame's variables, "" for all others."""
-    if prefix:
-        return _arrive(f"{prefix}{INWARDS}{name or short_name(type_name)}", type_name)
-    if not name:
-        return Step(short_name(type_name), Position(type_name))
-    return _arrive(name, type_name, name)
+def step_from_holder(kind: str, name: str, type_name: str) -> Reached:
+    """Return the step from a holder of a kind of :class:`~heap_exporter.analysis.graph.Holder`."""
+    shown = name or short_name(type_name)
+    if kind == "frame":
+        return _reach(Step(StepKind.LOCAL_VARIABLE, "", shown), type_name)
+    step = Step(StepKind.MODULE if kind == "modules" else StepKind.ROOT_REFERENCE, "", shown)
+    return _reach(step, type_name, name) if name else Reached(step, Position(type_name))
 
 
 def is_event_loop(type_name: str) -> bool:
-    """Return whether objects of a type are event loops, which are a place of their own, whatever refers to them."""
+    """Return whether objects of a type are event loops. Their paths begin at the loop, whatever refers to it."""
     return type_name == "uvloop.Loop" or (type_name.startswith("asyncio.") and type_name.endswith("EventLoop"))
 
 
-def _arrive(text: str, type_name: str, name: str = "") -> Step:
+def _reach(step: Step, type_name: str, full_name: str = "") -> Reached:
     if type_name == "cell":
-        return Step(None, Position("", says=text))
+        return Reached(None, Position("", carries=step))
     if is_event_loop(type_name):
-        return Step(_LOOP, Position(type_name))
-    has_name = name and type_name in ("module", "function", CLASS)
-    return Step(text, Position(type_name, name if has_name else ""))
+        return Reached(Step(StepKind.EVENT_LOOP), Position(type_name))
+    return Reached(step, Position(type_name, full_name if type_name in _NAMESPACE_KINDS else ""))
 
 
-def _through(says: str, type_name: str) -> Step:
-    if type_name in _CARRIERS.get(says, ()):
-        return Step(None, Position("", says=says))
-    return _arrive(says, type_name)
+def _carried(step: Step, type_name: str) -> Reached:
+    if type_name in _INNER_CARRIERS.get(step.kind, ()):
+        return Reached(None, Position("", carries=step))
+    return _reach(step, type_name)
 
 
-def _from_namespace(spot: Position, label: int, name: str, type_name: str) -> Step:
+def _from_namespace(position: Position, label: int, name: str, type_name: str) -> Reached:
     if name:
-        text = f"{spot.namespace}.{name}"
-        return _arrive(text, type_name, text)
-    return _arrive("attribute name" if label == KEY else f"{spot.namespace} attribute", type_name)
+        attribute = _attribute(position, name)
+        return _reach(attribute, type_name, f"{position.name or short_name(position.type_name)}.{name}")
+    return _reach(Step(StepKind.ATTRIBUTE_NAME) if label == KEY else _attribute(position, ""), type_name)
 
 
-def _named(spot: Position, name: str) -> str:
-    if spot.type_name == "closure":
-        return f"closure {name}"
-    known = _NAMES.get((spot.type_name, name))
-    if known:
-        return known
-    if is_event_loop(spot.type_name):
-        return f"{_LOOP}{INWARDS}{_OF_LOOP.get(name, name)}"
-    if spot.type_name in (*_RUNNING, "frame") and name not in _CODE:
-        return f"{spot.type_name} local {name}"
+def _attribute(position: Position, name: str) -> Step:
+    kind = _NAMESPACE_KINDS.get(position.type_name, StepKind.ATTRIBUTE)
+    return Step(kind, position.name or position.type_name, name)
+
+
+def _named(position: Position, name: str) -> Step:
+    if position.type_name == _CLOSURE:
+        return Step(StepKind.CLOSURE_VARIABLE, "", name)
+    kind = _NAMES.get((position.type_name, name))
+    if kind:
+        return Step(kind)
+    if is_event_loop(position.type_name):
+        return Step(StepKind.EVENT_LOOP_ATTRIBUTE, "", name)
+    if position.type_name in (*_RUNNING, "frame") and name not in _CODE:
+        return Step(StepKind.LOCAL_VARIABLE, position.type_name, name)
     if name == "__callback__":
-        return "weakref callback"
-    return f"{spot.name or short_name(spot.type_name)}.{name}"
+        return Step(StepKind.WEAKREF_CALLBACK)
+    return _attribute(position, name)
 
 
-def _unnamed(spot: Position, label: int, type_name: str) -> str:
-    holder = short_name(spot.type_name)
-    if spot.type_name == "closure":
-        return "closure variable"
-    if label in (ITEM, KEY, VALUE):
-        return f"{holder} {('item', 'key', 'value')[label - ITEM]}"
-    if spot.type_name in ("_asyncio.Task", "_asyncio.Future"):
-        other = "callback" if short_name(type_name) in _CALLBACKS else f"{holder.lower()}'s result"
-        return _ASYNC.get((holder, short_name(type_name)), other)
-    if spot.type_name in _RUNNING and short_name(type_name) in _AWAITED:
-        return f"awaited by {holder}"
-    return _REFERENTS.get(spot.type_name, f"inside {spot.name or holder}")
+def _unnamed(position: Position, label: int, type_name: str) -> Step:
+    owner = position.type_name
+    if owner == _CLOSURE:
+        return Step(StepKind.CLOSURE_VARIABLE)
+    if label in _ITEM_KINDS:
+        return Step(_ITEM_KINDS[label], owner)
+    if owner in _ASYNCIO:
+        is_callback = short_name(type_name) in _CALLBACKS
+        other = Step(StepKind.CALLBACK) if is_callback else Step(StepKind.TASK_RESULT, owner)
+        return _ASYNCIO_REFERENTS.get((owner, short_name(type_name)), other)
+    if owner in _RUNNING and short_name(type_name) in _AWAITED:
+        return Step(StepKind.AWAITED, owner)
+    return _REFERENTS.get(owner, Step(StepKind.INSIDE, owner, position.name))

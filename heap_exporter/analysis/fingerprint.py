@@ -1,20 +1,21 @@
-"""The name of a leak that is the same wherever and whenever it happens."""
+"""The identity of a leak: the same in every process, on every machine, on every day."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
-from heap_exporter.analysis.paths import normal
+from heap_exporter.analysis.runtime_names import normalised
+from heap_exporter.model.paths import RetainerPath
 
 DIGITS = 12
 
 
-def fingerprint(holder: Iterable[str], type_name: str) -> str:
-    """Return 12 hexadecimal digits of what accumulates: of the steps to its holder, and of its type.
+def fingerprint(holder: RetainerPath, type_name: str) -> str:
+    """Return 12 hexadecimal digits of the typed steps to a holder and of the type that accumulates there.
 
-    Numbers in the steps do not count: those of threads, and of attributes that are numbered, change from run to run.
-    Nor does it whether multiprocessing started the program, whose types are then of a module ``__mp_main__``.
+    Numbers in names do not count: the names of threads and numbered attributes change from run to run. The module
+    ``__mp_main__`` counts as ``__main__``: multiprocessing renames it in the processes that it starts.
     """
-    said = "\n".join([*map(normal, holder), type_name]).replace("__mp_main__", "__main__")
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
+    fields = [field for step in holder for field in normalised(step)]
+    text = "\n".join([*fields, type_name]).replace("__mp_main__", "__main__")
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]

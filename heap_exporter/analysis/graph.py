@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from heap_exporter.analysis.results import Progress, silent
+from heap_exporter.analysis.results import ProgressCallback, silent
 from heap_exporter.heapfile.header import Footer, Header
 
 EMPTY = 0xFFFFFFFF
@@ -92,7 +92,7 @@ class Graph(Protocol):
         """Return for each object the class that is given to its path group: ``classes[group]``."""
 
 
-def load(path: Path, progress: Progress = silent) -> Graph:
+def load(path: Path, progress: ProgressCallback = silent) -> Graph:
     """Return the graph of a snapshot file, from the kernel in C or, where it was not built, from the one in Python.
 
     Raises :class:`~heap_exporter.errors.SnapshotFileError`, and ``MemoryError`` where the graph finds no room.

@@ -1,176 +1,215 @@
-"""Known culprits: what a path must look like, and the line of advice that goes with it."""
+"""Known leak patterns: one rule each, matched on the kinds and types of the steps to the objects that accumulate."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
-from heap_exporter.analysis.results import HoldingName
+from heap_exporter.analysis.results import short_name
+from heap_exporter.model.paths import LeakPattern, Step, StepKind
 
+LRU_CACHE = "functools._lru_cache_wrapper"
+MAPPINGS = ("dict", "collections.OrderedDict", "collections.defaultdict", "collections.Counter")
+COLLECTIONS = ("list", "set", "collections.deque")
+TASKS = ("_asyncio.Task", "asyncio.tasks.Task")
+GENERATORS = ("generator", "async_generator")
 
-class LeakPattern(NamedTuple):
-    """One entry of the catalogue. ``pattern`` is looked for in a trail: "label <type> → label <type> → …"."""
-
-    name: str
-    pattern: re.Pattern[str]
-    advice: str
-
-
-def _culprit(name: str, pattern: str, advice: str) -> LeakPattern:
-    return LeakPattern(name, re.compile(pattern), advice)
-
-
-PARTICULAR = (
-    _culprit(
-        "uncollected cycles",
-        r"^garbage <>",
-        "Only cycles hold these and the collector does not take them: see whether gc.disable() or gc.freeze() was "
-        "called, and whether __del__ or a callback makes them again; a weak reference breaks a cycle.",
-    ),
-    _culprit(
-        "held by C code",
-        r"^held from outside <>",
-        "No Python object holds these, C code does: callbacks of atexit, or an extension module that forgot to release "
-        "a reference or keeps them in a structure that the collector is not shown.",
-    ),
-    _culprit(
-        "lru_cache on a method",
-        r" <(?!module>)[^>]+> → [^→]*\.[^→]* <functools\._lru_cache_wrapper> → lru_cache entry",
-        "lru_cache on a method keeps every instance it was called on: cache in the instance "
-        "(functools.cached_property), or have a function of plain values cached.",
-    ),
-    _culprit(
-        "lru_cache",
-        r"<functools\._lru_cache_wrapper> → lru_cache entry",
-        "This lru_cache has room for all its calls: give it a maxsize that fits, or call cache_clear().",
-    ),
-    _culprit(
-        "logging handlers",
-        r"Logger\.handlers <list> → list item",
-        "Handlers are added again and again, per request perhaps: add them once, where logging is set up, or remove "
-        "them.",
-    ),
-    _culprit(
-        "loggers",
-        r"Manager\.loggerDict <dict> → dict (value|key)",
-        "A logger lives for ever: do not make loggers by request, connection or id; put those into the message.",
-    ),
-    _culprit(
-        "exception tracebacks",
-        r"\.__traceback__ <|→ traceback frame <",
-        "A kept exception keeps its traceback, and that the local variables of all frames on its way: keep its text, "
-        "or error.with_traceback(None).",
-    ),
-    _culprit(
-        "threads that never end",
-        r"\bthreading\._active <dict> → dict (value|key)",
-        "Threads are started and do not end: let them return, or use a pool.",
-    ),
-    _culprit(
-        "finalizers",
-        r"weakref\.finalize\._registry",
-        "These wait for weakref.finalize: what a finalizer is given must not refer to the object it waits for.",
-    ),
-    _culprit(
-        "gc.garbage",
-        r"\bgc\.garbage <list>",
-        "gc.DEBUG_SAVEALL keeps all that the collector finds in gc.garbage: switch it off.",
-    ),
-    _culprit(
-        "warnings of ever new text",
-        r"__warningregistry__ <dict>",
-        "Each warning of a new text is remembered: take what differs out of the message, or filter it.",
-    ),
-    _culprit(
-        "forgotten tasks",
-        r"<_asyncio\.Task>|<asyncio\.tasks\.Task>",
-        "Tasks wait for what does not come: await them with a time limit (asyncio.timeout), cancel them, or start them "
-        "in a TaskGroup.",
-    ),
-    _culprit(
-        "timers of the event loop",
-        r"event loop › (timers|ready callbacks)",
-        "Callbacks are scheduled faster than they run: cancel the handles that call_later() and call_at() return.",
-    ),
-    _culprit(
-        "thread-local data",
-        r"→ thread-local attribute <",
-        "Thread-local data live as long as their thread, and a pool's threads live for ever: clear them after each "
-        "job.",
-    ),
-    _culprit(
-        "context variables",
-        r"→ context value <",
-        "What a context variable is set to stays in every context copied meanwhile: reset() it with the token of "
-        "set().",
-    ),
-    _culprit(
-        "listeners",
-        r"(item|value) <method>",
-        "Bound methods are registered as listeners and never removed: unregister them, or keep weakref.WeakMethod.",
-    ),
-    _culprit(
-        "generators that were not finished",
-        r"(item|value|key) <(async_)?generator>",
-        "A generator that was begun and not finished keeps its local variables: exhaust it or close() it.",
-    ),
-    _culprit(
-        "closures",
-        r"→ closure [^→]* <|(item|value) <function>",
-        "A function keeps what it closes over for as long as it is kept itself: forget the function, or hand it less.",
-    ),
+ATTRIBUTES = (
+    StepKind.MODULE_GLOBAL,
+    StepKind.CLASS_ATTRIBUTE,
+    StepKind.FUNCTION_ATTRIBUTE,
+    StepKind.ATTRIBUTE,
 )
-"""What shows anywhere on the way, or behind what accumulates. The first that fits counts."""
-
-CONTAINERS = (
-    _culprit(
-        "weak keys that their values keep",
-        r"WeakKeyDictionary\.data <dict> → dict value <[^→]*>$",
-        "Entries of a WeakKeyDictionary go with their keys: see that no value refers to its own key, which it then "
-        "keeps alive.",
-    ),
-    _culprit(
-        "a mapping without a limit",
-        r"[^→ ] <(dict|collections\.(OrderedDict|defaultdict|Counter))> → [A-Za-z]+ (value|key) <[^→]*>$",
-        "Entries are put in and not taken out: give it a limit, let entries expire, or use a "
-        "weakref.WeakValueDictionary.",
-    ),
-    _culprit(
-        "a collection without a limit",
-        r"[^→ ] <(list|set|collections\.deque)> → (list|set|deque) item <[^→]*>$",
-        "Items are put in and not taken out: take out what is done, or limit it as collections.deque(maxlen=…) does.",
-    ),
-    _culprit(
-        "a chain without an end",
-        r" <([^→]+)> → [^→ ]+\.[^→ ]+ <\1>$",
-        "Objects hold one another in a chain that grows and grows: cut it off at a length that is enough.",
-    ),
-)
-"""What holds one thing after another. The one nearest to what accumulates counts."""
+ENTRIES = (StepKind.DICT_VALUE, StepKind.DICT_KEY)
+ELEMENTS = (StepKind.ITEM, StepKind.DICT_VALUE)
 
 
-def advice(way: Sequence[tuple[str, str]], onwards: Iterable[Sequence[tuple[str, str]]] = ()) -> str:
-    """Return the advice for what accumulates, "" where none is known.
+class Link(NamedTuple):
+    """A step and the type of the objects behind it, "" for a holder."""
 
-    ``way`` are the (label, type name) from below the root to it, ``onwards`` those of ways on from there. What they
-    have in common with the particular entries counts first, then the container that holds it.
+    step: Step
+    type_name: str
+
+
+Trail = tuple[Link, ...]
+"""The links from below the root to the objects that accumulate."""
+
+
+def uncollected_cycles(trail: Trail) -> bool:
+    return _begins_with(trail, StepKind.GARBAGE)
+
+
+def held_by_c_code(trail: Trail) -> bool:
+    return _begins_with(trail, StepKind.OUTSIDE)
+
+
+def lru_cache_on_a_method(trail: Trail) -> bool:
+    return any(
+        owner.type_name not in ("", "module") and cache.step.kind in ATTRIBUTES and _is_lru_cache_entry(cache, entry)
+        for owner, cache, entry in zip(trail, trail[1:], trail[2:], strict=False)
+    )
+
+
+def lru_cache(trail: Trail) -> bool:
+    return any(_is_lru_cache_entry(cache, entry) for cache, entry in pairwise(trail))
+
+
+def logging_handlers(trail: Trail) -> bool:
+    return any(
+        short_name(handlers.step.owner_type).endswith("Logger")
+        and handlers.step.name == "handlers"
+        and handlers.type_name == "list"
+        and handler.step.kind is StepKind.ITEM
+        for handlers, handler in pairwise(trail)
+    )
+
+
+def loggers(trail: Trail) -> bool:
+    return _has_entry_of(trail, "logging.Manager", "loggerDict")
+
+
+def exception_tracebacks(trail: Trail) -> bool:
+    return any(
+        (link.step.kind in ATTRIBUTES and link.step.name == "__traceback__")
+        or link.step.kind is StepKind.TRACEBACK_FRAME
+        for link in trail
+    )
+
+
+def endless_threads(trail: Trail) -> bool:
+    return _has_entry_of(trail, "threading", "_active")
+
+
+def finalizers(trail: Trail) -> bool:
+    return any((link.step.owner_type, link.step.name) == ("weakref.finalize", "_registry") for link in trail)
+
+
+def gc_garbage(trail: Trail) -> bool:
+    return any((link.step.owner_type, link.step.name) == ("gc", "garbage") for link in trail)
+
+
+def warning_registry(trail: Trail) -> bool:
+    return any(link.step.name == "__warningregistry__" and link.type_name == "dict" for link in trail)
+
+
+def pending_tasks(trail: Trail) -> bool:
+    return any(link.type_name in TASKS for link in trail)
+
+
+def event_loop_timers(trail: Trail) -> bool:
+    return any(
+        link.step.kind is StepKind.EVENT_LOOP_ATTRIBUTE and link.step.name in ("_scheduled", "_ready") for link in trail
+    )
+
+
+def thread_local_data(trail: Trail) -> bool:
+    return _has_kind(trail, StepKind.THREAD_LOCAL_ATTRIBUTE)
+
+
+def context_variables(trail: Trail) -> bool:
+    return _has_kind(trail, StepKind.CONTEXT_VALUE)
+
+
+def listeners(trail: Trail) -> bool:
+    return any(link.step.kind in ELEMENTS and link.type_name == "method" for link in trail)
+
+
+def unfinished_generators(trail: Trail) -> bool:
+    return any(link.step.kind in (StepKind.ITEM, *ENTRIES) and link.type_name in GENERATORS for link in trail)
+
+
+def closures(trail: Trail) -> bool:
+    return _has_kind(trail, StepKind.CLOSURE_VARIABLE) or any(
+        link.step.kind in ELEMENTS and link.type_name == "function" for link in trail
+    )
+
+
+def weak_keys_kept_by_values(trail: Trail) -> bool:
+    data, value = trail[-2:]
+    is_weak = short_name(data.step.owner_type) == "WeakKeyDictionary" and data.step.name == "data"
+    return is_weak and data.type_name == "dict" and value.step.kind is StepKind.DICT_VALUE
+
+
+def unbounded_mapping(trail: Trail) -> bool:
+    mapping, entry = trail[-2:]
+    return mapping.type_name in MAPPINGS and entry.step.kind in ENTRIES
+
+
+def unbounded_collection(trail: Trail) -> bool:
+    collection, item = trail[-2:]
+    return collection.type_name in COLLECTIONS and item.step.kind is StepKind.ITEM
+
+
+def endless_chain(trail: Trail) -> bool:
+    owner, owned = trail[-2:]
+    return owner.type_name == owned.type_name and owned.step.kind in ATTRIBUTES
+
+
+Rule = Callable[[Trail], bool]
+
+SPECIFIC: dict[LeakPattern, Rule] = {
+    LeakPattern.UNCOLLECTED_CYCLES: uncollected_cycles,
+    LeakPattern.HELD_BY_C_CODE: held_by_c_code,
+    LeakPattern.LRU_CACHE_ON_A_METHOD: lru_cache_on_a_method,
+    LeakPattern.LRU_CACHE: lru_cache,
+    LeakPattern.LOGGING_HANDLERS: logging_handlers,
+    LeakPattern.LOGGERS: loggers,
+    LeakPattern.EXCEPTION_TRACEBACKS: exception_tracebacks,
+    LeakPattern.ENDLESS_THREADS: endless_threads,
+    LeakPattern.FINALIZERS: finalizers,
+    LeakPattern.GC_GARBAGE: gc_garbage,
+    LeakPattern.WARNING_REGISTRY: warning_registry,
+    LeakPattern.PENDING_TASKS: pending_tasks,
+    LeakPattern.EVENT_LOOP_TIMERS: event_loop_timers,
+    LeakPattern.THREAD_LOCAL_DATA: thread_local_data,
+    LeakPattern.CONTEXT_VARIABLES: context_variables,
+    LeakPattern.LISTENERS: listeners,
+    LeakPattern.UNFINISHED_GENERATORS: unfinished_generators,
+    LeakPattern.CLOSURES: closures,
+}
+"""Rules for a whole trail, behind the accumulating objects too. The first match counts."""
+
+CONTAINERS: dict[LeakPattern, Rule] = {
+    LeakPattern.WEAK_KEYS_KEPT_BY_VALUES: weak_keys_kept_by_values,
+    LeakPattern.UNBOUNDED_MAPPING: unbounded_mapping,
+    LeakPattern.UNBOUNDED_COLLECTION: unbounded_collection,
+    LeakPattern.ENDLESS_CHAIN: endless_chain,
+}
+"""Rules for the last two links of a trail. The match nearest to the accumulating objects counts."""
+
+
+def leak_pattern(trail: Trail, onwards: Iterable[Trail] = ()) -> LeakPattern | None:
+    """Return the leak pattern of what accumulates, ``None`` where no rule matches.
+
+    ``trail`` has the links from below the root to the accumulating objects, ``onwards`` has trails from there on. A
+    specific pattern in any of them counts first, then the container that is nearest to the objects.
     """
-    texts = [_text([*way, *further]) for further in ((), *onwards)]
-    for culprit in PARTICULAR:
-        if any(map(culprit.pattern.search, texts)):
-            return culprit.advice
-    nearest_first = (_text(way[:length]) for length in range(len(way), 0, -1))
-    found = (culprit for text in nearest_first for culprit in CONTAINERS if culprit.pattern.search(text))
-    return next((culprit.advice for culprit in found), "")
+    trails = [trail, *((*trail, *further) for further in onwards)]
+    for pattern, matches in SPECIFIC.items():
+        if any(map(matches, trails)):
+            return pattern
+    for length in range(len(trail), 1, -1):
+        for pattern, matches in CONTAINERS.items():
+            if matches(trail[:length]):
+                return pattern
+    return None
 
 
-def holding(top_label: str) -> HoldingName:
-    """Return in which of the three ways is held what is below the topmost group of this label."""
-    if top_label == "garbage":
-        return "garbage"
-    return "held from outside" if top_label == "held from outside" else "reachable"
+def _begins_with(trail: Trail, kind: StepKind) -> bool:
+    return bool(trail) and trail[0].step.kind is kind
 
 
-def _text(trail: Sequence[tuple[str, str]]) -> str:
-    return " → ".join(f"{label} <{name}>" for label, name in trail if label != "modules")
+def _has_kind(trail: Trail, kind: StepKind) -> bool:
+    return any(link.step.kind is kind for link in trail)
+
+
+def _is_lru_cache_entry(cache: Link, entry: Link) -> bool:
+    return cache.type_name == LRU_CACHE and entry.step.kind is StepKind.LRU_CACHE_ENTRY
+
+
+def _has_entry_of(trail: Trail, owner: str, name: str) -> bool:
+    return any(
+        (mapping.step.owner_type, mapping.step.name) == (owner, name) and entry.step.kind in ENTRIES
+        for mapping, entry in pairwise(trail)
+    )

@@ -1,25 +1,29 @@
-"""The trees of paths of two snapshots laid over each other: the same steps, numbers aside, to the same type."""
+"""The trees of paths of two snapshots, matched: the same steps, numbers in names aside, to the same type."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from heap_exporter.analysis.paths import normal
-from heap_exporter.analysis.results import Change, Group, Heap
+from heap_exporter.analysis.results import Change, Group, Heap, retainer_path
+from heap_exporter.analysis.runtime_names import normalised
+from heap_exporter.model.paths import RetainerPath, Step, StepKind
 
-_NOTHING = Group(-1, "", "", 0, 0, 0, 0)
+_NOTHING = Group(-1, Step(StepKind.ROOT), "", 0, 0, 0, 0)
+
+_Key = tuple[int, Step, str]
+"""What makes a pair one: its parent, its step, and the type."""
 
 
 @dataclass(slots=True, eq=False)
 class Pair:
-    """What two snapshots have of one group; ``before`` or ``after`` is None where only the other one has it.
+    """One group in two snapshots; ``before`` or ``after`` is ``None`` where only the other snapshot has it.
 
-    ``gained_bytes`` is by how much the groups from here down grew that did; what shrank takes nothing away.
+    ``gained_bytes`` is the sum of the growth of all groups in the subtree that grew; groups that shrank do not count.
     """
 
     parent: Pair | None
-    label: str
+    step: Step
     type_name: str
     before: Group | None = None
     after: Group | None = None
@@ -28,7 +32,7 @@ class Pair:
 
     @property
     def objects(self) -> Change:
-        """How many objects there are of the type."""
+        """The number of objects of the type."""
         return Change((self.before or _NOTHING).objects, (self.after or _NOTHING).objects)
 
     @property
@@ -38,17 +42,17 @@ class Pair:
 
     @property
     def retained_bytes(self) -> Change:
-        """The bytes that the objects would free."""
+        """The bytes that would be freed with the objects."""
         return Change((self.before or _NOTHING).retained_bytes, (self.after or _NOTHING).retained_bytes)
 
     @property
     def total_bytes(self) -> Change:
-        """The bytes of all groups from here down."""
+        """The bytes of all groups in the subtree."""
         return Change((self.before or _NOTHING).total_bytes, (self.after or _NOTHING).total_bytes)
 
     @property
     def is_in_both(self) -> bool:
-        """Whether both snapshots have it."""
+        """Whether both snapshots have the group."""
         return self.before is not None and self.after is not None
 
     def trail(self) -> list[Pair]:
@@ -59,10 +63,14 @@ class Pair:
             pair = pair.parent
         return [pair, *reversed(trail)]
 
+    def path(self) -> RetainerPath:
+        """Return the steps from a root to the objects."""
+        return retainer_path([pair.step for pair in self.trail()])
+
 
 def match(before: Heap, after: Heap) -> list[Pair]:
     """Return all pairs, parents before children; the first is the root."""
-    found: dict[tuple[int, str, str], Pair] = {}
+    found: dict[_Key, Pair] = {}
     pairs_after = _place(after.groups, found, {})
     pairs_before = _place(before.groups, found, _moved(before.groups, after.groups, pairs_after))
     for group, pair in zip(after.groups, pairs_after, strict=True):
@@ -77,15 +85,15 @@ def match(before: Heap, after: Heap) -> list[Pair]:
     return pairs
 
 
-def _place(groups: Sequence[Group], found: dict[tuple[int, str, str], Pair], known: dict[int, Pair]) -> list[Pair]:
-    """Return the pair of each group, those that are not ``known`` by the group's index entered into ``found``."""
+def _place(groups: Sequence[Group], found: dict[_Key, Pair], known: dict[int, Pair]) -> list[Pair]:
+    """Return the pair of each group, from ``known`` (by the index of the group), from ``found``, or added there."""
     placed: list[Pair] = []
     for index, group in enumerate(groups):
         parent = placed[group.parent] if group.parent >= 0 else None
-        key = (id(parent) if parent else 0, normal(group.label), group.type_name)
+        key = (id(parent) if parent else 0, normalised(group.step), group.type_name)
         pair = known.get(index) or found.get(key)
         if pair is None:
-            pair = found[key] = Pair(parent, group.label, group.type_name)
+            pair = found[key] = Pair(parent, group.step, group.type_name)
             if parent:
                 parent.children.append(pair)
         placed.append(pair)
@@ -93,27 +101,26 @@ def _place(groups: Sequence[Group], found: dict[tuple[int, str, str], Pair], kno
 
 
 def _moved(before: Sequence[Group], after: Sequence[Group], pairs: Sequence[Pair]) -> dict[int, Pair]:
-    """Return the pairs of globals that two modules have, of which each snapshot names another.
+    """Return the pairs of globals that two modules have and that each snapshot ascribes to another one.
 
-    Which module a global belongs to may show only once there is something in it.
+    The module that defines a global may show only once the global has contents.
     """
     globals_before, globals_after = _globals(before), _globals(after)
     gone: dict[tuple[str, str], list[int]] = {}
     come: dict[tuple[str, str], list[int]] = {}
-    for (label, name, type_name), index in globals_before.items():
-        if (label, name, type_name) not in globals_after:
-            gone.setdefault((name, type_name), []).append(index)
-    for (label, name, type_name), index in globals_after.items():
-        if (label, name, type_name) not in globals_before:
-            come.setdefault((name, type_name), []).append(index)
+    for (step, type_name), index in globals_before.items():
+        if (step, type_name) not in globals_after:
+            gone.setdefault((step.name, type_name), []).append(index)
+    for (step, type_name), index in globals_after.items():
+        if (step, type_name) not in globals_before:
+            come.setdefault((step.name, type_name), []).append(index)
     return {gone[key][0]: pairs[come[key][0]] for key in gone.keys() & come.keys() if len(gone[key] + come[key]) == 2}
 
 
-def _globals(groups: Sequence[Group]) -> dict[tuple[str, str, str], int]:
-    """Return the index of the group of each global, by its step, its name without the module, and its type."""
+def _globals(groups: Sequence[Group]) -> dict[tuple[Step, str], int]:
+    """Return the index of the group of each module's global, by its step and its type."""
     return {
-        (normal(group.label), normal(group.label.removeprefix(module.label)), group.type_name): index
+        (normalised(group.step), group.type_name): index
         for index, group in enumerate(groups)
-        if group.parent >= 0 and (module := groups[group.parent]).type_name == "module"
-        if group.label.startswith(f"{module.label}.")
+        if group.step.kind is StepKind.MODULE_GLOBAL and groups[group.parent].step.kind is StepKind.MODULE
     }

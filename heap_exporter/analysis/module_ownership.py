@@ -1,8 +1,8 @@
-"""Which module a global belongs to, where several have it.
+"""Which module defines a global that several modules have.
 
-``from shop.sessions import SESSIONS`` makes a second module have it, and the importing one comes first in the table of
-modules. A path should name the module that defines it, whichever others there are and whatever these are called: so
-there must be evidence in the object itself, or in who imports from whom.
+``from shop.sessions import SESSIONS`` puts the global into a second module, and the importing module may come first in
+``sys.modules``. A path names the module that defines the global. The object itself shows which module that is, or the
+imports between the modules do.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from itertools import islice
 from heap_exporter.analysis.graph import EMPTY, MODULES, NAMED, Graph
 
 MAX_LOOKED_AT = 100
-"""References of one object that are looked at for evidence."""
+"""References of one object that are looked at."""
 
 MAX_GLOBALS = 10_000
-"""Globals of one module that are looked at; one with more has no names there, but data."""
+"""Globals of one module that are looked at; a module with more of them keeps data there."""
 
 
-def homes(graph: Graph) -> dict[int, int]:
+def defining_namespaces(graph: Graph) -> dict[int, int]:
     """Return the groups of globals that another module defines → the group of that module's namespace."""
     if "__dict__" not in graph.strings:
         return {}
-    return _Homes(graph).found()
+    return _ModuleOwnership(graph).moved_groups()
 
 
-class _Homes:
+class _ModuleOwnership:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._namespaces: dict[int, str] = dict(self._find_namespaces())
@@ -37,20 +37,20 @@ class _Homes:
         for namespace in self._namespaces:
             for name, value in self._entries(namespace):
                 self._owners.setdefault((name, value), []).append(namespace)
-                home = self._of_code(value)
-                if home is not None:
-                    self._imports[namespace].add(home)
+                source = self._of_code(value)
+                if source is not None:
+                    self._imports[namespace].add(source)
 
-    def found(self) -> dict[int, int]:
-        """Return what :func:`homes` does."""
+    def moved_groups(self) -> dict[int, int]:
+        """Return the result of :func:`defining_namespaces`."""
         group, parent = self._graph.group, self._graph.group_parent
         moved = {}
         for (_name, value), owners in self._owners.items():
-            is_of = parent[group[value]]
-            if len(owners) > 1 and is_of in (group[owner] for owner in owners):
-                home = self._home(value, owners)
-                if home is not None and group[home] != is_of:
-                    moved[group[value]] = group[home]
+            current = parent[group[value]]
+            if len(owners) > 1 and current in (group[owner] for owner in owners):
+                definer = self._definer(value, owners)
+                if definer is not None and group[definer] != current:
+                    moved[group[value]] = group[definer]
         return moved
 
     def _find_namespaces(self) -> Iterator[tuple[int, str]]:
@@ -76,10 +76,11 @@ class _Homes:
     def _type_name(self, node: int) -> str:
         return self._graph.types[self._graph.type_of[node]]
 
-    def _home(self, value: int, owners: list[int]) -> int | None:
-        home = self._of_code(value)
-        if home in owners:
-            return home
+    def _definer(self, value: int, owners: list[int]) -> int | None:
+        """Return the owner that defines a value, ``None`` if the graph does not show it."""
+        definer = self._of_code(value)
+        if definer in owners:
+            return definer
         for module in self._modules_of_types(value):
             for owner in owners:
                 if self._namespaces[owner] == module:
@@ -88,7 +89,7 @@ class _Homes:
         return importing_none[0] if len(importing_none) == 1 else None
 
     def _of_code(self, value: int) -> int | None:
-        """Return the namespace that a function, or most methods of a class, were defined in."""
+        """Return the namespace that defines a function, or most methods of a class."""
         if value not in self._known:
             self._known[value] = None  # a class may be among its own attributes
             self._known[value] = self._find_code(value)
@@ -105,7 +106,7 @@ class _Homes:
         return found.most_common(1)[0][0] if found else None
 
     def _modules_of_types(self, value: int) -> Iterator[str]:
-        """Yield the module of the type of an object, and that of most of what it refers to."""
+        """Yield the module of an object's type, then the modules of the types of its referents, most frequent first."""
         yield self._type_name(value).rpartition(".")[0]
         held = islice(self._targets(value), MAX_LOOKED_AT)
         modules = Counter(self._type_name(each).rpartition(".")[0] for each in held)

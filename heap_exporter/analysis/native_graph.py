@@ -9,7 +9,7 @@ from pathlib import Path
 
 from heap_exporter._kernels import Graph as Kernel
 from heap_exporter.analysis.graph import FIRST_HOLDERS, ROOT, Holder
-from heap_exporter.analysis.results import Progress, silent
+from heap_exporter.analysis.results import ProgressCallback, silent
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import BLOCK_HEAD, LONGEST_FOOTER_BYTES, BlockReader, open_snapshot
 from heap_exporter.heapfile.header import Footer, Header
@@ -18,7 +18,7 @@ END_BYTES = 2 * BLOCK_HEAD.size + LONGEST_FOOTER_BYTES
 """How much of a file can follow its last block of data."""
 
 
-def load(path: Path, progress: Progress = silent) -> NativeGraph:
+def load(path: Path, progress: ProgressCallback = silent) -> NativeGraph:
     """Return the graph of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
     kernel = Kernel()
     try:

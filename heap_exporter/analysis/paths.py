@@ -1,44 +1,29 @@
-"""The tree of paths: the groups of a graph, said in Python's terms and merged where they say the same."""
+"""The tree of paths: the groups of a graph as typed steps, merged where they differ in run-time names only."""
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from heap_exporter.analysis.edge_labels import CLASS, Position, from_holder, is_event_loop, step
-from heap_exporter.analysis.graph import (
-    GARBAGE,
-    MODULES,
-    NAMED,
-    OUTSIDE,
-    ROOT,
-    THREADS,
-    Graph,
-    Holder,
-)
-from heap_exporter.analysis.module_ownership import homes
-from heap_exporter.analysis.results import INWARDS, Group
+from heap_exporter.analysis.edge_labels import CLASS, Position, is_event_loop, step_from_holder, step_to
+from heap_exporter.analysis.graph import GARBAGE, MODULES, NAMED, THREADS, Graph, Holder
+from heap_exporter.analysis.module_ownership import defining_namespaces
+from heap_exporter.analysis.results import Group
+from heap_exporter.analysis.runtime_names import normalised
+from heap_exporter.model.paths import Step, StepKind
 
-_DIGITS = re.compile(r"[0-9]+")
 _LOCALS = "<locals>."
 
 MAIN = "__main__"
-_TOP_LABELS = {ROOT: "", OUTSIDE: "held from outside"}
-
-
-def normal(text: str) -> str:
-    """Return a step without its numbers: ``session_17`` and ``session_4`` are one family."""
-    return _DIGITS.sub("N", text)
 
 
 @dataclass(slots=True)
 class _Node:
-    """A group of the tree while it is made. ``retained_bytes`` is of its objects, or of the holders it stands for."""
+    """A group of the tree while it is made; ``holders`` are the holders that it stands for."""
 
     parent: int
-    label: str
+    step: Step
     type_name: str
     objects: int = 0
     shallow_bytes: int = 0
@@ -50,14 +35,14 @@ class _Node:
 class PathTree:
     """The tree of the paths of a graph. ``group_of_raw`` has the number of a group of the tree for each of the graph's.
 
-    The objects that carry others for an object count in the bytes of its group, not among the objects.
+    Objects that only carry others count in the bytes of their holder's group, not among its objects.
     """
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._nodes: list[_Node] = []
-        self._found: dict[tuple[int, str, str], int] = {}
-        self._spots: list[Position] = []
+        self._found: dict[tuple[int, Step, str], int] = {}
+        self._positions: list[Position] = []
         self._modules = _module_names(graph)
         self.group_of_raw: array[int] = array("I")
         self._add_holders()
@@ -66,7 +51,7 @@ class PathTree:
         self._prune()
 
     def groups(self) -> tuple[Group, ...]:
-        """Return the groups, parents before children, with what each retains."""
+        """Return the groups with their retained bytes, parents before children."""
         graph, nodes = self._graph, self._nodes
         by_object = graph.regroup(memoryview(self.group_of_raw))
         retained = list(graph.retained_by(by_object, len(nodes)))
@@ -76,7 +61,7 @@ class PathTree:
         return tuple(
             Group(
                 node.parent,
-                node.label,
+                node.step,
                 node.type_name,
                 node.objects,
                 node.shallow_bytes,
@@ -86,56 +71,53 @@ class PathTree:
             for number, node in enumerate(nodes)
         )
 
-    def _child(self, parent: int, text: str, type_name: str) -> int:
-        key = (parent, normal(text), type_name)
+    def _child(self, parent: int, step: Step, type_name: str) -> int:
+        key = (parent, normalised(step), type_name)
         number = self._found.get(key)
         if number is None:
             number = self._found[key] = len(self._nodes)
-            self._nodes.append(_Node(parent, text, type_name))
-        elif self._nodes[number].label != text:
-            self._nodes[number].label = key[1]
+            self._nodes.append(_Node(parent, step, type_name))
+        elif self._nodes[number].step != step:
+            self._nodes[number].step = key[1]
         return number
 
     def _add_holders(self) -> None:
         for number, holder in enumerate(self._graph.holders):
             parent = self.group_of_raw[holder.parent] if number else -1
-            text = self._holder_text(number, holder, parent)
-            child = self._child(parent, text, "")
+            child = self._child(parent, self._holder_step(holder), "")
             self._nodes[child].holders.append(number)
             self.group_of_raw.append(child)
-            self._spots.append(Position("", namespace=text if holder.kind == "frame" else ""))
+            self._positions.append(Position(""))
 
-    def _holder_text(self, number: int, holder: Holder, parent: int) -> str:
-        if number <= GARBAGE:
-            return _TOP_LABELS.get(number, holder.kind)
-        if holder.kind == "thread":
-            name = normal(holder.name)
-            return name if name.startswith("thread ") else f"thread {name}"
-        return f"{self._nodes[parent].label}{INWARDS}{_function(holder.name, self._modules)}"
+    def _holder_step(self, holder: Holder) -> Step:
+        kind = StepKind(holder.kind)
+        if kind is StepKind.THREAD:
+            return normalised(Step(kind, "", holder.name))
+        return Step(kind, "", _function(holder.name, self._modules) if kind is StepKind.FRAME else "")
 
     def _add_groups(self) -> None:
         graph, nodes, strings = self._graph, self._nodes, self._graph.strings
-        metaclasses, homes_of = _metaclasses(graph), homes(graph)
+        metaclasses, moved = _metaclasses(graph), defining_namespaces(graph)
         names_of_main = _names_of_main(graph)
         first = len(graph.holders)
         for raw in range(first, len(graph.group_parent)):
-            above = homes_of.get(raw, graph.group_parent[raw])
+            above = moved.get(raw, graph.group_parent[raw])
             label, raw_type = graph.group_label[raw], graph.group_type[raw]
             name = strings[label - NAMED] if label >= NAMED else ""
             type_name = CLASS if raw_type in metaclasses else graph.types[raw_type]
-            spot = self._spots[above]
             if above < first:
                 name = MAIN if above == MODULES and name in names_of_main else name
-                made = from_holder(spot.namespace, name, "module" if above == MODULES else type_name)
+                reached_type = "module" if above == MODULES else type_name
+                step, position = step_from_holder(graph.holders[above].kind, name, reached_type)
             else:
-                made = step(spot, label, name, type_name)
+                step, position = step_to(self._positions[above], label, name, type_name)
             group = self.group_of_raw[THREADS if is_event_loop(type_name) else above]
-            if made.text is not None:
-                group = self._child(group, made.text, graph.types[raw_type])
+            if step is not None:
+                group = self._child(group, step, graph.types[raw_type])
                 nodes[group].objects += graph.group_objects[raw]
             nodes[group].shallow_bytes += graph.group_shallow[raw]
             self.group_of_raw.append(group)
-            self._spots.append(made.to)
+            self._positions.append(position)
 
     def _sum(self) -> None:
         for node in reversed(self._nodes):
@@ -147,7 +129,7 @@ class PathTree:
                 above.is_kept |= node.is_kept
 
     def _prune(self) -> None:
-        """Leave out the holders that hold nothing, but for the topmost ones."""
+        """Remove the holders without objects, except the topmost ones."""
         moved = array("I")
         kept: list[_Node] = []
         for number, node in enumerate(self._nodes):
@@ -160,7 +142,7 @@ class PathTree:
 
 
 def holders_of(graph: Graph) -> Iterator[int]:
-    """Yield for each group of the graph which of the topmost holders it is under."""
+    """Yield the topmost holder of each group of the graph."""
     tops = array("I", range(len(graph.holders)))
     for number, holder in enumerate(graph.holders):
         if holder.kind in ("thread", "frame"):
@@ -171,7 +153,7 @@ def holders_of(graph: Graph) -> Iterator[int]:
 
 
 def _metaclasses(graph: Graph) -> set[int]:
-    """Return the types whose objects are classes: each of these has an ``__mro__`` of its own."""
+    """Return the types whose objects are classes: each class has an ``__mro__`` of its own."""
     plain = {number for number, name in enumerate(graph.types) if name == "type"}
     if "__mro__" not in graph.strings:
         return plain
@@ -192,7 +174,7 @@ def _module_names(graph: Graph) -> set[str]:
 
 
 def _names_of_main(graph: Graph) -> set[str]:
-    """Return all names of the module ``__main__``: multiprocessing, once imported, gives it a second one."""
+    """Return all names of the module ``__main__``: multiprocessing adds ``__mp_main__``."""
     named = [
         (target, graph.strings[label - NAMED])
         for holder, target, label in graph.root_edges
@@ -203,10 +185,9 @@ def _names_of_main(graph: Graph) -> set[str]:
 
 
 def _function(full_name: str, modules: set[str]) -> str:
-    """Return what a frame's function is called, without its module and the functions around it."""
+    """Return the name of a frame's function without its module and without the functions around it."""
     name = full_name.rpartition(_LOCALS)[2]
     module = name
     while module and module not in modules:
         module = module.rpartition(".")[0]
-    name = name[len(module) + 1 :] if module and module != name else name
-    return name if name.endswith(">") and name != "<lambda>" else f"{name}()"
+    return name[len(module) + 1 :] if module and module != name else name

@@ -1,46 +1,55 @@
-"""The words of the analysis: what a snapshot holds, by type and by path, and what changed between two. Pure values."""
+"""The values that the analysis returns: the objects of a snapshot by type and by path, and the changes between two."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from heap_exporter.heapfile.header import Footer, Header
+from heap_exporter.model.paths import LeakPattern, RetainerPath, Step, StepKind
 
-ARROW = " → "
-"""Stands between the steps of a path."""
+_IMPLIED_TOPS = (StepKind.MODULES, StepKind.THREADS)
+"""Topmost groups that a path leaves out: the next step implies them."""
 
-INWARDS = " › "
-"""Stands between a thread, its frames and their variables, which are one step together."""
-
-_SELF_EVIDENT = ("modules", "threads")
-"""Labels of topmost groups that go without saying: the names below them tell where they are."""
-
-Kind = Literal["new", "gone", "grown", "shrunk", "same"]
-HoldingName = Literal["reachable", "held from outside", "garbage"]
+FULL_NAMES = (StepKind.MODULE_GLOBAL, StepKind.CLASS_ATTRIBUTE, StepKind.FUNCTION_ATTRIBUTE)
+"""Steps whose ``owner_type`` is the full name of a module, a class or a function."""
 
 
-class Progress(Protocol):
-    """Is told how far a stage has come: ``done`` goes from 0 to 1."""
+class ChangeKind(StrEnum):
+    """What happened to a type or to a path between two snapshots."""
+
+    NEW = "new"
+    GONE = "gone"
+    GROWN = "grown"
+    SHRUNK = "shrunk"
+    SAME = "same"
+
+
+class HoldingKind(StrEnum):
+    """What keeps an object alive: a root, C code outside the graph, or only a reference cycle."""
+
+    REACHABLE = "reachable"
+    OUTSIDE = "outside"
+    GARBAGE = "garbage"
+
+
+class ProgressCallback(Protocol):
+    """A callback for the progress of a stage: ``done`` goes from 0 to 1."""
 
     def __call__(self, stage: str, done: float) -> None: ...
 
 
 def silent(stage: str, done: float) -> None:
-    """Tell nobody how far a stage has come: a :class:`Progress`."""
-
-
-def short_name(type_name: str) -> str:
-    """Return the name of a type without its module and without the functions around it."""
-    return type_name.rpartition(".")[2]
+    """Ignore the progress of a stage: an :class:`ProgressCallback`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypeRow:
-    """What there is of one type. ``retained_bytes`` is what all its objects together would free."""
+    """The objects of one type. ``retained_bytes`` would be freed with all of them together."""
 
     type_name: str
     objects: int
@@ -52,14 +61,14 @@ class TypeRow:
 class Group:
     """Objects of one type that are held in the same way: a node of the tree of paths.
 
-    ``parent`` is the index of the group that holds them (-1: none). ``label`` is the step to them, as text.
-    ``type_name`` is "" for a group that only holds others: the modules, a thread, a frame. ``objects`` counts those of
-    the type; the dictionaries behind their attributes are no objects of their own here, but count in the bytes.
-    ``total_bytes`` are the shallow bytes of this group and of all below it; each object is in exactly one group.
+    ``parent`` is the index of the group that refers to them (-1: none), ``step`` is the step from there to them.
+    ``type_name`` is "" for a group that stands for no objects: the modules, a thread, a frame. ``objects`` counts the
+    objects of the type. The dicts behind their attributes count in the bytes only. ``total_bytes`` are the shallow
+    bytes of this group and of all groups below it; each object is in exactly one group.
     """
 
     parent: int
-    label: str
+    step: Step
     type_name: str
     objects: int
     shallow_bytes: int
@@ -69,12 +78,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What is held in one of three ways: reachable from roots, from outside the graph (by C code), or by cycles only.
+    """The objects that are held in one way. ``types`` has the ten largest by retained bytes."""
 
-    ``types`` has the ten largest by retained bytes.
-    """
-
-    name: HoldingName
+    kind: HoldingKind
     objects: int
     shallow_bytes: int
     types: tuple[TypeRow, ...]
@@ -95,35 +101,31 @@ class Heap:
     groups: tuple[Group, ...]
     holdings: tuple[Holding, ...]
 
-    def steps(self, index: int) -> tuple[str, ...]:
+    def steps(self, index: int) -> RetainerPath:
         """Return the steps from a root to the objects of a group; none for the root itself."""
-        labels: list[str] = []
+        steps: list[Step] = []
         while index >= 0:
-            labels.append(self.groups[index].label)
+            steps.append(self.groups[index].step)
             index = self.groups[index].parent
-        return joined_steps(labels[::-1])
-
-    def path_text(self, index: int) -> str:
-        """Return the steps to a group and its type, as one line: ``shop.sessions.SESSIONS → dict value → Session``."""
-        return path_text(self.steps(index), self.groups[index].type_name)
+        return retainer_path(steps[::-1])
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A figure in the snapshot before and in the one after."""
+    """A value in the earlier snapshot and in the later one."""
 
     before: int
     after: int
 
     @property
     def growth(self) -> int:
-        """How much more there is after; negative if there is less."""
+        """The later value minus the earlier one."""
         return self.after - self.before
 
 
 @dataclass(frozen=True, slots=True)
 class TypeChange:
-    """What became of one type."""
+    """The change of the objects of one type."""
 
     type_name: str
     objects: Change
@@ -131,16 +133,16 @@ class TypeChange:
     retained_bytes: Change
 
     @property
-    def kind(self) -> Kind:
-        """Whether the type is new, gone, or has more or less of retained bytes, or else of objects."""
+    def kind(self) -> ChangeKind:
+        """Whether the type is new or gone, else whether its retained bytes grew, else whether its objects did."""
         return _kind(self.objects, self.retained_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class PathChange:
-    """What became of the objects of one type behind one path."""
+    """The change of the objects of one type behind one path."""
 
-    steps: tuple[str, ...]
+    steps: RetainerPath
     type_name: str
     objects: Change
     shallow_bytes: Change
@@ -148,46 +150,52 @@ class PathChange:
     total_bytes: Change
 
     @property
-    def kind(self) -> Kind:
-        """Whether the path is new, gone, or has more or less of total bytes, or else of objects."""
+    def kind(self) -> ChangeKind:
+        """Whether the path is new or gone, else whether its total bytes grew, else whether its objects did."""
         return _kind(self.objects, self.total_bytes)
-
-    @property
-    def text(self) -> str:
-        """The path as one line, the type at its end."""
-        return path_text(self.steps, self.type_name)
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
     """One place where objects accumulate.
 
-    ``type_name`` is what accumulates, ``holder`` where, ``path`` the steps to it. Objects, shallow and retained bytes
-    are of those that ``path`` leads to; ``total_bytes`` are of all that accumulates in the holder (keys and values,
-    items of all types, and what hangs on them) and of the holder's own table; ``bytes_per_minute`` is their growth, and
-    ``share`` is the part that they gained of all that the heap did, 0 to 1. ``advice`` may be "".
+    ``type_name`` accumulates, ``holder`` is the path to the object that keeps it, ``path`` the path to the objects
+    themselves. Objects, shallow and retained bytes are of the objects at ``path``. ``total_bytes`` are of all that
+    accumulates in the holder (keys and values, items of all types, and their subtrees) and of the holder's own table.
+    ``bytes_per_minute`` is their growth, ``share`` their part of the growth of the whole heap, 0 to 1. ``pattern`` is
+    the leak pattern that the path matches, if any.
     """
 
     fingerprint: str
     type_name: str
-    holder: str
-    path: tuple[str, ...]
+    holder: RetainerPath
+    path: RetainerPath
     objects: Change
     shallow_bytes: Change
     retained_bytes: Change
     total_bytes: Change
     share: float
     bytes_per_minute: float | None
-    holding: HoldingName
-    advice: str
+    holding: HoldingKind
+    pattern: LeakPattern | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewGroup:
+    """A large group that only the later snapshot has: the path to its objects, and their bytes with the subtree."""
+
+    steps: RetainerPath
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What changed from one snapshot to a later one; ``minutes`` lie between them, None if their times say nothing.
+    """The changes from one snapshot to a later one.
 
-    They do not in two processes, nor if the later snapshot was taken first.
-    Types and paths come by falling growth (of retained and of total bytes), suspects by falling growth of total bytes.
+    ``minutes`` is the time between the snapshots, ``None`` if they are of two processes or in the wrong order. Types
+    and paths come by falling growth (of retained bytes, of total bytes), suspects by falling growth of total bytes.
+    ``new_group`` is the large new group of a comparison without suspects, if there is one. ``is_comparable`` is false
+    where two different walkers took the snapshots: nothing is suspected then.
     """
 
     before: Heap
@@ -196,34 +204,41 @@ class Diff:
     types: tuple[TypeChange, ...]
     paths: tuple[PathChange, ...]
     suspects: tuple[Suspect, ...]
-    verdict: str
+    new_group: NewGroup | None = None
+    is_comparable: bool = True
 
 
-def joined_steps(labels: Sequence[str]) -> tuple[str, ...]:
-    """Return the steps of a path from the labels of all groups on it, the root first.
+def short_name(type_name: str) -> str:
+    """Return the name of a type without its module and without the functions around it."""
+    return type_name.rpartition(".")[2]
 
-    A step that the next one continues is left out: "shop.sessions" before "shop.sessions.SESSIONS", a thread before
-    its frames. So are the root, the modules and the threads, which go without saying.
+
+def retainer_path(steps: Sequence[Step]) -> RetainerPath:
+    """Return the path of a group from the steps of all groups above it, the root first, and its own.
+
+    The path leaves out the root, the modules and the threads, and each step that the next step repeats in its
+    ``owner_type``: the module before its global, the class before its attribute, a nameless object before
+    its attribute.
     """
-    steps = list(labels[2 if len(labels) > 1 and labels[1] in _SELF_EVIDENT else 1 :])
+    below = steps[2 if len(steps) > 1 and steps[1].kind in _IMPLIED_TOPS else 1 :]
     return tuple(
         step
-        for step, following in zip_longest(steps, steps[1:], fillvalue="")
-        if not following.startswith((f"{step}.", f"{step}{INWARDS}"))
+        for step, following in zip_longest(below, below[1:])
+        if following is None or not _is_repeated(step, following)
     )
 
 
-def path_text(steps: tuple[str, ...], type_name: str) -> str:
-    """Return a path as one line, ending in the short name of the type unless the last step says it already."""
-    name = short_name(type_name)
-    says_it = name in ("", "module") or (steps and steps[-1].endswith(name))
-    return ARROW.join(steps if says_it else (*steps, name))
+def _is_repeated(step: Step, following: Step) -> bool:
+    if following.kind in FULL_NAMES:
+        return following.owner_type == (f"{step.owner_type}.{step.name}" if step.owner_type else step.name)
+    is_named_by_type = step.kind is StepKind.ROOT_REFERENCE and step.name == short_name(following.owner_type)
+    return is_named_by_type and following.kind is StepKind.ATTRIBUTE
 
 
-def _kind(objects: Change, size_bytes: Change) -> Kind:
+def _kind(objects: Change, size_bytes: Change) -> ChangeKind:
     if not objects.before and objects.after:
-        return "new"
+        return ChangeKind.NEW
     if objects.before and not objects.after:
-        return "gone"
+        return ChangeKind.GONE
     growth = size_bytes.growth or objects.growth
-    return "grown" if growth > 0 else "shrunk" if growth < 0 else "same"
+    return ChangeKind.GROWN if growth > 0 else ChangeKind.SHRUNK if growth < 0 else ChangeKind.SAME

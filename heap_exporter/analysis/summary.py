@@ -1,4 +1,4 @@
-"""The summary of one snapshot: its types, the tree of its paths, and what is held in which way."""
+"""The summary of one snapshot: its types, the tree of its paths, and its objects by what holds them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterable, Sequence
 
 from heap_exporter.analysis.graph import GARBAGE, NO_TYPE, OUTSIDE, Graph
 from heap_exporter.analysis.paths import PathTree, holders_of
-from heap_exporter.analysis.results import Heap, Holding, HoldingName, Progress, TypeRow, silent
+from heap_exporter.analysis.results import Heap, Holding, HoldingKind, ProgressCallback, TypeRow, silent
 
 MAX_HELD_TYPES = 10
-"""Types that are told of each way to be held."""
+"""Types that are listed for each kind of holding."""
 
-HOLDINGS: tuple[HoldingName, ...] = ("reachable", "held from outside", "garbage")
+HOLDINGS = tuple(HoldingKind)
 _HOLDING_OF_HOLDER = {OUTSIDE: 1, GARBAGE: 2}
 
 
-def summarise(graph: Graph, progress: Progress = silent) -> Heap:
+def summarise(graph: Graph, progress: ProgressCallback = silent) -> Heap:
     """Return the summary of a graph."""
     progress("summarising", 0.0)
     types = _types(graph)
@@ -47,7 +47,7 @@ def _types(graph: Graph) -> tuple[TypeRow, ...]:
 
 
 def _holdings(graph: Graph) -> tuple[Holding, ...]:
-    """Return what is held in each of the three ways. A class here is the objects of one type held in one way."""
+    """Return the objects by what holds them. A class here is the objects of one type with one kind of holding."""
     classes: dict[tuple[int, int], int] = {}
     class_of_group = array("I")
     objects: list[int] = []
@@ -67,11 +67,11 @@ def _holdings(graph: Graph) -> tuple[Holding, ...]:
         for (holding, type_index), number in classes.items()
         if type_index != NO_TYPE
     ]
-    return tuple(_holding(name, [row for holding, row in found if holding == i]) for i, name in enumerate(HOLDINGS))
+    return tuple(_holding(kind, [row for holding, row in found if holding == i]) for i, kind in enumerate(HOLDINGS))
 
 
-def _holding(name: HoldingName, rows: Sequence[tuple[str, int, int, int]]) -> Holding:
-    return Holding(name, sum(row[1] for row in rows), sum(row[2] for row in rows), _rows(rows)[:MAX_HELD_TYPES])
+def _holding(kind: HoldingKind, rows: Sequence[tuple[str, int, int, int]]) -> Holding:
+    return Holding(kind, sum(row[1] for row in rows), sum(row[2] for row in rows), _rows(rows)[:MAX_HELD_TYPES])
 
 
 def _rows(rows: Iterable[tuple[str, int, int, int]]) -> tuple[TypeRow, ...]:

@@ -1,9 +1,9 @@
-"""Finds where objects accumulate: the holder that stayed as it was while more and more came to hang on it.
+"""The search for places where objects accumulate: a holder that both snapshots have, with ever more objects behind it.
 
-Two snapshots are laid over each other (:mod:`.matching`) and searched from the roots. A group accumulates if it has
-more objects than chance brings, and with them more bytes. The search goes no deeper there: what hangs on these objects
-grew with them. It passes through holders that both snapshots have; what came with a holder that is new itself, as the
-contents of a module that was imported meanwhile, is new and no suspect.
+The search starts at the roots of two matched snapshots (:mod:`.matching`). A group accumulates if it gained more
+objects than chance explains, and bytes with them. The search stops there: the subtree of these objects grew with them.
+It follows only holders that both snapshots have. The contents of a new holder, such as a module that was imported in
+between, are new and no suspect.
 """
 
 from __future__ import annotations
@@ -14,45 +14,54 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from heap_exporter.analysis import leak_patterns
 from heap_exporter.analysis.fingerprint import fingerprint
+from heap_exporter.analysis.leak_patterns import Link, Trail, leak_pattern
 from heap_exporter.analysis.matching import Pair
-from heap_exporter.analysis.paths import normal
-from heap_exporter.analysis.results import ARROW, Change, Suspect, joined_steps
+from heap_exporter.analysis.results import FULL_NAMES, Change, HoldingKind, Suspect, short_name
+from heap_exporter.analysis.runtime_names import normalised
+from heap_exporter.model.paths import StepKind
 
 MIN_GROWTH_BYTES = 64 * 1024
 MIN_SHARE = 0.01
-"""Of all that was gained: less is not worth a night."""
+"""The least growth of a suspect, and its least share of the growth of the heap."""
 
 CHANCE_OBJECTS = 10
 CHANCE_DEVIATIONS = 3.0
-"""Numbers that come and go vary by their square root: three times that, and a few, is chance."""
+"""Growth by chance: the number of short-lived objects varies by its square root. Three times that, and a few more."""
 
 CONSIDERABLE = 0.25
-"""The part of a growth from which on a type below a container is worth naming in its stead."""
+"""The least share of a group's growth from which on a type below the group is named in its place."""
 
-GARBAGE_LEFT_LYING = 0.25
-GARBAGE_OF_YOUNG = 10_000
-"""The collector comes for the old when a quarter as many new have lived so long, for the young before 10,000."""
+OLD_GARBAGE_SHARE = 0.25
+YOUNG_GARBAGE_OBJECTS = 10_000
+"""Normal garbage: CPython collects the old generation when it has a quarter of new objects, the young ones earlier."""
 
-CODE_THAT_CAME = 1.02
-"""With so many times more classes and functions, modules were imported."""
+CODE_GROWTH = 1.02
+"""With so many times the classes and functions, the process has imported modules."""
 
-HASH_TABLE_LEAP = 4
-"""A table that is full grows to so many times its size, though not one entry more need be in it than before."""
+HASH_TABLE_GROWTH = 4
+"""A hash table that is full grows to so many times its size at once."""
 
 _HASH_TABLES = frozenset(
     {"dict", "set", "frozenset", "OrderedDict", "defaultdict", "Counter", "_lru_cache_wrapper", "WeakValueDictionary"}
 )
 
-_BOUNDED = frozenset({"re._cache", "re._cacheN", "linecache.cache", "sys.path_importer_cache"})
-"""Caches of the standard library that end growing by themselves, as do its functions with an lru_cache."""
+_BOUNDED = frozenset({("re", "_cache"), ("re", "_cacheN"), ("linecache", "cache"), ("sys", "path_importer_cache")})
+"""Caches of the standard library with a limit of their own, by module and normalised name."""
+
+_UNROOTED = (StepKind.OUTSIDE, StepKind.INTERPRETER)
+
+_HOLDINGS = {StepKind.OUTSIDE: HoldingKind.OUTSIDE, StepKind.GARBAGE: HoldingKind.GARBAGE}
+"""How the objects below a topmost group are held; all others are reachable."""
 
 
 def find_suspects(pairs: Sequence[Pair], reachable_objects: int, minutes: float | None) -> tuple[Suspect, ...]:
-    """Return the suspects by falling growth. ``pairs`` are all, the root first; ``reachable_objects`` those after."""
+    """Return the suspects by falling growth.
+
+    ``pairs`` are all pairs, the root first; ``reachable_objects`` is their number in the later snapshot.
+    """
     root = pairs[0]
-    search = _Search(pairs, reachable_objects)
+    search = _SuspectSearch(pairs, reachable_objects)
     found = [place for top in root.children for place in search.below(top)]
     heaviest = [place.heaviest for place in found]
     suspects = [
@@ -62,7 +71,7 @@ def find_suspects(pairs: Sequence[Pair], reachable_objects: int, minutes: float 
 
 
 class _Place(NamedTuple):
-    """What accumulates at one place: the ``heaviest`` is named, ``gathered`` are all. ``holder`` grew with them."""
+    """One place: the groups that accumulate there, the ``heaviest`` of them, and the ``holder`` that grew with them."""
 
     heaviest: Pair
     gathered: Sequence[Pair]
@@ -78,15 +87,15 @@ class _Place(NamedTuple):
         return own + sum(pair.gained_bytes for pair in self.gathered)
 
 
-class _Search:
+class _SuspectSearch:
     def __init__(self, pairs: Sequence[Pair], reachable_objects: int) -> None:
         self._min_bytes = max(MIN_GROWTH_BYTES, MIN_SHARE * pairs[0].gained_bytes)
         self._code_growth = _code_growth(pairs)
-        self._garbage_left_lying = max(GARBAGE_OF_YOUNG, GARBAGE_LEFT_LYING * reachable_objects)
+        self._normal_garbage_objects = max(YOUNG_GARBAGE_OBJECTS, OLD_GARBAGE_SHARE * reachable_objects)
 
     def below(self, holder: Pair) -> list[_Place]:
-        """Return what accumulates below a holder, which both snapshots have."""
-        if holder.label == "garbage" and holder.type_name == "" and not self._is_neglected(holder):
+        """Return the places below a holder that both snapshots have."""
+        if holder.step.kind is StepKind.GARBAGE and not self._is_uncollected(holder):
             return []
         here: list[Pair] = []
         deeper: list[_Place] = []
@@ -100,7 +109,7 @@ class _Search:
                 deeper += further or ([_Place(pair, [pair])] if self._swells(pair) else [])
         if not holder.type_name:
             return deeper + [_Place(pair, [pair]) for pair in here]
-        # A dict's keys and values and its table, or a list's items of two types, are one and the same leak.
+        # The keys, the values and the table of a dict are one leak; so are the items of a list of two types.
         heaviest = sorted(here, key=lambda pair: -pair.total_bytes.growth)
         return deeper + [_Place(pair, here, holder) for pair in heaviest[:1]]
 
@@ -113,25 +122,24 @@ class _Search:
         return objects.after - expected > chance and pair.total_bytes.growth >= self._min_bytes
 
     def _may_come_with_code(self, pair: Pair) -> bool:
-        """Return whether it may be what imported extension modules keep: of types of their own, or plain ones."""
+        """Return whether imported extension modules may keep these: objects of built-in types or of their own types."""
         is_known = pair.objects.before > 0 and is_application_type(pair.type_name)
-        return self._code_growth > CODE_THAT_CAME and _is_unrooted(pair) and not is_known
+        return self._code_growth > CODE_GROWTH and _is_unrooted(pair) and not is_known
 
     def _grew_inside(self, pair: Pair) -> bool:
-        """Return whether most of the growth is not due to there being more objects, but to more behind each."""
+        """Return whether most of the growth is in the subtrees of the objects, not in their number."""
         return _beyond_number(pair.objects, pair.total_bytes) > pair.total_bytes.growth / 2
 
     def _swells(self, pair: Pair) -> bool:
-        """Return whether the objects themselves grew, without anything that hangs on them: a buffer, a list of None."""
+        """Return whether the objects themselves grew, without their subtrees: a buffer, a list of None."""
         if not pair.type_name or _is_unrooted(pair):
             return False
         growth, size_bytes = _beyond_number(pair.objects, pair.shallow_bytes), pair.shallow_bytes
-        leaps = _is_hash_table(pair) and size_bytes.after <= HASH_TABLE_LEAP * size_bytes.before
-        return growth >= self._min_bytes and growth > pair.gained_bytes / 2 and not leaps
+        is_resized = _is_hash_table(pair) and size_bytes.after <= HASH_TABLE_GROWTH * size_bytes.before
+        return growth >= self._min_bytes and growth > pair.gained_bytes / 2 and not is_resized
 
-    def _is_neglected(self, garbage: Pair) -> bool:
-        objects = sum(pair.objects.after for pair in _all_below(garbage))
-        return objects > self._garbage_left_lying
+    def _is_uncollected(self, garbage: Pair) -> bool:
+        return sum(pair.objects.after for pair in _all_below(garbage)) > self._normal_garbage_objects
 
 
 def is_application_type(type_name: str) -> bool:
@@ -141,7 +149,7 @@ def is_application_type(type_name: str) -> bool:
 
 
 def _beyond_number(objects: Change, size_bytes: Change) -> float:
-    """Return by how much bytes grew beyond what comes of there being more objects, of the size of those before."""
+    """Return the growth of the bytes less that of the number of objects, at their earlier mean size."""
     if not objects.before:
         return 0.0
     return size_bytes.growth - size_bytes.before / objects.before * objects.growth
@@ -152,35 +160,34 @@ def _suspect(place: _Place, gained_bytes: int, minutes: float | None) -> Suspect
     heaviest = _heaviest_below(pair)
     named = next((each for each in heaviest if is_application_type(each.type_name)), pair)
     trail = pair.trail()
-    holder = _steps(trail[:-1])
-    label = trail[1].label
+    holder = (pair.parent.path() if pair.parent else ()) or (trail[1].step,)
     return Suspect(
         fingerprint=fingerprint(holder, named.type_name),
         type_name=named.type_name,
-        holder=ARROW.join(holder) or label,
-        path=_steps(named.trail()),
+        holder=holder,
+        path=named.path(),
         objects=named.objects,
         shallow_bytes=named.shallow_bytes,
         retained_bytes=named.retained_bytes,
         total_bytes=total_bytes,
         share=place.gained_bytes() / gained_bytes,
         bytes_per_minute=total_bytes.growth / minutes if minutes else None,
-        holding=leak_patterns.holding(label),
-        advice=leak_patterns.advice(_named(trail[1:]), _onwards(pair, heaviest[1:])) if pair.objects.growth > 0 else "",
+        holding=_HOLDINGS.get(trail[1].step.kind, HoldingKind.REACHABLE),
+        pattern=leak_pattern(_links(trail[1:]), _onwards(pair, heaviest[1:])) if pair.objects.growth > 0 else None,
     )
 
 
-def _named(trail: Sequence[Pair]) -> list[tuple[str, str]]:
-    return [(each.label, each.type_name) for each in trail]
+def _links(trail: Sequence[Pair]) -> Trail:
+    return tuple(Link(each.step, each.type_name) for each in trail)
 
 
-def _onwards(pair: Pair, heaviest: Sequence[Pair]) -> Iterator[list[tuple[str, str]]]:
-    """Yield the ways on from what accumulates: the heaviest one, and all of one step."""
-    yield from map(_named, chain([heaviest], ([child] for child in pair.children if child.gained_bytes)))
+def _onwards(pair: Pair, heaviest: Sequence[Pair]) -> Iterator[Trail]:
+    """Yield the trails from the accumulating objects on: the heaviest one, and each of one step."""
+    yield from map(_links, chain([heaviest], ([child] for child in pair.children if child.gained_bytes)))
 
 
 def _follows(pair: Pair, others: Sequence[Pair]) -> bool:
-    """Return whether these are weak references, which only follow the objects that they refer to elsewhere."""
+    """Return whether these are weak references: their number follows that of the objects that they refer to."""
     growth = pair.objects.growth
     return pair.type_name.startswith("weakref.") and any(
         each is not pair and each.objects.growth >= growth and each.total_bytes.growth > pair.total_bytes.growth
@@ -189,7 +196,7 @@ def _follows(pair: Pair, others: Sequence[Pair]) -> bool:
 
 
 def _heaviest_below(pair: Pair) -> list[Pair]:
-    """Return the pair and, below it, each time the one that gained most, while that is a considerable part."""
+    """Return the pair and then, level by level, the child that gained most, while its share is considerable."""
     found = [pair]
     while found[-1].children:
         child = max(found[-1].children, key=lambda each: each.gained_bytes)
@@ -199,33 +206,31 @@ def _heaviest_below(pair: Pair) -> list[Pair]:
     return found
 
 
-def _steps(trail: Sequence[Pair]) -> tuple[str, ...]:
-    return joined_steps([pair.label for pair in trail])
-
-
 def _is_bounded(pair: Pair) -> bool:
-    is_library_s = pair.label.partition(".")[0] in sys.stdlib_module_names
-    return normal(pair.label) in _BOUNDED or (is_library_s and pair.type_name == "functools._lru_cache_wrapper")
+    step = normalised(pair.step)
+    is_in_library = step.kind in FULL_NAMES and step.owner_type.partition(".")[0] in sys.stdlib_module_names
+    is_lru_cache = pair.type_name == "functools._lru_cache_wrapper"
+    return (step.owner_type, step.name) in _BOUNDED or (is_in_library and is_lru_cache)
 
 
 def _is_hash_table(pair: Pair) -> bool:
-    """Return whether the bytes are those of a table that is made larger or smaller all at once."""
-    return pair.type_name.rpartition(".")[2] in _HASH_TABLES
+    """Return whether the bytes are those of a hash table, which grows and shrinks in jumps."""
+    return short_name(pair.type_name) in _HASH_TABLES
 
 
 def _is_unrooted(pair: Pair) -> bool:
-    """Return whether no module, thread or interpreter holds it, as far as can be seen: C code does."""
-    return pair.trail()[1].label in ("held from outside", "interpreter")
+    """Return whether no module and no thread leads to it: C code or the interpreter holds it."""
+    return pair.trail()[1].step.kind in _UNROOTED
 
 
 def _comes_with_code(pair: Pair) -> bool:
-    """Return whether such objects come with classes and functions, whose constants and caches no object refers to."""
+    """Return whether these may be constants or caches of classes and functions, to which no object refers."""
     holder = pair.parent
-    return holder is not None and holder.label in ("held from outside", "interpreter") and "." not in pair.type_name
+    return holder is not None and holder.step.kind in _UNROOTED and "." not in pair.type_name
 
 
 def _code_growth(pairs: Sequence[Pair]) -> float:
-    """Return how many times more classes and functions there are after; 1 where there are fewer."""
+    """Return the ratio of classes and functions after to those before; 1 where there are fewer."""
     before = sum(pair.objects.before for pair in pairs if pair.type_name in ("function", "type"))
     after = sum(pair.objects.after for pair in pairs if pair.type_name in ("function", "type"))
     return max(1.0, after / before) if before else 1.0

@@ -54,6 +54,7 @@ def _found(arguments: argparse.Namespace) -> Heap | Diff:
 
 def _write(found: Heap | Diff, output: Path) -> str:
     from heap_exporter.report import html
+    from heap_exporter.report.finding_text import verdict_text
 
     said = files.write_text(output, html.render(found))
-    return f"{found.verdict.replace('`', '')}\n{said}" if isinstance(found, Diff) else said
+    return f"{verdict_text(found).replace('`', '')}\n{said}" if isinstance(found, Diff) else said

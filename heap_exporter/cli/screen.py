@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from heap_exporter import analysis
-from heap_exporter.analysis import Heap, Progress, silent
+from heap_exporter.analysis import Heap, ProgressCallback, silent
 from heap_exporter.errors import HeapExporterError
 
 LIMIT = 20
@@ -81,7 +81,7 @@ def open_snapshot(path: Path) -> Heap:
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Progress]:
+def progress(title: str) -> Iterator[ProgressCallback]:
     """Yield a function that takes stage and progress. It shows a bar on stderr if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn

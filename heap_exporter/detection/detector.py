@@ -114,7 +114,7 @@ class Detector:
     def _apply(self, machine: GrowthStateMachine, finding: Finding, now: float) -> None:
         self._finding = finding
         self._explained = None
-        if finding.outcome == "confirms":
+        if finding.confirms:
             machine.confirm()
         else:
             machine.clear(now)
@@ -147,7 +147,7 @@ class Detector:
         """Return the state with the finding applied, and forget the finding when the growth it was about has ended."""
         if self._finding is None:
             return state
-        cleared = self._finding.outcome == "clears"
+        cleared = not self._finding.confirms
         over = (State.SUSPECTED, State.CONFIRMED) if cleared else (State.GROWING, State.SUSPECTED)
         if state in (State.STEADY, *over):
             self._finding = None
@@ -208,7 +208,7 @@ def _reasons(
 def _confidence(state: State, growth: Growth, finding: Finding | None) -> float:
     """Return the confidence in a leak, 0 to 1: from the steadiness of the growth, and the share of the time needed."""
     if finding:
-        return 1.0 if finding.outcome == "confirms" else 0.0
+        return 1.0 if finding.confirms else 0.0
     if state not in (State.SUSPECTED, State.CONFIRMED):
         return 0.0
     passed = 1.0 if state is State.CONFIRMED else min(growth.length.windows / windows_needed(growth), 1.0)

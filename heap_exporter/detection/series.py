@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from heap_exporter.errors import HeapExporterError
-from heap_exporter.model import Cause, Finding, Point
+from heap_exporter.model import Cause, Finding, FindingKind, Point
 
 REQUIRED = ("t_seconds", "rss_bytes")
 FIGURES = tuple(name for name in Point._fields if name != "finding")
-COLUMNS = (*FIGURES, "finding", "finding_cause", "finding_reason")
+COLUMNS = (*FIGURES, "finding", "finding_cause")
 HEADER = ",".join(COLUMNS) + "\n"
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -40,7 +40,7 @@ def row(point: Point) -> str:
     """Return the point as a line of the file, in the order of :data:`COLUMNS`."""
     cells = [_cell(value) for value in point[: len(FIGURES)]]
     found = point.finding
-    cells += (found.outcome, found.cause or "", _quoted(found.reason)) if found else ("", "", "")
+    cells += (found.kind.value, f'"{found.cause or ""}"') if found else ("", "")  # a cut quote shows a cut line
     return ",".join(cells) + "\n"
 
 
@@ -131,10 +131,10 @@ class _Row:
         return Point._make(values)
 
     def _found(self, cells: Cells) -> Finding:
-        outcome, cause, reason = ("" if index < 0 else cells[index] for index in self._finding)
-        if outcome not in ("confirms", "clears"):
-            raise ValueError(f"finding is {outcome[:40]!r}; it is confirms, clears or nothing")
-        return Finding("confirms" if outcome == "confirms" else "clears", reason, Cause(cause) if cause else None)
+        kind, cause = ("" if index < 0 else cells[index] for index in self._finding)
+        if kind not in list(FindingKind):
+            raise ValueError(f"finding is {kind[:40]!r}; it is one of {', '.join(FindingKind)}, or empty")
+        return Finding(FindingKind(kind), Cause(cause) if cause else None)
 
 
 _NOTHING = tuple(Point._field_defaults.get(name) for name in Point._fields)
@@ -174,8 +174,3 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     return str(int(value)) if isinstance(value, bool) else repr(value)
-
-
-def _quoted(text: str) -> str:
-    one_line = " ".join(text.split()).replace('"', '""')
-    return f'"{one_line}"'

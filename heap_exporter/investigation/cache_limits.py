@@ -1,7 +1,7 @@
-"""Looks in the living process whether what accumulates at a place is a cache with a limit that it has not reached.
+"""The limit of a cache at the place where objects accumulate, looked up in the running process.
 
-A snapshot holds no values, so no maxsize either. The place is found again by the steps of its path, through the
-dicts of modules, classes and instances alone: nothing of the application's own code is run.
+A snapshot has no values, so no maxsize either. The steps of the path lead to the place again, through the dicts of
+modules, classes and instances alone: no code of the application runs.
 """
 
 from __future__ import annotations
@@ -11,71 +11,60 @@ import inspect
 import sys
 import types
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice, zip_longest
-from typing import Any, NamedTuple
+from typing import Any
 
-from heap_exporter.analysis.results import short_name
+from heap_exporter.model import CacheLimit, RetainerPath, Step, StepKind
 
 MAX_CANDIDATES = 64
-"""Objects that one path may lead to; behind more, nobody knows which is meant."""
+"""Objects that one path may lead to; with more, it is not clear which one is meant."""
 
 LIMIT_NAMES = ("max", "maxsize", "max_size", "maxlen", "max_entries", "max_items", "capacity")
-"""What the limit of a cache's entries is called, also in cachetools; underscores before it are passed over."""
+"""Names of a cache's limit, also in cachetools; leading and trailing underscores do not count."""
 
-_ITEMS: dict[str, tuple[type, ...]] = {
-    "dict value": (dict,),
-    "OrderedDict value": (OrderedDict,),
-    "defaultdict value": (dict,),
-    "list item": (list,),
-    "tuple item": (tuple,),
-    "deque item": (deque,),
+_ITEMS: dict[tuple[StepKind, str], tuple[type, ...]] = {
+    (StepKind.DICT_VALUE, "dict"): (dict,),
+    (StepKind.DICT_VALUE, "collections.OrderedDict"): (OrderedDict,),
+    (StepKind.DICT_VALUE, "collections.defaultdict"): (dict,),
+    (StepKind.ITEM, "list"): (list,),
+    (StepKind.ITEM, "tuple"): (tuple,),
+    (StepKind.ITEM, "collections.deque"): (deque,),
 }
-"""Steps that lead to all items of a container, and the types of which these can be listed without foreign code."""
+"""Steps to all items of a container, and the types whose items can be listed without code of the application."""
+
+_GLOBALS = (StepKind.MODULE_GLOBAL, StepKind.CLASS_ATTRIBUTE)
+_ATTRIBUTES = (StepKind.ATTRIBUTE, StepKind.CLASS_ATTRIBUTE, StepKind.FUNCTION_ATTRIBUTE)
 
 _CONTAINERS = (dict, list, set, deque, OrderedDict)
 
 
-class Bound(NamedTuple):
-    """A limit that a place has: so many ``entries`` are there now, at most ``most``."""
-
-    name: str
-    entries: int
-    most: int
-
-    def __str__(self) -> str:
-        return f"{self.name} has {self.entries:,} of at most {self.most:,} entries"
-
-
-def bound(path: Sequence[str], modules: Mapping[str, types.ModuleType] | None = None) -> Bound | None:
-    """Return the limit nearest to the end of a path if it was not exceeded, ``None`` if none is found.
-
-    ``path`` are the steps as a report names them: ``("shop.catalogue.CACHE", "LRUCache._data", "dict value")``.
-    """
-    nearest: list[Bound] = []
-    for trail in _trails(tuple(path), sys.modules if modules is None else modules):
+def cache_limit(path: RetainerPath, modules: Mapping[str, types.ModuleType] | None = None) -> CacheLimit | None:
+    """Return the limit nearest to the end of a path if it is not exceeded, ``None`` if there is none."""
+    nearest: list[CacheLimit] = []
+    for trail in _trails(path, sys.modules if modules is None else modules):
         containers = [place for place, _ in trail[1:]]
-        limits = [_limit(place, name, inside) for (place, name), inside in zip_longest(trail, containers)]
+        limits = [_limit(place, step, inside) for (place, step), inside in zip_longest(trail, containers)]
         known = [limit for limit in limits if limit is not None]
-        if not known or known[-1].entries > known[-1].most:
-            return None  # one without a limit is enough to grow for ever
+        if not known or known[-1].entries > known[-1].max_entries:
+            return None  # one place without a limit can grow for ever
         nearest.append(known[-1])
-    return max(nearest, key=lambda limit: limit.most, default=None)
+    return max(nearest, key=lambda limit: limit.max_entries, default=None)
 
 
-Trail = tuple[tuple[Any, str], ...]
-"""The objects on the way from a module to a place, each with its name."""
+LiveTrail = tuple[tuple[Any, Step], ...]
+"""The objects from a module's global to a place, each with the step to it."""
 
 
-def _trails(path: tuple[str, ...], modules: Mapping[str, types.ModuleType]) -> list[Trail]:
-    """Return the ways that a path may mean; none where it can't be followed."""
-    if not path:
+def _trails(path: RetainerPath, modules: Mapping[str, types.ModuleType]) -> list[LiveTrail]:
+    """Return the trails that a path may stand for; none where it cannot be followed."""
+    if not path or path[0].kind not in _GLOBALS:
         return []
-    found = _global(path[0], modules)
+    found = _global(f"{path[0].owner_type}.{path[0].name}", modules)
     if found is None:
         return []
-    trails: list[Trail] = [((found, path[0]),)]
+    trails: list[LiveTrail] = [((found, path[0]),)]
     for step in path[1:]:
         following = [(*trail, (to, step)) for trail in trails for to in islice(_after(trail[-1][0], step), 99)]
         if len(following) > MAX_CANDIDATES or not following:
@@ -84,9 +73,9 @@ def _trails(path: tuple[str, ...], modules: Mapping[str, types.ModuleType]) -> l
     return trails
 
 
-def _global(name: str, modules: Mapping[str, types.ModuleType]) -> Any:
-    """Return what a dotted name means: a module's variable, or an attribute of a class in one."""
-    parts = name.split(".")
+def _global(full_name: str, modules: Mapping[str, types.ModuleType]) -> Any:
+    """Return the variable of a module, or the attribute of a class in one, that a dotted name stands for."""
+    parts = full_name.split(".")
     for length in range(len(parts) - 1, 0, -1):
         module = modules.get(".".join(parts[:length]))
         if isinstance(module, types.ModuleType):
@@ -97,15 +86,15 @@ def _global(name: str, modules: Mapping[str, types.ModuleType]) -> Any:
     return None
 
 
-def _after(place: Any, step: str) -> Iterator[Any]:
-    """Yield what a step may lead to from a place."""
-    listed = _ITEMS.get(step)
+def _after(place: Any, step: Step) -> Iterator[Any]:
+    """Yield the objects that a step may lead to from a place."""
+    listed = _ITEMS.get((step.kind, step.owner_type))
     if listed:
         if type(place) in (*listed, *_CONTAINERS):
             with suppress(RuntimeError):
                 yield from list(place.values() if isinstance(place, dict) else place)[: MAX_CANDIDATES + 1]
         return
-    found = _attribute(place, step.rpartition(".")[2])
+    found = _attribute(place, step.name) if step.kind in _ATTRIBUTES else None
     if found is not None:
         yield found
 
@@ -121,22 +110,22 @@ def _attribute(place: Any, name: str) -> Any:
     return None
 
 
-def _limit(place: Any, name: str, inside: Any) -> Bound | None:
-    """Return the limit that a place sets itself, or the container ``inside`` it; ``None`` if none is known."""
+def _limit(place: Any, step: Step, inside: Any) -> CacheLimit | None:
+    """Return the limit that a place sets for itself, or for the container ``inside`` it; ``None`` if it sets none."""
     known = _KNOWN.get(type(place))
     if known is not None:
-        entries, most = known(place)
-        return None if most is None else Bound(_said(place, name), entries, most)
+        entries, max_entries = known(place)
+        return None if max_entries is None else CacheLimit(type(place).__qualname__, step, entries, max_entries)
     container = place if isinstance(place, _CONTAINERS) else inside
     attributes = _attributes(place)
     limits = [value for key, value in attributes if type(value) is int and value > 0 and _is_limit(key)]
     if not limits or not isinstance(container, _CONTAINERS):
         return None
-    return Bound(_said(place, name), _length(container), max(limits))
+    return CacheLimit(type(place).__qualname__, step, _length(container), max(limits))
 
 
 def _attributes(place: Any) -> list[tuple[str, Any]]:
-    """Return the attributes that an instance has in a dict of its own, and in slots."""
+    """Return the attributes of an instance, from its dict and from its slots."""
     if isinstance(place, type | types.ModuleType | types.FunctionType):
         return []
     found = _attribute(place, "__dict__")
@@ -152,15 +141,9 @@ def _is_limit(name: str) -> bool:
 
 
 def _length(container: Any) -> int:
-    """Return how many items there are, whatever a subclass says."""
+    """Return the number of items, without the ``__len__`` of a subclass."""
     base = next(base for base in _CONTAINERS if isinstance(container, base))
     return int(base.__len__(container))
-
-
-def _said(place: Any, name: str) -> str:
-    if "." in name:
-        return name
-    return f"{short_name(type(place).__qualname__)} ({name})"
 
 
 def _of_lru_cache(place: Any) -> tuple[int, int | None]:
@@ -172,4 +155,4 @@ _KNOWN: dict[type, Callable[[Any], tuple[int, int | None]]] = {
     type(functools.lru_cache(lambda: None)): _of_lru_cache,
     deque: lambda place: (len(place), place.maxlen),
 }
-"""Types of the standard library that know their own limit: entries there are, and the most there can be."""
+"""Types of the standard library with a limit: the number of entries, and the most that there can be."""

@@ -1,105 +1,123 @@
-"""What the comparison of two snapshots says of a suspicion: it confirms it, clears it, or says nothing.
+"""What the comparison of two snapshots shows about a suspicion: it confirms it, clears it, or leaves it open.
 
-Shape alone can't tell a cache that fills from a leak. The comparison can, for Python objects: growth behind one holder
-that sets itself no limit is a leak; a cache that has a limit and is below it, or work in flight, is none.
+The shape of growth alone does not distinguish a cache that fills up from a leak. The comparison does, for Python
+objects: growth behind one holder without a limit is a leak; a cache below its limit, or work in flight, is not.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from heap_exporter.investigation.cache_limits import Bound
-from heap_exporter.model import Accumulation, Cause, Finding
+from heap_exporter.model import (
+    Accumulation,
+    CacheLimit,
+    Cause,
+    Finding,
+    FindingKind,
+    LeakPattern,
+    RetainerPath,
+    Step,
+    StepKind,
+)
 
 MIN_SHARE = 0.25
-"""Part of the growth between the snapshots that one holder must have to be what the suspicion is about."""
+"""The least share of the growth between the snapshots of a place that can explain the suspicion."""
 
 MIN_EXPLAINED = 0.3
-"""Part of the process's growth that Python objects must have for their comparison to say anything of it."""
+"""The least share of Python objects in the growth of the process from which on their comparison explains it."""
 
-IN_FLIGHT = "it is work in flight"
-"""How the reason ends where running calls hold what grew. It counts once: what goes on growing is a leak of calls."""
+_RUNNING = (StepKind.THREAD, StepKind.EVENT_LOOP)
+_CONTAINED = (StepKind.ITEM, StepKind.DICT_VALUE, StepKind.DICT_KEY)
 
-_RUNNING = re.compile(r"thread |event loop\b")
-_LOCAL = re.compile(r"\(\) › | local ")
-_ITEM = re.compile(r" (item|value|key)$")
-
-Limit = Callable[[Sequence[str]], Bound | None]
-"""Tells the limit of the place that a path leads to, if it has one."""
+FindLimit = Callable[[RetainerPath], CacheLimit | None]
+"""Returns the limit of the place that a path leads to, ``None`` if it has none."""
 
 
 def accumulations(report: Mapping[str, Any]) -> tuple[Accumulation, ...]:
     """Return the suspects of a report (the document of ``report --json``), most growth first."""
-    return tuple(
-        Accumulation(
-            type_name=suspect["type_name"],
-            holder=suspect["holder"],
-            path=tuple(suspect["path"]),
-            fingerprint=suspect["fingerprint"],
-            objects=suspect["objects"]["growth"],
-            bytes=suspect["total_bytes"]["growth"],
-            bytes_per_minute=suspect["bytes_per_minute"],
-            share=suspect["share"],
-            text=suspect["text"],
-            advice=suspect["advice"],
-        )
-        for suspect in report["suspects"]
-    )
+    return tuple(map(_accumulation, report["suspects"]))
 
 
 def find(
-    report: Mapping[str, Any], grown_bytes: int, limit: Limit, max_bytes: int | None
+    report: Mapping[str, Any], grown_bytes: int, limit: FindLimit, max_bytes: int | None
 ) -> tuple[Finding | None, Accumulation | None]:
-    """Return what a report says of a suspicion, and the accumulation that it is about.
+    """Return what a report shows about a suspicion, and the accumulation that it is about.
 
-    ``grown_bytes`` is what the process grew by between the two snapshots, ``max_bytes`` is all the memory that it may
-    ever have: a limit of entries that would take more is none.
+    ``grown_bytes`` is the growth of the process between the two snapshots, ``max_bytes`` the memory that it may use at
+    most: a cache whose limit of entries would need more has no limit that counts.
     """
     gained = report["after"]["shallow_bytes"] - report["before"]["shallow_bytes"]
     found = [each for each in accumulations(report) if each.share >= MIN_SHARE and each.bytes > 0]
     if not found:
-        return _nothing_accumulates(report, gained, grown_bytes), None
+        return _without_accumulation(report, gained, grown_bytes), None
     if sum(each.bytes for each in found) < MIN_EXPLAINED * grown_bytes:
         return None, found[0]
-    excuses = [_excuse(report, each, limit, max_bytes) for each in found]
-    for each, excuse in zip(found, excuses, strict=True):
-        if not excuse:
-            cause = Cause.UNCOLLECTED_CYCLES if each.path[:1] == ("garbage",) else Cause.PYTHON_OBJECTS
-            return Finding("confirms", each.text, cause), each
-    return Finding("clears", "; ".join(excuses)), found[0]
+    in_flight: list[str] = []
+    cache_limits: list[CacheLimit] = []
+    for each in found:
+        if _is_in_flight(each.path):
+            in_flight.append(each.type_name)
+        elif cache_limit := _usable_limit(report, each, limit, max_bytes):
+            cache_limits.append(cache_limit)
+        else:
+            return _confirmed(each), each
+    kind = FindingKind.CLEARS_IN_FLIGHT if in_flight else FindingKind.CLEARS_BOUNDED_CACHE
+    return Finding(kind, cache_limits=tuple(cache_limits), in_flight_types=tuple(in_flight)), found[0]
 
 
-def _nothing_accumulates(report: Mapping[str, Any], gained_bytes: int, grown_bytes: int) -> Finding | None:
-    """Return the finding where no place gained objects enough: none if what grew are no Python objects.
+def _accumulation(suspect: Mapping[str, Any]) -> Accumulation:
+    return Accumulation(
+        type_name=suspect["type_name"],
+        holder=_steps(suspect["holder_steps"]),
+        path=_steps(suspect["steps"]),
+        fingerprint=suspect["fingerprint"],
+        objects=suspect["objects"]["growth"],
+        bytes=suspect["total_bytes"]["growth"],
+        bytes_per_minute=suspect["bytes_per_minute"],
+        share=suspect["share"],
+        pattern=LeakPattern(suspect["pattern"]) if suspect["pattern"] else None,
+    )
 
-    Nor if a place that lasts gained much: a few large objects are too few to be told from chance.
+
+def _steps(members: Sequence[Mapping[str, str]]) -> RetainerPath:
+    return tuple(Step(StepKind(each["kind"]), each["owner_type"], each["name"]) for each in members)
+
+
+def _confirmed(found: Accumulation) -> Finding:
+    is_garbage = found.path[:1] == (Step(StepKind.GARBAGE),)
+    cause = Cause.UNCOLLECTED_CYCLES if is_garbage else Cause.PYTHON_OBJECTS
+    return Finding(FindingKind.CONFIRMS_ACCUMULATION, cause, found)
+
+
+def _without_accumulation(report: Mapping[str, Any], gained_bytes: int, grown_bytes: int) -> Finding | None:
+    """Return the finding where no place gained enough objects, ``None`` if Python objects do not explain the growth.
+
+    Nor is there one if a place outside of running calls gained much: a few large objects may be chance or a leak.
     """
     if gained_bytes < MIN_EXPLAINED * grown_bytes:
         return None
-    heavy = [row["path"] for row in report["paths"] if row["total_bytes"]["growth"] >= MIN_SHARE * gained_bytes]
-    if any(path and not _RUNNING.match(path[0]) for path in heavy):
+    heavy = [row["steps"] for row in report["paths"] if row["total_bytes"]["growth"] >= MIN_SHARE * gained_bytes]
+    if any(steps and StepKind(steps[0]["kind"]) not in _RUNNING for steps in heavy):
         return None
-    return Finding("clears", f"two snapshots show no place where objects accumulate: {IN_FLIGHT}")
+    return Finding(FindingKind.CLEARS_IN_FLIGHT)
 
 
-def _excuse(report: Mapping[str, Any], found: Accumulation, limit: Limit, max_bytes: int | None) -> str:
-    """Return why what accumulates is no leak, "" if nothing speaks for it."""
-    if _is_in_flight(found):
-        return f"{found.type_name} is held by calls that run: {IN_FLIGHT}"
-    bound = limit(found.path)
-    if bound is None or bound.entries == 0:
-        return ""
-    after = next(each["total_bytes"]["after"] for each in report["suspects"] if each["path"] == list(found.path))
-    if max_bytes is not None and after / bound.entries * bound.most > max_bytes:
-        return ""
-    return f"a cache is at work: {bound}"
+def _usable_limit(
+    report: Mapping[str, Any], found: Accumulation, limit: FindLimit, max_bytes: int | None
+) -> CacheLimit | None:
+    """Return the limit of a cache that stays within the memory of the process when it is full."""
+    cache_limit = limit(found.path)
+    if cache_limit is None or cache_limit.entries == 0:
+        return None
+    suspect = next(each for each in report["suspects"] if _steps(each["steps"]) == found.path)
+    full_bytes = suspect["total_bytes"]["after"] / cache_limit.entries * cache_limit.max_entries
+    return None if max_bytes is not None and full_bytes > max_bytes else cache_limit
 
 
-def _is_in_flight(found: Accumulation) -> bool:
-    """Return whether it is local variables of running calls that became more, and no container in one of them."""
-    locals_at = [index for index, step in enumerate(found.path) if _LOCAL.search(step)]
-    if not locals_at or not _RUNNING.match(found.path[0]):
+def _is_in_flight(path: RetainerPath) -> bool:
+    """Return whether the objects are local variables of running calls, and not the contents of one such variable."""
+    locals_at = [index for index, step in enumerate(path) if step.kind is StepKind.LOCAL_VARIABLE]
+    if not locals_at or path[0].kind not in _RUNNING:
         return False
-    return not any(map(_ITEM.search, found.path[locals_at[-1] :]))
+    return not any(step.kind in _CONTAINED for step in path[locals_at[-1] :])

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from heap_exporter.investigation import findings
-from heap_exporter.investigation.cache_limits import bound
+from heap_exporter.investigation.cache_limits import cache_limit
 from heap_exporter.investigation.investigation import (
     PYTHON_CAUSES,
     Investigation,
@@ -14,10 +14,11 @@ from heap_exporter.investigation.investigation import (
     provisional_fingerprint,
 )
 from heap_exporter.investigation.suspicion_snapshots import SuspicionSnapshots
-from heap_exporter.model import Finding, LeakAlert, Reading, SnapshotInfo, Verdict
+from heap_exporter.model import Finding, FindingKind, LeakAlert, Reading, SnapshotInfo, Verdict
 from heap_exporter.probes import mappings
 from heap_exporter.probes.mappings import Mappings
 from heap_exporter.report import reason_text
+from heap_exporter.report.finding_text import finding_text
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.service import Snapshots
@@ -82,10 +83,10 @@ class LeakInvestigator:
         if finding is None:
             return None
         grown_since = growing_bytes(reading) - current.growing_bytes
-        if finding.outcome == "confirms" and grown_since < GROWTH_CONTINUES_SHARE * current.grown_bytes:
+        if finding.confirms and grown_since < GROWTH_CONTINUES_SHARE * current.grown_bytes:
             return None
         current.finding = None
-        log.info("the comparison %s the suspicion: %s", finding.outcome, finding.reason)
+        log.info("the comparison of two snapshots: %s", finding_text(finding))
         return finding
 
     def investigate(self, verdict: Verdict, reading: Reading) -> LeakAlert | None:
@@ -135,9 +136,9 @@ class LeakInvestigator:
         if comparison is None or comparison.report is None:
             return
         finding, current.accumulation = findings.find(
-            comparison.report, current.grown_bytes, bound, self._max_bytes(reading)
+            comparison.report, current.grown_bytes, cache_limit, self._max_bytes(reading)
         )
-        if finding and finding.reason.endswith(findings.IN_FLIGHT):
+        if finding and finding.kind is FindingKind.CLEARS_IN_FLIGHT:
             finding, self._was_in_flight = None if self._was_in_flight else finding, True
         current.finding = finding
 
@@ -153,12 +154,10 @@ class LeakInvestigator:
         for snapshot in current.snapshots:
             self._snapshots.store.pins.pin(snapshot.id, "alert", ALERT_PIN_SECONDS)
         after = self._read_mappings() if current.mappings else None
-        cause_advice = mappings.advice(verdict.cause) if verdict.cause else ""
         return LeakAlert(
             verdict=verdict,
             fingerprint=fingerprint,
             snapshots=tuple(current.snapshots),
             accumulation=accumulation,
             mappings=mappings.growth(current.mappings, after) if current.mappings and after else (),
-            advice=accumulation.advice if accumulation and accumulation.advice else cause_advice,
         )

@@ -4,7 +4,9 @@ Times named ``*_at`` are Unix seconds, durations are seconds, sizes are bytes. `
 is missing here or failed, and whoever tells leaves the figure out.
 """
 
-from heap_exporter.model.alerts import Accumulation, Ending, LastExit, LeakAlert, MappingGrowth, SnapshotInfo
+from heap_exporter.model.accumulations import Accumulation, CacheLimit
+from heap_exporter.model.alerts import Ending, LastExit, LeakAlert, MappingGrowth, SnapshotInfo
+from heap_exporter.model.paths import LeakPattern, RetainerPath, Step, StepKind
 from heap_exporter.model.reading import Counters, Reading
 from heap_exporter.model.samples import (
     Census,
@@ -22,6 +24,7 @@ from heap_exporter.model.samples import (
 from heap_exporter.model.verdicts import (
     Cause,
     Finding,
+    FindingKind,
     GrowingType,
     MemoryKind,
     MemoryTrend,
@@ -34,6 +37,7 @@ from heap_exporter.model.verdicts import (
 
 __all__ = [
     "Accumulation",
+    "CacheLimit",
     "Cause",
     "Census",
     "CollectorState",
@@ -41,9 +45,11 @@ __all__ = [
     "Detail",
     "Ending",
     "Finding",
+    "FindingKind",
     "GrowingType",
     "LastExit",
     "LeakAlert",
+    "LeakPattern",
     "Malloc",
     "MappingGrowth",
     "MemoryKind",
@@ -54,10 +60,13 @@ __all__ = [
     "Reading",
     "Reason",
     "ReasonKind",
+    "RetainerPath",
     "Sample",
     "Shares",
     "SnapshotInfo",
     "State",
+    "Step",
+    "StepKind",
     "TypeCount",
     "Verdict",
     "Walk",

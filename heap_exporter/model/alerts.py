@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from heap_exporter.model.accumulations import Accumulation
 from heap_exporter.model.samples import TypeCount
 from heap_exporter.model.verdicts import Point, Verdict
 
@@ -33,27 +34,6 @@ class SnapshotInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Accumulation:
-    """Where objects accumulate, as the comparison of two snapshots found it.
-
-    ``holder`` holds them, ``path`` are the steps to them; ``objects`` and ``bytes`` are what was gained between the
-    snapshots; ``share`` is the part of all growth, 0 to 1. ``fingerprint`` is the same for the same leak in every
-    process. ``text`` says it all in a sentence, ``advice`` what to do about it.
-    """
-
-    type_name: str
-    holder: str
-    path: tuple[str, ...]
-    fingerprint: str
-    objects: int
-    bytes: int
-    bytes_per_minute: float | None
-    share: float
-    text: str
-    advice: str
-
-
-@dataclass(frozen=True, slots=True)
 class MappingGrowth:
     """What one sort of mappings of the process gained between two readings, in bytes in RAM."""
 
@@ -76,7 +56,6 @@ class LeakAlert:
     snapshots: tuple[SnapshotInfo, ...] = ()
     accumulation: Accumulation | None = None
     mappings: tuple[MappingGrowth, ...] = ()
-    advice: str = ""
 
 
 class Ending(StrEnum):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import NamedTuple
+
+from heap_exporter.model.accumulations import Accumulation, CacheLimit
 
 
 class State(StrEnum):
@@ -47,13 +49,35 @@ class MemoryTrend:
     slope_bytes_per_second: float
 
 
+class FindingKind(StrEnum):
+    """What the comparison of two snapshots shows about a suspicion."""
+
+    CONFIRMS_ACCUMULATION = "confirms-accumulation"
+    """Objects accumulate in a holder without a limit."""
+    CLEARS_BOUNDED_CACHE = "clears-bounded-cache"
+    """The objects are in a cache that has not reached its limit."""
+    CLEARS_IN_FLIGHT = "clears-in-flight"
+    """The objects are local variables of running calls, or no place gained many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the evidence says of a suspicion: that it is a leak, or that it is none; ``cause`` if it tells that too."""
+    """The result of an investigation: a leak is confirmed, or the suspicion is cleared.
 
-    outcome: Literal["confirms", "clears"]
-    reason: str
+    ``accumulation`` is the leak that is confirmed and ``cause`` its cause. ``cache_limits`` and ``in_flight_types`` are
+    of the places that are cleared.
+    """
+
+    kind: FindingKind
     cause: Cause | None = None
+    accumulation: Accumulation | None = None
+    cache_limits: tuple[CacheLimit, ...] = ()
+    in_flight_types: tuple[str, ...] = ()
+
+    @property
+    def confirms(self) -> bool:
+        """Return whether the finding confirms a leak; otherwise it clears the suspicion."""
+        return self.kind is FindingKind.CONFIRMS_ACCUMULATION
 
 
 class Point(NamedTuple):

@@ -18,6 +18,9 @@ from urllib.parse import unquote
 from heap_exporter._version import VERSION
 from heap_exporter.model import Accumulation, LeakAlert, MemoryKind, Verdict
 from heap_exporter.report import reason_text
+from heap_exporter.report.advice_text import alert_advice
+from heap_exporter.report.finding_text import accumulation_text
+from heap_exporter.report.path_text import path_text, step_texts
 
 DOCUMENT, DOCUMENT_VERSION = "leak-alert", 1
 
@@ -47,7 +50,7 @@ def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -
             {"id": each.id, "path": str(each.path), "taken_at": each.taken_at, "bytes": each.bytes}
             for each in alert.snapshots
         ],
-        "advice": alert.advice,
+        "advice": alert_advice(alert),
     }
 
 
@@ -71,7 +74,7 @@ def _program() -> str:
 def _text(alert: LeakAlert, who: str) -> str:
     verdict = alert.verdict
     cause = f", {verdict.cause.value}" if verdict.cause else ""
-    why = alert.accumulation.text if alert.accumulation else "; ".join(reason_text.sentences(verdict))
+    why = accumulation_text(alert.accumulation) if alert.accumulation else "; ".join(reason_text.sentences(verdict))
     return f"memory leak {verdict.state.value} in {who}{cause}: {why}"
 
 
@@ -95,8 +98,8 @@ def _accumulation(found: Accumulation | None) -> Document:
     """Return where objects accumulate; the members are there, as null, where they were not compared."""
     return {
         "type_name": found and found.type_name,
-        "holder": found and found.holder,
-        "path": list(found.path) if found else None,
+        "holder": found and path_text(found.holder),
+        "path": list(step_texts(found.path)) if found else None,
         "growth_objects": found and found.objects,
         "growth_bytes": found and found.bytes,
         "growth_bytes_per_minute": found and found.bytes_per_minute,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heap_exporter.errors import SourceMissing
-from heap_exporter.model import Cause, MappingGrowth
+from heap_exporter.model import MappingGrowth
 
 PROC = Path("/proc")
 MAX_GROUPS = 20
@@ -91,29 +91,6 @@ def growth(before: Mappings, after: Mappings) -> tuple[MappingGrowth, ...]:
     gains = (MappingGrowth(group.name, known.get(group.name, 0), group.resident_bytes) for group in after.groups)
     grown = (gain for gain in gains if gain.after_bytes > gain.before_bytes)
     return tuple(sorted(grown, key=lambda gain: gain.before_bytes - gain.after_bytes))
-
-
-def advice(cause: Cause) -> str:
-    """Return in words what to do about growth of this cause."""
-    return _ADVICE[cause]
-
-
-_ADVICE = {
-    Cause.PYTHON_OBJECTS: "Compare two snapshots (heap-exporter report a.heap b.heap): it names the type that grows and"
-    " who holds it.",
-    Cause.UNCOLLECTED_CYCLES: "Let the collector run: remove gc.disable() and raised thresholds, or call gc.collect()"
-    " between requests; gc.freeze() after start-up keeps its cost low. Look at gc.garbage, and unset gc.DEBUG_SAVEALL.",
-    Cause.NATIVE: "Snapshots do not show it: the memory is of C code or of mappings. See which group of mappings grew,"
-    " run a copy of the service under `memray run --native` (or heaptrack), and look for extension objects that are"
-    " never closed and for threads that never end.",
-    Cause.FRAGMENTATION: "Nothing is leaked, freed memory is not given back. Set MALLOC_ARENA_MAX=2, preload jemalloc,"
-    " or have malloc_trim(0) called after peaks; if it is pymalloc's arenas that survivors keep, make what lives long"
-    " before the peaks, or run peaks in a process that ends. Recycling workers (gunicorn --max-requests) bounds it.",
-    Cause.FILE_OR_SHARED: "No private memory grows. Pages of mapped files go when the kernel needs them; shared memory"
-    " stays until it is unlinked: look into /dev/shm, and at multiprocessing.shared_memory and mmap objects.",
-    Cause.UNATTRIBUTED: "Compare two snapshots first; if the Python objects did not grow, treat it as native. More is"
-    " told apart with the native walker on glibc 2.33 and newer, and without PYTHONMALLOC.",
-}
 
 
 def _lines(path: Path, max_seconds: float) -> tuple[list[bytes], bool]:

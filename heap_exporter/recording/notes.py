@@ -5,15 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, TypeVar
 
-from heap_exporter.model import Cause, Census, Finding, Reason, ReasonKind, State, TypeCount, Verdict
+from heap_exporter.model import (
+    Accumulation,
+    CacheLimit,
+    Cause,
+    Census,
+    Finding,
+    FindingKind,
+    LeakPattern,
+    Reason,
+    ReasonKind,
+    State,
+    Step,
+    StepKind,
+    TypeCount,
+    Verdict,
+)
 from heap_exporter.recording.ring_format import NOTE_BYTES
 
 MAX_TYPES = 20
 MAX_REASONS = 8
 LONGEST_NAME = 200
-LONGEST_REASON = 500
+LONGEST_FINDING = 2000
 
 _ROOM = NOTE_BYTES - 64
 T = TypeVar("T")
@@ -85,16 +101,38 @@ def _reasons(rows: Sequence[Any]) -> tuple[Reason, ...]:
     return tuple(found)
 
 
-def _finding_row(finding: Finding) -> list[Any]:
-    return [finding.outcome, finding.reason[:LONGEST_REASON]]
+def _finding_row(finding: Finding) -> dict[str, Any]:
+    """Return the values of a finding; only its kind and cause if they are long."""
+    row = asdict(finding)
+    is_short = len(json.dumps(row)) <= LONGEST_FINDING
+    return row if is_short else asdict(Finding(finding.kind, finding.cause))
 
 
 def _finding(row: Any) -> Finding | None:
     """Return the finding of a note, ``None`` if it has none or one that this version does not know."""
-    with suppress(TypeError, ValueError):
-        outcome, reason = row
-        return Finding("confirms" if outcome == "confirms" else "clears", str(reason))
+    with suppress(TypeError, ValueError, KeyError):
+        return Finding(
+            kind=FindingKind(row["kind"]),
+            cause=Cause(row["cause"]) if row["cause"] else None,
+            accumulation=_accumulation(row["accumulation"]) if row["accumulation"] else None,
+            cache_limits=tuple(CacheLimit(**{**each, "step": _step(each["step"])}) for each in row["cache_limits"]),
+            in_flight_types=tuple(map(str, row["in_flight_types"])),
+        )
     return None
+
+
+def _accumulation(row: Mapping[str, Any]) -> Accumulation:
+    typed = {
+        "holder": tuple(map(_step, row["holder"])),
+        "path": tuple(map(_step, row["path"])),
+        "pattern": LeakPattern(row["pattern"]) if row["pattern"] else None,
+    }
+    return Accumulation(**{**row, **typed})
+
+
+def _step(row: Sequence[str]) -> Step:
+    kind, owner_type, name = row
+    return Step(StepKind(kind), owner_type, name)
 
 
 def _fitting(document: dict[str, Any], name: str, rows: list[Any]) -> bytes:

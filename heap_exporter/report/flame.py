@@ -8,6 +8,7 @@ from heapq import nsmallest
 
 from heap_exporter.analysis.matching import Pair, match
 from heap_exporter.analysis.results import Heap
+from heap_exporter.report.path_text import step_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def _largest(pairs: Sequence[Pair], limit: int) -> set[int]:
 def _cell(pair: Pair, parent: int) -> Cell:
     objects, total = pair.objects, pair.total_bytes
     return Cell(
-        parent, pair.label, pair.type_name, objects.after, pair.retained_bytes.after, total.after,
+        parent, step_text(pair.step), pair.type_name, objects.after, pair.retained_bytes.after, total.after,
         objects.before, total.before, pair.gained_bytes,
     )  # fmt: skip  # in the order of the fields
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TextIO
 
 from heap_exporter.analysis.graph import EMPTY, ITEM, KEY, NAMED, REFERENT, VALUE, WEAK, Graph
-from heap_exporter.analysis.results import Heap, Progress, silent
+from heap_exporter.analysis.results import Heap, ProgressCallback, silent
 from heap_exporter.report.snapshot_ids import holder_ids, object_ids
 
 SUFFIX = ".heapsnapshot"
@@ -45,7 +45,7 @@ _AT_ONCE = 1 << 18
 """Nodes, or edge slots, that are converted to text at once."""
 
 
-def write(graph: Graph, heap: Heap, target: Path, progress: Progress = silent) -> None:  # noqa: ARG001 - all formats have the same arguments
+def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = silent) -> None:  # noqa: ARG001 - all formats have the same arguments
     """Write the graph to the file ``target``. May raise ``OSError``."""
     with target.open("w", encoding="utf-8", newline="\n") as out:
         roots = _holder_edges(graph)
@@ -107,7 +107,7 @@ def _holder_edges(graph: Graph) -> list[list[int]]:
     return edges
 
 
-def _object_nodes(graph: Graph, progress: Progress) -> Iterator[list[int]]:
+def _object_nodes(graph: Graph, progress: ProgressCallback) -> Iterator[list[int]]:
     first_name = NAMED + len(graph.strings)
     ids = object_ids(graph.places(), {0, *holder_ids(graph.holders)})
     known = _known_before(graph)
@@ -135,7 +135,7 @@ def _known_before(graph: Graph) -> array[int]:
     return known
 
 
-def _object_edges(graph: Graph, progress: Progress) -> Iterator[list[int]]:
+def _object_edges(graph: Graph, progress: ProgressCallback) -> Iterator[list[int]]:
     labels = graph.labels()
     first = len(graph.holders)
     kinds = [*_TYPE_OF_UNNAMED, *[_PROPERTY] * len(graph.strings)]
@@ -165,7 +165,7 @@ def _number_items(names: list[int], offsets: Sequence[int], labels: Sequence[int
             names[start - begin : stop - begin] = range(start - item, stop - item)
 
 
-def _pieces(length: int, stage: str, progress: Progress) -> Iterator[tuple[int, int]]:
+def _pieces(length: int, stage: str, progress: ProgressCallback) -> Iterator[tuple[int, int]]:
     for begin in range(0, length, _AT_ONCE):
         end = min(begin + _AT_ONCE, length)
         yield begin, end

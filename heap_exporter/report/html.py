@@ -12,9 +12,12 @@ from string import Template
 from heap_exporter._version import VERSION
 from heap_exporter.analysis.results import Diff, Heap, Holding, Suspect
 from heap_exporter.report import html_tables, sentences
+from heap_exporter.report.advice_text import pattern_advice
+from heap_exporter.report.finding_text import suspect_text, verdict_text
 from heap_exporter.report.flame import Cell, cells
 from heap_exporter.report.largest import largest_paths
 from heap_exporter.report.markup import PATH_LENGTH, cut, data, marked, name, steps
+from heap_exporter.report.path_text import HOLDING_NAMES
 from heap_exporter.runtime.formatting import difference, gain, size
 
 MAX_BYTES = 2_000_000
@@ -50,7 +53,7 @@ def _page(found: Heap | Diff, scale: float) -> str:
         title=f"heap-exporter report · process {after.header.pid}",
         subject=_subject(found),
         state=_state(found),
-        headline=marked(diff.verdict if diff else sentences.holds(after)),
+        headline=marked(verdict_text(diff) if diff else sentences.holds(after)),
         notes=_notes(diff),
         findings=_suspects(diff) if diff else _holders(after),
         figures=_figures(found),
@@ -86,15 +89,16 @@ def _notes(diff: Diff | None) -> str:
 
 
 def _suspects(diff: Diff) -> str:
-    items = "".join(_suspect(suspect, diff.minutes) for suspect in diff.suspects)
+    items = "".join(map(_suspect, diff.suspects))
     return f'<ol class="findings" id="suspects">{items}</ol>' if items else ""
 
 
-def _suspect(suspect: Suspect, minutes: float | None) -> str:
+def _suspect(suspect: Suspect) -> str:
     share = min(max(suspect.share, 0.0), 1.0)
-    advice = f'<p class="advice">{marked(suspect.advice)}</p>' if suspect.advice else ""
+    text = pattern_advice(suspect.pattern)
+    advice = f'<p class="advice">{marked(text)}</p>' if text else ""
     return (
-        f'<li class="finding"><p class="sentence">{marked(sentences.suspect(suspect, minutes))}</p>'
+        f'<li class="finding"><p class="sentence">{marked(suspect_text(suspect))}</p>'
         f'<p class="path">{steps(sentences.way(suspect.path, suspect.type_name))}</p>{advice}'
         f'<p class="quiet">{sentences.HELD[suspect.holding]} · retains {size(suspect.retained_bytes.after)} · '
         f'fingerprint <code>{escape(suspect.fingerprint)}</code> · <button type="button" '
@@ -123,7 +127,7 @@ def _figures(found: Heap | Diff) -> str:
         _figure("Objects", f"{after.objects:,}", objects)
         + _figure("Size", size(after.shallow_bytes), taken)
         + _figure("References", f"{after.references:,}", references)
-        + "".join(_figure(holding.name.capitalize(), size(holding.shallow_bytes)) for holding in held)
+        + "".join(_figure(HOLDING_NAMES[holding.kind].capitalize(), size(holding.shallow_bytes)) for holding in held)
     )
 
 
@@ -151,7 +155,7 @@ def _holding(holding: Holding) -> str:
         for row in holding.types
     )
     return (
-        f"<div><h3>{escape(holding.name.capitalize())}</h3>"
+        f"<div><h3>{escape(HOLDING_NAMES[holding.kind].capitalize())}</h3>"
         f'<p class="quiet">{escape(sentences.held(holding))}</p><ul>{rows}</ul></div>'
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from heap_exporter.analysis.results import Change, Diff, PathChange, TypeRow
 from heap_exporter.report.largest import most_changed
 from heap_exporter.report.markup import PATH_LENGTH, cut, name
+from heap_exporter.report.path_text import path_to_type
 from heap_exporter.runtime.formatting import difference, gain, size
 
 
@@ -25,7 +26,7 @@ def growth(diff: Diff, limit: int) -> str:
 
 def _path_row(change: PathChange) -> str:
     return (
-        f'<tr><th scope="row">{cut(change.text, PATH_LENGTH)}{_kind(change.kind)}</th>'
+        f'<tr><th scope="row">{cut(path_to_type(change.steps, change.type_name), PATH_LENGTH)}{_kind(change.kind)}</th>'
         f"{_count(change.objects.after, 'spare')}{_grown(change.objects, difference(change.objects.growth))}"
         f"{_size(change.total_bytes.after, 'spare')}{_grown(change.total_bytes, gain(change.total_bytes.growth))}</tr>"
     )

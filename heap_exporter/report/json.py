@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from heap_exporter.analysis.graph import Graph
-from heap_exporter.analysis.results import Heap, Progress, silent
+from heap_exporter.analysis.results import Group, Heap, ProgressCallback, silent
+from heap_exporter.report.json_documents import holding_row
+from heap_exporter.report.path_text import step_text
 
 SUFFIX = ".json"
 VERSION = 1
 
 
-def write(graph: Graph, heap: Heap, target: Path, progress: Progress = silent) -> None:  # noqa: ARG001 - as all do
+def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = silent) -> None:  # noqa: ARG001 - as all do
     """Write the summary to the file ``target``. May raise ``OSError``."""
     with target.open("w", encoding="ascii", newline="\n") as out:
         out.write("{\n" + ",\n".join(f"{json.dumps(name)}: {text}" for name, text in _members(heap)) + "\n}\n")
@@ -36,9 +38,22 @@ def _members(heap: Heap) -> Iterator[tuple[str, str]]:
     }
     for name, value in plain.items():
         yield name, json.dumps(value)
-    yield "holdings", _rows(asdict(holding) for holding in heap.holdings)
+    yield "holdings", _rows(holding_row(holding) for holding in heap.holdings)
     yield "types", _rows(asdict(row) for row in heap.types)
-    yield "paths", _rows(asdict(group) for group in heap.groups)
+    yield "paths", _rows(map(_group_row, heap.groups))
+
+
+def _group_row(group: Group) -> dict[str, Any]:
+    return {
+        "parent": group.parent,
+        "label": step_text(group.step),
+        "step": group.step._asdict(),
+        "type_name": group.type_name,
+        "objects": group.objects,
+        "shallow_bytes": group.shallow_bytes,
+        "retained_bytes": group.retained_bytes,
+        "total_bytes": group.total_bytes,
+    }
 
 
 def _rows(rows: Iterable[dict[str, Any]]) -> str:

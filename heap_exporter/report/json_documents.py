@@ -9,8 +9,12 @@ from typing import Any
 
 from heap_exporter.analysis.results import Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
 from heap_exporter.heapfile.header import Footer, Header
+from heap_exporter.model.paths import RetainerPath
 from heap_exporter.report import sentences
+from heap_exporter.report.advice_text import pattern_advice
+from heap_exporter.report.finding_text import suspect_text, verdict_text
 from heap_exporter.report.largest import most_changed
+from heap_exporter.report.path_text import HOLDING_NAMES, path_text, path_to_type, step_texts
 
 VERSION = 1
 
@@ -41,7 +45,7 @@ def report(found: Heap | Diff, limit: int) -> Document:
             "report",
             before=None,
             after=_snapshot(found),
-            holdings=[_holding(holding) for holding in found.holdings],
+            holdings=[holding_row(holding) for holding in found.holdings],
             types_total=len(found.types),
             types=[asdict(row) for row in found.types[:limit]],
             paths_total=len(found.groups),
@@ -53,9 +57,9 @@ def report(found: Heap | Diff, limit: int) -> Document:
         after=_snapshot(found.after),
         minutes=found.minutes,
         notes=list(sentences.notes(found)),
-        verdict=found.verdict,
-        suspects=[_suspect(suspect, found.minutes) for suspect in found.suspects],
-        holdings=[_holding(holding) for holding in found.after.holdings],
+        verdict=verdict_text(found),
+        suspects=[_suspect(suspect) for suspect in found.suspects],
+        holdings=[holding_row(holding) for holding in found.after.holdings],
         **_changes(found, limit),
     )
 
@@ -81,7 +85,7 @@ def info(
         file_bytes=file.stat().st_size,
         header=asdict(header),
         footer=asdict(footer),
-        holdings=[_holding(holding) for holding in holdings],
+        holdings=[holding_row(holding) for holding in holdings],
         types=[_counted(row) for row in types],
     )
 
@@ -89,8 +93,17 @@ def info(
 def path_row(heap: Heap, index: int) -> Document:
     """Return one group of a snapshot with the path to it."""
     group = heap.groups[index]
-    figures = {name: value for name, value in asdict(group).items() if name not in ("parent", "label")}
-    return {"path": list(heap.steps(index)), "text": heap.path_text(index), **figures}
+    path = heap.steps(index)
+    return {
+        "path": list(step_texts(path)),
+        "steps": _steps(path),
+        "text": path_to_type(path, group.type_name),
+        "type_name": group.type_name,
+        "objects": group.objects,
+        "shallow_bytes": group.shallow_bytes,
+        "retained_bytes": group.retained_bytes,
+        "total_bytes": group.total_bytes,
+    }
 
 
 def _document(name: str, **members: object) -> Document:
@@ -131,8 +144,9 @@ def _type_change(change: TypeChange) -> Document:
 
 def _path_change(change: PathChange) -> Document:
     return {
-        "path": list(change.steps),
-        "text": change.text,
+        "path": list(step_texts(change.steps)),
+        "steps": _steps(change.steps),
+        "text": path_to_type(change.steps, change.type_name),
         "type_name": change.type_name,
         "kind": change.kind,
         **_figures(change),
@@ -140,20 +154,27 @@ def _path_change(change: PathChange) -> Document:
     }
 
 
-def _suspect(suspect: Suspect, minutes: float | None) -> Document:
+def _suspect(suspect: Suspect) -> Document:
     return {
-        "text": sentences.suspect(suspect, minutes),
+        "text": suspect_text(suspect),
         "fingerprint": suspect.fingerprint,
         "type_name": suspect.type_name,
-        "holder": suspect.holder,
-        "path": list(suspect.path),
+        "holder": path_text(suspect.holder),
+        "holder_steps": _steps(suspect.holder),
+        "path": list(step_texts(suspect.path)),
+        "steps": _steps(suspect.path),
         **_figures(suspect),
         "total_bytes": _change(suspect.total_bytes),
         "share": suspect.share,
         "bytes_per_minute": suspect.bytes_per_minute,
-        "holding": suspect.holding,
-        "advice": suspect.advice,
+        "holding": HOLDING_NAMES[suspect.holding],
+        "pattern": suspect.pattern,
+        "advice": pattern_advice(suspect.pattern),
     }
+
+
+def _steps(path: RetainerPath) -> list[Document]:
+    return [step._asdict() for step in path]
 
 
 def _figures(change: TypeChange | PathChange | Suspect) -> Mapping[str, Document]:
@@ -168,8 +189,14 @@ def _change(change: Change) -> Document:
     return {"before": change.before, "after": change.after, "growth": change.growth}
 
 
-def _holding(holding: Holding) -> Document:
-    return {**asdict(holding), "types": [asdict(row) for row in holding.types]}
+def holding_row(holding: Holding) -> Document:
+    """Return the objects that are held in one way."""
+    return {
+        "name": HOLDING_NAMES[holding.kind],
+        "objects": holding.objects,
+        "shallow_bytes": holding.shallow_bytes,
+        "types": [asdict(row) for row in holding.types],
+    }
 
 
 def _counted(row: TypeRow) -> Document:

@@ -13,7 +13,8 @@ from pyarrow.parquet import ParquetWriter
 
 from heap_exporter.analysis.graph import EMPTY, GARBAGE, ITEM, KEY, NAMED, OUTSIDE, REFERENT, VALUE, WEAK, Graph
 from heap_exporter.analysis.paths import PathTree
-from heap_exporter.analysis.results import Heap, Progress, silent
+from heap_exporter.analysis.results import Heap, ProgressCallback, silent
+from heap_exporter.report.path_text import HOLDING_NAMES, path_to_group, step_text
 
 TEXT, NUMBER = pa.string(), pa.int64()
 """Numbers are signed: Spark reads unsigned ones as decimals."""
@@ -51,7 +52,7 @@ Columns = dict[str, Any]
 """The columns of a row group: Arrow arrays, lists, or one value for all rows."""
 
 
-def write(graph: Graph, heap: Heap, target: Path, name: str, progress: Progress) -> None:
+def write(graph: Graph, heap: Heap, target: Path, name: str, progress: ProgressCallback) -> None:
     """Write a file of that name for each table into the folder ``target``, which is created if its parent exists.
 
     May raise ``OSError``, and ``OverflowError`` or ``ValueError`` for a number that is too large for its column.
@@ -65,7 +66,7 @@ def write(graph: Graph, heap: Heap, target: Path, name: str, progress: Progress)
                 out.write_batch(batch)
 
 
-def _batches(table: str, graph: Graph, heap: Heap, progress: Progress) -> Iterator[pa.RecordBatch]:
+def _batches(table: str, graph: Graph, heap: Heap, progress: ProgressCallback) -> Iterator[pa.RecordBatch]:
     header = heap.header
     identity = {
         **{name: getattr(header, name, None) for name in IDENTITY},
@@ -103,8 +104,8 @@ def _paths(heap: Heap) -> Iterator[tuple[int, Columns]]:
             {
                 "path_id": list(range(begin, end)),
                 "parent_id": [group.parent if group.parent >= 0 else None for group in groups],
-                "step": [group.label for group in groups],
-                "path": [heap.path_text(number) for number in range(begin, end)],
+                "step": [step_text(group.step) for group in groups],
+                "path": [path_to_group(heap, number) for number in range(begin, end)],
                 "type_name": [group.type_name or None for group in groups],
                 "holding": holdings[begin:end],
                 **{name: [getattr(group, name) for group in groups] for name in (*FIGURES, "total_bytes")},
@@ -114,7 +115,7 @@ def _paths(heap: Heap) -> Iterator[tuple[int, Columns]]:
 
 def _holdings(heap: Heap) -> list[str]:
     """Return how each group is held: reachable, from outside, or garbage."""
-    reachable, outside, garbage = (holding.name for holding in heap.holdings)
+    reachable, outside, garbage = (HOLDING_NAMES[holding.kind] for holding in heap.holdings)
     holdings: list[str] = []
     for number, group in enumerate(heap.groups):
         above = holdings[group.parent] if group.parent > 0 else reachable
@@ -122,7 +123,7 @@ def _holdings(heap: Heap) -> list[str]:
     return holdings
 
 
-def _nodes(graph: Graph, progress: Progress) -> Iterator[tuple[int, Columns]]:
+def _nodes(graph: Graph, progress: ProgressCallback) -> Iterator[tuple[int, Columns]]:
     """Yield the objects, then the holders, as rows."""
     path_of_group = PathTree(graph).group_of_raw
     types = pa.array(graph.types, TEXT)
@@ -158,7 +159,7 @@ def _nodes(graph: Graph, progress: Progress) -> Iterator[tuple[int, Columns]]:
     yield holders, columns
 
 
-def _edges(graph: Graph, progress: Progress) -> Iterator[tuple[int, Columns]]:
+def _edges(graph: Graph, progress: ProgressCallback) -> Iterator[tuple[int, Columns]]:
     """Yield the edges of the objects, then those of the holders."""
     kinds = pa.array([_KINDS.get(label) for label in range(NAMED + 1)], TEXT)
     names = pa.array([*[None] * NAMED, *graph.strings], TEXT)
@@ -185,7 +186,7 @@ def _array(values: memoryview[int]) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 
-def _ranges(length: int, stage: str, progress: Progress) -> Iterator[tuple[int, int]]:
+def _ranges(length: int, stage: str, progress: ProgressCallback) -> Iterator[tuple[int, int]]:
     for begin in range(0, length, ROWS_AT_ONCE):
         end = min(begin + ROWS_AT_ONCE, length)
         yield begin, end

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from heap_exporter.analysis.graph import Graph
-from heap_exporter.analysis.results import Heap, Progress, silent
+from heap_exporter.analysis.results import Heap, ProgressCallback, silent
+from heap_exporter.report.path_text import step_text
 
 SUFFIX = ".pb.gz"
 
@@ -28,7 +29,7 @@ _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRINGS, _TIME, _COMMENT, _DEFAULT
 _LINES_OF_LOCATION = 4
 
 
-def write(graph: Graph, heap: Heap, target: Path, progress: Progress = silent) -> None:  # noqa: ARG001 - all formats have the same arguments
+def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = silent) -> None:  # noqa: ARG001 - all formats have the same arguments
     """Write the tree of paths to the file ``target``. May raise ``OSError``."""
     with target.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, compresslevel=6, mtime=0) as out:
         out.write(b"".join(_profile(heap, progress)))
@@ -42,7 +43,7 @@ class _Strings(dict[str, int]):
         return number
 
 
-def _profile(heap: Heap, progress: Progress) -> Iterator[bytes]:
+def _profile(heap: Heap, progress: ProgressCallback) -> Iterator[bytes]:
     strings = _Strings({"": 0})
     for name, unit in SAMPLE_TYPES:
         yield _message(_SAMPLE_TYPE, _number(1, strings[name]) + _number(2, strings[unit]))
@@ -50,10 +51,11 @@ def _profile(heap: Heap, progress: Progress) -> Iterator[bytes]:
     stacks: list[tuple[int, ...]] = []
     for done, group in enumerate(heap.groups, 1):
         above = stacks[group.parent] if group.parent >= 0 else ()
-        stack = (frames[group.label] + 1, *above) if group.label else above
+        label = step_text(group.step)
+        stack = (frames[label] + 1, *above) if label else above
         stacks.append(stack)
         if group.shallow_bytes or group.objects:
-            is_shown = group.type_name in ("", group.label)
+            is_shown = group.type_name in ("", label)
             leaf = stack if is_shown else (frames[group.type_name] + 1, *stack)
             yield _message(_SAMPLE, _packed(1, leaf) + _packed(2, (group.objects, group.shallow_bytes)))
         if done % 4096 == 0:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from heap_exporter.model import MemoryKind, Reason, ReasonKind, Verdict
+from heap_exporter.report.finding_text import finding_text
 from heap_exporter.runtime import formatting
 
 MEMORY_NAMES = {
@@ -22,7 +23,7 @@ def sentences(verdict: Verdict) -> tuple[str, ...]:
     A reason of a kind or with values that this version does not know, as in the crash record of another version, is
     left out.
     """
-    finding = [verdict.finding.reason] if verdict.finding else []
+    finding = [finding_text(verdict.finding)] if verdict.finding else []
     return (*finding, *filter(None, map(sentence, verdict.reasons)))
 
 

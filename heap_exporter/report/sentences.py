@@ -5,30 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from heap_exporter.analysis.diff import was_restarted
-from heap_exporter.analysis.results import Diff, Heap, Holding, Suspect, TypeRow, short_name
+from heap_exporter.analysis.results import Diff, Heap, Holding, HoldingKind, TypeRow, short_name
 from heap_exporter.heapfile.header import Header
-from heap_exporter.runtime.formatting import duration, gain, moment, rate, size
+from heap_exporter.model.paths import RetainerPath
+from heap_exporter.report.finding_text import code, percent
+from heap_exporter.report.path_text import step_texts
+from heap_exporter.runtime.formatting import duration, moment, size
 
 HELD = {
-    "reachable": "reachable from a root",
-    "held from outside": "held from outside the graph, by C code",
-    "garbage": "garbage: only cycles hold it, and the collector has not come",
+    HoldingKind.REACHABLE: "reachable from a root",
+    HoldingKind.OUTSIDE: "held from outside the graph, by C code",
+    HoldingKind.GARBAGE: "garbage: only cycles hold it, and the collector has not come",
 }
-"""What each of the three kinds of memory is, by the name of a :class:`Holding`."""
-
-
-def code(name: str) -> str:
-    """Return a name between backticks, of which it has none itself then."""
-    return f"`{name.replace('`', chr(39))}`"
-
-
-def suspect(found: Suspect, minutes: float | None) -> str:
-    """Return what accumulates where, and how fast: the sentence that an operator reads first."""
-    name, more = code(short_name(found.type_name)), found.objects.growth
-    what = f"gained {more:,} {name} object{_s(more)}" if more > 0 else f"has no more {name} objects, but larger ones"
-    grown = gain(found.total_bytes.growth) + (f" in {duration(minutes * 60)}" if minutes else "")
-    speed = f" ({rate(found.bytes_per_minute / 60)})" if found.bytes_per_minute is not None else ""
-    return f"{code(found.holder)} {what}, {grown}{speed}, {percent(found.share)} of the growth"
+"""What each of the three kinds of memory is, by the kind of a :class:`Holding`."""
 
 
 def largest(heap: Heap, index: int) -> str:
@@ -39,15 +28,11 @@ def largest(heap: Heap, index: int) -> str:
     return f"{size(group.total_bytes)}, {share} of the heap: {objects} with all behind"
 
 
-def way(steps: Sequence[str], type_name: str) -> tuple[str, ...]:
-    """Return the steps to objects and, unless the last one says it, their type with its module."""
-    says_it = steps and steps[-1].endswith(short_name(type_name))
-    return tuple(steps) if says_it else (*steps, type_name)
-
-
-def percent(share: float) -> str:
-    """Return a share as ``98 %``; what is not nothing is not said to be 0 %."""
-    return "< 1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
+def way(path: RetainerPath, type_name: str) -> tuple[str, ...]:
+    """Return the steps to objects as text and, unless the last one shows it, their type with its module."""
+    steps = step_texts(path)
+    is_shown = steps and steps[-1].endswith(short_name(type_name))
+    return steps if is_shown else (*steps, type_name)
 
 
 def holds(heap: Heap) -> str:
@@ -63,7 +48,7 @@ def of_type(row: TypeRow) -> str:
 
 def held(holding: Holding) -> str:
     """Return how much is held in one of the three ways, as a sentence."""
-    return f"{holding.objects:,} object{_s(holding.objects)}, {size(holding.shallow_bytes)}: {HELD[holding.name]}"
+    return f"{holding.objects:,} object{_s(holding.objects)}, {size(holding.shallow_bytes)}: {HELD[holding.kind]}"
 
 
 def taken(header: Header) -> str:

@@ -10,10 +10,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from heap_exporter.analysis.results import ARROW, Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
+from heap_exporter.analysis.results import Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.report import sentences
+from heap_exporter.report.advice_text import pattern_advice
+from heap_exporter.report.finding_text import suspect_text, verdict_text
 from heap_exporter.report.largest import growth_bytes, largest_paths
+from heap_exporter.report.path_text import ARROW, path_to_group, path_to_type
 from heap_exporter.runtime.formatting import difference, duration, gain, size
 
 PLACES_SHOWN = 5
@@ -40,11 +43,11 @@ def report(found: Heap | Diff, limit: int) -> RenderableType:
         return Lines(
             _plain(f"{found.path.name}: {sentences.holds(found)}"), "", *_places(found), *_single(found, limit)
         )
-    suspects = [_suspect(number, suspect, found.minutes) for number, suspect in enumerate(found.suspects, 1)]
+    suspects = [_suspect(number, suspect) for number, suspect in enumerate(found.suspects, 1)]
     return Lines(
         *_opening(found),
         "",
-        _sentence(found.verdict, "bold"),
+        _sentence(verdict_text(found), "bold"),
         "",
         *suspects,
         *_changes(found, limit, shrunk=False),
@@ -59,7 +62,7 @@ def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: in
         group = heap.groups[index]
         table.add_row(
             f"{group.objects:,}", size(group.shallow_bytes), size(group.retained_bytes), size(group.total_bytes),
-            _plain(heap.path_text(index)),
+            _plain(path_to_group(heap, index)),
         )  # fmt: skip  # a row
     on_paths = sum(heap.groups[index].objects for index in indexes)
     carriers = sum(row.objects for row in types) - on_paths
@@ -109,7 +112,7 @@ def _places(heap: Heap) -> list[RenderableType]:
     for index in largest_paths(heap, PLACES_SHOWN):
         lines += [
             _sentence(sentences.largest(heap, index)),
-            Padding(_plain(heap.path_text(index), "cyan"), (0, 0, 1, 3)),
+            Padding(_plain(path_to_group(heap, index), "cyan"), (0, 0, 1, 3)),
         ]
     return lines
 
@@ -118,14 +121,14 @@ def _single(heap: Heap, limit: int) -> list[RenderableType]:
     return [*_held(heap), "", _types(heap.types[:limit]), _rest(len(heap.types) - limit, "types")]
 
 
-def _suspect(number: int, suspect: Suspect, minutes: float | None) -> RenderableType:
+def _suspect(number: int, suspect: Suspect) -> RenderableType:
     facts = {
         "path": ARROW.join(sentences.way(suspect.path, suspect.type_name)),
         "held": f"{sentences.HELD[suspect.holding]}; retains {size(suspect.retained_bytes.after)}",
-        "advice": suspect.advice,
+        "advice": pattern_advice(suspect.pattern),
         "fingerprint": suspect.fingerprint,
     }
-    head = Text.assemble(f"{number}. ", _sentence(sentences.suspect(suspect, minutes)))
+    head = Text.assemble(f"{number}. ", _sentence(suspect_text(suspect)))
     return Lines(head, Padding(_facts(facts), (0, 0, 1, 3)))
 
 
@@ -153,7 +156,9 @@ def _change_table(
     table = _table("objects", "growth", of, "growth", what, title=title)
     for change in changes[:limit]:
         if isinstance(change, PathChange):
-            table.add_row(*_grown(change, change.total_bytes), _name(change, change.text))
+            table.add_row(
+                *_grown(change, change.total_bytes), _name(change, path_to_type(change.steps, change.type_name))
+            )
         else:
             table.add_row(*_grown(change, change.retained_bytes), _name(change, change.type_name))
     return [table, _rest(len(changes) - limit, f"{what}s"), Text()]

@@ -26,6 +26,7 @@ from heap_exporter.model import (
     Verdict,
 )
 from heap_exporter.report import reason_text
+from heap_exporter.report.advice_text import alert_advice
 from heap_exporter.report.sparkline import Sparkline
 from heap_exporter.runtime import formatting
 from heap_exporter.snapshot.comparison import Comparison
@@ -106,7 +107,7 @@ def _alert(alert: LeakAlert | None) -> str:
         return ""
     told = [f"Told of at {formatting.moment(alert.verdict.judged_at)} as {alert.fingerprint}."]
     told += [f"{grown.name}: {formatting.gain(grown.after_bytes - grown.before_bytes)}" for grown in alert.mappings[:3]]
-    told += [alert.advice] if alert.advice else []
+    told += [advice] if (advice := alert_advice(alert)) else []
     return "".join(f'<p class="alert">{_marked(line)}</p>' for line in told)
 
 

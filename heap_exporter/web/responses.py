@@ -9,6 +9,8 @@ from typing import Any
 from heap_exporter._version import VERSION
 from heap_exporter.model import Census, LeakAlert, Reading, SnapshotInfo, Verdict
 from heap_exporter.report import reason_text
+from heap_exporter.report.advice_text import alert_advice
+from heap_exporter.report.finding_text import accumulation_document
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.service import SnapshotProgress
 
@@ -72,9 +74,9 @@ def alert(found: LeakAlert) -> Document:
         "cause": found.verdict.cause,
         "fingerprint": found.fingerprint,
         "snapshot_ids": [info.id for info in found.snapshots],
-        "accumulation": found.accumulation and asdict(found.accumulation),
+        "accumulation": found.accumulation and accumulation_document(found.accumulation),
         "mappings": [asdict(mapping) for mapping in found.mappings],
-        "advice": found.advice,
+        "advice": alert_advice(found),
     }
 
 

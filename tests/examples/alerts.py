@@ -9,6 +9,7 @@ from heap_exporter.model import (
     Cause,
     GrowingType,
     LeakAlert,
+    LeakPattern,
     MappingGrowth,
     MemoryKind,
     MemoryTrend,
@@ -19,6 +20,7 @@ from heap_exporter.model import (
     Verdict,
 )
 from tests.examples.readings import GREW
+from tests.heaps.steps import path
 
 JUDGED_AT = 1_795_366_247.5
 SNAPSHOT_ID = "20261122T150000Z-4711-abcd"
@@ -57,18 +59,16 @@ def full_alert(type_name: str = "shop.models.Session") -> LeakAlert:
         ),
         accumulation=Accumulation(
             type_name=type_name,
-            holder="shop.sessions.SESSIONS",
-            path=("shop.sessions.SESSIONS", "dict value"),
+            holder=path("shop.sessions.SESSIONS"),
+            path=path("shop.sessions.SESSIONS", "dict value"),
             fingerprint="5f1e2d3c4b5a6978",
             objects=48_210,
             bytes=61_000_000,
             bytes_per_minute=4_066_666.0,
             share=0.93,
-            text=f"48,210 more {type_name} held by shop.sessions.SESSIONS",
-            advice="bound the dict or remove what is no longer needed",
+            pattern=LeakPattern.UNBOUNDED_MAPPING,
         ),
         mappings=(MappingGrowth("heap", 1, 2),),
-        advice="bound the dict or remove what is no longer needed",
     )
 
 

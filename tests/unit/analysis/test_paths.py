@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from heap_exporter import analysis
-from heap_exporter.analysis.results import Heap
+from heap_exporter.analysis.results import Heap, HoldingKind
+from heap_exporter.report.path_text import path_to_group
 from tests.heaps.objects import Made, dict_of, function, made, module, with_dict, write
 
 
@@ -20,7 +21,7 @@ def path_to_item(path: Path, modules: Mapping[str, Made], **how: object) -> str:
     """Return the path to the objects of type shop.Item, of which there is one group."""
     heap = analysis.open(write(path / "a.heap", modules, **how))  # type: ignore[arg-type]  # what write() takes
     [found] = [i for i, group in enumerate(heap.groups) if group.type_name == "shop.Item"]
-    return heap.path_text(found)
+    return path_to_group(heap, found)
 
 
 def lru_cache_of(*entries: Made) -> Made:
@@ -163,7 +164,7 @@ def test_a_global_belongs_to_the_module_that_imports_nothing_from_the_others(tmp
         write(tmp_path / "a.heap", {"web": made("module", __dict__=importer), "lib": made("module", __dict__=home)})
     )
 
-    texts = {heap.path_text(i) for i, group in enumerate(heap.groups) if group.type_name in ("bytes", "function")}
+    texts = {path_to_group(heap, i) for i, group in enumerate(heap.groups) if group.type_name in ("bytes", "function")}
     assert texts == {"lib.CACHE → dict value → bytes", "web.get → function"}
 
 
@@ -180,10 +181,10 @@ def test_what_c_holds_and_garbage_say_so(tmp_path: Path) -> None:
         "garbage → Node",
         "garbage → Node.payload → Item",
     }
-    assert [(holding.name, holding.objects) for holding in heap.holdings] == [
-        ("reachable", 0),
-        ("held from outside", 2),
-        ("garbage", 2),
+    assert [(holding.kind, holding.objects) for holding in heap.holdings] == [
+        (HoldingKind.REACHABLE, 0),
+        (HoldingKind.OUTSIDE, 2),
+        (HoldingKind.GARBAGE, 2),
     ]
 
 
@@ -226,9 +227,9 @@ def test_threads_and_frames_that_hold_nothing_are_left_out(tmp_path: Path) -> No
         )
     )
 
-    assert not any("idle" in group.label or "wait" in group.label for group in heap.groups)
+    assert not any(group.step.name in ("idle", "wait") for group in heap.groups)
 
 
 def texts(heap: Heap) -> set[str]:
     """Return the paths to all objects."""
-    return {heap.path_text(i) for i, group in enumerate(heap.groups) if group.type_name}
+    return {path_to_group(heap, i) for i, group in enumerate(heap.groups) if group.type_name}

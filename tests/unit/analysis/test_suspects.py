@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from heap_exporter.analysis import Change, Diff, compare
+from heap_exporter.analysis.results import HoldingKind
+from heap_exporter.report.finding_text import verdict_text
+from tests.heaps.steps import path
 from tests.heaps.trees import Branch, heap
 
 KIB = 1024
@@ -33,14 +36,14 @@ def test_what_accumulates_is_named_with_its_holder() -> None:
     diff = found(heap_of(store(100)), heap_of(store(1100)))
 
     [suspect] = diff.suspects
-    assert (suspect.type_name, suspect.holder) == ("shop.Session", "shop.STORE")
-    assert suspect.path == ("shop.STORE", "dict value")
+    assert (suspect.type_name, suspect.holder) == ("shop.Session", path("shop.STORE"))
+    assert suspect.path == path("shop.STORE", "dict value")
     assert suspect.objects.growth == 1000
     assert suspect.total_bytes.growth == 1000 * (KIB + 20)
     assert suspect.share == 1.0
     assert suspect.bytes_per_minute == 100 * (KIB + 20)
-    assert suspect.holding == "reachable"
-    assert diff.verdict == "shop.Session accumulates in shop.STORE"
+    assert suspect.holding is HoldingKind.REACHABLE
+    assert verdict_text(diff) == "shop.Session accumulates in shop.STORE"
 
 
 @pytest.mark.parametrize("after", [100, 140, 20, 0])
@@ -48,7 +51,7 @@ def test_what_comes_and_goes_is_no_suspect(after: int) -> None:
     diff = found(heap_of(store(100, 64 * KIB)), heap_of(store(after, 64 * KIB)))
 
     assert diff.suspects == ()
-    assert diff.verdict == "no growth to explain"
+    assert verdict_text(diff) == "no growth to explain"
 
 
 def test_growth_of_a_few_bytes_is_no_suspect() -> None:
@@ -58,7 +61,7 @@ def test_growth_of_a_few_bytes_is_no_suspect() -> None:
 def test_growth_that_is_little_beside_the_rest_is_no_suspect() -> None:
     before, after = heap_of(store(100)), heap_of(store(200), Branch("shop.MODEL", "bytes", 1, 2**30))
 
-    assert "shop.STORE" not in [suspect.holder for suspect in found(before, after).suspects]
+    assert path("shop.STORE") not in [suspect.holder for suspect in found(before, after).suspects]
 
 
 def test_the_contents_of_a_new_module_are_new_and_no_suspect() -> None:
@@ -80,7 +83,7 @@ def test_the_variables_of_a_new_thread_are_new_and_no_suspect() -> None:
 def test_a_holder_that_was_empty_before_can_be_one() -> None:
     [suspect] = found(heap_of(Branch("shop.STORE", "dict", 1, 64)), heap_of(store(500))).suspects
 
-    assert suspect.holder == "shop.STORE"
+    assert suspect.holder == path("shop.STORE")
 
 
 def test_what_hangs_on_suspects_is_not_suspected_again() -> None:
@@ -101,7 +104,7 @@ def test_carts_that_grow_are_told_from_sessions_that_grow_in_number() -> None:
 
     [suspect] = found(carts(100, 5), carts(160, 500)).suspects
 
-    assert (suspect.type_name, suspect.holder) == ("shop.Item", "shop.STORE → dict value → Session.cart")
+    assert (suspect.type_name, suspect.holder) == ("shop.Item", path("shop.STORE", "dict value", "Session.cart"))
 
 
 def test_keys_and_values_of_a_dict_are_one_suspect() -> None:
@@ -139,8 +142,9 @@ def test_a_large_newcomer_is_no_suspect_but_said() -> None:
     diff = found(before, after)
 
     assert not diff.suspects
-    assert diff.verdict == (
-        "no growth to explain but what is new: 5.0 MiB in shop.Store._cache; a third snapshot tells whether it goes on"
+    assert verdict_text(diff) == (
+        "no growth to explain, but new: 5.0 MiB in shop.Store._cache; "
+        "a third snapshot shows whether it continues to grow"
     )
 
 
@@ -157,7 +161,7 @@ def test_a_large_newcomer_is_no_suspect_but_said() -> None:
 def test_a_newcomer_that_came_with_code_or_a_thread_goes_without_saying(new: Branch) -> None:
     diff = found(heap_of(beside=(Branch(new.label),)), heap_of(beside=(new,)))
 
-    assert diff.verdict == "no growth to explain"
+    assert verdict_text(diff) == "no growth to explain"
 
 
 def test_the_application_s_type_is_named_where_containers_carry_it() -> None:
@@ -170,8 +174,8 @@ def test_the_application_s_type_is_named_where_containers_carry_it() -> None:
 
     [suspect] = found(pairs(10), pairs(2000)).suspects
 
-    assert (suspect.type_name, suspect.holder) == ("shop.Session", "shop.LOG")
-    assert suspect.path == ("shop.LOG", "list item", "tuple item")
+    assert (suspect.type_name, suspect.holder) == ("shop.Session", path("shop.LOG"))
+    assert suspect.path == path("shop.LOG", "list item", "tuple item")
     assert suspect.total_bytes.growth == 1990 * (56 + 500 + 24)
 
 
@@ -186,7 +190,7 @@ def test_a_buffer_that_grows_without_more_objects_is_one() -> None:
 
     [suspect] = found(before, after).suspects
 
-    assert (suspect.type_name, suspect.holder, suspect.path) == ("bytearray", "shop", ("shop.BUFFER",))
+    assert (suspect.type_name, suspect.holder, suspect.path) == ("bytearray", path("shop"), path("shop.BUFFER"))
 
 
 def test_a_list_that_grows_by_its_items_is_not_suspected_beside_them() -> None:
@@ -205,7 +209,7 @@ def test_suspects_come_by_falling_growth() -> None:
     diff = found(two(10), two(1000))
 
     assert [suspect.type_name for suspect in diff.suspects] == ["shop.Entry", "shop.Session"]
-    assert diff.verdict == "shop.Entry accumulates in shop.LOG; 1 more suspect"
+    assert verdict_text(diff) == "shop.Entry accumulates in shop.LOG; 1 more suspect"
 
 
 def test_weak_references_to_suspects_are_none_themselves() -> None:
@@ -241,8 +245,8 @@ def test_what_c_code_holds_more_and_more_of_is_one() -> None:
 
     assert (suspect.type_name, suspect.holder, suspect.holding) == (
         "lib.Buffer",
-        "held from outside",
-        "held from outside",
+        path("held from outside"),
+        HoldingKind.OUTSIDE,
     )
 
 
@@ -265,7 +269,7 @@ def garbage(objects: int) -> Branch:
 def test_more_garbage_than_a_collector_leaves_lying_is_one() -> None:
     [suspect] = found(garbage(0), garbage(15_000)).suspects
 
-    assert (suspect.type_name, suspect.holder, suspect.holding) == ("shop.Node", "garbage", "garbage")
+    assert (suspect.type_name, suspect.holder, suspect.holding) == ("shop.Node", path("garbage"), HoldingKind.GARBAGE)
 
 
 def test_garbage_that_the_collector_will_take_is_none() -> None:

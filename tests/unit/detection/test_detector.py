@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heap_exporter.detection.detector import Detector, DetectorThresholds
-from heap_exporter.model import Cause, Finding, MemoryKind, Point, ReasonKind, State, Verdict
+from heap_exporter.model import Cause, Finding, FindingKind, MemoryKind, Point, ReasonKind, State, Verdict
 from heap_exporter.report import reason_text
+from heap_exporter.report.finding_text import finding_text
 
 MIB = 1 << 20
 WINDOW = 900.0
@@ -242,17 +243,17 @@ def test_a_field_that_is_read_seldom_does_not_count_as_level(minutes: int) -> No
 
 def test_a_finding_that_confirms_counts_at_once() -> None:
     series = points(lambda hour: 200 + 60 * hour, 1)
-    finding = Finding("confirms", "shop.sessions holds 4,000 more", Cause.PYTHON_OBJECTS)
+    finding = Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS)
     *_, before, after = verdicts([*series, Point(3600.0, 260 * MIB, finding=finding)])
 
     assert before.state is State.SUSPECTED
     assert (after.state, after.cause, after.finding) == (State.CONFIRMED, Cause.PYTHON_OBJECTS, finding)
-    assert reason_text.summary(after) == "shop.sessions holds 4,000 more"
+    assert reason_text.summary(after) == finding_text(finding)
 
 
 def test_a_finding_that_clears_ends_the_suspicion_until_growth_is_clearly_new() -> None:
     series = points(lambda hour: 200 + 60 * hour, 4)
-    series[120] = series[120]._replace(finding=Finding("clears", "an lru_cache below its maxsize"))
+    series[120] = series[120]._replace(finding=Finding(FindingKind.CLEARS_BOUNDED_CACHE))
     found = verdicts(series)
 
     assert found[119].state is State.SUSPECTED
@@ -314,7 +315,7 @@ any_points = st.builds(
     malloc_used_bytes=any_bytes,
     limit_bytes=any_bytes,
     restart=st.booleans(),
-    finding=st.none() | st.builds(Finding, st.sampled_from(["confirms", "clears"]), st.just("because")),
+    finding=st.none() | st.builds(Finding, st.sampled_from(FindingKind)),
 )
 
 
@@ -340,7 +341,7 @@ def test_gaps_uneven_intervals_unknown_fields_and_findings_do_no_harm(seed: int,
                 int(size * MIB),
                 heap_bytes=None if rng.random() < 0.7 else int(size * MIB / 2),
                 anonymous_bytes=None if rng.random() < 0.2 else int(size * MIB / 2),
-                finding=Finding("clears", "nothing") if rng.random() < 0.01 else None,
+                finding=Finding(FindingKind.CLEARS_IN_FLIGHT) if rng.random() < 0.01 else None,
                 restart=rng.random() < 0.003,
             )
         )

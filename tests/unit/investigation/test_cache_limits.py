@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from heap_exporter.investigation.cache_limits import bound
+from heap_exporter.investigation.cache_limits import cache_limit
+from tests.heaps.steps import path
 
 
 class Cache:
@@ -79,22 +80,22 @@ def modules() -> Iterator[dict[str, types.ModuleType]]:
 
 
 def test_an_lru_cache_below_its_maxsize_is_bounded(modules: dict[str, types.ModuleType]) -> None:
-    found = bound(("shop.stock.limited", "lru_cache entry"), modules)
+    found = cache_limit(path("shop.stock.limited", "lru_cache entry"), modules)
 
     assert found is not None
-    assert (found.entries, found.most) == (30, 50)
-    assert str(found) == "shop.stock.limited has 30 of at most 50 entries"
+    assert (found.entries, found.max_entries) == (30, 50)
+    assert found.step == path("shop.stock.limited")[0]
 
 
 def test_an_lru_cache_on_a_method_is_found(modules: dict[str, types.ModuleType]) -> None:
-    found = bound(("shop.stock.Service.price", "lru_cache entry", "tuple item"), modules)
+    found = cache_limit(path("shop.stock.Service.price", "lru_cache entry", "tuple item"), modules)
 
     assert found is not None
-    assert found.most == 100
+    assert found.max_entries == 100
 
 
 def test_an_lru_cache_without_maxsize_has_no_bound(modules: dict[str, types.ModuleType]) -> None:
-    assert bound(("shop.stock.unlimited", "lru_cache entry"), modules) is None
+    assert cache_limit(path("shop.stock.unlimited", "lru_cache entry"), modules) is None
 
 
 @pytest.mark.parametrize(
@@ -113,10 +114,10 @@ def test_a_cache_with_a_limit_is_bounded(
 ) -> None:
     modules["shop.stock"].PLACE = value  # type: ignore[attr-defined]  # a module made here
 
-    found = bound(("shop.stock.PLACE", *steps), modules)
+    found = cache_limit(path("shop.stock.PLACE", *steps), modules)
 
     assert found is not None
-    assert found.most == most
+    assert found.max_entries == most
 
 
 @pytest.mark.parametrize(
@@ -136,13 +137,13 @@ def test_what_has_no_limit_or_is_beyond_it_is_not_bounded(
 ) -> None:
     modules["shop.stock"].PLACE = value  # type: ignore[attr-defined]  # a module made here
 
-    assert bound(("shop.stock.PLACE", *steps), modules) is None
+    assert cache_limit(path("shop.stock.PLACE", *steps), modules) is None
 
 
 @pytest.mark.parametrize(
-    "path", [(), ("thread main › run() › rows", "list item"), ("shop.gone.X",), ("shop.stock.nothing.at.all",), ("",)]
+    "steps", [(), ("thread main › run() › rows", "list item"), ("shop.gone.X",), ("shop.stock.nothing.at.all",), ("",)]
 )
 def test_a_path_that_cannot_be_followed_has_no_bound(
-    path: tuple[str, ...], modules: dict[str, types.ModuleType]
+    steps: tuple[str, ...], modules: dict[str, types.ModuleType]
 ) -> None:
-    assert bound(path, modules) is None
+    assert cache_limit(path(*steps), modules) is None

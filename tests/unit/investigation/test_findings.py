@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from heap_exporter.investigation.cache_limits import Bound
 from heap_exporter.investigation.findings import accumulations, find
-from heap_exporter.model import Cause
+from heap_exporter.model import CacheLimit, Cause, FindingKind, RetainerPath
+from tests.heaps.steps import path
 
 MIB = 1 << 20
 
 
-def suspect(*path: str, growth: int = 10 * MIB, share: float = 0.9, **others: Any) -> dict[str, Any]:
+def members(steps: RetainerPath) -> list[dict[str, str]]:
+    return [step._asdict() for step in steps]
+
+
+def suspect(*steps: str, growth: int = 10 * MIB, share: float = 0.9, **others: Any) -> dict[str, Any]:
     return {
         "type_name": "shop.sessions.Session",
-        "holder": path[0],
-        "path": list(path),
+        "holder_steps": members(path(steps[0])),
+        "steps": members(path(*steps)),
         "fingerprint": "0123456789ab",
         "objects": {"before": 100, "after": 400, "growth": 300},
         "total_bytes": {"before": 2 * growth, "after": 3 * growth, "growth": growth},
         "bytes_per_minute": growth / 5,
         "share": share,
-        "text": f"{path[0]} gained 300 Session objects",
-        "advice": "take them out",
+        "pattern": "unbounded-mapping",
         **others,
     }
 
@@ -35,12 +39,13 @@ def report(*suspects: dict[str, Any], gained: int = 11 * MIB, heavy: Sequence[di
         "before": {"shallow_bytes": 100 * MIB},
         "after": {"shallow_bytes": 100 * MIB + gained},
         "suspects": list(suspects),
-        "paths": [{"path": each["path"], "total_bytes": each["total_bytes"]} for each in (*suspects, *heavy)],
+        "paths": [{"steps": each["steps"], "total_bytes": each["total_bytes"]} for each in (*suspects, *heavy)],
     }
 
 
 SESSIONS = suspect("shop.sessions.SESSIONS", "dict value")
 CACHE = suspect("shop.stock.lookup", "lru_cache entry")
+LIMIT = CacheLimit("functools._lru_cache_wrapper", path("shop.stock.lookup")[0], 400, 1000)
 
 
 def no_limit(_: object) -> None:
@@ -51,10 +56,14 @@ def test_growth_behind_one_holder_without_a_limit_confirms() -> None:
     finding, accumulation = find(report(SESSIONS), 12 * MIB, no_limit, None)
 
     assert finding is not None
-    assert (finding.outcome, finding.cause) == ("confirms", Cause.PYTHON_OBJECTS)
-    assert finding.reason == "shop.sessions.SESSIONS gained 300 Session objects"
+    assert (finding.kind, finding.cause) == (FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS)
+    assert finding.accumulation == accumulation
     assert accumulation is not None
-    assert (accumulation.holder, accumulation.objects, accumulation.bytes) == ("shop.sessions.SESSIONS", 300, 10 * MIB)
+    assert (accumulation.holder, accumulation.objects, accumulation.bytes) == (
+        path("shop.sessions.SESSIONS"),
+        300,
+        10 * MIB,
+    )
 
 
 def test_garbage_that_piles_up_confirms_uncollected_cycles() -> None:
@@ -65,68 +74,66 @@ def test_garbage_that_piles_up_confirms_uncollected_cycles() -> None:
 
 
 def test_a_cache_below_its_limit_clears_and_says_which() -> None:
-    finding, _ = find(report(CACHE), 12 * MIB, lambda _: Bound("shop.stock.lookup", 400, 1000), 8 << 30)
+    finding, _ = find(report(CACHE), 12 * MIB, lambda _: LIMIT, 8 << 30)
 
     assert finding is not None
-    assert finding.outcome == "clears"
-    assert finding.reason == "a cache is at work: shop.stock.lookup has 400 of at most 1,000 entries"
+    assert finding.kind is FindingKind.CLEARS_BOUNDED_CACHE
+    assert finding.cache_limits == (LIMIT,)
 
 
 def test_a_limit_that_memory_will_not_see_is_none() -> None:
-    finding, _ = find(report(CACHE), 12 * MIB, lambda _: Bound("shop.stock.lookup", 400, 10_000_000), 8 << 30)
+    finding, _ = find(report(CACHE), 12 * MIB, lambda _: replace(LIMIT, max_entries=10_000_000), 8 << 30)
 
     assert finding is not None
-    assert finding.outcome == "confirms"
+    assert finding.confirms
 
 
 def test_a_leak_beside_a_cache_is_the_one_that_counts() -> None:
-    both = report(suspect(*CACHE["path"], share=0.6), suspect(*SESSIONS["path"], share=0.35), gained=20 * MIB)
+    both = report({**CACHE, "share": 0.6}, {**SESSIONS, "share": 0.35}, gained=20 * MIB)
 
-    finding, accumulation = find(
-        both, 20 * MIB, lambda path: Bound("lookup", 4, 10) if path[0] == "shop.stock.lookup" else None, None
-    )
+    finding, accumulation = find(both, 20 * MIB, lambda steps: LIMIT if steps[0] == LIMIT.step else None, None)
 
     assert finding is not None
-    assert finding.outcome == "confirms"
+    assert finding.confirms
     assert accumulation is not None
-    assert accumulation.holder == "shop.sessions.SESSIONS"
+    assert accumulation.holder == path("shop.sessions.SESSIONS")
 
 
 @pytest.mark.parametrize(
-    "path",
+    "steps",
     [
         ("thread worker-N › handle() › body",),
         ("thread worker-N › handle() › request", "Request.body"),
         ("event loop › timers", "list item", "callback argument", "task's coroutine", "coroutine local body"),
     ],
 )
-def test_what_running_calls_hold_is_in_flight(path: tuple[str, ...]) -> None:
-    finding, _ = find(report(suspect(*path)), 12 * MIB, no_limit, None)
+def test_what_running_calls_hold_is_in_flight(steps: tuple[str, ...]) -> None:
+    finding, _ = find(report(suspect(*steps)), 12 * MIB, no_limit, None)
 
     assert finding is not None
-    assert finding.outcome == "clears"
-    assert "in flight" in finding.reason
+    assert finding.kind is FindingKind.CLEARS_IN_FLIGHT
+    assert finding.in_flight_types == ("shop.sessions.Session",)
 
 
 @pytest.mark.parametrize(
-    "path",
+    "steps",
     [
         ("thread MainThread › main() › seen", "list item"),
         ("shop.WAITING", "set item", "task's coroutine", "coroutine local request"),
     ],
 )
-def test_what_a_container_gathers_is_not_in_flight(path: tuple[str, ...]) -> None:
-    finding, _ = find(report(suspect(*path)), 12 * MIB, no_limit, None)
+def test_what_a_container_gathers_is_not_in_flight(steps: tuple[str, ...]) -> None:
+    finding, _ = find(report(suspect(*steps)), 12 * MIB, no_limit, None)
 
     assert finding is not None
-    assert finding.outcome == "confirms"
+    assert finding.confirms
 
 
 def test_where_nothing_accumulates_the_growth_was_in_flight() -> None:
     finding, accumulation = find(report(), 12 * MIB, no_limit, None)
 
     assert finding is not None
-    assert finding.outcome == "clears"
+    assert finding.kind is FindingKind.CLEARS_IN_FLIGHT
     assert accumulation is None
 
 
@@ -147,10 +154,10 @@ def test_small_places_are_not_what_a_suspicion_is_about() -> None:
     finding, _ = find(report(suspect("shop.X", growth=MIB, share=0.1)), 12 * MIB, no_limit, None)
 
     assert finding is not None
-    assert finding.outcome == "clears"
+    assert finding.kind is FindingKind.CLEARS_IN_FLIGHT
 
 
 def test_all_suspects_of_a_report_are_accumulations() -> None:
     found = accumulations(report(SESSIONS, CACHE))
 
-    assert [each.holder for each in found] == ["shop.sessions.SESSIONS", "shop.stock.lookup"]
+    assert [each.holder for each in found] == [path("shop.sessions.SESSIONS"), path("shop.stock.lookup")]

@@ -28,7 +28,7 @@ def test_a_slack_message_says_it_in_words_and_figures() -> None:
     assert "*Held by*\nshop.sessions.SESSIONS" in shown
     assert "*Growth*\n+240 MiB/h" in shown
     assert "*At the limit in*\n90 min" in shown
-    assert "bound the dict" in shown
+    assert "give the mapping a limit" in shown
 
 
 @given(st.text(st.sampled_from("<>&!@#*_~`|a \n"), max_size=400))

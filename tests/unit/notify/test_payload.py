@@ -20,7 +20,7 @@ def test_it_says_what_leaks_and_where_in_one_sentence() -> None:
 
     assert document["text"] == (
         f"memory leak confirmed in shop (process {os.getpid()} on {document['host']}), python-objects: "
-        "48,210 more shop.models.Session held by shop.sessions.SESSIONS"
+        "`shop.sessions.SESSIONS` gained 48,210 `Session` objects, +58.2 MiB in 15 min (+233 MiB/h), 93 % of the growth"
     )
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.errors import SourceMissing
-from heap_exporter.model import Cause
-from heap_exporter.probes.mappings import PROC, MappingGroup, Mappings, advice, growth, read_mappings
+from heap_exporter.probes.mappings import PROC, MappingGroup, Mappings, growth, read_mappings
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs /proc/self/smaps")
 
@@ -104,8 +103,3 @@ def test_growth_is_told_by_falling_gain() -> None:
 def test_no_proc_is_a_missing_source(tmp_path: Path) -> None:
     with pytest.raises(SourceMissing, match="no mappings"):
         read_mappings(proc=tmp_path)
-
-
-@pytest.mark.parametrize("cause", Cause)
-def test_there_is_advice_for_every_cause(cause: Cause) -> None:
-    assert advice(cause).endswith(".")

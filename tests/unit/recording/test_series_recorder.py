@@ -14,7 +14,7 @@ import pytest
 
 from heap_exporter.detection.detector import Detector, DetectorThresholds
 from heap_exporter.detection.series import read_series
-from heap_exporter.model import Cause, Finding, Point
+from heap_exporter.model import Cause, Finding, FindingKind, Point
 from heap_exporter.recording.series_recorder import SeriesRecorder
 from tests.processes.programs import next_json, program
 
@@ -53,7 +53,7 @@ def live_like() -> list[Point]:
                 pymalloc_used_bytes=150_000_000 + leaked if slow else None,
                 pymalloc_retained_bytes=10_000_000 if slow else None,
                 gc_enabled=1,
-                finding=Finding("confirms", "Session in SESSIONS", Cause.PYTHON_OBJECTS) if number == 1000 else None,
+                finding=Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS) if number == 1000 else None,
             )
         )
     return points

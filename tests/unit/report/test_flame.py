@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from heap_exporter.report.flame import cells
 from heap_exporter.report.largest import largest_paths, most_changed
+from heap_exporter.report.path_text import path_to_group
 from tests.heaps import trees
 from tests.heaps.trees import Branch
 
@@ -63,7 +64,7 @@ def test_a_decrease_is_not_subtracted_from_the_growth_of_another_group() -> None
 def test_none_of_the_largest_paths_contains_another() -> None:
     heap = trees.heap(trees.shop(1000))
 
-    places = [heap.path_text(index) for index in largest_paths(heap, 3)]
+    places = [path_to_group(heap, index) for index in largest_paths(heap, 3)]
 
     assert places[0].startswith("shop.sessions.SESSIONS")
     assert not any(two.startswith(f"{one} ") for one, two in pairwise(places))

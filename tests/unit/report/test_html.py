@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 
+from heap_exporter.model import Step, StepKind
 from heap_exporter.report import html
 from tests.heaps import trees
 from tests.heaps.trees import Branch
@@ -26,8 +27,9 @@ def evil_page() -> str:
     after = trees.heap(
         Branch("", below=(Branch(EVIL, EVIL, 3, 100, (Branch(EVIL, EVIL, 3, 100),)),)), EVIL, reason=EVIL
     )
-    suspect = trees.suspect(type_name=EVIL, holder=EVIL, path=(EVIL,), advice=EVIL, fingerprint=EVIL)
-    return html.render(trees.diff(trees.heap(Branch(""), EVIL), after, [suspect], EVIL))
+    step = Step(StepKind.MODULE, "", EVIL)
+    suspect = trees.suspect(type_name=EVIL, holder=(step,), path=(step,), fingerprint=EVIL)
+    return html.render(trees.diff(trees.heap(Branch(""), EVIL), after, [suspect]))
 
 
 def test_no_foreign_name_becomes_markup() -> None:

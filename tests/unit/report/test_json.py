@@ -8,6 +8,7 @@ from typing import Any
 from heap_exporter import analysis
 from heap_exporter.analysis.summary import summarise
 from heap_exporter.report import json as json_report
+from heap_exporter.report.path_text import step_text
 from tests.heaps.files import small_graph, write_file
 
 PAGE = Path(__file__).parents[3] / "docs" / "json.md"
@@ -25,7 +26,9 @@ def test_the_document_is_the_summary(tmp_path: Path) -> None:
     heap, document = written(tmp_path)
 
     assert (document["document"], document["version"]) == ("heap", 1)
-    assert document["paths"] == [asdict(group) for group in heap.groups]
+    assert document["paths"] == [
+        {**asdict(group), "step": group.step._asdict(), "label": step_text(group.step)} for group in heap.groups
+    ]
     assert document["types"] == [asdict(row) for row in heap.types]
     assert [holding["name"] for holding in document["holdings"]] == ["reachable", "held from outside", "garbage"]
     assert document["shallow_bytes"] == sum(row["shallow_bytes"] for row in document["types"])

@@ -20,7 +20,7 @@ FROM_THE_FILE = ("header", "footer")
 
 def every_document(file: Path) -> list[json_documents.Document]:
     before, after = trees.heap(trees.shop(10)), trees.heap(trees.shop(20), "b.heap", taken_at=1.7e9 + 900)
-    found = trees.diff(before, after, [trees.suspect()], "a verdict")
+    found = trees.diff(before, after, [trees.suspect()])
     file.write_bytes(b"123")
     return [
         json_documents.top(after, after.types),

@@ -6,36 +6,16 @@ from typing import Any
 
 import pytest
 
+from heap_exporter.model import Step, StepKind
 from heap_exporter.report import sentences
 from tests.heaps import trees
+from tests.heaps.steps import path
 
 
 def notes(before: dict[str, Any], after: dict[str, Any]) -> str:
     empty = trees.Branch("")
     found = trees.diff(trees.heap(empty, "a.heap", **before), trees.heap(empty, "b.heap", **after))
     return "\n".join(sentences.notes(found))
-
-
-def test_a_suspect_is_one_sentence() -> None:
-    assert sentences.suspect(trees.suspect(), 15.0) == (
-        "`shop.sessions.SESSIONS` gained 48,210 `Session` objects, +19.5 MiB in 15 min (+78.0 MiB/h), "
-        "98 % of the growth"
-    )
-
-
-def test_without_times_there_is_no_rate() -> None:
-    assert sentences.suspect(trees.suspect(bytes_per_minute=None), None) == (
-        "`shop.sessions.SESSIONS` gained 48,210 `Session` objects, +19.5 MiB, 98 % of the growth"
-    )
-
-
-def test_a_backtick_in_a_name_does_not_end_the_name() -> None:
-    assert sentences.code("a`b`c") == "`a'b'c`"
-
-
-@pytest.mark.parametrize(("share", "said"), [(0.98, "98 %"), (0.0, "0 %"), (0.001, "< 1 %"), (1.0, "100 %")])
-def test_shares_are_said_in_percent(share: float, said: str) -> None:
-    assert sentences.percent(share) == said
 
 
 def test_two_snapshots_of_one_life_need_no_note() -> None:
@@ -58,5 +38,8 @@ def test_what_makes_a_comparison_doubtful_is_said(before: dict[str, Any], after:
 
 
 def test_the_type_is_said_unless_the_last_step_says_it() -> None:
-    assert sentences.way(("shop.CACHE", "dict value"), "shop.Item") == ("shop.CACHE", "dict value", "shop.Item")
-    assert sentences.way(("held from outside", "dict"), "dict") == ("held from outside", "dict")
+    assert sentences.way(path("shop.CACHE", "dict value"), "shop.Item") == ("shop.CACHE", "dict value", "shop.Item")
+    assert sentences.way((*path("held from outside"), Step(StepKind.ROOT_REFERENCE, "", "dict")), "dict") == (
+        "held from outside",
+        "dict",
+    )

@@ -7,6 +7,7 @@ import io
 from rich.console import Console, RenderableType
 
 from heap_exporter.analysis.results import Heap
+from heap_exporter.model import Step, StepKind
 from heap_exporter.report import text
 from tests.heaps import trees
 from tests.heaps.trees import Branch
@@ -24,12 +25,12 @@ def leak() -> tuple[Heap, Heap]:
 
 
 def test_a_report_has_verdict_suspects_growth_and_holdings_in_this_order() -> None:
-    found = trees.diff(*leak(), [trees.suspect()], "a verdict")
+    found = trees.diff(*leak(), [trees.suspect()])
 
     said = drawn(text.report(found, 5))
 
     places = [
-        said.index(part) for part in ("a verdict", "1. `shop", "advice", "grown, by path", "garbage: only cycles")
+        said.index(part) for part in ("accumulates in", "1. `shop", "advice", "grown, by path", "garbage: only cycles")
     ]
     assert places == sorted(places)
     assert "shrunk" not in said
@@ -38,7 +39,8 @@ def test_a_report_has_verdict_suspects_growth_and_holdings_in_this_order() -> No
 def test_a_name_cannot_command_the_terminal() -> None:
     evil = "\x1b[2J\x07[bold]x[/bold]:smile:\u202e"
     before, after = trees.heap(Branch("")), trees.heap(Branch("", below=(Branch(evil, evil, 3, 100),)), reason=evil)
-    found = trees.diff(before, after, [trees.suspect(holder=evil, path=(evil,), type_name=evil, advice=evil)], evil)
+    step = Step(StepKind.MODULE, "", evil)
+    found = trees.diff(before, after, [trees.suspect(holder=(step,), path=(step,), type_name=evil)])
 
     said = (
         drawn(text.report(found, 9))

@@ -1,0 +1,42 @@
+"""The places where objects accumulate, as the comparison of two snapshots finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from heap_exporter.model.paths import LeakPattern, RetainerPath, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulation:
+    """A place where objects accumulate.
+
+    ``holder`` is the path to the object that keeps them, ``path`` the path to the objects. ``objects`` and ``bytes``
+    are the growth between the snapshots; ``share`` is their part of all growth, 0 to 1. ``fingerprint`` is the same for
+    the same leak in every process. ``pattern`` is the known leak pattern, if it is one.
+    """
+
+    type_name: str
+    holder: RetainerPath
+    path: RetainerPath
+    fingerprint: str
+    objects: int
+    bytes: int
+    bytes_per_minute: float | None
+    share: float
+    pattern: LeakPattern | None = None
+
+    @property
+    def minutes(self) -> float | None:
+        """Return the time between the snapshots, ``None`` if it is not known."""
+        return self.bytes / self.bytes_per_minute if self.bytes_per_minute else None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheLimit:
+    """A cache that limits its entries. ``step`` is the step of the path that leads to it, ``type_name`` its type."""
+
+    type_name: str
+    step: Step
+    entries: int
+    max_entries: int

@@ -1,0 +1,102 @@
+"""Findings of an investigation and verdicts of a comparison, in sentences. Names stand between `backticks`."""
+
+from __future__ import annotations
+
+from heap_exporter.analysis.results import Diff, NewGroup, Suspect, short_name
+from heap_exporter.model import Accumulation, CacheLimit, Finding, FindingKind
+from heap_exporter.model.paths import StepKind
+from heap_exporter.report.advice_text import pattern_advice
+from heap_exporter.report.path_text import path_text, step_text, step_texts
+from heap_exporter.runtime.formatting import duration, gain, rate, size
+
+NO_GROWTH = "no growth to explain"
+NOT_COMPARABLE = "taken by different walkers, which see different objects: take both with the same one"
+
+
+def code(name: str) -> str:
+    """Return a name between backticks; backticks in the name become single quotes."""
+    return f"`{name.replace('`', chr(39))}`"
+
+
+def percent(share: float) -> str:
+    """Return a share as ``98 %``; a small share that is not 0 is ``< 1 %``."""
+    return "< 1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
+
+
+def finding_text(finding: Finding) -> str:
+    """Return a finding as a sentence."""
+    if finding.accumulation:
+        return accumulation_text(finding.accumulation)
+    if finding.confirms:
+        return "the comparison of two snapshots shows where objects accumulate"
+    if finding.kind is FindingKind.CLEARS_IN_FLIGHT and not finding.in_flight_types:
+        return "two snapshots show no place where objects accumulate: it is work in flight"
+    caches = [f"a cache fills up: {_cache_limit_text(limit)}" for limit in finding.cache_limits]
+    in_flight = [f"running calls hold {name}: it is work in flight" for name in finding.in_flight_types]
+    return "; ".join([*caches, *in_flight]) or "a cache fills up, and is below its limit"
+
+
+def accumulation_text(found: Accumulation) -> str:
+    """Return what accumulates where, and how fast."""
+    name, more = code(short_name(found.type_name)), found.objects
+    what = f"gained {more:,} {name} object{'' if more == 1 else 's'}" if more > 0 else f"has larger {name} objects"
+    grown = gain(found.bytes) + (f" in {duration(found.minutes * 60)}" if found.minutes else "")
+    speed = f" ({rate(found.bytes_per_minute / 60)})" if found.bytes_per_minute is not None else ""
+    return f"{code(path_text(found.holder))} {what}, {grown}{speed}, {percent(found.share)} of the growth"
+
+
+def suspect_text(found: Suspect) -> str:
+    """Return what accumulates where, and how fast: the sentence that an operator reads first."""
+    return accumulation_text(
+        Accumulation(
+            type_name=found.type_name,
+            holder=found.holder,
+            path=found.path,
+            fingerprint=found.fingerprint,
+            objects=found.objects.growth,
+            bytes=found.total_bytes.growth,
+            bytes_per_minute=found.bytes_per_minute,
+            share=found.share,
+            pattern=found.pattern,
+        )
+    )
+
+
+def verdict_text(found: Diff) -> str:
+    """Return the result of a comparison as one sentence."""
+    if not found.is_comparable:
+        return NOT_COMPARABLE
+    if found.suspects:
+        first = f"{found.suspects[0].type_name} accumulates in {path_text(found.suspects[0].holder)}"
+        more = len(found.suspects) - 1
+        return first if not more else f"{first}; {more} more suspect{'s' if more > 1 else ''}"
+    return f"{NO_GROWTH}, but {_new_group_text(found.new_group)}" if found.new_group else NO_GROWTH
+
+
+def accumulation_document(found: Accumulation) -> dict[str, object]:
+    """Return an accumulation for a JSON document: its path as text and as typed steps, with a sentence and advice."""
+    return {
+        "type_name": found.type_name,
+        "holder": path_text(found.holder),
+        "path": list(step_texts(found.path)),
+        "steps": [step._asdict() for step in found.path],
+        "fingerprint": found.fingerprint,
+        "objects": found.objects,
+        "bytes": found.bytes,
+        "bytes_per_minute": found.bytes_per_minute,
+        "share": found.share,
+        "pattern": found.pattern,
+        "text": accumulation_text(found),
+        "advice": pattern_advice(found.pattern),
+    }
+
+
+def _cache_limit_text(limit: CacheLimit) -> str:
+    name = step_text(limit.step)
+    has_own_name = limit.step.kind in (StepKind.MODULE_GLOBAL, StepKind.CLASS_ATTRIBUTE, StepKind.ATTRIBUTE)
+    name = name if has_own_name else f"{short_name(limit.type_name)} ({name})"
+    return f"{name} has {limit.entries:,} of at most {limit.max_entries:,} entries"
+
+
+def _new_group_text(group: NewGroup) -> str:
+    return f"new: {size(group.bytes)} in {path_text(group.steps)}; a third snapshot shows whether it continues to grow"

@@ -1,0 +1,46 @@
+"""The finding of a verdict comes back from a note with its typed values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from heap_exporter.model import CacheLimit, Cause, Finding, FindingKind, State, Verdict
+from heap_exporter.recording.notes import read_verdict, verdict_note
+from tests.examples.alerts import full_alert
+from tests.heaps.steps import path, step
+
+CONFIRMED = Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS, full_alert().accumulation)
+CLEARED = Finding(FindingKind.CLEARS_BOUNDED_CACHE, cache_limits=(CacheLimit("dict", step("shop.CACHE"), 4, 10),))
+
+
+def note_of(finding: Finding) -> dict[str, object]:
+    verdict = Verdict(0.0, State.CONFIRMED, (), 900.0, finding=finding)
+    document: dict[str, object] = json.loads(verdict_note(verdict))
+    return document
+
+
+def read(note: dict[str, object]) -> Finding | None:
+    verdict = read_verdict(note)
+    assert verdict is not None
+    return verdict.finding
+
+
+@pytest.mark.parametrize("finding", [CONFIRMED, CLEARED, Finding(FindingKind.CLEARS_IN_FLIGHT, in_flight_types=("b",))])
+def test_a_finding_is_read_as_it_was_written(finding: Finding) -> None:
+    assert read(note_of(finding)) == finding
+
+
+def test_of_a_long_finding_kind_and_cause_are_kept() -> None:
+    found = full_alert().accumulation
+    assert found is not None
+    long = replace(found, path=path(*["dict value"] * 200))
+
+    assert read(note_of(replace(CONFIRMED, accumulation=long))) == replace(CONFIRMED, accumulation=None)
+
+
+@pytest.mark.parametrize("row", [["confirms", "text"], {"kind": "of another version"}, 7])
+def test_a_finding_of_another_version_is_left_out(row: object) -> None:
+    assert read({**note_of(CONFIRMED), "finding": row}) is None
