@@ -1,6 +1,6 @@
-"""The pages: a WSGI application to serve on a port of our own, or to mount in another.
+"""The pages as a WSGI application: the exporter serves it on its own port, or a service mounts it.
 
-It only tells what was read before; the one thing it can set off is a snapshot.
+Pages show the last reading and start nothing; only ``POST /snapshots`` does work.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 GZIP_LEVEL = 1
 """The fastest; metrics shrink to a tenth at any level."""
 
-DEFAULT_REASON = "asked for over HTTP"
-PAGES = "there are /, /metrics, /census, /verdict, /snapshots, /snapshots/ID, /snapshots/ID/file and /-/healthy"
+DEFAULT_REASON = "requested over HTTP"
+PAGES = "the pages are /, /metrics, /census, /verdict, /snapshots, /snapshots/ID, /snapshots/ID/file and /-/healthy"
 
 SAFE_HEADERS = {
     "Cache-Control": "no-store",
@@ -81,25 +81,25 @@ Headers = dict[str, str]
 
 
 class Source(Protocol):
-    """What the pages tell of. Asked anew at each request, since a fork replaces what is behind it."""
+    """What the pages show. Each request reads its properties again: a fork replaces the objects."""
 
     @property
     def snapshots(self) -> Snapshots:
-        """Take and keep snapshots."""
+        """Return the service that takes and stores snapshots."""
 
     @property
     def history(self) -> History:
-        """Keep the figures of the past."""
+        """Return the samples of the past."""
 
     def reading(self) -> Reading:
-        """Return everything known now."""
+        """Return the last reading."""
 
 
 class App:
     """The WSGI application.
 
-    ``metrics(accept)`` returns the body of /metrics and its content type. ``trust_loopback`` is for our own server
-    alone: see :class:`~heap_exporter.web.auth.Gate`.
+    ``metrics(accept)`` returns the body of /metrics and its content type. ``trust_loopback`` is True on the exporter's
+    own server only: see :class:`~heap_exporter.web.auth.Gate`.
     """
 
     def __init__(
@@ -110,8 +110,8 @@ class App:
         self._gate = Gate(token, trust_loopback=trust_loopback)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request; whatever goes wrong is an answer too."""
-        # A request that environ refers to is a cycle, which only the host's collector could free.
+        """Answer a request. Every exception becomes an answer."""
+        # A reference from environ to the request is a cycle, which would wait for the application's garbage collector.
         request = Request(environ, populate_request=False)
         response = self._answer(request)
         for name, value in SAFE_HEADERS.items():
@@ -176,7 +176,7 @@ class App:
         return _json(responses.snapshots(self._source.snapshots.store.list(), request.root_path))
 
     def _get_snapshot(self, request: Request, id: str) -> Response:
-        return _json(self._told(self._source.snapshots.state(id), request))
+        return _json(self._progress(self._source.snapshots.state(id), request))
 
     def _get_snapshot_file(self, request: Request, id: str) -> Response:
         info = self._source.snapshots.store.get(id)
@@ -190,16 +190,18 @@ class App:
     def _post_snapshot(self, request: Request) -> Response:
         wait = request.args.get("wait", "1")
         if wait not in ("0", "1"):
-            raise Problem(HTTPStatus.BAD_REQUEST, "wait must be 0 (answer at once) or 1 (answer when it is written)")
+            raise Problem(
+                HTTPStatus.BAD_REQUEST, "wait must be 0 (answer at once) or 1 (after the snapshot is written)"
+            )
         reason, snapshots = _reason(request), self._source.snapshots
         if wait == "0":
             found, status = snapshots.state(snapshots.reserve(reason)), HTTPStatus.ACCEPTED
         else:
             found, status = snapshots.state(snapshots.take(reason, is_bulk=True).id), HTTPStatus.CREATED
-        document = self._told(found, request)
+        document = self._progress(found, request)
         return _json(document, status, {"Location": document["url"]})
 
-    def _told(self, found: SnapshotProgress, request: Request) -> responses.Document:
+    def _progress(self, found: SnapshotProgress, request: Request) -> responses.Document:
         return responses.progress(found, self._source.snapshots.comparisons.state(found.id), request.root_path)
 
     def _snapshot_problem(self, error: SnapshotError) -> Problem:
@@ -214,7 +216,7 @@ def _json(document: responses.Document, status: HTTPStatus = HTTPStatus.OK, head
 
 
 def _reason(request: Request) -> str:
-    """Return why the caller wants a snapshot: ``reason`` in the query, in a form, or in a JSON object."""
+    """Return the reason for a snapshot: ``reason`` in the query, in a form, or in a JSON object."""
     if not request.is_json:
         return request.values.get("reason", DEFAULT_REASON)
     document = request.get_json()
@@ -225,9 +227,9 @@ def _reason(request: Request) -> str:
 
 
 def _not_yet(reading: Reading, what: str, interval_seconds: float) -> Problem:
-    """Return the answer for what is not known, saying when it will be or why it is not."""
+    """Return the answer for a missing value, with the time until it is due or with the number of failures."""
     if failures := reading.counters.sample_errors.get(what, 0):
-        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the {what} failed {failures} times; the log says why")
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the {what} failed {failures} times; the log has the reason")
     wait = max(1, math.ceil(reading.started_at + interval_seconds - time.time()))
     return Problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -240,12 +242,12 @@ def _wrong_method(request: Request, error: MethodNotAllowed) -> Problem:
     allowed = ", ".join(sorted(error.valid_methods or ()))
     return Problem(
         HTTPStatus.METHOD_NOT_ALLOWED,
-        f"{request.path} does not know {request.method}; use {allowed}",
+        f"{request.path} does not support {request.method}; use {allowed}",
         [("Allow", allowed)],
     )
 
 
 def _http_problem(request: Request, error: HTTPException) -> Problem:
     if error.code == HTTPStatus.NOT_FOUND:
-        return Problem(HTTPStatus.NOT_FOUND, f"nothing is at {request.path}; {PAGES}")
+        return Problem(HTTPStatus.NOT_FOUND, f"there is no page {request.path}; {PAGES}")
     return Problem(HTTPStatus(error.code or 500), error.description or "")

@@ -1,8 +1,8 @@
-"""Who may ask for what.
+"""Access rules: which client may request which page.
 
-With a token set, everything but the open paths needs it. Without one, only a client on this machine that also calls
-it by a loopback name is answered: a browser that a hostile page has led here by a name of its own (DNS rebinding)
-names another host. What changes something is refused to foreign pages in either case.
+With a token set, every path but the open ones needs it. Without a token, only a client on this machine gets an answer,
+and only if its Host header is a loopback name: with DNS rebinding, a hostile page sends a browser here under its own
+host name. Requests from pages of another origin never change anything.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ CHALLENGES = (
     ("WWW-Authenticate", 'Bearer realm="heap-exporter"'),
     ("WWW-Authenticate", 'Basic realm="heap-exporter", charset="UTF-8"'),
 )
-"""Basic is for browsers, which can ask a person for a password but not for a token; in one header they overlook it."""
+"""Basic is for browsers, which can prompt for a password but not for a token; they need a header of its own for it."""
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]+))(?::[0-9]{1,5})?")
-"""An address in brackets or a name, and a port. Whatever else a URL could hold there, no honest client sends."""
+"""An address in brackets or a name, and a port. The other forms of RFC 3986 are refused: no usual client sends them."""
 
 WHAT_TO_SET = "set HEAP_EXPORTER_TOKEN, restart, and send it as `Authorization: Bearer <token>`"
 
 
 class Gate:
-    """Lets requests pass or raises a :class:`Problem`.
+    """Checks requests.
 
-    ``trust_loopback`` says that the server's word on the client's address can be relied on, as our own server's can;
-    a mounted app stands behind somebody else's proxy and must not.
+    ``trust_loopback`` means that REMOTE_ADDR is the address of the client. That holds on the exporter's own server; a
+    mounted app can be behind a proxy, and all its clients then seem to be local.
     """
 
     def __init__(self, token: str, *, trust_loopback: bool) -> None:
@@ -44,42 +44,42 @@ class Gate:
         self._trust_loopback = trust_loopback
 
     def check(self, request: Request) -> None:
-        """Raise a :class:`Problem` unless the request may go on."""
+        """Raise a :class:`Problem` if the request is not allowed."""
         if request.path in OPEN_PATHS:
             return
         if request.method not in ("GET", "HEAD", "OPTIONS"):
-            _refuse_foreign_pages(request)
+            _check_origin(request)
         if self._token:
-            self._ask_for_token(request.headers.get("Authorization", "").strip())
+            self._check_token(request.headers.get("Authorization", "").strip())
         else:
-            self._ask_for_loopback(request)
+            self._check_loopback(request)
 
-    def _ask_for_token(self, sent: str) -> None:
+    def _check_token(self, sent: str) -> None:
         if not sent:
-            raise _unauthorized("a token is needed: send `Authorization: Bearer <the value of HEAP_EXPORTER_TOKEN>`")
+            raise _unauthorized("this page needs a token: send `Authorization: Bearer <value of HEAP_EXPORTER_TOKEN>`")
         kind, _, credentials = sent.partition(" ")
         if kind.lower() == "bearer":
             given = credentials.strip().encode("latin-1", "replace")
         elif kind.lower() == "basic":
             given = _password(credentials)
         else:
-            raise _unauthorized("the Authorization header is of another kind; it must be `Bearer <token>`")
+            raise _unauthorized("the Authorization header has another scheme; it must be `Bearer <token>`")
         if not hmac.compare_digest(given, self._token):
             raise _unauthorized(f"the {kind.capitalize()} token is wrong; it must be the value of HEAP_EXPORTER_TOKEN")
 
-    def _ask_for_loopback(self, request: Request) -> None:
+    def _check_loopback(self, request: Request) -> None:
         if not self._trust_loopback:
-            raise _forbidden(f"without a token only /metrics and /-/healthy are answered here; {WHAT_TO_SET}")
+            raise _forbidden(f"without a token this server answers only /metrics and /-/healthy; {WHAT_TO_SET}")
         if not is_loopback(request.remote_addr or ""):
-            raise _forbidden(f"without a token only clients on this machine are answered; {WHAT_TO_SET}")
+            raise _forbidden(f"without a token this server answers only clients on this machine; {WHAT_TO_SET}")
         if not is_loopback(_host_name(request)):
             raise _forbidden(
-                f"the Host header does not name this machine; call it localhost or 127.0.0.1, or {WHAT_TO_SET}"
+                f"the Host header is not this machine; use localhost or 127.0.0.1 in the URL, or {WHAT_TO_SET}"
             )
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host name or address is this machine's loopback."""
+    """Return whether a host name or address is a loopback one."""
     if host.lower() == "localhost":
         return True
     try:
@@ -90,13 +90,13 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def _refuse_foreign_pages(request: Request) -> None:
+def _check_origin(request: Request) -> None:
     origin = request.headers.get("Origin")
     host = request.headers.get("Host", "")
     if origin is not None and _authority(origin) != host.lower():
-        raise _forbidden("the request comes from a page of another origin; only this server's own pages may send it")
+        raise _forbidden("the request comes from a page of another origin; only pages of this server may send it")
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-        raise _forbidden("the browser says that a page of another site sent this; only this server's own pages may")
+        raise _forbidden("the request comes from a page of another site; only pages of this server may send it")
 
 
 def _authority(origin: str) -> str | None:

@@ -11,8 +11,8 @@ from werkzeug.wrappers import Response
 CONTENT_TYPE = "application/problem+json"
 
 
-class Problem(Exception):  # RFC 9457's word
-    """An answer that is an error: a status, a sentence that says what to do, and headers."""
+class Problem(Exception):  # the name in RFC 9457
+    """An error answer: a status, a sentence on what to do, and headers."""
 
     def __init__(self, status: HTTPStatus, detail: str, headers: Iterable[tuple[str, str]] = ()) -> None:
         super().__init__(detail)
@@ -21,7 +21,7 @@ class Problem(Exception):  # RFC 9457's word
         self.headers = list(headers)
 
     def response(self) -> Response:
-        """Return the answer."""
+        """Return the problem as an answer."""
         return Response(body(self.status, self.detail), self.status, self.headers, content_type=CONTENT_TYPE)
 
 

@@ -1,15 +1,15 @@
-"""A request as the pages see it."""
+"""The request class of the pages."""
 
 from __future__ import annotations
 
 from werkzeug.wrappers import Request as WerkzeugRequest
 
 BODY_BYTES = 64 * 1024
-"""Longest body that is read; a reason needs no more."""
+"""Maximum size of a request's body; a reason needs no more."""
 
 
 class Request(WerkzeugRequest):
-    """A request with a bounded body."""
+    """A request whose body and form have a maximum size."""
 
     max_content_length = BODY_BYTES
     max_form_memory_size = BODY_BYTES

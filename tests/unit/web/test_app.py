@@ -236,7 +236,7 @@ def test_a_wrong_method_is_answered_405_with_the_right_ones(client: Client, path
 
         assert answer.status_code == 405
         assert answer.headers["Allow"] == allowed
-        assert json_of(answer)["detail"] == f"{path} does not know {method}; use {allowed}"
+        assert json_of(answer)["detail"] == f"{path} does not support {method}; use {allowed}"
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/census", "/verdict", "/snapshots"])

@@ -102,8 +102,8 @@ def test_with_the_token_every_client_gets_every_page(process: Process, authoriza
 @pytest.mark.parametrize(
     ("authorization", "sentence"),
     [
-        (None, "a token is needed"),
-        ("   ", "a token is needed"),
+        (None, "this page needs a token"),
+        ("   ", "this page needs a token"),
         (bearer("wrong"), "the Bearer token is wrong"),
         (bearer(""), "the Bearer token is wrong"),
         (bearer(f"{TOKEN}x"), "the Bearer token is wrong"),
@@ -111,8 +111,8 @@ def test_with_the_token_every_client_gets_every_page(process: Process, authoriza
         (basic("me", "wrong"), "the Basic token is wrong"),
         ("Basic !!!", "the Basic token is wrong"),
         ("Basic", "the Basic token is wrong"),
-        (f"Digest {TOKEN}", "another kind"),
-        (TOKEN.encode().decode("latin-1"), "another kind"),
+        (f"Digest {TOKEN}", "another scheme"),
+        (TOKEN.encode().decode("latin-1"), "another scheme"),
     ],
 )
 def test_a_wrong_token_and_a_wrong_scheme_are_answered_differently(
