@@ -1,6 +1,6 @@
-"""The composition root: one monitor a process, the ways it tells, and what becomes of both in a fork.
+"""Starts and stops one exporter for each process: the monitor, the HTTP port, the registries and the OTLP push.
 
-Only this module starts the threads that tell; the monitor has its own.
+Only this module starts the threads that export; the monitor has its own. In a forked child it starts all anew.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from heap_exporter.web.server import Server
 
 STOP_SECONDS = 1.6
-"""How long stopping waits for all threads together."""
+"""How long :meth:`HeapExporter.stop` waits for all threads together."""
 
 
 class HeapExporter:
-    """A monitor, and the ways in which it tells: a port, a registry of the application's, a mounted app, OTLP.
+    """The monitor of this process and what exports its metrics: HTTP port, registries, mounted apps, OTLP push.
 
     Get it from :func:`start`; ``with heap_exporter.start():`` stops it at the end of the block.
     """
@@ -46,10 +46,10 @@ class HeapExporter:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.monitor = HeapMonitor(settings)
-        self.monitor.in_child = self._tell_in_child
+        self.monitor.on_child_start = self._export_in_child
         self._registered: list[tuple[CollectorRegistry, HeapCollector]] = []
         self._metrics_page: MetricsPage | None = None
-        self._wants_http = False
+        self._has_listened = False
         self._reset()
 
     def _reset(self) -> None:
@@ -63,8 +63,8 @@ class HeapExporter:
         """Return the address of the status page, ``None`` while no port is open."""
         return self._server.url if self._server else None
 
-    def snapshot(self, reason: str = "asked for by the application") -> SnapshotInfo:
-        """Take a snapshot now. Raises :class:`~heap_exporter.errors.SnapshotError`, which says why there is none."""
+    def snapshot(self, reason: str = "requested by the application") -> SnapshotInfo:
+        """Take a snapshot now. Raises :class:`~heap_exporter.errors.SnapshotError` with the reason if that fails."""
         return self.monitor.snapshot(reason)
 
     def census(self) -> Census:
@@ -72,15 +72,15 @@ class HeapExporter:
         return self.monitor.census()
 
     def verdict(self) -> Verdict | None:
-        """Return what the detector thinks, ``None`` before the first sample."""
+        """Return the last verdict, ``None`` before the first."""
         return self.monitor.verdict()
 
     def on(self, event: str, listener: LeakListener) -> None:
-        """Have ``listener`` called at each ``"leak"``."""
+        """Call ``listener`` at each ``"leak"``. Raises ``ValueError`` for any other event."""
         self.monitor.on(event, listener)
 
     def stop(self) -> None:
-        """End threads, sockets and pushes within two seconds. A second call does nothing."""
+        """Stop all threads, sockets and pushes within two seconds. A second call does nothing."""
         _forget(self)
         deadline = time.monotonic() + STOP_SECONDS
         self._stopping.set()
@@ -104,8 +104,8 @@ class HeapExporter:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _push(self) -> None:
-        """Push from now on if there is a receiver. Raises :class:`SettingsError` on a bad one."""
+    def _start_push(self) -> None:
+        """Start the OTLP push if a receiver is set. Raises :class:`SettingsError` if its address cannot be used."""
         receiver = find_receiver(self.settings.otlp_endpoint)
         if receiver:
             try:
@@ -115,10 +115,10 @@ class HeapExporter:
             except (OpenTelemetryChanged, ImportError) as error:
                 log.warning("metrics are not pushed to %s: %s", receiver.name, error)
                 return
-            self._in_thread("push", functools.partial(self._pusher.run, self._stopping))
+            self._start_thread("push", functools.partial(self._pusher.run, self._stopping))
 
     def _listen(self, *, forked: bool = False) -> None:
-        """Open the port, or a free one if a relative has it. Raises :class:`PortTaken` if a stranger has it."""
+        """Open the port, or a free one if another worker of this service has it. Raises :class:`PortTaken`."""
         from heap_exporter.web.server import Server
 
         if self._server:
@@ -131,27 +131,27 @@ class HeapExporter:
             if not forked and not port_conflict.is_sibling_exporter(host, port):
                 raise
             self._server = Server(app, host, 0)
-        self._wants_http = True
+        self._has_listened = True
         self._server.start()
         moved = not forked and port not in (0, self._server.port)
         log.log(
             logging.WARNING if moved else logging.INFO,
-            "heap-exporter of process %d answers on %s%s",
-            os.getpid(), self.url, f": a relative of it has port {port}" if moved else "",
+            "heap-exporter of process %d listens on %s%s",
+            os.getpid(), self.url, f": another worker of this service has port {port}" if moved else "",
         )  # fmt: skip  # format and arguments together
         if not forked:
-            self._announce_openness(self._server.host)
+            self._warn_of_open_port(self._server.host)
 
-    def _announce_openness(self, host: str) -> None:
-        """Say what other machines can read, where they can reach the port and nobody has thought of a token."""
+    def _warn_of_open_port(self, host: str) -> None:
+        """Log what other machines can read if they can reach the port and no token is set."""
         from heap_exporter.web.auth import OPEN_PATHS, is_loopback
 
         if self.settings.token or is_loopback(host):
             return
         log.warning(
-            "heap-exporter listens on %s without a token: whoever can reach it can read %s, with names of types; "
-            "everything else is refused to other machines. HEAP_EXPORTER_TOKEN opens it to who has the token, "
-            "HEAP_EXPORTER_HOST=127.0.0.1 closes all of it",
+            "heap-exporter listens on %s without a token: every machine that reaches it can read %s, with names of "
+            "types; all other paths are refused to other machines. With HEAP_EXPORTER_TOKEN they need the token, with "
+            "HEAP_EXPORTER_HOST=127.0.0.1 they reach nothing",
             host, " and ".join(sorted(OPEN_PATHS, reverse=True)),
         )  # fmt: skip  # format and arguments together
 
@@ -172,26 +172,27 @@ class HeapExporter:
             registry.register(collector)
             self._registered.append((registry, collector))
 
-    def _in_thread(self, name: str, target: Callable[[], None]) -> None:
+    def _start_thread(self, name: str, target: Callable[[], None]) -> None:
         self._threads.append(start_thread(name, target))
 
     def after_fork(self) -> None:
-        """In a forked child: close what is the parent's. The monitor's new thread opens the child's own port later."""
-        global _starting  # noqa: PLW0603  # another thread may have held the parent's at the moment of the fork
+        """Close the sockets of the parent in a forked child. The child's new sampling thread opens its own later."""
+        global _starting  # noqa: PLW0603  # another thread may have held the lock at the moment of the fork
         _starting = threading.RLock()
         if self._server:
             self._server.abandon()
         self._reset()
 
-    def _tell_in_child(self) -> None:
+    def _export_in_child(self) -> None:
+        """Start the exports anew in a forked child. Raises nothing: it runs on the sampling thread."""
         try:
-            self._push()
-            if self._wants_http:
+            self._start_push()
+            if self._has_listened:
                 self._listen(forked=True)
         except HeapExporterError as error:
             log.warning("heap-exporter of forked process %d: %s", os.getpid(), error)
-        except Exception:  # nobody above us in this thread
-            log.exception("heap-exporter of forked process %d tells nothing", os.getpid())
+        except Exception:  # it would end the sampling thread
+            log.exception("heap-exporter of forked process %d exports nothing", os.getpid())
 
 
 _current: HeapExporter | None = None
@@ -199,7 +200,7 @@ _starting = threading.RLock()
 
 
 def start(**settings: Any) -> HeapExporter:
-    """Start the exporter with its own port, and return it; when it runs already, return that one.
+    """Start the exporter with its own port, and return it; return the exporter of this process if it runs already.
 
     Keywords are the fields of :class:`~heap_exporter.settings.Settings` and win over ``HEAP_EXPORTER_*``.
     Raises :class:`~heap_exporter.errors.SettingsError` and :class:`~heap_exporter.errors.PortTaken`.
@@ -218,9 +219,9 @@ def start(**settings: Any) -> HeapExporter:
 
 
 def register(registry: CollectorRegistry | None = None, **settings: Any) -> HeapExporter:
-    """Start the monitor and put its metrics into a registry of the application's (default: client_python's own).
+    """Start the monitor and add its metrics to a registry of the application (default: the registry of client_python).
 
-    Raises :class:`~heap_exporter.errors.SettingsError`, and ``ValueError`` if another collector has our names.
+    Raises :class:`~heap_exporter.errors.SettingsError`, and ``ValueError`` if a collector has metrics of these names.
     """
     from prometheus_client import REGISTRY
 
@@ -232,7 +233,7 @@ def register(registry: CollectorRegistry | None = None, **settings: Any) -> Heap
 
 
 def make_wsgi_app(**settings: Any) -> App:
-    """Start the monitor and return all of its pages as a WSGI application to mount, with a token to be set.
+    """Start the monitor and return its pages as a WSGI application to mount. Set a token: the port is not its own.
 
     Raises :class:`~heap_exporter.errors.SettingsError`.
     """
@@ -241,15 +242,15 @@ def make_wsgi_app(**settings: Any) -> App:
 
 
 def make_asgi_app(**settings: Any) -> Callable[..., Awaitable[None]]:
-    """Return the ASGI twin of :func:`make_wsgi_app`."""
+    """Return the pages of :func:`make_wsgi_app` as an ASGI application."""
     from a2wsgi import WSGIMiddleware
 
-    # a2wsgi's type of a WSGI environment is narrower than werkzeug's and the standard's own.
+    # The type of a WSGI environment in a2wsgi is narrower than in werkzeug and the standard library.
     pages = cast("Any", make_wsgi_app(**settings))
     middlewares: dict[int, WSGIMiddleware] = {}
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        # The threads of a middleware that has answered before a fork do not exist in the child.
+        # The threads of a middleware that answered before a fork do not exist in the child.
         if os.getpid() not in middlewares:
             middlewares.clear()
             middlewares[os.getpid()] = WSGIMiddleware(pages, workers=2)
@@ -264,15 +265,15 @@ def current() -> HeapExporter | None:
 
 
 def _running(overrides: dict[str, Any]) -> HeapExporter:
-    """Return the exporter of this process, made and begun if there is none."""
-    global _current  # noqa: PLW0603  # one exporter a process is the contract
+    """Return the exporter of this process; start it if there is none."""
+    global _current  # noqa: PLW0603  # one exporter in each process
     if _current is not None:
         if overrides and Settings.load(**overrides) != _current.settings:
-            log.warning("heap-exporter runs already; the new settings are not used: %s", ", ".join(overrides))
+            log.warning("heap-exporter runs already and ignores these settings: %s", ", ".join(overrides))
         return _current
     exporter = HeapExporter(Settings.load(**overrides))
     if exporter.settings.enabled:
-        exporter._push()
+        exporter._start_push()
         exporter.monitor.start()
         forks.register(exporter)
         _current = exporter
@@ -281,7 +282,7 @@ def _running(overrides: dict[str, Any]) -> HeapExporter:
 
 
 def _forget(exporter: HeapExporter) -> None:
-    global _current  # noqa: PLW0603  # one exporter a process is the contract
+    global _current  # noqa: PLW0603  # one exporter in each process
     atexit.unregister(exporter.stop)
     forks.unregister(exporter)
     if _current is exporter:

@@ -1,4 +1,4 @@
-"""Every error the product raises: one family, each keeping the evidence it was raised on."""
+"""All exceptions of the package. Each keeps the values that it was raised with as attributes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class HeapExporterError(Exception):
-    """Base of the family; ``str(error)`` is one line fit for a person."""
+    """The base class of all; ``str(error)`` is one line for people."""
 
 
 class SettingsError(HeapExporterError, ValueError):
@@ -20,12 +20,12 @@ class SettingsError(HeapExporterError, ValueError):
 
 
 class PortTaken(HeapExporterError, OSError):
-    """The address to listen on belongs to somebody else."""
+    """Another process listens on the address."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
             f"{host}:{port} is in use by another process; "
-            "set HEAP_EXPORTER_PORT to a free port, or to 0 to be given one"
+            "set HEAP_EXPORTER_PORT to a free port, or to 0 for any free port"
         )
         self.host = host
         self.port = port
@@ -35,14 +35,14 @@ class SourceMissing(HeapExporterError):
     """A source of readings does not exist here (no cgroup, musl, a frozen heap); its metrics are left out."""
 
 
-class WalkGivenUp(SourceMissing):
-    """A walk was ended before it was through, because the exporter stops."""
+class WalkCancelled(SourceMissing):
+    """A walk was cancelled because the exporter stops."""
 
 
 class WalkFailed(SourceMissing):
-    """A walk came to nothing; the process that was to be walked is none the worse for it.
+    """A walk failed; the process goes on as before.
 
-    ``cause`` is one of :data:`WALK_FAILURES`; ``cpu_seconds`` is what the clone that failed had used.
+    ``cause`` is one of :data:`WALK_FAILURES`; ``cpu_seconds`` is the processor time of the clone that failed.
     """
 
     def __init__(self, cause: str, problem: str, cpu_seconds: float = 0.0) -> None:
@@ -53,13 +53,13 @@ class WalkFailed(SourceMissing):
 
 
 WALK_FAILURES = ("crashed", "killed", "hung", "no_memory", "no_disk", "refused", "damaged")
-"""Why a walk can fail: the clone died of a fault or a signal, took too long, ran out, or wrote what cannot be."""
+"""Causes of a failed walk: the clone crashed, was killed, took too long, lacked memory or disk, or wrote bad data."""
 
 
 class NativeUnavailable(HeapExporterError):
     """The native walker cannot be used here.
 
-    ``reason`` is ``no_extension``, ``platform``, ``free_threaded`` or ``layout``; ``detail`` says it in words.
+    ``reason`` is ``no_extension``, ``platform``, ``free_threaded`` or ``layout``; ``detail`` is a sentence.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -69,7 +69,7 @@ class NativeUnavailable(HeapExporterError):
 
 
 class SnapshotError(HeapExporterError):
-    """A snapshot was asked for and was not written; subclasses say why. ``outcome`` labels the counter."""
+    """A snapshot was requested and not written; a subclass has the reason. ``outcome`` is the label of its counter."""
 
     outcome = "failed"
 
@@ -81,13 +81,13 @@ class SnapshotBusy(SnapshotError):
 
 
 class SnapshotNoMemory(SnapshotError):
-    """There is not enough head-room under the memory limit to take a snapshot safely."""
+    """Too little memory is left below the memory limit to take a snapshot."""
 
     outcome = "no_memory"
 
 
 class SnapshotNoDisk(SnapshotError):
-    """The snapshot folder cannot take the file: full, read-only or not ours."""
+    """The snapshot folder is full, read-only, or belongs to another user."""
 
     outcome = "no_disk"
 
@@ -97,7 +97,7 @@ class SnapshotNoDisk(SnapshotError):
         self.problem = problem
 
 
-class SnapshotGivenUp(SnapshotError):
+class SnapshotCancelled(SnapshotError):
     """The exporter was stopped while the snapshot was taken."""
 
 
@@ -108,7 +108,7 @@ class SnapshotNotFound(SnapshotError):
 
 
 class SnapshotFileError(HeapExporterError):
-    """A file is no snapshot, or one that was cut off or altered."""
+    """A file is not a snapshot, or it is truncated or damaged."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path} cannot be read as a snapshot: {problem}")
@@ -117,4 +117,4 @@ class SnapshotFileError(HeapExporterError):
 
 
 class BlackBoxError(HeapExporterError):
-    """There is no black box: it cannot be made here, or a file is none."""
+    """A crash record cannot be made here, or a file is not one."""

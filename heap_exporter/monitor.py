@@ -28,13 +28,13 @@ FORK_GRACE_SECONDS = 1.0
 class HeapMonitor:
     """Samples the process, takes censuses, judges growth, and takes a snapshot when a leak is suspected.
 
-    ``on("leak", listener)`` has the listener called with a :class:`~heap_exporter.model.LeakAlert`, on a thread of
-    the listener's own. In a forked child the monitor starts anew by itself; it calls ``in_child()`` on the new thread.
+    ``on("leak", listener)`` calls the listener with each :class:`~heap_exporter.model.LeakAlert`, on a thread of its
+    own. In a forked child the monitor starts anew by itself, and calls ``on_child_start()`` on the new thread.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings.load()
-        self.in_child: Callable[[], None] = lambda: None
+        self.on_child_start: Callable[[], None] = lambda: None
         self._leak_listeners = LeakListeners()
         self._reading_listeners: list[ReadingListener] = []
         self._reset()
@@ -90,7 +90,7 @@ class HeapMonitor:
         self._thread = start_thread("sampler", run)
 
     def ask_to_stop(self) -> None:
-        """Have the sampling thread end soon; a walk under way is given up."""
+        """Signal the sampling thread to end; a walk under way is cancelled."""
         forks.unregister(self)
         self._stopping.set()
         self._wake.set()
@@ -113,7 +113,7 @@ class HeapMonitor:
         self._start(self._run_in_child)
 
     def on(self, event: str, listener: LeakListener) -> None:
-        """Have ``listener`` called at each ``"leak"``. Raises ``ValueError`` for any other event."""
+        """Call ``listener`` at each ``"leak"``. Raises ``ValueError`` for any other event."""
         self._leak_listeners.add(event, listener)
 
     def on_reading(self, listener: ReadingListener) -> None:
@@ -138,14 +138,14 @@ class HeapMonitor:
         """Walk the heap now, on the calling thread. Raises :class:`~heap_exporter.errors.SourceMissing`."""
         return self._pipeline.walker.census()
 
-    def snapshot(self, reason: str = "asked for by the application") -> SnapshotInfo:
+    def snapshot(self, reason: str = "requested by the application") -> SnapshotInfo:
         """Take a snapshot now, on the calling thread. Raises :class:`~heap_exporter.errors.SnapshotError`."""
         return self.snapshots.take(reason)
 
     def _run_in_child(self) -> None:
         self._stopping.wait(FORK_GRACE_SECONDS)
         if not self._stopping.is_set():
-            self.in_child()
+            self.on_child_start()
             self._run()
 
     def _run(self) -> None:

@@ -1,7 +1,7 @@
-"""What can be set, its defaults, and one parser for all of it.
+"""All settings with their defaults, and their parser.
 
 Every field of :class:`Settings` is the environment variable ``HEAP_EXPORTER_<FIELD>`` and a keyword of
-``heap_exporter.start()``. Some answer to a name of the Node monitor too (``aliases``), whose idea this is.
+``heap_exporter.start()``. Some have a variable of the Node.js heap monitor as an alias.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from heap_exporter.runtime.urls import http_url_problem
 
 PREFIX = "HEAP_EXPORTER_"
 TESTS_PREFIX = "HEAP_EXPORTER_REQUIRE_"
-"""Variables under this prefix steer the project's own tests and are no settings."""
+"""Variables with this prefix are for the tests of the project; they are not settings."""
 
 MIN_SAMPLES_A_WINDOW = 12
-"""Samples without which a trend cannot be told from noise: one a bucket."""
+"""Samples that a window needs to tell a trend from noise: one a bucket."""
 
 MAX_SAMPLES = 100_000
-"""Samples that fit into memory with decency."""
+"""Upper bound on the samples kept in memory."""
 
 NODE_THRESHOLD = "HEAP_MONITOR_GROWTH_THRESHOLD"
 NODE_MIN_SLOPE_BYTES_PER_HOUR = 60e6
-"""The Node monitor's rule is two conditions: so many percent over the window, and 1 MB a minute."""
+"""The rule of the Node.js monitor has two conditions: a percentage over the window, and 1 MB a minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a setting is for, what it may be, and its other names: variable name → factor to this setting's unit."""
+    """The help text of a setting, its allowed values, and its aliases: variable → factor to the unit of the setting."""
 
     help: str
-    least: float = -math.inf
-    most: float = math.inf
+    min: float = -math.inf
+    max: float = math.inf
     is_url: bool = False
     choices: tuple[str, ...] = ()
     aliases: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -58,98 +58,106 @@ class Settings:
     """All settings. Raises :class:`SettingsError` on a value out of range or of the wrong kind."""
 
     enabled: bool = setting(
-        True, "`false` turns everything off: `start()` then starts nothing.", aliases={"HEAP_MONITOR_ENABLED": 1}
+        True, "`false` turns everything off: `start()` starts nothing.", aliases={"HEAP_MONITOR_ENABLED": 1}
     )
-    host: str = setting("127.0.0.1", "Address to listen on. Off loopback, set a token.")
-    port: int = setting(9465, "Port to listen on; 0 takes a free one.", least=0, most=65535)
-    http: bool = setting(True, "`false` opens no port: for services that mount or push.")
+    host: str = setting("127.0.0.1", "Address to listen on. Set a token if other machines can reach it.")
+    port: int = setting(9465, "Port to listen on; 0 takes a free one.", min=0, max=65535)
+    http: bool = setting(True, "`false` opens no port, for services that mount the pages or push metrics.")
     token: Secret = setting(
-        Secret(""), "Bearer token asked for by everything but `/metrics` and `/-/healthy`; needed off loopback."
+        Secret(""),
+        "Bearer token of all paths but `/metrics` and `/-/healthy`. Without it other machines reach these two only.",
     )
     interval_seconds: float = setting(
-        15.0, "Time between samples.", least=0.05, most=3600, aliases={"HEAP_MONITOR_INTERVAL_MS": 0.001}
+        15.0, "Time between samples.", min=0.05, max=3600, aliases={"HEAP_MONITOR_INTERVAL_MS": 0.001}
     )
     census_interval_seconds: float = setting(
-        60.0, "Shortest time between censuses and other slow readings.", least=0.2, most=86400
+        60.0, "Minimum time between censuses, and between other slow readings.", min=0.2, max=86400
     )
     census_cpu_percent: float = setting(
         0.5,
-        "Share of one core that slow readings may use; their interval stretches to keep to it.",
-        least=0.01,
-        most=100,
+        "Share of one core that slow readings may use; a slower heap has longer intervals.",
+        min=0.01,
+        max=100,
     )
-    window_seconds: float = setting(900.0, "Window over which growth is judged.", least=2, most=604800)
+    window_seconds: float = setting(900.0, "Window over which growth is judged.", min=2, max=604800)
     growth_threshold_percent: float = setting(
-        1.0, "Growth in percent below which nothing is suspected, however long it takes.",
-        least=0, most=1000, aliases={NODE_THRESHOLD: 1},
+        1.0, "Growth below this percentage is never suspected.",
+        min=0, max=1000, aliases={NODE_THRESHOLD: 1},
     )  # fmt: skip  # reads as one line
     min_slope_bytes_per_hour: float = setting(
         8 * 1024 * 1024,
-        "Growth of less than this slope times a window is not suspected, however long it takes.",
-        least=0,
-        most=1e15,
+        "Growth below this slope times the window is never suspected.",
+        min=0,
+        max=1e15,
     )
     max_samples: int = setting(
         1440,
-        "Samples kept in memory; a window's are kept in any case.",
-        least=10,
-        most=MAX_SAMPLES,
+        "Samples kept in memory; those of one window are always kept.",
+        min=10,
+        max=MAX_SAMPLES,
         aliases={"HEAP_MONITOR_MAX_SAMPLES": 1},
     )
     snapshot_dir: Path = setting(
-        Path(), "Folder for snapshots; made with mode 0700. Default: `heap-exporter-<uid>` in the temporary folder.",
+        Path(), "Folder for snapshots, made with mode 0700. Default: `heap-exporter-<uid>` in the temporary folder.",
         aliases={"HEAP_DUMP_DIR": 1},
     )  # fmt: skip  # reads as one line
-    snapshot_keep: int = setting(20, "Snapshots kept in the folder; the oldest go first.", least=1, most=100_000)
+    snapshot_keep: int = setting(
+        20, "Number of snapshots kept in the folder; the oldest are deleted first.", min=1, max=100_000
+    )
     snapshot_max_bytes: int = setting(
-        4 * 1024**3, "Bytes that the folder may hold; the oldest go first, never for a snapshot that fails.",
-        least=1024**2, most=10**15,
+        4 * 1024**3, "Bytes that the folder may hold; the oldest snapshots are deleted first.",
+        min=1024**2, max=10**15,
     )  # fmt: skip  # reads as one line
     free_disk_bytes: int = setting(
-        64 * 1024**2, "Free space that a snapshot must leave on the disk.", least=0, most=10**15
+        64 * 1024**2, "Bytes that a snapshot must leave free on the disk.", min=0, max=10**15
     )
-    snapshot_on_leak: bool = setting(True, "Take a snapshot when a leak is suspected, and another to compare.")
+    snapshot_on_leak: bool = setting(
+        True, "Take a snapshot when a leak is suspected, and a second one to compare it with."
+    )
     snapshot_cooldown_seconds: float = setting(
-        3600.0, "Time for which the same leak sets off no snapshot and no alert again.", least=0, most=604800
+        3600.0, "Time after a snapshot or an alert of a leak without another one of the same leak.", min=0, max=604800
     )
     snapshots_a_day: int = setting(
         12,
-        "Snapshots taken unasked in 24 hours by all processes that share the folder; a suspicion takes two.",
-        least=0,
-        most=10_000,
+        "Automatic snapshots in 24 hours of all processes that share the folder; a suspected leak takes two.",
+        min=0,
+        max=10_000,
     )
     near_limit_percent: float = setting(
-        85.0, "Share of the memory limit from which growth sets off a census and a snapshot at once.", least=1, most=100
+        85.0,
+        "Use of the memory limit from which a growing process takes a census and a snapshot at once.",
+        min=1,
+        max=100,
     )
-    record: bool = setting(True, "Record samples in the folder: for `replay`, and to tell what was before a crash.")
+    record: bool = setting(True, "Record samples in the folder: for `replay`, and for `last-exit` after a crash.")
     upload_url: str = setting(
-        "", "Where snapshots are uploaded to, as `s3://bucket/folder`; needs the extra `heap-exporter[s3]`."
+        "", "Address to upload snapshots to, such as `s3://bucket/folder`; needs the extra `heap-exporter[s3]`."
     )
-    upload_remove_local: bool = setting(False, "Remove a snapshot from the folder once its upload is verified.")
+    upload_remove_local: bool = setting(False, "Delete a snapshot from the folder after its upload is verified.")
     alert_webhook_url: Secret = setting(
-        Secret(""), "Where an alert is posted to.", is_url=True, aliases={"ALERT_WEBHOOK_URL": 1}
+        Secret(""), "Address to post alerts to.", is_url=True, aliases={"ALERT_WEBHOOK_URL": 1}
     )
-    alert_webhook_format: str = setting("json", "What is posted there.", choices=("json", "slack", "alertmanager"))
-    snapshot_keys: bool = setting(
-        False, "Write the keys of plain dicts into snapshots too. There may be secrets among them."
+    alert_webhook_format: str = setting(
+        "json", "Format of the posted alerts.", choices=("json", "slack", "alertmanager")
     )
+    snapshot_keys: bool = setting(False, "Write the keys of plain dicts into snapshots. They may contain secrets.")
     walker: str = setting(
         "auto",
-        "Who walks the heap: `native` (in a clone; Linux), `portable` (in Python), or `auto`: the best that works.",
+        "How the heap is walked: `native` (in a clone; Linux), `portable` (in Python), or `auto`: the best that works.",
         choices=("auto", "native", "portable"),
     )
     walk_timeout_seconds: float = setting(
-        120.0, "Longest time that a clone may walk before it is killed.", least=1, most=3600
+        120.0, "Time after which a clone that still walks is killed.", min=1, max=3600
     )
     compare_max_objects: int = setting(
         3_000_000,
-        "Largest heap whose snapshots are compared with the one before, beside the service; 0 compares none.",
-        least=0,
-        most=2_000_000_000,
+        "Largest heap whose snapshots are compared, in a subprocess, with the snapshot before; 0 compares none.",
+        min=0,
+        max=2_000_000_000,
     )
     otlp_endpoint: str = setting(
         "",
-        "Where to push OTLP metrics; goes before `OTEL_EXPORTER_OTLP_ENDPOINT`. Without a path: `/v1/metrics`.",
+        "Address to push OTLP metrics to; overrides `OTEL_EXPORTER_OTLP_ENDPOINT`. The default path is `/v1/metrics`.",
         is_url=True,
         aliases={"METRICS_ENDPOINT": 1},
     )
@@ -162,43 +170,43 @@ class Settings:
         self._check_window()
 
     def __repr__(self) -> str:
-        """Return all settings, addresses without the user, password and query that they may hold."""
+        """Return all settings, addresses without user, password and query."""
         values = {name: getattr(self, name) for name in _TYPES}
         shown = {name: without_secrets(value) if type(value) is str else value for name, value in values.items()}
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def _check_window(self) -> None:
-        """Raise :class:`SettingsError` unless the window holds enough samples to judge, and no more than fit."""
+        """Raise :class:`SettingsError` if the window has too few samples to judge, or more than fit into memory."""
         window, interval = self.window_seconds, self.interval_seconds
         if window < MIN_SAMPLES_A_WINDOW * interval:
             raise SettingsError(
                 "window_seconds",
                 window,
-                f"too short to judge with a sample every {interval:g} s; set window_seconds to "
-                f"{MIN_SAMPLES_A_WINDOW * interval:g} at least, or interval_seconds to "
-                f"{window / MIN_SAMPLES_A_WINDOW:g} at most",
+                f"too short to judge with a sample every {interval:g} s; set window_seconds to at "
+                f"least {MIN_SAMPLES_A_WINDOW * interval:g}, or interval_seconds to at most "
+                f"{window / MIN_SAMPLES_A_WINDOW:g}",
             )
         if window > MAX_SAMPLES * interval:
             raise SettingsError(
                 "interval_seconds",
                 interval,
-                f"too short for a window of {window:g} s; set interval_seconds to {window / MAX_SAMPLES:g} at least, "
-                f"or window_seconds to {MAX_SAMPLES * interval:g} at most",
+                f"too short for a window of {window:g} s; set interval_seconds to at least {window / MAX_SAMPLES:g}, "
+                f"or window_seconds to at most {MAX_SAMPLES * interval:g}",
             )
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-        """Return the settings of the environment with ``overrides`` laid over them.
+        """Return the settings of the environment, replaced by ``overrides``.
 
-        An unknown ``HEAP_EXPORTER_*`` variable is a logged warning with the nearest known name; an unknown
-        override is a :class:`SettingsError`.
+        An unknown ``HEAP_EXPORTER_*`` variable is logged as a warning with the nearest known name. Raises
+        :class:`SettingsError` for a value that is not allowed, and for an unknown override.
         """
         environ = os.environ if environ is None else environ
         values = _from_environment(environ)
         for name, value in overrides.items():
             if name not in _TYPES:
-                # Under a misspelt name the value may be the token.
-                raise SettingsError(name, HIDDEN, f"no such setting{_nearest(name, _TYPES)}")
+                # The value of a misspelt name may be the token.
+                raise SettingsError(name, HIDDEN, f"there is no such setting{_nearest(name, _TYPES)}")
             values[name] = _parse(name, value, _TYPES[name])
             _check(name, values[name], rules()[name][0])
         _warn_of_unknown(environ)
@@ -206,7 +214,7 @@ class Settings:
 
 
 def default_snapshot_dir() -> Path:
-    """Return the folder for snapshots when none is set: one a user, in the temporary folder."""
+    """Return the default folder for snapshots: one for each user, in the temporary folder."""
     user = os.getuid() if hasattr(os, "getuid") else os.getpid()
     return Path(tempfile.gettempdir()) / f"heap-exporter-{user}"
 
@@ -217,7 +225,7 @@ def variable(name: str) -> str:
 
 
 def rules() -> dict[str, tuple[Rule, Any]]:
-    """Return each setting's rule and default, in the order of definition."""
+    """Return the rule and the default of each setting, by name, in the order of definition."""
     return {field.name: (_rule(field), field.default) for field in dataclasses.fields(Settings)}
 
 
@@ -251,7 +259,7 @@ def _parse(key: str, value: Any, kind: type) -> Any:
     if kind is Path and not isinstance(value, str | os.PathLike):
         raise SettingsError(key, value, "not a path")
     if kind in (str, Secret) and not isinstance(value, str):
-        raise SettingsError(key, HIDDEN if kind is Secret else value, "not a text")
+        raise SettingsError(key, HIDDEN if kind is Secret else value, "not a string")
     if kind is int and isinstance(value, float) and not value.is_integer():
         raise SettingsError(key, value, "not a whole number")
     try:
@@ -265,14 +273,14 @@ def _parse_bool(key: str, value: Any) -> bool:
     words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
     found = words.get(str(value).strip().lower())
     if found is None:
-        raise SettingsError(key, value, "not a yes or no; use true or false")
+        raise SettingsError(key, value, "not true or false")
     return found
 
 
 def _check(key: str, value: Any, rule: Rule, factor: float = 1.0) -> None:
-    """Raise :class:`SettingsError` unless the value, times ``factor``, is one that the rule allows."""
-    if isinstance(value, float | int) and not rule.least <= value * factor <= rule.most:
-        raise SettingsError(key, value, f"must be from {rule.least / factor:g} to {rule.most / factor:g}")
+    """Raise :class:`SettingsError` unless the rule allows the value times ``factor``."""
+    if isinstance(value, float | int) and not rule.min <= value * factor <= rule.max:
+        raise SettingsError(key, value, f"must be from {rule.min / factor:g} to {rule.max / factor:g}")
     if rule.choices and value not in rule.choices:
         raise SettingsError(key, value, f"must be {', '.join(rule.choices[:-1])} or {rule.choices[-1]}")
     if rule.is_url and value and (problem := http_url_problem(value)):
@@ -283,7 +291,7 @@ def _warn_of_unknown(environ: Mapping[str, str]) -> None:
     known = [variable(name) for name in _TYPES]
     for key in environ:
         if key.startswith(PREFIX) and not key.startswith(TESTS_PREFIX) and key not in known:
-            log.warning("%s is no setting of heap-exporter%s", key, _nearest(key, known))
+            log.warning("heap-exporter has no setting %s%s", key, _nearest(key, known))
 
 
 def _nearest(name: str, known: Any) -> str:

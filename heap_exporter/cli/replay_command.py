@@ -111,7 +111,7 @@ def _thresholds(arguments: argparse.Namespace) -> DetectorThresholds:
     }
     for flag, (setting, text, value) in typed.items():
         rule, _ = rules()[setting]
-        if not rule.least <= value <= rule.most:
+        if not rule.min <= value <= rule.max:
             raise SettingsError(flag, text, "out of range; heap-exporter replay --help shows the defaults")
     return DetectorThresholds(window, arguments.growth_percent, slope)
 

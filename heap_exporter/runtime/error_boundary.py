@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from heap_exporter.errors import SourceMissing, WalkGivenUp
+from heap_exporter.errors import SourceMissing, WalkCancelled
 from heap_exporter.runtime.logs import log
 
 LOG_INTERVAL_SECONDS = 3600.0
@@ -33,7 +33,7 @@ class ErrorBoundary:
         """Return what ``function`` returns, ``None`` if it raises."""
         try:
             return function()
-        except WalkGivenUp:  # the exporter stops: no error
+        except WalkCancelled:  # the exporter stops: no error
             return None
         except SourceMissing as error:
             self.errors[name] += 1

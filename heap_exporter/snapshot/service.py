@@ -16,12 +16,12 @@ from typing import Literal
 
 from heap_exporter.errors import (
     HeapExporterError,
+    SnapshotCancelled,
     SnapshotError,
-    SnapshotGivenUp,
     SnapshotNoDisk,
     SnapshotNoMemory,
+    WalkCancelled,
     WalkFailed,
-    WalkGivenUp,
 )
 from heap_exporter.heapfile.encoder import write_census
 from heap_exporter.heapfile.format import BlockWriter
@@ -283,7 +283,7 @@ class Snapshots:
         if isinstance(error, WalkFailed) and error.cause == "no_disk":
             return SnapshotNoDisk(self.store.directory, str(error))
         if isinstance(error, HeapExporterError):
-            return (SnapshotGivenUp if isinstance(error, WalkGivenUp) else SnapshotError)(str(error))
+            return (SnapshotCancelled if isinstance(error, WalkCancelled) else SnapshotError)(str(error))
         log.error("snapshot %s failed", id, exc_info=error)
         return SnapshotError(f"the snapshot failed: {type(error).__name__}: {error}; the log has the traceback")
 

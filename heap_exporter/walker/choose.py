@@ -37,8 +37,8 @@ def choose_walker(
     """Return the walker that ``name`` (``auto``, ``native``, ``portable``) stands for here.
 
     ``own_roots`` are objects of ours that are reachable from no module; a walk ends early, with
-    :class:`~heap_exporter.errors.WalkGivenUp`, once ``given_up()`` returns true; ``keys`` also writes the keys of plain
-    dicts. Raises :class:`SettingsError` if the native walker is insisted on and cannot be had.
+    :class:`~heap_exporter.errors.WalkCancelled`, once ``given_up()`` returns true; ``keys`` also writes the keys of
+    plain dicts. Raises :class:`SettingsError` if the native walker is insisted on and cannot be had.
     """
     portable = PortableWalker(own_roots, given_up, keys)
     if name == "portable":

@@ -23,7 +23,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from heap_exporter.errors import NativeUnavailable, WalkFailed, WalkGivenUp
+from heap_exporter.errors import NativeUnavailable, WalkCancelled, WalkFailed
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Census, TypeCount, Walk
 from heap_exporter.walker.own import EVERYBODYS, own_modules
@@ -73,7 +73,7 @@ class NativeWalker:
         self._since_clone = 0
 
     def census(self) -> Census:
-        """Return all objects by type. Raises :class:`WalkFailed`, :class:`~heap_exporter.errors.WalkGivenUp`."""
+        """Return all objects by type. Raises :class:`WalkFailed`, :class:`~heap_exporter.errors.WalkCancelled`."""
         taken_at, began = time.time(), time.perf_counter()
         result, pause_seconds, in_process = self._count()
         self._walk_seconds = result["walk_ns"] / 1e9
@@ -104,7 +104,7 @@ class NativeWalker:
         return result, max(late_seconds, self._clone_seconds), False
 
     def write_graph(self, out: BlockWriter) -> Walk:
-        """Write the data of a snapshot. Raises :class:`WalkFailed`, :class:`~heap_exporter.errors.WalkGivenUp`."""
+        """Write the data of a snapshot. Raises :class:`WalkFailed`, :class:`~heap_exporter.errors.WalkCancelled`."""
         began, begin = time.perf_counter(), os.lseek(out.fd, 0, os.SEEK_CUR)
         walk = self._start(out.fd, out.crc)
         result = self._finish(walk)
@@ -137,7 +137,7 @@ class NativeWalker:
                 max_ns=max_ns,
             )
         except RuntimeError as error:
-            raise WalkGivenUp(str(error)) from error
+            raise WalkCancelled(str(error)) from error
         except OSError as error:
             cause = "no_memory" if error.errno == errno.ENOMEM else "refused"
             raise WalkFailed(cause, f"the process cannot be cloned: {error.strerror}") from error
@@ -149,7 +149,7 @@ class NativeWalker:
         try:
             while not walk.poll():
                 if self._given_up():
-                    raise WalkGivenUp("the exporter was stopped during a walk")
+                    raise WalkCancelled("the exporter was stopped during a walk")
                 if time.monotonic() > deadline:
                     raise WalkFailed("hung", f"the clone did not end within {self._timeout_seconds:g} s")
                 time.sleep(nap)  # looked up anew each time: gevent may have put its own there

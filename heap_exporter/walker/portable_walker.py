@@ -19,7 +19,7 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from heap_exporter.errors import SourceMissing, WalkGivenUp
+from heap_exporter.errors import SourceMissing, WalkCancelled
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Census, TypeCount, Walk
@@ -41,7 +41,8 @@ class PortableWalker:
     """A :class:`~heap_exporter.walker.Walker` over ``gc.get_objects()`` and ``gc.get_referents()``.
 
     ``own_roots`` are objects of ours that are reachable from no module; a walk ends early, with
-    :class:`~heap_exporter.errors.WalkGivenUp`, once ``given_up()`` returns true; ``keys`` also names the keys of dicts.
+    :class:`~heap_exporter.errors.WalkCancelled`, once ``given_up()`` returns true; ``keys`` also names the keys of
+    dicts.
     """
 
     name = "portable"
@@ -98,7 +99,7 @@ class PortableWalker:
     def _pass_on(self, clock: WalkClock) -> None:
         clock.rest()
         if self._given_up():
-            raise WalkGivenUp("the exporter was stopped during a walk")
+            raise WalkCancelled("the exporter was stopped during a walk")
 
 
 def _refuse_a_frozen_heap() -> None:

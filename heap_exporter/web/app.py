@@ -22,8 +22,8 @@ from werkzeug.wrappers import Response
 from heap_exporter.detection.history import History
 from heap_exporter.errors import (
     SnapshotBusy,
+    SnapshotCancelled,
     SnapshotError,
-    SnapshotGivenUp,
     SnapshotNoDisk,
     SnapshotNoMemory,
     SnapshotNotFound,
@@ -56,7 +56,7 @@ SAFE_HEADERS = {
 STATUSES: tuple[tuple[type[SnapshotError], HTTPStatus], ...] = (
     (SnapshotBusy, HTTPStatus.TOO_MANY_REQUESTS),
     (SnapshotNoMemory, HTTPStatus.SERVICE_UNAVAILABLE),
-    (SnapshotGivenUp, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SnapshotCancelled, HTTPStatus.SERVICE_UNAVAILABLE),
     (SnapshotNoDisk, HTTPStatus.INSUFFICIENT_STORAGE),
     (SnapshotNotFound, HTTPStatus.NOT_FOUND),
     (SnapshotError, HTTPStatus.INTERNAL_SERVER_ERROR),

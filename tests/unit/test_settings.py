@@ -1,4 +1,4 @@
-"""Settings: one parser, clear words for every bad value."""
+"""Settings: one parser, and a clear message for every bad value."""
 
 import copy
 import logging
@@ -12,14 +12,14 @@ from heap_exporter.runtime.redaction import Secret
 from heap_exporter.settings import Settings, rules, variable
 
 
-def test_without_any_environment_everything_has_a_default() -> None:
+def test_every_setting_has_a_default() -> None:
     settings = Settings.load({})
 
     assert (settings.host, settings.port, settings.interval_seconds) == ("127.0.0.1", 9465, 15.0)
     assert settings.snapshot_dir.name.startswith("heap-exporter-")
 
 
-def test_every_setting_can_be_set_by_its_variable_and_by_its_keyword() -> None:
+def test_every_setting_can_be_set_by_variable_and_by_keyword() -> None:
     texts = {"bool": "false", "int": "50", "float": "70", "str": "http://collector:4318", "Path": "/x", "Secret": "s"}
     for name, (_, default) in rules().items():
         text = texts[type(default).__name__ if name != "snapshot_dir" else "Path"]
@@ -39,9 +39,15 @@ def test_every_setting_can_be_set_by_its_variable_and_by_its_keyword() -> None:
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ({"window_seconds": 60}, "=60.0: too short to judge with a sample every 15 s; set window_seconds to 180"),
-        ({"interval_seconds": 120}, "=900.0: too short to judge with a sample every 120 s; set window_seconds to 1440"),
-        ({"interval_seconds": 120}, "1440 at least, or interval_seconds to 75 at most"),
+        (
+            {"window_seconds": 60},
+            "=60.0: too short to judge with a sample every 15 s; set window_seconds to at least 180",
+        ),
+        (
+            {"interval_seconds": 120},
+            "=900.0: too short to judge with a sample every 120 s; set window_seconds to at least 1440",
+        ),
+        ({"interval_seconds": 120}, "at least 1440, or interval_seconds to at most 75"),
     ],
 )
 def test_a_window_with_too_few_samples_to_judge_is_refused(overrides: dict[str, float], words: str) -> None:
@@ -57,7 +63,7 @@ def test_a_window_with_more_samples_than_fit_into_memory_is_refused() -> None:
 
     assert str(caught.value) == (
         "interval_seconds=0.05: too short for a window of 604800 s; "
-        "set interval_seconds to 6.048 at least, or window_seconds to 5000 at most"
+        "set interval_seconds to at least 6.048, or window_seconds to at most 5000"
     )
     assert Settings.load({}, window_seconds=5000, interval_seconds=0.05).window_seconds == 5000
 
@@ -72,13 +78,13 @@ def test_a_window_with_more_samples_than_fit_into_memory_is_refused() -> None:
         ("HEAP_EXPORTER_INTERVAL_SECONDS", "0", "must be from 0.05 to 3600"),
         ("HEAP_EXPORTER_INTERVAL_SECONDS", "nan", "must be from 0.05 to 3600"),
         ("HEAP_EXPORTER_WALKER", "fast", "must be auto, native or portable"),
-        ("HEAP_EXPORTER_HTTP", "maybe", "not a yes or no; use true or false"),
+        ("HEAP_EXPORTER_HTTP", "maybe", "not true or false"),
         ("HEAP_MONITOR_INTERVAL_MS", "soon", "not a number"),
         ("HEAP_MONITOR_INTERVAL_MS", "1", "must be from 50 to 3.6e+06"),
         ("METRICS_ENDPOINT", "collector:4318", "not an http:// or https:// address"),
     ],
 )
-def test_a_bad_value_is_an_error_that_names_key_and_value(key: str, value: str, words: str) -> None:
+def test_the_error_of_a_bad_value_has_its_name_and_the_value(key: str, value: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({key: value})
 
@@ -87,7 +93,7 @@ def test_a_bad_value_is_an_error_that_names_key_and_value(key: str, value: str, 
     assert words in str(caught.value)
 
 
-def test_the_names_of_the_node_monitor_are_understood() -> None:
+def test_the_variables_of_the_node_monitor_are_aliases() -> None:
     settings = Settings.load(
         {
             "HEAP_MONITOR_ENABLED": "no",
@@ -110,14 +116,14 @@ def test_the_names_of_the_node_monitor_are_understood() -> None:
     assert "secret" not in repr(settings)
 
 
-def test_the_node_monitors_threshold_brings_its_floor_of_a_megabyte_a_minute() -> None:
+def test_the_threshold_of_the_node_monitor_sets_its_minimum_of_a_megabyte_a_minute() -> None:
     assert Settings.load({"HEAP_MONITOR_GROWTH_THRESHOLD": "10"}).min_slope_bytes_per_hour == 60e6
-    ours = {"HEAP_MONITOR_GROWTH_THRESHOLD": "10", "HEAP_EXPORTER_MIN_SLOPE_BYTES_PER_HOUR": "5"}
-    assert Settings.load(ours).min_slope_bytes_per_hour == 5
+    both = {"HEAP_MONITOR_GROWTH_THRESHOLD": "10", "HEAP_EXPORTER_MIN_SLOPE_BYTES_PER_HOUR": "5"}
+    assert Settings.load(both).min_slope_bytes_per_hour == 5
     assert Settings.load({}).min_slope_bytes_per_hour < 60e6
 
 
-def test_our_own_name_wins_over_the_older_one() -> None:
+def test_the_own_variable_overrides_the_alias() -> None:
     assert Settings.load({"HEAP_DUMP_DIR": "/old", "HEAP_EXPORTER_SNAPSHOT_DIR": "/new"}).snapshot_dir == Path("/new")
 
 
@@ -125,7 +131,7 @@ def test_an_unknown_variable_is_a_warning_with_the_nearest_name(caplog: pytest.L
     with caplog.at_level(logging.WARNING, "heap_exporter"):
         Settings.load({"HEAP_EXPORTER_PROT": "1"})
 
-    assert "HEAP_EXPORTER_PROT is no setting of heap-exporter; did you mean HEAP_EXPORTER_PORT?" in caplog.text
+    assert "heap-exporter has no setting HEAP_EXPORTER_PROT; did you mean HEAP_EXPORTER_PORT?" in caplog.text
 
 
 def test_an_unknown_keyword_is_an_error_with_the_nearest_name() -> None:
@@ -133,7 +139,7 @@ def test_an_unknown_keyword_is_an_error_with_the_nearest_name() -> None:
         Settings.load({}, prot=1)
 
 
-def test_the_token_never_shows_itself() -> None:
+def test_the_token_is_never_shown() -> None:
     settings = Settings.load({"HEAP_EXPORTER_TOKEN": "hunter2"})
 
     token = settings.token
@@ -172,7 +178,7 @@ def test_an_endpoint_that_cannot_be_used_is_shown_without_its_password(endpoint:
 @pytest.mark.parametrize(
     "address", ["http://[x", "http://h:notaport/x", "http://h:70000", "http://h:0", "http://:80/x", "https://a..b/x"]
 )
-def test_an_address_whose_host_or_port_cannot_be_is_refused_at_the_start(key: str, address: str) -> None:
+def test_an_address_with_an_impossible_host_or_port_is_refused(key: str, address: str) -> None:
     with pytest.raises(SettingsError, match=rf"{key}=.*: its host or port cannot be; write it like https://host:8080"):
         Settings.load({key: address})
 
@@ -180,14 +186,14 @@ def test_an_address_whose_host_or_port_cannot_be_is_refused_at_the_start(key: st
 @pytest.mark.parametrize(
     "address", ["http://[::1]:80/x", "https://user:pass@h", "http://h_1:8080", "https://bücher.de"]
 )
-def test_an_address_with_all_that_one_can_have_is_taken(address: str) -> None:
+def test_unusual_addresses_are_accepted(address: str) -> None:
     assert Settings.load({"ALERT_WEBHOOK_URL": address}).alert_webhook_url == address
 
 
 @pytest.mark.parametrize(
     "address", ["hooks.slack.com/services/T0/SECRET", "https://h x/SECRET", "https://h:SECRET/", "http://[SECRET"]
 )
-def test_the_address_of_a_webhook_is_not_shown_since_its_path_is_the_secret(address: str) -> None:
+def test_the_address_of_a_webhook_is_not_shown_because_its_path_may_be_the_secret(address: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({"ALERT_WEBHOOK_URL": address})
 
@@ -197,7 +203,7 @@ def test_the_address_of_a_webhook_is_not_shown_since_its_path_is_the_secret(addr
 
 @pytest.mark.parametrize("name", ["otlp_endpoint", "upload_url", "alert_webhook_url"])
 @pytest.mark.parametrize("endpoint", ["https://user:PASS@c.example:4318/v1", "https://c.example/x?key=PASS"])
-def test_a_password_in_an_address_does_not_show_itself_with_the_settings(name: str, endpoint: str) -> None:
+def test_a_password_in_an_address_is_not_shown_with_the_settings(name: str, endpoint: str) -> None:
     settings = Settings.load({}, **{name: endpoint})
 
     assert "PASS" not in repr(settings)
@@ -205,7 +211,7 @@ def test_a_password_in_an_address_does_not_show_itself_with_the_settings(name: s
     assert "PASS" in "" + getattr(settings, name)
 
 
-def test_the_settings_show_all_else_as_it_is() -> None:
+def test_the_settings_show_everything_else() -> None:
     settings = Settings.load({}, upload_url="s3://bucket/folder", host="::1", port=1, snapshot_dir="/x")
 
     shown = repr(settings)
@@ -215,23 +221,23 @@ def test_the_settings_show_all_else_as_it_is() -> None:
     assert all(f"{name}=" in shown for name in rules())
 
 
-def test_the_value_of_an_unknown_keyword_is_not_shown_since_it_may_be_the_token() -> None:
+def test_the_value_of_an_unknown_keyword_is_not_shown_because_it_may_be_the_token() -> None:
     with pytest.raises(SettingsError, match=r"tokn=.*did you mean token") as caught:
         Settings.load({}, tokn="s3cret")
 
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_token_of_the_wrong_kind_is_refused_without_being_shown() -> None:
+def test_a_token_of_the_wrong_type_is_refused_and_not_shown() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({}, token=12345)
 
     assert "12345" not in str(caught.value)
 
 
-def test_an_empty_variable_is_as_good_as_none() -> None:
+def test_an_empty_variable_is_ignored() -> None:
     assert Settings.load({"HEAP_EXPORTER_PORT": ""}).port == 9465
 
 
-def test_an_empty_secret_says_that_it_is_empty() -> None:
+def test_an_empty_secret_is_shown_as_empty() -> None:
     assert repr(Secret("")) == "Secret('')"

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from heap_exporter.errors import SourceMissing, WalkGivenUp
+from heap_exporter.errors import SourceMissing, WalkCancelled
 from heap_exporter.runtime.error_boundary import ErrorBoundary
 
 
@@ -78,7 +78,7 @@ def test_a_missing_source_is_counted_each_time_and_logged_once_as_information(ca
 
 def test_a_walk_that_the_stop_cancels_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     def cancelled() -> int:
-        raise WalkGivenUp("the exporter stops")
+        raise WalkCancelled("the exporter stops")
 
     boundary = ErrorBoundary(["census"])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.errors import NativeUnavailable, SettingsError, SourceMissing, WalkFailed, WalkGivenUp
+from heap_exporter.errors import NativeUnavailable, SettingsError, SourceMissing, WalkCancelled, WalkFailed
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import WalkerChoice
 from heap_exporter.walker.choose import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, ChosenWalker, choose_walker
@@ -147,7 +147,7 @@ def test_a_walk_in_this_process_says_nothing_about_the_clone(native: FakeWalker)
     assert walker.chosen.reason == "failing"
 
 
-@pytest.mark.parametrize("failure", [WalkFailed("no_disk", ""), WalkGivenUp(""), SourceMissing("")])
+@pytest.mark.parametrize("failure", [WalkFailed("no_disk", ""), WalkCancelled(""), SourceMissing("")])
 def test_what_says_nothing_about_the_walker_is_not_held_against_it(native: FakeWalker, failure: Exception) -> None:
     walker = choose_walker()
 

@@ -10,7 +10,7 @@ import pytest
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, TestResponse
 
-from heap_exporter.errors import SnapshotNoDisk, WalkGivenUp
+from heap_exporter.errors import SnapshotNoDisk, WalkCancelled
 from heap_exporter.model import Reading
 from heap_exporter.snapshot import preflight
 from heap_exporter.snapshot.retention import ID
@@ -189,7 +189,7 @@ def test_without_disk_the_answer_is_507_and_names_the_setting(tmp_path: Path) ->
 
 
 def test_a_snapshot_that_the_stop_interrupts_is_answered_503(client: Client, process: Process) -> None:
-    process.walker.failure = WalkGivenUp("the exporter was stopped during a walk")
+    process.walker.failure = WalkCancelled("the exporter was stopped during a walk")
 
     answer = ask(client, "/snapshots", "POST")
 
