@@ -31,12 +31,13 @@ from typing import Any
 from heap_exporter.cli import files, screen
 from heap_exporter.errors import BlackBoxError, HeapExporterError
 from heap_exporter.heapfile.format import SUFFIX
-from heap_exporter.model import Ending, LastExit, Point
+from heap_exporter.model import Ending, LastExit, Point, Verdict
 from heap_exporter.recording.crash_record import SLOPE_SECONDS
 from heap_exporter.recording.last_exit import find_exits
 from heap_exporter.recording.ring import FOLDER
 from heap_exporter.report import reason_text
 from heap_exporter.report.sparkline import text_sparkline
+from heap_exporter.report.verdict_text import headline, verdict_summary
 from heap_exporter.runtime.formatting import duration, moment, rate, size
 from heap_exporter.settings import Settings, variable
 
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"default: {variable('snapshot_dir')}, or its default",
     )
     screen.add_arguments(parser)
+    screen.add_verbose(parser, "the reasons of the last verdict")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -73,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         "exits": [exit_document(path, found) for path, found in exits[: arguments.limit]],
         "damaged": [{"path": str(path), "problem": str(problem)} for path, problem in damaged],
     }
-    screen.print_result(arguments, document, "\n".join(_lines(boxes.parent, exits, damaged, arguments.limit)))
+    screen.print_result(arguments, document, "\n".join(_lines(boxes.parent, exits, damaged, arguments)))
     return 0
 
 
@@ -132,16 +134,20 @@ _COLUMNS = tuple(name for name in Point._fields if name not in ("restart", "find
 
 
 def _lines(
-    folder: Path, exits: list[tuple[Path, LastExit]], damaged: list[tuple[Path, BlackBoxError]], limit: int
+    folder: Path,
+    exits: list[tuple[Path, LastExit]],
+    damaged: list[tuple[Path, BlackBoxError]],
+    arguments: argparse.Namespace,
 ) -> list[str]:
     lines = [f"no crash record in {folder}: no process was killed, or none wrote there"]
     if exits:
-        lines = [*_story(folder, exits[0][1]), *(["", "earlier exits:"] if len(exits) > 1 else [])]
-        lines += [f"  {_line(found)}" for _, found in exits[1:limit]]
+        lines = _last_exit_lines(folder, exits[0][1], verbose=arguments.verbose)
+        lines += ["", "earlier exits:"] if len(exits) > 1 else []
+        lines += [f"  {_line(found)}" for _, found in exits[1 : arguments.limit]]
     return lines + [f"{path} cannot be read: {problem}" for path, problem in damaged]
 
 
-def _story(folder: Path, found: LastExit) -> list[str]:
+def _last_exit_lines(folder: Path, found: LastExit, *, verbose: bool) -> list[str]:
     last = found.last
     age = f"; uptime {duration(found.uptime_seconds)}" if found.uptime_seconds is not None else ""
     rows = [
@@ -154,7 +160,7 @@ def _story(folder: Path, found: LastExit) -> list[str]:
     if found.slope_bytes_per_second is not None:
         span = min(last.t_seconds - found.points[0].t_seconds, SLOPE_SECONDS)
         rows.append(("growth", f"{rate(found.slope_bytes_per_second)} over the last {duration(span)}"))
-    rows += _judged(found)
+    rows += _verdict_rows(found.verdict, verbose=verbose)
     rows += [
         ("" if index else "largest types", f"{size(count.bytes):>9}  {count.objects:>11,} x {count.type_name}")
         for index, count in enumerate(found.types[:10])
@@ -167,14 +173,14 @@ def _story(folder: Path, found: LastExit) -> list[str]:
     return [title, *(f"  {name:13}  {text}".rstrip() for name, text in rows if text)]
 
 
-def _judged(found: LastExit) -> list[tuple[str, str]]:
-    verdict = found.verdict
+def _verdict_rows(verdict: Verdict | None, *, verbose: bool) -> list[tuple[str, str]]:
     if verdict is None:
         return []
-    cause = f" ({verdict.cause.value})" if verdict.cause else ""
+    lines = [line.replace("`", "") for line in verdict_summary(verdict).lines]
+    lines += [f"- {reason}" for reason in reason_text.sentences(verdict)] if verbose else []
     return [
-        ("last verdict", f"{verdict.state.value}{cause}, {moment(verdict.judged_at)}"),
-        *(("", f"- {reason}") for reason in reason_text.sentences(verdict)),
+        ("last verdict", f"{headline(verdict)}, {moment(verdict.judged_at)}"),
+        *(("", line) for line in lines),
     ]
 
 

@@ -32,6 +32,7 @@ from heap_exporter.detection.series import read_series
 from heap_exporter.errors import HeapExporterError, SettingsError
 from heap_exporter.model import Point, Verdict
 from heap_exporter.report import reason_text
+from heap_exporter.report.verdict_text import verdict_summary
 from heap_exporter.runtime import formatting
 from heap_exporter.settings import MIN_SAMPLES_A_WINDOW, rules
 
@@ -64,11 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the least growth rate that counts (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line (docs/replay.md)")
+    screen.add_verbose(parser, "the reasons for each verdict")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print each change of the verdict. Return 0, or 2 if a file could not be read to its end."""
-    replay = partial(_replay, thresholds=_thresholds(arguments), as_json=arguments.json)
+    replay = partial(_replay, thresholds=_thresholds(arguments), line=_line_format(arguments))
     code = 0
     with screen.progress("replay") as report_progress:
         for done, judged in enumerate(_judge_all(arguments.files, replay), 1):
@@ -80,6 +82,10 @@ def run(arguments: argparse.Namespace) -> int:
                 screen.print_error(text)
             report_progress(arguments.files[done - 1].name, done / len(arguments.files))
     return code
+
+
+LineFormat = Callable[[Path, Point, Verdict, float], str]
+"""Formats a change: the file, the point, its verdict, and the time of the first point."""
 
 
 class JudgedFile(NamedTuple):
@@ -134,8 +140,7 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _replay(path: Path, *, thresholds: DetectorThresholds, as_json: bool) -> JudgedFile:
-    line = _json_line if as_json else _text_line
+def _replay(path: Path, *, thresholds: DetectorThresholds, line: LineFormat) -> JudgedFile:
     lines: list[str] = []
     times = array("d")
     try:
@@ -181,8 +186,22 @@ def _json_line(path: Path, point: Point, verdict: Verdict, _: float) -> str:
 
 
 def _text_line(path: Path, point: Point, verdict: Verdict, begun: float) -> str:
+    """Return a change as up to three lines: state and growth, where it is held, what to do."""
     since = (
         formatting.duration(point.t_seconds - begun) if point.t_seconds > begun else f"{point.t_seconds - begun:g} s"
     )
     state = f"{verdict.state} ({verdict.cause})" if verdict.cause else str(verdict.state)
-    return f"{path}  {point.t_seconds:.0f} (+{since})  {state}: {'; '.join(reason_text.sentences(verdict))}"
+    growth, *others = verdict_summary(verdict).lines
+    first = f"{path}  {point.t_seconds:.0f} (+{since})  {state}: {growth}"
+    return "\n".join([first, *(f"    {line}" for line in others)])
+
+
+def _verbose_line(path: Path, point: Point, verdict: Verdict, begun: float) -> str:
+    reasons = [f"    - {reason}" for reason in reason_text.sentences(verdict)]
+    return "\n".join([_text_line(path, point, verdict, begun), *reasons])
+
+
+def _line_format(arguments: argparse.Namespace) -> LineFormat:
+    if arguments.json:
+        return _json_line
+    return _verbose_line if arguments.verbose else _text_line

@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("after", type=files.input_path, nargs="?", metavar="B", help="a later one, to see what grew")
     parser.add_argument("-o", "--output", type=files.output_path, metavar="OUT.html", help="write an HTML page")
     screen.add_arguments(parser)
+    screen.add_verbose(parser, "the path, the numbers and the fingerprint of each suspect")
     parser.set_defaults(limit=LIMIT)
 
 
@@ -43,7 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     from heap_exporter.report import json_documents, text
 
-    screen.print_result(arguments, json_documents.report(found, arguments.limit), text.report(found, arguments.limit))
+    limit = arguments.limit
+    drawn = text.report(found, limit, verbose=arguments.verbose)
+    screen.print_result(arguments, json_documents.report(found, limit), drawn)
     return 0
 
 
@@ -56,5 +59,5 @@ def _write(found: Heap | Diff, output: Path) -> str:
     from heap_exporter.report import html
     from heap_exporter.report.finding_text import verdict_text
 
-    said = files.write_text(output, html.render(found))
-    return f"{verdict_text(found).replace('`', '')}\n{said}" if isinstance(found, Diff) else said
+    written = files.write_text(output, html.render(found))
+    return f"{verdict_text(found).replace('`', '')}\n{written}" if isinstance(found, Diff) else written

@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a JSON document (docs/json.md)")
 
 
+def add_verbose(parser: argparse.ArgumentParser, shown: str) -> None:
+    """Add ``--verbose``; ``shown`` names what it adds."""
+    parser.add_argument("-v", "--verbose", action="store_true", help=f"show {shown} too")
+
+
 @contextmanager
 def stdout_errors() -> Iterator[None]:
     """Raise :class:`HeapExporterError` for a stdout that cannot be written; ``BrokenPipeError`` passes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,17 +13,18 @@ from rich.text import Text
 from heap_exporter.detection import growing_types
 from heap_exporter.model import GrowingType
 from heap_exporter.report.sparkline import text_sparkline
-from heap_exporter.runtime.formatting import rate
+from heap_exporter.report.text import sentence
+from heap_exporter.runtime.formatting import difference, gain, rate, size
 
-GROWERS_SHOWN = 5
+TYPES_SHOWN = 5
 POINTS_SHOWN = 60
 
 STYLES = {
     "confirmed": "bold red",
     "suspected": "bold red",
-    "growing": "yellow",
-    "steady": "green",
-    "plateaued": "green",
+    "growing": "bold yellow",
+    "steady": "bold green",
+    "plateaued": "bold green",
 }
 
 Status = dict[str, Any]
@@ -43,31 +43,29 @@ class LiveTable:
         """Return the table for a status."""
         self._resident.append(resident_bytes(status))
         self._heap.append(status["heap_bytes"] or 0)
-        return Panel(
-            Group(
-                self._figures(status, elapsed_seconds, requests), "", self._links_shown(status), "", _growers(status)
-            ),
-            title=self._title,
-            padding=(1, 2),
-        )
+        parts: list[RenderableType] = [
+            self._numbers(status, elapsed_seconds, requests),
+            _verdict(status),
+            _growing_types(status),
+            self._links_shown(status),
+        ]
+        spaced = [part for each in parts for part in (each, "")]
+        return Panel(Group(*spaced[:-1]), title=self._title, padding=(1, 2))
 
     def line(self, status: Status, elapsed_seconds: float, requests: int) -> str:
         """Return a status as one line."""
-        top = top_grower(status)
-        growing = f"  grows: {top['type_name']} +{top['objects']:,}" if top else ""
+        top = top_type(status)
+        growing = f"  {top['type_name']} {difference(top['objects'])}" if top else ""
         return (
-            f"{elapsed_seconds:5.0f} s  {requests:6,} requests  heap {mib(status['heap_bytes'] or 0)}"
-            f"  RSS {mib(resident_bytes(status))}  slope {growth_rate(status)}  {state(status)}{growing}"
+            f"{elapsed_seconds:3.0f} s  {requests:6,} requests  heap {size(status['heap_bytes'] or 0)}"
+            f"  RSS {size(resident_bytes(status))}  {growth_rate(status)}  {state(status)}{growing}"
         )
 
-    def _figures(self, status: Status, elapsed_seconds: float, requests: int) -> Table:
+    def _numbers(self, status: Status, elapsed_seconds: float, requests: int) -> Table:
         table = Table.grid(padding=(0, 3))
-        table.add_row("heap", mib(self._heap[-1]), Text(text_sparkline(self._heap), style="cyan"))
-        table.add_row("RSS", mib(self._resident[-1]), Text(text_sparkline(self._resident), style="magenta"))
-        table.add_row("slope", growth_rate(status), f"{elapsed_seconds:.0f} s, {requests:,} requests served")
-        verdict = status["verdict"] or {"reasons": []}
-        reasons = "\n".join(verdict["reasons"])
-        table.add_row("verdict", Text(state(status), style=STYLES.get(state(status), "dim")), reasons)
+        table.add_row("heap", size(self._heap[-1]), Text(text_sparkline(self._heap), style="cyan"))
+        table.add_row("RSS", size(self._resident[-1]), Text(text_sparkline(self._resident), style="magenta"))
+        table.add_row("growth", growth_rate(status), f"{elapsed_seconds:.0f} s, {requests:,} requests served")
         return table
 
     def _links_shown(self, status: Status) -> Text:
@@ -75,17 +73,20 @@ class LiveTable:
         return Text("\n".join([*self._links, *taken]), style="dim")
 
 
-def _growers(status: Status) -> Table:
-    table = Table(
-        title="types that grew within the window (shallow sizes)",
-        title_justify="left",
-        expand=True,
-    )
+def _verdict(status: Status) -> Group:
+    """Return the verdict as a headline and three lines."""
+    summary = status["verdict"]["summary"] if status["verdict"] else {"headline": "Warming up"}
+    title = Text(summary["headline"], style=STYLES.get(state(status), "bold"))
+    return Group(title, *(sentence(line) for line in summary_lines(summary)))
+
+
+def _growing_types(status: Status) -> Table:
+    table = Table(title="growing types (shallow sizes)", title_justify="left", expand=True)
     table.add_column("type", ratio=1, no_wrap=True)
     table.add_column("objects", justify="right")
-    table.add_column("bytes", justify="right")
-    for grower in growers(status)[:GROWERS_SHOWN]:
-        table.add_row(grower["type_name"], f"+{grower['objects']:,}", f"+{mib(grower['bytes'])}")
+    table.add_column("size", justify="right")
+    for grown in types_shown(status):
+        table.add_row(grown["type_name"], difference(grown["objects"]), gain(grown["bytes"]))
     return table
 
 
@@ -94,15 +95,33 @@ def state(status: Status) -> str:
     return str(status["verdict"]["state"]) if status["verdict"] else "warming-up"
 
 
+def summary_lines(summary: dict[str, str]) -> list[str]:
+    """Return the lines of a verdict that are known: what grows, where it is held, what to do."""
+    return [line for name in ("growth", "holder", "advice") if (line := summary.get(name, ""))]
+
+
 def growers(status: Status) -> list[dict[str, Any]]:
     """Return the types that grew, most bytes first."""
     return list(status["verdict"]["growers"]) if status["verdict"] else []
 
 
-def top_grower(status: Status) -> dict[str, Any] | None:
-    """Return the growing type to name."""
-    found = growing_types.top_growing_type([GrowingType(**grower) for grower in growers(status)])
-    return asdict(found) if found else None
+def types_shown(status: Status) -> list[dict[str, Any]]:
+    """Return the growing types to show: first the type that the verdict names, then those with most bytes."""
+    top = top_type(status)
+    others = [grown for grown in growers(status) if not top or grown["type_name"] != top["type_name"]]
+    return [*([top] if top else []), *others][:TYPES_SHOWN]
+
+
+def top_type(status: Status) -> dict[str, Any] | None:
+    """Return the growing type that the verdict names: that of the alert, or else the largest of the application."""
+    found = growers(status)
+    alert = status["verdict"]["alert"] if status["verdict"] else None
+    if alert and alert["accumulation"]:
+        named = alert["accumulation"]["type_name"]
+    else:
+        top = growing_types.top_growing_type([GrowingType(**grown) for grown in found])
+        named = top.type_name if top else ""
+    return next((grown for grown in found if grown["type_name"] == named), None)
 
 
 def own_snapshots(status: Status) -> list[dict[str, Any]]:
@@ -115,19 +134,14 @@ def suspected_lines(status: Status, elapsed_seconds: float) -> list[str]:
     snapshot = own_snapshots(status)[0]
     return [
         f"suspected after {elapsed_seconds:.0f} s:",
-        *(f"  {reason}" for reason in status["verdict"]["reasons"]),
-        f"  snapshot: {snapshot['path']} ({snapshot['bytes']:,} bytes)",
+        *_plain(summary_lines(status["verdict"]["summary"])),
+        f"  snapshot: {snapshot['path']} ({size(snapshot['bytes'])})",
     ]
 
 
 def confirmed_lines(alert: dict[str, Any], elapsed_seconds: float) -> list[str]:
     """Return the lines to print when a leak is confirmed: what grows, where it is held, what to do."""
-    words = [f"confirmed after {elapsed_seconds:.0f} s by a second snapshot:"]
-    found = alert["accumulation"]
-    if found:
-        words += [f"  {found['text']}", f"    path: {' → '.join(found['path'])}"]
-    words += [f"    {alert['advice']}"] if alert["advice"] else []
-    return [line.replace("`", "") for line in words]
+    return [f"confirmed after {elapsed_seconds:.0f} s by a second snapshot:", *_plain(summary_lines(alert["summary"]))]
 
 
 def resident_bytes(status: Status) -> int:
@@ -143,6 +157,5 @@ def growth_rate(status: Status) -> str:
     return rate(slopes[0]) if slopes else "–"
 
 
-def mib(size: float) -> str:
-    """Return a size in MiB."""
-    return f"{size / (1 << 20):.1f} MiB"
+def _plain(lines: list[str]) -> list[str]:
+    return [f"  {line.replace('`', '')}" for line in lines]

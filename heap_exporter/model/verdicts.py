@@ -1,4 +1,4 @@
-"""The points that the detector judges, its verdicts, and the reasons for them."""
+"""What the detector judges by, and what it says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from heap_exporter.model.accumulations import Accumulation, CacheLimit
 
 
 class State(StrEnum):
-    """The state of the growth of the process."""
+    """Where the judging of the process's growth stands."""
 
     WARMING_UP = "warming-up"
     STEADY = "steady"
@@ -22,7 +22,7 @@ class State(StrEnum):
 
 
 class Cause(StrEnum):
-    """The kind of memory that the growth consists of."""
+    """What the growth consists of."""
 
     PYTHON_OBJECTS = "python-objects"
     UNCOLLECTED_CYCLES = "uncollected-cycles"
@@ -33,7 +33,7 @@ class Cause(StrEnum):
 
 
 class MemoryKind(StrEnum):
-    """The kind of memory that a trend is about."""
+    """Which memory a trend is about."""
 
     TOTAL = "total"
     PYTHON = "python"
@@ -81,10 +81,10 @@ class Finding:
 
 
 class Point(NamedTuple):
-    """The values of one sample that growth is judged by; ``None`` where unknown.
+    """The figures of one sample that growth is judged by; ``None`` where unknown.
 
-    ``restart`` is true for the first point of a process, ``gc_enabled`` is 0 or 1. A census and the slow sources are
-    read less often than samples: their fields are ``None`` in the points in between.
+    ``restart`` is true for the first point of a process, ``gc_enabled`` is 0 or 1. A census and the slow readings come
+    more seldom than samples: points in between have ``None`` for their figures.
     """
 
     t_seconds: float
@@ -112,14 +112,14 @@ class Point(NamedTuple):
 
     @property
     def growing_bytes(self) -> int:
-        """Return the memory in which a leak shows: all but file pages where that is known, in RAM or swapped out."""
+        """Return the memory that a leak shows in: all but file pages where that is known, in RAM or swapped out."""
         private = self.rss_bytes if self.anonymous_bytes is None else self.anonymous_bytes + (self.shmem_bytes or 0)
         return private + (self.swap_bytes or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class GrowingType:
-    """A type that grew within the window; ``objects`` and ``bytes`` are its gains."""
+    """A type that grew within the window; ``objects`` and ``bytes`` are what it gained."""
 
     type_name: str
     objects: int

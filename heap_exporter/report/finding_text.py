@@ -47,18 +47,21 @@ def accumulation_text(found: Accumulation) -> str:
 
 def suspect_text(found: Suspect) -> str:
     """Return what accumulates where, and how fast: the sentence that an operator reads first."""
-    return accumulation_text(
-        Accumulation(
-            type_name=found.type_name,
-            holder=found.holder,
-            path=found.path,
-            fingerprint=found.fingerprint,
-            objects=found.objects.growth,
-            bytes=found.total_bytes.growth,
-            bytes_per_minute=found.bytes_per_minute,
-            share=found.share,
-            pattern=found.pattern,
-        )
+    return accumulation_text(suspect_accumulation(found))
+
+
+def suspect_accumulation(found: Suspect) -> Accumulation:
+    """Return a suspect of a comparison as an accumulation."""
+    return Accumulation(
+        type_name=found.type_name,
+        holder=found.holder,
+        path=found.path,
+        fingerprint=found.fingerprint,
+        objects=found.objects.growth,
+        bytes=found.total_bytes.growth,
+        bytes_per_minute=found.bytes_per_minute,
+        share=found.share,
+        pattern=found.pattern,
     )
 
 

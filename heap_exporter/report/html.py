@@ -1,4 +1,4 @@
-"""The report as one page: a file that loads nothing, runs nothing but its own script, and escapes every name."""
+"""The report as one HTML file. It loads nothing, runs only its own script, and escapes every name."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from string import Template
 from heap_exporter._version import VERSION
 from heap_exporter.analysis.results import Diff, Heap, Holding, Suspect
 from heap_exporter.report import html_tables, sentences
-from heap_exporter.report.advice_text import pattern_advice
-from heap_exporter.report.finding_text import suspect_text, verdict_text
+from heap_exporter.report.finding_text import percent, suspect_accumulation, verdict_text
 from heap_exporter.report.flame import Cell, cells
 from heap_exporter.report.largest import largest_paths
 from heap_exporter.report.markup import PATH_LENGTH, cut, data, marked, name, steps
 from heap_exporter.report.path_text import HOLDING_NAMES
+from heap_exporter.report.verdict_text import accumulation_summary
 from heap_exporter.runtime.formatting import difference, gain, size
 
 MAX_BYTES = 2_000_000
@@ -26,13 +26,13 @@ TYPES_SHOWN = 500
 PATHS_SHOWN = 300
 HOLDERS_SHOWN = 5
 SCALES = (1.0, 0.5, 0.25, 0.1, 0.02)
-"""How much of what is shown is tried one after the other, until the page is small enough."""
+"""The shares of the rows that are tried, one after the other, until the page is small enough."""
 
 
 def render(found: Heap | Diff) -> str:
-    """Return the page about one snapshot, or about what changed between two; never more than ``MAX_BYTES`` of it.
+    """Return the page about one snapshot, or about the changes between two, with at most ``MAX_BYTES`` bytes.
 
-    What is too small to be seen is left out, and the page says how much that is.
+    Groups that are too small to see are left out; the page shows their number.
     """
     for scale in SCALES:
         page = _page(found, scale)
@@ -53,10 +53,10 @@ def _page(found: Heap | Diff, scale: float) -> str:
         title=f"heap-exporter report · process {after.header.pid}",
         subject=_subject(found),
         state=_state(found),
-        headline=marked(verdict_text(diff) if diff else sentences.holds(after)),
+        headline=marked(verdict_text(diff) if diff else sentences.heap_text(after)),
         notes=_notes(diff),
         findings=_suspects(diff) if diff else _holders(after),
-        figures=_figures(found),
+        numbers=_numbers(found),
         hide_modes="" if diff else " hidden",
         graph_note=_graph_note(shown, after),
         growth=html_tables.growth(diff, int(PATHS_SHOWN * scale)) if diff else "",
@@ -67,7 +67,7 @@ def _page(found: Heap | Diff, scale: float) -> str:
         types_note=html_tables.types_note(len(diff.types if diff else after.types), types),
         holdings="".join(_holding(holding) for holding in after.holdings),
         snapshots=_snapshots(found),
-        caveats=_paragraph(sentences.unknown(after)),
+        caveats=_paragraph(sentences.unknown_references_text(after)),
         cells=data(shown, compared=diff is not None),
     )
 
@@ -84,7 +84,7 @@ def _state(found: Heap | Diff) -> str:
 
 
 def _notes(diff: Diff | None) -> str:
-    notes = sentences.notes(diff) if diff else ()
+    notes = sentences.comparison_notes(diff) if diff else ()
     return f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul>' if notes else ""
 
 
@@ -94,29 +94,35 @@ def _suspects(diff: Diff) -> str:
 
 
 def _suspect(suspect: Suspect) -> str:
+    """Return what grows, where it is held and what to do, with the numbers behind a fold."""
+    growth, *others = accumulation_summary(suspect_accumulation(suspect)).lines
+    lines = "".join(f"<p>{marked(line)}</p>" for line in others)
     share = min(max(suspect.share, 0.0), 1.0)
-    text = pattern_advice(suspect.pattern)
-    advice = f'<p class="advice">{marked(text)}</p>' if text else ""
+    facts = (
+        f"{percent(suspect.share)} of the growth",
+        f"retains {size(suspect.retained_bytes.after)} ({gain(suspect.retained_bytes.growth)})",
+        sentences.HOLDING_TEXTS[suspect.holding],
+    )
     return (
-        f'<li class="finding"><p class="sentence">{marked(suspect_text(suspect))}</p>'
-        f'<p class="path">{steps(sentences.way(suspect.path, suspect.type_name))}</p>{advice}'
-        f'<p class="quiet">{sentences.HELD[suspect.holding]} · retains {size(suspect.retained_bytes.after)} · '
-        f'fingerprint <code>{escape(suspect.fingerprint)}</code> · <button type="button" '
-        f'data-find="{name(suspect.type_name)}">show in the graph</button></p>'
+        f'<li class="finding"><p class="sentence">{marked(growth)}</p>{lines}'
+        f'<details><summary>Numbers</summary><p class="path">'
+        f"{steps(sentences.steps_to_type(suspect.path, suspect.type_name))}</p>"
+        f'<p class="quiet">{escape(" · ".join(facts))} · fingerprint <code>{escape(suspect.fingerprint)}</code></p>'
+        f'</details><p><button type="button" data-find="{name(suspect.type_name)}">show in the graph</button></p>'
         f'<svg class="share" aria-hidden="true"><rect width="{share * 100:.1f}%" height="100%"/></svg></li>'
     )
 
 
 def _holders(heap: Heap) -> str:
     items = "".join(
-        f'<li class="finding"><p class="sentence">{marked(sentences.largest(heap, index))}</p>'
-        f'<p class="path">{steps(sentences.way(heap.steps(index), heap.groups[index].type_name))}</p></li>'
+        f'<li class="finding"><p class="sentence">{marked(sentences.group_text(heap, index))}</p>'
+        f'<p class="path">{steps(sentences.steps_to_type(heap.steps(index), heap.groups[index].type_name))}</p></li>'
         for index in largest_paths(heap, HOLDERS_SHOWN)
     )
     return f'<ol class="findings">{items}</ol>' if items else ""
 
 
-def _figures(found: Heap | Diff) -> str:
+def _numbers(found: Heap | Diff) -> str:
     after, held = (found.after, found.after.holdings) if isinstance(found, Diff) else (found, found.holdings)
     objects = references = taken = ""
     if isinstance(found, Diff):
@@ -124,14 +130,14 @@ def _figures(found: Heap | Diff) -> str:
         references = difference(after.references - found.before.references)
         taken = gain(after.shallow_bytes - found.before.shallow_bytes)
     return (
-        _figure("Objects", f"{after.objects:,}", objects)
-        + _figure("Size", size(after.shallow_bytes), taken)
-        + _figure("References", f"{after.references:,}", references)
-        + "".join(_figure(HOLDING_NAMES[holding.kind].capitalize(), size(holding.shallow_bytes)) for holding in held)
+        _number("Objects", f"{after.objects:,}", objects)
+        + _number("Size", size(after.shallow_bytes), taken)
+        + _number("References", f"{after.references:,}", references)
+        + "".join(_number(HOLDING_NAMES[holding.kind].capitalize(), size(holding.shallow_bytes)) for holding in held)
     )
 
 
-def _figure(title: str, text: str, change: str = "") -> str:
+def _number(title: str, text: str, change: str = "") -> str:
     more = f"<small>{change}</small>" if change else ""
     return f"<div><dt>{escape(title)}</dt><dd>{text}{more}</dd></div>"
 
@@ -139,12 +145,10 @@ def _figure(title: str, text: str, change: str = "") -> str:
 def _graph_note(shown: Sequence[Cell], heap: Heap) -> str:
     groups = sum(1 for cell in shown if not cell.folded)
     left_out = len(heap.groups) - groups
-    rest = (
-        f" The {groups:,} largest groups are in this file, {left_out:,} smaller ones are summed up." if left_out else ""
-    )
+    rest = f" This file has the {groups:,} largest groups; {left_out:,} smaller ones are folded." if left_out else ""
     return (
-        "Each bar is a group of objects held in the same way; those below it are what it holds, by the shortest path "
-        f"from a root. Widths are bytes: a click goes into one.{rest}"
+        "Each bar is a group of objects with the same path from a root; the bars below it are what it holds. The width "
+        f"is the size in bytes. Click a bar to zoom in.{rest}"
     )
 
 
@@ -156,7 +160,7 @@ def _holding(holding: Holding) -> str:
     )
     return (
         f"<div><h3>{escape(HOLDING_NAMES[holding.kind].capitalize())}</h3>"
-        f'<p class="quiet">{escape(sentences.held(holding))}</p><ul>{rows}</ul></div>'
+        f'<p class="quiet">{escape(sentences.holding_text(holding))}</p><ul>{rows}</ul></div>'
     )
 
 
@@ -164,7 +168,7 @@ def _snapshots(found: Heap | Diff) -> str:
     heaps = {"Before": found.before, "After": found.after} if isinstance(found, Diff) else {"Snapshot": found}
     return "".join(
         f"<div><dt>{title}</dt><dd>{cut(str(heap.path), PATH_LENGTH)}<br>"
-        f'<span class="quiet">{cut(sentences.taken(heap.header), PATH_LENGTH)}</span></dd></div>'
+        f'<span class="quiet">{cut(sentences.header_text(heap.header), PATH_LENGTH)}</span></dd></div>'
         for title, heap in heaps.items()
     )
 
@@ -188,4 +192,4 @@ _POLICY = (
     f"default-src 'none'; script-src {_hash(_SCRIPT)}; style-src {_hash(_STYLE)}; img-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
-"""Nothing runs and nothing is loaded but what the page brings itself, told by its hash."""
+"""The browser runs only the script of the page itself, checked by its hash, and loads nothing."""

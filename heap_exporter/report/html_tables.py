@@ -14,12 +14,12 @@ def growth(diff: Diff, limit: int) -> str:
     if not rows:
         return ""
     head = _head(("Path", ""), ("Objects", "spare"), ("Growth", ""), ("Size", "spare"), ("Growth", ""))
-    more = f" The {limit:,} largest of {len(diff.paths):,} changes are here." if len(diff.paths) > limit else ""
+    more = f" This table has the {limit:,} largest of {len(diff.paths):,} changes." if len(diff.paths) > limit else ""
     return (
         '<section class="card" id="growth"><div class="heading"><h2>Growth by path</h2>'
         '<input type="search" class="filter" placeholder="Filter" aria-label="Filter the paths" autocomplete="off" '
         f'spellcheck="false"></div><div class="wide"><table data-shown="10"><thead><tr>{head}</tr></thead>'
-        f'<tbody>{rows}</tbody></table></div><p class="quiet">Sizes are those of the objects and all behind them on '
+        f'<tbody>{rows}</tbody></table></div><p class="quiet">Sizes include the subtree, along '
         f"shortest paths.{more}</p></section>"
     )
 
@@ -65,8 +65,8 @@ def type_changes(diff: Diff, limit: int) -> str:
 
 
 def types_note(types: int, limit: int) -> str:
-    more = f" {limit:,} of {types:,} types are here." if types > limit else ""
-    return f"Retained is what would be freed with all objects of the type.{more}"
+    more = f" This table has {limit:,} of {types:,} types." if types > limit else ""
+    return f"Retained: the bytes that Python would free with all objects of the type.{more}"
 
 
 def _kind(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""The documents that ``--json`` prints. They are an interface, documented in docs/json.md: members come, none goes."""
+"""The documents that ``--json`` prints. docs/json.md documents them; members are added, never removed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model.paths import RetainerPath
 from heap_exporter.report import sentences
 from heap_exporter.report.advice_text import pattern_advice
-from heap_exporter.report.finding_text import suspect_text, verdict_text
+from heap_exporter.report.finding_text import suspect_accumulation, suspect_text, verdict_text
 from heap_exporter.report.largest import most_changed
 from heap_exporter.report.path_text import HOLDING_NAMES, path_text, path_to_type, step_texts
+from heap_exporter.report.verdict_text import accumulation_summary
 
 VERSION = 1
 
@@ -33,13 +34,13 @@ def diff(found: Diff, limit: int) -> Document:
         before=_snapshot(found.before),
         after=_snapshot(found.after),
         minutes=found.minutes,
-        notes=list(sentences.notes(found)),
+        notes=list(sentences.comparison_notes(found)),
         **_changes(found, limit),
     )
 
 
 def report(found: Heap | Diff, limit: int) -> Document:
-    """Return the document of ``report``: of two snapshots with a verdict and suspects, of one with what it holds."""
+    """Return the document of ``report``: for two snapshots with suspects, for one with what holds its memory."""
     if isinstance(found, Heap):
         return _document(
             "report",
@@ -56,7 +57,7 @@ def report(found: Heap | Diff, limit: int) -> Document:
         before=_snapshot(found.before),
         after=_snapshot(found.after),
         minutes=found.minutes,
-        notes=list(sentences.notes(found)),
+        notes=list(sentences.comparison_notes(found)),
         verdict=verdict_text(found),
         suspects=[_suspect(suspect) for suspect in found.suspects],
         holdings=[holding_row(holding) for holding in found.after.holdings],
@@ -65,7 +66,7 @@ def report(found: Heap | Diff, limit: int) -> Document:
 
 
 def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: int) -> Document:
-    """Return the document of ``path``: the types that were meant, and the groups that their objects are in."""
+    """Return the document of ``path``: the types that match, and the groups of their objects."""
     return _document(
         "path",
         snapshot=_snapshot(heap),
@@ -78,7 +79,7 @@ def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: in
 def info(
     file: Path, header: Header, footer: Footer, *, holdings: Sequence[Holding], types: Sequence[TypeRow]
 ) -> Document:
-    """Return the document of ``info``; ``holdings`` are those of a graph, ``types`` those of a census."""
+    """Return the document of ``info``; only a graph has ``holdings``, only a census has ``types``."""
     return _document(
         "info",
         path=str(file),
@@ -157,6 +158,7 @@ def _path_change(change: PathChange) -> Document:
 def _suspect(suspect: Suspect) -> Document:
     return {
         "text": suspect_text(suspect),
+        "summary": accumulation_summary(suspect_accumulation(suspect))._asdict(),
         "fingerprint": suspect.fingerprint,
         "type_name": suspect.type_name,
         "holder": path_text(suspect.holder),

@@ -1,4 +1,4 @@
-"""What the analysis found, as text for a terminal or a pipe: tables and sentences made by rich."""
+"""The results of the analysis as text for a terminal or a pipe: sentences and tables, rendered by rich."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from rich.text import Text
 from heap_exporter.analysis.results import Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.report import sentences
-from heap_exporter.report.advice_text import pattern_advice
-from heap_exporter.report.finding_text import suspect_text, verdict_text
+from heap_exporter.report.finding_text import percent, suspect_accumulation, verdict_text
 from heap_exporter.report.largest import growth_bytes, largest_paths
 from heap_exporter.report.path_text import ARROW, path_to_group, path_to_type
+from heap_exporter.report.verdict_text import accumulation_summary
 from heap_exporter.runtime.formatting import difference, duration, gain, size
 
-PLACES_SHOWN = 5
+GROUPS_SHOWN = 5
 
 
 def top(heap: Heap, rows: Sequence[TypeRow]) -> RenderableType:
     """Return a table of types."""
     return Lines(
-        _plain(f"{heap.path.name}: {sentences.holds(heap)}"),
+        _plain(f"{heap.path.name}: {sentences.heap_text(heap)}"),
         "",
         _types(rows),
         _rest(len(heap.types) - len(rows), "types"),
@@ -37,17 +37,20 @@ def diff(found: Diff, limit: int) -> RenderableType:
     return Lines(*_opening(found), "", *_changes(found, limit, shrunk=True))
 
 
-def report(found: Heap | Diff, limit: int) -> RenderableType:
-    """Return suspects first, then the tables; of one snapshot, where its bytes are."""
+def report(found: Heap | Diff, limit: int, *, verbose: bool = False) -> RenderableType:
+    """Return the suspects in three lines each, then the tables of growth; of one snapshot, what holds its memory."""
     if isinstance(found, Heap):
         return Lines(
-            _plain(f"{found.path.name}: {sentences.holds(found)}"), "", *_places(found), *_single(found, limit)
+            _plain(f"{found.path.name}: {sentences.heap_text(found)}"),
+            "",
+            *_largest_groups(found),
+            *_single(found, limit),
         )
-    suspects = [_suspect(number, suspect) for number, suspect in enumerate(found.suspects, 1)]
+    suspects = [_suspect(number, suspect, verbose=verbose) for number, suspect in enumerate(found.suspects, 1)]
     return Lines(
         *_opening(found),
         "",
-        _sentence(verdict_text(found), "bold"),
+        sentence(verdict_text(found), "bold"),
         "",
         *suspects,
         *_changes(found, limit, shrunk=False),
@@ -56,8 +59,8 @@ def report(found: Heap | Diff, limit: int) -> RenderableType:
 
 
 def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: int) -> RenderableType:
-    """Return a table of the paths to the objects of some types, and what the types have altogether."""
-    table = _table("objects", "shallow", "retained", "with all behind", "path")
+    """Return the totals of some types, and a table of the paths to their objects."""
+    table = _table("objects", "shallow", "retained", "subtree", "path")
     for index in indexes[:limit]:
         group = heap.groups[index]
         table.add_row(
@@ -66,52 +69,52 @@ def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: in
         )  # fmt: skip  # a row
     on_paths = sum(heap.groups[index].objects for index in indexes)
     carriers = sum(row.objects for row in types) - on_paths
-    said = (
-        f"{carriers:,} more only carry what other objects have (as the dict behind attributes does), and have no path "
-        "of their own."
+    note = (
+        f"{carriers:,} more belong to other objects (such as the dict of an object's attributes) and have no path of "
+        "their own."
     )
     return Lines(
-        *(_plain(sentences.of_type(row)) for row in types), "", table, _rest(len(indexes) - limit, "paths"),
-        *([_quiet(said)] if carriers > 0 else []),
+        *(_plain(sentences.type_text(row)) for row in types), "", table, _rest(len(indexes) - limit, "paths"),
+        *([_quiet(note)] if carriers > 0 else []),
     )  # fmt: skip  # from top to bottom
 
 
 def info(
     name: str, header: Header, footer: Footer, *, holdings: Sequence[Holding], types: Sequence[TypeRow], limit: int
 ) -> RenderableType:
-    """Return what is known of a snapshot: of a graph how it is held, of a census its types."""
+    """Return the facts about a snapshot; a graph has holdings, a census has types."""
     facts = _facts({
         "content": header.content + (f" ({header.note})" if header.note else ""),
         "id": header.id,
-        "taken": sentences.taken(header),
+        "taken": sentences.header_text(header),
         "objects": f"{footer.objects:,}",
         "references": f"{footer.references:,}",
-        "walk": f"took {duration(footer.duration_seconds)}, the process stood still for "
-        f"{duration(footer.pause_seconds)} at most",
+        "walk": f"{duration(footer.duration_seconds)}, with a pause of the process of "
+        f"{duration(footer.pause_seconds)}",
         "threads": ", ".join(header.threads.values()),
     })  # fmt: skip  # one a line
     parts: list[RenderableType] = [_plain(name), Padding(facts, (0, 0, 0, 2))]
-    parts += ["", *(_plain(sentences.held(holding)) for holding in holdings)] if holdings else []
+    parts += ["", *(_plain(sentences.holding_text(holding)) for holding in holdings)] if holdings else []
     if header.content == "census":
         table = _table("objects", "shallow", "type")
         for row in types[:limit]:
             table.add_row(f"{row.objects:,}", size(row.shallow_bytes), _plain(row.type_name))
-        parts += ["", _plain("A census: it counts objects, and does not know who holds them."), "", table]
+        parts += ["", _plain("A census: it has object counts, but no paths to what holds them."), "", table]
         parts += [_rest(len(types) - limit, "types")]
     return Lines(*parts)
 
 
 def _opening(found: Diff) -> list[RenderableType]:
     facts = {f"before  {found.before.path.name}": found.before, f"after   {found.after.path.name}": found.after}
-    said = _facts({name: sentences.taken(heap.header) for name, heap in facts.items()})
-    return [said, *(_plain(note, "yellow") for note in sentences.notes(found))]
+    rows = _facts({name: sentences.header_text(heap.header) for name, heap in facts.items()})
+    return [rows, *(_plain(note, "yellow") for note in sentences.comparison_notes(found))]
 
 
-def _places(heap: Heap) -> list[RenderableType]:
+def _largest_groups(heap: Heap) -> list[RenderableType]:
     lines: list[RenderableType] = []
-    for index in largest_paths(heap, PLACES_SHOWN):
+    for index in largest_paths(heap, GROUPS_SHOWN):
         lines += [
-            _sentence(sentences.largest(heap, index)),
+            sentence(sentences.group_text(heap, index)),
             Padding(_plain(path_to_group(heap, index), "cyan"), (0, 0, 1, 3)),
         ]
     return lines
@@ -121,19 +124,25 @@ def _single(heap: Heap, limit: int) -> list[RenderableType]:
     return [*_held(heap), "", _types(heap.types[:limit]), _rest(len(heap.types) - limit, "types")]
 
 
-def _suspect(number: int, suspect: Suspect) -> RenderableType:
-    facts = {
-        "path": ARROW.join(sentences.way(suspect.path, suspect.type_name)),
-        "held": f"{sentences.HELD[suspect.holding]}; retains {size(suspect.retained_bytes.after)}",
-        "advice": pattern_advice(suspect.pattern),
-        "fingerprint": suspect.fingerprint,
-    }
-    head = Text.assemble(f"{number}. ", _sentence(suspect_text(suspect)))
-    return Lines(head, Padding(_facts(facts), (0, 0, 1, 3)))
+def _suspect(number: int, suspect: Suspect, *, verbose: bool) -> RenderableType:
+    """Return what grows, where it is held and what to do; with ``verbose`` also the numbers behind it."""
+    growth, *others = accumulation_summary(suspect_accumulation(suspect)).lines
+    lines: list[RenderableType] = [Text.assemble(f"{number}. ", sentence(growth))]
+    lines += [Padding(sentence(line), (0, 0, 0, 3)) for line in others]
+    if verbose:
+        facts = {
+            "path": ARROW.join(sentences.steps_to_type(suspect.path, suspect.type_name)),
+            "held": sentences.HOLDING_TEXTS[suspect.holding],
+            "share": f"{percent(suspect.share)} of the growth",
+            "retains": f"{size(suspect.retained_bytes.after)} ({gain(suspect.retained_bytes.growth)})",
+            "fingerprint": suspect.fingerprint,
+        }
+        lines.append(Padding(_facts(facts), (0, 0, 0, 3)))
+    return Lines(*lines, "")
 
 
 def _changes(found: Diff, limit: int, *, shrunk: bool) -> list[RenderableType]:
-    """Return tables of what grew, by path and by type, and if it is wanted of what shrank."""
+    """Return tables of what grew, by path and by type; with ``shrunk`` also of what shrank."""
     lines: list[RenderableType] = []
     everything: Sequence[tuple[Sequence[PathChange | TypeChange], str, str]] = (
         (found.paths, "path", "size"),
@@ -175,8 +184,8 @@ def _name(change: PathChange | TypeChange, text: str) -> Text:
 
 
 def _held(heap: Heap) -> list[RenderableType]:
-    lines: list[RenderableType] = [_plain(sentences.held(holding)) for holding in heap.holdings]
-    return [*lines, *([_plain(said)] if (said := sentences.unknown(heap)) else [])]
+    lines: list[RenderableType] = [_plain(sentences.holding_text(holding)) for holding in heap.holdings]
+    return [*lines, *([_plain(note)] if (note := sentences.unknown_references_text(heap)) else [])]
 
 
 def _types(rows: Sequence[TypeRow]) -> Table:
@@ -187,7 +196,7 @@ def _types(rows: Sequence[TypeRow]) -> Table:
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
-    """Return a table of figures whose last column is a name: it may be long, and is never cut."""
+    """Return a table of numbers with a name as the last column, which is folded and never cut."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title, title_justify="left", title_style="bold")
     for column in columns[:-1]:
         table.add_column(column, justify="right", no_wrap=True, header_style="dim")
@@ -201,20 +210,20 @@ def _facts(facts: dict[str, str]) -> Table:
     table.add_column(overflow="fold")
     for name, text in facts.items():
         if text:
-            table.add_row(name, _sentence(text))
+            table.add_row(name, sentence(text))
     return table
 
 
 def _rest(left_out: int, what: str) -> Text:
-    return _quiet(f"… and {left_out:,} more {what}: --limit 0 shows all") if left_out > 0 else Text(end="")
+    return _quiet(f"… and {left_out:,} more {what}: use --limit 0 for all") if left_out > 0 else Text(end="")
 
 
 def _quiet(text: str) -> Text:
     return _plain(text, "dim")
 
 
-def _sentence(text: str, style: str = "") -> Text:
-    """Return a sentence; the names in it, between `backticks`, stand out."""
+def sentence(text: str, style: str = "") -> Text:
+    """Return a sentence with the names between `backticks` in colour."""
     parts = text.split("`")
     marked = [(f"`{_shown(part)}`", "cyan") if index % 2 else (_shown(part), "") for index, part in enumerate(parts)]
     return Text.assemble(*marked, style=style)
@@ -225,5 +234,5 @@ def _plain(text: str, style: str = "") -> Text:
 
 
 def _shown(text: str) -> str:
-    """Return a foreign text without what would command the terminal: control characters are shown as escapes."""
+    """Return a text with control characters escaped, so that a name cannot control the terminal."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

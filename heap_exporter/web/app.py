@@ -29,6 +29,7 @@ from heap_exporter.errors import (
     SnapshotNotFound,
 )
 from heap_exporter.model import Reading
+from heap_exporter.runtime.formatting import duration
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.service import SnapshotProgress, Snapshots
 from heap_exporter.web import page, responses
@@ -227,15 +228,16 @@ def _reason(request: Request) -> str:
 
 
 def _not_yet(reading: Reading, what: str, interval_seconds: float) -> Problem:
-    """Return the answer for a missing value, with the time until it is due or with the number of failures."""
+    """Return the 503 for a census or verdict that is not there yet: when it is expected, or how late it is."""
     if failures := reading.counters.sample_errors.get(what, 0):
-        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the {what} failed {failures} times; the log has the reason")
-    wait = max(1, math.ceil(reading.started_at + interval_seconds - time.time()))
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        f"there is no {what} yet; the first is due within {wait} s",
-        [("Retry-After", str(wait))],
-    )
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the {what} failed {failures} times; see the log")
+    due_seconds = reading.started_at + interval_seconds - time.time()
+    wait = max(1, math.ceil(due_seconds))
+    if due_seconds < -interval_seconds:
+        detail = f"no {what} yet, {duration(-due_seconds)} after it was expected; see the log of the process"
+    else:
+        detail = f"no {what} yet; the first is expected within {wait} s"
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, [("Retry-After", str(wait))])
 
 
 def _wrong_method(request: Request, error: MethodNotAllowed) -> Problem:

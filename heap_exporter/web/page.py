@@ -1,4 +1,4 @@
-"""The status page. It is written here as a whole; its script only fetches it again and takes snapshots."""
+"""The status page. The server renders it completely; its script only refreshes it and takes snapshots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Any
 
 from heap_exporter._version import VERSION
 from heap_exporter.model import (
-    Cause,
+    Accumulation,
+    Census,
     GrowingType,
     LeakAlert,
     MemoryKind,
@@ -24,13 +25,14 @@ from heap_exporter.model import (
     State,
     TypeCount,
     Verdict,
+    WalkerChoice,
 )
 from heap_exporter.report import reason_text
-from heap_exporter.report.advice_text import alert_advice
+from heap_exporter.report.path_text import path_text
 from heap_exporter.report.sparkline import Sparkline
+from heap_exporter.report.verdict_text import accumulation_of, headline, verdict_summary
 from heap_exporter.runtime import formatting
 from heap_exporter.snapshot.comparison import Comparison
-from heap_exporter.web import words
 
 TYPES_SHOWN = 15
 SNAPSHOTS_SHOWN = 10
@@ -38,29 +40,21 @@ SUSPECTS_SHOWN = 5
 
 _BACKTICKS = re.compile("`([^`]*)`")
 
-HEADLINES = {
-    State.WARMING_UP: "Getting to know this process",
-    State.STEADY: "Memory is steady",
-    State.GROWING: "Memory is growing",
-    State.SUSPECTED: "A leak is suspected",
-    State.CONFIRMED: "A leak is confirmed",
-    State.PLATEAUED: "Memory grew and has settled",
+WALKER_REASONS = {
+    "best": "it counts every object and does not stop the process",
+    "setting": "HEAP_EXPORTER_WALKER selects it",
+    "no_extension": "the C extension of the native walker was not built at installation",
+    "platform": "the native walker needs Linux",
+    "free_threaded": "the native walker does not support free-threaded builds",
+    "layout": "the C extension of the native walker was built for another interpreter",
+    "failing": "the native walker keeps failing; heap-exporter tries it again later",
 }
-
-
-CAUSES = {
-    Cause.PYTHON_OBJECTS: "Python objects",
-    Cause.UNCOLLECTED_CYCLES: "cycles that are not collected",
-    Cause.NATIVE: "native memory",
-    Cause.FRAGMENTATION: "memory that an allocator keeps",
-    Cause.FILE_OR_SHARED: "file or shared memory",
-    Cause.UNATTRIBUTED: "memory that cannot be told apart here",
-}
+"""Why a walker was chosen, by the reason of a :class:`~heap_exporter.model.WalkerChoice`."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the page shows; ``root`` is the path that it is mounted under."""
+    """What the page shows; ``root`` is the path prefix of the pages."""
 
     reading: Reading
     points: Sequence[Point]
@@ -71,7 +65,7 @@ class View:
 
 
 def render(view: View) -> str:
-    """Return the page as HTML; every text that comes from the process is escaped."""
+    """Return the page as HTML. Every text from the process is escaped."""
     return _TEMPLATE.substitute(
         style=_STYLE,
         script=_SCRIPT,
@@ -79,9 +73,9 @@ def render(view: View) -> str:
         version=VERSION,
         pid=view.pid,
         state=_state(view.reading),
-        verdict=_verdict(view.reading.verdict) + _alert(view.reading.alert),
+        verdict=_verdict(view.reading),
         memory=_memory(view.points),
-        figures=_figures(view.reading),
+        numbers=_numbers(view.reading),
         types=_types(view.reading),
         walker=_walker(view.reading),
         comparison=_comparison(view.comparison),
@@ -94,21 +88,25 @@ def _state(reading: Reading) -> str:
     return reading.verdict.state.value if reading.verdict else State.WARMING_UP.value
 
 
-def _verdict(verdict: Verdict | None) -> str:
-    state = verdict.state if verdict else State.WARMING_UP
-    reasons = reason_text.sentences(verdict) if verdict else ("the first verdict comes with the first sample",)
-    items = "".join(f"<li>{_marked(reason)}</li>" for reason in reasons)
-    cause = f" in {CAUSES[verdict.cause]}" if verdict and verdict.cause and verdict.is_suspicion else ""
-    return f'<h1 id="headline">{HEADLINES[state]}{cause}</h1><ul class="reasons">{items}</ul>'
+def _verdict(reading: Reading) -> str:
+    """Return the headline, the three lines of the verdict, and the reasons behind a fold."""
+    verdict, alert = reading.verdict, reading.alert
+    lines = "".join(f"<p>{_marked(line)}</p>" for line in verdict_summary(verdict, alert).lines)
+    facts = [*_reasons(verdict), *_alert_facts(alert)]
+    items = "".join(f"<li>{_marked(fact)}</li>" for fact in facts)
+    fold = f'<details id="reasons"><summary>Reasons</summary><ul>{items}</ul></details>' if items else ""
+    return f'<h1 id="headline">{headline(verdict)}</h1><div class="lines">{lines}</div>{fold}'
 
 
-def _alert(alert: LeakAlert | None) -> str:
+def _reasons(verdict: Verdict | None) -> Sequence[str]:
+    return reason_text.sentences(verdict) if verdict else ()
+
+
+def _alert_facts(alert: LeakAlert | None) -> Sequence[str]:
     if alert is None:
-        return ""
-    told = [f"Told of at {formatting.moment(alert.verdict.judged_at)} as {alert.fingerprint}."]
-    told += [f"{grown.name}: {formatting.gain(grown.after_bytes - grown.before_bytes)}" for grown in alert.mappings[:3]]
-    told += [advice] if (advice := alert_advice(alert)) else []
-    return "".join(f'<p class="alert">{_marked(line)}</p>' for line in told)
+        return ()
+    grown = [f"{each.name}: {formatting.gain(each.after_bytes - each.before_bytes)}" for each in alert.mappings[:3]]
+    return (f"alert sent {formatting.moment(alert.verdict.judged_at)}, fingerprint {alert.fingerprint}", *grown)
 
 
 def _memory(points: Sequence[Point]) -> str:
@@ -119,7 +117,7 @@ def _memory(points: Sequence[Point]) -> str:
 
 def _chart(title: str, key: str, series: Sequence[tuple[float, int]]) -> str:
     if not series:
-        return f'<article class="chart"><h2>{title}</h2><p class="big">–</p><p class="quiet">not read yet</p></article>'
+        return f'<article class="chart"><h2>{title}</h2><p class="big">–</p><p class="quiet">no value yet</p></article>'
     line = Sparkline(series)
     span, change = line.seconds, series[-1][1] - series[0][1]
     label = f"{title}: {formatting.size(series[-1][1])}, {formatting.gain(change)} in {formatting.duration(span)}"
@@ -131,12 +129,12 @@ def _chart(title: str, key: str, series: Sequence[tuple[float, int]]) -> str:
     )
 
 
-def _figures(reading: Reading) -> str:
+def _numbers(reading: Reading) -> str:
     sample, census, verdict = reading.sample, reading.census, reading.verdict
     memory, limits = sample.process if sample else None, reading.detail.limits
     total = next((trend for trend in verdict.trends if trend.kind is MemoryKind.TOTAL), None) if verdict else None
     shown = {
-        "Slope": formatting.rate(total.slope_bytes_per_second) if total else None,
+        "Growth": formatting.rate(total.slope_bytes_per_second) if total else None,
         "Limit": formatting.size(limits.limit_bytes) if limits and limits.limit_bytes is not None else None,
         "Limit reached in": formatting.duration(verdict.seconds_to_limit)
         if verdict and verdict.seconds_to_limit is not None
@@ -152,35 +150,57 @@ def _figures(reading: Reading) -> str:
 
 def _types(reading: Reading) -> str:
     if reading.census is None:
-        return '<tr><td colspan="6" class="quiet">The first census has not been taken yet.</td></tr>'
-    growth = {grower.type_name: grower for grower in reading.verdict.growing_types} if reading.verdict else {}
+        return '<tr><td colspan="6" class="quiet">No census yet: the first one is taken soon.</td></tr>'
+    growth = {grown.type_name: grown for grown in reading.verdict.growing_types} if reading.verdict else {}
+    named = accumulation_of(reading.verdict, reading.alert)
     shown = list(reading.census.types[:TYPES_SHOWN])
-    shown += [count for count in reading.census.types[TYPES_SHOWN:] if count.type_name in growth]
+    shown += [
+        count
+        for count in reading.census.types[TYPES_SHOWN:]
+        if count.type_name in growth or (named and count.type_name == named.type_name)
+    ]
     largest = max((count.bytes for count in shown), default=0) or 1
-    return "".join(_type(count, growth.get(count.type_name), largest) for count in shown)
+    return "".join(_type(count, growth.get(count.type_name), largest, named) for count in shown)
+
+
+def walker_text(choice: WalkerChoice) -> str:
+    """Return which walker counts the objects and why, as a sentence."""
+    detail = f" ({choice.detail})" if choice.detail else ""
+    return f"Walker: {choice.name}, because {WALKER_REASONS[choice.reason]}{detail}."
+
+
+def census_text(found: Census, interval_seconds: float) -> str:
+    """Return how the last census was taken, and how often one is taken, as a sentence."""
+    where = "in this process" if found.in_process else "in a clone of the process"
+    return (
+        f"Counted {where} in {formatting.duration(found.duration_seconds)} with a pause of "
+        f"{formatting.duration(found.pause_seconds)}, every {formatting.duration(interval_seconds)}."
+    )
 
 
 def _walker(reading: Reading) -> str:
-    said = [words.census(reading.census, reading.census_interval_seconds)] if reading.census else []
-    said += [words.walker(reading.walker)] if reading.walker else []
-    return escape(" ".join(said))
+    sentences = [census_text(reading.census, reading.census_interval_seconds)] if reading.census else []
+    sentences += [walker_text(reading.walker)] if reading.walker else []
+    return escape(" ".join(sentences))
 
 
-def _type(count: TypeCount, grower: GrowingType | None, largest_bytes: int) -> str:
+def _type(count: TypeCount, grown: GrowingType | None, largest_bytes: int, named: Accumulation | None) -> str:
     share = 100 * count.bytes / largest_bytes
+    is_named = named is not None and count.type_name == named.type_name
+    held = f"<small>held by {escape(path_text(named.holder))}</small>" if named and is_named else ""
     return (
-        f'<tr class="{"grows" if grower else "still"}"><th scope="row">{escape(count.type_name)}</th>'
+        f'<tr class="{"grows" if grown else "still"}"><th scope="row">{escape(count.type_name)}{held}</th>'
         f'<td class="bar"><svg aria-hidden="true"><rect width="{share:.1f}%" height="100%" rx="4"/></svg></td>'
-        f"<td>{formatting.size(count.bytes)}</td><td>{formatting.gain(grower.bytes) if grower else '–'}</td>"
-        f"<td>{count.objects:,}</td><td>{f'{grower.objects:+,}' if grower else '–'}</td></tr>"
+        f"<td>{formatting.size(count.bytes)}</td><td>{formatting.gain(grown.bytes) if grown else '–'}</td>"
+        f"<td>{count.objects:,}</td><td>{formatting.difference(grown.objects) if grown else '–'}</td></tr>"
     )
 
 
 def _comparison(found: Comparison | None) -> str:
     if found is None:
-        return '<p class="quiet">Two snapshots are compared: take one now, and another when memory has grown.</p>'
+        return '<p class="quiet">Take a snapshot now and one when memory has grown: heap-exporter compares them.</p>'
     if found.state == "running":
-        return '<p class="quiet">The last two snapshots are being compared.</p>'
+        return '<p class="quiet">heap-exporter compares the last two snapshots.</p>'
     if found.report is None:
         return f"<p>The last two snapshots were not compared: {escape(found.problem)}.</p>"
     suspects = [_suspect(suspect) for suspect in found.report["suspects"][:SUSPECTS_SHOWN]]
@@ -188,19 +208,29 @@ def _comparison(found: Comparison | None) -> str:
 
 
 def _suspect(suspect: dict[str, Any]) -> str:
-    advice = f'<span class="quiet">{_marked(suspect["advice"])}</span>' if suspect["advice"] else ""
-    path = f'<span class="quiet">{escape(" → ".join(suspect["path"]))}</span>'
-    return f"<li><span>{_marked(suspect['text'])}</span>{path}{advice}</li>"
+    """Return a suspect of a ``report`` document: three lines, and the numbers behind a fold."""
+    lines = "".join(f"<p>{_marked(line)}</p>" for line in suspect["summary"].values() if line)
+    retained, share = suspect["retained_bytes"]["after"], suspect["share"]
+    numbers = [
+        f"path: {' → '.join(suspect['path'])}",
+        f"{share:.0%} of the growth, retains {formatting.size(retained)} now",
+        f"fingerprint {suspect['fingerprint']}",
+    ]
+    items = "".join(f"<li>{escape(number)}</li>" for number in numbers)
+    fold = (
+        f'<details id="suspect-{escape(suspect["fingerprint"])}"><summary>Numbers</summary><ul>{items}</ul></details>'
+    )
+    return f"<li>{lines}{fold}</li>"
 
 
 def _marked(sentence: str) -> str:
-    """Return a sentence with what stands between backticks as code."""
+    """Return a sentence as HTML, with the names between backticks as code."""
     return _BACKTICKS.sub(r"<code>\1</code>", escape(sentence))
 
 
 def _snapshots(view: View) -> str:
     if not view.snapshots:
-        return '<li class="quiet">None yet.</li>'
+        return '<li class="quiet">No snapshot yet.</li>'
     rows = [
         f'<li><a href="{escape(view.root)}/snapshots/{info.id}/file">{formatting.moment(info.taken_at)}</a>'
         f"<span>{escape(info.reason) or 'no reason given'}</span>"
@@ -212,7 +242,7 @@ def _snapshots(view: View) -> str:
     ]
     more = len(view.snapshots) - len(rows)
     if more > 0:
-        rows.append(f'<li class="quiet">and {more} older: <a href="{escape(view.root)}/snapshots">all of them</a></li>')
+        rows.append(f'<li class="quiet">{more} older: <a href="{escape(view.root)}/snapshots">all snapshots</a></li>')
     return "".join(rows)
 
 
@@ -232,4 +262,4 @@ CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; script-src {_hash(_SCRIPT)}; style-src {_hash(_STYLE)}; img-src data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Nothing runs and nothing is loaded but what the page brings itself, told by its hash."""
+"""The browser runs only the script of the page itself, checked by its hash, and loads nothing."""

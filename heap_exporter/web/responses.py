@@ -1,4 +1,4 @@
-"""What the pages answer as JSON: names as in :mod:`heap_exporter.model`, times in Unix seconds, sizes in bytes."""
+"""The JSON documents of the HTTP routes: names as in :mod:`heap_exporter.model`, Unix seconds, bytes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from heap_exporter.model import Census, LeakAlert, Reading, SnapshotInfo, Verdic
 from heap_exporter.report import reason_text
 from heap_exporter.report.advice_text import alert_advice
 from heap_exporter.report.finding_text import accumulation_document
+from heap_exporter.report.verdict_text import verdict_document
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.service import SnapshotProgress
 
@@ -20,18 +21,18 @@ TYPES_IN_STATUS = 20
 
 
 def health(pid: int) -> Document:
-    """Return who answers here."""
+    """Return the name, version and process of the exporter."""
     return {"name": "heap-exporter", "version": VERSION, "pid": pid, "status": "ok"}
 
 
 def snapshot(info: SnapshotInfo, root: str) -> Document:
-    """Return a finished snapshot; ``root`` is the path that the pages are mounted under."""
+    """Return a finished snapshot; ``root`` is the path prefix of the routes."""
     url = f"{root}/snapshots/{info.id}"
     return {**asdict(info), "path": str(info.path), "state": "written", "url": url, "file_url": f"{url}/file"}
 
 
 def progress(found: SnapshotProgress, comparison_found: Comparison | None, root: str) -> Document:
-    """Return how far a snapshot has come, and its comparison with the one before."""
+    """Return the state of a snapshot, and of its comparison with the snapshot before it."""
     if found.info is not None:
         return {**snapshot(found.info, root), "comparison": comparison_found and comparison(comparison_found)}
     document = {"id": found.id, "state": found.state, "url": f"{root}/snapshots/{found.id}"}
@@ -39,10 +40,10 @@ def progress(found: SnapshotProgress, comparison_found: Comparison | None, root:
 
 
 def comparison(found: Comparison) -> Document:
-    """Return how far a comparison has come and, once it is done, what grew and who holds it."""
+    """Return the state of a comparison and, once it is done, what grew and what holds it."""
     report = found.report or {}
-    told: Document = {name: report[name] for name in ("minutes", "verdict", "suspects", "notes") if name in report}
-    return {"state": found.state, "before_id": found.before_id, "problem": found.problem, **told}
+    result: Document = {name: report[name] for name in ("minutes", "verdict", "suspects", "notes") if name in report}
+    return {"state": found.state, "before_id": found.before_id, "problem": found.problem, **result}
 
 
 def snapshots(infos: Sequence[SnapshotInfo], root: str) -> Document:
@@ -51,12 +52,12 @@ def snapshots(infos: Sequence[SnapshotInfo], root: str) -> Document:
 
 
 def census(found: Census, reading: Reading) -> Document:
-    """Return a census with its sums, which walker walks and why, and the time to the next."""
+    """Return a census with its totals, the walker and why it was chosen, and the interval."""
     return {**_walked(found, reading), "types": [asdict(count) for count in found.types]}
 
 
 def verdict(found: Verdict, alerted: LeakAlert | None) -> Document:
-    """Return a verdict, and the last leak that was told of, with its evidence."""
+    """Return a verdict in three lines and in numbers, and the last alert."""
     trends = [
         {**asdict(trend), "slope_mb_per_hour": trend.slope_bytes_per_second * 3600 / 1e6} for trend in found.trends
     ]
@@ -64,15 +65,23 @@ def verdict(found: Verdict, alerted: LeakAlert | None) -> Document:
     del document["finding"]
     growers = document.pop("growing_types")
     reasons = list(reason_text.sentences(found))
-    return {**document, "reasons": reasons, "trends": trends, "growers": growers, "alert": alerted and alert(alerted)}
+    return {
+        **document,
+        "summary": verdict_document(found, alerted),
+        "reasons": reasons,
+        "trends": trends,
+        "growers": growers,
+        "alert": alerted and alert(alerted),
+    }
 
 
 def alert(found: LeakAlert) -> Document:
-    """Return what was told of a leak: when, what accumulates where, and the ids of the snapshots that show it."""
+    """Return an alert: when it was sent, what accumulates where, and the ids of its snapshots."""
     return {
         "judged_at": found.verdict.judged_at,
         "cause": found.verdict.cause,
         "fingerprint": found.fingerprint,
+        "summary": verdict_document(found.verdict, found),
         "snapshot_ids": [info.id for info in found.snapshots],
         "accumulation": found.accumulation and accumulation_document(found.accumulation),
         "mappings": [asdict(mapping) for mapping in found.mappings],
@@ -83,7 +92,7 @@ def alert(found: LeakAlert) -> Document:
 def status(
     reading: Reading, infos: Sequence[SnapshotInfo], comparison_found: Comparison | None, root: str, pid: int
 ) -> Document:
-    """Return what the status page shows, for programs; ``comparison_found`` is that of the newest pair."""
+    """Return the content of the status page as JSON; ``comparison_found`` is the newest comparison."""
     return {
         **health(pid),
         "started_at": reading.started_at,
@@ -100,7 +109,7 @@ def status(
 
 
 def _walked(found: Census, reading: Reading) -> Document:
-    """Return everything of a census but its types."""
+    """Return a census without its types."""
     return {
         "objects": found.objects,
         "bytes": found.bytes,

@@ -61,8 +61,8 @@ def bars(browser: webdriver.Chrome) -> list[str]:
     return list(browser.execute_script(labels))
 
 
-def told(browser: webdriver.Chrome) -> str:
-    return browser.find_element(By.ID, "told").text
+def hovered(browser: webdriver.Chrome) -> str:
+    return browser.find_element(By.ID, "hovered").text
 
 
 def column(browser: webdriver.Chrome, table: str, number: int) -> list[str]:
@@ -97,7 +97,7 @@ def test_a_click_zooms_in_and_the_breadcrumbs_zoom_out(opened: Opened) -> None:
 
     bar(browser, "dict value").click()
     assert bars(browser) == ["dict value", "Session.cart", "list item"]
-    assert "49,210 × shop.Session" in told(browser)
+    assert "49,210 × shop.Session" in hovered(browser)
     width = bar(browser, "dict value").size["width"]
     assert width == browser.find_element(By.ID, "flame").size["width"]
     trail = browser.find_element(By.ID, "trail")
@@ -135,7 +135,7 @@ def test_a_bar_shows_its_numbers_under_the_mouse(opened: Opened) -> None:
 
     webdriver.ActionChains(browser).move_to_element(bar(browser, "list item")).perform()
 
-    assert told(browser) == (
+    assert hovered(browser) == (
         "… → shop.sessions.SESSIONS → dict value → Session.cart → list item → Item\n"
         "147,630 × shop.items.Item · 13.5 MiB with all behind, 67 % of the heap · +13.2 MiB · +144,630 objects · "
         "retains 13.5 MiB"

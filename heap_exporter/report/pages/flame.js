@@ -42,7 +42,7 @@ function chain(cell) {
   return above;
 }
 
-function figures(cell) {
+function numbers(cell) {
   const own = data.objects[cell];
   const total = data.total[cell];
   const said = [];
@@ -63,8 +63,8 @@ function tell(cell) {
   const steps = above.slice(-4).map(label);
   const name = shortName(typeOf(cell));
   if (name && !steps[steps.length - 1].endsWith(name)) steps.push(name);
-  part("told-name").textContent = (above.length > 4 ? "… → " : "") + steps.join(" → ");
-  part("told-figures").textContent = figures(cell);
+  part("hovered-name").textContent = (above.length > 4 ? "… → " : "") + steps.join(" → ");
+  part("hovered-numbers").textContent = numbers(cell);
 }
 
 function colour(element, cell) {
@@ -87,7 +87,7 @@ function built(cell) {
   element.dataset.cell = cell;
   element.tabIndex = -1;
   element.setAttribute("role", "treeitem");
-  element.setAttribute("aria-label", label(cell) + ": " + figures(cell));
+  element.setAttribute("aria-label", label(cell) + ": " + numbers(cell));
   if (data.folded[cell]) element.classList.add("folded");
   else colour(element, cell);
   return element;

@@ -12,6 +12,7 @@ async function refresh() {
     for (const part of document.querySelectorAll("[data-live]")) {
       const twin = fresh.getElementById(part.id);
       if (part.dataset.state) part.dataset.state = twin.dataset.state;
+      for (const fold of twin.querySelectorAll("details")) fold.open = document.getElementById(fold.id)?.open ?? false;
       if (part.innerHTML !== twin.innerHTML) part.replaceChildren(...twin.childNodes);
     }
     document.getElementById("offline").hidden = true;
@@ -20,7 +21,7 @@ async function refresh() {
   }
 }
 
-function tell(text, failed) {
+function showOutcome(text, failed) {
   const outcome = document.getElementById("outcome");
   outcome.textContent = text;
   outcome.classList.toggle("failed", failed);
@@ -30,14 +31,14 @@ function tell(text, failed) {
 async function takeSnapshot(event) {
   const button = event.currentTarget;
   button.disabled = true;
-  tell("Taking a snapshot …", false);
+  showOutcome("Taking a snapshot …", false);
   try {
     const answer = await fetch(root + "/snapshots?reason=status+page", { method: "POST" });
-    const told = await answer.json();
-    const written = "Written to " + told.path + (told.note ? " (" + told.note + ")" : "");
-    tell(answer.ok ? written : told.title + ": " + told.detail, !answer.ok);
+    const result = await answer.json();
+    const written = "Written to " + result.path + (result.note ? " (" + result.note + ")" : "");
+    showOutcome(answer.ok ? written : result.title + ": " + result.detail, !answer.ok);
   } catch {
-    tell("The process did not answer.", true);
+    showOutcome("The process does not answer.", true);
   }
   button.disabled = false;
   await refresh();

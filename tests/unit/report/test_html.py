@@ -1,4 +1,4 @@
-"""The page of the report, without a browser."""
+"""The HTML report, without a browser."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def evil_page() -> str:
     return html.render(trees.diff(trees.heap(Branch(""), EVIL), after, [suspect]))
 
 
-def test_no_foreign_name_becomes_markup() -> None:
+def test_no_name_becomes_markup() -> None:
     page = evil_page()
 
     assert "<img" not in page
@@ -41,13 +41,13 @@ def test_no_foreign_name_becomes_markup() -> None:
     assert page.count("&lt;img src=x onerror=alert(1)&gt;&quot;&#x27;&amp;$version") >= 8
 
 
-def test_names_come_through_the_embedded_data_unharmed() -> None:
+def test_names_in_the_embedded_data_are_unchanged() -> None:
     data = json.loads(parts(evil_page(), "script")[0])
 
     assert EVIL in data["names"]
 
 
-def test_the_policy_lets_only_the_pages_own_script_and_style_in() -> None:
+def test_the_policy_allows_only_the_script_and_style_of_the_page() -> None:
     page = evil_page()
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     assert policy
@@ -56,20 +56,31 @@ def test_the_policy_lets_only_the_pages_own_script_and_style_in() -> None:
     assert f"script-src {hash_of(parts(page, 'script')[1])};" in policy[1]
     assert f"style-src {hash_of(parts(page, 'style')[0])};" in policy[1]
     assert "unsafe" not in policy[1]
-    assert " style=" not in page  # the policy would not let it in
+    assert " style=" not in page  # the policy blocks it
     assert not re.search(r"\son[a-z]+=\"", page)
 
 
-def test_names_of_absurd_length_cannot_make_it_too_large() -> None:
+def test_very_long_names_do_not_make_the_page_too_large() -> None:
     below = tuple(Branch(f"{i}" + "é&<" * 1300, f"{i:x}" + "\"'" * 2000, i + 1, 10) for i in range(3000))
     page = html.render(trees.diff(trees.heap(Branch("")), trees.heap(Branch("", below=below))))
 
     assert len(page.encode()) <= html.MAX_BYTES
-    assert "smaller ones are summed up" in page
+    assert "smaller ones are folded" in page
 
 
-def test_an_empty_heap_is_a_page_too() -> None:
+def test_an_empty_heap_has_a_page() -> None:
     empty = trees.heap(Branch(""))
 
-    assert "0 objects take 0 B" in html.render(empty)
+    assert "0 objects, 0 B" in html.render(empty)
     assert "no growth to explain" in html.render(trees.diff(empty, empty))
+
+
+def test_a_suspect_is_three_lines_and_its_numbers_are_behind_a_fold() -> None:
+    found = trees.diff(trees.heap(trees.shop(1)), trees.heap(trees.shop(9)), [trees.suspect()])
+    (suspect,) = parts(html.render(found).partition('id="suspects">')[2].partition("</ol>")[0], "li")
+
+    shown, _, folded = suspect.partition("<details>")
+    assert shown.count("<p") == 3
+    assert "<code>Session</code> objects grow: " in shown
+    assert "Held by <code>shop.sessions.SESSIONS</code>" in shown
+    assert trees.suspect().fingerprint in folded

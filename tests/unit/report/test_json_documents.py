@@ -1,4 +1,4 @@
-"""The JSON documents, and their page in the documentation."""
+"""The JSON documents and their documentation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.heaps import trees
 PAGE = Path(__file__).parents[3] / "docs" / "json.md"
 
 FROM_THE_FILE = ("header", "footer")
-"""Members whose own members the format of the file documents."""
+"""Members whose members the file format documents."""
 
 
 def every_document(file: Path) -> list[json_documents.Document]:
@@ -56,10 +56,10 @@ def test_documents_are_plain_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3])
-def test_a_limit_is_said_beside_the_whole_number(limit: int) -> None:
+def test_a_limit_comes_with_the_total_number(limit: int) -> None:
     found = trees.diff(trees.heap(trees.shop(10)), trees.heap(trees.shop(20)))
 
-    told = json_documents.diff(found, limit)
+    document = json_documents.diff(found, limit)
 
-    assert len(told["paths"]) == min(limit, told["paths_total"])
-    assert told["types_total"] == len(found.types)
+    assert len(document["paths"]) == min(limit, document["paths_total"])
+    assert document["types_total"] == len(found.types)

@@ -1,4 +1,4 @@
-"""What is found, in sentences."""
+"""Facts about snapshots and comparisons in sentences."""
 
 from __future__ import annotations
 
@@ -15,31 +15,35 @@ from tests.heaps.steps import path
 def notes(before: dict[str, Any], after: dict[str, Any]) -> str:
     empty = trees.Branch("")
     found = trees.diff(trees.heap(empty, "a.heap", **before), trees.heap(empty, "b.heap", **after))
-    return "\n".join(sentences.notes(found))
+    return "\n".join(sentences.comparison_notes(found))
 
 
-def test_two_snapshots_of_one_life_need_no_note() -> None:
+def test_two_snapshots_of_one_run_need_no_note() -> None:
     assert notes({"uptime_seconds": 100.0}, {"taken_at": 1.7e9 + 900, "uptime_seconds": 1000.0}) == ""
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "note"),
     [
         ({"id": "x"}, {"id": "x"}, "Both files are the same snapshot"),
         ({}, {"taken_at": 1.7e9 - 900}, "taken 15 min before the first: swap them"),
         ({}, {"pid": 9}, "of different processes (4711, 9)"),
-        ({}, {"taken_at": 1.7e9 + 900, "uptime_seconds": 5.0}, "started anew in between"),
-        ({}, {"python_version": "3.14.0"}, "different interpreters (cpython 3.13.0, cpython 3.14.0)"),
-        ({}, {"walker": "portable"}, "Different walkers took them (native, portable)"),
+        ({}, {"taken_at": 1.7e9 + 900, "uptime_seconds": 5.0}, "restarted in between"),
+        ({}, {"python_version": "3.14.0"}, "interpreters differ (cpython 3.13.0, cpython 3.14.0)"),
+        ({}, {"walker": "portable"}, "walkers differ (native, portable)"),
     ],
 )
-def test_what_makes_a_comparison_doubtful_is_said(before: dict[str, Any], after: dict[str, Any], said: str) -> None:
-    assert said in notes(before, after)
+def test_a_doubtful_comparison_has_a_note(before: dict[str, Any], after: dict[str, Any], note: str) -> None:
+    assert note in notes(before, after)
 
 
-def test_the_type_is_said_unless_the_last_step_says_it() -> None:
-    assert sentences.way(path("shop.CACHE", "dict value"), "shop.Item") == ("shop.CACHE", "dict value", "shop.Item")
-    assert sentences.way((*path("held from outside"), Step(StepKind.ROOT_REFERENCE, "", "dict")), "dict") == (
+def test_the_type_is_the_last_step() -> None:
+    assert sentences.steps_to_type(path("shop.CACHE", "dict value"), "shop.Item") == (
+        "shop.CACHE",
+        "dict value",
+        "shop.Item",
+    )
+    assert sentences.steps_to_type((*path("held from outside"), Step(StepKind.ROOT_REFERENCE, "", "dict")), "dict") == (
         "held from outside",
         "dict",
     )

@@ -1,4 +1,4 @@
-"""What a terminal is shown."""
+"""The text for a terminal."""
 
 from __future__ import annotations
 
@@ -24,34 +24,49 @@ def leak() -> tuple[Heap, Heap]:
     return trees.heap(trees.shop(1000)), trees.heap(trees.shop(49_210), "b.heap", taken_at=1.7e9 + 900)
 
 
-def test_a_report_has_verdict_suspects_growth_and_holdings_in_this_order() -> None:
+def test_a_report_has_headline_suspects_growth_and_holdings_in_this_order() -> None:
     found = trees.diff(*leak(), [trees.suspect()])
 
-    said = drawn(text.report(found, 5))
+    shown = drawn(text.report(found, 5))
 
     places = [
-        said.index(part) for part in ("accumulates in", "1. `shop", "advice", "grown, by path", "garbage: only cycles")
+        shown.index(part)
+        for part in (
+            "accumulates in",
+            "1. `Session` objects grow",
+            "Held by `shop",
+            "Entries are added",
+            "grown, by path",
+            "garbage: only reference",
+        )
     ]
     assert places == sorted(places)
-    assert "shrunk" not in said
+    assert "shrunk" not in shown
 
 
-def test_a_name_cannot_command_the_terminal() -> None:
+def test_the_numbers_of_a_suspect_are_shown_with_verbose() -> None:
+    found = trees.diff(*leak(), [trees.suspect()])
+
+    assert "fingerprint" not in drawn(text.report(found, 5))
+    assert "fingerprint" in drawn(text.report(found, 5, verbose=True))
+
+
+def test_a_name_cannot_control_the_terminal() -> None:
     evil = "\x1b[2J\x07[bold]x[/bold]:smile:\u202e"
     before, after = trees.heap(Branch("")), trees.heap(Branch("", below=(Branch(evil, evil, 3, 100),)), reason=evil)
     step = Step(StepKind.MODULE, "", evil)
     found = trees.diff(before, after, [trees.suspect(holder=(step,), path=(step,), type_name=evil)])
 
-    said = (
-        drawn(text.report(found, 9))
+    shown = (
+        drawn(text.report(found, 9, verbose=True))
         + drawn(text.top(after, after.types))
         + drawn(text.path(after, after.types, [1], 9))
     )
 
-    assert "\x1b" not in said
-    assert "\x07" not in said
-    assert "\u202e" not in said
-    assert said.count("\\x1b[2J\\x07[bold]x[/bold]:smile:\\u202e") >= 9
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "\u202e" not in shown
+    assert shown.count("\\x1b[2J\\x07[bold]x[/bold]:smile:\\u202e") >= 9
 
 
 def test_a_narrow_terminal_folds_names_and_cuts_none() -> None:
@@ -61,8 +76,8 @@ def test_a_narrow_terminal_folds_names_and_cuts_none() -> None:
     assert name in "".join(drawn(text.top(heap, heap.types), width=50).split())
 
 
-def test_objects_that_are_in_no_group_of_their_own_are_accounted_for() -> None:
+def test_objects_without_a_group_of_their_own_are_counted() -> None:
     heap = trees.heap(trees.shop(10))
     (row,) = [row for row in heap.types if row.type_name == "list"]
 
-    assert "10 more only carry what other objects have" in drawn(text.path(heap, [row], [], 5))
+    assert "10 more belong to other objects" in drawn(text.path(heap, [row], [], 5))

@@ -3,6 +3,7 @@ import gzip
 import json
 import logging
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -260,15 +261,26 @@ def test_an_unknown_path_is_404(client: Client, path: str) -> None:
     assert set(json_of(answer)) == {"type", "title", "status", "detail"}
 
 
-def test_without_a_census_yet_the_answer_is_503_with_retry_after(client: Client, process: Process) -> None:
-    process.now = Reading(started_at=process.now.started_at, process_started_at=None, census_interval_seconds=60)
+@pytest.mark.parametrize(
+    ("age_seconds", "wait", "detail"),
+    [
+        (20.0, "40", "no {} yet; the first is expected within 40 s"),
+        (61.0, "1", "no {} yet; the first is expected within 1 s"),
+        (660.0, "1", "no {} yet, 10 min after it was expected; see the log of the process"),
+    ],
+)
+def test_before_the_first_census_the_answer_is_503_with_retry_after(
+    client: Client, process: Process, age_seconds: float, wait: str, detail: str
+) -> None:
+    started_at = time.time() - age_seconds
+    process.now = Reading(started_at=started_at, process_started_at=None, census_interval_seconds=60)
 
     for path in ("/census", "/verdict"):
         answer = ask(client, path)
 
         assert answer.status_code == 503
-        assert f"no {path[1:]} yet; the first is due within 1 s" in json_of(answer)["detail"]
-        assert answer.headers["Retry-After"] == "1"
+        assert json_of(answer)["detail"] == detail.format(path[1:])
+        assert answer.headers["Retry-After"] == wait
 
 
 def test_the_census_and_the_verdict_are_json(client: Client) -> None:

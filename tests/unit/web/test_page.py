@@ -5,6 +5,7 @@ import pytest
 
 from heap_exporter.model import (
     Census,
+    GrowingType,
     Reading,
     Reason,
     ReasonKind,
@@ -15,9 +16,10 @@ from heap_exporter.model import (
     WalkerChoice,
 )
 from heap_exporter.report.sparkline import HEIGHT, MAX_POINTS, WIDTH, Sparkline
-from heap_exporter.web import words
-from heap_exporter.web.page import CONTENT_SECURITY_POLICY, HEADLINES, View, render
+from heap_exporter.report.verdict_text import HEADLINES
+from heap_exporter.web.page import CONTENT_SECURITY_POLICY, WALKER_REASONS, View, census_text, render, walker_text
 from tests.doubles.web_source import Process
+from tests.examples.alerts import full_alert
 from tests.examples.readings import GREW, GREW_TEXT, full_reading
 
 EVIL = "</script><img src=x onerror=alert(1)>\"'&$root"
@@ -44,7 +46,7 @@ def test_no_text_of_the_process_becomes_markup(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("state", State)
-def test_the_verdict_is_said_in_words(state: State) -> None:
+def test_the_page_shows_the_verdict_and_its_reasons(state: State) -> None:
     reading = dataclasses.replace(full_reading(), verdict=Verdict(1.7e9, state, (GREW,), 900.0))
 
     page = render(View(reading, (), (), None, "", 1))
@@ -54,12 +56,39 @@ def test_the_verdict_is_said_in_words(state: State) -> None:
     assert GREW_TEXT in page
 
 
-def test_a_process_of_which_nothing_is_known_yet_has_a_page() -> None:
+def test_headline_table_and_advice_name_the_same_type_and_holder() -> None:
+    alert = full_alert("shop.models.Session")
+    larger = GrowingType("dict", 99_000, 900_000_000)
+    verdict = dataclasses.replace(alert.verdict, growing_types=(larger, *alert.verdict.growing_types))
+    types = (*(TypeCount(f"builtin{number}", 9, 10**9) for number in range(40)), TypeCount("shop.models.Session", 1, 1))
+    census = Census(1.7e9, 0.1, 0.1, 0.1, "native", types, ())
+
+    page = render(
+        View(dataclasses.replace(full_reading(), verdict=verdict, alert=alert, census=census), (), (), None, "", 1)
+    )
+
+    assert '<h1 id="headline">A leak is confirmed in Python objects</h1>' in page
+    assert "<p><code>Session</code> objects grow: " in page
+    assert "<p>Held by <code>shop.sessions.SESSIONS</code> → dict value → <code>Session</code></p>" in page
+    assert "adds <code>Session</code> objects to <code>shop.sessions.SESSIONS</code>." in page
+    assert "shop.models.Session<small>held by shop.sessions.SESSIONS</small>" in page
+    assert f"alert sent 2026-11-22 16:50:47 UTC, fingerprint {alert.fingerprint}" in page
+
+
+def test_the_reasons_are_behind_a_fold() -> None:
+    page = render(View(full_reading(), (), (), None, "", 1))
+
+    verdict = page.partition('id="verdict"')[2].partition("</section>")[0]
+    assert GREW_TEXT in verdict.partition('<details id="reasons">')[2]
+    assert "<li>" not in verdict.partition('<details id="reasons">')[0]
+
+
+def test_a_process_without_samples_has_a_page() -> None:
     page = render(View(Reading(started_at=1.7e9, process_started_at=None), (), (), None, "", 1))
 
-    assert "Getting to know this process" in page
-    assert "not read yet" in page
-    assert "None yet." in page
+    assert "Warming up" in page
+    assert "no value yet" in page
+    assert "No snapshot yet." in page
 
 
 def test_the_page_names_no_other_host(tmp_path: Path) -> None:
@@ -72,32 +101,31 @@ def test_the_page_names_no_other_host(tmp_path: Path) -> None:
     assert "unsafe" not in CONTENT_SECURITY_POLICY
 
 
-def test_which_walker_walks_and_why_is_a_sentence() -> None:
+def test_the_page_names_the_walker_and_why_it_was_chosen() -> None:
     reading = dataclasses.replace(full_reading(), walker=WalkerChoice("portable", "platform", "this is Plan 9"))
 
     page = render(View(reading, (), (), None, "", 1))
 
-    assert "The portable walker walks the heap: the native one needs Linux (this is Plan 9)." in page
-    assert "Counted in this process in 250 ms, for which the process stood still for 4.5 ms at most;" in page
-    assert "counted anew every 60 s." in page
+    assert "Walker: portable, because the native walker needs Linux (this is Plan 9)." in page
+    assert "Counted in this process in 250 ms with a pause of 4.5 ms, every 60 s." in page
 
 
-def test_a_census_of_a_clone_is_said_to_be_one() -> None:
+def test_a_census_of_a_clone_is_marked() -> None:
     census = Census(1.7e9, 0.25, 0.01, 0.2, "native", (), (), in_process=False)
 
-    assert words.census(census, 600).startswith("Counted in a clone of the process in 250 ms")
+    assert census_text(census, 600).startswith("Counted in a clone of the process in 250 ms")
 
 
-def test_every_reason_for_a_walker_has_its_words() -> None:
+def test_every_reason_for_a_walker_has_a_text() -> None:
     reasons = {"best", "setting", "no_extension", "platform", "free_threaded", "layout", "failing"}
 
-    assert set(words.WHY) == reasons
-    assert words.walker(WalkerChoice("native", "best")) == (
-        "The native walker walks the heap: it sees every object and leaves the process running."
+    assert set(WALKER_REASONS) == reasons
+    assert walker_text(WalkerChoice("native", "best")) == (
+        "Walker: native, because it counts every object and does not stop the process."
     )
 
 
-def test_a_snapshot_that_is_only_a_census_says_why(tmp_path: Path) -> None:
+def test_a_snapshot_that_is_only_a_census_has_the_reason(tmp_path: Path) -> None:
     info = SnapshotInfo(
         "20261122T070000Z-1-0000", tmp_path, 2048, 1.7e9, 0.1, 0.004, "curl", "native", "census", 48_210
     )
@@ -110,7 +138,7 @@ def test_a_snapshot_that_is_only_a_census_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 299, 300, 301, 1440, 100_000])
-def test_a_sparkline_keeps_its_ends_and_peaks_within_its_frame(count: int) -> None:
+def test_a_sparkline_keeps_its_ends_and_peaks_inside_the_frame(count: int) -> None:
     series = [(float(at), 1000.0 + at % 7) for at in range(count)]
     series[count // 2] = (count // 2, 5000.0)
 
@@ -124,7 +152,7 @@ def test_a_sparkline_keeps_its_ends_and_peaks_within_its_frame(count: int) -> No
     assert count < 3 or min(y for _, y in points) == 6
 
 
-def test_a_steady_process_is_not_drawn_as_mountains() -> None:
+def test_noise_of_a_steady_process_does_not_fill_the_picture() -> None:
     picture = Sparkline([(float(at), 1e8 + at % 2 * 1e4) for at in range(100)]).svg("")
 
     heights = {float(pair.split(",")[1]) for pair in picture.rsplit('points="', 1)[1].split('"')[0].split()}
