@@ -10,8 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from heap_exporter.detection import growing_types
-from heap_exporter.model import GrowingType
+from heap_exporter.model import GrowingType, top_growing_type
 from heap_exporter.report.sparkline import text_sparkline
 from heap_exporter.report.text import sentence
 from heap_exporter.runtime.formatting import difference, gain, rate, size
@@ -119,7 +118,7 @@ def top_type(status: Status) -> dict[str, Any] | None:
     if alert and alert["accumulation"]:
         named = alert["accumulation"]["type_name"]
     else:
-        top = growing_types.top_growing_type([GrowingType(**grown) for grown in found])
+        top = top_growing_type([GrowingType(**grown) for grown in found])
         named = top.type_name if top else ""
     return next((grown for grown in found if grown["type_name"] == named), None)
 

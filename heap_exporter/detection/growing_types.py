@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from heap_exporter.model import Census, GrowingType, Reason, ReasonKind, State, Verdict
+from heap_exporter.model import Census, GrowingType, Reason, ReasonKind, State, Verdict, top_growing_type
 
 CHECKPOINTS = 4
 """Censuses kept a window: enough for a baseline that is at most a quarter too old."""
@@ -15,9 +15,6 @@ MAX_GROWING_TYPES = 10
 
 MIN_BYTES = 16 * 1024
 """Types below this size are not kept: there are thousands of them, and none is a leak yet."""
-
-MIN_NAMED_SHARE = 0.02
-"""Share of the largest gain that a type of the application must have to be named instead of a builtin one."""
 
 
 class TypeHistory:
@@ -48,16 +45,6 @@ class TypeHistory:
             if count.bytes >= MIN_BYTES and count.bytes - size >= MIN_BYTES:
                 gains.append(GrowingType(count.type_name, count.objects - objects, count.bytes - size))
         return tuple(sorted(gains, key=lambda gain: (-gain.bytes, gain.type_name)))
-
-
-def top_growing_type(types: Sequence[GrowingType]) -> GrowingType | None:
-    """Return the type to name: the type of the application that gained most, or else the builtin one.
-
-    A leak of sessions gains most bytes in the dicts of the sessions, but the name ``dict`` does not lead to the leak.
-    """
-    min_bytes = MIN_NAMED_SHARE * types[0].bytes if types else 0.0
-    own = [gain for gain in types if "." in gain.type_name and gain.bytes >= min_bytes]
-    return next(iter(own or types), None)
 
 
 def with_growing_types(verdict: Verdict, types: Sequence[GrowingType]) -> Verdict:

@@ -7,8 +7,7 @@ import math
 import sys
 from dataclasses import dataclass, field
 
-from heap_exporter.detection.growing_types import top_growing_type
-from heap_exporter.model import Accumulation, Cause, Finding, Reading, SnapshotInfo, Verdict
+from heap_exporter.model import Accumulation, Cause, Finding, Reading, SnapshotInfo, Verdict, top_growing_type
 from heap_exporter.probes.mappings import Mappings
 
 SNAPSHOTS_A_SUSPICION = 2

@@ -33,6 +33,7 @@ from heap_exporter.model.verdicts import (
     ReasonKind,
     State,
     Verdict,
+    top_growing_type,
 )
 
 __all__ = [
@@ -71,4 +72,5 @@ __all__ = [
     "Verdict",
     "Walk",
     "WalkerChoice",
+    "top_growing_type",
 ]

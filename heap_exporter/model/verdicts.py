@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
 from heap_exporter.model.accumulations import Accumulation, CacheLimit
+
+MIN_NAMED_SHARE = 0.02
+"""Share of the largest gain that a type of the application must have to be named instead of a builtin one."""
 
 
 class State(StrEnum):
@@ -124,6 +127,16 @@ class GrowingType:
     type_name: str
     objects: int
     bytes: int
+
+
+def top_growing_type(types: Sequence[GrowingType]) -> GrowingType | None:
+    """Return the type to name: the type of the application that gained most, or else the builtin one.
+
+    A leak of sessions gains most bytes in the dicts of the sessions, but the name ``dict`` does not lead to the leak.
+    """
+    min_bytes = MIN_NAMED_SHARE * types[0].bytes if types else 0.0
+    own = [gain for gain in types if "." in gain.type_name and gain.bytes >= min_bytes]
+    return next(iter(own or types), None)
 
 
 class ReasonKind(StrEnum):

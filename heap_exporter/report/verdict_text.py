@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from heap_exporter.detection.growing_types import top_growing_type
 from heap_exporter.model import (
     Accumulation,
     Cause,
@@ -20,6 +19,7 @@ from heap_exporter.model import (
     ReasonKind,
     State,
     Verdict,
+    top_growing_type,
 )
 from heap_exporter.model.paths import StepKind
 from heap_exporter.report.advice_text import cause_advice, pattern_advice
