@@ -37,8 +37,11 @@ from heap_exporter.snapshot.store import Store
 from heap_exporter.upload.uploads import Uploads
 from heap_exporter.walker.choose import ChosenWalker
 
-STAGES = ("read", "record", "judge", "investigate", "notify", "publish", "snapshot", "upload")
-"""The names under which ``heap_exporter_sample_errors_total`` counts the stages; ``read`` is all but the probes."""
+STAGES = ("read", "record", "judge", "investigate", "notify", "publish", "snapshot")
+"""The names under which ``heap_exporter_sample_errors_total`` counts the stages.
+
+``read`` is all of reading but the probes; ``snapshot`` is all that is done with snapshots in the background.
+"""
 
 ReadingListener = Callable[[Reading], None]
 
@@ -168,7 +171,7 @@ class Pipeline:
     def _poll(self) -> None:
         """Collect the results of the subprocesses and of the calls that run in the background."""
         self._boundary.run("snapshot", self.snapshots.poll)
-        self._boundary.run("upload", self._uploads.poll)
+        self._boundary.run("snapshot", self._uploads.poll)
         self._boundary.run("notify", self.notifier.poll)
 
     def _read(self, before: Reading) -> Taken:

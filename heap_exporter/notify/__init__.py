@@ -1,1 +1,1 @@
-"""Tells people and programs of a leak."""
+"""Sends the alert of a leak: log, webhook, OpenTelemetry event, listeners of the application."""

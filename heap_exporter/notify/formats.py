@@ -1,4 +1,4 @@
-"""What is posted to a webhook: the alert's document itself, a Slack message, or what Alertmanager posts and takes."""
+"""The formats of a webhook: the document of the alert, a Slack message, or the formats of Alertmanager."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from heap_exporter.notify.payload import Document
+from heap_exporter.notify.payload import AlertDocument
 from heap_exporter.runtime.formatting import duration, rate, size
 
 ALERT_NAME = "PythonHeapLeak"
 ALERTMANAGER_API = "/api/v2/alerts"
 
 FIRING = timedelta(hours=1)
-"""How long Alertmanager holds the alert for firing; nobody tells it that a leak is over but a restart."""
+"""How long the alert fires in Alertmanager; a leak ends with a restart, which resolves nothing."""
 
 NEVER = "0001-01-01T00:00:00Z"
-"""What Alertmanager writes for the end of an alert that fires."""
+"""The end of a firing alert, as Alertmanager writes it."""
 
 SLACK_TEXT, SLACK_FIELD = 2900, 1900
-"""Characters of a text and of a field, of the 3,000 and 2,000 that Slack takes."""
+"""Characters of a text and of a field; the limits of Slack are 3,000 and 2,000."""
 
 _SLACK_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
-def body(document: Document, format: str, url: str) -> bytes:
+def body(document: AlertDocument, format: str, url: str) -> bytes:
     """Return what to post to ``url``: ASCII JSON of ``json``, ``slack`` or ``alertmanager``."""
     if format == "slack":
         shaped: Any = slack(document)
     elif format == "alertmanager":
-        shaped = [posted(document)] if urlsplit(url).path.endswith(ALERTMANAGER_API) else received(document)
+        shaped = [api_alert(document)] if urlsplit(url).path.endswith(ALERTMANAGER_API) else webhook_payload(document)
     else:
         shaped = document
     return json.dumps(shaped).encode("ascii")
 
 
-def slack(document: Document) -> dict[str, Any]:
-    """Return a message for an incoming webhook of Slack: a sentence, and blocks with the figures.
+def slack(document: AlertDocument) -> dict[str, Any]:
+    """Return a message for an incoming webhook of Slack: a sentence, and blocks with the values.
 
     Limits and escaping: https://docs.slack.dev/reference/block-kit/blocks and
     https://docs.slack.dev/messaging/formatting-message-text.
     """
     text = _slack_text(document["text"], SLACK_TEXT)
     blocks: list[dict[str, Any]] = [_section(text)]
-    if fields := _facts(document):
+    if fields := _slack_fields(document):
         written = [_mrkdwn(f"*{name}*\n{_slack_text(value, SLACK_FIELD)}") for name, value in fields.items()]
         blocks.append({"type": "section", "fields": written})
     if document["advice"]:
@@ -52,8 +52,8 @@ def slack(document: Document) -> dict[str, Any]:
     return {"text": text, "blocks": blocks}
 
 
-def received(document: Document) -> dict[str, Any]:
-    """Return what a receiver of Alertmanager's webhooks expects: version 4 of its payload, with one alert that fires.
+def webhook_payload(document: AlertDocument) -> dict[str, Any]:
+    """Return what a webhook receiver of Alertmanager expects: version 4 of its payload, with one firing alert.
 
     https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
     """
@@ -81,8 +81,8 @@ def received(document: Document) -> dict[str, Any]:
     }
 
 
-def posted(document: Document) -> dict[str, Any]:
-    """Return one alert as Alertmanager's own API takes it, firing for an hour.
+def api_alert(document: AlertDocument) -> dict[str, Any]:
+    """Return one alert as the API of Alertmanager accepts it, firing for an hour.
 
     https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml (postableAlert)
     """
@@ -95,8 +95,8 @@ def posted(document: Document) -> dict[str, Any]:
     }
 
 
-def _labels(document: Document) -> dict[str, str]:
-    """Return what tells one alert from another: the leak and the process, no figures."""
+def _labels(document: AlertDocument) -> dict[str, str]:
+    """Return the labels that identify the alert: the leak and the process, no numbers."""
     labels = {
         "alertname": ALERT_NAME,
         "severity": "warning",
@@ -110,7 +110,7 @@ def _labels(document: Document) -> dict[str, str]:
     return {name: value for name, value in labels.items() if value}
 
 
-def _annotations(document: Document) -> dict[str, str]:
+def _annotations(document: AlertDocument) -> dict[str, str]:
     texts = {
         "summary": document["text"],
         "description": "; ".join(document["reasons"]),
@@ -121,10 +121,10 @@ def _annotations(document: Document) -> dict[str, str]:
     return {name: value for name, value in texts.items() if value}
 
 
-def _facts(document: Document) -> dict[str, str]:
-    """Return at most ten facts to be read at a glance, by name; those that are not known are left out."""
+def _slack_fields(document: AlertDocument) -> dict[str, str]:
+    """Return the fields of a Slack message by name, at most ten; unknown ones are left out."""
     grown, slope, left = document["growth_bytes"], document["slope_bytes_per_second"], document["seconds_to_limit"]
-    facts = {
+    fields = {
         "Type": document["type_name"],
         "Held by": document["holder"],
         "Gained": grown and size(grown),
@@ -135,7 +135,7 @@ def _facts(document: Document) -> dict[str, str]:
         "Snapshots": "\n".join(snapshot["id"] for snapshot in document["snapshots"]),
         "Fingerprint": document["fingerprint"],
     }
-    return {name: value for name, value in facts.items() if value}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _section(text: str) -> dict[str, Any]:
@@ -146,10 +146,10 @@ def _mrkdwn(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def _slack_text(text: str, most: int) -> str:
-    """Return a text in which nothing is a link, a mention or a channel, cut to ``most`` characters once escaped."""
+def _slack_text(text: str, max_chars: int) -> str:
+    """Return a text without links, mentions and channels, escaped and at most ``max_chars`` long."""
     pieces: list[str] = []
-    left = most - 1
+    left = max_chars - 1
     for sign in text:
         piece = _SLACK_ESCAPES.get(sign, sign)
         if len(piece) > left:

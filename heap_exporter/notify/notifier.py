@@ -1,4 +1,4 @@
-"""Tells of a leak in all ways there are: the log, OpenTelemetry, the webhook, the application's own listeners."""
+"""Sends an alert everywhere: to the log, OpenTelemetry, the webhook, and the listeners of the application."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from heap_exporter.model import LeakAlert
 from heap_exporter.notify import otlp_event
 from heap_exporter.notify.listeners import LeakListeners
-from heap_exporter.notify.payload import Document, alert_document
+from heap_exporter.notify.payload import AlertDocument, alert_document
 from heap_exporter.notify.record import log_alert
 from heap_exporter.runtime.background_queue import BackgroundQueue
 from heap_exporter.runtime.logs import log
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class Notifier:
-    """Tells alerts. No way that fails hinders another; what may hang hangs on a thread of its own.
+    """Sends alerts. A receiver that fails or hangs does not delay another: each has a thread of its own.
 
-    ``webhooks`` counts posts by outcome.
+    ``webhooks`` counts the posts by outcome.
     """
 
     def __init__(self, settings: Settings, listeners: LeakListeners) -> None:
         self.webhooks: dict[str, int] = {}
         self._listeners = listeners
         listeners.begin()
-        self._events: BackgroundQueue[Document] = BackgroundQueue("event", _emit, _drop)
+        self._events: BackgroundQueue[AlertDocument] = BackgroundQueue("event", _emit, _drop)
         self._webhook: Webhook | None = None
         if settings.alert_webhook_url:
             from heap_exporter.notify.webhook import OUTCOMES, Webhook
@@ -36,7 +36,7 @@ class Notifier:
             self._webhook = Webhook(settings.alert_webhook_url, settings.alert_webhook_format, self._count)
 
     def send(self, alert: LeakAlert) -> None:
-        """Send an alert: to the log now, everywhere else on threads of their own."""
+        """Send an alert: write it to the log now, and queue it for the other receivers. Waits for nothing."""
         document = alert_document(alert)
         log_alert(document)
         if self._webhook is not None:
@@ -47,22 +47,22 @@ class Notifier:
 
     @property
     def listeners(self) -> dict[str, int]:
-        """Return the calls of the application's listeners by outcome."""
+        """Return the number of calls of listeners by outcome."""
         return self._listeners.outcomes
 
     def poll(self) -> None:
-        """Take notice of listeners that hang."""
+        """Count and log listeners that hang."""
         self._listeners.poll()
 
     def ask_to_stop(self) -> None:
-        """Let what is told just now be the last."""
+        """Send nothing more after what is being sent now."""
         self._listeners.ask_to_stop()
         self._events.ask_to_stop()
         if self._webhook is not None:
             self._webhook.ask_to_stop()
 
     def stop(self, deadline: float) -> None:
-        """End the threads that tell, those that do not hang, by ``deadline`` (monotonic seconds)."""
+        """Stop the threads that send, but for those that hang, by ``deadline`` (monotonic seconds)."""
         if self._webhook is not None:
             self._webhook.stop(deadline)
         self._events.stop(deadline)
@@ -72,9 +72,9 @@ class Notifier:
         self.webhooks[outcome] += 1
 
 
-def _emit(document: Document) -> None:
+def _emit(document: AlertDocument) -> None:
     otlp_event.emit(document)
 
 
 def _drop() -> None:
-    log.warning("a leak alert was not emitted as an OpenTelemetry event: the ones before it hang, or this is the end")
+    log.warning("a leak alert was not emitted as an OpenTelemetry event: earlier events hang, or the process stops")

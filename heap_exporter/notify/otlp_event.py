@@ -1,4 +1,4 @@
-"""A leak alert as an event of OpenTelemetry, on the application's own LoggerProvider if it has one."""
+"""Emits a leak alert as an OpenTelemetry event, with the LoggerProvider of the application if it has one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from heap_exporter._version import VERSION
 from heap_exporter.export import otel_internals
 from heap_exporter.export.otel_internals import OpenTelemetryChanged
-from heap_exporter.notify.payload import Document
+from heap_exporter.notify.payload import AlertDocument
 from heap_exporter.runtime.logs import log
 
 EVENT_NAME = "python.heap.leak"
@@ -28,13 +28,13 @@ _ATTRIBUTES = {
     "growth_bytes_per_minute": "growth.size_per_minute",
     "advice": "advice",
 }
-"""Members of the document → attributes of the event, under the event's name."""
+"""Members of the document → attributes of the event, without the prefix."""
 
 
-def emit(document: Document) -> bool:
-    """Emit an alert as an event, and return whether there was a provider to take it. Never raises, imports nothing new.
+def emit(document: AlertDocument) -> bool:
+    """Emit an alert as an event, and return whether a provider accepted it. Never raises, imports nothing new.
 
-    Severity WARN, the text as body, flat attributes; what is not known is left out.
+    Severity WARN, the text as body, flat attributes without unknown values.
     """
     found = provider()
     if found is None:
@@ -46,21 +46,21 @@ def emit(document: Document) -> bool:
     except OpenTelemetryChanged as error:
         _warn_once(str(error))
         return False
-    except BaseException:  # a processor of the application's, or an SDK that differs
-        log.exception("the leak alert could not be emitted to the application's LoggerProvider")
+    except BaseException:  # a processor of the application may raise anything
+        log.exception("the leak alert could not be emitted with the LoggerProvider of the application")
         return False
     return True
 
 
-def attributes(document: Document) -> dict[str, Any]:
-    """Return the attributes of the event: texts, numbers and lists of texts."""
+def attributes(document: AlertDocument) -> dict[str, Any]:
+    """Return the attributes of the event: strings, numbers and lists of strings."""
     found = {f"{EVENT_NAME}.{name}": document[member] for member, name in _ATTRIBUTES.items()}
     found[f"{EVENT_NAME}.snapshots"] = [snapshot["id"] for snapshot in document["snapshots"]]
     return {name: value for name, value in found.items() if value not in (None, "", [])}
 
 
 def provider() -> Any:
-    """Return the application's LoggerProvider, ``None`` if it has none, or if OpenTelemetry cannot be asked for it."""
+    """Return the LoggerProvider of the application, ``None`` if it has none or if OpenTelemetry has changed."""
     try:
         return otel_internals.logger_provider()
     except OpenTelemetryChanged as error:

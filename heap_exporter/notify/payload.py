@@ -1,6 +1,6 @@
-"""A leak alert as a JSON document, the same for the log, the webhook and OpenTelemetry; ``docs/alerts.md`` tells it.
+"""The JSON document of a leak alert, for the log, the webhook and OpenTelemetry; ``docs/alerts.md`` describes it.
 
-Nothing of the process's environment or arguments is in it, and no value of an object: types, places and figures only.
+It has types, places and numbers; no environment variable, no argument of the program, and no value of an object.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from heap_exporter.report.path_text import path_text, step_texts
 
 DOCUMENT, DOCUMENT_VERSION = "leak-alert", 1
 
-Document = dict[str, Any]
+AlertDocument = dict[str, Any]
 
 
-def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -> Document:
-    """Return the document of an alert. ``environ`` (default: the process's) is asked for the service's name alone."""
+def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -> AlertDocument:
+    """Return the document of an alert. ``environ`` (default: of the process) is used for the service name only."""
     verdict = alert.verdict
     service = service_name(os.environ if environ is None else environ)
     host = socket.gethostname()
@@ -42,8 +42,8 @@ def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -
         "pid": os.getpid(),
         "python_version": platform.python_version(),
         "heap_exporter_version": VERSION,
-        **_judged(verdict),
-        **_accumulation(alert.accumulation),
+        **_verdict_members(verdict),
+        **_accumulation_members(alert.accumulation),
         "growers": [dataclasses.asdict(grower) for grower in verdict.growing_types],
         "mappings": [dataclasses.asdict(mapping) for mapping in alert.mappings],
         "snapshots": [
@@ -55,7 +55,7 @@ def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -
 
 
 def service_name(environ: Mapping[str, str]) -> str:
-    """Return what the service is called: as OpenTelemetry has it, or else the program's file."""
+    """Return the service name that is set for OpenTelemetry, or else the file name of the program."""
     name = environ.get("OTEL_SERVICE_NAME", "").strip()
     for pair in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
         key, _, value = pair.partition("=")
@@ -65,7 +65,7 @@ def service_name(environ: Mapping[str, str]) -> str:
 
 
 def _program() -> str:
-    """Return the name of the program's file, or of the package that runs; what stands behind it may be secret."""
+    """Return the file name of the program, or of the package that runs; its arguments may be secret."""
     path = PurePath(sys.argv[0] if sys.argv else "")
     name = path.parent.name if path.name == "__main__.py" else path.name
     return name if name not in ("", "-c", "-m") else PurePath(sys.executable or "python").name
@@ -78,7 +78,7 @@ def _text(alert: LeakAlert, who: str) -> str:
     return f"memory leak {verdict.state.value} in {who}{cause}: {why}"
 
 
-def _judged(verdict: Verdict) -> Document:
+def _verdict_members(verdict: Verdict) -> AlertDocument:
     slopes = {trend.kind.value: trend.slope_bytes_per_second for trend in verdict.trends}
     return {
         "judged_at": verdict.judged_at,
@@ -94,8 +94,8 @@ def _judged(verdict: Verdict) -> Document:
     }
 
 
-def _accumulation(found: Accumulation | None) -> Document:
-    """Return where objects accumulate; the members are there, as null, where they were not compared."""
+def _accumulation_members(found: Accumulation | None) -> AlertDocument:
+    """Return where objects accumulate; all members are null if no snapshots were compared."""
     return {
         "type_name": found and found.type_name,
         "holder": found and path_text(found.holder),

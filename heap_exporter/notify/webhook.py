@@ -1,7 +1,7 @@
-"""Posts leak alerts to a webhook: on a thread that is there while there is something to post, and never in the way.
+"""Posts leak alerts to a webhook, on a thread that runs while there is something to post.
 
-Importing this imports requests. The secret of a webhook is often in the path of its address, so no log, metric or error
-of ours has more of it than scheme, host and port.
+Importing this imports requests. The secret of a webhook is often in the path of its address, so logs, metrics and
+errors have only its scheme, host and port.
 """
 
 from __future__ import annotations
@@ -19,35 +19,36 @@ import requests
 
 from heap_exporter._version import VERSION
 from heap_exporter.notify import formats
-from heap_exporter.notify.payload import Document
+from heap_exporter.notify.payload import AlertDocument
 from heap_exporter.runtime.background_queue import BackgroundQueue
 from heap_exporter.runtime.cancellable_http import CancellableAdapter
+from heap_exporter.runtime.formatting import clock
 from heap_exporter.runtime.log_capture import LOG_CAPTURE
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import start_thread
 from heap_exporter.runtime.tracing import untraced
 
 OUTCOMES = ("sent", "failed", "dropped")
-"""What can become of an alert: taken, given up, or not tried to the end for newer ones or because the process stops."""
+"""Outcomes of an alert: accepted, failed, or dropped for newer alerts or because the process stops."""
 
 WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0)
-"""Waits between tries; one more try than these is made."""
+"""Waits between attempts; there is one attempt more."""
 
 LONGEST_WAIT_SECONDS = 120.0
-"""The longest wait that a hook can ask for."""
+"""The longest wait that ``Retry-After`` can set."""
 
 ANSWER_SECONDS = 10.0
-"""How long one try may take altogether."""
+"""Time limit of one attempt."""
 
 CONNECT_SECONDS = 3.0
-"""How long a connection may take; hooks are farther away than collectors."""
+"""Time limit of a connection; webhooks are farther away than collectors."""
 
 _LIBRARY_LOGGER = "urllib3.connectionpool"
 logging.getLogger(_LIBRARY_LOGGER).addFilter(LOG_CAPTURE)  # it logs the path of every request, at DEBUG
 
 
-class Try(NamedTuple):
-    """What came of one try: ``problem`` is empty if the hook took the alert; ``wait_seconds`` is what it asked for."""
+class Attempt(NamedTuple):
+    """The result of one attempt: ``problem`` is empty if it was accepted, ``wait_seconds`` is ``Retry-After``."""
 
     problem: str
     is_final: bool = False
@@ -57,73 +58,77 @@ class Try(NamedTuple):
 class Webhook:
     """Posts to one address. ``on_outcome`` is called with one of :data:`OUTCOMES` for each alert, on any thread.
 
-    It belongs to the process that made it: a forked child makes its own. Once stopped it drops what comes.
+    It belongs to the process that made it: a forked child makes its own. After a stop it drops all alerts.
     """
 
     def __init__(self, url: str, format: str, on_outcome: Callable[[str], None]) -> None:
-        self._url = url + ""  # a Secret's own text
+        self._url = url + ""  # the text of the Secret
         parts = urlsplit(self._url)
         self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._format = format
         self._on_outcome = on_outcome
         self._adapter: CancellableAdapter | None = None
-        self._courier: BackgroundQueue[Document] = BackgroundQueue(
+        self._queue: BackgroundQueue[AlertDocument] = BackgroundQueue(
             "webhook", self._run, functools.partial(on_outcome, "dropped")
         )
 
-    def post(self, document: Document) -> None:
-        """Have an alert posted soon. Waits for nothing and never raises."""
-        self._courier.post(document)
+    def post(self, document: AlertDocument) -> None:
+        """Queue an alert. Waits for nothing and never raises."""
+        self._queue.post(document)
 
     def ask_to_stop(self) -> None:
-        """Let the try under way be the last."""
-        self._courier.ask_to_stop()
+        """Make no attempt after the one under way."""
+        self._queue.ask_to_stop()
 
     def stop(self, deadline: float) -> None:
-        """Wait for the try under way until ``deadline`` (monotonic seconds), then cut it short."""
-        self._courier.stop(deadline)
+        """Wait for the attempt under way until ``deadline`` (monotonic seconds), then cancel it."""
+        self._queue.stop(deadline)
         if (adapter := self._adapter) is not None:
             adapter.cancel()
 
-    def _run(self, document: Document) -> None:
+    def _run(self, document: AlertDocument) -> None:
         try:
             outcome = self._deliver(document)
-        except Exception:  # nobody above us in this thread
+        except Exception:  # it would end the thread and lose the alerts that wait
             log.exception("the leak alert could not be posted to %s", self.name)
             outcome = "failed"
         self._on_outcome(outcome)
 
-    def _deliver(self, document: Document) -> str:
-        """Post until the hook takes it, refuses it for good, or tries run out; return the outcome."""
+    def _deliver(self, document: AlertDocument) -> str:
+        """Post until the alert is accepted, finally refused, or all attempts are made; return the outcome."""
         content = formats.body(document, self._format, self._url)
         for wait in (*WAITS_SECONDS, None):
-            if self._courier.stopping.is_set():
+            if self._queue.stopping.is_set():
                 return "dropped"
-            tried = self._try(content)
-            if not tried.problem:
+            attempt = self._attempt(content)
+            if not attempt.problem:
+                log.info(
+                    "alert sent %s to %s, fingerprint %s",
+                    clock(time.time()), self.name, document["fingerprint"],
+                )  # fmt: skip  # format and arguments together
                 return "sent"
-            if wait is None or tried.is_final:
+            if wait is None or attempt.is_final:
                 break
-            self._courier.stopping.wait(max(wait, tried.wait_seconds))
-        log.warning("the leak alert could not be posted to %s: %s", self.name, tried.problem)
+            self._queue.stopping.wait(max(wait, attempt.wait_seconds))
+        log.warning("the leak alert could not be posted to %s: %s", self.name, attempt.problem)
         return "failed"
 
-    def _try(self, content: bytes) -> Try:
+    def _attempt(self, content: bytes) -> Attempt:
         adapter = self._adapter = CancellableAdapter(CONNECT_SECONDS)
-        over = threading.Event()
+        has_ended = threading.Event()
 
-        def bound() -> None:  # the timeout of a request begins anew with each byte that comes
-            if not over.wait(ANSWER_SECONDS):
+        def enforce_deadline() -> None:  # the timeout of a request starts anew with each byte received
+            if not has_ended.wait(ANSWER_SECONDS):
                 adapter.cancel()
 
-        start_thread("webhook-deadline", bound)
+        start_thread("webhook-deadline", enforce_deadline)
         try:
             with LOG_CAPTURE.capture(), untraced():
                 return self._post(adapter, content)
         finally:
-            over.set()
+            has_ended.set()
 
-    def _post(self, adapter: CancellableAdapter, content: bytes) -> Try:
+    def _post(self, adapter: CancellableAdapter, content: bytes) -> Attempt:
         headers = {"Content-Type": "application/json", "User-Agent": f"heap-exporter/{VERSION}"}
         with requests.Session() as session:
             session.mount("http://", adapter)
@@ -132,24 +137,26 @@ class Webhook:
                 with session.post(
                     self._url, content, headers=headers, timeout=ANSWER_SECONDS, stream=True, allow_redirects=False
                 ) as response:
-                    return _judged(response)
+                    return _result(response)
             except requests.exceptions.InvalidURL:
-                return Try("it redirects; set the address that it redirects to", is_final=True)
+                return Attempt("it redirects; set the address that it redirects to", is_final=True)
             except requests.RequestException as error:  # its text has the address
-                return Try(f"{type(error).__name__}, tried {len(WAITS_SECONDS) + 1} times")
+                return Attempt(f"{type(error).__name__}, tried {len(WAITS_SECONDS) + 1} times")
 
 
-def _judged(response: requests.Response) -> Try:
-    """Return what an answer means: 408, 429 and a fault of the hook's own may pass, any other refusal will not."""
+def _result(response: requests.Response) -> Attempt:
+    """Return what a response means: after 408, 429 and server errors another attempt is made, after others not."""
     status = response.status_code
     if 200 <= status < 300:
-        return Try("")
-    passing = status in (408, 429) or status >= 500
-    return Try(f"it answered {status}", not passing, _asked_wait(response.headers.get("Retry-After", "")))
+        return Attempt("")
+    is_temporary = status in (408, 429) or status >= 500
+    return Attempt(
+        f"it answered {status}", not is_temporary, _retry_after_seconds(response.headers.get("Retry-After", ""))
+    )
 
 
-def _asked_wait(text: str) -> float:
-    """Return the seconds that ``Retry-After`` asks for (RFC 9110, 10.2.3): a number of them or a date; 0 if neither."""
+def _retry_after_seconds(text: str) -> float:
+    """Return the wait that a ``Retry-After`` header sets (RFC 9110, 10.2.3): seconds or a date; 0 if neither."""
     try:
         seconds = float(text) if text.strip().isdigit() else parsedate_to_datetime(text).timestamp() - time.time()
     except (TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""A leak in a real process, and who hears of it: the webhook, the log, the listeners."""
+"""The alert of a leak in a real process: in the log, to the listeners, to the webhook."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ LEAKS = """
 import json, logging, os, time
 import heap_exporter
 
-class Document(logging.Handler):
+class AlertHandler(logging.Handler):
     def emit(self, record):
         if hasattr(record, "heap_exporter_alert"):
-            say(["log", record.levelno, record.getMessage(), record.heap_exporter_alert])
+            show(["log", record.levelno, record.getMessage(), record.heap_exporter_alert])
 
-def say(told):
-    os.write(1, f"{json.dumps(told)}\\n".encode())  # whole, whichever threads say something at once
+def show(value):
+    os.write(1, f"{json.dumps(value)}\\n".encode())  # one write: several threads show values
 
-logging.getLogger("heap_exporter").addHandler(Document())
+logging.getLogger("heap_exporter").addHandler(AlertHandler())
 exporter = heap_exporter.start(port=0)
-exporter.on("leak", lambda alert: say(["listener", alert.fingerprint]))
-say(exporter.url)
+exporter.on("leak", lambda alert: show(["listener", alert.fingerprint]))
+show(exporter.url)
 
 class Session:
     def __init__(self):
@@ -38,7 +38,7 @@ while True:
 """
 
 
-def test_a_leak_is_told_in_the_log_to_listeners_and_to_the_webhook(tmp_path: Path) -> None:
+def test_an_alert_is_logged_and_sent_to_listeners_and_webhook(tmp_path: Path) -> None:
     named = {"OTEL_SERVICE_NAME": "shop", **window_settings(3)}
     with webhook_server() as received, program(LEAKS, tmp_path, ALERT_WEBHOOK_URL=received.url, **named) as leak:
         url = next_json(leak)
@@ -62,7 +62,7 @@ def test_a_leak_is_told_in_the_log_to_listeners_and_to_the_webhook(tmp_path: Pat
     assert counted['heap_exporter_webhooks_total{outcome="failed"}'] == 0
 
 
-def test_a_hook_that_hangs_keeps_no_sample_and_no_listener_waiting(tmp_path: Path) -> None:
+def test_a_webhook_that_hangs_delays_no_sample_and_no_listener(tmp_path: Path) -> None:
     window = window_settings(3)
     with silent_receiver() as (hanging, came), program(LEAKS, tmp_path, ALERT_WEBHOOK_URL=hanging, **window) as leak:
         url = next_json(leak)
@@ -73,16 +73,16 @@ def test_a_hook_that_hangs_keeps_no_sample_and_no_listener_waiting(tmp_path: Pat
         eventually(lambda: metrics(url)["heap_exporter_last_sample_timestamp_seconds"], lambda now: now > before + 1)
 
 
-def test_a_listener_that_hangs_keeps_no_sample_no_hook_and_no_other_listener_waiting(tmp_path: Path) -> None:
+def test_a_listener_that_hangs_delays_no_sample_no_webhook_and_no_other_listener(tmp_path: Path) -> None:
     hangs = """
 import sys, threading
 from heap_exporter.notify import listeners
 listeners.HANGING_SECONDS = 3.0
-exporter.on("leak", lambda alert: (say(["hangs"]), threading.Event().wait()))
-exporter.on("leak", lambda alert: say(["other"]))
-threading.Thread(target=lambda: (sys.stdin.readline(), exporter.stop(), say("stopped"), os._exit(0))).start()
+exporter.on("leak", lambda alert: (show(["hangs"]), threading.Event().wait()))
+exporter.on("leak", lambda alert: show(["other"]))
+threading.Thread(target=lambda: (sys.stdin.readline(), exporter.stop(), show("stopped"), os._exit(0))).start()
 """
-    code = LEAKS.replace("say(exporter.url)\n", f"say(exporter.url)\n{hangs}")
+    code = LEAKS.replace("show(exporter.url)\n", f"show(exporter.url)\n{hangs}")
     with (
         webhook_server() as received,
         program(code, tmp_path, ALERT_WEBHOOK_URL=received.url, **window_settings(3)) as leak,

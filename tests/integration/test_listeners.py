@@ -1,4 +1,4 @@
-"""Listeners in forked children and next to started processes."""
+"""Listeners in forked children, and listeners that start processes."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def hang(_):
     hangs.set()
     threading.Event().wait()
 
-def tell(_):
+def show(_):
     if os.getpid() != parent:
-        os.write(1, b"told in the child")
+        os.write(1, b"called in the child")
         os._exit(0)
 
 alert = LeakAlert(Verdict(0.0, State.CONFIRMED, (), 900.0), "0123456789ab")
 listeners = LeakListeners()
 listeners.add("leak", hang)
-listeners.add("leak", tell)
+listeners.add("leak", show)
 listeners.send(alert)
 hangs.wait()
 child = os.fork()
@@ -46,10 +46,10 @@ assert os.waitpid(child, 0)[1] == 0
 """
 
 
-def test_a_forked_child_calls_them_though_one_hangs_in_its_parent() -> None:
-    told = subprocess.check_output([sys.executable, "-W", "ignore", "-c", FORKS], text=True, timeout=60)
+def test_a_forked_child_calls_listeners_though_one_hangs_in_the_parent() -> None:
+    output = subprocess.check_output([sys.executable, "-W", "ignore", "-c", FORKS], text=True, timeout=60)
 
-    assert told == "told in the child"
+    assert output == "called in the child"
 
 
 def test_a_process_that_a_listener_starts_can_be_terminated() -> None:
@@ -62,6 +62,6 @@ def test_a_process_that_a_listener_starts_can_be_terminated() -> None:
 
     listeners = LeakListeners()
     listeners.add("leak", start_and_end)
-    start_thread("test", lambda: listeners.send(ALERT)).join()  # as the sampler does, which is deaf
+    start_thread("test", lambda: listeners.send(ALERT)).join()  # as the sampling thread, which blocks signals
 
     assert codes.get(timeout=2 * PATIENCE_SECONDS) == -15

@@ -1,4 +1,4 @@
-"""Alerts as events of OpenTelemetry, in real processes with the SDK and without."""
+"""Alerts as OpenTelemetry events, in real processes with and without the SDK."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from heap_exporter.notify import otlp_event
 from heap_exporter.notify.payload import alert_document
 from tests.examples.alerts import bare_alert, full_alert
 
-def say(told):
-    print(json.dumps(told), flush=True)
+def show(value):
+    print(json.dumps(value), flush=True)
 """
 
 PROVIDER = """
@@ -34,13 +34,13 @@ set_logger_provider(provider)
 """
 
 
-def test_the_applications_provider_gets_one_event_with_flat_attributes(tmp_path: Path) -> None:
+def test_the_provider_of_the_application_gets_one_event_with_flat_attributes(tmp_path: Path) -> None:
     code = """
 from google.protobuf.json_format import MessageToDict
 document = alert_document(full_alert())
 emitted = otlp_event.emit(document)
 (resource,) = MessageToDict(encode_logs(exporter.get_finished_logs()))["resourceLogs"]
-say([emitted, document["text"], resource])
+show([emitted, document["text"], resource])
 """
     with program(ALERT + PROVIDER + code, tmp_path) as process:
         emitted, text, resource = next_json(process)
@@ -60,32 +60,33 @@ say([emitted, document["text"], resource])
     assert len(attributes["python.heap.leak.snapshots"]["arrayValue"]["values"]) == 1
 
 
-def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
-    code = "say(sorted(otlp_event.attributes(alert_document(bare_alert()))))"
+def test_unknown_values_are_left_out(tmp_path: Path) -> None:
+    code = "show(sorted(otlp_event.attributes(alert_document(bare_alert()))))"
     with program(ALERT + code, tmp_path) as process:
         assert next_json(process) == [
             f"python.heap.leak.{name}" for name in ("confidence", "fingerprint", "reasons", "state")
         ]
 
 
-def test_without_a_provider_nothing_is_imported_and_nothing_done(tmp_path: Path) -> None:
+def test_without_a_provider_nothing_is_imported_and_nothing_is_emitted(tmp_path: Path) -> None:
     code = """
-say([otlp_event.emit(alert_document(full_alert())), [name for name in sys.modules if name.startswith("opentelemetry")]])
+emitted = otlp_event.emit(alert_document(full_alert()))
+show([emitted, [name for name in sys.modules if name.startswith("opentelemetry")]])
 """
     with program(ALERT + code, tmp_path) as process:
         assert next_json(process) == [False, []]
 
 
-def test_a_provider_that_is_only_named_by_the_environment_is_not_made(tmp_path: Path) -> None:
+def test_a_provider_that_only_the_environment_names_is_not_created(tmp_path: Path) -> None:
     code = """
 import opentelemetry._logs
-say([otlp_event.emit(alert_document(full_alert())), "opentelemetry.sdk._logs" in sys.modules])
+show([otlp_event.emit(alert_document(full_alert())), "opentelemetry.sdk._logs" in sys.modules])
 """
     with program(ALERT + code, tmp_path, OTEL_PYTHON_LOGGER_PROVIDER="sdk_logger_provider") as process:
         assert next_json(process) == [False, False]
 
 
-def test_a_processor_that_fails_is_no_trouble(tmp_path: Path) -> None:
+def test_an_exception_in_a_processor_goes_no_further(tmp_path: Path) -> None:
     code = """
 class Broken(sdk.LogRecordProcessor):
     def on_emit(self, log_data): raise RuntimeError("broken")
@@ -93,20 +94,20 @@ class Broken(sdk.LogRecordProcessor):
     def shutdown(self): pass
     def force_flush(self, timeout_millis=0): return True
 provider.add_log_record_processor(Broken())
-say(otlp_event.emit(alert_document(full_alert())))
+show(otlp_event.emit(alert_document(full_alert())))
 """
     with program(ALERT + PROVIDER + code, tmp_path) as process:
         assert next_json(process) is False
 
 
-def test_a_processor_that_hangs_keeps_nobody_from_hearing(tmp_path: Path) -> None:
+def test_a_processor_that_hangs_delays_no_listener(tmp_path: Path) -> None:
     code = """
 import threading, time
 from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.settings import Settings
 from queue import Queue
-emits, heard = threading.Event(), Queue()
+emits, received = threading.Event(), Queue()
 class Hangs(sdk.LogRecordProcessor):
     def on_emit(self, log_data):
         emits.set()
@@ -116,12 +117,12 @@ class Hangs(sdk.LogRecordProcessor):
     def force_flush(self, timeout_millis=0): return True
 provider.add_log_record_processor(Hangs())
 listeners = LeakListeners()
-listeners.add("leak", heard.put)
-telling = Notifier(Settings(), listeners)
-telling.send(full_alert())
-told = [emits.wait(30), heard.get(timeout=30).fingerprint == full_alert().fingerprint]
-telling.stop(time.monotonic())
-say(told)
+listeners.add("leak", received.put)
+notifier = Notifier(Settings(), listeners)
+notifier.send(full_alert())
+told = [emits.wait(30), received.get(timeout=30).fingerprint == full_alert().fingerprint]
+notifier.stop(time.monotonic())
+show(told)
 """
     with program(ALERT + PROVIDER + code, tmp_path) as process:
         assert next_json(process) == [True, True]

@@ -1,8 +1,9 @@
-"""Alerts posted to hooks that take them, refuse them, hang, trickle, or talk nonsense."""
+"""Alerts posted to webhooks that accept them, refuse them, hang, send byte by byte, or send garbage."""
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections import Counter
@@ -37,20 +38,20 @@ def outcomes() -> Outcomes:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no wait between tries: what is told is the order, not the time."""
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the waits between attempts."""
     monkeypatch.setattr(webhook, "WAITS_SECONDS", (0.0,) * len(WAITS_SECONDS))
 
 
 @pytest.fixture
-def hasty(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a deadline, too, that only a hook which never answers may miss: any other may take its time."""
+def short_deadline(no_waits: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the time limit of an attempt, too."""
     monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.2)
 
 
 @pytest.fixture
 def make(outcomes: Outcomes) -> Iterator[Make]:
-    """Makes webhooks, stops them, and sees that no thread of theirs stays."""
+    """Make webhooks, stop them, and check that none of their threads is left."""
     made: list[Webhook] = []
 
     def make_webhook(url: str, format: str = "json") -> Webhook:
@@ -70,7 +71,7 @@ def test_an_alert_arrives_as_the_document(make: Make, outcomes: Outcomes) -> Non
         wait_until(lambda: outcomes == {"sent": 1})
 
 
-def test_it_says_who_sends_and_what(make: Make) -> None:
+def test_a_post_has_a_content_type_and_a_user_agent(make: Make) -> None:
     with webhook_server() as received:
         make(received.url).post(DOCUMENT)
         _, headers, _ = received.requests.get(timeout=20)
@@ -80,33 +81,33 @@ def test_it_says_who_sends_and_what(make: Make) -> None:
 
 
 @pytest.mark.parametrize("format", ["slack", "alertmanager"])
-def test_it_comes_in_the_format_that_is_set(make: Make, format: str) -> None:
+def test_an_alert_has_the_format_that_is_set(make: Make, format: str) -> None:
     with webhook_server() as received:
         make(received.url, format).post(DOCUMENT)
         assert ("blocks" if format == "slack" else "alerts") in received.next()
 
 
-def test_the_thread_ends_with_the_work_and_comes_again_for_more(make: Make, outcomes: Outcomes) -> None:
+def test_the_thread_ends_after_a_post_and_starts_again_for_the_next(make: Make, outcomes: Outcomes) -> None:
     with webhook_server() as received:
-        hooked = make(received.url)
+        posting = make(received.url)
         for number in (1, 2):
-            hooked.post(DOCUMENT)
+            posting.post(DOCUMENT)
             received.next()
             wait_until(lambda number=number: outcomes["sent"] == number)  # type: ignore[misc]  # bound at once
             wait_until(lambda: not [thread for thread in threading.enumerate() if "webhook" in thread.name])
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("no_waits")
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
-def test_a_hook_that_fails_for_a_while_is_asked_again(make: Make, outcomes: Outcomes, status: int) -> None:
+def test_a_temporary_failure_is_tried_again(make: Make, outcomes: Outcomes, status: int) -> None:
     with webhook_server(status, status, 200) as received:
         make(received.url).post(DOCUMENT)
         wait_until(lambda: outcomes == {"sent": 1})
         assert received.requests.qsize() == 3
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_hook_that_fails_on_is_given_up_and_said_once(
+@pytest.mark.usefixtures("no_waits")
+def test_a_lasting_failure_is_logged_once_after_the_last_attempt(
     make: Make, outcomes: Outcomes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with webhook_server(500) as received:
@@ -119,15 +120,27 @@ def test_a_hook_that_fails_on_is_given_up_and_said_once(
     ]
 
 
+def test_an_accepted_alert_is_logged_with_time_address_and_fingerprint(
+    make: Make, outcomes: Outcomes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "heap_exporter"), webhook_server() as received:
+        make(received.url).post(DOCUMENT)
+        wait_until(lambda: outcomes == {"sent": 1})
+
+    (record,) = [record for record in caplog.records if record.name == "heap_exporter"]
+    address, fingerprint = received.url.removesuffix("/hook"), DOCUMENT["fingerprint"]
+    assert re.fullmatch(rf"alert sent \d\d:\d\d:\d\d UTC to {address}, fingerprint {fingerprint}", record.getMessage())
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 410])
-def test_a_refusal_for_good_is_not_tried_again(make: Make, outcomes: Outcomes, status: int) -> None:
+def test_a_final_refusal_is_not_tried_again(make: Make, outcomes: Outcomes, status: int) -> None:
     with webhook_server(status) as received:
         make(received.url).post(DOCUMENT)
         wait_until(lambda: outcomes == {"failed": 1})
         assert received.requests.qsize() == 1
 
 
-def test_a_redirection_is_not_followed_and_said(
+def test_a_redirect_is_logged_and_not_followed(
     make: Make, outcomes: Outcomes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with webhook_server(200) as elsewhere, webhook_server(307, headers={"Location": elsewhere.url}) as received:
@@ -148,13 +161,13 @@ def test_a_redirection_is_not_followed_and_said(
         ("-5", 0, 0), ("soon", 0, 0), ("", 0, 0), ("9" * 500, LONGEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS),
     ],
 )  # fmt: skip  # a table
-def test_retry_after_is_understood_and_bounded(text: str | int, least: float, most: float) -> None:
-    asked = text if isinstance(text, str) else formatdate(time.time() + text, usegmt=True)
+def test_retry_after_is_seconds_or_a_date_and_bounded(text: str | int, least: float, most: float) -> None:
+    header = text if isinstance(text, str) else formatdate(time.time() + text, usegmt=True)
 
-    assert least <= webhook._asked_wait(asked) <= most
+    assert least <= webhook._retry_after_seconds(header) <= most
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("no_waits")
 def test_retry_after_is_waited_for(make: Make, outcomes: Outcomes) -> None:
     with webhook_server(429, 200, headers={"Retry-After": "1"}) as received:
         begun = time.monotonic()
@@ -166,85 +179,87 @@ def test_retry_after_is_waited_for(make: Make, outcomes: Outcomes) -> None:
         wait_until(lambda: outcomes == {"sent": 1})
 
 
-@pytest.mark.usefixtures("quick")
-def test_nobody_there_is_a_failure(make: Make, outcomes: Outcomes) -> None:
+@pytest.mark.usefixtures("no_waits")
+def test_a_closed_port_is_a_failure(make: Make, outcomes: Outcomes) -> None:
     with closed_port() as url:
         make(url).post(DOCUMENT)
         wait_until(lambda: outcomes == {"failed": 1})
 
 
-@pytest.mark.usefixtures("hasty")
-def test_a_hook_that_never_answers_is_a_failure(make: Make, outcomes: Outcomes) -> None:
+@pytest.mark.usefixtures("short_deadline")
+def test_a_webhook_that_never_answers_is_a_failure(make: Make, outcomes: Outcomes) -> None:
     with silent_receiver() as (url, _):
         make(url).post(DOCUMENT)
         wait_until(lambda: outcomes == {"failed": 1})
 
 
-@pytest.mark.usefixtures("hasty")
+@pytest.mark.usefixtures("short_deadline")
 @pytest.mark.parametrize("text", [b"HTTP/1.1 200 OK\r\nX-More: and more\r\nX-", b"garbage", b"\x00\xff"])
-def test_a_hook_that_trickles_or_talks_nonsense_is_a_failure(make: Make, outcomes: Outcomes, text: bytes) -> None:
+def test_a_webhook_that_sends_byte_by_byte_or_garbage_is_a_failure(make: Make, outcomes: Outcomes, text: bytes) -> None:
     with trickling_webhook(text) as (url, _):
         make(url).post(DOCUMENT)
         wait_until(lambda: outcomes == {"failed": 1})
 
 
-def test_to_post_waits_for_nothing_and_the_newest_are_kept(make: Make, outcomes: Outcomes) -> None:
+def test_a_post_waits_for_nothing_and_the_newest_alerts_are_kept(make: Make, outcomes: Outcomes) -> None:
     with silent_receiver() as (url, came):
-        hooked = make(url)
-        hooked.post(DOCUMENT)
+        posting = make(url)
+        posting.post(DOCUMENT)
         assert came.wait(20)
         for number in range(MAX_WAITING + 5):
-            hooked.post({**DOCUMENT, "pid": number})
+            posting.post({**DOCUMENT, "pid": number})
 
         assert outcomes == {"dropped": 5}
-        assert [document["pid"] for document in hooked._courier._waiting] == list(range(5, MAX_WAITING + 5))
+        assert [document["pid"] for document in posting._queue._waiting] == list(range(5, MAX_WAITING + 5))
 
 
 @pytest.mark.parametrize("trickles", [False, True])
-def test_stopping_cuts_short_what_hangs_and_drops_what_waits(make: Make, outcomes: Outcomes, trickles: bool) -> None:
+def test_a_stop_cancels_a_post_that_hangs_and_drops_alerts_that_wait(
+    make: Make, outcomes: Outcomes, trickles: bool
+) -> None:
     with trickling_webhook(b"HTTP/1.1 200 OK\r\nX-") if trickles else silent_receiver() as (url, came):
-        hooked = make(url)
+        posting = make(url)
         for _ in range(3):
-            hooked.post(DOCUMENT)
+            posting.post(DOCUMENT)
         assert came.wait(20)
-        hooked.stop(time.monotonic() + 0.2)
+        posting.stop(time.monotonic() + 0.2)
 
         wait_until(lambda: outcomes == {"dropped": 3})
-        hooked.post(DOCUMENT)
+        posting.post(DOCUMENT)
         assert outcomes == {"dropped": 4}
 
 
-def test_stopping_ends_the_wait_for_the_next_try(make: Make, outcomes: Outcomes) -> None:
+def test_a_stop_ends_the_wait_for_the_next_attempt(make: Make, outcomes: Outcomes) -> None:
     with webhook_server(503, headers={"Retry-After": "100"}) as received:
-        hooked = make(received.url)
-        hooked.post(DOCUMENT)
+        posting = make(received.url)
+        posting.post(DOCUMENT)
         received.next()
-        hooked.stop(time.monotonic() + 10)
+        posting.stop(time.monotonic() + 10)
 
         wait_until(lambda: outcomes == {"dropped": 1})
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("no_waits")
 @pytest.mark.parametrize("status", [200, 404, 500, 307, 0])
-def test_nothing_of_the_secret_gets_into_any_log(make: Make, caplog: pytest.LogCaptureFixture, status: int) -> None:
+def test_no_log_has_the_secret(make: Make, caplog: pytest.LogCaptureFixture, status: int) -> None:
     caplog.set_level(logging.DEBUG)
     outcomes = Outcomes()
-    with webhook_server(status or 200, headers={"Location": "/T0K3N"}) as received, closed_port() as nobody:
-        address = (received.url if status else nobody).replace("http://", "http://user:hunter2@").removesuffix("/hook")
-        hooked = Webhook(Secret(f"{address}/services/T0K3N?key=k3y"), "json", outcomes.add)
-        hooked.post(DOCUMENT)
+    with webhook_server(status or 200, headers={"Location": "/T0K3N"}) as received, closed_port() as closed:
+        address = (received.url if status else closed).replace("http://", "http://user:hunter2@").removesuffix("/hook")
+        posting = Webhook(Secret(f"{address}/services/T0K3N?key=k3y"), "json", outcomes.add)
+        posting.post(DOCUMENT)
         wait_until(lambda: sum(outcomes.values()) == 1)
         if status:
             path, headers, _ = received.requests.get(timeout=20)
             assert path == "/services/T0K3N?key=k3y"
             assert headers["Authorization"].startswith("Basic ")
-        hooked.stop(time.monotonic())
+        posting.stop(time.monotonic())
 
     for secret in ("T0K3N", "hunter2", "k3y"):
         assert secret not in caplog.text
 
 
-def test_the_log_of_the_application_still_hears_of_its_own_requests(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_requests_of_the_application_are_still_logged(caplog: pytest.LogCaptureFixture) -> None:
     import requests
 
     caplog.set_level(logging.DEBUG, "urllib3.connectionpool")

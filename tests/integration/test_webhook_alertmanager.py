@@ -1,4 +1,4 @@
-"""Alerts in the shape of Alertmanager: to the real one, and to a receiver that cannot tell the difference."""
+"""Alerts in the format of Alertmanager, posted to a real Alertmanager and to one of its receivers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def outcomes() -> queue.Queue[str]:
 
 
 @pytest.mark.usefixtures("alertmanager")
-def test_alertmanager_takes_the_alert_and_sends_it_on_in_the_shape_that_we_post(
+def test_alertmanager_accepts_the_alert_and_forwards_it_in_the_format_of_the_webhook(
     tmp_path: Path, outcomes: queue.Queue[str]
 ) -> None:
     document = alert_document(full_alert('shop."Größe" <Session>'))

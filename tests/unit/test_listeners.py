@@ -1,4 +1,4 @@
-"""Whatever the application gives us to call may fail, and nothing of ours fails with it."""
+"""A listener of the application that fails or hangs delays no other, and raises nothing in the exporter."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ALERT = LeakAlert(Verdict(0.0, State.CONFIRMED, (), 900.0), "0123456789ab")
 PATIENCE_SECONDS = 20.0
 
 
-def none(**outcomes: int) -> dict[str, int]:
-    """Return what is counted when nothing was but these."""
+def outcomes_with(**outcomes: int) -> dict[str, int]:
+    """Return the outcomes with these counts, all others 0."""
     return {"returned": 0, "failed": 0, "hung": 0, "dropped": 0} | outcomes
 
 
@@ -33,12 +33,12 @@ def wait_until(fact: Callable[[], bool]) -> None:
 
 
 def threads() -> int:
-    """Return how many threads there are that call listeners."""
+    """Return the number of threads that call listeners."""
     return sum("heap-exporter-listener" in thread.name for thread in threading.enumerate())
 
 
 class Hanging:
-    """A listener that hangs until it is let go; it tells which thread calls it."""
+    """A listener that hangs until ``may_return`` is set; ``called`` has the threads that called it."""
 
     def __init__(self) -> None:
         self.called: Queue[threading.Thread] = Queue()
@@ -58,37 +58,37 @@ def hanging() -> Iterator[Hanging]:
 
 
 @pytest.mark.parametrize("failure", [ValueError, SystemExit, KeyboardInterrupt])
-def test_a_listener_that_fails_stops_neither_the_others_nor_the_caller(failure: type[BaseException]) -> None:
+def test_a_listener_that_raises_stops_no_other_and_raises_nothing_in_the_caller(failure: type[BaseException]) -> None:
     def failing(_: LeakAlert) -> None:
         raise failure
 
-    told: Queue[LeakAlert] = Queue()
+    received: Queue[LeakAlert] = Queue()
     listeners = LeakListeners()
     listeners.add("leak", failing)
-    listeners.add("leak", told.put)
+    listeners.add("leak", received.put)
 
     listeners.send(ALERT)
 
-    assert told.get(timeout=PATIENCE_SECONDS) == ALERT
-    wait_until(lambda: listeners.outcomes == none(returned=1, failed=1))
+    assert received.get(timeout=PATIENCE_SECONDS) == ALERT
+    wait_until(lambda: listeners.outcomes == outcomes_with(returned=1, failed=1))
 
 
-def test_a_listener_that_hangs_keeps_no_other_waiting_and_has_one_thread_for_ever(hanging: Hanging) -> None:
-    told: Queue[LeakAlert] = Queue()
+def test_a_listener_that_hangs_delays_no_other_and_has_one_thread_only(hanging: Hanging) -> None:
+    received: Queue[LeakAlert] = Queue()
     listeners = LeakListeners()
     listeners.add("leak", hanging)
-    listeners.add("leak", told.put)
+    listeners.add("leak", received.put)
 
     for _ in range(MAX_WAITING + 6):
         listeners.send(ALERT)
-        assert told.get(timeout=PATIENCE_SECONDS) == ALERT
+        assert received.get(timeout=PATIENCE_SECONDS) == ALERT
         wait_until(lambda: threads() == 1)
 
     assert hanging.called.qsize() == 1
-    wait_until(lambda: listeners.outcomes == none(returned=MAX_WAITING + 6, dropped=5))
+    wait_until(lambda: listeners.outcomes == outcomes_with(returned=MAX_WAITING + 6, dropped=5))
 
 
-def test_a_call_that_hangs_is_counted_and_said_once_and_its_return_is_no_other(
+def test_a_call_that_hangs_is_counted_and_logged_once_and_its_return_is_not_counted(
     hanging: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     listeners = LeakListeners()
@@ -96,7 +96,7 @@ def test_a_call_that_hangs_is_counted_and_said_once_and_its_return_is_no_other(
     listeners.send(ALERT)
     hanging.called.get(timeout=PATIENCE_SECONDS)
     listeners.poll()
-    assert listeners.outcomes == none()
+    assert listeners.outcomes == outcomes_with()
 
     monkeypatch.setattr(listeners_module, "HANGING_SECONDS", 0.0)
     listeners.poll()
@@ -104,11 +104,11 @@ def test_a_call_that_hangs_is_counted_and_said_once_and_its_return_is_no_other(
     hanging.may_return.set()
     wait_until(lambda: threads() == 0)
 
-    assert listeners.outcomes == none(hung=1)
-    assert caplog.text.count("a leak listener, Hanging, has not returned for") == 1
+    assert listeners.outcomes == outcomes_with(hung=1)
+    assert caplog.text.count("the leak listener Hanging has not returned for") == 1
 
 
-def test_to_stop_waits_for_one_that_hangs_until_the_deadline_and_calls_nobody_after(hanging: Hanging) -> None:
+def test_a_stop_waits_for_a_call_that_hangs_until_the_deadline_and_makes_no_call_after(hanging: Hanging) -> None:
     listeners = LeakListeners()
     listeners.add("leak", hanging)
     for _ in range(3):
@@ -122,10 +122,10 @@ def test_to_stop_waits_for_one_that_hangs_until_the_deadline_and_calls_nobody_af
     listeners.send(ALERT)
 
     assert hanging.called.empty()
-    assert listeners.outcomes == none(returned=1, dropped=3)
+    assert listeners.outcomes == outcomes_with(returned=1, dropped=3)
 
 
-def test_one_that_still_hangs_from_before_a_stop_gets_no_second_thread(hanging: Hanging) -> None:
+def test_a_listener_that_hangs_since_before_a_stop_gets_no_second_thread(hanging: Hanging) -> None:
     listeners = LeakListeners()
     listeners.add("leak", hanging)
     listeners.send(ALERT)
@@ -138,7 +138,7 @@ def test_one_that_still_hangs_from_before_a_stop_gets_no_second_thread(hanging: 
     wait_until(lambda: threads() == 1)  # those of others end
 
 
-def test_a_listener_may_stop_them_all() -> None:
+def test_a_listener_may_stop_all_listeners() -> None:
     listeners = LeakListeners()
     done = threading.Event()
 
@@ -153,15 +153,15 @@ def test_a_listener_may_stop_them_all() -> None:
 
 
 def test_there_is_only_one_event() -> None:
-    with pytest.raises(ValueError, match="there is 'leak'"):
+    with pytest.raises(ValueError, match="only 'leak'"):
         LeakListeners().add("leek", print)
 
 
-def test_where_nobody_listens_nothing_is_counted() -> None:
+def test_without_listeners_nothing_is_counted() -> None:
     assert LeakListeners().outcomes == {}
 
 
-def test_a_log_handler_that_fails_does_not_fail_us() -> None:
+def test_an_exception_in_a_log_handler_goes_no_further() -> None:
     class Broken(logging.Handler):
         def handle(self, record: logging.LogRecord) -> bool:
             raise RuntimeError(record)

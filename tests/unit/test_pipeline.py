@@ -23,7 +23,6 @@ from heap_exporter.probes.sampler import PROBES, Sampler
 from heap_exporter.recording.flight import FlightRecorder
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.service import Snapshots
-from heap_exporter.upload.uploads import Uploads
 from tests.examples.alerts import full_alert
 
 ERRORS = "heap_exporter_sample_errors_total"
@@ -68,7 +67,6 @@ BROKEN_STAGES = {
     "investigate": (Investigator, "investigate"),
     "notify": (Notifier, "send"),
     "snapshot": (Snapshots, "poll"),
-    "upload": (Uploads, "poll"),
     "read": (Sampler, "sample"),
 }
 

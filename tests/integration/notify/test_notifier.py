@@ -6,15 +6,15 @@ import subprocess
 import sys
 
 
-def test_without_a_webhook_nothing_that_posts_is_imported() -> None:
+def test_without_a_webhook_requests_is_not_imported() -> None:
     code = """
 import sys
 from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.settings import Settings
-telling = Notifier(Settings(), LeakListeners())
-telling.ask_to_stop()
-telling.stop(0.0)
-print(telling.webhooks, "requests" in sys.modules)
+notifier = Notifier(Settings(), LeakListeners())
+notifier.ask_to_stop()
+notifier.stop(0.0)
+print(notifier.webhooks, "requests" in sys.modules)
 """
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "{} False\n"

@@ -10,7 +10,7 @@ import pytest
 
 
 @pytest.mark.parametrize("way", ["file", "module", "-c"])
-def test_else_it_is_called_by_its_program_without_the_arguments(tmp_path: Path, way: str) -> None:
+def test_the_default_service_name_is_the_program_without_its_arguments(tmp_path: Path, way: str) -> None:
     code = "from heap_exporter.notify.payload import service_name; print(service_name({}))"
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "__main__.py").write_text(code)

@@ -16,11 +16,11 @@ from tests.examples.alerts import JUDGED_AT, bare_alert, full_alert
 
 
 def slack_texts(message: dict[str, object]) -> list[str]:
-    """Return every text that Slack would render."""
+    """Return every text that Slack renders."""
     return re.findall(r'"text": ("(?:[^"\\]|\\.)*")', json.dumps(message))
 
 
-def test_a_slack_message_says_it_in_words_and_figures() -> None:
+def test_a_slack_message_has_a_sentence_and_fields() -> None:
     message = formats.slack(alert_document(full_alert(), {"OTEL_SERVICE_NAME": "shop"}))
     shown = "\n".join(json.loads(text) for text in slack_texts(message))
 
@@ -53,8 +53,8 @@ def test_a_slack_message_stays_within_the_limits(name: str) -> None:
         assert 1 <= len(block.get("text", {"text": "x"})["text"]) <= 3000
 
 
-def test_a_receiver_of_alertmanagers_webhooks_gets_what_it_knows() -> None:
-    payload = formats.received(alert_document(full_alert(), {"OTEL_SERVICE_NAME": "shop"}))
+def test_a_webhook_receiver_of_alertmanager_gets_its_own_format() -> None:
+    payload = formats.webhook_payload(alert_document(full_alert(), {"OTEL_SERVICE_NAME": "shop"}))
     (alert,) = payload["alerts"]
 
     assert (payload["version"], payload["status"], alert["status"]) == ("4", "firing", "firing")
@@ -66,8 +66,8 @@ def test_a_receiver_of_alertmanagers_webhooks_gets_what_it_knows() -> None:
 
 
 @pytest.mark.parametrize("alert", [full_alert(), bare_alert()])
-def test_labels_and_annotations_are_texts_and_no_label_has_a_figure(alert: object) -> None:
-    posted = formats.posted(alert_document(alert))  # type: ignore[arg-type]  # one of two
+def test_labels_and_annotations_are_strings_and_no_label_has_a_number(alert: object) -> None:
+    posted = formats.api_alert(alert_document(alert))  # type: ignore[arg-type]  # one of two
 
     assert all(isinstance(value, str) and value for value in {**posted["labels"], **posted["annotations"]}.values())
     assert {*posted["labels"]} <= {
@@ -75,7 +75,7 @@ def test_labels_and_annotations_are_texts_and_no_label_has_a_figure(alert: objec
     }  # fmt: skip  # one reading
 
 
-def test_alertmanagers_own_address_gets_a_list_and_any_other_the_payload_of_a_receiver() -> None:
+def test_the_api_of_alertmanager_gets_a_list_and_other_addresses_a_webhook_payload() -> None:
     document = alert_document(full_alert())
 
     to_itself = json.loads(formats.body(document, "alertmanager", "http://am:9093/prefix/api/v2/alerts?x=1"))
@@ -85,7 +85,7 @@ def test_alertmanagers_own_address_gets_a_list_and_any_other_the_payload_of_a_re
     assert to_another["version"] == "4"
 
 
-def test_a_name_that_is_no_text_of_unicode_can_be_posted() -> None:
+def test_a_name_that_is_not_valid_unicode_can_be_posted() -> None:
     document = alert_document(full_alert("shop.\udcff"))
 
     assert json.loads(formats.body(document, "json", "http://hook"))["type_name"] == "shop.\udcff"

@@ -1,4 +1,4 @@
-"""All the ways to tell together."""
+"""The notifier sends an alert to all receivers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tests.doubles.webhooks import webhook_server
 from tests.examples.alerts import full_alert
 
 
-def test_a_listener_that_fails_keeps_nobody_from_hearing(caplog: pytest.LogCaptureFixture) -> None:
-    heard: Queue[LeakAlert] = Queue()
+def test_a_listener_that_raises_stops_no_other_receiver(caplog: pytest.LogCaptureFixture) -> None:
+    received_alerts: Queue[LeakAlert] = Queue()
     listeners = LeakListeners()
     listeners.add("leak", lambda alert: 1 / 0)  # type: ignore[arg-type]  # it fails
-    listeners.add("leak", heard.put)
+    listeners.add("leak", received_alerts.put)
     with webhook_server() as received:
-        telling = Notifier(Settings(alert_webhook_url=Secret(received.url)), listeners)
-        telling.send(full_alert())
+        notifier = Notifier(Settings(alert_webhook_url=Secret(received.url)), listeners)
+        notifier.send(full_alert())
 
         assert received.next()["fingerprint"] == full_alert().fingerprint
-        assert heard.get(timeout=20) == full_alert()
-        telling.stop(time.monotonic() + 20)
+        assert received_alerts.get(timeout=20) == full_alert()
+        notifier.stop(time.monotonic() + 20)
 
-    assert telling.webhooks == {"sent": 1, "failed": 0, "dropped": 0}
-    assert "a leak listener failed" in caplog.text
+    assert notifier.webhooks == {"sent": 1, "failed": 0, "dropped": 0}
+    assert "<lambda> failed" in caplog.text

@@ -1,4 +1,4 @@
-"""The document of an alert, as it is promised in docs/alerts.md."""
+"""The document of an alert has the members that docs/alerts.md describes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.examples.alerts import SNAPSHOT_ID, bare_alert, full_alert
 DOCS = Path(__file__).parents[3] / "docs" / "alerts.md"
 
 
-def test_it_says_what_leaks_and_where_in_one_sentence() -> None:
+def test_the_text_says_what_leaks_and_where() -> None:
     document = alert_document(full_alert(), {"OTEL_SERVICE_NAME": "shop"})
 
     assert document["text"] == (
@@ -24,7 +24,7 @@ def test_it_says_what_leaks_and_where_in_one_sentence() -> None:
     )
 
 
-def test_it_carries_type_holder_growth_fingerprint_and_snapshots() -> None:
+def test_the_document_has_type_holder_growth_fingerprint_and_snapshots() -> None:
     document = alert_document(full_alert())
 
     assert document["type_name"] == "shop.models.Session"
@@ -36,18 +36,18 @@ def test_it_carries_type_holder_growth_fingerprint_and_snapshots() -> None:
     assert document["pid"] == os.getpid()
 
 
-def test_it_has_the_same_members_whatever_is_known() -> None:
+def test_the_document_has_all_members_with_or_without_a_comparison() -> None:
     assert list(alert_document(bare_alert())) == list(alert_document(full_alert()))
 
 
 @pytest.mark.parametrize("alert", [full_alert(), bare_alert()])
-def test_it_is_plain_json(alert: object) -> None:
+def test_the_document_is_plain_json(alert: object) -> None:
     document = alert_document(alert)  # type: ignore[arg-type]  # one of two
 
     assert json.loads(json.dumps(document)) == document
 
 
-def test_the_example_of_the_documentation_has_the_members_of_a_real_one() -> None:
+def test_the_example_in_the_documentation_has_the_members_of_a_real_document() -> None:
     example = json.loads(re.findall(r"```json\n(.*?)```", DOCS.read_text(), re.DOTALL)[0])
     document = alert_document(full_alert())
 
@@ -57,13 +57,13 @@ def test_the_example_of_the_documentation_has_the_members_of_a_real_one() -> Non
     assert {*example["snapshots"][0]} == {*document["snapshots"][0]}
 
 
-def test_every_member_is_explained_in_the_documentation() -> None:
+def test_the_documentation_describes_every_member() -> None:
     explained = set(re.findall(r"`(\w+)`", DOCS.read_text()))
 
     assert {*alert_document(full_alert())} <= explained
 
 
-def test_no_variable_of_the_environment_is_in_it() -> None:
+def test_the_document_has_no_environment_variable() -> None:
     environ = {"DATABASE_URL": "postgres://user:hunter2@db", "OTEL_SERVICE_NAME": "shop"}
 
     assert "hunter2" not in json.dumps(alert_document(full_alert(), environ))
@@ -76,5 +76,5 @@ def test_no_variable_of_the_environment_is_in_it() -> None:
         ({"OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=my%20shop,c=d"}, "my shop"),
     ],
 )
-def test_the_service_is_called_as_opentelemetry_has_it(environ: dict[str, str], name: str) -> None:
+def test_the_service_name_is_the_one_set_for_opentelemetry(environ: dict[str, str], name: str) -> None:
     assert service_name(environ) == name

@@ -1,4 +1,4 @@
-"""The record of an alert in the application's log."""
+"""The log record of an alert."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from heap_exporter.notify.record import log_alert
 from tests.examples.alerts import SNAPSHOT_ID, bare_alert, full_alert
 
 
-def test_it_is_one_warning_in_words_with_the_document(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_alert_is_one_warning_with_its_text_and_document(caplog: pytest.LogCaptureFixture) -> None:
     document = alert_document(full_alert())
 
     log_alert(document)
@@ -22,13 +22,13 @@ def test_it_is_one_warning_in_words_with_the_document(caplog: pytest.LogCaptureF
     assert vars(record)["heap_exporter_alert"] == document
 
 
-def test_an_alert_without_snapshots_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_message_says_when_there_are_no_snapshots(caplog: pytest.LogCaptureFixture) -> None:
     log_alert(alert_document(bare_alert()))
 
     assert caplog.records[0].getMessage().endswith("snapshots: none")
 
 
-def test_a_handler_that_fails_is_no_trouble() -> None:
+def test_an_exception_in_a_log_handler_goes_no_further() -> None:
     class Broken(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             raise RuntimeError("broken")
