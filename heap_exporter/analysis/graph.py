@@ -68,7 +68,6 @@ class Graph(Protocol):
     group_type: memoryview[int]
     group_objects: memoryview[int]
     group_shallow: memoryview[int]
-    group_retained: memoryview[int]
 
     @property
     def type_of(self) -> memoryview[int]: ...

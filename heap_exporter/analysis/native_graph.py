@@ -69,7 +69,6 @@ class NativeGraph:
         self.group_parent, self.group_label, self.group_type = kernel.groups()
         groups = len(self.group_parent)
         self.group_objects, self.group_shallow = kernel.totals_by(self.group, groups)
-        self.group_retained = kernel.retained_by(self.group, groups)
 
     @cached_property
     def type_of(self) -> memoryview[int]:

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 
 from heap_exporter.analysis.graph import GARBAGE, NO_TYPE, OUTSIDE, Graph
-from heap_exporter.analysis.paths import PathTree, holders_of
+from heap_exporter.analysis.path_tree import PathTree, holders_of
 from heap_exporter.analysis.results import Heap, Holding, HoldingKind, ProgressCallback, TypeRow, silent
 
 MAX_HELD_TYPES = 10

@@ -12,7 +12,7 @@ from pyarrow import compute
 from pyarrow.parquet import ParquetWriter
 
 from heap_exporter.analysis.graph import EMPTY, GARBAGE, ITEM, KEY, NAMED, OUTSIDE, REFERENT, VALUE, WEAK, Graph
-from heap_exporter.analysis.paths import PathTree
+from heap_exporter.analysis.path_tree import PathTree
 from heap_exporter.analysis.results import Heap, ProgressCallback, silent
 from heap_exporter.report.path_text import HOLDING_NAMES, path_to_group, step_text
 

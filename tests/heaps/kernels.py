@@ -30,7 +30,7 @@ _VALUES = (
 )  # fmt: skip  # a list
 _ARRAYS = (
     "type_of", "size", "offsets", "targets", "idom", "retained", "group", "group_parent", "group_label", "group_type",
-    "group_objects", "group_shallow", "group_retained",
+    "group_objects", "group_shallow",
 )  # fmt: skip  # a list
 
 

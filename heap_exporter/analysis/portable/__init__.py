@@ -6,10 +6,10 @@ from array import array
 from pathlib import Path
 
 from heap_exporter.analysis.graph import Graph
-from heap_exporter.analysis.portable.contents import Contents, read
+from heap_exporter.analysis.portable.contents import SnapshotContents, read
 from heap_exporter.analysis.portable.dominators import DominatorTree, dominator_tree
 from heap_exporter.analysis.portable.links import Links
-from heap_exporter.analysis.portable.tracing import Trace, trace
+from heap_exporter.analysis.portable.reachability import Trace, trace
 from heap_exporter.analysis.results import ProgressCallback, silent
 
 __all__ = ["load"]
@@ -31,7 +31,7 @@ def load(path: Path, progress: ProgressCallback = silent) -> Graph:
 class PortableGraph:
     """A :class:`~heap_exporter.analysis.graph.Graph` of what was read and traced."""
 
-    def __init__(self, path: Path, contents: Contents, traced: Trace, tree: DominatorTree) -> None:
+    def __init__(self, path: Path, contents: SnapshotContents, traced: Trace, tree: DominatorTree) -> None:
         self._contents = contents
         self._tree = tree
         self.path = path
@@ -55,7 +55,6 @@ class PortableGraph:
         self.group_type = memoryview(traced.groups.type)
         groups = len(self.group_parent)
         self.group_objects, self.group_shallow = self.totals_by(self.group, groups)
-        self.group_retained = self.retained_by(self.group, groups)
 
     @property
     def type_of(self) -> memoryview[int]:

@@ -54,7 +54,7 @@ class Root(NamedTuple):
 
 
 @dataclass(slots=True)
-class Contents:
+class SnapshotContents:
     """A file that was read, in the words of :class:`~heap_exporter.analysis.graph.Graph`.
 
     ``names`` are the labels of what is held under a key, by the ``str`` object that is the key.
@@ -176,7 +176,7 @@ class _Records:
         return SnapshotFileError(self.path, f"it was altered: {how}")
 
 
-def read(path: Path, progress: ProgressCallback) -> Contents:
+def read(path: Path, progress: ProgressCallback) -> SnapshotContents:
     """Return what the file holds, having read it to its end. Raises :class:`SnapshotFileError`."""
     with SnapshotReader(path) as reader:
         if reader.header.content == "census":
@@ -193,7 +193,7 @@ def read(path: Path, progress: ProgressCallback) -> Contents:
         return _in_order(records, reader.footer)
 
 
-def _in_order(records: _Records, footer: Footer) -> Contents:
+def _in_order(records: _Records, footer: Footer) -> SnapshotContents:
     """Return the same with nodes in the order of their places, and numbers in place of places."""
     if max(len(records.edges), len(records.nodes) + len(records.holders)) >= EMPTY:
         raise SnapshotFileError(records.path, "it has more objects or references than can be analysed")
@@ -205,7 +205,7 @@ def _in_order(records: _Records, footer: Footer) -> Contents:
         targets.extend(map(numbers.get, places, repeat(EMPTY)))
         offsets.append(len(targets))
     empty = targets.count(EMPTY)
-    return Contents(
+    return SnapshotContents(
         header=records.header,
         footer=footer,
         strings=list(records.strings),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 
-from heap_exporter.analysis.portable.contents import Contents
+from heap_exporter.analysis.portable.contents import SnapshotContents
 from heap_exporter.analysis.portable.links import Links
 
 
-def garbage_heads(unreached: list[int], contents: Contents, links: Links) -> list[int]:
+def garbage_heads(unreached: list[int], contents: SnapshotContents, links: Links) -> list[int]:
     """Return the fewest objects from which all that was not reached is: one of each cycle that nothing leads into.
 
     Of the objects of a cycle, one of a class of some module is told rather than its dict. A head that a later one leads

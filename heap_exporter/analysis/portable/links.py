@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from heap_exporter.analysis.graph import EMPTY, Holder
-from heap_exporter.analysis.portable.contents import Contents
+from heap_exporter.analysis.portable.contents import SnapshotContents
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Links:
     targets: array[int]
 
     @classmethod
-    def of(cls, contents: Contents) -> Links:
+    def of(cls, contents: SnapshotContents) -> Links:
         """Return the strong references among the objects of a file."""
         skipped = [shape.strong for shape in contents.shapes]
         links = cls(array("I", [0]), array("I"))

@@ -140,7 +140,7 @@ def test_the_groups_share_the_objects_out(load: Load, model: Model) -> None:
 
     assert list(graph.group_objects) == [len(nodes) for nodes in members]
     assert list(graph.group_shallow) == [sum(graph.size[v] for v in nodes) for nodes in members]
-    assert list(graph.group_retained) == [model.retained(nodes) for nodes in members]
+    assert list(graph.retained_by(graph.group, len(graph.group_parent))) == [model.retained(nodes) for nodes in members]
     assert [graph.group_type[group] for group in groups[: len(graph.holders)]] == [NO_TYPE] * len(graph.holders)
     assert all(graph.group_parent[group] < group for group in groups[1:])
     assert list(graph.regroup(graph.group_type)) == [graph.group_type[group] for group in graph.group]

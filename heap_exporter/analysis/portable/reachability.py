@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from heap_exporter.analysis.graph import EMPTY, GARBAGE, INTERPRETER, ITEM, OUTSIDE, REFERENT, VALUE
-from heap_exporter.analysis.portable.contents import Contents, Root
+from heap_exporter.analysis.portable.contents import SnapshotContents, Root
 from heap_exporter.analysis.portable.garbage import garbage_heads
 from heap_exporter.analysis.portable.groups import Groups
 from heap_exporter.analysis.portable.links import Links
@@ -28,7 +28,7 @@ class Trace(NamedTuple):
     root_edges: list[RootEdge]
 
 
-def trace(contents: Contents, links: Links, progress: ProgressCallback) -> Trace:
+def trace(contents: SnapshotContents, links: Links, progress: ProgressCallback) -> Trace:
     """Return how each object of a file is held.
 
     The holders come one after the other: modules, threads, the interpreter, then what has more references than are
@@ -57,7 +57,7 @@ def _edges(roots: Iterable[Root]) -> list[RootEdge]:
     return [(root.holder, root.target, root.label) for root in roots]
 
 
-def _held_from_outside(contents: Contents, links: Links, group: array[int]) -> Iterator[int]:
+def _held_from_outside(contents: SnapshotContents, links: Links, group: array[int]) -> Iterator[int]:
     """Yield the objects that were not reached, but are referred to from where the walker does not see.
 
     What roots hold was reached, whether or not their holds are in the reference counts.
@@ -71,7 +71,7 @@ def _held_from_outside(contents: Contents, links: Links, group: array[int]) -> I
 class _Tracer:
     """Goes from object to object, each found once, and puts it into its group."""
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: SnapshotContents) -> None:
         self._contents = contents
         self._type_of = contents.types_of_objects()
         self._namespaces = {contents.label("__dict__"), contents.label("__globals__")}
