@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from heap_exporter.errors import SnapshotError
 from heap_exporter.model import MemoryLimits, Point, SnapshotInfo
+from heap_exporter.report import snapshot_reason_text
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.service import Snapshots
 
-NEAR_LIMIT = "near the memory limit"
+NEAR_LIMIT = "near-memory-limit"
 """The fingerprint of a snapshot near the limit, for its cooldown."""
 
-SOON_FULL = "the memory limit is soon reached"
+SOON_FULL = "memory-limit-soon"
 """The fingerprint of a snapshot taken long before, because memory grows fast: it has a cooldown of its own."""
 
 CALM_PERCENT = 5.0
@@ -87,7 +88,7 @@ class MemoryPressure:
             self._snapshots.count(refusal.outcome)
             return
         try:
-            self._taken.append(self._snapshots.take(f"memory is at {used:.0f}% of its limit and grows"))
+            self._taken.append(self._snapshots.take(snapshot_reason_text.near_limit(used)))
         except SnapshotError as error:
             log.warning("no snapshot near the memory limit: %s", error)
 

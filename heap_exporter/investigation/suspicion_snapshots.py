@@ -8,7 +8,7 @@ from collections.abc import Callable
 from heap_exporter.errors import SnapshotBusy, SnapshotError
 from heap_exporter.investigation.investigation import HEAP_CAUSES, SNAPSHOTS_A_SUSPICION, Investigation, growing_bytes
 from heap_exporter.model import MemoryKind, Reading, Verdict
-from heap_exporter.report import reason_text
+from heap_exporter.report import snapshot_reason_text
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.service import Snapshots
@@ -65,9 +65,9 @@ class SuspicionSnapshots:
         """Take a snapshot, and return whether there is one. While another one is taken, this one is tried again."""
         try:
             if investigation.snapshots:
-                taken = self._snapshots.take("growth continues (second of two)", since=investigation.snapshots[0])
+                taken = self._snapshots.take(snapshot_reason_text.continued_growth(), since=investigation.snapshots[0])
             else:
-                taken = self._snapshots.take(f"leak suspected: {reason_text.summary(verdict)}")
+                taken = self._snapshots.take(snapshot_reason_text.suspected_leak(verdict))
         except SnapshotError as error:
             investigation.wants_snapshots = isinstance(error, SnapshotBusy)
             log.warning("no snapshot of the suspected leak: %s", error)

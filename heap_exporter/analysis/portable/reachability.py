@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from heap_exporter.analysis.graph import EMPTY, GARBAGE, INTERPRETER, ITEM, OUTSIDE, REFERENT, VALUE
-from heap_exporter.analysis.portable.contents import SnapshotContents, Root
+from heap_exporter.analysis.portable.contents import Root, SnapshotContents
 from heap_exporter.analysis.portable.garbage import garbage_heads
 from heap_exporter.analysis.portable.groups import Groups
 from heap_exporter.analysis.portable.links import Links
