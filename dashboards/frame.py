@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import queries
 from dashboards.panels import DATASOURCE
-from heap_exporter.alerting.rules import RUNBOOK
+from heap_exporter.alerting.rule_file import RUNBOOK
 
 TAG = "heap-exporter"
 ALL = models.VariableOption(selected=True, text=["All"], value=["$__all"])

@@ -1,8 +1,8 @@
-"""Every metric, once: name, unit, instrument, labels, help, and how to read it from a reading.
+"""The definitions of all metrics: name, unit, instrument, labels, help, and how to read the value from a reading.
 
-The exporters, the README's table, the alert rules and the dashboards obey this list. The Prometheus name is
-derived from the OpenTelemetry name and unit by the OpenTelemetry-to-Prometheus translation
-(``UnderscoreEscapingWithSuffixes``), so that ``/metrics`` and OTLP cannot drift apart.
+The exporters, the README's table, the alert rules and the dashboards use this list. The Prometheus name is derived from
+the OpenTelemetry name and unit by the OpenTelemetry-to-Prometheus translation (``UnderscoreEscapingWithSuffixes``), so
+that ``/metrics`` and OTLP always have the same metrics.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from heap_exporter._version import VERSION
 from heap_exporter.model import Cause, Reading, State
 
 LabelledValue = tuple[tuple[str, ...], float]
-"""The values of the labels, in the order of ``Metric.labels``, and the figure."""
+"""The values of the labels, in the order of ``Metric.labels``, and the value of the metric."""
 
 OTHER_TYPES = "other"
-"""The ``type_name`` under which all types without a series of their own are summed."""
+"""The ``type_name`` for the sum of all types that have no series of their own."""
 
 
 class Instrument(StrEnum):
-    """The OpenTelemetry instrument; Prometheus knows the first two as gauges."""
+    """The OpenTelemetry instrument; in Prometheus the first two are gauges."""
 
     GAUGE = "gauge"
     UP_DOWN_COUNTER = "updowncounter"
@@ -33,7 +33,7 @@ class Instrument(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. ``unit`` is a UCUM code, as OpenTelemetry has it; ``read`` returns no point of what is not known."""
+    """One metric. ``unit`` is a UCUM code, as in OpenTelemetry; ``read`` returns nothing where the value is unknown."""
 
     otel_name: str
     unit: str
@@ -56,7 +56,7 @@ _UNIT_SUFFIXES = {"By": "bytes", "s": "seconds", "By/s": "bytes_per_second", "1"
 
 
 def _value(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
-    """Return a reader of the single figure at the end of an attribute path."""
+    """Return a reader of the single value at the end of an attribute path."""
 
     def read(reading: Reading) -> Iterable[LabelledValue]:
         found = _follow(reading, path)
@@ -66,7 +66,7 @@ def _value(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
 
 
 def _by_key(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
-    """Return a reader of a mapping from label value to figure."""
+    """Return a reader of a mapping from label value to value."""
 
     def read(reading: Reading) -> Iterable[LabelledValue]:
         found = _follow(reading, path)
@@ -76,7 +76,7 @@ def _by_key(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
 
 
 def _by_generation(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
-    """Return a reader of a tuple with one figure a generation."""
+    """Return a reader of a tuple with one value per generation."""
 
     def read(reading: Reading) -> Iterable[LabelledValue]:
         return [((str(generation),), float(value)) for generation, value in enumerate(_follow(reading, path) or ())]
@@ -90,7 +90,7 @@ def _slopes(reading: Reading) -> Iterable[LabelledValue]:
 
 
 def _by_cause(attribute: str) -> Callable[[Reading], Iterable[LabelledValue]]:
-    """Return a reader of what the verdict says of its cause: 0 for all others, so that no series comes and goes."""
+    """Return a reader with 1 for the cause of the verdict and 0 for all others, so that each series is always there."""
 
     def read(reading: Reading) -> Iterable[LabelledValue]:
         verdict = reading.verdict
@@ -150,109 +150,109 @@ METRICS: tuple[Metric, ...] = (
     Metric("python.heap.resident", "By", _SIZE, _value("sample", "process", "resident_bytes"),
            "Memory of the process in RAM (RSS)."),
     Metric("python.heap.resident.anonymous", "By", _SIZE, _value("sample", "process", "anonymous_bytes"),
-           "The part of RSS that is private to the process and backed by no file: where leaks show."),
+           "Private memory in RAM that no file backs; leaks show here."),
     Metric("python.heap.resident.file", "By", _SIZE, _value("sample", "process", "file_bytes"),
-           "The part of RSS that maps files; the kernel can take it back."),
+           "Mapped file pages in RAM; the kernel can take them back."),
     Metric("python.heap.resident.shmem", "By", _SIZE, _value("sample", "process", "shmem_bytes"),
-           "The part of RSS that is shared memory."),
+           "Shared memory in RAM."),
     Metric("python.heap.resident.peak", "By", _GAUGE, _value("sample", "process", "peak_bytes"),
-           "The highest RSS in the process's life."),
+           "The highest RSS since the process started."),
     Metric("python.heap.swap", "By", _SIZE, _value("sample", "process", "swap_bytes"),
-           "Anonymous memory of the process that was swapped out."),
+           "Anonymous memory of the process in swap."),
     Metric("python.heap.proportional", "By", _SIZE, _value("detail", "shares", "proportional_bytes"),
-           "RSS with every shared page divided by the number of its sharers (PSS); refreshed with the census."),
+           "RSS with each shared page divided by the number of processes that share it (PSS); read with the census."),
     Metric("python.heap.unique", "By", _SIZE, _value("detail", "shares", "unique_bytes"),
-           "Memory that would be freed if the process ended (USS); refreshed with the census."),
+           "Memory that would be freed if the process ended (USS); read with the census."),
     Metric("python.heap.limit", "By", _SIZE, _value("detail", "limits", "limit_bytes"),
            "The lowest memory limit of the process's cgroup and its ancestors; absent without a limit."),
     Metric("python.heap.allocated_blocks", "{block}", _GAUGE, _value("sample", "allocated_blocks"),
            "Memory blocks that the interpreter has allocated (sys.getallocatedblocks)."),
     Metric("python.heap.malloc.used", "By", _SIZE, _value("detail", "malloc", "used_bytes"),
-           "Memory in use in malloc: large Python objects and C extensions; refreshed with the census."),
+           "Memory in use in malloc: large Python objects and C extensions; read with the census."),
     Metric("python.heap.malloc.retained", "By", _SIZE, _value("detail", "malloc", "retained_bytes"),
-           "Memory that malloc holds free, an upper bound of fragmentation; refreshed with the census."),
+           "Free memory that malloc keeps, an upper bound of fragmentation; read with the census."),
     Metric("python.heap.threads", "{thread}", _GAUGE, _value("sample", "process", "threads"),
            "Threads of the process."),
     Metric("python.heap.process.start_time", "s", _GAUGE, _value("process_started_at"),
            "When the process started, in Unix seconds."),
     Metric("python.heap.gc.pending_objects", "{object}", _GAUGE,
            _by_generation("sample", "collector", "pending_objects"),
-           "The collector's counters towards the next collection of each generation (gc.get_count).", ("generation",)),
+           "Counters towards the next garbage collection of each generation (gc.get_count).", ("generation",)),
     Metric("python.heap.gc.objects", "{object}", _GAUGE, _gc_objects,
-           "Objects the collector tracks, by generation; refreshed with the census.", ("generation",)),
+           "Objects that the garbage collector tracks, by generation; read with the census.", ("generation",)),
     Metric("python.heap.gc.collections", "{collection}", _COUNTER, _by_generation("sample", "collector", "collections"),
            "Garbage collections.", ("generation",)),
     Metric("python.heap.gc.uncollectable_objects", "{object}", _COUNTER,
            _by_generation("sample", "collector", "uncollectable_objects"),
-           "Objects that the collector found unreachable and could not free.", ("generation",)),
+           "Objects that the garbage collector found unreachable and could not free.", ("generation",)),
     Metric("python.heap.gc.pause", "s", _COUNTER, _by_generation("counters", "gc_pause_seconds"),
-           "Time the process stood still for garbage collections since the exporter started.", ("generation",)),
+           "Total pause for garbage collections since the exporter started.", ("generation",)),
     Metric("python.heap.type", "By", _SIZE, _by_type("bytes"),
-           "Size of the objects of a type at the last census, shallow; small types are in 'other'.", ("type_name",)),
+           "Shallow size of the objects of a type at the last census; small types are in 'other'.", ("type_name",)),
     Metric("python.heap.type.objects", "{object}", _GAUGE, _by_type("objects"),
            "Objects of a type at the last census; small types are in 'other'.", ("type_name",)),
     Metric("python.heap.leak.state", "", _GAUGE, _state,
-           "1 for the state that the detector sees the process in, 0 for the others.", ("state",)),
+           "1 for the current state of the leak detector, 0 for the others.", ("state",)),
     Metric("python.heap.leak.suspected", "", _GAUGE, _by_cause("is_suspicion"),
            "1 while a leak of this cause is suspected or confirmed.", ("cause",)),
     Metric("python.heap.leak.confirmed", "", _GAUGE, _by_cause("is_confirmed"),
-           "1 while a leak of this cause is confirmed, by its shape or by the evidence.", ("cause",)),
+           "1 while a leak of this cause is confirmed, by the shape of the growth or by snapshots.", ("cause",)),
     Metric("python.heap.leak.slope", "By/s", _GAUGE, _slopes,
-           "Robust slope of this kind of memory over the evidence.", ("kind",)),
+           "Robust slope of this kind of memory over the time that the verdict rests on.", ("kind",)),
     Metric("python.heap.leak.tail", "1", _GAUGE, _value("verdict", "tail_ratio"),
-           "Slope of the last part of the evidence to that of all of it: 1 goes on, 0 has levelled off."),
+           "Slope of the last third divided by the slope over the whole time: 1 is unchanged, 0 has levelled off."),
     Metric("python.heap.leak.confidence", "1", _GAUGE, _value("verdict", "confidence"),
-           "How sure the detector is that the process grows for good, 0 to 1."),
+           "Confidence of the detector that the growth is a leak, 0 to 1."),
     Metric("python.heap.leak.evidence", "s", _GAUGE, _value("verdict", "evidence_seconds"),
-           "Length of the series that the verdict rests on."),
+           "Length of the time that the verdict rests on."),
     Metric("python.heap.leak.time_to_exhaustion", "s", _GAUGE, _value("verdict", "seconds_to_limit"),
-           "When the process meets its memory limit if it goes on like this; absent without growth or limit."),
+           "Time until the process reaches its memory limit at this rate; absent without growth or limit."),
     Metric("python.heap.leak.detections", "{detection}", _COUNTER, _value("counters", "detections"),
-           "Suspicions that arose."),
+           "Leaks that were suspected."),
     Metric("python.heap.leak.alerts", "{alert}", _COUNTER, _value("counters", "alerts"),
-           "Leaks that were confirmed and told of."),
+           "Leak alerts that were sent."),
     Metric("python.heap.cgroup.events", "{event}", _COUNTER, _by_key("detail", "limits", "events"),
-           "Memory events of the process's cgroup; refreshed with the census.", ("event",)),
+           "Memory events of the process's cgroup; read with the census.", ("event",)),
     Metric("heap_exporter.build_info", "", _GAUGE, _build_info,
-           "Version of heap-exporter and of the interpreter it runs in.", ("version", "implementation", "python")),
+           "Versions of heap-exporter and of its interpreter.", ("version", "implementation", "python")),
     Metric("heap_exporter.sample.duration", "s", _GAUGE, _value("sample", "duration_seconds"),
-           "Time the last sample took."),
+           "Duration of the last sample."),
     Metric("heap_exporter.sample.errors", "{error}", _COUNTER, _by_key("counters", "sample_errors"),
            "Errors by probe or stage: a probe failed or its source is missing, a stage raised.", ("source",)),
     Metric("heap_exporter.last_sample.timestamp", "s", _GAUGE, _value("sample", "taken_at"),
            "When the last sample was taken, in Unix seconds."),
     Metric("heap_exporter.census.duration", "s", _GAUGE, _value("census", "duration_seconds"),
-           "Time the last census took, pauses for the application included."),
+           "Duration of the last census, with the breaks that it makes for the application."),
     Metric("heap_exporter.census.pause", "s", _GAUGE, _value("census", "pause_seconds"),
-           "The longest that the process stood still for the last census."),
+           "Longest pause of the process for the last census."),
     Metric("heap_exporter.census.interval", "s", _GAUGE, _value("census_interval_seconds"),
-           "Time between censuses; it stretches to keep their cost within its budget."),
+           "Time between censuses; it is longer where a census costs more than its CPU budget."),
     Metric("heap_exporter.last_census.timestamp", "s", _GAUGE, _value("census", "taken_at"),
            "When the last census was taken, in Unix seconds."),
     Metric("heap_exporter.overhead.cpu", "s", _COUNTER, _value("counters", "cpu_seconds"),
-           "Processor time that the exporter's sampling thread and the clones that walk have used."),
+           "CPU time of the exporter's sampling thread and of the clones that walk the heap."),
     Metric("heap_exporter.walker", "", _GAUGE, _walker,
-           "Which walker walks the heap, and why.", ("name", "reason")),
+           "The walker that walks the heap, and the reason for the choice.", ("name", "reason")),
     Metric("heap_exporter.walk.failures", "{failure}", _COUNTER, _by_key("counters", "walk_failures"),
-           "Walks of the native walker that came to nothing.", ("cause",)),
+           "Walks of the native walker that failed.", ("cause",)),
     Metric("heap_exporter.snapshots", "{snapshot}", _COUNTER, _by_key("counters", "snapshots"),
-           "Snapshots asked for, by what became of them.", ("outcome",)),
+           "Requested snapshots, by outcome.", ("outcome",)),
     Metric("heap_exporter.snapshot.pause", "s", _GAUGE, _value("snapshot", "pause_seconds"),
-           "The longest that the process stood still for the last snapshot."),
+           "Longest pause of the process for the last snapshot."),
     Metric("heap_exporter.snapshot.duration", "s", _GAUGE, _value("snapshot", "duration_seconds"),
-           "Time the last snapshot took, the application running on meanwhile."),
+           "Duration of the last snapshot; the application runs meanwhile."),
     Metric("heap_exporter.snapshot.size", "By", _GAUGE, _value("snapshot", "bytes"),
            "Size of the last snapshot's file."),
     Metric("heap_exporter.snapshot.predicted", "By", _GAUGE, _value("snapshot", "predicted_bytes"),
-           "Size that the last snapshot's file was reckoned to have before it was taken."),
+           "Size of the last snapshot's file as estimated before it was taken."),
     Metric("heap_exporter.pushes", "{push}", _COUNTER, _by_key("counters", "pushes"),
-           "OTLP pushes, by what became of them.", ("outcome",)),
+           "OTLP pushes, by outcome.", ("outcome",)),
     Metric("heap_exporter.last_exit", "", _GAUGE, _last_exit,
-           "1 if a process before this one did not stop in order: how it ended.", ("ended",)),
+           "1 if a process before this one did not stop cleanly, with the way it ended.", ("ended",)),
     Metric("heap_exporter.last_exit.timestamp", "s", _GAUGE, _value("last_exit", "last", "t_seconds"),
-           "Last sample of the process that did not stop in order, in Unix seconds."),
+           "Last sample of the process that did not stop cleanly, in Unix seconds."),
     Metric("heap_exporter.last_exit.uptime", "s", _GAUGE, _value("last_exit", "uptime_seconds"),
-           "How old that process became."),
+           "Uptime of that process."),
     Metric("heap_exporter.last_exit.resident", "By", _GAUGE, _value("last_exit", "last", "rss_bytes"),
            "RSS of that process at its last sample."),
     Metric("heap_exporter.last_exit.limit", "By", _GAUGE, _value("last_exit", "last", "limit_bytes"),
@@ -260,9 +260,9 @@ METRICS: tuple[Metric, ...] = (
     Metric("heap_exporter.last_exit.slope", "By/s", _GAUGE, _value("last_exit", "slope_bytes_per_second"),
            "Slope of that process's memory over its last 15 minutes."),
     Metric("heap_exporter.webhooks", "{post}", _COUNTER, _by_key("counters", "webhooks"),
-           "Alerts to be posted to the webhook, by what became of them.", ("outcome",)),
+           "Alerts for the webhook, by outcome.", ("outcome",)),
     Metric("heap_exporter.listener.calls", "{call}", _COUNTER, _by_key("counters", "listeners"),
-           "Calls of the application's own leak listeners, by what became of them.", ("outcome",)),
+           "Calls of the application's leak listeners, by outcome.", ("outcome",)),
     Metric("heap_exporter.uploads", "{upload}", _COUNTER, _by_key("counters", "uploads"),
-           "Snapshots to be uploaded, by what became of them.", ("outcome",)),
-)  # fmt: skip  # a table is read in columns
+           "Snapshots to upload, by outcome.", ("outcome",)),
+)  # fmt: skip  # a table is easier to read in columns

@@ -1,7 +1,7 @@
-"""The values that travel from the probes to everything that tells: frozen, plain, without behaviour of their own.
+"""The values that all packages exchange: samples, verdicts, alerts and the reading, as frozen data classes.
 
-Times named ``*_at`` are Unix seconds, durations are seconds, sizes are bytes. ``None`` means that the source
-is missing here or failed, and whoever tells leaves the figure out.
+Times named ``*_at`` are Unix seconds, durations are seconds, sizes are bytes. ``None`` means that the source is missing
+on this system or failed; the exporters then leave the value out.
 """
 
 from heap_exporter.model.accumulations import Accumulation, CacheLimit

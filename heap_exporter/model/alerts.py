@@ -1,4 +1,4 @@
-"""What proves a verdict, and what is told of it."""
+"""Snapshots, leak alerts and the last exit."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from heap_exporter.model.verdicts import Point, Verdict
 class SnapshotInfo:
     """A finished snapshot.
 
-    ``content`` is ``graph``, or ``census`` where there was no room for one; ``note`` says what was missing then.
-    ``predicted_bytes`` is the size that was reckoned with before it was taken.
+    ``content`` is ``graph``, or ``census`` where memory or disk was too short for a graph; ``note`` states what was
+    short. ``predicted_bytes`` is the size as estimated before the snapshot was taken.
     """
 
     id: str
@@ -35,7 +35,7 @@ class SnapshotInfo:
 
 @dataclass(frozen=True, slots=True)
 class MappingGrowth:
-    """What one sort of mappings of the process gained between two readings, in bytes in RAM."""
+    """Bytes in RAM of one kind of mappings of the process, at two readings."""
 
     name: str
     before_bytes: int
@@ -44,11 +44,11 @@ class MappingGrowth:
 
 @dataclass(frozen=True, slots=True)
 class LeakAlert:
-    """A leak that was confirmed, with the evidence that was taken for it.
+    """A confirmed leak, with the findings of its investigation.
 
-    ``snapshots`` are those taken, oldest first; ``accumulation`` is where Python objects accumulate, if they were
-    compared; ``mappings`` are those that grew, where memory other than Python's did. ``fingerprint`` is the
-    accumulation's, or one made of the cause and the type that grows.
+    ``snapshots`` are those taken of it, oldest first; ``accumulation`` is where Python objects accumulate, if snapshots
+    were compared; ``mappings`` are those that grew, if memory other than that of Python objects grew. ``fingerprint``
+    is that of the accumulation, or is made of the cause and the growing type.
     """
 
     verdict: Verdict
@@ -59,7 +59,7 @@ class LeakAlert:
 
 
 class Ending(StrEnum):
-    """How a process ended that did not stop in order."""
+    """How a process ended that did not stop cleanly."""
 
     OOM_KILL = "oom-kill"
     KILLED = "killed"
@@ -91,5 +91,5 @@ class LastExit:
 
     @property
     def uptime_seconds(self) -> float | None:
-        """Return how old the process was at the last sample."""
+        """Return the uptime of the process at the last sample."""
         return None if self.process_started_at is None else max(self.last.t_seconds - self.process_started_at, 0.0)

@@ -1,4 +1,4 @@
-"""Everything known at one moment."""
+"""The reading: everything known at one moment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from heap_exporter.model.verdicts import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Counts of the exporter's own doings since it started in this process."""
+    """Counts of the exporter's own actions and errors since it started in this process."""
 
     sample_errors: Mapping[str, int] = field(default_factory=dict)
     snapshots: Mapping[str, int] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Everything known at one moment: what the exporters tell until the next one replaces it whole."""
+    """Everything known at one moment. The exporters show it until the next reading replaces it as a whole."""
 
     started_at: float
     process_started_at: float | None

@@ -1,4 +1,4 @@
-"""What the probes and the walkers measure."""
+"""The values that the probes and the walkers measure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProcessMemory:
-    """What the kernel says about the process in ``/proc/self/status``."""
+    """The memory of the process by ``/proc/self/status``."""
 
     resident_bytes: int
     anonymous_bytes: int | None
@@ -20,17 +20,17 @@ class ProcessMemory:
 
     @property
     def growing_bytes(self) -> int:
-        """Return the memory that a leak shows in: anonymous pages, in RAM or swapped out."""
+        """Return the memory in which a leak shows: anonymous pages, in RAM or swapped out."""
         private = self.resident_bytes if self.anonymous_bytes is None else self.anonymous_bytes
         return private + (self.swap_bytes or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class CollectorState:
-    """The state of the garbage collector; one entry a generation, youngest first.
+    """The state of the garbage collector; tuples have one entry per generation, youngest first.
 
-    ``enabled`` is whether it starts by itself; ``full_collections`` is ``None`` where it collects in increments;
-    ``garbage_objects`` are those in ``gc.garbage``.
+    ``enabled`` is whether collections start automatically; ``full_collections`` is ``None`` where the collector works
+    in increments; ``garbage_objects`` is the length of ``gc.garbage``.
     """
 
     pending_objects: tuple[int, ...]
@@ -56,7 +56,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Malloc:
-    """What an allocator holds, the C library's or the interpreter's own: in use, and free but not given back."""
+    """The memory of an allocator, malloc or pymalloc: in use, and free but not returned to the system."""
 
     used_bytes: int
     retained_bytes: int
@@ -64,7 +64,7 @@ class Malloc:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """The process's memory with shared pages counted by share (PSS), and its private pages alone (USS)."""
+    """The memory of the process with each shared page divided by its sharers (PSS), and its private pages (USS)."""
 
     proportional_bytes: int
     unique_bytes: int
@@ -74,7 +74,7 @@ class Shares:
 class MemoryLimits:
     """The lowest memory limit of the process's cgroup and its ancestors, and the cgroup's event counts.
 
-    ``headroom_bytes`` is what all processes under that limit together have left, page cache counted as free.
+    ``headroom_bytes`` is left for all processes under that limit together, with page cache counted as free.
     """
 
     limit_bytes: int | None
@@ -84,7 +84,7 @@ class MemoryLimits:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One reading of the sources that are too slow for every sample."""
+    """One reading of the sources that are too slow to be read with every sample."""
 
     malloc: Malloc | None = None
     pymalloc: Malloc | None = None
@@ -94,7 +94,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class TypeCount:
-    """How many objects of a type there are and their shallow size together."""
+    """The number of objects of a type, and the sum of their shallow sizes."""
 
     type_name: str
     objects: int
@@ -103,10 +103,10 @@ class TypeCount:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """All objects the walker saw, by type, largest first.
+    """All objects that the walker visited, by type, largest first.
 
-    ``pause_seconds`` is the longest that the process stood still. ``cpu_seconds`` is the processor time of whoever
-    walked: this process if ``in_process``, else its clone. ``references`` is ``None`` when they were not counted.
+    ``pause_seconds`` is the longest pause of the process. ``cpu_seconds`` is the CPU time of the walk, spent by this
+    process if ``in_process``, else by its clone. ``references`` is ``None`` if they were not counted.
     """
 
     taken_at: float
@@ -130,7 +130,7 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What it took to write the whole graph; figures as in :class:`Census`."""
+    """The objects of a graph that was written, and the time it took; fields as in :class:`Census`."""
 
     objects: int
     references: int
@@ -141,7 +141,7 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class WalkerChoice:
-    """Which walker walks and why: ``reason`` is a word of few, fit for a label; ``detail`` is a sentence or empty."""
+    """The walker in use: ``reason`` is one of a few words, as a label value; ``detail`` is a sentence or empty."""
 
     name: str
     reason: str

@@ -1,4 +1,4 @@
-"""What the detector judges by, and what it says."""
+"""The points that the detector judges, its verdicts, and the reasons for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MIN_NAMED_SHARE = 0.02
 
 
 class State(StrEnum):
-    """Where the judging of the process's growth stands."""
+    """The state of the growth of the process."""
 
     WARMING_UP = "warming-up"
     STEADY = "steady"
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 
 class Cause(StrEnum):
-    """What the growth consists of."""
+    """The kind of memory that the growth consists of."""
 
     PYTHON_OBJECTS = "python-objects"
     UNCOLLECTED_CYCLES = "uncollected-cycles"
@@ -36,7 +36,7 @@ class Cause(StrEnum):
 
 
 class MemoryKind(StrEnum):
-    """Which memory a trend is about."""
+    """The kind of memory that a trend is about."""
 
     TOTAL = "total"
     PYTHON = "python"
@@ -84,10 +84,10 @@ class Finding:
 
 
 class Point(NamedTuple):
-    """The figures of one sample that growth is judged by; ``None`` where unknown.
+    """The values of one sample that growth is judged by; ``None`` where unknown.
 
-    ``restart`` is true for the first point of a process, ``gc_enabled`` is 0 or 1. A census and the slow readings come
-    more seldom than samples: points in between have ``None`` for their figures.
+    ``restart`` is true for the first point of a process, ``gc_enabled`` is 0 or 1. A census and the slow sources are
+    read less often than samples: their fields are ``None`` in the points in between.
     """
 
     t_seconds: float
@@ -115,14 +115,14 @@ class Point(NamedTuple):
 
     @property
     def growing_bytes(self) -> int:
-        """Return the memory that a leak shows in: all but file pages where that is known, in RAM or swapped out."""
+        """Return the memory in which a leak shows: all but file pages where that is known, in RAM or swapped out."""
         private = self.rss_bytes if self.anonymous_bytes is None else self.anonymous_bytes + (self.shmem_bytes or 0)
         return private + (self.swap_bytes or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class GrowingType:
-    """A type that grew within the window; ``objects`` and ``bytes`` are what it gained."""
+    """A type that grew within the window; ``objects`` and ``bytes`` are its gains."""
 
     type_name: str
     objects: int

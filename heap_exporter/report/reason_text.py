@@ -51,7 +51,7 @@ def _warming_up(seen_seconds: float, needed_seconds: float) -> str:
 
 
 def _grew(gained_bytes: float, seconds: float, slope_bytes_per_second: float) -> str:
-    return f"{_gained(gained_bytes, seconds)} ({_rate(slope_bytes_per_second)})"
+    return f"{_gained(gained_bytes, seconds)} ({formatting.rate(slope_bytes_per_second)})"
 
 
 def _grew_too_little(gained_bytes: float, seconds: float, min_bytes: float) -> str:
@@ -74,7 +74,7 @@ def _last_third(slope_ratio: float) -> str:
 
 
 def _memory_slope(memory: str, slope_bytes_per_second: float) -> str:
-    return f"{MEMORY_NAMES[MemoryKind(memory)]}: {_rate(slope_bytes_per_second)}"
+    return f"{MEMORY_NAMES[MemoryKind(memory)]}: {formatting.rate(slope_bytes_per_second)}"
 
 
 def _confidence(confidence: float) -> str:
@@ -208,7 +208,3 @@ def _gained(gained_bytes: float, seconds: float) -> str:
 def _share(gained_bytes: float, growth_bytes: float) -> str:
     share = f"{gained_bytes / growth_bytes:.0%} of" if gained_bytes <= growth_bytes else "more than"
     return f"{formatting.gain(gained_bytes)}, {share} the growth of {formatting.size(growth_bytes)}"
-
-
-def _rate(bytes_per_second: float) -> str:
-    return f"{bytes_per_second * 3600 / (1 << 20):+,.0f} MiB/h"

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from heap_exporter.alerting import AlertThresholds, render_rules
-from heap_exporter.alerting.rules import RUNBOOK
+from heap_exporter.alerting.rule_file import RUNBOOK
 from heap_exporter.metrics import METRICS
 from heap_exporter.model import State
 from tests.unit.alerting.rule_file import ALERTS, RULES, RULES_PATH, RUNBOOK_PATH, metrics

@@ -35,7 +35,7 @@ EXAMPLES: list[tuple[ReasonKind, dict[str, object], str]] = [
     (
         ReasonKind.MEMORY_SLOPE,
         {"memory": "native", "slope_bytes_per_second": 34 * MIB / 3600},
-        "malloc in use: +34 MiB/h",
+        "malloc in use: +34.0 MiB/h",
     ),
     (ReasonKind.CONFIDENCE, {"confidence": 0.62}, "confidence 62%"),
     (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import textwrap
 
-from heap_exporter.alerting.alerts import Alert, alerts
+from heap_exporter.alerting.alert_rules import AlertRule, alert_rules
 from heap_exporter.alerting.quantities import promql_duration
-from heap_exporter.alerting.recordings import Recording, recordings
+from heap_exporter.alerting.recording_rules import RecordingRule, recording_rules
 from heap_exporter.alerting.thresholds import AlertThresholds
 
 GROUP = "heap-exporter"
@@ -25,16 +25,18 @@ def render_rules(thresholds: AlertThresholds | None = None, command: str = "heap
         f"    interval: {promql_duration(t.window_seconds / 15)}\n"
         "    rules:\n"
     )
-    rules = [_render_recording(rule) for rule in recordings(t)] + [_render_alert(alert) for alert in alerts(t)]
+    rules = [_render_recording(rule) for rule in recording_rules(t)] + [
+        _render_alert(alert) for alert in alert_rules(t)
+    ]
     return head + "\n".join(rules)
 
 
-def _render_recording(rule: Recording) -> str:
+def _render_recording(rule: RecordingRule) -> str:
     comment = textwrap.indent(textwrap.fill(rule.why, 110) + "\n" if rule.why else "", " " * 6 + "# ")
     return f"{comment}      - record: {rule.name}\n{_render_expr(rule.expr)}"
 
 
-def _render_alert(alert: Alert) -> str:
+def _render_alert(alert: AlertRule) -> str:
     keep = alert.keep_firing_seconds
     lines = [
         f"      - alert: {alert.name}",

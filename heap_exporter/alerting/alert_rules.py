@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from heap_exporter.alerting.growth import PROCESS_START, all_of
 from heap_exporter.alerting.quantities import promql_duration, promql_number
-from heap_exporter.alerting.recordings import MALLOC_USED, MEMORY, SUSPECTED, TYPE_OBJECTS, steady
+from heap_exporter.alerting.recording_rules import MALLOC_USED, MEMORY, SUSPECTED, TYPE_OBJECTS, steady
 from heap_exporter.alerting.thresholds import DAY_SECONDS, AlertThresholds
 
 MALLOC_RETAINED = "python_heap_malloc_retained_bytes"
@@ -23,7 +23,7 @@ LARGE_BLOCK_BYTES = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
+class AlertRule:
     """One alert; ``hold_seconds`` is its ``for``."""
 
     name: str
@@ -35,7 +35,7 @@ class Alert:
     description: str
 
 
-def alerts(t: AlertThresholds) -> tuple[Alert, ...]:
+def alert_rules(t: AlertThresholds) -> tuple[AlertRule, ...]:
     """Return the alerts: growth of all memory first, then its kinds, then the exporter itself."""
     return (
         _growth_sustained(t),
@@ -65,8 +65,8 @@ def _unless_denied(t: AlertThresholds, condition: str, beside: str = "") -> str:
     return f"{condition}\nunless {matching}max_over_time({SUSPECTED}[{promql_duration(t.window_seconds)}]) == 0"
 
 
-def _growth_sustained(t: AlertThresholds) -> Alert:
-    return Alert(
+def _growth_sustained(t: AlertThresholds) -> AlertRule:
+    return AlertRule(
         name="PythonHeapGrowthSustained",
         severity="info",
         expr=_unless_denied(
@@ -82,14 +82,14 @@ def _growth_sustained(t: AlertThresholds) -> Alert:
     )
 
 
-def _leak_suspected(t: AlertThresholds) -> Alert:
+def _leak_suspected(t: AlertThresholds) -> AlertRule:
     # A day is a day whatever the window: this leg is about the rhythm of users.
     offset = t.window_seconds * 16
     higher_than_yesterday = (
         f"min_over_time({MEMORY}[{promql_duration(t.window_seconds * 4)}])"
         f" > max_over_time({MEMORY}[1d] offset {promql_duration(offset)})"
     )
-    return Alert(
+    return AlertRule(
         name="PythonHeapLeakSuspected",
         severity="warning",
         expr=_unless_denied(
@@ -107,12 +107,12 @@ def _leak_suspected(t: AlertThresholds) -> Alert:
     )
 
 
-def _leak_confirmed(t: AlertThresholds) -> Alert:
+def _leak_confirmed(t: AlertThresholds) -> AlertRule:
     # Stairs and the collector's sawtooth need the longer stretch, a process just restarted the shorter one. Shared
     # memory is judged by the process too.
     long, short = (promql_duration(t.window_seconds * windows) for windows in (4, 1))
     slope = f"deriv({MEMORY}[{long}]) > 0 or deriv({MEMORY}[{short}]) > 0 or deriv({SHARED}[{long}]) > 0"
-    return Alert(
+    return AlertRule(
         name="PythonHeapLeakConfirmed",
         # No page: memory is left, and the evidence is on the disk. The page is the one about the limit.
         severity="warning",
@@ -126,12 +126,12 @@ def _leak_confirmed(t: AlertThresholds) -> Alert:
     )
 
 
-def _exhaustion_predicted(t: AlertThresholds) -> Alert:
+def _exhaustion_predicted(t: AlertThresholds) -> AlertRule:
     def soon(windows: int, horizon_windows: int) -> str:
         horizon = promql_number(t.window_seconds * horizon_windows)
         return f"clamp_min({LIMIT} - {MEMORY}, 0) / {steady(t, MEMORY, windows)} < {horizon}"
 
-    return Alert(
+    return AlertRule(
         name="PythonHeapExhaustionPredicted",
         severity="critical",
         # It asks no detector: the kernel kills for a cache as for a leak. Nothing is extrapolated further than four
@@ -147,10 +147,10 @@ def _exhaustion_predicted(t: AlertThresholds) -> Alert:
     )
 
 
-def _native_leak_suspected(t: AlertThresholds) -> Alert:
+def _native_leak_suspected(t: AlertThresholds) -> AlertRule:
     slope = steady(t, MALLOC_USED, 24)
     blocks = f"deriv(python_heap_allocated_blocks[{promql_duration(t.window_seconds * 24)}])"
-    return Alert(
+    return AlertRule(
         name="PythonHeapNativeLeakSuspected",
         severity="warning",
         expr=_unless_denied(
@@ -168,8 +168,8 @@ def _native_leak_suspected(t: AlertThresholds) -> Alert:
     )
 
 
-def _type_growing(t: AlertThresholds) -> Alert:
-    return Alert(
+def _type_growing(t: AlertThresholds) -> AlertRule:
+    return AlertRule(
         name="PythonHeapTypeGrowing",
         severity="info",
         expr=_unless_denied(
@@ -186,8 +186,8 @@ def _type_growing(t: AlertThresholds) -> Alert:
     )
 
 
-def _fragmentation_high(t: AlertThresholds) -> Alert:
-    return Alert(
+def _fragmentation_high(t: AlertThresholds) -> AlertRule:
+    return AlertRule(
         name="PythonHeapFragmentationHigh",
         severity="info",
         expr=all_of(
@@ -201,9 +201,9 @@ def _fragmentation_high(t: AlertThresholds) -> Alert:
     )
 
 
-def _uncollectable_objects(t: AlertThresholds) -> Alert:
+def _uncollectable_objects(t: AlertThresholds) -> AlertRule:
     w = promql_duration(t.window_seconds * 4)
-    return Alert(
+    return AlertRule(
         name="PythonHeapUncollectableObjects",
         severity="warning",
         expr=f"sum without (generation) (increase(python_heap_gc_uncollectable_objects_total[{w}])) > 0",
@@ -214,8 +214,8 @@ def _uncollectable_objects(t: AlertThresholds) -> Alert:
     )
 
 
-def _sampler_stalled(t: AlertThresholds) -> Alert:
-    return Alert(
+def _sampler_stalled(t: AlertThresholds) -> AlertRule:
+    return AlertRule(
         name="PythonHeapSamplerStalled",
         severity="warning",
         expr=f"time() - heap_exporter_last_sample_timestamp_seconds > {promql_number(t.sample_interval_seconds * 12)}",

@@ -20,7 +20,7 @@ NAMED_TYPE_OBJECTS = f'{TYPE_OBJECTS}{{type_name!="{OTHER_TYPES}"}}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
+class RecordingRule:
     """One recording rule; ``why`` is a comment above it and those after it."""
 
     name: str
@@ -28,11 +28,11 @@ class Recording:
     why: str = ""
 
 
-def recordings(t: AlertThresholds) -> tuple[Recording, ...]:
+def recording_rules(t: AlertThresholds) -> tuple[RecordingRule, ...]:
     """Return the recording rules, in the order they must be evaluated in."""
     w = t.window_seconds
     return (
-        Recording(
+        RecordingRule(
             name=MEMORY,
             why="Memory that can leak: anonymous, in RAM or swapped out. Swap is absent where it cannot be read, "
             "and some systems don't split RSS at all.",
@@ -40,28 +40,28 @@ def recordings(t: AlertThresholds) -> tuple[Recording, ...]:
             "or python_heap_resident_anonymous_bytes\n"
             "or python_heap_resident_bytes",
         ),
-        Recording(
+        RecordingRule(
             name=steady(t, MEMORY, 1),
             why="Its slope in bytes a second while it grows steadily, by three lengths of evidence; else absent.",
             expr=steady_over_one_window(MEMORY, w),
         ),
-        Recording(name=steady(t, MEMORY, 4), expr=steady_over_four_windows(MEMORY, w)),
-        Recording(name=steady(t, MEMORY, 24), expr=steady_over_24_windows(MEMORY, w)),
-        Recording(
+        RecordingRule(name=steady(t, MEMORY, 4), expr=steady_over_four_windows(MEMORY, w)),
+        RecordingRule(name=steady(t, MEMORY, 24), expr=steady_over_24_windows(MEMORY, w)),
+        RecordingRule(
             name=steady(t, MALLOC_USED, 24),
             why="The same of what the C library has handed out: to C extensions, and to Python for large objects.",
             expr=steady_over_24_windows(MALLOC_USED, w),
         ),
-        Recording(
+        RecordingRule(
             name=steady(t, TYPE_OBJECTS, 1),
             why="The same of the objects of each type, in objects a second.",
             expr=steady_over_one_window(NAMED_TYPE_OBJECTS, w, beside="type_name"),
         ),
-        Recording(
+        RecordingRule(
             name=steady(t, TYPE_OBJECTS, 4),
             expr=steady_over_four_windows(NAMED_TYPE_OBJECTS, w, beside="type_name"),
         ),
-        Recording(
+        RecordingRule(
             name=SUSPECTED,
             why="What the process's own detector thinks: 1 while it suspects a leak, 0 while it sees none; absent "
             "while it is warming up, and where nobody asks it.",
