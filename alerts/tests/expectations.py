@@ -1,8 +1,8 @@
-"""When each alert must fire on each shape: the minute in which it first does; an alert that isn't named never may.
+"""The shapes of memory, and the minute in which each alert first fires on each; an alert that is not named never fires.
 
-The numbers are those of the rules alone, where nobody hears the process's own detector. What the detector changes
-follows from the part that a shape is in: nothing is lost of a leak or of other trouble, nothing is added to what is
-healthy, and what it knows to be healthy is silent. ``make alerts-table`` prints what promtool finds with it.
+The numbers are those of the rules alone, without the verdicts of the detector. The effect of the detector depends on
+the group of a shape: leaks and other problems raise the same alerts, healthy shapes raise no more alerts, and those
+that it clears raise none. ``make alerts-table`` prints the results of promtool with the detector.
 """
 
 from __future__ import annotations
@@ -45,29 +45,29 @@ STALLED = "PythonHeapSamplerStalled"
 ALERTS = (GROWTH, LEAK, CONFIRMED, EXHAUSTION, NATIVE, TYPE, FRAGMENTATION, UNCOLLECTABLE, STALLED)
 
 GROWING_TYPE = "shop.Session"
-COMPARED = 22
+COMPARED_AT = 22
 """A suspicion after the first window, and the comparison of two snapshots a third of a window and some time later."""
 
-LIMITLESS = Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS)
-LIMITED = Finding(FindingKind.CLEARS_BOUNDED_CACHE)
-EACH_TIME = (COMPARED, 50, 95, 185, 365)
-"""What was cleared is looked at again each time that it has doubled."""
+UNBOUNDED = Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS)
+BOUNDED = Finding(FindingKind.CLEARS_BOUNDED_CACHE)
+CLEARED_AT = (COMPARED_AT, 50, 95, 185, 365)
+"""A suspicion that was cleared is investigated again each time that the growth has doubled."""
 
 FLAT_BLOCKS, FLAT_MEMORY = flat(1e6), flat(400)
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A sentence, the process that has the shape, and the first minute in which each alert fires by the rules alone.
+    """A shape as a sentence, its process, and the first minute in which each alert fires by the rules alone.
 
-    ``neighbour`` is a second process, on which nothing may fire.
+    ``second`` is a second process, on which no alert may fire.
     """
 
     sentence: str
     process: Process
     fires: Mapping[str, int] = field(default_factory=dict)
     minutes: int = 8 * HOUR
-    neighbour: Process | None = None
+    second: Process | None = None
 
 
 def memory(*curves: Curve, base: float = 150, **more: Any) -> Process:
@@ -76,7 +76,7 @@ def memory(*curves: Curve, base: float = 150, **more: Any) -> Process:
 
 
 def malloc(used: Curve, retained: Curve, blocks: Curve = FLAT_BLOCKS, base: Curve = FLAT_MEMORY) -> Process:
-    """Return a process with curves for the C library's allocator, in MiB, and for the interpreter's blocks."""
+    """Return a process with curves for malloc, in MiB, and for the blocks of the interpreter."""
     return Process(
         memory=base,
         limit=None,
@@ -89,18 +89,18 @@ def malloc(used: Curve, retained: Curve, blocks: Curve = FLAT_BLOCKS, base: Curv
 
 
 def objects(count: Curve, memory: Curve = MEMORY, type_name: str = GROWING_TYPE) -> Process:
-    """Return a process that counts the objects of one type."""
+    """Return a process with a curve for the objects of one type."""
     return Process(memory=memory, more={f'python_heap_type_objects{{type_name="{type_name}"}}': count})
 
 
 def uncollectable(count: Curve) -> Process:
-    """Return a process whose garbage collector finds objects it cannot free."""
+    """Return a process with a curve for the objects that the garbage collector cannot free."""
     return Process(more={'python_heap_gc_uncollectable_objects_total{generation="2"}': count})
 
 
-PROVEN = Shape(
+CONFIRMED_BY_SNAPSHOTS = Shape(
     "a leak of 60 MiB/h that the comparison of two snapshots confirms",
-    memory(ramp(60), findings={COMPARED: LIMITLESS}),
+    memory(ramp(60), findings={COMPARED_AT: UNBOUNDED}),
     {GROWTH: 41, LEAK: 421},
 )
 
@@ -114,40 +114,40 @@ LEAKS = (
           {GROWTH: 41, LEAK: 421}),
     Shape("a slow leak of 10 MiB/h", memory(ramp(10)), {GROWTH: 41, LEAK: 421}),
     Shape("a very slow leak of 2 MiB/h", memory(ramp(2)), {LEAK: 421}),
-    Shape("a fast leak of 10 MiB a minute", memory(ramp(600)), {GROWTH: 41, EXHAUSTION: 52}, 90),
+    Shape("a fast leak of 600 MiB/h", memory(ramp(600)), {GROWTH: 41, EXHAUSTION: 52}, 90),
     Shape("a leak of 60 MiB/h with no memory limit", memory(ramp(60), limit=None), {GROWTH: 41, LEAK: 421}, 12 * HOUR),
     Shape("a leak in stairs of 5 MiB every 10 minutes", memory(stairs(5, 10)), {GROWTH: 76, LEAK: 421}),
-    Shape("a leak of 60 MiB/h under the collector's sawtooth", memory(ramp(60), sawtooth(20, 10)),
+    Shape("a leak of 60 MiB/h under the sawtooth of the garbage collector", memory(ramp(60), sawtooth(20, 10)),
           {GROWTH: 76, LEAK: 421}),
     Shape("a leak of 60 MiB/h after a warm-up", memory(ramp(60), plateau(200, 4)),
           {GROWTH: 55, LEAK: 421, EXHAUSTION: 449}),
     Shape("a leak of 60 MiB/h with every fifth scrape missing", memory(missing(ramp(60), 0.2)),
           {GROWTH: 41, LEAK: 421}),
-    Shape("a leak of 120 MiB/h, killed for it every 8 h", memory(restarted(ramp(120), 480), lifetime=480),
+    Shape("a leak of 120 MiB/h in a process that is killed every 8 h", memory(restarted(ramp(120), 480), lifetime=480),
           {GROWTH: 41, LEAK: 421, EXHAUSTION: 213}, 18 * HOUR),
     Shape("a leak of 30 MiB/h that follows the load of the day", memory(by_day(30)),
           {GROWTH: 41, LEAK: 421}, 24 * HOUR),
     Shape("a leak of 20 MiB/h under a daily wave of 50 MiB", memory(ramp(20), wave(50)),
           {GROWTH: 41, LEAK: 421}, 24 * HOUR),
-    Shape("a leak of 60 MiB/h that goes to swap", Process(swap=ramp(60)), {GROWTH: 41, LEAK: 421}),
-    Shape("one of two processes leaks 60 MiB/h", memory(ramp(60)), {GROWTH: 41, LEAK: 421}, neighbour=memory(noise(1))),
+    Shape("a leak of 60 MiB/h that is swapped out", Process(swap=ramp(60)), {GROWTH: 41, LEAK: 421}),
+    Shape("one of two processes leaks 60 MiB/h", memory(ramp(60)), {GROWTH: 41, LEAK: 421}, second=memory(noise(1))),
     Shape("a native leak of 30 MiB/h", malloc(total(flat(50), ramp(30)), flat(20), base=total(flat(150), ramp(30))),
           {GROWTH: 41, LEAK: 421, NATIVE: 421}),
-    PROVEN,
-    Shape("objects of a type grow by 3600 and 60 MiB an hour",
+    CONFIRMED_BY_SNAPSHOTS,
+    Shape("a type grows by 3600 objects/h and 60 MiB/h",
           objects(total(flat(5000), ramp(3600)), total(flat(150), ramp(60))), {GROWTH: 41, LEAK: 421, TYPE: 41}),
-    Shape("objects of a type grow by 3600 and 60 MiB an hour in noise",
+    Shape("a type grows by 3600 objects/h and 60 MiB/h in noise",
           objects(total(flat(5000), ramp(3600), noise(200)), total(flat(150), ramp(60), noise(1))),
           {GROWTH: 41, LEAK: 421, TYPE: 75}),
-)  # fmt: skip  # a table is read in rows
+)  # fmt: skip  # one row per shape
 
-TROUBLE = (
-    Shape("three quarters of the C library's heap are free", malloc(flat(100), step(300, at=60)), {FRAGMENTATION: 120}),
+PROBLEMS = (
+    Shape("three quarters of the malloc heap are free", malloc(flat(100), step(300, at=60)), {FRAGMENTATION: 120}),
     Shape("a C extension makes garbage that cannot be collected", uncollectable(ramp(60, since=120)),
           {UNCOLLECTABLE: 136}),
-    Shape("the sampler stops at minute 60 and the process goes on", Process(sampled=lambda t: min(t, 60) * 60.0),
+    Shape("the sampler stops at minute 60 and the process continues", Process(sampled=lambda t: min(t, 60) * 60.0),
           {STALLED: 69}),
-)  # fmt: skip  # a table is read in rows
+)  # fmt: skip  # one row per shape
 
 AMBIGUOUS = (
     Shape("a cache fills over 3 h and is full", memory(ramp(100, until=180)), {GROWTH: 41}, 12 * HOUR),
@@ -159,16 +159,16 @@ AMBIGUOUS = (
     Shape("the first day of a service with a daily wave", memory(wave(100)), {GROWTH: 94, LEAK: 421}, 24 * HOUR),
     Shape("the second day of a service with a daily wave", memory(ago(wave(100), DAY // 2), born=-2 * DAY),
           {GROWTH: 814}, 36 * HOUR),
-)  # fmt: skip  # a table is read in rows
-"""Healthy, but told from a leak only by waiting: the price of an alert after minutes."""
+)  # fmt: skip  # one row per shape
+"""Healthy, but only time shows that it is no leak: the price of alerts that fire within minutes."""
 
-KNOWN_BETTER = (
+CLEARED = (
     Shape("a cache fills for 10 h in a straight line; the comparison of two snapshots finds its limit",
-          memory(ramp(60, until=600), findings=dict.fromkeys(EACH_TIME, LIMITED)), {GROWTH: 41, LEAK: 421}, 12 * HOUR),
-    Shape("objects of a type grow by 3600 an hour and memory doesn't", objects(total(flat(5000), ramp(3600))),
+          memory(ramp(60, until=600), findings=dict.fromkeys(CLEARED_AT, BOUNDED)), {GROWTH: 41, LEAK: 421}, 12 * HOUR),
+    Shape("a type grows by 3600 objects/h and memory does not grow", objects(total(flat(5000), ramp(3600))),
           {TYPE: 41}),
-)  # fmt: skip  # a table is read in rows
-"""Healthy: the rules alone can't tell, the process's own detector can."""
+)  # fmt: skip  # one row per shape
+"""Healthy: the rules alone raise alerts, the detector clears them."""
 
 HEALTHY = (
     Shape("memory is flat", memory()),
@@ -187,18 +187,18 @@ HEALTHY = (
     Shape("a restart every 2 h, each with a warm-up", memory(restarted(plateau(200, 10), 120), lifetime=120)),
     Shape("an hourly job takes 200 MiB for 5 minutes", memory(spike(200, HOUR, 5))),
     Shape("every third scrape of a flat process is missing", memory(missing(noise(1), 0.3))),
-    Shape("a growing process goes away after 20 minutes", memory(until(ramp(60), 20))),
+    Shape("a growing process ends after 20 minutes", memory(until(ramp(60), 20))),
     Shape("idle memory is swapped out", Process(memory=ramp(-20), swap=ramp(20))),
     Shape("mapped files grow", Process(more={"python_heap_resident_file_bytes": lambda t: t * MIB})),
-    Shape("Python objects grow in the C library's heap",
+    Shape("Python objects grow in the malloc heap",
           malloc(total(flat(50), ramp(30)), flat(20), total(flat(1e6), ramp(30 * 512)))),
-    Shape("free memory in the C library's heap is given back after half an hour",
+    Shape("free memory in the malloc heap is returned after half an hour",
           malloc(flat(100), total(step(300, at=60), step(-300, at=90)))),
-    Shape("objects of all small types together grow", objects(ramp(3600), type_name="other")),
-    Shape("objects of a type grow with a warm-up", objects(plateau(50_000, 5))),
-    Shape("objects of a type come and go", objects(total(flat(5000), sawtooth(3000, 10)))),
-    Shape("uncollectable garbage from before stays and does not grow", uncollectable(flat(40))),
-    Shape("samples come late by a minute", Process(sampled=lambda t: (t - 1) * 60.0)),
-)  # fmt: skip  # a table is read in rows
+    Shape("the small types together grow", objects(ramp(3600), type_name="other")),
+    Shape("the objects of a type grow in a warm-up", objects(plateau(50_000, 5))),
+    Shape("the objects of a type come and go", objects(total(flat(5000), sawtooth(3000, 10)))),
+    Shape("old uncollectable garbage stays and does not grow", uncollectable(flat(40))),
+    Shape("samples are a minute late", Process(sampled=lambda t: (t - 1) * 60.0)),
+)  # fmt: skip  # one row per shape
 
-SHAPES = (*LEAKS, *TROUBLE, *AMBIGUOUS, *KNOWN_BETTER, *HEALTHY)
+SHAPES = (*LEAKS, *PROBLEMS, *AMBIGUOUS, *CLEARED, *HEALTHY)

@@ -1,6 +1,6 @@
-"""The shapes that memory takes over time, to be added up like building blocks, and the processes that have them.
+"""Curves of memory over time, which can be added up, and the processes that have them.
 
-A curve is a value a minute. All is deterministic: noise has a seed.
+A curve is a value per minute. All curves are deterministic: noise has a seed.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def ramp(per_hour: float, since: int = 0, until: int = 100 * DAY) -> Curve:
 
 
 def plateau(height: float, tau: float, since: int = 0) -> Curve:
-    """Return what a cache does: fill fast at first, then ever slower (time constant ``tau`` minutes)."""
+    """Return the curve of a cache that fills fast at first and then slows down (time constant ``tau`` minutes)."""
     return lambda t: height * (1 - math.exp(-max(t - since, 0) / tau))
 
 
 def sawtooth(height: float, period: int) -> Curve:
-    """Return linear growth that a garbage collection ends once a period."""
+    """Return linear growth that returns to 0 once per period."""
     return lambda t: height * (t % period) / period
 
 
@@ -51,12 +51,12 @@ def step(height: float, at: int) -> Curve:
 
 
 def spike(height: float, every: int, length: int) -> Curve:
-    """Return a job that takes memory for a while and gives it back."""
+    """Return the curve of a job that takes memory for ``length`` minutes every ``every`` minutes."""
     return lambda t: height if t % every < length else 0.0
 
 
 def wave(height: float, period: int = DAY) -> Curve:
-    """Return a daily rhythm that begins at its lowest."""
+    """Return a daily wave that begins at its minimum."""
     return lambda t: height / 2 * (1 - math.cos(2 * math.pi * t / period))
 
 
@@ -83,12 +83,12 @@ def total(*curves: Curve) -> Curve:
 
 
 def restarted(curve: Curve, every: int) -> Curve:
-    """Return a curve that begins anew with every life of the process."""
+    """Return a curve that begins again with each run of the process."""
     return lambda t: curve(t % every)
 
 
 def by_day(per_hour: float, share: float = 0.7) -> Curve:
-    """Return growth that follows the load of the day, ``per_hour`` on average and up to ``share`` of that off it."""
+    """Return growth that follows the load of the day: ``per_hour`` on average, varying by ``share`` of it."""
     daily = 2 * math.pi / DAY
     return lambda t: per_hour / HOUR * (t - share * math.sin(daily * t) / daily)
 
@@ -99,7 +99,7 @@ def ago(curve: Curve, minutes: int) -> Curve:
 
 
 def missing(curve: Curve, share: float, seed: int = 1) -> Curve:
-    """Return a curve of which a share of the scrapes failed (NaN is no sample)."""
+    """Return a curve with a share of its scrapes missing (NaN is no sample)."""
     return lambda t: math.nan if random.Random(f"{seed}:{t}").random() < share else curve(t)
 
 
@@ -113,11 +113,11 @@ MEMORY, NO_SWAP = flat(150), flat(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """What one process exports.
+    """The series that one process exports.
 
-    ``memory``, ``swap`` and ``limit`` are in MiB; ``more`` holds other series, in base units. It is restarted each
-    ``lifetime`` minutes and was ``born`` at a minute, which may lie before the test. ``findings`` are what the
-    comparison of its snapshots says, by minute.
+    ``memory``, ``swap`` and ``limit`` are in MiB; ``more`` has other series, in base units. The process started at
+    minute ``born``, which may be before the test, and restarts every ``lifetime`` minutes. ``findings`` are the results
+    of its investigations, by minute.
     """
 
     memory: Curve = MEMORY

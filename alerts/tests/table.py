@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from alerts.tests.expectations import ALERTS, AMBIGUOUS, HEALTHY, KNOWN_BETTER, LEAKS, SHAPES, TROUBLE
+from alerts.tests.expectations import ALERTS, AMBIGUOUS, CLEARED, HEALTHY, LEAKS, PROBLEMS, SHAPES
 from alerts.tests.shapes import HOUR
 from alerts.tests.unit_test_file import Fired, first_fired
 from tests import servers
@@ -18,15 +18,15 @@ BEGIN, END = "<!-- the table below is written by `make alerts-table` -->", "<!--
 
 PARTS = {
     "Leaks": LEAKS,
-    "Other trouble": TROUBLE,
-    "Healthy, but told from a leak only by waiting": AMBIGUOUS,
-    "Healthy, and the process's own detector knows": KNOWN_BETTER,
+    "Other problems": PROBLEMS,
+    "Healthy, but only time shows that it is no leak": AMBIGUOUS,
+    "Healthy, and the detector knows it": CLEARED,
     "Healthy": HEALTHY,
 }
 
 
 def markdown(fired: Fired) -> str:
-    """Return the table: the minutes with the process's own detector, and those of the rules alone where they differ."""
+    """Return the table: the minutes with the detector, and those of the rules alone where they differ."""
     lines = [
         "| Shape | watched for | " + " | ".join(alert.removeprefix("PythonHeap") for alert in ALERTS) + " |",
         "|---|---:|" + "---:|" * len(ALERTS),
@@ -34,7 +34,7 @@ def markdown(fired: Fired) -> str:
     for title, shapes in PARTS.items():
         lines.append(f"| **{title}** | |" + " |" * len(ALERTS))
         for shape in shapes:
-            judged, alone = fired.judged[shape.sentence], fired.alone[shape.sentence]
+            judged, alone = fired.with_detector[shape.sentence], fired.rules_alone[shape.sentence]
             cells = (_cell(judged.get(alert), {**judged, **alone}.get(alert)) for alert in ALERTS)
             lines.append(f"| {shape.sentence} | {shape.minutes / HOUR:g} h | " + " | ".join(cells) + " |")
     return "\n".join(lines)

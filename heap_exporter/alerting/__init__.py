@@ -1,4 +1,4 @@
-"""The alert rules for Prometheus: thresholds that people can change, and the rule file made from them."""
+"""The alert rules for Prometheus: the thresholds that a user can change, and the rule file made from them."""
 
 from heap_exporter.alerting.rule_file import render_rules
 from heap_exporter.alerting.thresholds import AlertThresholds

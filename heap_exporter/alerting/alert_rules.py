@@ -1,7 +1,7 @@
-"""The alerts: what must be true for each, for how long, and what it tells.
+"""The alerts: the condition of each, how long it must hold, and the texts of the alert.
 
-Two judges look at growth: PromQL at the shape from outside, and the process's own detector, which sees every sample and
-looks into the snapshots. What could be healthy growth needs both, as far as both speak: see :func:`_unless_denied`.
+Growth is judged twice: by PromQL from the shape of the scraped series, and by the detector inside the process, which
+uses every sample and the snapshots. Alerts that healthy growth could raise need both, see :func:`_unless_vetoed`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ LIMIT = "python_heap_limit_bytes"
 OF_PROCESS = "of {{ $labels.instance }} ({{ $labels.job }})"
 
 LARGE_BLOCK_BYTES = 16_384
-"""Growth of malloc with fewer interpreter blocks than one per this size is not explained by Python objects."""
+"""Python objects do not explain growth of malloc with fewer new interpreter blocks than one per this size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
-    """One alert; ``hold_seconds`` is its ``for``."""
+    """One alert; ``hold_seconds`` is its ``for`` in the rule file."""
 
     name: str
     severity: str
@@ -36,7 +36,7 @@ class AlertRule:
 
 
 def alert_rules(t: AlertThresholds) -> tuple[AlertRule, ...]:
-    """Return the alerts: growth of all memory first, then its kinds, then the exporter itself."""
+    """Return the alerts: growth of all memory first, then of its kinds, then errors of the exporter."""
     return (
         _growth_sustained(t),
         _leak_suspected(t),
@@ -51,17 +51,17 @@ def alert_rules(t: AlertThresholds) -> tuple[AlertRule, ...]:
 
 
 def _at_least(t: AlertThresholds, series: str, min_per_hour: float) -> str:
-    """Return the hourly growth worth an alert: an absolute least, or a share of what is there."""
+    """Return the PromQL of the smallest growth per hour that alerts: a minimum, or a share of the series if larger."""
     return f"clamp_min({promql_number(t.min_growth_percent_per_hour / 100)} * {series}, {promql_number(min_per_hour)})"
 
 
-def _unless_denied(t: AlertThresholds, condition: str, beside: str = "") -> str:
-    """Return ``condition`` for processes whose own detector has not denied it: said "no leak" for a whole window.
+def _unless_vetoed(t: AlertThresholds, condition: str, extra_label: str = "") -> str:
+    """Return ``condition`` for all processes but those whose detector has reported no leak for a whole window.
 
-    One that has not judged yet, or that nobody hears, denies nothing. ``beside`` names a label of the condition that a
-    process doesn't have.
+    A detector that is warming up, or whose metrics are absent, has no veto. ``extra_label`` is a label of the condition
+    that the metrics of the process do not have.
     """
-    matching = f"ignoring ({beside}) " if beside else ""
+    matching = f"ignoring ({extra_label}) " if extra_label else ""
     return f"{condition}\nunless {matching}max_over_time({SUSPECTED}[{promql_duration(t.window_seconds)}]) == 0"
 
 
@@ -69,7 +69,7 @@ def _growth_sustained(t: AlertThresholds) -> AlertRule:
     return AlertRule(
         name="PythonHeapGrowthSustained",
         severity="info",
-        expr=_unless_denied(
+        expr=_unless_vetoed(
             t,
             f"({steady(t, MEMORY, 1)} or {steady(t, MEMORY, 4)}) * 3600\n"
             f"  > {_at_least(t, MEMORY, t.min_slope_bytes_per_hour)}",
@@ -77,13 +77,13 @@ def _growth_sustained(t: AlertThresholds) -> AlertRule:
         hold_seconds=t.hold_seconds,
         keep_firing_seconds=t.window_seconds,
         summary="The memory of a Python process has been growing steadily.",
-        description=f"Memory {OF_PROCESS} grows by {{{{ $value | humanize1024 }}}}B an hour and does not level off. "
-        "It may be a cache that fills.",
+        description=f"Memory {OF_PROCESS} grows by {{{{ $value | humanize1024 }}}}B/h and does not level off. "
+        "A cache that fills looks the same.",
     )
 
 
 def _leak_suspected(t: AlertThresholds) -> AlertRule:
-    # A day is a day whatever the window: this leg is about the rhythm of users.
+    # A day does not follow the window: this condition is about the daily rhythm of the load.
     offset = t.window_seconds * 16
     higher_than_yesterday = (
         f"min_over_time({MEMORY}[{promql_duration(t.window_seconds * 4)}])"
@@ -92,7 +92,7 @@ def _leak_suspected(t: AlertThresholds) -> AlertRule:
     return AlertRule(
         name="PythonHeapLeakSuspected",
         severity="warning",
-        expr=_unless_denied(
+        expr=_unless_vetoed(
             t,
             all_of(
                 f"({steady(t, MEMORY, 24)} * 3600\n  > {_at_least(t, MEMORY, t.min_slow_slope_bytes_per_hour)})",
@@ -102,27 +102,28 @@ def _leak_suspected(t: AlertThresholds) -> AlertRule:
         hold_seconds=t.hold_seconds * 2,
         keep_firing_seconds=t.window_seconds * 4,
         summary="A Python process is likely to leak memory.",
-        description=f"Memory {OF_PROCESS} has been growing by {{{{ $value | humanize1024 }}}}B an hour "
-        f"for {promql_duration(t.window_seconds * 24)}, straight, to ever new heights.",
+        description=f"Memory {OF_PROCESS} has been growing by {{{{ $value | humanize1024 }}}}B/h "
+        f"for {promql_duration(t.window_seconds * 24)}, in a straight line, to new heights.",
     )
 
 
 def _leak_confirmed(t: AlertThresholds) -> AlertRule:
-    # Stairs and the collector's sawtooth need the longer stretch, a process just restarted the shorter one. Shared
-    # memory is judged by the process too.
+    # Stairs and the sawtooth of the garbage collector need the longer range, a process just restarted the shorter one.
+    # The detector judges shared memory too.
     long, short = (promql_duration(t.window_seconds * windows) for windows in (4, 1))
     slope = f"deriv({MEMORY}[{long}]) > 0 or deriv({MEMORY}[{short}]) > 0 or deriv({SHARED}[{long}]) > 0"
     return AlertRule(
         name="PythonHeapLeakConfirmed",
-        # No page: memory is left, and the evidence is on the disk. The page is the one about the limit.
+        # Not critical: memory is left, and the snapshots are on the disk. PythonHeapExhaustionPredicted is critical.
         severity="warning",
         expr=f"(python_heap_leak_confirmed == 1)\n* ignoring (cause) group_left ()\n  (({slope}) * 3600)",
         hold_seconds=t.hold_seconds / 3,
         keep_firing_seconds=t.window_seconds,
-        summary="A Python process has confirmed that it leaks memory.",
-        description=f"The detector inside {OF_PROCESS.removeprefix('of ')} is sure of a leak of "
-        "{{ $value | humanize1024 }}B an hour; its cause: {{ $labels.cause }}. The evidence is there already: "
-        "GET /verdict of the process says why and names the snapshots; `heap-exporter report A B` says who holds what.",
+        summary="A Python process leaks memory, as its detector has confirmed.",
+        description=f"The detector in {OF_PROCESS.removeprefix('of ')} has confirmed a leak of "
+        "{{ $value | humanize1024 }}B/h with the cause {{ $labels.cause }}. "
+        "GET /verdict of the process has the reasons and the ids of the snapshots; "
+        "`heap-exporter report A B` shows what holds the memory.",
     )
 
 
@@ -134,16 +135,16 @@ def _exhaustion_predicted(t: AlertThresholds) -> AlertRule:
     return AlertRule(
         name="PythonHeapExhaustionPredicted",
         severity="critical",
-        # It asks no detector: the kernel kills for a cache as for a leak. Nothing is extrapolated further than four
-        # times its evidence: plateaus that pass for lines are that far off.
+        # Without the detector: the kernel kills a process for a cache as for a leak. No range is extrapolated to more
+        # than four times its length: within that time a plateau that looks like a line has levelled off.
         expr=all_of(
             f"(\n  {soon(24, 16)}\n  or {soon(4, 16)}\n  or {soon(1, 4)}\n)",
             f"{MEMORY} > 0.5 * {LIMIT}",
         ),
         hold_seconds=t.hold_seconds,
-        summary="A Python process is about to hit its memory limit.",
-        description=f"Memory {OF_PROCESS} grows steadily and reaches the limit of its cgroup "
-        "in {{ $value | humanizeDuration }}; the kernel will then kill it.",
+        summary="A Python process will reach its memory limit soon.",
+        description=f"Memory {OF_PROCESS} grows steadily and reaches the memory limit of its cgroup "
+        "in {{ $value | humanizeDuration }}; the kernel then kills the process.",
     )
 
 
@@ -153,7 +154,7 @@ def _native_leak_suspected(t: AlertThresholds) -> AlertRule:
     return AlertRule(
         name="PythonHeapNativeLeakSuspected",
         severity="warning",
-        expr=_unless_denied(
+        expr=_unless_vetoed(
             t,
             all_of(
                 f"({slope} * 3600\n  > {_at_least(t, MEMORY, t.min_slow_slope_bytes_per_hour)})",
@@ -162,9 +163,9 @@ def _native_leak_suspected(t: AlertThresholds) -> AlertRule:
         ),
         hold_seconds=t.hold_seconds * 2,
         keep_firing_seconds=t.window_seconds * 4,
-        summary="A C extension of a Python process is likely to leak memory.",
-        description=f"Memory taken from the C library {OF_PROCESS} grows by {{{{ $value | humanize1024 }}}}B an hour, "
-        "and Python's own objects do not explain it.",
+        summary="C code in a Python process is likely to leak memory.",
+        description=f"The memory in use in malloc {OF_PROCESS} grows by {{{{ $value | humanize1024 }}}}B/h, "
+        "and Python objects do not explain it.",
     )
 
 
@@ -172,17 +173,17 @@ def _type_growing(t: AlertThresholds) -> AlertRule:
     return AlertRule(
         name="PythonHeapTypeGrowing",
         severity="info",
-        expr=_unless_denied(
+        expr=_unless_vetoed(
             t,
             f"({steady(t, TYPE_OBJECTS, 1)} or {steady(t, TYPE_OBJECTS, 4)}) * 3600\n"
             f"  > {_at_least(t, TYPE_OBJECTS, t.min_type_growth_per_hour)}",
-            beside="type_name",
+            extra_label="type_name",
         ),
         hold_seconds=t.hold_seconds,
         keep_firing_seconds=t.window_seconds,
-        summary="Objects of one type pile up in a Python process.",
-        description="Objects of type {{ $labels.type_name }} in {{ $labels.instance }} ({{ $labels.job }}) "
-        "grow by {{ $value | humanize }} an hour.",
+        summary="The number of objects of one type grows steadily in a Python process.",
+        description="{{ $labels.instance }} ({{ $labels.job }}) has {{ $value | humanize }} more objects of type "
+        "{{ $labels.type_name }} each hour.",
     )
 
 
@@ -195,9 +196,9 @@ def _fragmentation_high(t: AlertThresholds) -> AlertRule:
             f"{MALLOC_RETAINED} > clamp_min(0.25 * {MEMORY}, {promql_number(t.min_retained_bytes)})",
         ),
         hold_seconds=t.hold_seconds * 4,
-        summary="The C library holds much memory that a Python process has freed.",
-        description=f"{{{{ $value | humanizePercentage }}}} of the C library's heap {OF_PROCESS} is free "
-        "but not given back to the system.",
+        summary="malloc keeps much memory that a Python process has freed.",
+        description=f"{{{{ $value | humanizePercentage }}}} of the malloc heap {OF_PROCESS} is free "
+        "but not returned to the system.",
     )
 
 
@@ -210,7 +211,7 @@ def _uncollectable_objects(t: AlertThresholds) -> AlertRule:
         hold_seconds=t.hold_seconds,
         summary="The garbage collector of a Python process finds objects that it cannot free.",
         description=f"The garbage collector {OF_PROCESS} could not free about {{{{ $value | humanize }}}} objects "
-        f"in the last {w}; they are lost until the process ends.",
+        f"in the last {w}; they stay until the process ends.",
     )
 
 
@@ -222,5 +223,5 @@ def _sampler_stalled(t: AlertThresholds) -> AlertRule:
         hold_seconds=t.hold_seconds / 3,
         summary="The heap exporter of a Python process has stopped taking samples.",
         description="The last sample of {{ $labels.instance }} ({{ $labels.job }}) was taken "
-        "{{ $value | humanizeDuration }} ago; its memory metrics and alerts stand still.",
+        "{{ $value | humanizeDuration }} ago; its memory metrics and alerts are out of date.",
     )

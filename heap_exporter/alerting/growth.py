@@ -1,14 +1,14 @@
-"""PromQL for "this series grows steadily", over three lengths of evidence.
+"""PromQL for steady growth of a series, over ranges of three lengths.
 
 ``deriv(x[15m]) > 0`` alone is true for every cache that fills, every warm-up and every step. Each function here adds
-the guards that make growth over one length of evidence believable, and returns an expression whose value is the slope
-per second and which is absent while there is no steady growth:
+the conditions that separate steady growth over one range from these shapes. It returns an expression whose value is the
+slope per second, and which is absent while there is no steady growth:
 
-* *old enough*: every range lies within the life of the process, which is never compared with its predecessor;
-* *not levelling off*: the recent slope keeps up with the earlier one, which a filling cache's does not;
+* *old enough*: every range begins after the start of the process, which is never compared with the process before it;
+* *not levelling off*: the recent slope is not much smaller than the earlier one, as it is in a cache that fills;
 * *straight*: for least squares over a range w, ``R = slope * w / (sqrt(12) * stddev)``; noise, steps, spikes and
-  sawteeth have a low R, a ramp has 1;
-* *a new floor*: the lowest recent value is above the highest earlier one, which garbage collection's sawtooth is not.
+  sawtooth shapes have a low R, a ramp has 1;
+* *a new low*: the lowest recent value is above the highest earlier one, as it is not in a garbage collector's sawtooth.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from heap_exporter.alerting.quantities import promql_duration
 PROCESS_START = "python_heap_process_start_time_seconds"
 
 SQRT_12 = "12 ^ 0.5"
-"""PromQL's ``sqrt`` takes no number."""
+"""``sqrt`` of PromQL takes a vector, not a number."""
 
 
 MIN_R = 0.9
@@ -30,17 +30,17 @@ def all_of(*conditions: str) -> str:
     return "\nand ".join(conditions)
 
 
-def older_than(seconds: float, beside: str = "") -> str:
-    """Return "the process is older", to be put behind ``and``; ``beside`` names a label that a process doesn't have."""
-    matching = f"ignoring ({beside}) " if beside else ""
+def older_than(seconds: float, extra_label: str = "") -> str:
+    """Return the condition that the process is older; ``extra_label`` is a label that its metrics do not have."""
+    matching = f"ignoring ({extra_label}) " if extra_label else ""
     return f"{matching}(time() - {PROCESS_START}) > {seconds:.10g}"
 
 
-def steady_over_one_window(series: str, window: float, beside: str = "") -> str:
+def steady_over_one_window(series: str, window: float, extra_label: str = "") -> str:
     """Return the slope of ``series`` per second over ``window`` seconds while 5/3 windows show steady growth.
 
-    Silent on a cache that fills with a time constant below 3 windows: its slope falls to 0.8 = exp(-2/3 / 3) in the 2/3
-    of a window that is looked back. Noise of a fifth of a window's growth blinds it; longer evidence sees through that.
+    Absent for a cache that fills with a time constant below 3 windows: its slope falls to 0.8 = exp(-2/3 / 3) within
+    the 2/3 of a window between the two slopes. Noise of a fifth of a window's growth hides it; longer ranges show it.
     """
     w, third, two_thirds, four_thirds = (promql_duration(window * part / 3) for part in (3, 1, 2, 4))
     return all_of(
@@ -49,26 +49,26 @@ def steady_over_one_window(series: str, window: float, beside: str = "") -> str:
         _straight(series, window * 5 / 3),
         f"min_over_time({series}[{third}]) > max_over_time({series}[{third}] offset {two_thirds})",
         f"min_over_time({series}[{third}] offset {two_thirds}) > max_over_time({series}[{third}] offset {four_thirds})",
-        older_than(window * 5 / 3, beside),
+        older_than(window * 5 / 3, extra_label),
     )
 
 
-def steady_over_four_windows(series: str, window: float, beside: str = "") -> str:
-    """Return the slope of ``series`` per second over 4 windows while its later half keeps up with the earlier one.
+def steady_over_four_windows(series: str, window: float, extra_label: str = "") -> str:
+    """Return the slope of ``series`` per second over 4 windows while the later half is about as steep as the first.
 
-    Silent on a cache that fills with a time constant below 5 windows: exp(-2 / 5) is less than 0.7.
+    Absent for a cache that fills with a time constant below 5 windows: exp(-2 / 5) is less than 0.7.
     """
     half, whole = promql_duration(window * 2), promql_duration(window * 4)
     return all_of(
         f"(deriv({series}[{whole}]) > 0)",
         f"deriv({series}[{half}]) > 0.7 * deriv({series}[{half}] offset {half})",
         _straight(series, window * 4),
-        older_than(window * 4, beside),
+        older_than(window * 4, extra_label),
     )
 
 
 def steady_over_24_windows(series: str, window: float) -> str:
-    """Return the slope of ``series`` per second over 24 windows while they show steady growth that still goes on."""
+    """Return the slope of ``series`` per second over 24 windows while they show steady growth to their end."""
     w, medium, long, offset = (promql_duration(window * count) for count in (1, 4, 24, 20))
     return all_of(
         f"(deriv({series}[{long}]) > 0)",

@@ -1,4 +1,4 @@
-"""Durations, sizes and slopes as people type them; durations and numbers as PromQL wants them."""
+"""Parsers of durations, sizes and slopes as users type them; durations and numbers in the syntax of PromQL."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def parse_objects_per_hour(key: str, text: str) -> float:
 
 
 def promql_duration(seconds: float) -> str:
-    """Return a duration as PromQL reads it and as short as it goes: ``15m``, ``1h15m``, ``333ms``."""
+    """Return the shortest PromQL duration: ``15m``, ``1h15m``, ``333ms``."""
     left = round(seconds * 1000)
     parts = []
     for unit, length in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
@@ -83,7 +83,7 @@ def _bytes(text: str) -> float | None:
 
 
 def _split_rate(key: str, text: str, wanted: str) -> tuple[str, float]:
-    """Return the amount, still a text, and the seconds it is spread over."""
+    """Return the amount, as text, and the seconds of its unit of time."""
     found = _RATE.fullmatch(text.strip())
     if not found:
         raise SettingsError(key, text, f"not {wanted}")

@@ -1,4 +1,4 @@
-"""The recording rules: series that several alerts read, made once an evaluation."""
+"""The recording rules: series that several alerts use, computed once per evaluation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from heap_exporter.alerting.thresholds import AlertThresholds
 from heap_exporter.metrics import OTHER_TYPES
 
 MEMORY = "instance:python_heap_anonymous_bytes:sum"
-"""Anonymous memory, in RAM or swapped out: under pressure a leak moves to swap and RSS stays flat."""
+"""Anonymous memory, in RAM or swapped out: under memory pressure a leak moves to swap and RSS stays flat."""
 
 SUSPECTED = "instance:python_heap_leak_suspected:max"
 
@@ -21,7 +21,7 @@ NAMED_TYPE_OBJECTS = f'{TYPE_OBJECTS}{{type_name!="{OTHER_TYPES}"}}'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingRule:
-    """One recording rule; ``why`` is a comment above it and those after it."""
+    """One recording rule; ``why`` is a comment above it in the rule file, for it and the rules after it."""
 
     name: str
     expr: str
@@ -35,36 +35,36 @@ def recording_rules(t: AlertThresholds) -> tuple[RecordingRule, ...]:
         RecordingRule(
             name=MEMORY,
             why="Memory that can leak: anonymous, in RAM or swapped out. Swap is absent where it cannot be read, "
-            "and some systems don't split RSS at all.",
+            "and some systems do not split RSS.",
             expr="(python_heap_resident_anonymous_bytes + python_heap_swap_bytes)\n"
             "or python_heap_resident_anonymous_bytes\n"
             "or python_heap_resident_bytes",
         ),
         RecordingRule(
             name=steady(t, MEMORY, 1),
-            why="Its slope in bytes a second while it grows steadily, by three lengths of evidence; else absent.",
+            why="Its slope in bytes per second while it grows steadily, over three ranges; otherwise absent.",
             expr=steady_over_one_window(MEMORY, w),
         ),
         RecordingRule(name=steady(t, MEMORY, 4), expr=steady_over_four_windows(MEMORY, w)),
         RecordingRule(name=steady(t, MEMORY, 24), expr=steady_over_24_windows(MEMORY, w)),
         RecordingRule(
             name=steady(t, MALLOC_USED, 24),
-            why="The same of what the C library has handed out: to C extensions, and to Python for large objects.",
+            why="The same for memory in use in malloc: of C extensions, and of large Python objects.",
             expr=steady_over_24_windows(MALLOC_USED, w),
         ),
         RecordingRule(
             name=steady(t, TYPE_OBJECTS, 1),
-            why="The same of the objects of each type, in objects a second.",
-            expr=steady_over_one_window(NAMED_TYPE_OBJECTS, w, beside="type_name"),
+            why="The same for the objects of each type, in objects per second.",
+            expr=steady_over_one_window(NAMED_TYPE_OBJECTS, w, extra_label="type_name"),
         ),
         RecordingRule(
             name=steady(t, TYPE_OBJECTS, 4),
-            expr=steady_over_four_windows(NAMED_TYPE_OBJECTS, w, beside="type_name"),
+            expr=steady_over_four_windows(NAMED_TYPE_OBJECTS, w, extra_label="type_name"),
         ),
         RecordingRule(
             name=SUSPECTED,
-            why="What the process's own detector thinks: 1 while it suspects a leak, 0 while it sees none; absent "
-            "while it is warming up, and where nobody asks it.",
+            why="The verdict of the detector in the process: 1 while it suspects a leak, 0 while it does not; absent "
+            "while it is warming up, and where it is not scraped.",
             expr="max without (cause) (python_heap_leak_suspected)\n"
             'unless ignoring (state) python_heap_leak_state{state="warming-up"} == 1',
         ),

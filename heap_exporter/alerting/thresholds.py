@@ -1,4 +1,4 @@
-"""The numbers in the alert rules, each with the reason to change it."""
+"""The thresholds of the alert rules, each with the reason to change it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """How a threshold is typed: flag, parser, the default and the bounds as texts, and why one would change it."""
+    """The command-line option of a threshold: flag, parser, default and bounds as text, and the reason to change it."""
 
     flag: str
     parse: Callable[[str, str], float]
@@ -33,7 +33,7 @@ class Option:
     why: str
 
     def check(self, value: float, shown: object) -> None:
-        """Raise :class:`SettingsError`, with the value as it was given, unless it lies within the bounds."""
+        """Raise :class:`SettingsError`, with the value as ``shown``, unless it is within the bounds."""
         if not self.parse(self.flag, self.least) <= value <= self.parse(self.flag, self.most):
             raise SettingsError(self.flag, shown, f"must be from {self.least} to {self.most}")
 
@@ -52,43 +52,43 @@ def threshold(flag: str, parse: Callable[[str, str], float], default: str, bound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertThresholds:
-    """All numbers one may change. Raises :class:`SettingsError` on a value that makes no sense."""
+    """All thresholds that a user can change. Raises :class:`SettingsError` for a value out of its bounds."""
 
     # fmt: off
     window_seconds: float = threshold(
         "--window", parse_duration, "15m", ("5s", "3h"),
-        "The shortest stretch growth is judged over; the longer ones are multiples of it, 1h and 6h by default. "
-        "Lengthen it if your caches take hours to fill, shorten it to be told sooner and wrongly more often.",
+        "The shortest range over which growth is judged; the longer ranges are multiples of it, 1h and 6h by default. "
+        "Raise it if your caches take hours to fill. Lower it for earlier alerts and more false ones.",
     )
     hold_seconds: float = threshold(
         "--for", parse_duration, "15m", ("1s", "1d"),
-        "How long the evidence must hold before an alert fires. Lengthen it if alerts come and go.",
+        "How long a condition must hold before its alert fires. Raise it if alerts fire and resolve too often.",
     )
     min_slope_bytes_per_hour: float = threshold(
         "--min-slope", parse_bytes_per_hour, "4MiB/h", ("1B/h", "1000GiB/h"),
-        "Growth over one window below this is never reported. Raise it for services that are restarted daily anyway.",
+        "Slower growth over one window raises no alert. Raise it for services that restart daily anyway.",
     )
     min_slow_slope_bytes_per_hour: float = threshold(
         "--min-slow-slope", parse_bytes_per_hour, "1MiB/h", ("1B/h", "1000GiB/h"),
-        "The same for growth over 24 windows (6h), which sees slower leaks. Lower it for services that run for months.",
+        "The same for growth over 24 windows (6h), which shows slower leaks. Lower it for services that run months.",
     )
     min_growth_percent_per_hour: float = threshold(
         "--min-growth", parse_percent_per_hour, "1%/h", ("0%/h", "1000%/h"),
-        "Growth below this share of the process's memory is never reported: big processes breathe. "
+        "Growth below this share of the memory of the process raises no alert: the memory of large processes varies. "
         "Lower it for processes of many GiB that must run for weeks.",
     )
     min_type_growth_per_hour: float = threshold(
         "--min-type-growth", parse_objects_per_hour, "1000/h", ("1/h", "1000000000/h"),
-        "A type whose count grows slower than this is never reported. Lower it where single objects are large.",
+        "A type whose count grows more slowly raises no alert. Lower it if single objects are large.",
     )
     min_retained_bytes: float = threshold(
         "--min-retained", parse_bytes, "128MiB", ("0B", "1000GiB"),
-        "Free memory that the C library holds below this is no reason to alert. Lower it for small containers.",
+        "Less free memory in malloc than this raises no alert. Lower it for small containers.",
     )
     sample_interval_seconds: float = threshold(
         "--sample-interval", parse_duration, "15s", ("50ms", "1h"),
-        "HEAP_EXPORTER_INTERVAL_SECONDS of your services: twelve missed samples are a stalled sampler, and a window "
-        "needs twelve.",
+        "HEAP_EXPORTER_INTERVAL_SECONDS of your services. The sampler counts as stalled after twelve missing samples, "
+        "and a window needs twelve samples.",
     )
     # fmt: on
 
@@ -98,20 +98,20 @@ class AlertThresholds:
         self._check_window()
 
     def _check_window(self) -> None:
-        """Raise :class:`SettingsError` unless a window holds as many samples as services of such a window insist on."""
+        """Raise :class:`SettingsError` unless a window has the number of samples that a service requires."""
         window, interval = self.window_seconds, self.sample_interval_seconds
         if window < MIN_SAMPLES_A_WINDOW * interval:
             raise SettingsError(
                 "--window",
                 promql_duration(window),
-                f"too short to judge with a sample every {promql_duration(interval)}; set --window to "
+                f"too short for a sample every {promql_duration(interval)}; set --window to "
                 f"{promql_duration(MIN_SAMPLES_A_WINDOW * interval)} at least, or HEAP_EXPORTER_INTERVAL_SECONDS of "
                 f"your services and --sample-interval to {promql_duration(window / MIN_SAMPLES_A_WINDOW)} at most",
             )
 
     @classmethod
     def read(cls, texts: Mapping[str, str]) -> AlertThresholds:
-        """Return the thresholds typed as ``texts``, field name to text; fields left out keep their defaults."""
+        """Return the thresholds from ``texts``, by field name; fields that are left out keep their defaults."""
         return cls(**{name: options()[name].read(text) for name, text in texts.items()})
 
 

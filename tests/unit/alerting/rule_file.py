@@ -1,4 +1,4 @@
-"""The committed rule file, read by PyYAML, which the product does without."""
+"""The committed rule file, parsed by PyYAML."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _RECORDED = re.compile(r"\w+(?::\w+)+")
 
 
 def metrics(expression: str) -> set[str]:
-    """Return the metrics of ours that an expression reads, without recorded ones."""
+    """Return the metrics of heap-exporter that an expression uses, without recorded series."""
     return set(_METRIC.findall(expression))
 
 
 def recorded(expression: str) -> set[str]:
-    """Return the recorded series that an expression reads."""
+    """Return the recorded series that an expression uses."""
     return set(_RECORDED.findall(expression))

@@ -1,9 +1,9 @@
-"""What is expected of the alerts on each shape; the integration tests hold the rules and the runbook's table to it."""
+"""The expectations for each shape are complete; the integration tests check the rules and the runbook against them."""
 
 from __future__ import annotations
 
-from alerts.tests.expectations import AMBIGUOUS, EXHAUSTION, GROWTH, HEALTHY, KNOWN_BETTER, LEAK, LEAKS, SHAPES
-from alerts.tests.judged import verdict_series
+from alerts.tests.detector_verdicts import verdict_series
+from alerts.tests.expectations import AMBIGUOUS, CLEARED, EXHAUSTION, GROWTH, HEALTHY, LEAK, LEAKS, SHAPES
 from alerts.tests.shapes import Process, ramp
 from alerts.tests.table import table_in
 from tests.unit.alerting.rule_file import RUNBOOK_PATH
@@ -17,7 +17,7 @@ def test_every_shape_has_a_row_in_the_runbook() -> None:
     )
 
 
-def test_the_verdicts_beside_a_shape_are_those_of_the_detector_under_the_labels_of_the_catalogue() -> None:
+def test_the_verdicts_on_a_shape_are_those_of_the_detector_with_the_labels_of_the_metrics() -> None:
     series = verdict_series(Process(memory=ramp(600)), "shop", "shop-1", 60)
 
     warming_up = series['python_heap_leak_state{job="shop", instance="shop-1", state="warming-up"}']
@@ -26,28 +26,28 @@ def test_the_verdicts_beside_a_shape_are_those_of_the_detector_under_the_labels_
     assert [sum(curve(minute) for curve in suspected) for minute in (5, 45)] == [0, 1]
 
 
-def test_every_shape_is_a_sentence_of_its_own() -> None:
+def test_no_two_shapes_have_the_same_sentence() -> None:
     sentences = [shape.sentence for shape in SHAPES]
 
     assert len(set(sentences)) == len(sentences) >= 24
 
 
-def test_on_a_leak_of_60_mib_an_hour_the_15_minute_alert_is_expected_within_45_minutes() -> None:
+def test_a_leak_of_60_mib_per_hour_raises_the_15_minute_alert_within_45_minutes() -> None:
     expected = {shape.sentence: shape.fires for shape in LEAKS}
 
     assert expected["a new process leaks 60 MiB/h"][GROWTH] <= 45
     assert expected["an old process begins to leak 60 MiB/h at minute 300"][GROWTH] - 300 <= 45
 
 
-def test_on_healthy_shapes_nothing_is_expected() -> None:
+def test_healthy_shapes_raise_no_alert() -> None:
     assert not any(shape.fires for shape in HEALTHY)
 
 
-def test_every_leak_is_expected_to_be_seen() -> None:
+def test_every_leak_raises_an_alert() -> None:
     assert all(shape.fires for shape in LEAKS)
 
 
-def test_on_shapes_that_only_time_can_tell_nobody_is_woken_without_need() -> None:
+def test_ambiguous_shapes_raise_a_page_only_at_the_memory_limit() -> None:
     pages = {shape.sentence for shape in AMBIGUOUS if EXHAUSTION in shape.fires}
     tickets = {shape.sentence for shape in AMBIGUOUS if LEAK in shape.fires}
 
@@ -55,5 +55,5 @@ def test_on_shapes_that_only_time_can_tell_nobody_is_woken_without_need() -> Non
     assert tickets == {"the first day of a service with a daily wave"}
 
 
-def test_what_the_detector_knows_to_be_healthy_would_be_reported_without_it() -> None:
-    assert all(shape.fires for shape in KNOWN_BETTER)
+def test_the_shapes_that_the_detector_clears_raise_alerts_without_it() -> None:
+    assert all(shape.fires for shape in CLEARED)

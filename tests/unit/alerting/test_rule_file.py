@@ -1,4 +1,4 @@
-"""The rule file is what the generator makes, about metrics that exist, and readable at 3 a.m."""
+"""The rule file is the output of the generator, uses metrics that exist, and has a runbook."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def test_there_are_nine_alerts_and_each_has_its_severity() -> None:
     assert {name: rule["labels"]["severity"] for name, rule in ALERTS.items()} == SEVERITIES
 
 
-def test_every_metric_in_the_rules_is_in_the_catalogue() -> None:
+def test_every_metric_in_the_rules_is_defined() -> None:
     named = set().union(*(metrics(rule["expr"]) for rule in RULES))
 
     assert named
     assert named <= {metric.name for metric in METRICS}
 
 
-def test_the_labels_that_rules_rely_on_are_those_of_the_catalogue() -> None:
+def test_the_labels_in_the_rules_are_those_of_the_metrics() -> None:
     labels = {metric.name: metric.labels for metric in METRICS}
 
     assert labels["python_heap_type_objects"] == ("type_name",)
@@ -52,10 +52,10 @@ def test_the_labels_that_rules_rely_on_are_those_of_the_catalogue() -> None:
     assert not labels["python_heap_process_start_time_seconds"]
 
 
-def test_what_may_be_healthy_growth_asks_the_process_and_what_kills_or_breaks_does_not() -> None:
-    asking = {name for name, rule in ALERTS.items() if "instance:python_heap_leak_suspected:max" in rule["expr"]}
+def test_the_detector_has_a_veto_on_growth_alerts_and_not_on_limit_and_error_alerts() -> None:
+    with_veto = {name for name, rule in ALERTS.items() if "instance:python_heap_leak_suspected:max" in rule["expr"]}
 
-    assert asking == {
+    assert with_veto == {
         "PythonHeapGrowthSustained",
         "PythonHeapLeakSuspected",
         "PythonHeapNativeLeakSuspected",
@@ -63,22 +63,22 @@ def test_what_may_be_healthy_growth_asks_the_process_and_what_kills_or_breaks_do
     }
 
 
-def test_a_state_that_the_rules_ask_for_exists() -> None:
-    asked = set(re.findall(r'state="([^"]+)"', RULES_PATH.read_text()))
+def test_every_state_in_the_rules_exists() -> None:
+    states = set(re.findall(r'state="([^"]+)"', RULES_PATH.read_text()))
 
-    assert asked == {State.WARMING_UP.value}
+    assert states == {State.WARMING_UP.value}
 
 
 @pytest.mark.parametrize("name", SEVERITIES)
-def test_every_alert_has_a_chapter_in_the_runbook(name: str) -> None:
-    chapter = RUNBOOK_PATH.read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
+def test_every_alert_has_a_section_in_the_runbook(name: str) -> None:
+    section = RUNBOOK_PATH.read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
 
     assert ALERTS[name]["annotations"]["runbook_url"] == f"{RUNBOOK}#{name.lower()}"
     for heading in ("What it means", "What to look at", "What to do"):
-        assert f"### {heading}" in chapter
+        assert f"### {heading}" in section
 
 
-def test_every_metric_in_the_runbook_is_in_the_catalogue() -> None:
+def test_every_metric_in_the_runbook_is_defined() -> None:
     assert metrics(RUNBOOK_PATH.read_text()) <= {metric.name for metric in METRICS}
 
 
@@ -90,7 +90,7 @@ def test_every_recorded_series_in_the_runbook_is_recorded() -> None:
 
 
 def _seconds(text: str) -> set[float]:
-    """Return every duration and every age that a rule file holds, in seconds."""
+    """Return every duration and every age in a rule file, in seconds."""
     units = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
     durations = re.findall(r"(?:\[|offset )((?:\d+(?:ms|[dhms]))+)\b", text)
     ages = re.findall(r"start_time_seconds\) > (\d+)", text)
@@ -99,7 +99,7 @@ def _seconds(text: str) -> set[float]:
     }
 
 
-def test_every_range_offset_and_age_scales_with_the_window_but_a_day_stays_a_day() -> None:
+def test_every_range_offset_and_age_but_the_day_scales_with_the_window() -> None:
     day = 86400.0
     by_default = _seconds(render_rules()) - {day}
 
@@ -108,14 +108,14 @@ def test_every_range_offset_and_age_scales_with_the_window_but_a_day_stays_a_day
     assert scaled == {seconds / 60 for seconds in by_default}
 
 
-def test_the_group_is_evaluated_fifteen_times_a_window() -> None:
+def test_the_group_is_evaluated_fifteen_times_per_window() -> None:
     group = yaml.safe_load(render_rules(AlertThresholds(window_seconds=15, sample_interval_seconds=1)))["groups"][0]
 
     assert group["interval"] == "1s"
 
 
 @pytest.mark.parametrize("seconds", [5, 7, 13.7, 100, 901, 3600, 10_800])
-def test_no_window_makes_a_file_that_yaml_cannot_read(seconds: float) -> None:
+def test_the_rules_of_every_window_are_valid_yaml(seconds: float) -> None:
     short = AlertThresholds(window_seconds=seconds, sample_interval_seconds=seconds / 20)
     rules = yaml.safe_load(render_rules(short))["groups"][0]["rules"]
 

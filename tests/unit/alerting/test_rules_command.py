@@ -1,4 +1,4 @@
-"""What people type at `heap-exporter rules`, and what they get for it."""
+"""The options of `heap-exporter rules`, and its output."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from heap_exporter.errors import HeapExporterError, SettingsError
 MIB = 1 << 20
 
 
-def run(*words: str) -> int:
+def run(*arguments: str) -> int:
     parser = argparse.ArgumentParser()
     rules_command.add_arguments(parser)
-    return rules_command.run(parser.parse_args(words))
+    return rules_command.run(parser.parse_args(arguments))
 
 
 def test_without_options_it_prints_the_default_rules(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,7 +27,9 @@ def test_without_options_it_prints_the_default_rules(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == render_rules()
 
 
-def test_the_numbers_typed_are_in_the_rules_and_the_command_in_their_header(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_rules_have_the_given_thresholds_and_the_command_in_their_header(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run("--window", "30m", "--min-slope", "60MiB/h", "--for", "90s", "--min-growth", "2%/h", "--min-type-growth", "7/h")
 
     out = capsys.readouterr().out
@@ -39,14 +41,16 @@ def test_the_numbers_typed_are_in_the_rules_and_the_command_in_their_header(caps
     assert "# Made by `heap-exporter rules --window 30m --for 90s --min-slope 60MiB/h" in out
 
 
-def test_with_a_file_it_writes_there_and_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_an_output_file_it_writes_the_file_and_prints_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("-o", str(tmp_path / "mine.yml")) == 0
 
     assert (tmp_path / "mine.yml").read_text() == render_rules()
     assert capsys.readouterr().out == ""
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_an_error_names_the_file_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(HeapExporterError) as caught:
         run("-o", str(tmp_path / "no" / "folder.yml"))
 
@@ -74,7 +78,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         ("--sample-interval", "1ms", "must be from 50ms to 1h"),
     ],
 )
-def test_a_bad_value_is_an_error_that_names_option_and_value(flag: str, value: str, hint: str) -> None:
+def test_the_error_of_a_bad_value_names_the_option_and_the_value(flag: str, value: str, hint: str) -> None:
     with pytest.raises(SettingsError) as caught:
         run(f"{flag}={value}")
 
@@ -82,18 +86,18 @@ def test_a_bad_value_is_an_error_that_names_option_and_value(flag: str, value: s
     assert hint in str(caught.value)
 
 
-def test_a_window_with_too_few_samples_to_judge_is_refused_with_what_to_change() -> None:
+def test_the_error_of_a_window_with_too_few_samples_names_the_options_to_change() -> None:
     with pytest.raises(SettingsError) as caught:
         run("--window", "1m")
 
     assert str(caught.value) == (
-        "--window='1m': too short to judge with a sample every 15s; set --window to 3m at least, or "
+        "--window='1m': too short for a sample every 15s; set --window to 3m at least, or "
         "HEAP_EXPORTER_INTERVAL_SECONDS of your services and --sample-interval to 5s at most"
     )
     assert run("--window", "1m", "--sample-interval", "5s") == 0
 
 
-def test_a_bad_threshold_from_python_is_an_error_too() -> None:
+def test_a_bad_threshold_in_python_is_an_error() -> None:
     with pytest.raises(SettingsError, match="--window=1: must be from 5s to 3h"):
         AlertThresholds(window_seconds=1)
 
@@ -101,7 +105,7 @@ def test_a_bad_threshold_from_python_is_an_error_too() -> None:
 @pytest.mark.parametrize(
     ("text", "seconds"), [("15m", 900), ("90s", 90), ("1h30m", 5400), ("1.5h", 5400), ("500ms", 0.5), (" 2 h ", 7200)]
 )
-def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
+def test_durations_are_parsed_in_every_notation(text: str, seconds: float) -> None:
     assert parse_duration("--window", text) == seconds
 
 
@@ -109,12 +113,12 @@ def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> N
     ("text", "bytes_per_hour"),
     [("4MiB/h", 4 * MIB), ("1KiB/s", 3600 * 1024), ("1 MiB / m", 60 * MIB), ("24MB/d", 1e6), ("7B/h", 7)],
 )
-def test_slopes_are_read_in_every_unit(text: str, bytes_per_hour: float) -> None:
+def test_slopes_are_parsed_in_every_unit(text: str, bytes_per_hour: float) -> None:
     assert parse_bytes_per_hour("--min-slope", text) == bytes_per_hour
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(900, "15m"), (4500, "1h15m"), (86400, "1d"), (1.25, "1s250ms"), (5 / 3, "1s667ms")]
 )
-def test_durations_are_written_as_prometheus_reads_them(seconds: float, text: str) -> None:
+def test_durations_are_written_in_the_syntax_of_prometheus(seconds: float, text: str) -> None:
     assert promql_duration(seconds) == text

@@ -1,6 +1,6 @@
-"""What the process's own detector says of a shape: the shape's samples through the real one, its verdicts as series.
+"""The verdicts of the real detector on the samples of a shape, as series of the metrics.
 
-The metrics are read by the catalogue, as the exporters do, so that the rules are tried on what they will meet.
+The metrics are read by their definitions, as the exporters do, so that the rules are tested on the real series.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ VERDICT_METRICS = tuple(
     for metric in METRICS
     if metric.name in ("python_heap_leak_state", "python_heap_leak_suspected", "python_heap_leak_confirmed")
 )
-SLOW_FIGURES = {
+SLOW_FIELDS = {
     "python_heap_malloc_used_bytes": "malloc_used_bytes",
     "python_heap_malloc_retained_bytes": "malloc_retained_bytes",
     "python_heap_allocated_blocks": "allocated_blocks",
     "python_heap_resident_file_bytes": "file_bytes",
 }
-"""The fields of a point that a shape may have beside its memory, by metric."""
+"""The fields of a point that a shape may have in addition to its memory, by metric."""
 
 
 def verdict_series(process: Process, job: str, instance: str, minutes: int) -> dict[str, Curve]:
@@ -39,7 +39,7 @@ def verdict_series(process: Process, job: str, instance: str, minutes: int) -> d
 
 
 def _verdicts(process: Process, minutes: int) -> Iterator[Verdict | None]:
-    """Yield the verdict as of each minute of the test. A process that is older was judged before, too."""
+    """Yield the verdict as of each minute of the test. An older process is judged from its start on."""
     settings = Settings()
     detector = Detector(
         DetectorThresholds(
@@ -48,7 +48,7 @@ def _verdicts(process: Process, minutes: int) -> Iterator[Verdict | None]:
     )
     verdict = None
     for sample in range(process.born * SAMPLES_A_MINUTE, minutes * SAMPLES_A_MINUTE + 1):
-        # A whole minute stays an int: curves of chance take the number's text for a seed.
+        # A whole minute stays an int: random curves use the text of the number as their seed.
         minute, rest = divmod(sample, SAMPLES_A_MINUTE)
         t = minute + rest / SAMPLES_A_MINUTE if rest else minute
         if math.isfinite(process.memory(t)):
@@ -61,7 +61,7 @@ def _point(process: Process, t: float) -> Point:
     memory = max(round(process.memory(t) * MIB), 0)
     whole = t == int(t)
     slow = {
-        field: round(process.more[name](t)) for name, field in SLOW_FIGURES.items() if whole and name in process.more
+        field: round(process.more[name](t)) for name, field in SLOW_FIELDS.items() if whole and name in process.more
     }
     return Point(
         t_seconds=t * 60.0,
