@@ -11,7 +11,7 @@ from heap_exporter.model import Census, Reading, SnapshotInfo, Verdict
 from heap_exporter.notify.listeners import LeakListener, LeakListeners
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.pipeline import Pipeline, ReadingListener
-from heap_exporter.probes.collector import PauseMeter
+from heap_exporter.probes.garbage_collector import PauseMeter
 from heap_exporter.runtime import forks
 from heap_exporter.runtime.threads import start_thread
 from heap_exporter.settings import Settings

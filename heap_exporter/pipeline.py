@@ -27,7 +27,7 @@ from heap_exporter.model import (
     Verdict,
 )
 from heap_exporter.notify.notifier import Notifier
-from heap_exporter.probes.collector import PauseMeter
+from heap_exporter.probes.garbage_collector import PauseMeter
 from heap_exporter.probes.sampler import PROBES, Sampler
 from heap_exporter.recording.flight import FlightRecorder
 from heap_exporter.runtime.error_boundary import ErrorBoundary

@@ -1,7 +1,7 @@
-"""What the process has mapped, by what it is: the evidence where memory grows that is no Python object's.
+"""Reads the memory mappings of the process by sort: they show growth outside of Python objects.
 
-``/proc/self/smaps`` (proc(5)) costs milliseconds for each GiB, in which no other thread maps memory: it is read when
-something is suspected, never regularly.
+``/proc/self/smaps`` (proc(5)) costs milliseconds for each GiB, in which no other thread can map memory: it is read for
+a suspected leak only.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from heap_exporter.model import MappingGrowth
 PROC = Path("/proc")
 MAX_GROUPS = 20
 MAX_SECONDS = 0.5
-"""How long is read; the mappings that come after that are left out."""
+"""Time limit of reading; the mappings after it are left out."""
 
 CHUNK_BYTES = 1 << 16
 LARGEST_GUARD_BYTES = 1 << 20
-"""A thread's stack lies above pages that nobody may touch; what is larger is a reserve."""
+"""The largest guard below the stack of a thread; a larger one is a reserve."""
 
-_SHARED = ("/dev/zero", "/dev/shm/", "/memfd:", "/SYSV")  # noqa: S108  # looked for in names, never opened
-"""How the kernel names mappings of shared memory (proc(5))."""
+_SHARED = ("/dev/zero", "/dev/shm/", "/memfd:", "/SYSV")  # noqa: S108  # parts of names, never opened
+"""The names of shared memory in the kernel (proc(5))."""
 
 ARENA_ALIGNMENT = 64 << 20
-"""Where glibc's arenas of other threads begin and end (HEAP_MAX_SIZE of malloc/arena.c, 64-bit)."""
+"""The alignment of the arenas of threads in glibc (HEAP_MAX_SIZE of malloc/arena.c, 64-bit)."""
 
 _HEAD = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+) *(.*)")
-_FIGURES = {b"Rss": "resident", b"Anonymous": "anonymous", b"Shared_Dirty": "shared_dirty", b"Swap": "swap"}
+_FIELDS = {b"Rss": "resident", b"Anonymous": "anonymous", b"Shared_Dirty": "shared_dirty", b"Swap": "swap"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class MappingGroup:
 
 @dataclass(frozen=True, slots=True)
 class Mappings:
-    """The groups with most memory in RAM, the largest first; ``is_complete`` is false if there was no time for all."""
+    """The groups with most memory in RAM, the largest first; ``is_complete`` is false after the time limit."""
 
     groups: tuple[MappingGroup, ...]
     is_complete: bool
@@ -69,24 +69,24 @@ class _Mapping:
 
 
 def read_mappings(proc: Path = PROC, max_seconds: float = MAX_SECONDS, max_groups: int = MAX_GROUPS) -> Mappings:
-    """Return the process's mappings by sort, in bytes.
+    """Return the mappings of the process by sort, in bytes.
 
-    Raises :class:`SourceMissing` where the kernel does not show them.
+    Raises :class:`SourceMissing` if the kernel does not show them.
     """
     lines, is_complete = _lines(proc / "self" / "smaps", max_seconds)
     sums: dict[str, list[int]] = {}
     found = list(_mappings(lines))
     for below, mapping, above in zip([None, *found[:-1]], found, [*found[1:], None], strict=True):
-        figures = (1, mapping.resident, mapping.anonymous, mapping.shared_dirty, mapping.swap)
-        known = sums.setdefault(_name(mapping, below, above), [0] * len(figures))
-        known[:] = (a + b for a, b in zip(known, figures, strict=True))
-    groups = (MappingGroup(name, *figures) for name, figures in sums.items())
+        values = (1, mapping.resident, mapping.anonymous, mapping.shared_dirty, mapping.swap)
+        known = sums.setdefault(_name(mapping, below, above), [0] * len(values))
+        known[:] = (a + b for a, b in zip(known, values, strict=True))
+    groups = (MappingGroup(name, *values) for name, values in sums.items())
     largest = sorted(groups, key=lambda group: (-group.resident_bytes - group.swap_bytes, group.name))
     return Mappings(tuple(largest[:max_groups]), is_complete)
 
 
 def growth(before: Mappings, after: Mappings) -> tuple[MappingGrowth, ...]:
-    """Return the groups that have more in RAM than before, by falling gain."""
+    """Return the groups that have more in RAM than before, the largest gain first."""
     known = {group.name: group.resident_bytes for group in before.groups}
     gains = (MappingGrowth(group.name, known.get(group.name, 0), group.resident_bytes) for group in after.groups)
     grown = (gain for gain in gains if gain.after_bytes > gain.before_bytes)
@@ -94,7 +94,7 @@ def growth(before: Mappings, after: Mappings) -> tuple[MappingGrowth, ...]:
 
 
 def _lines(path: Path, max_seconds: float) -> tuple[list[bytes], bool]:
-    """Return the lines of a file, and whether these are all that could be read in time."""
+    """Return the lines of a file, and whether all were read in time."""
     deadline = time.monotonic() + max_seconds
     chunks: list[bytes] = []
     try:
@@ -115,7 +115,7 @@ def _mappings(lines: list[bytes]) -> Iterator[_Mapping]:
     mapping: _Mapping | None = None
     for line in lines:
         name, _, value = line.partition(b":")
-        field = _FIGURES.get(name)
+        field = _FIELDS.get(name)
         if field is not None and mapping is not None:
             setattr(mapping, field, int(value.split()[0]) * 1024)
         elif head := _HEAD.match(line):
@@ -128,7 +128,7 @@ def _mappings(lines: list[bytes]) -> Iterator[_Mapping]:
 
 
 def _name(mapping: _Mapping, below: _Mapping | None, above: _Mapping | None) -> str:
-    """Return what a mapping is; ``below`` and ``above`` are those that lie next to it, if any."""
+    """Return the sort of a mapping; ``below`` and ``above`` are the mappings next to it, if any."""
     path = mapping.path.decode("utf-8", "replace").removesuffix(" (deleted)")
     if path.startswith("["):
         return path.strip("[]")
@@ -144,7 +144,7 @@ def _name(mapping: _Mapping, below: _Mapping | None, above: _Mapping | None) -> 
 def _is_arena(mapping: _Mapping, above: _Mapping | None) -> bool:
     if mapping.begin % ARENA_ALIGNMENT != 0:
         return False
-    # Where it begins tells too little: Linux 6.7 and newer align all large mappings by 2 MiB. Its rest is reserved.
+    # The address is not enough: since Linux 6.7 all large mappings are aligned. The rest of an arena is a reserve.
     rest_bytes = -mapping.end % ARENA_ALIGNMENT
     if rest_bytes == 0 or above is None or above.begin != mapping.end or above.path:
         return rest_bytes == 0

@@ -1,7 +1,7 @@
-"""The process as the kernel sees it: resident memory by sort, swap, threads, shares, start time.
+"""Reads the memory of the process from the kernel: resident memory by sort, swap, threads, PSS, USS, start time.
 
-Everything is read from ``/proc/self``, which always means the process that opens it, so a forked child
-needs no care. Where there is no ``/proc``, psutil gives what it can.
+All is read from ``/proc/self``, which is always the process that opens it, also in a forked child. Without ``/proc``,
+psutil reads a part.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _KIB_FIELDS = (b"VmRSS", b"RssAnon", b"RssFile", b"RssShmem", b"VmHWM", b"VmSwap
 
 
 def read_memory(proc: Path = PROC) -> ProcessMemory:
-    """Return the memory figures of ``/proc/self/status`` (proc(5)).
+    """Return the memory of the process from ``/proc/self/status`` (proc(5)), in bytes.
 
-    Raises :class:`SourceMissing` where neither ``/proc`` nor psutil knows the process.
+    Raises :class:`SourceMissing` if neither ``/proc`` nor psutil shows the process.
     """
     try:
         status = _read(proc / "self" / "status")
@@ -37,9 +37,9 @@ def read_memory(proc: Path = PROC) -> ProcessMemory:
 
 
 def read_shares(proc: Path = PROC) -> Shares:
-    """Return PSS and USS from ``/proc/self/smaps_rollup``: walks all mappings, some milliseconds in a large process.
+    """Return PSS and USS in bytes from ``/proc/self/smaps_rollup``: some milliseconds in a large process.
 
-    Raises :class:`SourceMissing` where the kernel has no such file or hides it.
+    Raises :class:`SourceMissing` if the kernel has no such file or hides it.
     """
     try:
         rollup = _read(proc / "self" / "smaps_rollup")

@@ -1,7 +1,7 @@
-"""What the interpreter's own allocator (pymalloc) holds: objects of up to 512 bytes, in arenas that it maps itself.
+"""Reads pymalloc, the allocator of the interpreter for objects of up to 512 bytes, in arenas that it maps itself.
 
-No figure of malloc or of the kernel shows it. The interpreter tells it as a text for debugging only, through a
-function that is exported, though not documented: of CPython 3.10 to 3.13 at least.
+Neither malloc nor the kernel reports it. CPython 3.10 to 3.13 and later write it as a text for debugging, through a
+function that is exported but not documented.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from functools import cache
 from heap_exporter.errors import SourceMissing
 from heap_exporter.model import Malloc
 
-REST_FACTOR = 1000.0
-"""How many times the processor time of a reading there is none after it. It takes 3 ms a GB, with the GIL held."""
+PAUSE_FACTOR = 1000.0
+"""Pause after a reading, as a multiple of its processor time: 3 ms for each GB, with the GIL held."""
 
 _ARENAS = re.compile(rb"arenas \* \d+ bytes/arena\s*=\s*([\d,]+)")
 _ALLOCATED = re.compile(rb"# bytes in allocated blocks\s*=\s*([\d,]+)")
 
 
 class PymallocReader:
-    """Reads what pymalloc holds, and gives the last reading again while one more would cost too much."""
+    """Reads pymalloc; returns the last reading again while another one would cost too much."""
 
     def __init__(self) -> None:
         self._last: Malloc | None = None
-        self._rests_until = 0.0
+        self._next_at = 0.0
 
     def read(self) -> Malloc:
-        """Return the bytes in allocated blocks, and those of the arenas beside them.
+        """Return the bytes in allocated blocks, and the other bytes of the arenas.
 
-        Raises :class:`SourceMissing` where the interpreter does not tell: no pymalloc, or no C stream in memory.
+        Raises :class:`SourceMissing` without pymalloc, or without in-memory C streams.
         """
-        if self._last is None or time.monotonic() >= self._rests_until:
+        if self._last is None or time.monotonic() >= self._next_at:
             began = time.thread_time()
             self._last = read_pymalloc()
-            self._rests_until = time.monotonic() + REST_FACTOR * (time.thread_time() - began)
+            self._next_at = time.monotonic() + PAUSE_FACTOR * (time.thread_time() - began)
         return self._last
 
 
 def read_pymalloc() -> Malloc:
-    """Return the bytes in allocated blocks, and those of the arenas beside them. Raises :class:`SourceMissing`."""
+    """Return the bytes in allocated blocks, and the other bytes of the arenas. Raises :class:`SourceMissing`."""
     text = _statistics()
     arenas, allocated = _ARENAS.search(text), _ALLOCATED.search(text)
     if arenas is None or allocated is None:
-        raise SourceMissing("the interpreter's own allocator tells nothing (PYTHONMALLOC, or a build without it)")
+        raise SourceMissing("pymalloc does not report its memory (PYTHONMALLOC, or a build without it)")
     used = _number(allocated)
     return Malloc(used_bytes=used, retained_bytes=_number(arenas) - used)
 
@@ -55,12 +55,12 @@ def _number(found: re.Match[bytes]) -> int:
 
 
 def _statistics() -> bytes:
-    """Return what ``sys._debugmallocstats()`` would print, which goes to the process's stderr."""
+    """Return what ``sys._debugmallocstats()`` prints, without writing it to stderr."""
     library, write_statistics = _functions()
     buffer, length = ctypes.c_void_p(), ctypes.c_size_t()
     stream = library.open_memstream(ctypes.byref(buffer), ctypes.byref(length))
     if not stream:
-        raise SourceMissing("no figures of the interpreter's allocator: no memory for its text")
+        raise SourceMissing("no memory for the report of pymalloc")
     try:
         write_statistics(stream)
     finally:
@@ -80,6 +80,6 @@ def _functions() -> tuple[ctypes.CDLL, ctypes._NamedFuncPointer]:
         library.fclose.argtypes = library.free.argtypes = (ctypes.c_void_p,)
         write_statistics = ctypes.pythonapi._PyObject_DebugMallocStats
     except (AttributeError, OSError, TypeError):
-        raise SourceMissing("the interpreter or the C library cannot tell what pymalloc holds") from None
+        raise SourceMissing("the interpreter or the C library has no function to read pymalloc") from None
     write_statistics.argtypes = (ctypes.c_void_p,)
     return library, write_statistics

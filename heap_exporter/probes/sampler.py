@@ -6,7 +6,7 @@ import dataclasses
 import time
 
 from heap_exporter.model import Detail, MemoryLimits, Sample
-from heap_exporter.probes import allocator, collector, limits, mappings, process
+from heap_exporter.probes import allocators, cgroup, garbage_collector, mappings, process
 from heap_exporter.probes.mappings import Mappings
 from heap_exporter.probes.pymalloc import PymallocReader
 from heap_exporter.runtime.error_boundary import ErrorBoundary
@@ -26,8 +26,8 @@ class Sampler:
         """Return one cheap reading: tens of microseconds."""
         taken_at, began = time.time(), time.perf_counter()
         memory = self._run("process", process.read_memory)
-        counters = self._run("collector", collector.read_collector)
-        blocks = self._run("blocks", allocator.read_allocated_blocks)
+        counters = self._run("collector", garbage_collector.read_collector)
+        blocks = self._run("blocks", allocators.read_allocated_blocks)
         return Sample(
             taken_at=taken_at,
             uptime_seconds=None if process_started_at is None else taken_at - process_started_at,
@@ -40,7 +40,7 @@ class Sampler:
     def detail(self) -> Detail:
         """Return one reading of the slower sources: tenths of a millisecond in a small process, more in a large one."""
         return Detail(
-            malloc=self._run("malloc", allocator.read_malloc),
+            malloc=self._run("malloc", allocators.read_malloc),
             pymalloc=self._run("pymalloc", self._pymalloc.read),
             shares=self._run("shares", process.read_shares),
             limits=self.limits(),
@@ -54,7 +54,7 @@ class Sampler:
 
     def limits(self) -> MemoryLimits | None:
         """Return the memory limit of the process and what is left of it."""
-        return self._run("limits", limits.read_limits)
+        return self._run("limits", cgroup.read_limits)
 
     def mappings(self) -> Mappings | None:
         """Return the memory mappings of the process by sort: milliseconds."""

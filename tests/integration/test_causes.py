@@ -17,7 +17,7 @@ from heap_exporter.detection.detector import Detector, DetectorThresholds
 from heap_exporter.detection.series import read_series
 from heap_exporter.errors import SourceMissing
 from heap_exporter.model import Cause, Point, ReasonKind
-from heap_exporter.probes.allocator import read_malloc
+from heap_exporter.probes.allocators import read_malloc
 from heap_exporter.probes.pymalloc import read_pymalloc
 from tests.processes.programs import environment, window_settings
 

@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs /proc/self/smaps")
 
 
-def test_stacks_of_threads_are_told_from_other_memory() -> None:
+def test_thread_stacks_are_a_group_of_their_own() -> None:
     code = """
         import threading
         from heap_exporter.probes.mappings import read_mappings
@@ -26,14 +26,14 @@ def test_stacks_of_threads_are_told_from_other_memory() -> None:
         print(before, stacks())
         end.set()
         """
-    # In a process of its own: in this one, they may get the stacks of threads that have ended.
+    # In a process of its own: in this one, they may reuse the stacks of threads that have ended.
     printed = subprocess.check_output([sys.executable, "-c", textwrap.dedent(code)], text=True)
 
     assert printed.split() == ["0", "30"]
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="the arenas are glibc's")
-def test_what_a_thread_has_from_malloc_is_told_from_other_memory() -> None:
+def test_malloc_arenas_of_threads_are_a_group_of_their_own() -> None:
     code = """
         import ctypes, threading
         from heap_exporter.probes.mappings import read_mappings

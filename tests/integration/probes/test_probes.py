@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 
-def test_under_the_plain_malloc_there_are_no_blocks_to_count() -> None:
-    code = "from heap_exporter.probes.allocator import read_allocated_blocks as read\nread()"
+def test_without_pymalloc_the_blocks_are_a_missing_source() -> None:
+    code = "from heap_exporter.probes.allocators import read_allocated_blocks as read\nread()"
 
     environ = {**os.environ, "PYTHONMALLOC": "malloc"}
     result = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The interpreter's own allocator is read without a word on anybody's stderr."""
+"""Reading pymalloc writes nothing to stderr."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ except SourceMissing as missing:
     pytestmark = pytest.mark.skip(reason=str(missing))
 
 
-def test_small_objects_are_in_use_and_what_they_leave_is_retained() -> None:
+def test_small_objects_are_in_use_and_freed_ones_are_retained() -> None:
     code = """
         from heap_exporter.probes.pymalloc import read_pymalloc
         before = read_pymalloc()
@@ -30,7 +30,7 @@ def test_small_objects_are_in_use_and_what_they_leave_is_retained() -> None:
         print(full.used_bytes - before.used_bytes, after.used_bytes - before.used_bytes,
               after.retained_bytes - before.retained_bytes)
         """
-    # In a process of its own: in this one, they may fit into what others have left.
+    # In a process of its own: in this one, they may fit into free memory.
     printed = subprocess.check_output([sys.executable, "-c", textwrap.dedent(code)], text=True)
 
     used_by_all, used_by_kept, retained = map(int, printed.split())
@@ -39,16 +39,16 @@ def test_small_objects_are_in_use_and_what_they_leave_is_retained() -> None:
     assert retained > 10_000_000
 
 
-def test_a_reading_is_given_again_while_another_would_cost_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pymalloc, "REST_FACTOR", 1e9)  # for days, however soon the processor comes back to this test
+def test_the_last_reading_is_returned_while_another_one_would_cost_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pymalloc, "PAUSE_FACTOR", 1e9)  # for days, however slow this machine is
     reader = PymallocReader()
     first = reader.read()
 
     assert reader.read() is first
 
 
-@pytest.mark.parametrize(("allocator", "said"), [("malloc", "tells nothing"), ("pymalloc", "Malloc(used_bytes=")])
-def test_it_says_whether_there_is_such_an_allocator(allocator: str, said: str) -> None:
+@pytest.mark.parametrize(("allocator", "output"), [("malloc", "does not report"), ("pymalloc", "Malloc(used_bytes=")])
+def test_another_allocator_is_a_missing_source(allocator: str, output: str) -> None:
     code = (
         "from heap_exporter.errors import SourceMissing\n"
         "from heap_exporter.probes.pymalloc import read_pymalloc\n"
@@ -59,5 +59,5 @@ def test_it_says_whether_there_is_such_an_allocator(allocator: str, said: str) -
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONMALLOC": allocator}
     )
 
-    assert said in done.stdout
+    assert output in done.stdout
     assert done.stderr == ""

@@ -1,4 +1,4 @@
-"""What the process has mapped is told by sorts that an operator knows."""
+"""The mappings of the process are grouped by sorts that an operator knows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIB = 1 << 20
 
 
 def all_mappings(proc: Path = PROC) -> Mappings:
-    """Return all groups, however long it takes to read them."""
+    """Return all groups, without a time limit."""
     return read_mappings(proc, max_seconds=60.0, max_groups=1000)
 
 
@@ -50,14 +50,14 @@ def test_shared_memory_and_files_have_names() -> None:
 
 
 def mapped(folder: Path, *lines: str) -> Mappings:
-    """Return what is read where each of these mappings (addresses, permissions) has 8 kB in RAM."""
+    """Return the groups of these mappings (addresses, permissions), each with 8 kB in RAM."""
     (folder / "self").mkdir()
     smaps = "".join(f"{line} 00000000 00:00 0 \nRss: 8 kB\nAnonymous: 8 kB\n" for line in lines)
     (folder / "self" / "smaps").write_text(smaps)
     return all_mappings(folder)
 
 
-def test_an_arena_of_malloc_goes_on_as_a_reserve_to_the_next_border(tmp_path: Path) -> None:
+def test_a_malloc_arena_is_followed_by_its_reserve(tmp_path: Path) -> None:
     found = mapped(
         tmp_path,
         "7f0000000000-7f0000021000 rw-p", "7f0000021000-7f0004000000 ---p",  # one that has begun
@@ -67,7 +67,7 @@ def test_an_arena_of_malloc_goes_on_as_a_reserve_to_the_next_border(tmp_path: Pa
     assert group(found, "malloc arenas of threads").mappings == 2
 
 
-def test_a_mapping_that_happens_to_begin_where_an_arena_may_is_anonymous_memory(tmp_path: Path) -> None:
+def test_a_mapping_at_the_address_of_an_arena_is_anonymous_memory(tmp_path: Path) -> None:
     found = mapped(
         tmp_path,
         "7f0000000000-7f0000800000 rw-p", "7f0000800000-7f0000801000 ---p",  # a guard is no reserve
@@ -77,13 +77,13 @@ def test_a_mapping_that_happens_to_begin_where_an_arena_may_is_anonymous_memory(
     assert {one.name: one.mappings for one in found.groups} == {"anonymous": 4}
 
 
-def test_only_the_largest_are_told_and_what_took_too_long_is_left_out() -> None:
+def test_only_the_largest_groups_are_returned_and_the_time_is_limited() -> None:
     assert len(read_mappings(max_groups=3).groups) == 3
     assert all_mappings().is_complete
     assert not read_mappings(max_seconds=0.0).is_complete
 
 
-def test_growth_is_told_by_falling_gain() -> None:
+def test_growth_is_sorted_by_gain() -> None:
     before = Mappings((MappingGroup("heap", 1, 10, 10, 0, 0), MappingGroup("libc.so.6", 1, 9, 0, 0, 0)), True)
     after = Mappings(
         (
@@ -100,6 +100,6 @@ def test_growth_is_told_by_falling_gain() -> None:
     ]
 
 
-def test_no_proc_is_a_missing_source(tmp_path: Path) -> None:
+def test_a_missing_proc_is_a_missing_source(tmp_path: Path) -> None:
     with pytest.raises(SourceMissing, match="no mappings"):
         read_mappings(proc=tmp_path)

@@ -1,4 +1,4 @@
-"""The probes read what the kernel and the interpreter say, and say plainly what they cannot read."""
+"""The probes read the kernel and the interpreter, and raise SourceMissing for what is not there."""
 
 import ctypes
 import gc
@@ -9,7 +9,7 @@ import pytest
 
 from heap_exporter.errors import SourceMissing
 from heap_exporter.model import MemoryLimits
-from heap_exporter.probes import allocator, collector, limits, process
+from heap_exporter.probes import allocators, cgroup, garbage_collector, process
 
 STATUS = """Name:\tpython
 VmHWM:\t  2000 kB
@@ -29,7 +29,7 @@ def proc_with(root: Path, **files: str) -> Path:
     return root
 
 
-def test_memory_comes_from_the_status_file_in_bytes(tmp_path: Path) -> None:
+def test_memory_is_read_from_the_status_file_in_bytes(tmp_path: Path) -> None:
     memory = process.read_memory(proc_with(tmp_path, status=STATUS))
 
     assert memory.resident_bytes == 1500 * 1024
@@ -38,11 +38,11 @@ def test_memory_comes_from_the_status_file_in_bytes(tmp_path: Path) -> None:
     assert (memory.peak_bytes, memory.swap_bytes, memory.threads) == (2000 * 1024, 50 * 1024, 7)
 
 
-def test_a_leak_shows_in_anonymous_memory_and_swap_together(tmp_path: Path) -> None:
+def test_growing_memory_is_anonymous_memory_and_swap(tmp_path: Path) -> None:
     assert process.read_memory(proc_with(tmp_path, status=STATUS)).growing_bytes == 1050 * 1024
 
 
-def test_a_status_file_without_the_finer_fields_gives_what_it_has(tmp_path: Path) -> None:
+def test_a_status_file_without_some_fields_is_read(tmp_path: Path) -> None:
     memory = process.read_memory(proc_with(tmp_path, status="VmRSS:\t 10 kB\n"))
 
     assert memory.growing_bytes == memory.resident_bytes == 10240
@@ -54,11 +54,11 @@ def test_a_status_file_without_memory_is_a_missing_source(tmp_path: Path) -> Non
         process.read_memory(proc_with(tmp_path, status="Name:\tx\n"))
 
 
-def test_without_proc_psutil_knows_the_resident_memory(tmp_path: Path) -> None:
+def test_without_proc_psutil_reads_the_resident_memory(tmp_path: Path) -> None:
     assert process.read_memory(tmp_path / "hidden").resident_bytes > 1 << 20
 
 
-def test_growing_by_fifty_megabytes_shows_as_fifty_megabytes() -> None:
+def test_fifty_megabytes_more_are_read_as_fifty_megabytes() -> None:
     before = process.read_memory().growing_bytes
     held = bytearray(os.urandom(1)) * (50 << 20)
     after = process.read_memory().growing_bytes
@@ -74,7 +74,7 @@ def test_shares_are_summed_from_the_rollup(tmp_path: Path) -> None:
     assert (shares.proportional_bytes, shares.unique_bytes) == (90 * 1024, 50 * 1024)
 
 
-def test_no_rollup_is_a_missing_source(tmp_path: Path) -> None:
+def test_a_missing_rollup_is_a_missing_source(tmp_path: Path) -> None:
     with pytest.raises(SourceMissing, match="PSS"):
         process.read_shares(tmp_path)
 
@@ -83,32 +83,32 @@ def test_the_start_time_is_before_now_and_after_boot() -> None:
     assert 0 < process.read_start_time() <= __import__("time").time()
 
 
-def test_blocks_rise_with_small_objects() -> None:
-    before = allocator.read_allocated_blocks()
+def test_small_objects_add_blocks() -> None:
+    before = allocators.read_allocated_blocks()
     held = [(i, i) for i in range(100_000)]
 
-    assert allocator.read_allocated_blocks() - before >= len(held)
+    assert allocators.read_allocated_blocks() - before >= len(held)
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="mallinfo2 is glibc's")
-def test_malloc_sees_what_large_objects_take() -> None:
-    before = allocator.read_malloc().used_bytes
+def test_large_objects_add_malloc_memory() -> None:
+    before = allocators.read_malloc().used_bytes
     held = bytes(bytearray(8 << 20))
 
-    assert allocator.read_malloc().used_bytes - before > 0.9 * len(held)  # others in this process give back a little
+    assert allocators.read_malloc().used_bytes - before > 0.9 * len(held)  # others in this process give back a little
 
 
 def test_the_collector_is_read_by_generation() -> None:
-    before = collector.read_collector()
+    before = garbage_collector.read_collector()
     gc.collect()
-    after = collector.read_collector()
+    after = garbage_collector.read_collector()
 
     assert len(after.collections) == len(after.pending_objects) == 3
     assert after.collections[2] > before.collections[2]
 
 
 def test_the_pause_meter_sums_collections_until_it_is_stopped() -> None:
-    meter = collector.PauseMeter()
+    meter = garbage_collector.PauseMeter()
     meter.start()
     meter.start()
     gc.collect()
@@ -120,17 +120,17 @@ def test_the_pause_meter_sums_collections_until_it_is_stopped() -> None:
     assert meter.seconds == measured
 
 
-def cgroup(tmp_path: Path, membership: str, files: dict[str, str]) -> MemoryLimits:
+def make_cgroup(tmp_path: Path, membership: str, files: dict[str, str]) -> MemoryLimits:
     root = tmp_path / "cgroup"
     root.mkdir()
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    return limits.read_limits(proc_with(tmp_path, cgroup=membership), root)
+    return cgroup.read_limits(proc_with(tmp_path, cgroup=membership), root)
 
 
-def test_version_2_takes_the_lowest_limit_on_the_way_to_the_root(tmp_path: Path) -> None:
-    found = cgroup(
+def test_version_2_has_the_lowest_limit_up_to_the_root(tmp_path: Path) -> None:
+    found = make_cgroup(
         tmp_path,
         "0::/pod/app\n",
         {
@@ -146,14 +146,14 @@ def test_version_2_takes_the_lowest_limit_on_the_way_to_the_root(tmp_path: Path)
     assert found.events == {"low": 0, "high": 1, "max": 2, "oom": 3, "oom_kill": 4}
 
 
-def test_version_2_in_a_container_reads_the_root_it_sees(tmp_path: Path) -> None:
-    found = cgroup(tmp_path, "0::/../../host/path\n", {"memory.max": "2048\n", "memory.events": "oom_kill 1\n"})
+def test_version_2_in_a_container_reads_the_visible_root(tmp_path: Path) -> None:
+    found = make_cgroup(tmp_path, "0::/../../host/path\n", {"memory.max": "2048\n", "memory.events": "oom_kill 1\n"})
 
     assert (found.limit_bytes, found.events) == (2048, {"oom_kill": 1})
 
 
 def test_version_1_reads_limit_and_events(tmp_path: Path) -> None:
-    found = cgroup(
+    found = make_cgroup(
         tmp_path,
         "4:memory:/app\n0::/\n",
         {
@@ -169,13 +169,13 @@ def test_version_1_reads_limit_and_events(tmp_path: Path) -> None:
 
 
 def test_no_limit_is_none_in_both_versions(tmp_path: Path) -> None:
-    found = cgroup(tmp_path, "4:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712\n"})
+    found = make_cgroup(tmp_path, "4:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712\n"})
 
     assert found.limit_bytes is None
 
 
-def test_no_cgroup_is_a_missing_source(tmp_path: Path) -> None:
+def test_a_process_without_a_cgroup_is_a_missing_source(tmp_path: Path) -> None:
     with pytest.raises(SourceMissing, match="cgroup"):
-        limits.read_limits(tmp_path, tmp_path)
+        cgroup.read_limits(tmp_path, tmp_path)
     with pytest.raises(SourceMissing, match="cgroup"):
-        cgroup(tmp_path, "0::/\n", {})
+        make_cgroup(tmp_path, "0::/\n", {})

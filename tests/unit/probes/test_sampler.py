@@ -27,7 +27,7 @@ def test_a_probe_that_fails_is_counted_and_leaves_the_others(monkeypatch: pytest
 @pytest.mark.parametrize("headroom_bytes", [0, 100, 199])
 def test_a_memory_limit_is_read_with_every_sample(headroom_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     newest, malloc = MemoryLimits(200, 42, {}), Malloc(1, 2)
-    monkeypatch.setattr("heap_exporter.probes.limits.read_limits", lambda: newest)
+    monkeypatch.setattr("heap_exporter.probes.cgroup.read_limits", lambda: newest)
 
     detail = Sampler().refresh_limits(Detail(malloc=malloc, limits=MemoryLimits(200, headroom_bytes, {})))
 

@@ -1,4 +1,4 @@
-"""What the two allocators hold: the interpreter's (pymalloc, blocks) and the C library's (malloc, bytes)."""
+"""Reads the two allocators: the blocks of the interpreter, and the bytes of malloc in the C library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from heap_exporter.model import Malloc
 def read_allocated_blocks() -> int:
     """Return the number of memory blocks the interpreter has allocated.
 
-    Raises :class:`SourceMissing` under ``PYTHONMALLOC=malloc``, where the interpreter does not count (it says 0).
+    Raises :class:`SourceMissing` under ``PYTHONMALLOC=malloc``: the interpreter does not count blocks and returns 0.
     """
     blocks = sys.getallocatedblocks()
     if blocks == 0:
@@ -22,10 +22,10 @@ def read_allocated_blocks() -> int:
 
 
 def read_malloc() -> Malloc:
-    """Return what malloc holds over all its arenas, from glibc's ``mallinfo2`` (2.33 and newer).
+    """Return the bytes of malloc in all its arenas, from ``mallinfo2`` of glibc 2.33 and newer.
 
-    Microseconds as a rule, but milliseconds with hundreds of thousands of free chunks, under the arenas' locks;
-    the GIL is released meanwhile. Raises :class:`SourceMissing` with another C library.
+    Takes microseconds as a rule, but milliseconds with hundreds of thousands of free chunks, under the locks of the
+    arenas and without the GIL. Raises :class:`SourceMissing` with another C library.
     """
     info = _mallinfo2()()
     return Malloc(used_bytes=info.uordblks + info.hblkhd, retained_bytes=info.fordblks)

@@ -1,4 +1,4 @@
-"""The garbage collector: its counters, and how long the process stands still for it."""
+"""Reads the counters of the garbage collector, and measures how long it pauses the process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GENERATIONS = 3
 
 
 def read_collector() -> CollectorState:
-    """Return the collector's counters; costs a microsecond and starts no collection."""
+    """Return the counters of the collector: a microsecond, and no collection."""
     stats, thresholds = gc.get_stats(), gc.get_threshold()
     return CollectorState(
         pending_objects=gc.get_count(),
@@ -27,8 +27,8 @@ def read_collector() -> CollectorState:
 class PauseMeter:
     """Sums the time spent in collections, by generation, from ``gc.callbacks``.
 
-    The interpreter runs one collection at a time, with the GIL, so the meter needs no lock, and must take none:
-    a collection can begin inside any allocation of any thread, whatever locks that thread holds.
+    The interpreter runs one collection at a time, with the GIL, so the meter needs no lock. It must take none: a
+    collection can start in any allocation of any thread, with any locks held.
     """
 
     def __init__(self) -> None:
@@ -36,12 +36,12 @@ class PauseMeter:
         self._began = 0.0
 
     def start(self) -> None:
-        """Begin to count; harmless when counting already."""
+        """Start to measure, unless it measures already."""
         if self._on_collection not in gc.callbacks:
             gc.callbacks.append(self._on_collection)
 
     def stop(self) -> None:
-        """Cease to count; harmless when not counting."""
+        """Stop to measure, if it measures."""
         if self._on_collection in gc.callbacks:
             gc.callbacks.remove(self._on_collection)
 

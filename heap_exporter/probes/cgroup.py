@@ -1,4 +1,4 @@
-"""The memory limit the process lives under, and what its cgroup counted, for cgroup versions 1 and 2."""
+"""Reads the memory limit of the process and the event counts of its cgroup, version 1 or 2."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _FILES_VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_ina
 _FILES_VERSION_2 = ("memory.max", "memory.current", "inactive_file")
 
 NO_LIMIT_BYTES = 1 << 60
-"""Version 1 says "no limit" with the largest page-aligned number instead of a word."""
+"""Version 1 writes the largest page-aligned number for "no limit"."""
 
 
 def read_limits(proc: Path = PROC, root: Path = CGROUP_ROOT) -> MemoryLimits:
-    """Return the lowest limit among the process's memory cgroup and its ancestors, and the cgroup's events.
+    """Return the lowest limit of the memory cgroup of the process and its ancestors, and the events of the cgroup.
 
     Formats: cgroups(7); Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of the kernel.
-    Raises :class:`SourceMissing` where the process is in no memory cgroup that can be read.
+    Raises :class:`SourceMissing` if the process is in no readable memory cgroup.
     """
     for version, path in _memberships(proc):
         mount = root / "memory" if version == 1 else root
@@ -33,11 +33,11 @@ def read_limits(proc: Path = PROC, root: Path = CGROUP_ROOT) -> MemoryLimits:
         if version == 2 and any((folder / "memory.events").exists() for folder in folders):
             limits = [_limit(folder, *_FILES_VERSION_2) for folder in folders]
             return _lowest(limits, _events_version_2(folders[0]))
-    raise SourceMissing("the process is in no memory cgroup, or it cannot be read")
+    raise SourceMissing("the process is in no readable memory cgroup")
 
 
 def _memberships(proc: Path) -> Iterator[tuple[int, str]]:
-    """Yield (version, path) of each line of ``/proc/self/cgroup`` that can carry a memory limit."""
+    """Yield (version, path) of each line of ``/proc/self/cgroup`` that may have a memory limit."""
     try:
         lines = (proc / "self" / "cgroup").read_text().splitlines()
     except OSError as error:
@@ -51,7 +51,7 @@ def _memberships(proc: Path) -> Iterator[tuple[int, str]]:
 
 
 def _from_group_to_root(mount: Path, path: str) -> Iterator[Path]:
-    """Yield the group's folder and those above it; only the root when a container's path names a place outside."""
+    """Yield the folder of the group and its parents; the root only if the path is outside of the container."""
     group = mount / path.lstrip("/")
     if ".." in group.parts or not group.is_dir():
         group = mount
@@ -62,7 +62,7 @@ def _from_group_to_root(mount: Path, path: str) -> Iterator[Path]:
 
 
 def _limit(folder: Path, limit_file: str, usage_file: str, cache_field: str) -> tuple[int, int | None] | None:
-    """Return a group's limit and what is left under it, ``None`` if it has no limit."""
+    """Return the limit of a group and the bytes left below it, ``None`` if it has no limit."""
     text, usage = _text(folder / limit_file), _text(folder / usage_file)
     if not text.isdigit() or int(text) >= NO_LIMIT_BYTES:
         return None
