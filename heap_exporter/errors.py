@@ -116,5 +116,5 @@ class SnapshotFileError(HeapExporterError):
         self.problem = problem
 
 
-class BlackBoxError(HeapExporterError):
-    """A crash record cannot be made here, or a file is not one."""
+class CrashRecordError(HeapExporterError):
+    """A file is not a crash record, or the folder of the crash records cannot be used."""

@@ -29,7 +29,8 @@ from heap_exporter.model import (
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.probes.garbage_collector import PauseMeter
 from heap_exporter.probes.sampler import PROBES, Sampler
-from heap_exporter.recording.flight import FlightRecorder
+from heap_exporter.recording.last_exit import claim_last_exit
+from heap_exporter.recording.recorder import Recorder
 from heap_exporter.runtime.error_boundary import ErrorBoundary
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.service import Snapshots
@@ -85,7 +86,7 @@ class Pipeline:
         self.history = History(
             max(settings.max_samples, math.ceil(settings.window_seconds / settings.interval_seconds))
         )
-        self._recorder: FlightRecorder | None = None
+        self._recorder: Recorder | None = None
         thresholds = settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
         self._judge = Judge(DetectorThresholds(*thresholds))
         self._type_series = TypeSeries()
@@ -201,10 +202,8 @@ class Pipeline:
         """Begin to record, and publish the last exit if an earlier process left a crash record."""
         if not self._settings.record:
             return
-        self._recorder = FlightRecorder(
-            self._settings.snapshot_dir, self.reading.process_started_at, self._sampler.limits()
-        )
-        last_exit = self._recorder.last_exit
+        self._recorder = Recorder(self._settings.snapshot_dir, self.reading.process_started_at)
+        last_exit = claim_last_exit(self._settings.snapshot_dir, self._sampler.limits())
         for snapshot_id in last_exit.snapshots if last_exit else ():
             self.snapshots.store.pins.pin(snapshot_id, "crash", ALERT_PIN_SECONDS)
         self._publish(dataclasses.replace(self.reading, last_exit=last_exit))

@@ -4,10 +4,10 @@
     heap-exporter last-exit /var/lib/shop/heap   in the HEAP_EXPORTER_SNAPSHOT_DIR of a service
     heap-exporter last-exit --json               a document with every sample
 
-A service that runs heap-exporter keeps its last hour of samples, its largest types and the last verdict in a small
-file, the crash record, below its snapshot folder. The file survives SIGKILL and the kernel's OOM killer. A service that
-stops normally removes its crash record. After any other end this command shows it, and the next start of the service
-logs it and exports heap_exporter_last_exit_*.
+A service that runs heap-exporter records its samples, its largest types and its last verdict in the folder "series" of
+its snapshot folder. The recording survives SIGKILL and the kernel's OOM killer. After a process that did not stop
+cleanly, this command shows the last hour of its recording, the crash record; the next start of the service logs the
+exit and exports heap_exporter_last_exit_*.
 
 How a process ended:
 
@@ -29,13 +29,13 @@ from pathlib import Path
 from typing import Any
 
 from heap_exporter.cli import files, screen
-from heap_exporter.errors import BlackBoxError, HeapExporterError
+from heap_exporter.errors import CrashRecordError, HeapExporterError
 from heap_exporter.heapfile.format import SUFFIX
 from heap_exporter.model import Ending, LastExit, Point, Verdict
-from heap_exporter.recording.crash_record import SLOPE_SECONDS
-from heap_exporter.recording.last_exit import find_exits
-from heap_exporter.recording.ring import FOLDER
+from heap_exporter.recording.folder import FOLDER
+from heap_exporter.recording.last_exit import SLOPE_SECONDS, find_exits
 from heap_exporter.report import reason_text
+from heap_exporter.report.exit_text import ending_reason
 from heap_exporter.report.sparkline import text_sparkline
 from heap_exporter.report.verdict_text import headline, verdict_summary
 from heap_exporter.runtime.formatting import duration, moment, rate, size
@@ -66,32 +66,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the last exits and return 0. Raises :class:`HeapExporterError` if DIR is not a readable folder."""
     folder = arguments.folder or Settings.load().snapshot_dir
-    boxes = folder if folder.name == FOLDER else folder / FOLDER
-    _check(folder if arguments.folder else boxes, boxes)
-    exits, damaged = find_exits(boxes)
+    recordings = folder if folder.name == FOLDER else folder / FOLDER
+    _check(folder if arguments.folder else recordings, recordings)
+    exits, damaged = find_exits(recordings)
     document = {
         "document": "last-exit",
         "version": 1,
         "exits": [exit_document(path, found) for path, found in exits[: arguments.limit]],
         "damaged": [{"path": str(path), "problem": str(problem)} for path, problem in damaged],
     }
-    screen.print_result(arguments, document, "\n".join(_lines(boxes.parent, exits, damaged, arguments)))
+    screen.print_result(arguments, document, "\n".join(_lines(recordings.parent, exits, damaged, arguments)))
     return 0
 
 
-def _check(folder: Path, boxes: Path) -> None:
+def _check(folder: Path, recordings: Path) -> None:
     """Raise :class:`HeapExporterError` if the folder does not exist or cannot be read."""
     try:
-        if not folder.is_dir() and folder != boxes:
+        if not folder.is_dir() and folder != recordings:
             raise HeapExporterError(
                 f"{folder} is not a folder; give the one that the service has as {variable('snapshot_dir')}"
             )
-        os.listdir(boxes)
+        os.listdir(recordings)
     except FileNotFoundError:
         pass
     except OSError as problem:
         raise HeapExporterError(
-            f"cannot read {boxes}: {problem.strerror}; run the command as the user of the service"
+            f"cannot read {recordings}: {problem.strerror}; run the command as the user of the service"
         ) from None
 
 
@@ -102,7 +102,7 @@ def exit_document(path: Path, found: LastExit) -> dict[str, Any]:
         "path": str(path),
         "pid": found.pid,
         "ended": found.ended.value,
-        "ended_why": found.ended_why,
+        "ended_why": ending_reason(found.reason),
         "process_started_at": found.process_started_at,
         "last_sample_at": found.last.t_seconds,
         "uptime_seconds": found.uptime_seconds,
@@ -136,7 +136,7 @@ _COLUMNS = tuple(name for name in Point._fields if name not in ("restart", "find
 def _lines(
     folder: Path,
     exits: list[tuple[Path, LastExit]],
-    damaged: list[tuple[Path, BlackBoxError]],
+    damaged: list[tuple[Path, CrashRecordError]],
     arguments: argparse.Namespace,
 ) -> list[str]:
     lines = [f"no crash record in {folder}: no process was killed, or none wrote there"]
@@ -151,7 +151,7 @@ def _last_exit_lines(folder: Path, found: LastExit, *, verbose: bool) -> list[st
     last = found.last
     age = f"; uptime {duration(found.uptime_seconds)}" if found.uptime_seconds is not None else ""
     rows = [
-        ("reason", found.ended_why),
+        ("reason", ending_reason(found.reason)),
         ("last sample", f"{moment(last.t_seconds)}, {duration(max(time.time() - last.t_seconds, 0))} ago{age}"),
         ("memory", _memory_change(found.points)),
         ("", text_sparkline([point.rss_bytes for point in found.points])),

@@ -66,9 +66,18 @@ class Ending(StrEnum):
     MACHINE = "machine"
 
 
+class EndingReason(StrEnum):
+    """Why an ending is believed to be the one it is."""
+
+    KILL_COUNTED = "kill-counted"
+    AT_LIMIT = "at-limit"
+    OTHER_BOOT = "other-boot"
+    NO_CLEAN_STOP = "no-clean-stop"
+
+
 @dataclass(frozen=True, slots=True)
 class LastExit:
-    """The end of a process, and its last hour; times are Unix seconds. ``ended_why`` says ``ended`` in words.
+    """The end of a process, and its last hour; times are Unix seconds.
 
     ``points`` are the samples, oldest first, at least one; the slope is that of the growing memory over the last 15
     minutes. ``types`` are the largest of the last census, ``snapshots`` the ids of those that show the growth.
@@ -77,7 +86,7 @@ class LastExit:
     pid: int
     process_started_at: float | None
     ended: Ending
-    ended_why: str
+    reason: EndingReason
     points: tuple[Point, ...]
     slope_bytes_per_second: float | None
     verdict: Verdict | None

@@ -1,130 +1,206 @@
-"""What black boxes of the dead tell: how a process ended, and what its memory did before.
+"""Reads the recordings of crashed processes: how each ended, and what its memory did before.
 
-Each start claims the newest black box that nobody has claimed, by renaming it under its lock, and notes in it how the
-process ended: that can be told only then, by what the cgroup has counted since.
+Each start claims the newest recording of a crashed process that no other start has claimed, and notes in it how the
+process ended. Only a start can find that out: it compares what the cgroup has counted since.
 """
 
 from __future__ import annotations
 
+import csv
+import gzip
 import logging
 import os
-import re
-import time
+import statistics
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from heap_exporter.errors import BlackBoxError
-from heap_exporter.model import Ending, LastExit, MemoryLimits
-from heap_exporter.recording import notes, ring_format
-from heap_exporter.recording.crash_record import last_exit
-from heap_exporter.recording.ring import FOLDER, PART_SUFFIX, RING_NAME, Ring, check_owner, of_the_dead, open_ring
+from heap_exporter.errors import CrashRecordError
+from heap_exporter.model import Ending, EndingReason, LastExit, MemoryLimits, Point
+from heap_exporter.recording import notes
+from heap_exporter.recording.csv_format import Recorded, RowConverter
+from heap_exporter.recording.folder import FOLDER, Recording, check_owner, recordings_with_notes, remove_old_layout
+from heap_exporter.runtime.boot_id import read_boot_id
+from heap_exporter.runtime.file_lock import open_unless_locked
 from heap_exporter.runtime.logs import log
 
-KEPT_EXITS = 10
-"""Claimed black boxes that stay to be read."""
+HISTORY_SECONDS = 3600.0
+MAX_SAMPLES = 5000
+"""What is read of a recording: its last hour, or less of one with a sample more often than every 0.7 s."""
 
-MAX_UNCLAIMED = 20
-"""Dead black boxes that wait to be claimed; there are more than that only where processes die and none start."""
+MAX_CSV_BYTES = 8 << 20
 
-STALE_PART_SECONDS = 3600.0
-EXIT_NAME = re.compile(r"[0-9]+-[0-9]+-[0-9a-f]{8}\.exit")
+SLOPE_SECONDS = 900.0
+"""The slope before the end is that of this long."""
+
+MIN_FREE_SHARE = 0.05
+"""A process that had this part of its limit left, or less, was most likely killed for lack of memory."""
+
+SAMPLES_PER_LIMITS = 20
+"""Samples between two readings of the cgroup's limits, at most."""
 
 
-def open_black_box(
-    snapshot_folder: Path, process_started_at: float | None, limits: MemoryLimits | None
-) -> tuple[Ring | None, LastExit | None]:
-    """Return a black box for this process, and the last exit that it claims, each ``None`` where there is none.
+def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastExit | None:
+    """Return the newest exit that no other start has claimed, ``None`` if there is none.
 
-    Never raises; what is wrong is logged.
+    ``limits`` are those of the cgroup now. Never raises; problems are logged.
     """
-    folder = snapshot_folder / FOLDER
-    ring = last = None
     try:
-        ring = open_ring(folder, process_started_at)
-        last = claim(folder, limits)
-        if last is not None:
-            level = logging.WARNING if last.ended is Ending.OOM_KILL else logging.INFO
-            log.log(
-                level, "process %d before this one (%s): %s; `heap-exporter last-exit %s` tells what its memory did",
-                last.pid, last.ended.value, last.ended_why, snapshot_folder,
-            )  # fmt: skip  # format and arguments together
-    except (BlackBoxError, OSError) as problem:
-        log.warning("nothing will be known of this process if it is killed: %s", problem)
-    except Exception:  # the process that hosts us must not see it, whatever it is
-        log.exception("the black boxes in %s cannot be used", folder)
-    return ring, last
+        remove_old_layout(snapshot_folder)
+        found = _claim(snapshot_folder / FOLDER, limits)
+    except FileNotFoundError:
+        return None
+    except (CrashRecordError, OSError) as problem:
+        log.warning("the recordings of earlier processes cannot be read: %s", problem)
+        return None
+    except Exception:  # the application must not see it, whatever it is
+        log.exception("the recordings in %s cannot be used", snapshot_folder)
+        return None
+    if found is not None:
+        log.log(
+            logging.WARNING if found.ended is Ending.OOM_KILL else logging.INFO,
+            "an earlier process, %d, did not stop cleanly (%s); `heap-exporter last-exit %s` shows its memory before",
+            found.pid, found.ended.value, snapshot_folder,
+        )  # fmt: skip  # format and arguments together
+    return found
 
 
-def claim(folder: Path, limits: MemoryLimits | None) -> LastExit | None:
-    """Return the newest exit that nobody has claimed, and keep the folder small. Raises :class:`BlackBoxError`."""
-    check_owner(folder)
-    claimed, waiting = None, 0
-    for path in _newest_first(folder, RING_NAME):
-        with suppress(OSError), of_the_dead(path, claim=True) as file:
-            if file is None:
-                continue
-            if claimed is None:
-                claimed = _claim_one(path, file, limits)
-            elif (waiting := waiting + 1) > MAX_UNCLAIMED:
-                path.unlink()
-    _tidy(folder)
-    return claimed
-
-
-def find_exits(folder: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Path, BlackBoxError]]]:
-    """Return every exit in the folder, claimed or not, the last one first; and what is wrong with damaged files.
+def find_exits(folder: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Path, CrashRecordError]]]:
+    """Return the exits in a folder of recordings, claimed or not, last one first; and those that cannot be read.
 
     Nothing is claimed and nothing is written.
     """
     exits, damaged = [], []
-    for path in (*_newest_first(folder, RING_NAME), *_newest_first(folder, EXIT_NAME)):
-        with suppress(OSError), of_the_dead(path) as file:
+    for recording in recordings_with_notes(folder):
+        with suppress(OSError), open_unless_locked(recording.csv) as file:
             if file is None:
                 continue
             try:
-                contents = ring_format.parse(os.pread(file, ring_format.FILE_BYTES, 0))
-                if contents.ended_at is None and contents.samples:
-                    exits.append((path, last_exit(contents, None)))
-            except BlackBoxError as problem:
-                damaged.append((path, problem))
-    return sorted(exits, key=lambda found: -found[1].last.t_seconds), damaged
+                found = last_exit(notes.read_notes(recording.notes), _read_samples(recording, file), None)
+            except CrashRecordError as problem:
+                damaged.append((recording.notes, problem))
+                continue
+            if found is not None:
+                exits.append((recording.csv, found))
+    return sorted(exits, key=lambda each: -each[1].last.t_seconds), damaged
 
 
-def _claim_one(path: Path, file: int, limits: MemoryLimits | None) -> LastExit | None:
-    """Return what the file of a dead process tells, and keep it as claimed; one that stopped in order goes."""
+def last_exit(noted: notes.Notes, samples: Sequence[Recorded], limits: MemoryLimits | None) -> LastExit | None:
+    """Return the exit of a process that left these notes and samples, ``None`` without a sample.
+
+    ``limits`` are those of the cgroup now, if this process is the successor of that one.
+    """
+    if not samples:
+        return None
+    points = tuple(sample.point for sample in samples)
+    ended, reason = notes.read_ending(noted) or _ending(noted, samples, limits)
+    return LastExit(
+        pid=noted["pid"],
+        process_started_at=notes.read_start(noted),
+        ended=ended,
+        reason=reason,
+        points=points,
+        slope_bytes_per_second=slope(points),
+        verdict=notes.read_verdict(noted),
+        types=notes.read_types(noted),
+        snapshots=notes.read_snapshots(noted),
+    )
+
+
+def slope(points: Sequence[Point]) -> float | None:
+    """Return the slope of the growing memory in bytes a second over the last 15 minutes of the points."""
+    recent = [point for point in points if point.t_seconds >= points[-1].t_seconds - SLOPE_SECONDS]
+    times, sizes = [point.t_seconds for point in recent], [float(point.growing_bytes) for point in recent]
     try:
-        contents = ring_format.parse(os.pread(file, ring_format.FILE_BYTES, 0))
-    except BlackBoxError as problem:
-        log.warning("%s says nothing: %s", path, problem)
-        path.rename(path.with_suffix(".exit"))
+        return statistics.linear_regression(times, sizes).slope
+    except statistics.StatisticsError:  # a single moment has no slope
         return None
-    if contents.ended_at is not None or not contents.samples:
-        path.unlink()
+
+
+def _claim(folder: Path, limits: MemoryLimits | None) -> LastExit | None:
+    check_owner(folder)
+    for recording in recordings_with_notes(folder):
+        with suppress(OSError, CrashRecordError), open_unless_locked(recording.csv, exclusive=True) as file:
+            if file is not None and (found := _claim_one(recording, file, limits)) is not None:
+                return found
+    return None
+
+
+def _claim_one(recording: Recording, file: int, limits: MemoryLimits | None) -> LastExit | None:
+    """Return how the process of a recording ended, and note it; ``None`` if that is claimed already."""
+    noted = notes.read_notes(recording.notes)
+    if notes.read_ending(noted) is not None:
         return None
-    found = last_exit(contents, limits)
-    note = notes.plain_note({"ended": found.ended.value, "why": found.ended_why, "claimed_at": time.time()})
-    os.pwrite(file, ring_format.note_bytes(1, note), ring_format.note_at("ending", 1))
-    path.rename(path.with_suffix(".exit"))
+    found = last_exit(noted, _read_samples(recording, file), limits)
+    if found is None:
+        recording.notes.unlink()
+    else:
+        notes.write_notes(recording.notes, {**noted, "ending": notes.ending_note(found.ended, found.reason)})
     return found
 
 
-def _newest_first(folder: Path, name: re.Pattern[str]) -> list[Path]:
-    """Return the files of such a name, the last written first."""
-    found = []
-    with suppress(OSError):
-        for entry in os.scandir(folder):
-            with suppress(OSError):
-                if name.fullmatch(entry.name):
-                    found.append((entry.stat(follow_symlinks=False).st_mtime, Path(entry.path)))
-    return [path for _, path in sorted(found, reverse=True)]
+def _read_samples(recording: Recording, file: int) -> Sequence[Recorded]:
+    """Return the samples of the last hour. ``file`` is the open CSV file: to open it again would drop its lock."""
+    samples = _last_hour(os.pread(file, MAX_CSV_BYTES, 0))
+    if samples and samples[-1].point.t_seconds - samples[0].point.t_seconds < HISTORY_SECONDS:
+        with suppress(OSError, EOFError, zlib.error):
+            older = _last_hour(gzip.decompress(recording.older.read_bytes()))
+            first, last = samples[0].point.t_seconds, samples[-1].point.t_seconds
+            samples = [
+                *(each for each in older if last - HISTORY_SECONDS <= each.point.t_seconds < first),
+                *samples,
+            ][-MAX_SAMPLES:]
+    return samples
 
 
-def _tidy(folder: Path) -> None:
-    """Remove what is old: exits but the last ones, and files whose making was cut off."""
-    for path in _newest_first(folder, EXIT_NAME)[KEPT_EXITS:]:
-        with suppress(OSError):
-            path.unlink()
-    for path in folder.glob(f"*{PART_SUFFIX}"):
-        with suppress(OSError):
-            if time.time() - path.lstat().st_mtime > STALE_PART_SECONDS:
-                path.unlink()
+def _last_hour(data: bytes) -> list[Recorded]:
+    """Return the samples of the last hour in a CSV file, without lines that are damaged."""
+    lines = data.decode("utf-8", "replace").split("\n")[:-1]  # the text after the last line end is no whole line
+    found: list[Recorded] = []
+    try:
+        convert = RowConverter(lines.pop(0).split(","))
+    except (IndexError, ValueError):  # the header is damaged
+        return found
+    for sample in _recorded(convert, reversed(lines)):
+        if len(found) == MAX_SAMPLES or (found and sample.point.t_seconds < found[0].point.t_seconds - HISTORY_SECONDS):
+            break
+        found.append(sample)
+    return found[::-1]
+
+
+def _recorded(convert: RowConverter, lines: Iterator[str]) -> Iterator[Recorded]:
+    for line in lines:
+        with suppress(ValueError, csv.Error):
+            yield convert.recorded(next(csv.reader((line,), strict=True)))
+
+
+def _ending(
+    noted: notes.Notes, samples: Sequence[Recorded], limits: MemoryLimits | None
+) -> tuple[Ending, EndingReason]:
+    """Return how a process ended, judged by its last samples and by what its cgroup has counted since."""
+    last = samples[-1]
+    kills = limits.events.get("oom_kill") if limits else None
+    if kills is not None and last.oom_kills is not None and kills > last.oom_kills:
+        return Ending.OOM_KILL, EndingReason.KILL_COUNTED
+    free = _free_bytes(samples)
+    if last.point.limit_bytes and free is not None and free <= MIN_FREE_SHARE * last.point.limit_bytes:
+        return Ending.OOM_KILL, EndingReason.AT_LIMIT
+    boot = read_boot_id()
+    if boot and noted.get("boot_id") and boot != noted["boot_id"]:
+        return Ending.MACHINE, EndingReason.OTHER_BOOT
+    return Ending.KILLED, EndingReason.NO_CLEAN_STOP
+
+
+def _free_bytes(samples: Sequence[Recorded]) -> float | None:
+    """Return what was left under the limit one sample after the last, if memory continued to grow.
+
+    The cgroup's limits are read less often than samples are taken: growth since their last reading is subtracted.
+    """
+    last = samples[-1]
+    if last.headroom_bytes is None:
+        return None if last.point.limit_bytes is None else float(last.point.limit_bytes - last.point.rss_bytes)
+    same = [sample for sample in samples[-SAMPLES_PER_LIMITS:] if sample.headroom_bytes == last.headroom_bytes]
+    grown = last.point.rss_bytes - same[0].point.rss_bytes
+    before = samples[-2].point if len(samples) > 1 else last.point
+    return float(last.headroom_bytes - max(grown, 0) - max(last.point.rss_bytes - before.rss_bytes, 0))

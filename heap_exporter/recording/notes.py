@@ -1,18 +1,28 @@
-"""A verdict and a census as the notes of a black box: plain JSON that fits, and back from whatever is there."""
+"""The notes of a recording: what is known of its process besides the samples, as one JSON object in a small file.
+
+While the process runs, and after a crash, the file has: ``version``, ``pid``, ``process_started_at`` and ``boot_id``;
+then, once known, the last ``verdict``, the last ``census`` and the ids of ``snapshots``; and ``ended``, once a later
+process has claimed the recording. A clean stop removes the file.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TypeVar
 
+from heap_exporter.errors import CrashRecordError
 from heap_exporter.model import (
     Accumulation,
     CacheLimit,
     Cause,
     Census,
+    Ending,
+    EndingReason,
     Finding,
     FindingKind,
     LeakPattern,
@@ -24,70 +34,123 @@ from heap_exporter.model import (
     TypeCount,
     Verdict,
 )
-from heap_exporter.recording.ring_format import NOTE_BYTES
+from heap_exporter.runtime import atomic_file
+from heap_exporter.runtime.boot_id import read_boot_id
 
+VERSION = 1
 MAX_TYPES = 20
 MAX_REASONS = 8
-LONGEST_NAME = 200
-LONGEST_FINDING = 2000
+MAX_NAME_CHARS = 200
+MAX_FINDING_CHARS = 2000
+MAX_FILE_BYTES = 1 << 20
 
-_ROOM = NOTE_BYTES - 64
-T = TypeVar("T")
-
-
-def verdict_note(verdict: Verdict) -> bytes:
-    """Return a verdict's note: the state, the cause, why, and how long the memory would last."""
-    return _fitting(
-        {
-            "judged_at": verdict.judged_at,
-            "state": verdict.state.value,
-            "cause": verdict.cause.value if verdict.cause else None,
-            "window_seconds": verdict.window_seconds,
-            "confidence": verdict.confidence,
-            "seconds_to_limit": verdict.seconds_to_limit,
-            "finding": verdict.finding and _finding_row(verdict.finding),
-        },
-        "reasons",
-        [_reason_row(reason) for reason in verdict.reasons[:MAX_REASONS]],
-    )
+Notes = Mapping[str, Any]
+Value = TypeVar("Value")
 
 
-def census_note(census: Census) -> bytes:
-    """Return a census's note: the largest types."""
-    rows = [[count.type_name[:LONGEST_NAME], count.objects, count.bytes] for count in census.types[:MAX_TYPES]]
-    return _fitting({"taken_at": census.taken_at, "objects": census.objects, "bytes": census.bytes}, "types", rows)
+def new_notes(process_started_at: float | None) -> dict[str, Any]:
+    """Return the notes of this process when its recording begins."""
+    return {
+        "version": VERSION,
+        "pid": os.getpid(),
+        "process_started_at": process_started_at,
+        "boot_id": read_boot_id(),
+    }
 
 
-def plain_note(document: Mapping[str, Any]) -> bytes:
-    """Return a small document as a note."""
-    return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+def write_notes(path: Path, notes: Notes) -> None:
+    """Replace the file of the notes. Raises ``OSError``."""
+    atomic_file.write_file(path, json.dumps(notes).encode())
 
 
-def read_verdict(note: Mapping[str, Any] | None) -> Verdict | None:
-    """Return the verdict that a note tells of, ``None`` if it is none."""
+def read_notes(path: Path) -> Notes:
+    """Return the notes in a file. Raises ``OSError``, and :class:`CrashRecordError` for what are none."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(file, "rb") as opened:
+        text = opened.read(MAX_FILE_BYTES)
+    try:
+        notes = json.loads(text)
+        version, pid = notes["version"], int(notes["pid"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise CrashRecordError("it is not a crash record, or it is damaged") from None
+    if version != VERSION:
+        raise CrashRecordError(f"it has version {version!r}; this heap-exporter reads version {VERSION}")
+    return {**notes, "pid": pid}
+
+
+def verdict_note(verdict: Verdict) -> Notes:
+    """Return a verdict as a note."""
+    return {
+        "judged_at": verdict.judged_at,
+        "state": verdict.state.value,
+        "cause": verdict.cause.value if verdict.cause else None,
+        "reasons": [_reason_row(reason) for reason in verdict.reasons[:MAX_REASONS]],
+        "window_seconds": verdict.window_seconds,
+        "confidence": verdict.confidence,
+        "seconds_to_limit": verdict.seconds_to_limit,
+        "finding": verdict.finding and _finding_row(verdict.finding),
+    }
+
+
+def read_verdict(notes: Notes) -> Verdict | None:
+    """Return the verdict in the notes, ``None`` without one."""
     return _read(
-        note,
-        lambda found: Verdict(
-            judged_at=float(found["judged_at"]),
-            state=State(found["state"]),
-            cause=None if found["cause"] is None else Cause(found["cause"]),
-            reasons=_reasons(found["reasons"]),
-            window_seconds=float(found["window_seconds"]),
-            confidence=float(found["confidence"]),
-            seconds_to_limit=None if found["seconds_to_limit"] is None else float(found["seconds_to_limit"]),
-            finding=_finding(found.get("finding")),
+        notes.get("verdict"),
+        lambda note: Verdict(
+            judged_at=float(note["judged_at"]),
+            state=State(note["state"]),
+            cause=None if note["cause"] is None else Cause(note["cause"]),
+            reasons=_reasons(note["reasons"]),
+            window_seconds=float(note["window_seconds"]),
+            confidence=float(note["confidence"]),
+            seconds_to_limit=None if note["seconds_to_limit"] is None else float(note["seconds_to_limit"]),
+            finding=_finding(note.get("finding")),
         ),
     )
 
 
-def read_types(note: Mapping[str, Any] | None) -> tuple[TypeCount, ...]:
-    """Return the largest types of the census that a note tells of, none if it tells of none."""
-    return _read(note, lambda found: tuple(TypeCount(str(name), int(n), int(b)) for name, n, b in found["types"])) or ()
+def census_note(census: Census) -> Notes:
+    """Return a census as a note: its largest types."""
+    types = [[count.type_name[:MAX_NAME_CHARS], count.objects, count.bytes] for count in census.types[:MAX_TYPES]]
+    return {"taken_at": census.taken_at, "objects": census.objects, "bytes": census.bytes, "types": types}
+
+
+def read_types(notes: Notes) -> tuple[TypeCount, ...]:
+    """Return the largest types of the census in the notes, none without a census."""
+    return (
+        _read(
+            notes.get("census"),
+            lambda note: tuple(TypeCount(str(name), int(n), int(size)) for name, n, size in note["types"]),
+        )
+        or ()
+    )
+
+
+def ending_note(ended: Ending, reason: EndingReason) -> Notes:
+    """Return how the process ended as a note."""
+    return {"ended": ended.value, "reason": reason.value}
+
+
+def read_ending(notes: Notes) -> tuple[Ending, EndingReason] | None:
+    """Return how the process ended, as its successor found it; ``None`` before it is claimed."""
+    return _read(notes.get("ending"), lambda note: (Ending(note["ended"]), EndingReason(note["reason"])))
+
+
+def read_snapshots(notes: Notes) -> tuple[str, ...]:
+    """Return the ids of the snapshots in the notes."""
+    return _read(notes.get("snapshots"), lambda ids: tuple(map(str, ids))) or ()
+
+
+def read_start(notes: Notes) -> float | None:
+    """Return when the process started, ``None`` if it is not known."""
+    return _read(notes.get("process_started_at"), float)
 
 
 def _reason_row(reason: Reason) -> list[Any]:
-    """Return the kind and the values of a reason, with names cut to :data:`LONGEST_NAME` characters."""
-    values = {name: value[:LONGEST_NAME] if isinstance(value, str) else value for name, value in reason.values.items()}
+    """Return the kind and the values of a reason, with names shortened to :data:`MAX_NAME_CHARS` characters."""
+    values = {
+        name: value[:MAX_NAME_CHARS] if isinstance(value, str) else value for name, value in reason.values.items()
+    }
     return [reason.kind.value, values]
 
 
@@ -102,9 +165,9 @@ def _reasons(rows: Sequence[Any]) -> tuple[Reason, ...]:
 
 
 def _finding_row(finding: Finding) -> dict[str, Any]:
-    """Return the values of a finding; only its kind and cause if they are long."""
+    """Return the values of a finding, only its kind and cause if they are long."""
     row = asdict(finding)
-    is_short = len(json.dumps(row)) <= LONGEST_FINDING
+    is_short = len(json.dumps(row)) <= MAX_FINDING_CHARS
     return row if is_short else asdict(Finding(finding.kind, finding.cause))
 
 
@@ -135,15 +198,9 @@ def _step(row: Sequence[str]) -> Step:
     return Step(StepKind(kind), owner_type, name)
 
 
-def _fitting(document: dict[str, Any], name: str, rows: list[Any]) -> bytes:
-    """Return the document with as many rows, under ``name``, as there is room for."""
-    while len(text := plain_note({**document, name: rows})) > _ROOM:
-        rows = rows[: len(rows) // 2]
-    return text
-
-
-def _read(note: Mapping[str, Any] | None, parse: Callable[[Mapping[str, Any]], T]) -> T | None:
+def _read(note: Any, parse: Callable[[Any], Value]) -> Value | None:
+    """Return what a note contains, ``None`` where it is missing or another program has written it."""
     try:
         return None if note is None else parse(note)
-    except (KeyError, TypeError, ValueError, OverflowError):  # of another version, or written by somebody else
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None

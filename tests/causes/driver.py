@@ -8,16 +8,17 @@ from __future__ import annotations
 import importlib
 import sys
 
-from heap_exporter.detection import history, series
+from heap_exporter.detection import history
 from heap_exporter.errors import SourceMissing
 from heap_exporter.probes.sampler import Sampler
+from heap_exporter.recording.csv_format import HEADER, csv_row
 from tests.heaps import walks
 
 
 def run(name: str) -> None:
     """Run ``main`` of the program ``name``; a step counts as a minute."""
     walker = walks.chosen("native")
-    lines = [series.HEADER]
+    lines = [HEADER]
 
     def step() -> None:
         try:
@@ -27,7 +28,7 @@ def run(name: str) -> None:
         sampler = Sampler()  # steps come faster than a slow source would be read again
         point = history.point(sampler.sample(None), sampler.detail(), census, restart=len(lines) == 1)
         assert point is not None
-        lines.append(series.row(point._replace(t_seconds=60.0 * len(lines))))
+        lines.append(csv_row(point._replace(t_seconds=60.0 * len(lines))))
 
     importlib.import_module(f"tests.causes.{name}").main(step)
     print("".join(lines), end="", flush=True)

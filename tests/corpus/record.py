@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from heap_exporter.detection.history import point
-from heap_exporter.detection.series import HEADER, row
 from heap_exporter.probes.sampler import Sampler
+from heap_exporter.recording.csv_format import HEADER, csv_row
 from heap_exporter.walker.choose import choose_walker
 from tests.corpus.recorded import FOLDER, TRUTH
 
@@ -205,14 +205,14 @@ def record(name: str) -> None:
                 restart=step == 0,
             )
             assert made is not None
-            out.write(row(made._replace(t_seconds=step * STEP_SECONDS)).encode())
+            out.write(csv_row(made._replace(t_seconds=step * STEP_SECONDS)).encode())
 
 
 def tell(name: str) -> dict[str, float | None]:
     """Return the truth about a recorded series: its growth after the onset, by its own first and last hour."""
     if name not in LEAKS:
         return {"onset_hours": None, "per_hour": 0.0}
-    from heap_exporter.detection.series import read_series
+    from heap_exporter.recording.csv_format import read_series
 
     onset = LEAKS[name][2]
     points = [point for point in read_series(FOLDER / f"{name}.csv.gz") if point.t_seconds >= onset * 3600]

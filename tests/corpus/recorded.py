@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from heap_exporter.detection.series import read_series
 from heap_exporter.model import Point
+from heap_exporter.recording.csv_format import read_series
 
 FOLDER = Path(__file__).parent / "recorded"
 TRUTH = FOLDER / "truth.json"

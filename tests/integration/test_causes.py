@@ -14,11 +14,11 @@ import pytest
 
 from heap_exporter.detection.attribution import attribute
 from heap_exporter.detection.detector import Detector, DetectorThresholds
-from heap_exporter.detection.series import read_series
 from heap_exporter.errors import SourceMissing
 from heap_exporter.model import Cause, Point, ReasonKind
 from heap_exporter.probes.allocators import read_malloc
 from heap_exporter.probes.pymalloc import read_pymalloc
+from heap_exporter.recording.csv_format import read_series
 from tests.processes.programs import environment, window_settings
 
 REPOSITORY = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.heapfile.format import SUFFIX, read_header
-from tests.integration.test_black_box import cgroup, exits
+from tests.integration.test_crash_records import cgroup, exits
 from tests.processes.programs import PATIENCE_SECONDS, environment, next_json, program, slowdown
 
 LIMIT_BYTES = 200 * 1024**2

@@ -12,7 +12,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from heap_exporter.detection.judge import Judge
-from heap_exporter.detection.series import read_series
 from heap_exporter.export.prometheus import MetricsPage
 from heap_exporter.investigation.investigator import InvestigationOutcome, Investigator
 from heap_exporter.model import Cause, Finding, FindingKind, LeakAlert, Reading, State, Verdict
@@ -20,7 +19,8 @@ from heap_exporter.monitor import HeapMonitor
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.pipeline import STAGES, Pipeline
 from heap_exporter.probes.sampler import PROBES, Sampler
-from heap_exporter.recording.flight import FlightRecorder
+from heap_exporter.recording.csv_format import read_series
+from heap_exporter.recording.recorder import Recorder
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.service import Snapshots
 from tests.examples.alerts import full_alert
@@ -62,7 +62,7 @@ def scrape(page: MetricsPage) -> dict[str, float]:
 
 
 BROKEN_STAGES = {
-    "record": (FlightRecorder, "record"),
+    "record": (Recorder, "record"),
     "judge": (Judge, "judge"),
     "investigate": (Investigator, "investigate"),
     "notify": (Notifier, "send"),
@@ -171,9 +171,9 @@ def test_the_sample_is_recorded_before_it_is_judged_and_published_before_it_is_i
     order.clear()
     for owner, method in (
         (Sampler, "sample"),
-        (FlightRecorder, "record"),
+        (Recorder, "record"),
         (Judge, "judge"),
-        (FlightRecorder, "record_verdict"),
+        (Recorder, "record_verdict"),
         (Investigator, "investigate"),
     ):
         traced(owner, method)

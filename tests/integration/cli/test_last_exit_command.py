@@ -17,21 +17,22 @@ from tests.processes.commands import Run
 KILLED = """
 import os, sys, time
 from pathlib import Path
-from heap_exporter.recording.ring import open_ring
+from heap_exporter.recording.recorder import Recorder
 from heap_exporter.model import Cause, Census, Point, Reason, ReasonKind, State, TypeCount, Verdict
 
 MIB = 1024**2
 GREW = Reason(ReasonKind.GREW, {"gained_bytes": 60 * MIB, "seconds": 900, "slope_bytes_per_second": MIB / 15})
 now = time.time()
-ring = open_ring(Path("snapshots/blackbox"), now - 7200)
+recorder = Recorder(Path("snapshots"), now - 7200)
 for index in range(240):
     rss = (100 + index) * MIB
-    ring.record(
-        Point(now - 3600 + 15 * index, rss, anonymous_bytes=rss - 10 * MIB, limit_bytes=int(sys.argv[1]) * MIB), None
+    recorder.record(
+        Point(now - 3600 + 15 * index, rss, anonymous_bytes=rss - 10 * MIB, limit_bytes=int(sys.argv[1]) * MIB),
+        None,
+        Census(now, 1, 1, 1, "native", (TypeCount("shop.Session", 48210, 61 * MIB),), ()) if index == 239 else None,
     )
-ring.record_census(Census(now, 1, 1, 1, "native", (TypeCount("shop.Session", 48210, 61 * MIB),), ()))
-ring.record_verdict(Verdict(now, State.CONFIRMED, (GREW,), 900.0, cause=Cause.PYTHON_OBJECTS))
-ring.record_evidence(["20261122T150000Z-1-abcd"])
+recorder.record_verdict(Verdict(now, State.CONFIRMED, (GREW,), 900.0, cause=Cause.PYTHON_OBJECTS))
+recorder.record_snapshots(["20261122T150000Z-1-abcd"])
 os._exit(1)
 """
 
@@ -48,13 +49,13 @@ def killed_process(folder: Path, limit_mib: int) -> Path:
 
 
 def test_it_shows_the_memory_before_the_exit(exits: Path, run: Run) -> None:
-    shown = run("last-exit", exits).stdout
+    shown = run("last-exit", exits, "--verbose").stdout
 
     assert "was killed or crashed" in shown
     assert "100 MiB → 339 MiB in RAM within 60 min, 17% of its limit of 2.0 GiB" in shown
     assert f"{BARS[0] * 7}" in shown
     assert "growth         +240 MiB/h over the last 15 min" in shown
-    assert "confirmed (python-objects)" in shown
+    assert "A leak is confirmed in Python objects" in shown
     assert f"- {GREW_TEXT}" in shown
     assert "61.0 MiB       48,210 x shop.Session" in shown
     assert "20261122T150000Z-1-abcd" in shown
@@ -95,15 +96,15 @@ def test_the_folder_is_that_of_the_settings_or_of_the_crash_records(exits: Path,
     named = run("last-exit", exits).stdout.splitlines()[0]
 
     assert run("last-exit").stdout.splitlines()[0] == named
-    assert run("last-exit", exits / "blackbox").stdout.splitlines()[0] == named
+    assert run("last-exit", exits / "series").stdout.splitlines()[0] == named
 
 
 def test_the_command_changes_no_file(exits: Path, run: Run) -> None:
-    before = [(path.name, path.read_bytes()) for path in (exits / "blackbox").iterdir()]
+    before = [(path.name, path.read_bytes()) for path in (exits / "series").iterdir()]
 
     run("last-exit", exits)
 
-    assert [(path.name, path.read_bytes()) for path in (exits / "blackbox").iterdir()] == before
+    assert [(path.name, path.read_bytes()) for path in (exits / "series").iterdir()] == before
 
 
 def test_a_folder_without_crash_records_is_not_an_error(tmp_path: Path, run: Run) -> None:
@@ -120,17 +121,19 @@ def test_a_missing_folder_is_one_line_on_stderr(tmp_path: Path, run: Run) -> Non
 
 
 def test_an_unreadable_folder_is_an_error(tmp_path: Path, run: Run) -> None:
-    (tmp_path / "blackbox").write_text("in the way")
+    (tmp_path / "series").write_text("in the way")
 
     problem = run("last-exit", tmp_path, code=2).stderr
 
-    assert "blackbox: Not a directory; run the command as the user of the service" in problem
+    assert "series: Not a directory; run the command as the user of the service" in problem
 
 
 def test_a_damaged_file_is_listed(exits: Path, run: Run) -> None:
-    (exits / "blackbox" / "1795365938-15964-c824b9df.exit").write_bytes(b"nothing")
+    (notes,) = (exits / "series").glob("*.json")
+    killed_process(exits.parent, 2048)
+    notes.write_bytes(b"nothing")
 
     shown = run("last-exit", exits).stdout
 
     assert "was killed or crashed" in shown
-    assert "1795365938-15964-c824b9df.exit cannot be read: it is no black box, or its head is damaged" in shown
+    assert f"{notes.name} cannot be read: it is not a crash record, or it is damaged" in shown

@@ -18,12 +18,12 @@ CLEARED = Finding(FindingKind.CLEARS_BOUNDED_CACHE, cache_limits=(CacheLimit("di
 
 def note_of(finding: Finding) -> dict[str, object]:
     verdict = Verdict(0.0, State.CONFIRMED, (), 900.0, finding=finding)
-    document: dict[str, object] = json.loads(verdict_note(verdict))
+    document: dict[str, object] = json.loads(json.dumps(verdict_note(verdict)))
     return document
 
 
 def read(note: dict[str, object]) -> Finding | None:
-    verdict = read_verdict(note)
+    verdict = read_verdict({"verdict": note})
     assert verdict is not None
     return verdict.finding
 

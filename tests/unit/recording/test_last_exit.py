@@ -1,47 +1,48 @@
-"""What a start makes of the black boxes that it finds."""
+"""What a start does with the recordings of earlier processes, whatever state they are in."""
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from heap_exporter.model import Cause, Ending, MemoryLimits, Point, State, Verdict
-from heap_exporter.recording import ring_format
-from heap_exporter.recording.crash_record import last_exit
-from heap_exporter.recording.last_exit import KEPT_EXITS, MAX_UNCLAIMED, claim, find_exits, open_black_box
-from heap_exporter.recording.ring import open_ring
-from heap_exporter.recording.ring_format import Contents, Head, Recorded
+from heap_exporter.errors import CrashRecordError
+from heap_exporter.model import Cause, Ending, EndingReason, LastExit, MemoryLimits, Point, State, Verdict
+from heap_exporter.recording.csv_format import Recorded
+from heap_exporter.recording.last_exit import HISTORY_SECONDS, MAX_SAMPLES, claim_last_exit, find_exits, last_exit
+from heap_exporter.recording.notes import read_notes
+from heap_exporter.recording.recorder import MAX_RECORDINGS, Recorder
 from heap_exporter.runtime.boot_id import read_boot_id
 from tests.examples.readings import GREW
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
-
 MIB = 1024**2
-FORK = multiprocessing.get_context("fork")
 
 
-def killed(folder: Path, *points: Point, limits: MemoryLimits | None = None) -> None:
-    """Leave the black box of a process that dies in the middle of its life."""
-
-    def live() -> None:
-        ring = open_ring(folder, 1.0)
-        for point in points:
-            ring.record(point, limits)
-        ring.record_verdict(Verdict(3.0, State.CONFIRMED, (GREW,), 900.0, cause=Cause.PYTHON_OBJECTS))
-        ring.record_evidence(["20261122T150000Z-1-abcd"])
-        os._exit(0)
-
-    process = FORK.Process(target=live)
-    process.start()
-    process.join()
+def crash(folder: Path, *points: Point, limits: MemoryLimits | None = None) -> Path:
+    """Leave the recording of a process that did not stop cleanly; return its CSV file."""
+    recorder = Recorder(folder, 1.0)
+    for point in points or (Point(1.0, 1),):
+        recorder.record(point, limits)
+    recorder.record_verdict(Verdict(3.0, State.CONFIRMED, (GREW,), 900.0, cause=Cause.PYTHON_OBJECTS))
+    recorder.record_snapshots(["20261122T150000Z-1-abcd"])
+    assert recorder.path is not None
+    os.utime(recorder.path, (points[-1].t_seconds, points[-1].t_seconds) if points else None)
+    return recorder.path  # without a reference to the recorder its file is unlocked, as after the end of a process
 
 
-def contents(*samples: Recorded, boot: str = "") -> Contents:
-    return Contents(Head(7, 1.0, 1.0, boot), None, samples, {})
+def exits(folder: Path) -> list[LastExit]:
+    return [found for _, found in find_exits(folder / "series")[0]]
+
+
+def exit_of(*samples: Recorded, limits: MemoryLimits | None = None, **noted: Any) -> LastExit:
+    found = last_exit({"pid": 7, "process_started_at": 1.0, **noted}, samples, limits)
+    assert found is not None
+    return found
 
 
 def grown(t: float, rss_mib: int, limit_mib: int, headroom_mib: int | None = None, kills: int | None = 0) -> Recorded:
@@ -49,13 +50,12 @@ def grown(t: float, rss_mib: int, limit_mib: int, headroom_mib: int | None = Non
     return Recorded(Point(t, rss_mib * MIB, limit_bytes=limit_mib * MIB), headroom, kills)
 
 
-def test_the_next_start_tells_what_the_process_saw_last(tmp_path: Path) -> None:
+def test_the_next_start_reads_what_the_process_recorded(tmp_path: Path) -> None:
     points = [Point(100.0 + 15 * index, 1000 + 150 * index, anonymous_bytes=500 + 150 * index) for index in range(100)]
-    killed(tmp_path / "blackbox", *points)
+    crash(tmp_path, *points)
 
-    ring, found = open_black_box(tmp_path, None, None)
+    found = claim_last_exit(tmp_path, None)
 
-    assert ring is not None
     assert found is not None
     assert found.points == tuple(points)
     assert found.uptime_seconds == 100 + 15 * 99 - 1
@@ -66,123 +66,217 @@ def test_the_next_start_tells_what_the_process_saw_last(tmp_path: Path) -> None:
     assert found.snapshots == ("20261122T150000Z-1-abcd",)
 
 
-def test_an_exit_is_claimed_once_and_can_be_read_on(tmp_path: Path) -> None:
-    folder = tmp_path / "blackbox"
-    killed(folder, Point(1.0, 1))
+def test_the_last_hour_is_read_and_no_more(tmp_path: Path) -> None:
+    crash(tmp_path, *(Point(15.0 * index, index) for index in range(1000)))
 
-    assert claim(folder, None) is not None
-    assert claim(folder, None) is None
-    assert len(find_exits(folder)[0]) == 1
+    (found,) = exits(tmp_path)
+
+    assert found.points[0].t_seconds == 15.0 * 999 - HISTORY_SECONDS
+    assert len(found.points) == 241
 
 
-def test_each_start_claims_the_newest_and_leaves_the_others_to_others(tmp_path: Path) -> None:
+def test_the_last_hour_is_read_across_the_two_files_of_a_long_series(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, None, max_bytes=20_000)
+    for index in range(1000):
+        recorder.record(Point(15.0 * index, index))
+        if index > 800 and recorder.path is not None and recorder.path.stat().st_size < 2000:
+            break
+    del recorder
+
+    (found,) = exits(tmp_path)
+
+    assert [point.t_seconds for point in found.points] == [15.0 * at for at in range(index - 240, index + 1)]
+
+
+def test_of_samples_that_come_often_the_newest_are_read(tmp_path: Path) -> None:
+    crash(tmp_path, *(Point(index / 10, index) for index in range(MAX_SAMPLES + 500)))
+
+    (found,) = exits(tmp_path)
+
+    assert [point.rss_bytes for point in found.points] == [*range(500, MAX_SAMPLES + 500)]
+
+
+def test_a_clock_that_is_set_back_hides_no_samples(tmp_path: Path) -> None:
+    seconds = (*range(10_000, 14_000, 15), *range(500, 600, 15))
+    crash(tmp_path, *(Point(float(second), second) for second in seconds))
+
+    (found,) = exits(tmp_path)
+
+    assert [point.t_seconds for point in found.points] == [float(second) for second in seconds]
+
+
+def test_an_exit_is_claimed_once_and_can_still_be_read(tmp_path: Path) -> None:
+    crash(tmp_path)
+
+    assert claim_last_exit(tmp_path, None) is not None
+    assert claim_last_exit(tmp_path, None) is None
+    assert len(exits(tmp_path)) == 1
+
+
+def test_each_start_claims_the_newest_exit(tmp_path: Path) -> None:
     for second in (1.0, 2.0, 3.0):
-        killed(tmp_path, Point(second, 1))
-        time.sleep(0.02)
+        crash(tmp_path, Point(second, 1))
 
-    claimed = [claim(tmp_path, None) for _ in range(4)]
+    claimed = [claim_last_exit(tmp_path, None) for _ in range(4)]
 
     assert [found and found.last.t_seconds for found in claimed] == [3.0, 2.0, 1.0, None]
 
 
-def test_workers_that_start_at_once_claim_different_ones(tmp_path: Path) -> None:
-    for second in range(4):
-        killed(tmp_path, Point(float(second), 1))
-    gate, told = FORK.Event(), FORK.SimpleQueue()
+def test_the_recording_of_a_running_process_is_no_exit(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, None)
+    recorder.record(Point(1.0, 1))
 
-    def start() -> None:
-        gate.wait()
-        found = claim(tmp_path, None)
-        told.put(found and found.last.t_seconds)
-
-    workers = [FORK.Process(target=start) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    gate.set()
-    seen = [told.get() for _ in workers]
-    for worker in workers:
-        worker.join()
-
-    known = [second for second in seen if second is not None]
-    assert len(known) == len({*known})
-    assert len(known) + len(find_exits(tmp_path)[0]) - len(list(tmp_path.glob("*.exit"))) == 4
+    assert claim_last_exit(tmp_path, None) is None
+    assert find_exits(tmp_path / "series") == ([], [])
+    assert recorder.path is not None
+    assert recorder.path.with_suffix(".json").exists()
 
 
-def test_the_black_box_of_a_living_process_is_no_exit(tmp_path: Path) -> None:
-    with_life = open_ring(tmp_path, None)
-    with_life.record(Point(1.0, 1), None)
+def test_the_recording_of_a_process_that_stopped_cleanly_is_no_exit(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, None)
+    recorder.record(Point(1.0, 1))
+    recorder.finish()
 
-    assert claim(tmp_path, None) is None
-    assert find_exits(tmp_path) == ([], [])
-    assert with_life.path.exists()
-
-
-def test_one_that_saw_nothing_or_stopped_in_order_is_no_exit(tmp_path: Path) -> None:
-    killed(tmp_path)
-    killed(tmp_path, Point(1.0, 1))
-    ended = next(path for path in tmp_path.glob("*.ring") if ring_format.parse(path.read_bytes()).samples)
-    data = bytearray(ended.read_bytes())
-    mark = ring_format.end_bytes(5.0)
-    data[ring_format.END_AT : ring_format.END_AT + len(mark)] = mark
-    ended.write_bytes(data)
-
-    assert claim(tmp_path, None) is None
-    assert list(tmp_path.iterdir()) == []
+    assert claim_last_exit(tmp_path, None) is None
+    assert exits(tmp_path) == []
 
 
-def test_a_damaged_one_is_passed_over_and_told_of(tmp_path: Path) -> None:
-    killed(tmp_path, Point(1.0, 1))
-    (tmp_path / "1795365938-15964-c824b9df.ring").write_bytes(b"nothing")
+def test_a_recording_without_samples_is_no_exit(tmp_path: Path) -> None:
+    path = crash(tmp_path)
+    path.write_text(path.read_text().partition("\n")[0] + "\n")
 
-    found = claim(tmp_path, None)
+    assert exits(tmp_path) == []
+    assert claim_last_exit(tmp_path, None) is None
+    assert not path.with_suffix(".json").exists()
+
+
+def test_damaged_notes_are_skipped_and_reported(tmp_path: Path) -> None:
+    damaged = crash(tmp_path, Point(2.0, 2)).with_suffix(".json")
+    damaged.write_text("nothing")
+    crash(tmp_path, Point(1.0, 1))
+
+    found = claim_last_exit(tmp_path, None)
 
     assert found is not None
     assert found.last.t_seconds == 1.0
-    ((path, problem),) = find_exits(tmp_path)[1]
-    assert path.name == "1795365938-15964-c824b9df.exit"
-    assert "no black box" in str(problem)
+    ((path, problem),) = find_exits(tmp_path / "series")[1]
+    assert path == damaged
+    assert "not a crash record" in str(problem)
 
 
-def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "notes.ring").write_bytes(b"mine")
-    (tmp_path / "1795365938-15964-c824b9df.ring").symlink_to("/dev/zero")
+def test_a_recording_of_another_version_is_skipped_and_reported(tmp_path: Path) -> None:
+    path = crash(tmp_path).with_suffix(".json")
+    path.write_text(json.dumps({**read_notes(path), "version": 9}))
+    before = path.read_bytes()
 
-    assert claim(tmp_path, None) is None
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_the_folder_stays_small(tmp_path: Path) -> None:
-    for second in range(KEPT_EXITS + 3):
-        killed(tmp_path, Point(float(second), 1))
-        assert claim(tmp_path, None) is not None
-    assert len(list(tmp_path.glob("*.exit"))) == KEPT_EXITS
-
-    for second in range(MAX_UNCLAIMED + 4):
-        killed(tmp_path, Point(float(second), 1))
-    assert claim(tmp_path, None) is not None
-    assert len(list(tmp_path.glob("*.ring"))) == MAX_UNCLAIMED
+    assert claim_last_exit(tmp_path, None) is None
+    assert "it has version 9; this heap-exporter reads version 1" in str(find_exits(tmp_path / "series")[1][0][1])
+    assert path.read_bytes() == before
 
 
-def test_a_file_whose_making_was_cut_off_goes_after_an_hour(tmp_path: Path) -> None:
-    old, new = tmp_path / "1-2-00000000.part", tmp_path / "3-4-00000000.part"
-    old.write_bytes(b"")
-    new.write_bytes(b"")
-    os.utime(old, (1, 1))
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "series"
+    folder.mkdir()
+    (folder / "notes.json").write_bytes(b"mine")
+    (folder / "20261122T164412Z-4711.csv").symlink_to("/dev/zero")
+    (folder / "20261122T164412Z-4711.json").write_text("{}")
 
-    claim(tmp_path, None)
-
-    assert [path.name for path in tmp_path.iterdir()] == [new.name]
-
-
-def test_a_kill_that_the_cgroup_counted_since_is_an_oom_kill() -> None:
-    found = last_exit(contents(grown(1, 100, 512, 400, kills=2)), MemoryLimits(512 * MIB, 400 * MIB, {"oom_kill": 3}))
-
-    assert found.ended is Ending.OOM_KILL
-    assert "has killed in this cgroup" in found.ended_why
+    assert claim_last_exit(tmp_path, None) is None
+    assert len(list(folder.iterdir())) == 3
 
 
-def test_kills_of_a_new_cgroup_say_nothing() -> None:
-    found = last_exit(contents(grown(1, 100, 512, 400, kills=2)), MemoryLimits(512 * MIB, 400 * MIB, {"oom_kill": 0}))
+def test_the_folder_of_many_crashes_stays_small(tmp_path: Path) -> None:
+    for second in range(MAX_RECORDINGS + 4):
+        crash(tmp_path, Point(float(second), 1))
+
+    found = sorted(each.last.t_seconds for each in exits(tmp_path))
+    assert found == [float(second) for second in range(4, MAX_RECORDINGS + 4)]
+    assert claim_last_exit(tmp_path, None) is not None
+
+
+def test_the_files_of_the_old_layout_are_removed_and_no_others(tmp_path: Path) -> None:
+    old = tmp_path / "blackbox"
+    old.mkdir()
+    for name in ("1795365938-15964-c824b9df.ring", "1795365938-15964-c824b9df.exit", "1795365938-15964-c824b9df.part"):
+        (old / name).write_bytes(b"HEAPBBOX")
+    (tmp_path / "series").mkdir()
+    series = tmp_path / "series" / "20261122T164412Z-4711.csv"
+    series.write_text("t_seconds,rss_bytes\n1,2\n")
+
+    assert claim_last_exit(tmp_path, None) is None
+    assert not old.exists()
+    assert series.exists()
+    assert exits(tmp_path) == []
+
+
+def test_a_file_in_the_place_of_the_folder_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "series").write_text("")
+
+    assert claim_last_exit(tmp_path, None) is None
+    assert "Not a directory" in caplog.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_the_folder_of_another_user_is_not_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    crash(tmp_path)
+    os.chown(tmp_path / "series", 4711, 4711)
+
+    assert claim_last_exit(tmp_path, None) is None
+    assert "belongs to user 4711; set HEAP_EXPORTER_SNAPSHOT_DIR" in caplog.text
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_series_that_is_cut_off_anywhere_has_the_samples_before(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("snapshots")
+    path = crash(folder, *(Point(float(second), 1000 + second, threads=second) for second in range(20)))
+    whole = path.read_bytes()
+    length = data.draw(st.integers(0, len(whole)))
+    path.write_bytes(whole[:length])
+
+    found = exits(folder)
+
+    lines = whole[:length].count(b"\n") - 1
+    assert [point.rss_bytes for each in found for point in each.points] == [1000 + second for second in range(lines)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_altered_bytes_cost_no_other_samples(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    folder = tmp_path_factory.mktemp("snapshots")
+    points = [Point(float(second), 1000 + second) for second in range(20)]
+    path = crash(folder, *points)
+    altered = bytearray(path.read_bytes())
+    header = altered.index(b"\n") + 1
+    places = st.sampled_from(range(header, len(altered)))
+    for at in data.draw(st.lists(places, min_size=1, max_size=4, unique=True)):
+        altered[at] = 0
+
+    path.write_bytes(altered)
+    found = {point for each in exits(folder) for point in each.points}
+
+    assert len(found & set(points)) >= 20 - 8
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_crash_record_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.mktemp("notes") / "any.json"
+    path.write_bytes(data)
+
+    with pytest.raises(CrashRecordError, match="not a crash record"):
+        read_notes(path)
+
+
+def test_a_kill_that_the_cgroup_has_counted_since_is_an_oom_kill() -> None:
+    found = exit_of(grown(1, 100, 512, 400, kills=2), limits=MemoryLimits(512 * MIB, 400 * MIB, {"oom_kill": 3}))
+
+    assert (found.ended, found.reason) == (Ending.OOM_KILL, EndingReason.KILL_COUNTED)
+
+
+def test_the_kills_of_a_new_cgroup_prove_nothing() -> None:
+    found = exit_of(grown(1, 100, 512, 400, kills=2), limits=MemoryLimits(512 * MIB, 400 * MIB, {"oom_kill": 0}))
 
     assert found.ended is Ending.KILLED
 
@@ -197,21 +291,23 @@ def test_kills_of_a_new_cgroup_say_nothing() -> None:
         ((grown(0, 40, 512, 20),), Ending.OOM_KILL),
     ],
 )
-def test_memory_at_its_limit_one_sample_on_is_an_oom_kill(samples: tuple[Recorded, ...], ended: Ending) -> None:
-    assert last_exit(contents(*samples), None).ended is ended
+def test_memory_that_reaches_its_limit_with_the_next_sample_is_an_oom_kill(
+    samples: tuple[Recorded, ...], ended: Ending
+) -> None:
+    assert exit_of(*samples).ended is ended
 
 
-def test_another_boot_of_the_machine_is_told_from_a_kill() -> None:
+def test_another_boot_of_the_machine_is_no_kill() -> None:
     sample = grown(1, 100, 512)
 
-    assert last_exit(contents(sample, boot="another"), None).ended is Ending.MACHINE
-    assert last_exit(contents(sample, boot=read_boot_id()), None).ended is Ending.KILLED
+    assert exit_of(sample, boot_id="another").ended is Ending.MACHINE
+    assert exit_of(sample, boot_id=read_boot_id()).ended is Ending.KILLED
 
 
-def test_how_it_ended_is_what_was_found_at_the_claim(tmp_path: Path) -> None:
-    killed(tmp_path, Point(1.0, 1), limits=MemoryLimits(100, 90, {"oom_kill": 0}))
-    claim(tmp_path, MemoryLimits(100, 90, {"oom_kill": 1}))
+def test_the_ending_is_the_one_that_the_claim_has_found(tmp_path: Path) -> None:
+    crash(tmp_path, Point(1.0, 1), limits=MemoryLimits(100, 90, {"oom_kill": 0}))
+    claim_last_exit(tmp_path, MemoryLimits(100, 90, {"oom_kill": 1}))
 
-    ((_, found),), _ = find_exits(tmp_path)
+    (found,) = exits(tmp_path)
 
     assert found.ended is Ending.OOM_KILL

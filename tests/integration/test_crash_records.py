@@ -1,4 +1,4 @@
-"""Processes that are killed for real, and what the next one knows of them."""
+"""Services that are really killed, and what their next start shows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ while True:
     time.sleep(0.01)
 """
 
-UNPROVEN = {"HEAP_EXPORTER_SNAPSHOT_ON_LEAK": "0"}
+NO_SNAPSHOTS = {"HEAP_EXPORTER_SNAPSHOT_ON_LEAK": "0"}
 
 SUCCESSOR = """
 import json, sys
@@ -53,34 +53,34 @@ MEMORY_CGROUPS = Path("/sys/fs/cgroup/memory")
 
 
 def last_exit(folder: Path, *options: str) -> str:
-    """Return what the command says of the last exits."""
+    """Return the output of the command."""
     command = [sys.executable, "-m", "heap_exporter", "last-exit", *options]
     return subprocess.check_output(command, text=True, env=environment(folder), cwd=folder)
 
 
 def exits(folder: Path) -> list[dict[str, Any]]:
-    """Return the exits that the command tells of, the last one first."""
+    """Return the exits in the output of the command, the last one first."""
     return list(json.loads(last_exit(folder, "--json"))["exits"])
 
 
-def test_after_a_sigkill_the_next_start_knows_what_memory_did(tmp_path: Path) -> None:
-    with program(LEAKS, tmp_path, **UNPROVEN, **window_settings(2)) as process:
+def test_after_a_sigkill_the_next_start_shows_what_memory_did(tmp_path: Path) -> None:
+    with program(LEAKS, tmp_path, **NO_SNAPSHOTS, **window_settings(2)) as process:
         url = next_json(process)
         eventually(lambda: metrics(url), lambda found: found["python_heap_resident_bytes"] > 80 * 1024**2)
         eventually(lambda: get_json(f"{url}verdict"), lambda found: found.get("state") not in (None, "warming-up"))
         seen = metrics(url)
-        sampled_at = seen["heap_exporter_last_sample_timestamp_seconds"]  # recorded before the next one is told
+        sampled_at = seen["heap_exporter_last_sample_timestamp_seconds"]  # recorded before the next one is published
         eventually(lambda: metrics(url)["heap_exporter_last_sample_timestamp_seconds"], lambda at: at > sampled_at)
         process.kill()
         process.wait()
 
     (found,) = exits(tmp_path)
     columns, rows = found["samples"]["columns"], found["samples"]["rows"]
-    course = {row[columns.index("t_seconds")]: row[columns.index("rss_bytes")] for row in rows}
+    resident = {row[columns.index("t_seconds")]: row[columns.index("rss_bytes")] for row in rows}
 
     assert found["pid"] == process.pid
     assert found["ended"] == "killed"
-    assert course[sampled_at] == seen["python_heap_resident_bytes"]
+    assert resident[sampled_at] == seen["python_heap_resident_bytes"]
     assert found["process_started_at"] == seen["python_heap_process_start_time_seconds"]
     assert found["resident_bytes"] >= seen["python_heap_resident_bytes"]
     assert found["slope_bytes_per_second"] > 1024**2
@@ -97,7 +97,7 @@ def test_after_a_sigkill_the_next_start_knows_what_memory_did(tmp_path: Path) ->
     assert after['heap_exporter_last_exit{ended="killed"}'] == 1
 
 
-def test_a_process_killed_in_the_midst_of_a_suspicion_leaves_its_first_snapshot_on_record(tmp_path: Path) -> None:
+def test_a_process_killed_during_a_suspicion_records_its_first_snapshot(tmp_path: Path) -> None:
     with program(LEAKS, tmp_path, **window_settings(6)) as process:
         url = next_json(process)
         taken = eventually(lambda: get_json(f"{url}snapshots")["snapshots"], bool)
@@ -106,24 +106,25 @@ def test_a_process_killed_in_the_midst_of_a_suspicion_leaves_its_first_snapshot_
         eventually(lambda: metrics(url)["heap_exporter_last_sample_timestamp_seconds"], lambda at: at > taken_at)
         process.kill()
         process.wait()
-    told = last_exit(tmp_path)
+    output = last_exit(tmp_path)
 
     assert first["id"] in exits(tmp_path)[0]["snapshots"]
-    assert f"heap-exporter report {first['path']}" in told
+    assert f"heap-exporter report {first['path']}" in output
 
 
-def test_a_process_that_stops_in_order_leaves_nothing_to_tell(tmp_path: Path) -> None:
+def test_a_process_that_stops_cleanly_is_no_exit(tmp_path: Path) -> None:
     with program(SUCCESSOR, tmp_path) as process:
         next_json(process)
-        eventually(lambda: list((tmp_path / "snapshots" / "blackbox").glob("*.ring")))
+        eventually(lambda: list((tmp_path / "snapshots" / "series").glob("*.json")))
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(PATIENCE_SECONDS) == 0
 
-    assert list((tmp_path / "snapshots" / "blackbox").iterdir()) == []
+    assert [path.suffix for path in (tmp_path / "snapshots" / "series").iterdir()] == [".csv"]
+    assert exits(tmp_path) == []
 
 
-def test_a_process_that_aborts_for_want_of_memory_is_known_too(tmp_path: Path) -> None:
+def test_a_process_that_aborts_without_memory_is_an_exit(tmp_path: Path) -> None:
     code = """
         import json, os, resource, sys, time
         from heap_exporter import start
@@ -169,10 +170,10 @@ def cgroup(limit_bytes: int) -> Iterator[Path]:
         group.rmdir()
 
 
-def test_after_the_kernels_kill_the_next_start_knows_that_memory_was_the_reason(tmp_path: Path) -> None:
+def test_after_an_oom_kill_the_next_start_names_the_reason(tmp_path: Path) -> None:
     with cgroup(120 * 1024**2) as group:
         join = f"open({str(group / 'cgroup.procs')!r}, 'w').write('0')\n"
-        with program(join + textwrap.dedent(LEAKS), tmp_path, **UNPROVEN, **window_settings(2)) as process:
+        with program(join + textwrap.dedent(LEAKS), tmp_path, **NO_SNAPSHOTS, **window_settings(2)) as process:
             next_json(process)
             assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
         with program(join + textwrap.dedent(SUCCESSOR), tmp_path) as successor:
@@ -191,7 +192,7 @@ def test_after_the_kernels_kill_the_next_start_knows_that_memory_was_the_reason(
     assert after['heap_exporter_last_exit{ended="oom-kill"}'] == 1
 
 
-def test_the_worker_that_takes_the_place_of_a_killed_one_claims_its_black_box(tmp_path: Path) -> None:
+def test_the_worker_that_replaces_a_killed_one_claims_its_crash_record(tmp_path: Path) -> None:
     code = """
         import json, os, sys, time
         from heap_exporter import start
@@ -208,23 +209,21 @@ def test_the_worker_that_takes_the_place_of_a_killed_one_claims_its_black_box(tm
             print(json.dumps(worker()), flush=True)
             sys.stdin.readline()
     """
-    folder = tmp_path / "snapshots" / "blackbox"
+    folder = tmp_path / "snapshots" / "series"
     with program(code, tmp_path) as master:
         assert master.stdin is not None
         first = next_json(master)
-        eventually(
-            lambda: [path for path in folder.glob(f"*-{first}-*.ring") if b"\1" in path.read_bytes()[69632:69640]]
-        )
+        eventually(lambda: [path for path in folder.glob(f"*-{first}.csv") if path.read_bytes().count(b"\n") > 1])
         os.kill(first, signal.SIGKILL)
         (found,) = exits(tmp_path)
         master.stdin.write("\n")
         master.stdin.flush()
         second = next_json(master)
         try:
-            eventually(lambda: list(folder.glob(f"*-{first}-*.exit")))
-            eventually(lambda: list(folder.glob(f"*-{second}-*.ring")))
+            eventually(lambda: [path for path in folder.glob(f"*-{first}.json") if b"ending" in path.read_bytes()])
+            eventually(lambda: list(folder.glob(f"*-{second}.json")))
 
             assert found["pid"] == first
-            assert len(list(folder.glob(f"*-{master.pid}-*.ring"))) == 1
+            assert len(list(folder.glob(f"*-{master.pid}.json"))) == 1
         finally:
             os.kill(second, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Series are read as they come, and what cannot be read is said with its place."""
+"""Recorded series are read in every common form of CSV; an error names the file, the line and the column."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.detection.series import COLUMNS, HEADER, read_series, row
 from heap_exporter.errors import HeapExporterError
-from heap_exporter.model import Cause, Finding, FindingKind, Point
+from heap_exporter.model import Cause, Finding, FindingKind, MemoryLimits, Point
+from heap_exporter.recording.csv_format import COLUMNS, HEADER, RowConverter, csv_row, read_series
 
 POINTS = [
     Point(1732290000.123456, 100, restart=True),
@@ -24,8 +24,8 @@ def read(path: Path, text: str | bytes) -> list[Point]:
     return list(read_series(path))
 
 
-def test_what_was_written_is_read_alike(tmp_path: Path) -> None:
-    text = HEADER + "".join(map(row, POINTS))
+def test_points_are_read_as_they_were_written(tmp_path: Path) -> None:
+    text = HEADER + "".join(map(csv_row, POINTS))
 
     found = read(tmp_path / "a.csv", text)
 
@@ -46,7 +46,7 @@ def test_what_was_written_is_read_alike(tmp_path: Path) -> None:
         gzip.compress(b"t_seconds,rss_bytes\n0,5\n15,6\n"),
     ],
 )
-def test_every_common_form_of_csv_is_understood(tmp_path: Path, text: str | bytes) -> None:
+def test_every_common_form_of_csv_is_read(tmp_path: Path, text: str | bytes) -> None:
     assert read(tmp_path / "a.csv", text) == [Point(0.0, 5), Point(15.0, 6)]
 
 
@@ -58,7 +58,7 @@ def test_every_common_form_of_csv_is_understood(tmp_path: Path, text: str | byte
         ("time,rss_bytes\n1,2\n", "a.csv, line 1: no column t_seconds; the columns are: time, rss_bytes"),
         ("t_seconds;rss_bytes\n1;2\n", "a.csv, line 1: no column t_seconds and rss_bytes; the columns are"),
         ("t_seconds,rss_bytes,rss_bytes\n1,2,3\n", "a.csv, line 1: two columns rss_bytes"),
-        ("t_seconds,rss_bytes\n1,2\n\n2,many\n3,4\n", "a.csv, line 4: rss_bytes is 'many', which is no such figure"),
+        ("t_seconds,rss_bytes\n1,2\n\n2,many\n3,4\n", "a.csv, line 4: rss_bytes is 'many', which is no such number"),
         ("t_seconds,rss_bytes\n1,\n", "a.csv, line 2: rss_bytes is ''"),
         ("t_seconds,rss_bytes\nnan,1\n", "a.csv, line 2: t_seconds is 'nan'"),
         ("t_seconds,rss_bytes\n1,inf\n", "a.csv, line 2: rss_bytes is 'inf'"),
@@ -73,23 +73,22 @@ def test_every_common_form_of_csv_is_understood(tmp_path: Path, text: str | byte
         ("t_seconds,rss_bytes\n1,5,7\n", "a.csv, line 2: 3 cells, where the header has 2"),
         ("t_seconds,rss_bytes\n1\n2,3\n", "a.csv, line 2: 1 cell, where the header has 2"),
         ('t_seconds,rss_bytes,note\n1,2,"open\n2,3,x\n', "a.csv, line 2: unexpected end of data"),
-        (gzip.compress(b"t_seconds,rss_bytes\n0,5\n" * 99)[:-9], "a.csv is cut off or damaged"),
+        ('t_seconds,rss_bytes,note\n1,2,"a\nb"\n2,3,x\n', "a.csv, line 2: a quoted cell does not end on its line"),
+        (gzip.compress(b"t_seconds,rss_bytes\n0,5\n" * 99)[:-9], "a.csv is truncated or damaged"),
         ("t_seconds,rss_bytes\n1,2\n" + "3" * 70_000, "a.csv, line 3: longer than 65,536 characters"),
         ("t" * 70_000, "a.csv, line 1: longer than 65,536 characters"),
-        (b"\x1f\x8bnonsense", "a.csv is cut off or damaged"),
+        (b"\x1f\x8bnonsense", "a.csv is truncated or damaged"),
         ("t_seconds,rss_bytes\n1,2\n".encode("utf-16"), "no column t_seconds"),
     ],
 )
-def test_what_cannot_be_read_is_named_with_file_line_and_column(
-    tmp_path: Path, text: str | bytes, problem: str
-) -> None:
-    with pytest.raises(HeapExporterError) as told:
+def test_an_error_names_the_file_the_line_and_the_column(tmp_path: Path, text: str | bytes, problem: str) -> None:
+    with pytest.raises(HeapExporterError) as raised:
         read(tmp_path / "a.csv", text)
 
-    assert problem in str(told.value)
+    assert problem in str(raised.value)
 
 
-def test_a_file_that_is_not_there_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_of_the_product(tmp_path: Path) -> None:
     with pytest.raises(HeapExporterError, match=r"cannot read .*none.csv: No such file"):
         list(read_series(tmp_path / "none.csv"))
 
@@ -101,9 +100,17 @@ def test_the_points_before_a_bad_line_are_not_lost(tmp_path: Path) -> None:
     assert [next(series), next(series)] == [Point(1.0, 2), Point(2.0, 3)]
 
 
-def test_wherever_a_killed_writer_left_off_the_whole_lines_are_read(tmp_path: Path) -> None:
-    text = (HEADER + "".join(map(row, POINTS[:3]))).encode()
+def test_a_series_that_ends_in_the_middle_of_a_line_is_read_up_to_that_line(tmp_path: Path) -> None:
+    text = (HEADER + "".join(map(csv_row, POINTS[:3]))).encode()
     last_line = text.rstrip(b"\n").rfind(b"\n") + 1
 
     for length in range(last_line, len(text)):
         assert read(tmp_path / "a.csv", text[:length])[:2] == POINTS[:2]
+
+
+def test_a_row_has_what_the_cgroup_had_left_and_its_kills() -> None:
+    header, row = HEADER.rstrip("\n").split(","), csv_row(POINTS[1], MemoryLimits(1 << 40, 77, {"oom_kill": 3}))
+
+    recorded = RowConverter(header).recorded(row.rstrip("\n").split(","))
+
+    assert recorded == (POINTS[1], 77, 3)

@@ -1,0 +1,218 @@
+"""Records this process's samples, for ``heap-exporter replay`` and, after a crash, for ``heap-exporter last-exit``.
+
+Each sample is one ``pwrite(2)`` of one line: the kernel has it at once, and it survives SIGKILL. A mapped file would
+too, but a full disk or a truncated file would then kill the application with SIGBUS. Nothing is synced: samples that
+are lost when the machine goes down are no loss.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import gzip
+import os
+import sys
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from heap_exporter.model import Census, MemoryLimits, Point, Verdict
+from heap_exporter.recording import notes
+from heap_exporter.recording.csv_format import HEADER, csv_row
+from heap_exporter.recording.folder import FOLDER, create_recording, remove_excess
+from heap_exporter.runtime import atomic_file, file_lock
+from heap_exporter.runtime.logs import log
+
+MAX_BYTES = 1 << 20
+"""Length at which the CSV file is compressed and begun anew: five days of samples every 15 s, a fifth of it compressed.
+"""
+
+MAX_FOLDER_BYTES = 8 << 20
+MAX_RECORDINGS = 20
+
+RETRY_SECONDS = 60.0
+"""How long nothing is recorded after a failure."""
+
+NOTES_SECONDS = 60.0
+"""How old the noted verdict may become while its state and its cause stay the same."""
+
+
+class Recorder:
+    """Records into the folder ``series`` of ``snapshot_folder``. No method raises or waits for a lock.
+
+    The folder contains ``max_recordings`` recordings and ``max_folder_bytes`` at most; :func:`remove_excess` has the
+    exceptions. A forked child that records has a recording of its own. One thread records; any may call :meth:`finish`.
+    """
+
+    def __init__(
+        self,
+        snapshot_folder: Path,
+        process_started_at: float | None,
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_folder_bytes: int = MAX_FOLDER_BYTES,
+        max_recordings: int = MAX_RECORDINGS,
+    ) -> None:
+        self._folder = snapshot_folder / FOLDER
+        self._process_started_at = process_started_at
+        self._max_bytes = max_bytes
+        self._max_folder_bytes = max_folder_bytes
+        self._max_recordings = max_recordings
+        self._pid = os.getpid()
+        self._file: _RecordingFile | None = None
+        self._retry_at = 0.0
+        self._verdict: Verdict | None = None
+        self._notes: dict[str, Any] = {}
+        self._notes_due_at: float | None = None
+        self._has_warned = self._is_finished = False
+        self._at_exit = _finish_at_exit(self)
+
+    @property
+    def path(self) -> Path | None:
+        """Return the CSV file that is being written, ``None`` while there is none."""
+        return self._file.recording.csv if self._file else None
+
+    def record(self, point: Point, limits: MemoryLimits | None = None, census: Census | None = None) -> None:
+        """Record a sample, the limits known with it, and the census if one was taken with it."""
+        if self._is_finished or time.monotonic() < self._retry_at:
+            return
+        if not self._attempt(lambda: self._record(point, limits)):
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+        if census is not None:
+            self._note("census", notes.census_note(census))
+
+    def record_verdict(self, verdict: Verdict) -> None:
+        """Record the verdict on the last sample: at once where its state or its cause is new."""
+        before, self._verdict = self._verdict, verdict
+        is_new = before is None or (before.state, before.cause) != (verdict.state, verdict.cause)
+        self._note("verdict", notes.verdict_note(verdict), 0.0 if is_new else NOTES_SECONDS)
+
+    def record_snapshots(self, snapshot_ids: Sequence[str]) -> None:
+        """Record which snapshots show the growth, unless they are the same as before."""
+        if list(snapshot_ids) != self._notes.get("snapshots", []):
+            self._note("snapshots", list(snapshot_ids))
+
+    def finish(self) -> None:
+        """Record a clean stop: the notes are removed, the samples stay. In a forked child, the parent's notes stay."""
+        self._is_finished = True
+        atexit.unregister(self._at_exit)
+        file, self._file = self._file, None
+        if file is not None:
+            file.remove_notes()
+
+    def _attempt(self, write: Callable[[], object]) -> bool:
+        """Return whether it succeeded; log the first failure."""
+        try:
+            write()
+        except Exception as problem:  # the application must not see it, whatever it is
+            if not self._has_warned:
+                log.warning("samples are not recorded in %s for now: %s", self._folder, problem)
+            self._has_warned = True
+            return False
+        return True
+
+    def _record(self, point: Point, limits: MemoryLimits | None) -> None:
+        if self._file is None or not self._file.is_usable():
+            self._begin()
+        file = self._file
+        if file is None:  # another thread has called finish() meanwhile
+            return
+        file.append(csv_row(point, limits))
+        if file.size >= self._max_bytes:
+            file.compress()
+            remove_excess(self._folder, self._max_recordings, self._max_folder_bytes)
+
+    def _begin(self) -> None:
+        if self._pid != os.getpid():  # a forked child, of which the parent's notes say nothing
+            self._pid, self._process_started_at, self._notes = os.getpid(), None, {}
+        self._file = None  # it closes its descriptor
+        self._file = _RecordingFile(self._folder)
+        self._notes |= notes.new_notes(self._process_started_at)
+        self._write_notes()
+        remove_excess(self._folder, self._max_recordings, self._max_folder_bytes)
+
+    def _note(self, name: str, note: object, delay_seconds: float = 0.0) -> None:
+        """Keep a note, and write the notes unless they may wait for longer."""
+        self._notes[name] = note
+        due_at = time.monotonic() + delay_seconds
+        self._notes_due_at = due_at if self._notes_due_at is None else min(self._notes_due_at, due_at)
+        if time.monotonic() >= self._notes_due_at:
+            self._write_notes()
+
+    def _write_notes(self) -> None:
+        file = self._file
+        if file is None:
+            return
+        is_written = self._attempt(lambda: file.write_notes(self._notes))
+        self._notes_due_at = None if is_written else time.monotonic() + RETRY_SECONDS
+        if self._is_finished:  # another thread has called finish() meanwhile
+            file.remove_notes()
+
+
+class _RecordingFile:
+    """The files of one recording. The CSV file is locked until this object is gone. Methods raise ``OSError``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._pid = os.getpid()
+        self.size = 0
+        self.recording, self._descriptor = create_recording(folder)
+        weakref.finalize(self, file_lock.close_locked, self._descriptor).atexit = False
+        try:
+            self.append(HEADER)
+        except OSError:
+            self.recording.csv.unlink()
+            raise
+
+    def is_usable(self) -> bool:
+        """Return whether this process has created the file, no other has removed it, and it is locked."""
+        return (
+            self._pid == os.getpid()
+            and os.fstat(self._descriptor).st_nlink > 0
+            and file_lock.renew_lock(self._descriptor)
+        )
+
+    def append(self, line: str) -> None:
+        """Write a line after the last whole one."""
+        data = line.encode("utf-8", "replace")
+        written = os.pwrite(self._descriptor, data, self.size)
+        if written < len(data):
+            os.ftruncate(self._descriptor, self.size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.size += written
+
+    def compress(self) -> None:
+        """Move what was written to the compressed file, in place of its earlier content."""
+        atomic_file.write_file(self.recording.older, gzip.compress(os.pread(self._descriptor, self.size, 0), 6))
+        os.ftruncate(self._descriptor, len(HEADER))
+        self.size = len(HEADER)
+
+    def write_notes(self, content: notes.Notes) -> None:
+        """Replace the notes."""
+        notes.write_notes(self.recording.notes, content)
+
+    def remove_notes(self) -> None:
+        """Remove the notes, if they are of this process. Raises nothing."""
+        if self._pid == os.getpid():
+            with suppress(OSError):
+                self.recording.notes.unlink()
+
+
+def _finish_at_exit(recorder: Recorder) -> Callable[[], None]:
+    """Have the recorder finished when the interpreter ends, if it still exists; return the hook for ``atexit``.
+
+    ``atexit`` does not run in a child of ``multiprocessing``, which has hooks of its own.
+    """
+    reference = weakref.ref(recorder)
+
+    def finish() -> None:
+        if (found := reference()) is not None:
+            found.finish()
+
+    atexit.register(finish)
+    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, finish, exitpriority=0)
+    return finish
