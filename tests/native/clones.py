@@ -107,9 +107,9 @@ def walker(timeout_seconds: float = PATIENCE_SECONDS) -> NativeWalker:
     return NativeWalker((), lambda: False, keys=False, timeout_seconds=timeout_seconds)
 
 
-def graph(native: NativeWalker, path: Path = Path("graph")) -> Walk:
-    """Write a graph, and return what the walk says of itself."""
-    return snapshot(native, path)
+def graph(native: NativeWalker, path: str) -> Walk:
+    """Write a graph to ``path``, and return the walk's counts."""
+    return snapshot(native, Path(path))
 
 
 def write_data(native: NativeWalker, file: int) -> Walk:

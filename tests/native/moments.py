@@ -21,7 +21,7 @@ KEPT = """
         found = {(row.objects, row.bytes) for row in census.types if row.type_name.endswith(".Kept")}
         in_process = end(begin(in_process=True))
         rows = {(objects, size) for name, objects, size in in_process["rows"] if name.endswith(".Kept")}
-        written = graph(native).objects
+        written = graph(native, "a.heap").objects
         return (found == rows == {(5000, kept_bytes)} and in_process["is_complete"]
                 and abs(written - in_process["objects"]) < 5000)
 """

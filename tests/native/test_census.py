@@ -180,8 +180,8 @@ def test_a_type_with_a_name_that_is_no_text_is_counted_under_an_escaped_one(tmp_
         held, native = [types.SimpleNamespace() for _ in range(1000)], walker()
         ctypes.c_char_p.from_address(id(types.SimpleNamespace) + TP_NAME).value = name
         counts = {row.type_name: row.objects for row in native.census().types}
-        graph(native)
-        nodes = read(Path("graph")).nodes
+        graph(native, "a.heap")
+        nodes = read(Path("a.heap")).nodes
         names = {nodes[id(found) >> 4].shape.type.name for found in held}
         print(json.dumps({"names": sorted(names), "counts": counts}))
         """
@@ -202,7 +202,7 @@ def test_an_odd_version_of_numpy_harms_no_walk(tmp_path: Path) -> None:
         native, walked = walker(), []
         sys.modules["numpy"] = numpy = types.ModuleType("numpy")
         for numpy.__version__ in VERSIONS:
-            walked.append(native.census().objects > 1000 and graph(native).objects > 1000)
+            walked.append(native.census().objects > 1000 and graph(native, "a.heap").objects > 1000)
         del numpy.__version__
         sys.modules["numpy"] = None
         walked.append(native.census().objects > 1000)

@@ -28,7 +28,7 @@ def test_whoever_reaps_its_own_children_is_not_disturbed(tmp_path: Path) -> None
             while not stopping.is_set():
                 try:
                     walks.append(native.census().in_process)
-                    graph(native)
+                    graph(native, "a.heap")
                 except BaseException as error:
                     failures.append(repr(error))
         async def run_some():
@@ -208,7 +208,7 @@ def test_who_has_made_a_namespace_of_processes_is_the_first_to_fork_into_it(tmp_
         if libc.unshare(CLONE_NEWPID):
             print(json.dumps({"skip": True}))
             sys.exit()
-        for walk in (native.census, lambda: graph(native)):
+        for walk in (native.census, lambda: graph(native, "a.heap")):
             try:
                 walk()
             except WalkFailed as error:

@@ -43,7 +43,7 @@ FAILURE = """
         files = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         native = walker()
         census = native.census()
-        graph(native)
+        graph(native, "a.heap")
         cores = [name for name in os.listdir() if name.startswith("core")]
         print(json.dumps(what | {"files": files, "left": children(), "cores": cores,
                                  "open": descriptors(), "walks": census.objects > 1000}))
@@ -226,7 +226,7 @@ def test_a_clone_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path
         began = time.perf_counter()
         walk()
         return 1.2 * (time.perf_counter() - began)
-    longest = measured(lambda: graph(native))
+    longest = measured(lambda: graph(native, "a.heap"))
     causes, broken = [], 0
     class Hurried:
         # The walker, but its clone is killed some time after it was born.

@@ -98,7 +98,7 @@ def test_a_process_ends_at_any_moment_of_a_walk_of_a_daemon_thread(way: str, tmp
     native = walker()
     def walk_on():
         while True:
-            {"native.census()" if way == "census" else "graph(native)"}
+            {"native.census()" if way == "census" else "graph(native, 'a.heap')"}
             walked.set()
     walked = threading.Event()
     threading.Thread(target=walk_on, daemon=True).start()
