@@ -1,18 +1,18 @@
-"""The rules of the linters mixtool and pint that can be checked without a server, a test each."""
+"""The rules of the linters mixtool and pint that can be checked without a server, one test a linter rule."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-import pytest
-
+from tests.rows import failing
 from tests.unit.alerting.rule_file import ALERTS, GROUPS, RECORDINGS, RULES, metrics, recorded
 
-EVERY_ALERT = pytest.mark.parametrize("alert", ALERTS.values(), ids=ALERTS)
-EVERY_RULE = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
 Rule = dict[str, Any]
 
+EVERY_RULE: dict[str, Rule] = ALERTS | RECORDINGS
+
+ANNOTATIONS = {"summary", "description", "runbook_url"}
 ALERT_FIELDS = {"alert", "expr", "for", "keep_firing_for", "labels", "annotations"}
 HUMANIZED = re.compile(r"\{\{ \$value \| humanize\w* \}\}")
 LABELS_OF_TARGETS = {"job", "instance"}
@@ -36,34 +36,28 @@ def minutes(duration: str) -> float:
 # mixtool
 
 
-@EVERY_ALERT
-def test_mixtool_alert_name_camelcase(alert: Rule) -> None:
-    assert re.fullmatch(r"([A-Z]+[a-z0-9]+)+", alert["alert"])
+def test_mixtool_alert_name_camelcase() -> None:
+    assert failing(ALERTS, lambda alert: re.fullmatch(r"([A-Z]+[a-z0-9]+)+", alert["alert"])) == []
 
 
-@EVERY_ALERT
-def test_mixtool_alert_name_length(alert: Rule) -> None:
-    assert len(alert["alert"]) <= 40
+def test_mixtool_alert_name_length() -> None:
+    assert failing(ALERTS, lambda alert: len(alert["alert"]) <= 40) == []
 
 
-@EVERY_ALERT
-def test_mixtool_alert_severity_rule(alert: Rule) -> None:
-    assert alert["labels"]["severity"] in {"critical", "warning", "info"}
+def test_mixtool_alert_severity_rule() -> None:
+    assert failing(ALERTS, lambda alert: alert["labels"]["severity"] in {"critical", "warning", "info"}) == []
 
 
-@EVERY_ALERT
-def test_mixtool_alert_description_is_there_and_templated(alert: Rule) -> None:
-    assert re.search(r"\{\{.+}\}", alert["annotations"]["description"])
+def test_mixtool_alert_description_is_there_and_templated() -> None:
+    assert failing(ALERTS, lambda alert: re.search(r"\{\{.+}\}", alert["annotations"]["description"])) == []
 
 
-@EVERY_ALERT
-def test_mixtool_alert_summary_is_there_and_the_same_for_all_instances(alert: Rule) -> None:
-    assert "{{" not in alert["annotations"]["summary"]
+def test_mixtool_alert_summary_is_there_and_the_same_for_all_instances() -> None:
+    assert failing(ALERTS, lambda alert: "{{" not in alert["annotations"]["summary"]) == []
 
 
-@EVERY_ALERT
-def test_mixtool_alert_summary_style(alert: Rule) -> None:
-    assert re.fullmatch(r"[A-Z].+\.", alert["annotations"]["summary"])
+def test_mixtool_alert_summary_style() -> None:
+    assert failing(ALERTS, lambda alert: re.fullmatch(r"[A-Z].+\.", alert["annotations"]["summary"])) == []
 
 
 def test_mixtool_alert_group_rule_count() -> None:
@@ -77,126 +71,133 @@ def test_mixtool_alert_group_name_length() -> None:
 # The first word of a mixin's alerts is shared by all of them.
 
 
-@EVERY_ALERT
-def test_every_alert_begins_with_the_name_of_the_subject(alert: Rule) -> None:
-    assert alert["alert"].startswith("PythonHeap")
+def test_every_alert_begins_with_the_name_of_the_subject() -> None:
+    assert failing(ALERTS, lambda alert: alert["alert"].startswith("PythonHeap")) == []
 
 
 # pint
 
 
-@EVERY_ALERT
-def test_pint_alerts_comparison(alert: Rule) -> None:
-    assert re.search(r"[<>]", alert["expr"])
+def test_pint_alerts_comparison() -> None:
+    assert failing(ALERTS, lambda alert: re.search(r"[<>]", alert["expr"])) == []
 
 
-@EVERY_ALERT
-def test_pint_alerts_template_no_value_in_labels(alert: Rule) -> None:
-    assert all("{{" not in value for value in alert["labels"].values())
+def test_pint_alerts_template_no_value_in_labels() -> None:
+    assert failing(ALERTS, lambda alert: all("{{" not in value for value in alert["labels"].values())) == []
 
 
-@EVERY_ALERT
-def test_pint_alerts_template_every_value_is_humanized(alert: Rule) -> None:
-    texts = alert["annotations"]["description"]
+def test_pint_alerts_template_every_value_is_humanized() -> None:
+    def is_humanized(alert: Rule) -> bool:
+        texts: str = alert["annotations"]["description"]
+        return texts.count("$value") == len(HUMANIZED.findall(texts))
 
-    assert texts.count("$value") == len(HUMANIZED.findall(texts))
-
-
-@EVERY_ALERT
-def test_pint_alerts_template_labels_survive_the_expression(alert: Rule) -> None:
-    used = set(re.findall(r"\$labels\.(\w+)", alert["annotations"]["description"]))
-    added = {label for metric, label in LABELS_BESIDE.items() if metric in alert["expr"]}
-
-    assert used == LABELS_OF_TARGETS | added
+    assert failing(ALERTS, is_humanized) == []
 
 
-@EVERY_ALERT
-def test_pint_alerts_for_is_neither_missing_nor_redundant(alert: Rule) -> None:
-    assert minutes(alert["for"]) > 0
-    assert "keep_firing_for" not in alert or minutes(alert["keep_firing_for"]) > 0
+def test_pint_alerts_template_labels_survive_the_expression() -> None:
+    def has_its_labels(alert: Rule) -> bool:
+        used = set(re.findall(r"\$labels\.(\w+)", alert["annotations"]["description"]))
+        added = {label for metric, label in LABELS_BESIDE.items() if metric in alert["expr"]}
+        return used == LABELS_OF_TARGETS | added
+
+    assert failing(ALERTS, has_its_labels) == []
 
 
-@EVERY_ALERT
-def test_pint_alerts_annotation_and_rule_label(alert: Rule) -> None:
-    assert set(alert) <= ALERT_FIELDS
-    assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
-    assert re.fullmatch(r"https://\S+/runbook\.md#[a-z]+", alert["annotations"]["runbook_url"])
+def test_pint_alerts_for_is_neither_missing_nor_redundant() -> None:
+    assert failing(ALERTS, lambda alert: minutes(alert["for"]) > 0) == []
+    assert failing(ALERTS, lambda alert: minutes(alert.get("keep_firing_for", "1m")) > 0) == []
+
+
+def test_pint_alerts_annotation_and_rule_label() -> None:
+    runbook = re.compile(r"https://\S+/runbook\.md#[a-z]+")
+
+    assert failing(ALERTS, lambda alert: set(alert) <= ALERT_FIELDS) == []
+    assert failing(ALERTS, lambda alert: set(alert["annotations"]) == ANNOTATIONS) == []
+    assert failing(ALERTS, lambda alert: runbook.fullmatch(alert["annotations"]["runbook_url"])) == []
 
 
 def test_pint_rule_name_of_a_recording_is_level_metric_operation() -> None:
     assert all(re.fullmatch(r"instance(_type_name)?:[a-z_]+:[a-z0-9_]+", name) for name in RECORDINGS)
 
 
-@EVERY_RULE
-def test_pint_promql_fragile(rule: Rule) -> None:
-    assert not re.search(r"\b(topk|bottomk|limitk|limit_ratio)\b", rule["expr"])
+def test_pint_promql_fragile() -> None:
+    assert failing(EVERY_RULE, lambda rule: not re.search(r"\b(topk|bottomk|limitk|limit_ratio)\b", rule["expr"])) == []
 
 
-@EVERY_RULE
-def test_pint_promql_regexp(rule: Rule) -> None:
-    assert "=~" not in rule["expr"]
-    assert "!~" not in rule["expr"]
+def test_pint_promql_regexp() -> None:
+    assert failing(EVERY_RULE, lambda rule: "=~" not in rule["expr"] and "!~" not in rule["expr"]) == []
 
 
-@EVERY_RULE
-def test_pint_promql_rate_is_for_counters_over_two_scrapes_at_least(rule: Rule) -> None:
-    for function, metric, window in re.findall(r"\b(rate|irate|increase)\((\w+)\[(\w+)\]", rule["expr"]):
-        assert metric.endswith("_total"), function
-        assert minutes(window) >= 2
+def test_pint_promql_rate_is_for_counters_over_two_scrapes_at_least() -> None:
+    def rates(rule: Rule) -> list[tuple[str, str]]:
+        return re.findall(r"\b(?:rate|irate|increase)\((\w+)\[(\w+)\]", rule["expr"])
+
+    assert failing(EVERY_RULE, lambda rule: all(metric.endswith("_total") for metric, _ in rates(rule))) == []
+    assert failing(EVERY_RULE, lambda rule: all(minutes(window) >= 2 for _, window in rates(rule))) == []
 
 
-@EVERY_RULE
-def test_pint_promql_rate_gauges_are_never_rated(rule: Rule) -> None:
-    for function, metric in re.findall(r"\b(deriv|predict_linear|\w+_over_time)\((\w+)", rule["expr"]):
-        assert not metric.endswith("_total"), function
+def test_pint_promql_rate_counters_are_in_no_function_for_gauges() -> None:
+    def gauges(rule: Rule) -> list[str]:
+        return re.findall(r"\b(?:deriv|predict_linear|\w+_over_time)\((\w+)", rule["expr"])
+
+    assert failing(EVERY_RULE, lambda rule: not any(metric.endswith("_total") for metric in gauges(rule))) == []
 
 
-@EVERY_RULE
-def test_pint_promql_counter(rule: Rule) -> None:
-    counters = {name for name in metrics(rule["expr"]) if name.endswith("_total")}
+def test_pint_promql_counter() -> None:
+    def reads_increases(rule: Rule) -> bool:
+        counters = {name for name in metrics(rule["expr"]) if name.endswith("_total")}
+        return all(f"increase({name}[" in rule["expr"] for name in counters)
 
-    assert all(f"increase({name}[" in rule["expr"] for name in counters)
-
-
-@EVERY_RULE
-def test_pint_promql_vector_matching_every_side_has_the_labels_of_a_target(rule: Rule) -> None:
-    matching = re.findall(r"\b(on|ignoring|group_left|group_right)\b ?\(([^)]*)\)", rule["expr"])
-    known = [each for metric, each in MATCHINGS.items() if metric in rule["expr"]]
-
-    assert not matching or matching in known
+    assert failing(EVERY_RULE, reads_increases) == []
 
 
-@EVERY_RULE
-def test_pint_promql_impossible_no_label_is_aggregated_away_and_used(rule: Rule) -> None:
-    aggregations = re.findall(r"(?<![:\w])(?:sum|min|max|avg|count)\b([^(]*\([^)]*\) )\(", rule["expr"])
-    known = [[f" without ({label}) "] for metric, label in AGGREGATIONS.items() if metric in rule["expr"]]
+def test_pint_promql_vector_matching_every_side_has_the_labels_of_a_target() -> None:
+    def matches(rule: Rule) -> bool:
+        matching = re.findall(r"\b(on|ignoring|group_left|group_right)\b ?\(([^)]*)\)", rule["expr"])
+        known = [each for metric, each in MATCHINGS.items() if metric in rule["expr"]]
+        return not matching or matching in known
 
-    assert not aggregations or aggregations in known
-
-
-@EVERY_RULE
-def test_pint_promql_nan_no_division_inside_an_aggregation(rule: Rule) -> None:
-    assert not ("/" in rule["expr"] and re.search(r"(?<![:\w])(sum|avg|min|max) ", rule["expr"]))
+    assert failing(EVERY_RULE, matches) == []
 
 
-@EVERY_RULE
-def test_pint_promql_features_nothing_experimental(rule: Rule) -> None:
-    assert not re.search(
-        r"\b(double_exponential_smoothing|holt_winters|mad_over_time|sort_by_label|info|ts_of_\w+)\(", rule["expr"]
+def test_pint_promql_impossible_no_label_is_aggregated_away_and_used() -> None:
+    def aggregates(rule: Rule) -> bool:
+        aggregations = re.findall(r"(?<![:\w])(?:sum|min|max|avg|count)\b([^(]*\([^)]*\) )\(", rule["expr"])
+        known = [[f" without ({label}) "] for metric, label in AGGREGATIONS.items() if metric in rule["expr"]]
+        return not aggregations or aggregations in known
+
+    assert failing(EVERY_RULE, aggregates) == []
+
+
+def test_pint_promql_nan_no_division_inside_an_aggregation() -> None:
+    assert (
+        failing(
+            EVERY_RULE,
+            lambda rule: not ("/" in rule["expr"] and re.search(r"(?<![:\w])(sum|avg|min|max) ", rule["expr"])),
+        )
+        == []
     )
 
 
-@EVERY_RULE
-def test_pint_promql_offset_and_range_query_stay_within_the_default_retention(rule: Rule) -> None:
-    ranges = [minutes(text) for text in re.findall(r"\[(\w+)\]", rule["expr"])]
-    offsets = [minutes(text) for text in re.findall(r"offset (\w+)", rule["expr"])]
+def test_pint_promql_features_nothing_experimental() -> None:
+    experimental = re.compile(
+        r"\b(double_exponential_smoothing|holt_winters|mad_over_time|sort_by_label|info|ts_of_\w+)\("
+    )
 
-    assert max([*ranges, 0]) + max([*offsets, 0]) <= 15 * 1440
+    assert failing(EVERY_RULE, lambda rule: not experimental.search(rule["expr"])) == []
 
 
-@EVERY_RULE
-def test_pint_labels_conflict_nothing_sets_a_label_of_the_target(rule: Rule) -> None:
-    assert set(rule.get("labels", {})) <= {"severity"}
+def test_pint_promql_offset_and_range_query_stay_within_the_default_retention() -> None:
+    def is_retained(rule: Rule) -> bool:
+        ranges = [minutes(text) for text in re.findall(r"\[(\w+)\]", rule["expr"])]
+        offsets = [minutes(text) for text in re.findall(r"offset (\w+)", rule["expr"])]
+        return max([*ranges, 0]) + max([*offsets, 0]) <= 15 * 1440
+
+    assert failing(EVERY_RULE, is_retained) == []
+
+
+def test_pint_labels_conflict_nothing_sets_a_label_of_the_target() -> None:
+    assert failing(EVERY_RULE, lambda rule: set(rule.get("labels", {})) <= {"severity"}) == []
 
 
 def test_pint_rule_duplicate() -> None:

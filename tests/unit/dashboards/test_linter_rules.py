@@ -6,131 +6,131 @@ import promql_parser
 import pytest
 
 from dashboards.committed import PanelQuery, dashboards, panels
+from tests.rows import failing
 from tests.unit.dashboards.promql import RATE_INTERVAL_SECONDS, selectors
 
+Dashboard = dict[str, Any]
+Panel = dict[str, Any]
+
 DASHBOARDS = dashboards()
-PANELS = [
-    pytest.param(panel, id=f"{uid}/{panel['title']}")
-    for uid, dashboard in DASHBOARDS.items()
-    for panel in panels(dashboard)
-]
-TARGETS = [
-    pytest.param(PanelQuery(uid, panel["title"], target["expr"]), id=f"{uid}/{panel['title']}/{target['refId']}")
+PANELS = {f"{uid}/{panel['title']}": panel for uid, dashboard in DASHBOARDS.items() for panel in panels(dashboard)}
+TARGETS = {
+    f"{uid}/{panel['title']}/{target['refId']}": PanelQuery(uid, panel["title"], target["expr"])
     for uid, dashboard in DASHBOARDS.items()
     for panel in panels(dashboard)
     for target in panel["targets"]
-]
+}
+RATES = {"rate", "irate", "increase"}
 GRAFANA_UNITS = {"bytes", "binBps", "s", "dtdurations", "percentunit", "short", "cps"}
 """Those of Grafana's units that are used here."""
 
-every_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS)
-every_panel = pytest.mark.parametrize("panel", PANELS)
-every_target = pytest.mark.parametrize("query", TARGETS)
+
+def test_no_two_panels_have_one_name() -> None:
+    assert len(PANELS) == sum(len(panels(dashboard)) for dashboard in DASHBOARDS.values())
 
 
 def variables(dashboard: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     return {item["name"]: item for item in dashboard["templating"]["list"] if item["type"] == kind}
 
 
-@every_dashboard
-def test_title_and_uid(dashboard: dict[str, Any]) -> None:
-    assert dashboard["title"]
-    assert dashboard["uid"]
+def test_title_and_uid() -> None:
+    assert failing(DASHBOARDS, lambda dashboard: dashboard["title"] and dashboard["uid"]) == []
 
 
-@every_dashboard
-def test_template_datasource(dashboard: dict[str, Any]) -> None:
-    (datasource,) = variables(dashboard, "datasource").values()
-    assert (datasource["name"], datasource["label"], datasource["query"]) == ("datasource", "Data source", "prometheus")
+def test_template_datasource() -> None:
+    def has_one_data_source(dashboard: Dashboard) -> bool:
+        found = [(each["name"], each["label"], each["query"]) for each in variables(dashboard, "datasource").values()]
+        return found == [("datasource", "Data source", "prometheus")]
+
+    assert failing(DASHBOARDS, has_one_data_source) == []
 
 
-@every_dashboard
 @pytest.mark.parametrize(("name", "label"), [("job", "Job"), ("instance", "Instance")])
-def test_template_job_and_template_instance(dashboard: dict[str, Any], name: str, label: str) -> None:
-    variable = variables(dashboard, "query")[name]
-    assert variable["label"] == label
-    assert variable["datasource"]["uid"] == "${datasource}"
-    assert variable["multi"] is True
-    assert variable["includeAll"] is True
-    assert variable["allValue"] == ".+"
+def test_template_job_and_template_instance(name: str, label: str) -> None:
+    expected = {"label": label, "multi": True, "includeAll": True, "allValue": ".+"}
+
+    def has_the_variable(dashboard: Dashboard) -> bool:
+        variable = variables(dashboard, "query")[name]
+        return expected.items() <= variable.items() and variable["datasource"]["uid"] == "${datasource}"
+
+    assert failing(DASHBOARDS, has_the_variable) == []
 
 
-@every_dashboard
-def test_template_on_time_change_reload(dashboard: dict[str, Any]) -> None:
-    assert {variable["refresh"] for variable in variables(dashboard, "query").values()} == {2}
+def test_template_on_time_change_reload() -> None:
+    def reloads(dashboard: Dashboard) -> bool:
+        return {variable["refresh"] for variable in variables(dashboard, "query").values()} == {2}
+
+    assert failing(DASHBOARDS, reloads) == []
 
 
-@every_dashboard
-def test_template_label_promql(dashboard: dict[str, Any]) -> None:
-    for variable in variables(dashboard, "query").values():
+def test_template_label_promql() -> None:
+    def names_a_label(variable: dict[str, Any]) -> bool:
         selector, comma, label = (
             variable["query"]["query"].removeprefix("label_values(").removesuffix(")").rpartition(",")
         )
-        assert comma
-        assert label.strip().isidentifier()
         promql_parser.parse(selector)
+        return bool(comma) and label.strip().isidentifier()
+
+    assert failing(DASHBOARDS, lambda dashboard: all(map(names_a_label, variables(dashboard, "query").values()))) == []
 
 
-@every_panel
-def test_panel_datasource(panel: dict[str, Any]) -> None:
-    asked = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
-    assert {source["uid"] for source in asked} == {"${datasource}"}
+def test_panel_datasource() -> None:
+    def has_the_data_source(panel: Panel) -> bool:
+        sources = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
+        return {source["uid"] for source in sources} == {"${datasource}"}
+
+    assert failing(PANELS, has_the_data_source) == []
 
 
-@every_panel
-def test_panel_title_description(panel: dict[str, Any]) -> None:
-    assert panel["title"]
-    assert panel["description"].endswith(".")
+def test_panel_title_description() -> None:
+    assert failing(PANELS, lambda panel: panel["title"] and panel["description"].endswith(".")) == []
 
 
-@every_panel
-def test_panel_units(panel: dict[str, Any]) -> None:
-    assert panel["fieldConfig"]["defaults"]["unit"] in GRAFANA_UNITS
-    overridden = [
-        change["value"]
-        for override in panel["fieldConfig"]["overrides"]
-        for change in override["properties"]
-        if change["id"] == "unit"
-    ]
-    assert set(overridden) <= GRAFANA_UNITS
+def test_panel_units() -> None:
+    def units(panel: Panel) -> set[str]:
+        overridden = {
+            change["value"]
+            for override in panel["fieldConfig"]["overrides"]
+            for change in override["properties"]
+            if change["id"] == "unit"
+        }
+        return {panel["fieldConfig"]["defaults"]["unit"], *overridden}
+
+    assert failing(PANELS, lambda panel: units(panel) <= GRAFANA_UNITS) == []
 
 
-@every_panel
-def test_panel_no_targets(panel: dict[str, Any]) -> None:
-    assert panel["targets"]
+def test_panel_no_targets() -> None:
+    assert failing(PANELS, lambda panel: panel["targets"]) == []
 
 
-@every_target
-def test_target_promql(query: PanelQuery) -> None:
-    assert selectors(query)
+def test_target_promql() -> None:
+    assert failing(TARGETS, selectors) == []
 
 
-@every_target
-def test_target_rate_interval(query: PanelQuery) -> None:
-    for selector in selectors(query):
-        if {"rate", "irate", "increase"} & set(selector.functions):
-            assert selector.range_seconds == RATE_INTERVAL_SECONDS
+def test_target_rate_interval() -> None:
+    def has_the_interval(query: PanelQuery) -> bool:
+        rates = [selector for selector in selectors(query) if RATES & set(selector.functions)]
+        return all(selector.range_seconds == RATE_INTERVAL_SECONDS for selector in rates)
+
+    assert failing(TARGETS, has_the_interval) == []
 
 
-@every_target
-def test_target_job(query: PanelQuery) -> None:
-    for selector in selectors(query):
-        assert ("job", "=~", "$job") in selector.matchers
+@pytest.mark.parametrize("label", ["job", "instance"])
+def test_target_job_and_target_instance(label: str) -> None:
+    def is_filtered(query: PanelQuery) -> bool:
+        return all((label, "=~", f"${label}") in selector.matchers for selector in selectors(query))
+
+    assert failing(TARGETS, is_filtered) == []
 
 
-@every_target
-def test_target_instance(query: PanelQuery) -> None:
-    for selector in selectors(query):
-        assert ("instance", "=~", "$instance") in selector.matchers
+def test_target_counter_agg() -> None:
+    def rates_counters_alone(query: PanelQuery) -> bool:
+        return all(
+            selector.metric.endswith("_total") == bool(RATES & set(selector.functions)) for selector in selectors(query)
+        )
+
+    assert failing(TARGETS, rates_counters_alone) == []
 
 
-@every_target
-def test_target_counter_agg(query: PanelQuery) -> None:
-    for selector in selectors(query):
-        is_counter = selector.metric.endswith("_total")
-        assert is_counter == bool({"rate", "irate", "increase"} & set(selector.functions))
-
-
-@every_dashboard
-def test_uneditable(dashboard: dict[str, Any]) -> None:
-    assert dashboard["editable"] is False
+def test_uneditable() -> None:
+    assert failing(DASHBOARDS, lambda dashboard: dashboard["editable"] is False) == []
