@@ -1,4 +1,4 @@
-"""Each process reports for itself: a fork, a worker, a spawned child; and nothing deadlocks."""
+"""Each process reports for itself: forked children, workers, spawned children; and nothing deadlocks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) * 1024
 
 
-def test_a_forked_child_reports_its_own_figures_on_its_own_port(tmp_path: Path) -> None:
+def test_a_forked_child_reports_its_own_values_on_its_own_port(tmp_path: Path) -> None:
     code = f"""
         import json, os, sys, time
         import heap_exporter
@@ -90,7 +90,7 @@ def test_a_multiprocessing_child_reports_for_itself(method: str, tmp_path: Path)
         assert_reports_for(child["url"], child["pid"])
 
 
-def test_a_page_mounted_in_a_forked_child_never_tells_the_parents_figures(tmp_path: Path) -> None:
+def test_a_page_mounted_in_a_forked_child_never_has_the_values_of_the_parent(tmp_path: Path) -> None:
     code = """
         import json, os
         import heap_exporter
@@ -118,7 +118,7 @@ def test_a_page_mounted_in_a_forked_child_never_tells_the_parents_figures(tmp_pa
         assert next_json(process) == [2, False]
 
 
-def test_a_forked_child_answers_its_mounted_asgi_pages_though_the_parent_had_answered(tmp_path: Path) -> None:
+def test_a_forked_child_serves_its_mounted_asgi_pages_after_the_parent_did(tmp_path: Path) -> None:
     code = """
         import asyncio, json, os
         import heap_exporter
@@ -145,7 +145,7 @@ def test_a_forked_child_answers_its_mounted_asgi_pages_though_the_parent_had_ans
         assert next_json(process) == [200, 0]
 
 
-def test_children_that_end_at_once_open_nothing(tmp_path: Path) -> None:
+def test_children_that_end_at_once_open_no_port(tmp_path: Path) -> None:
     code = """
         import json, os, time
         import heap_exporter
@@ -163,7 +163,7 @@ def test_children_that_end_at_once_open_nothing(tmp_path: Path) -> None:
         assert next_json(process) == 100
 
 
-def test_forking_from_many_threads_while_sampling_deadlocks_nobody(tmp_path: Path) -> None:
+def test_forks_from_many_threads_while_sampling_never_deadlock(tmp_path: Path) -> None:
     code = """
         import json, logging, os, threading
         import heap_exporter
@@ -187,7 +187,7 @@ def test_forking_from_many_threads_while_sampling_deadlocks_nobody(tmp_path: Pat
         assert next_json(process) == 120
 
 
-def test_a_child_that_stops_its_exporter_leaves_the_parents_port_open(tmp_path: Path) -> None:
+def test_a_child_that_stops_its_exporter_leaves_the_port_of_the_parent_open(tmp_path: Path) -> None:
     code = """
         import json, os, sys
         import heap_exporter
@@ -203,7 +203,7 @@ def test_a_child_that_stops_its_exporter_leaves_the_parents_port_open(tmp_path: 
         assert healthy_pid(next_json(process)) == process.pid
 
 
-def test_a_daemon_that_forks_away_from_its_parent_keeps_the_port_it_was_given(tmp_path: Path) -> None:
+def test_a_daemon_that_forks_from_its_parent_keeps_its_port(tmp_path: Path) -> None:
     port = free_port()
     code = """
         import os, time
@@ -228,7 +228,7 @@ def test_every_gunicorn_worker_reports_for_itself(options: tuple[str, ...], tmp_
             assert_reports_for(url, pid)
 
 
-def test_a_preloading_gunicorn_replaces_a_killed_worker_with_one_that_tells(tmp_path: Path) -> None:
+def test_a_gunicorn_with_preload_replaces_a_killed_worker_by_one_that_reports(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--preload") as service:
         before = workers_of(service)
         killed = min(before)
@@ -239,7 +239,7 @@ def test_a_preloading_gunicorn_replaces_a_killed_worker_with_one_that_tells(tmp_
 
 
 def _dedent(code: str) -> str:
-    """Return a program made of pieces of different indentation."""
+    """Return a program made of parts with different indentation."""
     import textwrap
 
     head, _, tail = code.partition(CHILD.strip())

@@ -1,4 +1,4 @@
-"""Starting, stopping, and everything that can be wrong with a port."""
+"""Start, stop, and all that can be wrong with a port or a source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WAITING = """
     print(json.dumps(exporter.url), flush=True)
     {wait}
 """
-# A signal on the very brink of a sleep is noticed when the sleep is over, with or without us: so sleep shortly.
+# Python handles a signal that arrives just before a sleep after the sleep, with or without the exporter: sleep briefly.
 SLEEPING = "while True: time.sleep(0.05)"
 EXIT_WITH_5 = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))"
 
@@ -41,13 +41,13 @@ def waiting(wait: str, first: str = "") -> str:
     ],
     ids=["SIGTERM", "Ctrl-C", "SIGTERM with a handler", "end of the program", "stop() twice"],
 )
-def test_every_way_to_end_takes_less_than_two_seconds_and_frees_the_port(
+def test_every_kind_of_exit_takes_less_than_two_seconds_and_frees_the_port(
     code: str, number: int | None, status: int, tmp_path: Path
 ) -> None:
     begun = time.monotonic()
     with program(code, tmp_path) as process:
         url = next_json(process)
-        patience = 2.5 + time.monotonic() - begun  # a machine that takes long to start it takes long to end it
+        patience = 2.5 + time.monotonic() - begun  # a slow machine starts and stops slowly
         with _connection_in_use(url) if "stop()" not in code else contextlib.nullcontext():
             if number is None:
                 process.communicate(timeout=patience)
@@ -62,22 +62,22 @@ def test_every_way_to_end_takes_less_than_two_seconds_and_frees_the_port(
 
 
 @pytest.mark.parametrize("way_in", ["start(port=0)", "register()", "make_wsgi_app()"])
-def test_a_program_that_ends_at_once_says_nothing(way_in: str, tmp_path: Path) -> None:
+def test_a_program_that_ends_at_once_writes_nothing(way_in: str, tmp_path: Path) -> None:
     with program(f"import heap_exporter; heap_exporter.{way_in}", tmp_path, PYTHONWARNINGS="error") as process:
-        said_at_all = process.communicate(timeout=20)
+        output = process.communicate(timeout=20)
 
-    assert (process.returncode, said_at_all) == (0, ("", ""))
+    assert (process.returncode, output) == (0, ("", ""))
 
 
 def _connection_in_use(url: str) -> socket.socket:
-    """Return a connection whose request is half sent."""
+    """Return a connection with half a request sent."""
     host, port = url.removeprefix("http://").rstrip("/").split(":")
     client = socket.create_connection((host, int(port)))
     client.sendall(b"GET /metrics HTTP/1.1\r\nHost:")
     return client
 
 
-def test_no_thread_of_ours_takes_a_signal_meant_for_the_application(tmp_path: Path) -> None:
+def test_no_thread_of_the_exporter_receives_a_signal_for_the_application(tmp_path: Path) -> None:
     with program(waiting(SLEEPING), tmp_path) as process:
         next_json(process)
         blocked = {}
@@ -90,7 +90,7 @@ def test_no_thread_of_ours_takes_a_signal_meant_for_the_application(tmp_path: Pa
     assert {pid for pid, mask in blocked.items() if not mask & terminate} == {process.pid}
 
 
-def test_a_kill_during_a_snapshot_leaves_no_half_file(tmp_path: Path) -> None:
+def test_a_kill_during_a_snapshot_leaves_no_partial_file(tmp_path: Path) -> None:
     code = """
         import json, sys, threading, time
         import heap_exporter
@@ -110,7 +110,7 @@ def test_a_kill_during_a_snapshot_leaves_no_half_file(tmp_path: Path) -> None:
     assert list(folder.glob(".*")) == []
 
 
-def test_stop_ends_all_our_threads_and_closes_all_our_descriptors(tmp_path: Path) -> None:
+def test_stop_ends_all_threads_and_closes_all_descriptors_of_the_exporter(tmp_path: Path) -> None:
     code = """
         import json, os, threading, time
         import heap_exporter
@@ -121,19 +121,19 @@ def test_stop_ends_all_our_threads_and_closes_all_our_descriptors(tmp_path: Path
                 exporter.snapshot()
         deadline = time.monotonic() + 30
         while threading.active_count() > 1 and time.monotonic() < deadline:
-            time.sleep(0.01)  # on a busy machine a thread may outlive the stop
+            time.sleep(0.01)  # on a busy machine a thread may end after the stop
         print(json.dumps([len(os.listdir("/proc/self/fd")) - before, [t.name for t in threading.enumerate()]]))
         """
     with program(code, tmp_path) as process:
         assert next_json(process) == [0, ["MainThread"]]
 
 
-def test_a_large_census_is_given_up_when_the_exporter_stops(tmp_path: Path) -> None:
+def test_a_stop_cancels_a_large_census(tmp_path: Path) -> None:
     code = """
         import json, threading, time
         import heap_exporter
         held = [[i] for i in range(2_000_000)]
-        exporter = heap_exporter.start(port=0, walker="portable")  # it takes a second or more for so many
+        exporter = heap_exporter.start(port=0, walker="portable")  # for so many objects it takes a second or more
         time.sleep(0.1)
         exporter.stop()
         deadline = time.monotonic() + 30
@@ -145,7 +145,7 @@ def test_a_large_census_is_given_up_when_the_exporter_stops(tmp_path: Path) -> N
         assert next_json(process) == [True, 1]
 
 
-def test_start_twice_is_one_exporter(tmp_path: Path) -> None:
+def test_a_second_start_returns_the_same_exporter(tmp_path: Path) -> None:
     code = """
         import json, threading
         import heap_exporter
@@ -158,7 +158,7 @@ def test_start_twice_is_one_exporter(tmp_path: Path) -> None:
         assert next_json(process) == [True, 0]
 
 
-def test_start_from_many_threads_at_once_is_one_exporter(tmp_path: Path) -> None:
+def test_starts_from_many_threads_at_once_return_one_exporter(tmp_path: Path) -> None:
     code = """
         import json
         from concurrent.futures import ThreadPoolExecutor
@@ -171,7 +171,7 @@ def test_start_from_many_threads_at_once_is_one_exporter(tmp_path: Path) -> None
         assert next_json(process) == 1
 
 
-def test_after_stop_it_can_be_started_again(tmp_path: Path) -> None:
+def test_a_stopped_exporter_can_be_started_again(tmp_path: Path) -> None:
     code = """
         import json, sys
         import heap_exporter
@@ -183,7 +183,7 @@ def test_after_stop_it_can_be_started_again(tmp_path: Path) -> None:
         assert get_json(f"{next_json(process)}-/healthy")["pid"] == process.pid
 
 
-def test_a_port_that_a_stranger_has_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_port_of_another_program_is_a_clear_error(tmp_path: Path) -> None:
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", 0))
         stranger.listen()
@@ -205,7 +205,7 @@ def test_a_port_that_a_stranger_has_is_a_clear_error(tmp_path: Path) -> None:
     assert nothing_runs
 
 
-def test_turned_off_it_starts_nothing(tmp_path: Path) -> None:
+def test_a_disabled_exporter_starts_nothing(tmp_path: Path) -> None:
     code = """
         import json, threading
         import heap_exporter
@@ -216,7 +216,7 @@ def test_turned_off_it_starts_nothing(tmp_path: Path) -> None:
         assert next_json(process) == [None, 1]
 
 
-def test_a_bad_setting_stops_start_with_words_that_name_it(tmp_path: Path) -> None:
+def test_a_bad_setting_makes_start_raise_an_error_with_its_name(tmp_path: Path) -> None:
     code = "import heap_exporter; heap_exporter.start()"
     with program(code, tmp_path, HEAP_EXPORTER_INTERVAL_SECONDS="often") as process:
         _, errors = process.communicate(timeout=20)
@@ -225,7 +225,7 @@ def test_a_bad_setting_stops_start_with_words_that_name_it(tmp_path: Path) -> No
     assert "HEAP_EXPORTER_INTERVAL_SECONDS='often': not a number" in errors
 
 
-def test_a_leak_is_told_to_listeners_once_and_one_that_fails_stops_nothing(tmp_path: Path) -> None:
+def test_listeners_are_called_once_for_a_leak_and_one_that_raises_stops_nothing(tmp_path: Path) -> None:
     code = """
         import json, time
         import heap_exporter
@@ -247,9 +247,9 @@ def test_a_leak_is_told_to_listeners_once_and_one_that_fails_stops_nothing(tmp_p
         print(json.dumps([len(alerts), alerts[0].verdict.state, paths, counters.alerts]))
         """
     with program(code, tmp_path, **window_settings(3)) as process:
-        count, state, paths, told = next_json(process)
+        count, state, paths, called = next_json(process)
 
-    assert (count, state, told) == (1, "confirmed", 1)
+    assert (count, state, called) == (1, "confirmed", 1)
     assert len(paths) == 2
     assert all(Path(path).exists() for path in paths)
 
@@ -278,7 +278,7 @@ def test_a_frozen_heap_is_counted_like_any_other(tmp_path: Path) -> None:
         assert found['python_heap_type_objects{type_name="__main__.Item"}'] == 5000
 
 
-def test_a_frozen_heap_leaves_out_the_census_of_the_portable_walker_and_nothing_else(tmp_path: Path) -> None:
+def test_with_a_frozen_heap_the_portable_walker_leaves_out_the_census_only(tmp_path: Path) -> None:
     with program(FROZEN, tmp_path, HEAP_EXPORTER_WALKER="portable") as process:
         url = next_json(process)
         errors = 'heap_exporter_sample_errors_total{source="census"}'
@@ -299,7 +299,7 @@ def test_without_pymalloc_the_blocks_are_left_out_and_counted_as_an_error(tmp_pa
     assert found[errors] >= 1
 
 
-def test_without_mallinfo2_as_on_musl_the_figures_of_malloc_are_left_out_and_counted_as_an_error(
+def test_without_mallinfo2_as_on_musl_the_malloc_metrics_are_left_out_and_counted_as_an_error(
     tmp_path: Path,
 ) -> None:
     code = """
@@ -342,7 +342,7 @@ def test_with_proc_hidden_the_page_still_answers(tmp_path: Path) -> None:
     with program(code, tmp_path) as process:
         url = next_json(process)
         if url is None:
-            pytest.skip("this machine lets nobody make a mount namespace")
+            pytest.skip("mount namespaces are not allowed on this machine")
         found = eventually(
             lambda: metrics(url), lambda page: page.get('heap_exporter_sample_errors_total{source="process"}', 0) > 1
         )

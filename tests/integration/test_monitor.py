@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.mark.parametrize("walker", ["auto", "portable"])
-def test_a_process_that_may_write_no_large_file_gets_a_census(tmp_path: Path, walker: str) -> None:
+def test_with_a_limit_on_file_size_the_snapshot_is_a_census(tmp_path: Path, walker: str) -> None:
     program = f"""
 import json, resource
 from heap_exporter.monitor import HeapMonitor
@@ -20,15 +20,15 @@ monitor = HeapMonitor(Settings.load({{}}, walker={walker!r}, snapshot_dir={str(t
 info = monitor.snapshot()
 print(json.dumps([info.content, info.note, monitor.snapshots.outcomes["census_only"]]))
 """
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
-    content, note, degraded = json.loads(told)
+    content, note, degraded = json.loads(output)
     assert (content, degraded) == ("census", 1)
     assert "2 MiB are allowed by the limit on file size (ulimit -f)" in note
 
 
 @pytest.mark.parametrize("walker", ["auto", "portable"])
-def test_a_process_at_its_limit_on_address_space_is_refused_in_words(tmp_path: Path, walker: str) -> None:
+def test_at_the_limit_on_address_space_the_refusal_says_so(tmp_path: Path, walker: str) -> None:
     program = f"""
 import resource
 from heap_exporter.errors import SnapshotNoMemory
@@ -42,7 +42,7 @@ try:
 except SnapshotNoMemory as error:
     print(error)
 """
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
-    assert "MiB are left under the limit on address space (ulimit -v)" in told
+    assert "MiB are left under the limit on address space (ulimit -v)" in output
     assert list(tmp_path.glob("*.heap")) == []

@@ -1,4 +1,4 @@
-"""A process in a real memory cgroup that grows until the kernel kills it, and what is on disk by then."""
+"""A process in a real memory cgroup that grows until the kernel kills it, and the files it leaves."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ while True:
 """
 
 
-def die(folder: Path, interval: float, pause: float) -> None:
+def run_until_killed(folder: Path, interval: float, pause: float) -> None:
     """Run a process that grows until the kernel kills it; 100 kB each ``pause`` seconds, or more on a busy machine."""
     slower = slowdown()
     grows = textwrap.dedent(GROWS.format(interval=interval * slower, pause=pause * slower))
@@ -44,16 +44,16 @@ def die(folder: Path, interval: float, pause: float) -> None:
 
 @pytest.mark.parametrize(
     ("interval", "pause"),
-    [pytest.param(0.1, 0.005, id="slowly"), pytest.param(1.0, 0.003, id="so fast that few samples are left")],
+    [pytest.param(0.1, 0.005, id="slowly"), pytest.param(1.0, 0.003, id="fast, with few samples left")],
 )
-def test_what_grows_to_its_limit_has_a_census_and_a_snapshot_on_disk_before_it_is_killed(
+def test_a_process_that_reaches_its_memory_limit_leaves_a_census_and_a_snapshot(
     interval: float, pause: float, tmp_path: Path
 ) -> None:
-    die(tmp_path, interval, pause)
+    run_until_killed(tmp_path, interval, pause)
 
     snapshots = sorted((tmp_path / "snapshots").glob(f"*{SUFFIX}"))
     (found,) = exits(tmp_path)
-    told = subprocess.check_output(
+    output = subprocess.check_output(
         [sys.executable, "-m", "heap_exporter", "last-exit"], text=True, env=environment(tmp_path), cwd=tmp_path
     )
 
@@ -62,7 +62,7 @@ def test_what_grows_to_its_limit_has_a_census_and_a_snapshot_on_disk_before_it_i
     assert found["ended"] == "oom-kill"
     assert found["limit_bytes"] == LIMIT_BYTES
     assert sorted(found["snapshots"]) == [path.name.removesuffix(SUFFIX) for path in snapshots]
-    # The only census after the first, which saw nothing yet.
+    # The only census after the first one, which had no sessions yet.
     sessions = next(each for each in found["types"] if each["type_name"] == "__main__.Session")
     assert sessions["bytes"] > LIMIT_BYTES / 4
-    assert "Session" in told
+    assert "Session" in output

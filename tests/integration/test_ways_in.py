@@ -1,4 +1,4 @@
-"""The three ways in: an own port, the application's registry, pages mounted in the application."""
+"""The three integrations: a port of its own, the registry of the application, pages mounted in the application."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_thousand_scrapes_cause_no_census_and_no_sample(tmp_path: Path) -> Non
     assert "process_cpu_seconds_total" in moved
 
 
-def test_a_small_process_has_at_most_150_series_of_ours(tmp_path: Path) -> None:
+def test_a_small_process_has_at_most_150_series_of_the_exporter(tmp_path: Path) -> None:
     code = """
         import json, sys, time
         import heap_exporter
@@ -47,13 +47,13 @@ def test_a_small_process_has_at_most_150_series_of_ours(tmp_path: Path) -> None:
         eventually(lambda: metrics(url), lambda page: 'python_heap_leak_slope_bytes_per_second{kind="python"}' in page)
         for _ in range(50):
             get(url)
-        ours = [name for name in metrics(url) if name.startswith(("python_heap", "heap_exporter"))]
+        series = [name for name in metrics(url) if name.startswith(("python_heap", "heap_exporter"))]
 
-    assert 60 < len(ours) <= 150
+    assert 60 < len(series) <= 150
 
 
 @pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text; version=1.0.0"])
-def test_the_page_is_clean_for_promtool_and_compressed(accept: str, promtool: Path, tmp_path: Path) -> None:
+def test_promtool_accepts_the_page_and_it_is_compressed(accept: str, promtool: Path, tmp_path: Path) -> None:
     code = """
         import json, sys
         import heap_exporter
@@ -75,7 +75,7 @@ def test_the_page_is_clean_for_promtool_and_compressed(accept: str, promtool: Pa
         assert (linted.stderr.decode(), linted.returncode) == ("", 0)
 
 
-def test_the_applications_registry_carries_our_metrics_beside_its_own(tmp_path: Path) -> None:
+def test_the_registry_of_the_application_has_the_metrics_of_both(tmp_path: Path) -> None:
     code = """
         import json, sys
         from prometheus_client import Counter, start_http_server
@@ -127,7 +127,7 @@ STARLETTE = """
 
 
 def refusal(url: str) -> tuple[int, str]:
-    """Return the status and the words with which a POST is refused."""
+    """Return the status and the message of a POST that is refused."""
     with pytest.raises(urllib.error.HTTPError) as refused:
         get(url, data=b"")
     with refused.value as answer:
@@ -135,7 +135,7 @@ def refusal(url: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("code", [FLASK, STARLETTE], ids=["Flask", "Starlette"])
-def test_the_pages_can_be_mounted_and_ask_for_a_token(code: str, tmp_path: Path) -> None:
+def test_mounted_pages_require_the_token(code: str, tmp_path: Path) -> None:
     with program(code, tmp_path, HEAP_EXPORTER_TOKEN="sesame") as process:
         url = next_json(process)
         mounted = f"{url}memory/"
@@ -152,7 +152,7 @@ def test_the_pages_can_be_mounted_and_ask_for_a_token(code: str, tmp_path: Path)
             assert response.headers["Location"].startswith("/memory/snapshots/")
 
 
-def test_mounted_without_a_token_only_metrics_and_health_are_open(tmp_path: Path) -> None:
+def test_mounted_pages_without_a_token_are_metrics_and_health_only(tmp_path: Path) -> None:
     with program(FLASK, tmp_path) as process:
         mounted = f"{next_json(process)}memory/"
 
@@ -172,7 +172,7 @@ def test_mounted_without_a_token_only_metrics_and_health_are_open(tmp_path: Path
         ({"HEAP_EXPORTER_HOST": "localhost"}, 0),
     ],
 )
-def test_a_port_that_other_machines_can_reach_without_a_token_is_announced_once(
+def test_a_port_that_other_machines_reach_without_a_token_is_logged_once(
     settings: dict[str, str], warnings: int, tmp_path: Path
 ) -> None:
     code = """

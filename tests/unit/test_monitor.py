@@ -1,4 +1,4 @@
-"""The monitor walks with the chosen walker, keeps it within its budget, and tells what it did."""
+"""The monitor walks with the chosen walker, within its processor budget, and reports it."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def monitored(folder: Path, **settings: object) -> HeapMonitor:
 
 
 def first_reading(monitor: HeapMonitor) -> Reading:
-    """Run the monitor until it has read the slow sources once."""
+    """Return the first reading with a verdict of a monitor that runs."""
     monitor.start()
     try:
         until(lambda: monitor.reading().verdict is not None)
@@ -26,7 +26,7 @@ def first_reading(monitor: HeapMonitor) -> Reading:
     return monitor.reading()
 
 
-def test_a_clones_processor_time_stretches_the_interval_until_all_is_within_the_budget(
+def test_the_processor_time_of_a_clone_lengthens_the_interval_to_the_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_native(monkeypatch, lambda: FakeWalker(cpu_seconds=3.0))
@@ -39,7 +39,7 @@ def test_a_clones_processor_time_stretches_the_interval_until_all_is_within_the_
     assert reading.counters.cpu_seconds >= 3.0
 
 
-def test_a_clone_that_came_to_nothing_costs_what_it_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_processor_time_of_a_failed_clone_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     walker = FakeWalker()
     walker.failure = WalkFailed("hung", "for 120 s", cpu_seconds=120.0)
     install_native(monkeypatch, lambda: walker)
@@ -52,7 +52,9 @@ def test_a_clone_that_came_to_nothing_costs_what_it_used(tmp_path: Path, monkeyp
     assert reading.counters.walk_failures["hung"] == 1
 
 
-def test_a_census_in_this_process_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_processor_time_of_a_census_in_this_process_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install_native(monkeypatch, lambda: FakeWalker(cpu_seconds=3.0, in_process=True))
 
     reading = first_reading(monitored(tmp_path))
@@ -61,9 +63,7 @@ def test_a_census_in_this_process_is_counted_once(tmp_path: Path, monkeypatch: p
     assert reading.counters.cpu_seconds < 3.0
 
 
-def test_which_walker_walks_and_why_is_told_from_the_first_reading_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_reading_has_the_walker_and_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_native(monkeypatch, FakeWalker)
     assert monitored(tmp_path).reading().walker == WalkerChoice("native", "best")
     assert monitored(tmp_path, walker="portable").reading().walker == WalkerChoice("portable", "setting")
@@ -76,7 +76,7 @@ def test_which_walker_walks_and_why_is_told_from_the_first_reading_on(
         monitored(tmp_path, walker="native")
 
 
-def test_a_walker_that_keeps_failing_is_told_with_the_next_reading(
+def test_a_walker_that_keeps_failing_is_reported_with_the_next_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walker = FakeWalker()

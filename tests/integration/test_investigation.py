@@ -1,4 +1,4 @@
-"""From a suspicion to an alert, or to silence, in real processes whose window is a few seconds."""
+"""From a suspected leak to an alert, or to none, in real processes with a window of a few seconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import functools, gc, json, sys, threading, time
 import heap_exporter
 from heap_exporter.notify.payload import alert_document
 
-def told(alert):
+def show(alert):
     print(json.dumps({{
         "state": alert.verdict.state, "cause": alert.verdict.cause, "fingerprint": alert.fingerprint,
         "holder": alert_document(alert)["holder"], "advice": alert_document(alert)["advice"],
@@ -26,10 +26,10 @@ def told(alert):
     }}), flush=True)
 
 exporter = heap_exporter.start(port=0, growth_threshold_percent=1)
-exporter.monitor.on("leak", told)
+exporter.monitor.on("leak", show)
 print(json.dumps(exporter.url), flush=True)
 
-class Session:  # of few objects and many bytes, so that a walk takes no longer where the machine is busy
+class Session:  # few objects with many bytes: a walk is quick
     def __init__(self): self.cart = bytes(4400)
 
 {}
@@ -56,7 +56,7 @@ gc.disable()
 while True:
     for _ in range(30):
         session = Session()
-        session.itself = [[session] for _ in range(10)]  # many objects: a little garbage is no leak
+        session.itself = [[session] for _ in range(10)]  # many objects: little garbage is not a leak
     time.sleep(0.02)
 """
 
@@ -87,7 +87,7 @@ def verdict_with(url: str, words: str) -> Any:
     )
 
 
-def test_a_leak_is_confirmed_by_two_snapshots_and_told_with_type_holder_and_growth(tmp_path: Path) -> None:
+def test_two_snapshots_confirm_a_leak_and_the_alert_has_type_holder_and_growth(tmp_path: Path) -> None:
     with service(LEAK, tmp_path) as (url, process):
         alert = next_json(process)
         verdict, metrics, page = get_json(f"{url}verdict"), get(f"{url}metrics", "text/plain"), get(url, "text/html")
@@ -108,7 +108,7 @@ def test_a_leak_is_confirmed_by_two_snapshots_and_told_with_type_holder_and_grow
 
 
 @pytest.mark.parametrize(("body", "words"), [(BOUNDED_CACHE, "__main__.page has "), (IN_FLIGHT, "work in flight")])
-def test_a_bounded_cache_and_work_in_flight_clear_the_suspicion(body: str, words: str, tmp_path: Path) -> None:
+def test_a_bounded_cache_and_work_in_flight_are_cleared(body: str, words: str, tmp_path: Path) -> None:
     with service(body, tmp_path) as (url, _):
         verdict = verdict_with(url, words)
         snapshots = get_json(f"{url}snapshots")["snapshots"]
@@ -120,7 +120,7 @@ def test_a_bounded_cache_and_work_in_flight_clear_the_suspicion(body: str, words
     assert "python_heap_leak_alerts_total 0.0" in metrics
 
 
-def test_cycles_that_nobody_collects_are_confirmed_as_such(tmp_path: Path) -> None:
+def test_uncollected_cycles_are_confirmed_with_their_cause(tmp_path: Path) -> None:
     with service(CYCLES, tmp_path) as (_, process):
         alert = next_json(process)
 
