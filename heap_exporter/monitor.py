@@ -155,7 +155,7 @@ class HeapMonitor:
         while not self._stopping.is_set():
             pipeline.tick()
             self._take_snapshots_until(next_at := max(next_at + self.settings.interval_seconds, time.monotonic()))
-        pipeline.give_up()
+        pipeline.end()
 
     def _take_snapshots_until(self, moment: float) -> None:
         """Wait for the time of the next sample (monotonic seconds), and take the snapshots reserved meanwhile."""

@@ -60,7 +60,8 @@ class Pipeline:
 
     Each stage takes what the stages before it returned, and none calls back. A stage that raises is counted under its
     own name and logged at most once an hour; the others run all the same, and what was read is published in any case.
-    All methods run on the sampling thread, but for :attr:`reading`, which any thread may read.
+    No method raises. All run on the sampling thread, but for :meth:`finish_recording`; any thread may read
+    :attr:`reading`.
     """
 
     def __init__(
@@ -157,10 +158,10 @@ class Pipeline:
         self._boundary.run("snapshot", self.snapshots.take_pending)
         self._publish(self.reading)
 
-    def give_up(self) -> None:
-        """Cancel what waits, and leave no subprocess that this process must wait for."""
-        self.snapshots.give_up()
-        self._uploads.give_up()
+    def end(self) -> None:
+        """End on the sampling thread: cancel what waits, and leave no subprocess that this process must wait for."""
+        self._boundary.run("snapshot", self.snapshots.give_up)
+        self._boundary.run("snapshot", self._uploads.give_up)
 
     def finish_recording(self, *, close: bool) -> None:
         """Record that the exporter stops in order. ``close`` also closes the files: no thread may write to them."""
@@ -249,15 +250,14 @@ class Pipeline:
 
     def _publish(self, reading: Reading) -> None:
         """Replace the published reading by this one, with new counters. A listener that raises stops no other."""
-        self._cpu_seconds = self._earlier_cpu_seconds + time.thread_time()
-        self.reading = dataclasses.replace(
-            reading, counters=self._counters(), snapshot=self.snapshots.last, walker=self.walker.chosen
-        )
+        self.reading = self._boundary.run("publish", lambda: self._with_counters(reading)) or reading
         for listener in self._listeners:
             self._boundary.run("publish", functools.partial(listener, self.reading))
 
-    def _counters(self) -> Counters:
-        return Counters(
+    def _with_counters(self, reading: Reading) -> Reading:
+        """Return a reading with the counters of now, the last snapshot, and the walker that is used."""
+        self._cpu_seconds = self._earlier_cpu_seconds + time.thread_time()
+        counters = Counters(
             sample_errors=dict(self._boundary.errors),
             snapshots=dict(self.snapshots.outcomes),
             detections=self._judge.detections,
@@ -270,6 +270,7 @@ class Pipeline:
             uploads=dict(self._uploads.outcomes),
             cpu_seconds=self._cpu_seconds + self.walker.clone_cpu_seconds,
         )
+        return dataclasses.replace(reading, counters=counters, snapshot=self.snapshots.last, walker=self.walker.chosen)
 
     def _headroom_bytes(self) -> int | None:
         limits = self._sampler.limits()

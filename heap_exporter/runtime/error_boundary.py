@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from heap_exporter.errors import SourceMissing, WalkCancelled
+from heap_exporter.runtime.formatting import plural
 from heap_exporter.runtime.logs import log
 
 LOG_INTERVAL_SECONDS = 3600.0
@@ -41,8 +42,8 @@ class ErrorBoundary:
         except Exception as error:  # it must not reach the process that hosts this thread, whatever it is
             self.errors[name] += 1
             is_first = self.errors[name] == 1
-            text = "%s failed (%d times since the start): %s: %s"
-            arguments = name, self.errors[name], type(error).__name__, error
+            text = "%s failed (%s since the start): %s: %s"
+            arguments = name, plural(self.errors[name], "error"), type(error).__name__, error
             self._log(logging.WARNING, name, LOG_INTERVAL_SECONDS, text, *arguments, error=error if is_first else None)
         return None
 

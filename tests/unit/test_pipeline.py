@@ -127,6 +127,17 @@ def test_a_listener_of_readings_that_raises_is_counted_and_stops_no_other(
     assert {name for name, count in errors.items() if count} == {"publish"}
 
 
+def test_a_reading_is_published_though_its_counters_raise(
+    monitor: HeapMonitor, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pipeline, "_with_counters", broken)
+    before = monitor.reading().sample
+    pipeline.tick()
+
+    assert monitor.reading().sample is not before
+    assert pipeline._boundary.errors["publish"] == 1
+
+
 def test_a_judge_that_raises_does_not_stop_the_recording_and_leaves_no_verdict(
     monitor: HeapMonitor, pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
