@@ -53,17 +53,18 @@ class LiveTable:
 
     def line(self, status: Status, elapsed_seconds: float, requests: int) -> str:
         """Return a status as one line."""
-        top = top_type(status)
-        growing = f"  {top['type_name']} {difference(top['objects'])}" if top else ""
+        top, is_warming_up = top_type(status), state(status) == "warming-up"
+        growing = f"  {top['type_name']} {difference(top['objects'])} objects" if top else ""
+        verdict = summary(status)["growth"].lower() if is_warming_up else f"{state(status)}  {growth_rate(status)}"
         return (
             f"{elapsed_seconds:3.0f} s  {requests:6,} requests  heap {size(status['heap_bytes'] or 0)}"
-            f"  RSS {size(resident_bytes(status))}  {growth_rate(status)}  {state(status)}{growing}"
+            f"  RSS {size(resident_bytes(status))}  {verdict}{growing}"
         )
 
     def _numbers(self, status: Status, elapsed_seconds: float, requests: int) -> Table:
         table = Table.grid(padding=(0, 3))
-        table.add_row("heap", size(self._heap[-1]), Text(text_sparkline(self._heap), style="cyan"))
-        table.add_row("RSS", size(self._resident[-1]), Text(text_sparkline(self._resident), style="magenta"))
+        table.add_row("heap", size(self._heap[-1]), Text(text_sparkline(list(self._heap)), style="cyan"))
+        table.add_row("RSS", size(self._resident[-1]), Text(text_sparkline(list(self._resident)), style="magenta"))
         table.add_row("growth", growth_rate(status), f"{elapsed_seconds:.0f} s, {requests:,} requests served")
         return table
 
@@ -74,12 +75,14 @@ class LiveTable:
 
 def _verdict(status: Status) -> Group:
     """Return the verdict as a headline and three lines."""
-    summary = status["verdict"]["summary"] if status["verdict"] else {"headline": "Warming up"}
-    title = Text(summary["headline"], style=STYLES.get(state(status), "bold"))
-    return Group(title, *(sentence(line) for line in summary_lines(summary)))
+    shown = summary(status)
+    title = Text(shown["headline"], style=STYLES.get(state(status), "bold"))
+    return Group(title, *(sentence(line) for line in summary_lines(shown)))
 
 
-def _growing_types(status: Status) -> Table:
+def _growing_types(status: Status) -> RenderableType:
+    if not growers(status):
+        return Text("no growing types", style="dim")
     table = Table(title="growing types (shallow sizes)", title_justify="left", expand=True)
     table.add_column("type", ratio=1, no_wrap=True)
     table.add_column("objects", justify="right")
@@ -94,9 +97,16 @@ def state(status: Status) -> str:
     return str(status["verdict"]["state"]) if status["verdict"] else "warming-up"
 
 
-def summary_lines(summary: dict[str, str]) -> list[str]:
+def summary(status: Status) -> dict[str, str]:
+    """Return the headline of the verdict and its three lines."""
+    if not status["verdict"]:
+        return {"headline": "Warming up", "growth": "No samples yet"}
+    return dict(status["verdict"]["summary"])
+
+
+def summary_lines(found: dict[str, str]) -> list[str]:
     """Return the lines of a verdict that are known: what grows, where it is held, what to do."""
-    return [line for name in ("growth", "holder", "advice") if (line := summary.get(name, ""))]
+    return [line for name in ("growth", "holder", "advice") if (line := found.get(name, ""))]
 
 
 def growers(status: Status) -> list[dict[str, Any]]:

@@ -25,8 +25,8 @@ def group_text(heap: Heap, index: int) -> str:
     group = heap.groups[index]
     share = percent(group.total_bytes / (heap.shallow_bytes or 1))
     name = code(short_name(group.type_name))
-    objects = f"{group.objects:,} {name} object{'' if group.objects == 1 else 's'}"
-    return f"{size(group.total_bytes)}, {share} of the heap: {objects} and their subtree"
+    objects = "object with its" if group.objects == 1 else "objects with their"
+    return f"{size(group.total_bytes)}, {share} of the heap: {group.objects:,} {name} {objects} subtree"
 
 
 def steps_to_type(path: RetainerPath, type_name: str) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def headline(verdict: Verdict | None) -> str:
 def verdict_summary(verdict: Verdict | None, alert: LeakAlert | None = None) -> VerdictSummary:
     """Return a verdict in three lines; ``alert`` is the last alert, which counts if the leak is still confirmed."""
     if verdict is None:
-        return VerdictSummary("No sample yet")
+        return VerdictSummary("No samples yet")
     if found := accumulation_of(verdict, alert):
         return accumulation_summary(found)
     if not verdict.is_suspicion:
@@ -153,7 +153,8 @@ def _growth(verdict: Verdict) -> str:
     state = verdict.state
     if state is State.WARMING_UP:
         reason = _reason(verdict, ReasonKind.WARMING_UP)
-        return _capitalised(sentence(reason) or "") if reason else "Warming up"
+        text = sentence(reason) if reason else None
+        return _capitalised(text.removeprefix("warming up: ")) if text else "No samples yet"
     grown = _grown(verdict)
     top = top_growing_type(verdict.growing_types)
     if state is State.GROWING or verdict.is_suspicion:

@@ -105,7 +105,10 @@ def _reasons(verdict: Verdict | None) -> Sequence[str]:
 def _alert_facts(alert: LeakAlert | None) -> Sequence[str]:
     if alert is None:
         return ()
-    grown = [f"{each.name}: {formatting.gain(each.after_bytes - each.before_bytes)}" for each in alert.mappings[:3]]
+    grown = [
+        f"mappings ({each.name}): {formatting.gain(each.after_bytes - each.before_bytes)}"
+        for each in alert.mappings[:3]
+    ]
     return (f"alert sent {formatting.moment(alert.verdict.judged_at)}, fingerprint {alert.fingerprint}", *grown)
 
 

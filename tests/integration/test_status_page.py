@@ -75,14 +75,14 @@ def test_the_button_takes_a_snapshot_and_the_list_shows_it(browser: webdriver.Ch
     with watched_process(tmp_path) as url:
         browser.get(url)
         assert snapshots_shown(browser) == 0
-        assert browser.find_element(By.ID, "headline").text == "Getting to know this process"
+        assert browser.find_element(By.ID, "headline").text == "Warming up"
 
         button = browser.find_element(By.ID, "take")
         button.click()
         WebDriverWait(browser, WAIT_SECONDS).until(lambda _: snapshots_shown(browser) == 1)
 
         (written,) = tmp_path.glob("*.heap")
-        outcome = browser.find_element(By.ID, "outcome")  # the list may have renewed itself before the answer came
+        outcome = browser.find_element(By.ID, "outcome")  # the list may refresh before the answer arrives
         WebDriverWait(browser, WAIT_SECONDS).until(lambda _: outcome.text == f"Written to {written}")
         assert "status page" in browser.find_element(By.ID, "snapshots").text
         WebDriverWait(browser, WAIT_SECONDS).until(lambda _: button.is_enabled())
@@ -122,7 +122,7 @@ def test_the_page_shows_when_the_process_does_not_answer(browser: webdriver.Chro
     WebDriverWait(browser, WAIT_SECONDS).until(lambda _: browser.find_element(By.ID, "offline").is_displayed())
     browser.find_element(By.ID, "take").click()
     outcome = browser.find_element(By.ID, "outcome")
-    WebDriverWait(browser, WAIT_SECONDS).until(lambda _: outcome.text == "The process did not answer.")
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda _: outcome.text == "The process does not answer.")
     assert complaints(browser)  # of the browser itself, about the connections that failed
 
 

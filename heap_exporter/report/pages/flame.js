@@ -45,20 +45,20 @@ function chain(cell) {
 function numbers(cell) {
   const own = data.objects[cell];
   const total = data.total[cell];
-  const said = [];
-  if (typeOf(cell)) said.push(number(own) + " × " + typeOf(cell));
-  said.push(size(total) + (data.parent[cell] < 0 ? "" : " with all behind, " + percent(total / (data.total[0] || 1)) + " of the heap"));
+  const texts = [];
+  if (typeOf(cell)) texts.push(number(own) + " × " + typeOf(cell));
+  texts.push(size(total) + (data.parent[cell] < 0 ? "" : " with its subtree, " + percent(total / (data.total[0] || 1)) + " of the heap"));
   if (data.compared) {
     const more = own - data.objectsBefore[cell];
     const growth = total - data.before[cell];
-    said.push(growth ? signed(size, growth) + (data.before[cell] ? "" : ", new") : "as large as before");
-    if (more) said.push(signed(number, more) + " objects");
+    texts.push(growth ? signed(size, growth) + (data.before[cell] ? "" : ", new") : "unchanged");
+    if (more) texts.push(signed(number, more) + " objects");
   }
-  if (typeOf(cell)) said.push("retains " + size(data.retained[cell]));
-  return said.join(" · ");
+  if (typeOf(cell)) texts.push("retains " + size(data.retained[cell]));
+  return texts.join(" · ");
 }
 
-function tell(cell) {
+function describe(cell) {
   const above = chain(cell);
   const steps = above.slice(-4).map(label);
   const name = shortName(typeOf(cell));
@@ -163,7 +163,7 @@ function choose(cell, focus) {
   current = cell;
   visible.get(cell).element.tabIndex = 0;
   if (focus) visible.get(cell).element.focus({ preventScroll: false });
-  tell(cell);
+  describe(cell);
 }
 
 function zoom(cell, focus) {
@@ -210,8 +210,8 @@ function search() {
     if (hit && !inside[parent]) bytes += widths[cell];
     inside[cell] = hit || inside[parent];
   });
-  const said = number(hits.length) + (hits.length === 1 ? " group, " : " groups, ") + size(bytes) + " (" + percent(bytes / (widths[0] || 1)) + ")";
-  part("found").textContent = wanted === "" ? "" : hits.length ? said + "; Enter goes from one to the next" : "nothing of that name in the graph";
+  const count = number(hits.length) + (hits.length === 1 ? " group, " : " groups, ") + size(bytes) + " (" + percent(bytes / (widths[0] || 1)) + ")";
+  part("found").textContent = wanted === "" ? "" : hits.length ? count + "; Enter shows the next one" : "no match in the graph";
   hits.sort((one, other) => widths[other] - widths[one]);
   mark();
 }
@@ -229,7 +229,7 @@ function find(text) {
   part("graph").scrollIntoView();
 }
 
-function beside(cell, steps) {
+function sibling(cell, steps) {
   const depth = visible.get(cell).depth;
   const row = [...visible].filter(([, box]) => box.depth === depth).sort((one, other) => one[1].left - other[1].left);
   return row[row.findIndex(([other]) => other === cell) + steps]?.[0];
@@ -238,8 +238,8 @@ function beside(cell, steps) {
 const moves = {
   ArrowDown: (cell) => children[cell].filter((child) => visible.has(child)).sort(byWidth)[0],
   ArrowUp: (cell) => (cell === root ? undefined : data.parent[cell]),
-  ArrowLeft: (cell) => beside(cell, -1),
-  ArrowRight: (cell) => beside(cell, 1),
+  ArrowLeft: (cell) => sibling(cell, -1),
+  ArrowRight: (cell) => sibling(cell, 1),
   Home: () => root,
 };
 
@@ -271,7 +271,7 @@ function key(name, text) {
 
 function writeLegend() {
   const keys = data.compared
-    ? [key("hot", "grown"), key("cell", "as before"), key("cold", "shrunk")]
+    ? [key("hot", "grown"), key("cell", "unchanged"), key("cold", "shrunk")]
     : Object.keys(holders).filter((name) => children[0].some((cell) => [name, holders[name]].includes(label(cell)))).map((name) => key(name, holders[name]));
   part("legend").append(...keys);
 }
@@ -279,8 +279,8 @@ function writeLegend() {
 const cellOf = (event) => event.target.closest?.(".cell")?.dataset.cell;
 
 flame.addEventListener("click", (event) => cellOf(event) && zoom(Number(cellOf(event)), true));
-flame.addEventListener("pointerover", (event) => cellOf(event) && tell(Number(cellOf(event))));
-flame.addEventListener("pointerleave", () => tell(current));
+flame.addEventListener("pointerover", (event) => cellOf(event) && describe(Number(cellOf(event))));
+flame.addEventListener("pointerleave", () => describe(current));
 flame.addEventListener("focusin", (event) => cellOf(event) && choose(Number(cellOf(event))));
 flame.addEventListener("keydown", flameKey);
 part("find").addEventListener("input", search);

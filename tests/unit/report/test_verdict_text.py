@@ -82,10 +82,8 @@ def test_cycles_and_c_code_have_no_name_to_start_with() -> None:
 def test_the_warm_up_counts_up() -> None:
     seen = Reason(ReasonKind.WARMING_UP, {"seen_seconds": 380.0, "needed_seconds": 900.0})
 
-    assert verdict_summary(Verdict(0.0, State.WARMING_UP, (seen,), 900.0)).lines == (
-        "Warming up: seen 6 of 15 minutes",
-    )
-    assert verdict_summary(None).lines == ("No sample yet",)
+    assert verdict_summary(Verdict(0.0, State.WARMING_UP, (seen,), 900.0)).lines == ("Seen 6 of 15 minutes",)
+    assert verdict_summary(None).lines == ("No samples yet",)
 
 
 def test_a_suspicion_before_its_snapshots_names_the_growing_type_and_no_holder() -> None:
