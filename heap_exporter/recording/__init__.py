@@ -1,1 +1,1 @@
-"""Records what the memory of the process does, so that a later process can read it after a crash."""
+"""Records samples on disk, and reads the records of crashed processes."""

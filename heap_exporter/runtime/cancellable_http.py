@@ -1,4 +1,4 @@
-"""HTTP requests that another thread can cut short, so that stopping need not wait for a silent receiver."""
+"""HTTP requests that another thread can cancel, so that a stop does not wait for a receiver that does not answer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool
 
 CONNECT_TIMEOUT_SECONDS = 1.0
-"""Bounds what cannot be cut short, a connection that is still being made, unless told otherwise."""
+"""Default timeout of a connection that is being made, which cannot be cancelled."""
 
 
 class CancellableAdapter(HTTPAdapter):
-    """Sends requests until :meth:`cancel`, which ends the one under way and refuses those to come."""
+    """Sends requests until :meth:`cancel`, which ends the current one and refuses later ones."""
 
     def __init__(self, connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS) -> None:
         self._connect_timeout_seconds = connect_timeout_seconds
@@ -27,14 +27,14 @@ class CancellableAdapter(HTTPAdapter):
         super().__init__()
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
-        """Return the pool for a request, with :meth:`cancel` told of every connection that it makes."""
+        """Return the pool for a request; its connections are registered for :meth:`cancel`."""
         pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*args, **kwargs))
         if pool not in self._pools:
             self._pools.add(pool)
-            pool.ConnectionCls = _notifier(pool.ConnectionCls, self._opened)
+            pool.ConnectionCls = _observed(pool.ConnectionCls, self._add_socket)
         return pool
 
-    def send(  # noqa: PLR0917  # as the class above has it
+    def send(  # noqa: PLR0917  # the signature of the base class
         self,
         request: requests.PreparedRequest,
         stream: bool = False,
@@ -45,8 +45,8 @@ class CancellableAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Send as :class:`HTTPAdapter` does; ``timeout`` is in seconds.
 
-        Raises ``ConnectionError`` once interrupted, and ``InvalidURL`` on a redirection, which a POST cannot follow and
-        which OTLP's exporter would take for a success.
+        Raises ``ConnectionError`` after :meth:`cancel`, and ``InvalidURL`` on a redirection, which a POST cannot follow
+        and which OpenTelemetry's exporter counts as a success.
         """
         if self._cancelled:
             raise requests.ConnectionError("the exporter is stopping")
@@ -58,19 +58,19 @@ class CancellableAdapter(HTTPAdapter):
         return response
 
     def cancel(self) -> None:
-        """End the request under way and all later ones. Any thread may call it."""
+        """End the current request and refuse all later ones. Any thread may call it."""
         self._cancelled = True
         for connected in list(self._sockets):
             _shut(connected)
 
-    def _opened(self, connected: socket.socket) -> None:
+    def _add_socket(self, connected: socket.socket) -> None:
         self._sockets.add(connected)
         if self._cancelled:
             _shut(connected)
 
 
-def _notifier(connection_class: type[Any], opened: Callable[[socket.socket], None]) -> type[Any]:
-    """Return ``connection_class`` with every socket that it connects told to ``opened``."""
+def _observed(connection_class: type[Any], opened: Callable[[socket.socket], None]) -> type[Any]:
+    """Return a subclass of ``connection_class`` that calls ``opened`` with every socket that it connects."""
 
     def connect(self: Any) -> None:
         connection_class.connect(self)
@@ -80,6 +80,6 @@ def _notifier(connection_class: type[Any], opened: Callable[[socket.socket], Non
 
 
 def _shut(connected: socket.socket) -> None:
-    # Wakes a thread that waits in recv(), which close() would not.
+    # shutdown() wakes a thread that waits in recv(); close() does not.
     with contextlib.suppress(OSError):
         connected.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Keeps the log of the application free of what libraries say about requests of ours."""
+"""Keeps messages of libraries about this package's own requests out of the application's log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class LogCapture(logging.Filter):
-    """Keeps to ourselves what a library logs about our own requests, and lets pass what it logs for others."""
+    """A logging filter that collects the messages of a thread while it captures, and passes all others."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -17,7 +17,7 @@ class LogCapture(logging.Filter):
 
     @contextmanager
     def capture(self) -> Iterator[list[str]]:
-        """Yield the list that the messages of this thread go to instead of the log."""
+        """Yield the list that receives the messages of this thread instead of the log."""
         messages: list[str] = []
         self._here.messages = messages
         try:
@@ -26,7 +26,7 @@ class LogCapture(logging.Filter):
             self._here.messages = None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record is not ours; keep its message if it is."""
+        """Return whether the record goes to the log; collect its message if it does not."""
         messages: list[str] | None = getattr(self._here, "messages", None)
         if messages is not None:
             messages.append(record.getMessage())
@@ -34,4 +34,4 @@ class LogCapture(logging.Filter):
 
 
 LOG_CAPTURE = LogCapture()
-"""To be added, as a filter, to the loggers of the libraries that send for us."""
+"""The filter for the loggers of the libraries that send requests for this package."""

@@ -1,4 +1,4 @@
-"""Our log. What the application hangs on it may fail; that must not end a thread of ours, nor reach a caller."""
+"""The logger of the package. A handler of the application may fail; that must not end a thread nor reach a caller."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import logging
 from typing import Any
 
 
-class _Calm(logging.LoggerAdapter[logging.Logger]):
-    """A logger whose handlers' failures go no further."""
+class _SafeLogger(logging.LoggerAdapter[logging.Logger]):
+    """A logger that ignores exceptions of its handlers."""
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        """Log as any logger does."""
+        """Log a message; never raises."""
         with contextlib.suppress(Exception):
             super().log(level, msg, *args, **kwargs)
 
 
-log = _Calm(logging.getLogger("heap_exporter"), {})
+log = _SafeLogger(logging.getLogger("heap_exporter"), {})

@@ -1,4 +1,4 @@
-"""Recognises another heap-exporter on a port that we wanted."""
+"""Recognises another heap-exporter that already listens on the wanted port."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import socket
 import time
 
 ANSWER_SECONDS = 1.0
-"""How long the other may take to be connected, and again to answer; whoever starts us waits for it."""
+"""Timeout of the connection, and again of the answer; ``start()`` waits for both."""
 
 ANSWER_BYTES = 4096
 
 
 def reachable(host: str) -> str:
-    """Return the address by which this machine reaches a server that listens on ``host``: ``127.0.0.1`` for all."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # asked, not bound
+    """Return the local address of a server that listens on ``host``: ``127.0.0.1`` if that is all addresses."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # not bound here
 
 
 def is_sibling_exporter(host: str, port: int) -> bool:
-    """Return whether a heap-exporter of this process's own process group answers on ``host:port``.
+    """Return whether a heap-exporter of this process's parent or process group answers on ``host:port``.
 
-    Workers of one server (gunicorn, multiprocessing) share a process group. Each reports for itself, so the
-    ones that come later need a port of their own rather than an error.
+    Workers of one server (gunicorn, multiprocessing) share a process group. Each has an exporter of its own, so a
+    worker that starts later takes another port.
     """
     pid = _exporter_pid(host, port)
     if pid is None or not hasattr(os, "getpgid"):
@@ -34,7 +34,7 @@ def is_sibling_exporter(host: str, port: int) -> bool:
 
 
 def _exporter_pid(host: str, port: int) -> int | None:
-    """Return the pid that ``/-/healthy`` reports if a heap-exporter answers there."""
+    """Return the pid in the answer of ``/-/healthy``, ``None`` if no heap-exporter answers."""
     try:
         answer = json.loads(_health(reachable(host), port).partition(b"\r\n\r\n")[2])
         return int(answer["pid"]) if answer["name"] == "heap-exporter" else None
@@ -43,7 +43,7 @@ def _exporter_pid(host: str, port: int) -> int | None:
 
 
 def _health(host: str, port: int) -> bytes:
-    """Return what has come by the deadline. ``http.client`` would wait anew for each byte."""
+    """Return the answer that has arrived by the deadline; a timeout of ``http.client`` restarts with each byte."""
     with socket.create_connection((host, port), ANSWER_SECONDS) as connection:
         deadline = time.monotonic() + ANSWER_SECONDS
         connection.sendall(b"GET /-/healthy HTTP/1.0\r\nHost: localhost\r\n\r\n")

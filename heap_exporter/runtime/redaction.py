@@ -1,4 +1,4 @@
-"""Keeps secrets out of what is printed and logged: texts that hide themselves, addresses without their passwords."""
+"""Keeps secrets out of output and logs: strings that print as asterisks, and URLs without passwords."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ HIDDEN = "**********"
 
 
 class Secret(str):
-    """A text that does not show itself when printed, formatted or logged.
+    """A string that prints, formats and logs as asterisks.
 
-    What works on the text itself (``==``, ``+``, ``encode``) works on the real one.
+    Operations on the value (``==``, ``+``, ``encode``) use the real string.
     """
 
     __slots__ = ()
@@ -28,10 +28,10 @@ class Secret(str):
 
 
 def without_secrets(url: str) -> str:
-    """Return an address fit for a log: without user, password and query, even if it is no proper address."""
+    """Return a URL for logs: without user, password and query, even if the URL is malformed."""
     scheme, separator, rest = url.partition("://")
     if not scheme.isalnum():
         scheme, separator, rest = "", "", url
     if not _HOST_FIRST.match(rest):
-        rest = rest.rpartition("@")[2]  # the last, since a password may hold anything
+        rest = rest.rpartition("@")[2]  # the last one: a password may contain any character
     return scheme + separator + rest.partition("?")[0]

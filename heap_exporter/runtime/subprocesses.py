@@ -1,8 +1,8 @@
-"""Programs of ours beside the service: they go after everybody else, within limits, and are nobody's child.
+"""Runs modules of this package in subprocesses: with low priority, with limits, and detached from the application.
 
-Nothing of them runs in the application's interpreter. No ``wait()`` and no SIGCHLD of the application tells of them;
-they see nothing of its descriptors or search path, and of its environment only what they are given. Only where the
-application is the first process of its container, the kernel makes it the parent of all orphans, of these too.
+A subprocess shares no interpreter with the application. The application's ``wait()`` and SIGCHLD do not see it; it
+inherits no descriptors, no search path, and only the environment variables that it is given. Where the application is
+the first process of its container, the kernel makes it the parent of all orphans, and so of these subprocesses.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ import_module(module).main(*arguments)
 
 
 class Program(Protocol):
-    """A program that was started. Whoever has it asks now and then whether it has ended, and at last gives it up."""
+    """A subprocess. Its owner calls :meth:`has_ended` from time to time, and :meth:`give_up` at the end."""
 
     def has_ended(self) -> bool:
-        """Return whether it has ended; if so, nothing of it is left in the table of processes."""
+        """Return whether it has ended. If so, it leaves no entry in the process table."""
 
     def give_up(self) -> None:
-        """End it if this process is its parent, since nobody would take notice of its end; else let it go on."""
+        """Kill it if this process is its parent, which must wait for it; otherwise let it run on."""
 
 
 def command(
@@ -48,10 +48,10 @@ def command(
     cpu_seconds: int,
     folders: Sequence[Path] = (),
 ) -> Sequence[str]:
-    """Return the command that runs ``main(*arguments)`` of a module of ours, within limits.
+    """Return the command that runs ``main(*arguments)`` of a module of this package, within limits.
 
-    Modules are looked for in ``folders`` too. It is isolated and without ``site``: neither the application's search
-    path nor its sitecustomize are run.
+    ``folders`` extend the module search path. The interpreter is isolated and without ``site``: it uses neither the
+    application's search path nor its sitecustomize.
     """
     path = dict.fromkeys(os.path.abspath(folder) for folder in (Path(__file__).parents[2], *folders))
     limits = (str(memory_bytes), str(cpu_seconds))
@@ -59,14 +59,14 @@ def command(
 
 
 def start(command: Sequence[str], is_done: Callable[[], bool], variables: Mapping[str, str] | None = None) -> Program:
-    """Start a program, with more ``variables`` of the environment.
+    """Start a subprocess, with additional environment ``variables``.
 
-    ``is_done()`` tells that it has done its work: days later, its pid may be somebody else's. Raises ``OSError``.
+    ``is_done()`` returns whether it has done its work: later, another process may have its pid. Raises ``OSError``.
     """
     environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ} | dict(variables or {})
     try:
         from heap_exporter._native import spawn
-    except ImportError:  # no compiler, another platform: then it is a child, which wait() tells of
+    except ImportError:  # no compiler, or another platform: then it is an ordinary child
         return _Child(command, environment)
     pairs = tuple(os.fsencode(f"{name}={value}") for name, value in environment.items())
     pid = spawn(tuple(map(os.fsencode, command)), pairs)
@@ -74,7 +74,7 @@ def start(command: Sequence[str], is_done: Callable[[], bool], variables: Mappin
 
 
 def lower_priority(memory_bytes: int, cpu_seconds: int) -> None:
-    """Let everybody else go first, end in time, and let the kernel take this process first when memory ends."""
+    """Set the lowest priority, the limits of time and memory, and the highest OOM score, for this process."""
     os.nice(NICENESS)
     if sys.platform == "linux":
         Path("/proc/self/oom_score_adj").write_text("1000")
@@ -86,14 +86,14 @@ def lower_priority(memory_bytes: int, cpu_seconds: int) -> None:
 
 
 def _python() -> str:
-    """Return the interpreter of this process, also where it is embedded in another program."""
+    """Return the path of this process's interpreter, also where another program embeds it."""
     if Path(sys.executable or "").name.startswith("python"):
         return sys.executable
     return str(Path(sys.exec_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}")
 
 
 class _Child:
-    """A program started as usual."""
+    """An ordinary child process."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         null = subprocess.DEVNULL
@@ -110,7 +110,7 @@ class _Child:
 
 
 class _Adopted:
-    """An orphan that has become a child of this process, which is the first one of its container."""
+    """An orphan that has become a child of this process, the first one of its container."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -120,8 +120,8 @@ class _Adopted:
         return self._reap(os.WNOHANG)
 
     def give_up(self) -> None:
-        if not self.has_ended():  # until it is reaped, its pid is nobody else's
-            with suppress(ProcessLookupError):  # the application waits for whatever ends
+        if not self.has_ended():  # until it is reaped, no other process has its pid
+            with suppress(ProcessLookupError):  # the application has reaped it
                 os.kill(self._pid, signal.SIGKILL)
             self._reap(0)
 
@@ -129,13 +129,13 @@ class _Adopted:
         if not self._is_reaped:
             try:
                 self._is_reaped = os.waitpid(self._pid, options)[0] == self._pid
-            except ChildProcessError:  # the application waits for whatever ends
+            except ChildProcessError:  # the application has reaped it
                 self._is_reaped = True
         return self._is_reaped
 
 
 class _Orphan:
-    """A program that somebody else reaps."""
+    """A subprocess that another process reaps."""
 
     def __init__(self, pid: int, is_done: Callable[[], bool]) -> None:
         self._pid = pid

@@ -1,4 +1,4 @@
-"""Says whether something can be sent to an address, before anything is."""
+"""Checks URLs before they are used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _WEB = re.compile(r"https?://[^/\s]+\S*")
 
 
 def http_url_problem(url: str) -> str:
-    """Return why nothing can be sent to ``url`` over HTTP, ``""`` if it can; nothing of the address is told."""
+    """Return the problem of a URL for HTTP requests, ``""`` if it has none. The text contains no part of the URL."""
     if not _WEB.fullmatch(url):
         return "not an http:// or https:// address"
     try:
@@ -17,4 +17,4 @@ def http_url_problem(url: str) -> str:
         is_whole = bool(parts.hostname and parts.hostname.encode("idna")) and parts.port != 0
     except ValueError:
         is_whole = False
-    return "" if is_whole else "its host or port cannot be; write it like https://host:8080/path"
+    return "" if is_whole else "its host or port is invalid; write it like https://host:8080/path"

@@ -1,1 +1,1 @@
-"""Snapshots of the heap: whether there is room for one, the folder they are kept in, and the taking of one."""
+"""Takes snapshots of the heap: limits, the check of free memory and disk, the folder, comparisons."""

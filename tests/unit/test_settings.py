@@ -179,7 +179,7 @@ def test_an_endpoint_that_cannot_be_used_is_shown_without_its_password(endpoint:
     "address", ["http://[x", "http://h:notaport/x", "http://h:70000", "http://h:0", "http://:80/x", "https://a..b/x"]
 )
 def test_an_address_with_an_impossible_host_or_port_is_refused(key: str, address: str) -> None:
-    with pytest.raises(SettingsError, match=rf"{key}=.*: its host or port cannot be; write it like https://host:8080"):
+    with pytest.raises(SettingsError, match=rf"{key}=.*: its host or port is invalid; write it like https://host:8080"):
         Settings.load({key: address})
 
 

@@ -95,8 +95,8 @@ def test_a_reason_and_a_token_may_hold_any_bytes(run: Run, serve: Callable[..., 
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("http://127.0.0.1:notaport", "its host or port cannot be"),
-        ("http://[x", "its host or port cannot be"),
+        ("http://127.0.0.1:notaport", "its host or port is invalid"),
+        ("http://[x", "its host or port is invalid"),
         ("http://127.0.0.1:1/a b", "not an http:// or https:// address"),
         ("ftp://127.0.0.1:1", "not an http:// or https:// address"),
         ("file:///etc/passwd", "not an http:// or https:// address"),

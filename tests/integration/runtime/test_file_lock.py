@@ -1,4 +1,4 @@
-"""A lock on a folder, of real processes that end in every way."""
+"""A lock on a folder, held by real processes that release it, fork or are killed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ sys.stdin.readline()
 while held < 150:
     try:
         with lock.holding():
-            inside.mkdir()  # fails if somebody else is inside
+            inside.mkdir()  # fails if another process is inside
             inside.rmdir()
             held += 1
     except LockHeld:
@@ -62,14 +62,14 @@ def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_the_file_of_a_lock_is_there_while_it_is_held(tmp_path: Path) -> None:
+def test_the_file_of_a_lock_exists_while_it_is_held(tmp_path: Path) -> None:
     with FolderLock(tmp_path, "it.lock").holding():
         assert [path.name for path in tmp_path.iterdir()] == ["it.lock"]
         assert (tmp_path / "it.lock").read_text().startswith(f"process {os.getpid()} of ")
     assert not list(tmp_path.iterdir())
 
 
-def test_another_process_that_takes_a_snapshot_is_named(tmp_path: Path) -> None:
+def test_the_process_that_takes_a_snapshot_is_named(tmp_path: Path) -> None:
     walker = PausedWalker()
     snapshots = Snapshots(walker, Store(tmp_path, 5), lambda: None)
     with holder(tmp_path) as process:
@@ -81,7 +81,7 @@ def test_another_process_that_takes_a_snapshot_is_named(tmp_path: Path) -> None:
     assert snapshots.outcomes["busy"] == 2
 
 
-def test_a_killed_process_holds_nothing_any_more(tmp_path: Path) -> None:
+def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
     snapshots = Snapshots(PausedWalker(), Store(tmp_path, 5), lambda: None)
     with holder(tmp_path) as process:
         process.send_signal(signal.SIGKILL)
@@ -92,7 +92,7 @@ def test_a_killed_process_holds_nothing_any_more(tmp_path: Path) -> None:
     assert not (tmp_path / "snapshot.lock").exists()
 
 
-def test_of_many_processes_one_is_inside_at_a_time(tmp_path: Path) -> None:
+def test_one_of_many_processes_holds_the_lock_at_a_time(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CONTENDER, str(tmp_path)]
     pipe = subprocess.PIPE
     running = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(4)]
@@ -140,7 +140,7 @@ def test_a_forked_child_does_not_have_the_lock_and_leaves_it_to_its_parent(tmp_p
 
 
 @pytest.mark.parametrize("error", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EROFS])
-def test_where_there_are_no_locks_threads_are_kept_out_and_the_log_says_so_once(
+def test_where_no_lock_is_possible_threads_are_kept_out_and_the_log_has_one_warning(
     tmp_path: Path, error: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: object) -> None:

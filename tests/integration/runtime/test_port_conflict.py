@@ -1,4 +1,4 @@
-"""A port that an exporter of another process group holds."""
+"""A port on which an exporter of another process group listens."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from heap_exporter.runtime.port_conflict import is_sibling_exporter
 from tests.unit.runtime.test_port_conflict import answering, health
 
 
-def test_an_exporter_of_another_process_group_is_no_relative() -> None:
+def test_an_exporter_of_another_process_group_is_not_a_sibling() -> None:
     waits = [sys.executable, "-c", "input()"]
     with subprocess.Popen(waits, stdin=subprocess.PIPE, start_new_session=True, text=True) as stranger:
         with answering(lambda client: client.sendall(health(stranger.pid))) as port:

@@ -15,7 +15,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
 
 @contextmanager
 def answering(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Run a server that hands its only client to ``answer``, and yield its port."""
+    """Run a server that passes its only client to ``answer``, and yield its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -34,7 +34,7 @@ def health(pid: object, name: str = "heap-exporter") -> bytes:
     return HEAD + json.dumps({"name": name, "pid": pid}).encode()
 
 
-def test_an_exporter_of_our_own_process_group_is_a_relative_even_if_its_answer_comes_in_pieces(
+def test_an_exporter_of_the_same_process_group_is_a_sibling_even_if_its_answer_comes_in_pieces(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(port_conflict, "ANSWER_SECONDS", 30.0)
@@ -60,19 +60,19 @@ def test_an_exporter_of_our_own_process_group_is_a_relative_even_if_its_answer_c
         health(os.getpid(), "another"),
     ],
 )
-def test_whatever_else_answers_is_no_relative(answer: bytes) -> None:
+def test_any_other_answer_is_not_a_sibling(answer: bytes) -> None:
     with answering(lambda client: client.sendall(answer)) as port:
         assert not is_sibling_exporter("127.0.0.1", port)
 
 
-def test_nobody_is_no_relative() -> None:
+def test_a_closed_port_is_not_a_sibling() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
     assert not is_sibling_exporter("127.0.0.1", port)
 
 
-def test_an_answer_that_drips_is_given_up_while_it_drips(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_answer_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(port_conflict, "ANSWER_SECONDS", 0.2)
     given_up, waited_for_all = threading.Event(), threading.Event()
 
@@ -94,5 +94,5 @@ def test_an_answer_that_drips_is_given_up_while_it_drips(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("host", "address"), [("0.0.0.0", "127.0.0.1"), ("", "127.0.0.1"), ("::", "::1"), ("10.0.0.7", "10.0.0.7")]
 )
-def test_a_server_that_listens_everywhere_is_reached_on_this_machine(host: str, address: str) -> None:
+def test_a_server_that_listens_on_all_addresses_is_reached_on_this_machine(host: str, address: str) -> None:
     assert reachable(host) == address

@@ -1,4 +1,4 @@
-"""Our threads hear no signal, not even as they are born, and the caller hears them as before."""
+"""The package's threads block signals from their start, and the mask of the caller does not change."""
 
 import _thread
 import signal
@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
-from heap_exporter.runtime.threads import LONGEST_NAME, names_by_ident, start_thread
+from heap_exporter.runtime.threads import MAX_NAME_CHARS, names_by_ident, start_thread
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks here")
 
 
-def test_a_thread_is_deaf_to_signals_from_its_birth_but_not_to_its_own_faults() -> None:
+def test_a_thread_blocks_signals_from_its_start_but_not_those_of_its_own_faults() -> None:
     masks = []
 
     def note_mask(*_: object) -> None:
@@ -31,7 +31,7 @@ def test_a_thread_is_deaf_to_signals_from_its_birth_but_not_to_its_own_faults() 
     assert not {signal.SIGSEGV, signal.SIGABRT, signal.SIGPROF} & mask
 
 
-def test_starting_a_thread_leaves_the_callers_own_mask_as_it_was() -> None:
+def test_the_start_of_a_thread_does_not_change_the_mask_of_the_caller() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
     try:
         start_thread("test", lambda: None).join(20)
@@ -40,7 +40,7 @@ def test_starting_a_thread_leaves_the_callers_own_mask_as_it_was() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def test_threads_are_named_without_running_what_a_subclass_overrides() -> None:
+def test_threads_are_named_without_running_overridden_properties() -> None:
     class Shy(threading.Thread):
         @property
         def name(self) -> str:
@@ -68,10 +68,10 @@ def test_threads_are_named_without_running_what_a_subclass_overrides() -> None:
         thread.join()
 
     assert names[threading.main_thread().ident or 0] == "MainThread"
-    assert names[ident or 0] == ("shy" + "!" * 1000)[:LONGEST_NAME]
+    assert names[ident or 0] == ("shy" + "!" * 1000)[:MAX_NAME_CHARS]
 
 
-def test_threads_are_named_while_somebody_holds_the_lock_of_their_table() -> None:
+def test_threads_are_named_while_another_thread_holds_the_lock_of_their_table() -> None:
     lock = vars(threading)["_active_limbo_lock"]
     with lock:
         named: list[dict[int, str]] = []
@@ -81,7 +81,7 @@ def test_threads_are_named_while_somebody_holds_the_lock_of_their_table() -> Non
     assert "MainThread" in named[0].values()
 
 
-def test_a_name_that_is_no_plain_text_is_left_out() -> None:
+def test_a_name_that_is_not_a_plain_string_is_left_out() -> None:
     class Text(str):
         __slots__ = ()
 
@@ -98,7 +98,7 @@ def test_a_name_that_is_no_plain_text_is_left_out() -> None:
 
 
 def start_thread_raw(target: Callable[[], None]) -> threading.Event:
-    """Run ``target`` in a thread that `threading` knows nothing of; return what is set at its end."""
+    """Run ``target`` in a thread that `threading` does not know; return what is set at its end."""
     ended = threading.Event()
 
     def run() -> None:
