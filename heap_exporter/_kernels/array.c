@@ -5,7 +5,7 @@
 
 typedef struct {
     PyObject_HEAD
-    PyObject *owner; /* of the items, or NULL: the array itself */
+    PyObject *owner; /* the owner of the items, or NULL: the array itself */
     void *items;
     Py_ssize_t count;
     Py_ssize_t item_size;

@@ -3,11 +3,11 @@
 
 #include <Python.h>
 
-/* Return a memoryview of numbers, "I" or "Q", that are now its own; of NULL it is a MemoryError. */
+/* Return a memoryview of numbers ("I" or "Q") that takes ownership of them; a MemoryError for NULL. */
 PyObject *array_take(void *items, size_t count, const char *format);
-/* Return a memoryview of numbers that `owner` keeps, and keep that. */
+/* Return a memoryview of numbers that `owner` owns; the view refers to the owner. */
 PyObject *array_view(PyObject *owner, void *items, size_t count, const char *format);
-/* Make the type behind the views; return whether that went well. */
+/* Create the type behind the views; return whether it succeeded. */
 int array_ready(PyObject *module);
 
 #endif

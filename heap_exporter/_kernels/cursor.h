@@ -6,25 +6,25 @@
 
 #define PLACE_END ((uint64_t)1 << 60)
 
-/* A record as far as its bytes are there. Once `short_of` or `problem` is set, all that is read is 0. */
+/* The bytes of a record that have arrived. Once `short_of` or `problem` is set, every read returns 0. */
 typedef struct {
     const uint8_t *at, *end;
     int short_of;
     const char *problem;
 } Cursor;
 
-/* Leave the problem, if it is the first one; return 0. */
+/* Store the problem if it is the first one; return 0. */
 uint64_t cursor_fail(Cursor *cursor, const char *problem);
-/* Say that the record goes on in bytes that are not there; return 0. */
+/* Note that the rest of the record has not arrived; return 0. */
 uint64_t cursor_short_of(Cursor *cursor);
 /* Read a number below `end`. */
 uint64_t cursor_limited(Cursor *cursor, uint64_t end, const char *problem);
-/* Read a place, told from `base` on. */
+/* Read a place that is encoded relative to `base`. */
 uint64_t cursor_place(Cursor *cursor, uint64_t base);
-/* Read a string; return where its bytes are. */
+/* Read a string; return a pointer to its bytes. */
 const uint8_t *cursor_string(Cursor *cursor, size_t *length);
 
-/* Tell whether all that was read so far was there and in order. */
+/* Return whether everything read so far had arrived and was valid. */
 static inline int
 cursor_is_good(const Cursor *cursor)
 {

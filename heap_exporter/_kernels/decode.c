@@ -8,7 +8,7 @@
 
 enum { MAX_NAMES = 65536, MAX_NODES = 0x70000000, MAX_SHAPES = 0x70000000 };
 
-/* Read a string; the empty one is no name. */
+/* Read a string; the empty string counts as no name. */
 static Status
 name_from(Cursor *cursor, Strings *strings, uint32_t *number)
 {
@@ -65,7 +65,7 @@ shape_record(Decoder *decoder, Cursor *cursor)
     TRY(names(decoder, cursor, &shape.name_count));
     TRY(names(decoder, cursor, &shape.cell_count));
     if (!cursor->short_of && type >= graph->type_records.count) {
-        cursor_fail(cursor, "a shape is of a type that is not there");
+        cursor_fail(cursor, "the type of a shape is unknown");
     }
     if (!cursor_is_good(cursor)) {
         graph->shape_names.count = shape.names;
@@ -139,7 +139,7 @@ root_record(Decoder *decoder, Cursor *cursor)
 {
     Root root = {0};
     root.role = (uint8_t)cursor_limited(cursor, HELD_BY_INTERPRETER + 1, "the role of a root is unknown");
-    cursor_limited(cursor, 2, "the hold of a root is unknown");
+    cursor_limited(cursor, 2, "the ownership of a root is unknown");
     size_t length;
     const uint8_t *name = cursor_string(cursor, &length);
     root.place = cursor_place(cursor, decoder->place);
@@ -158,14 +158,14 @@ static void
 count_record(const Decoder *decoder, Cursor *cursor)
 {
     if (cursor_varint(cursor) >= decoder->graph->type_records.count) {
-        cursor_fail(cursor, "a count is of a type that is not there");
+        cursor_fail(cursor, "the type of a count is unknown");
     }
     cursor_varint(cursor);
     cursor_varint(cursor);
 }
 
 static Status
-meet(Decoder *decoder, Cursor *cursor, uint64_t place, uint64_t count)
+add_node_stub(Decoder *decoder, Cursor *cursor, uint64_t place, uint64_t count)
 {
     Graph *graph = decoder->graph;
     for (uint64_t i = 0; i < count && cursor_is_good(cursor); i++) {
@@ -180,23 +180,23 @@ meet(Decoder *decoder, Cursor *cursor, uint64_t place, uint64_t count)
     int is_new;
     TRY(index_add(&graph->index, place, &is_new));
     if (!is_new) {
-        cursor_fail(cursor, "an object is in it twice");
+        cursor_fail(cursor, "it contains an object twice");
         return DONE;
     }
-    PUSH(graph->met, (Met){place, (uint32_t)count});
+    PUSH(graph->node_stubs, (NodeStub){place, (uint32_t)count});
     graph->references += count;
-    if (graph->met.count >= MAX_NODES || graph->references >= EMPTY) {
+    if (graph->node_stubs.count >= MAX_NODES || graph->references >= EMPTY) {
         cursor_fail(cursor, "it has more objects or references than can be numbered");
     }
     return DONE;
 }
 
-/* Keep the edges of an object; the first time they were all looked at, but the file may be another one by now. */
+/* Store the edges of an object. The first pass validated them, but the file may have changed in between. */
 static Status
 keep_edges(Decoder *decoder, Cursor *cursor, uint32_t object, uint64_t place, uint64_t count)
 {
     Graph *graph = decoder->graph;
-    int is_weak = begins_weak(shape_of(graph, object));
+    int is_weak = first_edge_is_weak(shape_of(graph, object));
     uint32_t slot = graph->offsets[object];
     if (count != graph->offsets[object + 1] - slot) {
         cursor_fail(cursor, "it changed while it was read");
@@ -209,7 +209,7 @@ keep_edges(Decoder *decoder, Cursor *cursor, uint32_t object, uint64_t place, ui
         graph->unknown_references += target_place && target == EMPTY;
         graph->references += target != EMPTY;
         if (i == 0 && is_weak && target != EMPTY) {
-            /* It is put back when all is reckoned: until then nobody has to ask whether an edge is weak. */
+            /* graph_restore_weak() restores it in the end: until then no kernel has to skip weak edges. */
             PUSH(graph->weak_edges, (WeakEdge){slot, target});
             target = EMPTY;
         }
@@ -223,7 +223,7 @@ node_record(Decoder *decoder, Cursor *cursor, uint64_t number)
 {
     Graph *graph = decoder->graph;
     if (number >= graph->shapes.count) {
-        cursor_fail(cursor, "an object is of a shape that is not there");
+        cursor_fail(cursor, "the shape of an object is unknown");
         return DONE;
     }
     const Shape *shape = &graph->shapes.items[number];
@@ -235,7 +235,7 @@ node_record(Decoder *decoder, Cursor *cursor, uint64_t number)
         return DONE;
     }
     if (!decoder->keeps) {
-        TRY(meet(decoder, cursor, place, count));
+        TRY(add_node_stub(decoder, cursor, place, count));
     }
     else {
         uint32_t object = index_find(&graph->index, place);
@@ -257,7 +257,7 @@ node_record(Decoder *decoder, Cursor *cursor, uint64_t number)
         graph->sizes[object] = size;
         graph->reference_counts[object] = reference_count < UINT32_MAX ? (uint32_t)reference_count : UINT32_MAX;
         if (size >= SIZES_END || (graph->bytes += size) >= SIZES_END) {
-            cursor_fail(cursor, "the sizes of its objects are beyond all measure");
+            cursor_fail(cursor, "the sizes of its objects are too large");
         }
     }
     if (!cursor->short_of) {
@@ -342,7 +342,7 @@ decoder_feed(Decoder *decoder, const uint8_t *bytes, size_t length, int may_be_l
         decoder->problem = "something follows the last record";
         return ALTERED;
     }
-    /* A long record is tried again only once there is twice as much of it, so that the work stays in proportion. */
+    /* A long record is decoded again only when twice as many bytes have arrived: the total work stays linear. */
     decoder->enough = begin == decoder->pending.items ? 2 * rest : 0;
     memmove(decoder->pending.items, begin, rest);
     decoder->pending.count = rest;
@@ -353,25 +353,25 @@ static Status
 number_objects(Graph *graph)
 {
     TRY(index_rank(&graph->index));
-    graph->objects = (uint32_t)graph->met.count;
+    graph->objects = (uint32_t)graph->node_stubs.count;
     size_t slots = graph->references;
     graph->references = 0;
     graph->offsets = calloc((size_t)graph->objects + 1, sizeof(uint32_t));
     if (!graph->offsets) {
         return NO_MEMORY;
     }
-    for (size_t i = 0; i < graph->met.count; i++) {
-        const Met *met = &graph->met.items[i];
-        graph->offsets[index_find(&graph->index, met->place) + 1] = met->edges;
+    for (size_t i = 0; i < graph->node_stubs.count; i++) {
+        const NodeStub *stub = &graph->node_stubs.items[i];
+        graph->offsets[index_find(&graph->index, stub->place) + 1] = stub->edges;
     }
-    RELEASE(graph->met);
+    RELEASE(graph->node_stubs);
     for (uint32_t object = 0; object < graph->objects; object++) {
         graph->offsets[object + 1] += graph->offsets[object];
     }
-    graph->targets = room(slots, sizeof(uint32_t));
-    graph->shape_of = room(graph->objects, sizeof(uint32_t));
-    graph->reference_counts = room(graph->objects, sizeof(uint32_t));
-    graph->sizes = room(graph->objects, sizeof(uint64_t));
+    graph->targets = allocate(slots, sizeof(uint32_t));
+    graph->shape_of = allocate(graph->objects, sizeof(uint32_t));
+    graph->reference_counts = allocate(graph->objects, sizeof(uint32_t));
+    graph->sizes = allocate(graph->objects, sizeof(uint64_t));
     if (!graph->targets || !graph->shape_of || !graph->reference_counts || !graph->sizes) {
         return NO_MEMORY;
     }

@@ -1,48 +1,48 @@
 /* Dominators by the simple version of T. Lengauer and R. E. Tarjan, "A Fast Algorithm for Finding Dominators in a
-   Flowgraph", TOPLAS 1 (1979): O(m log n) for every graph. (Semi-NCA is a little faster on most, but quadratic where a
-   long list ends in a large one.) A node dominates another if each path from the root to that one leads through it; what it
-   retains is the size of all that it dominates, itself included.
+   Flowgraph", TOPLAS 1 (1979): O(m log n) for every graph. (Semi-NCA is a little faster on most graphs,
+   but quadratic where a long list ends in a large one.) A node dominates another one if every path from the root to that
+   one leads through it. Its retained size is the size of all nodes that it dominates, itself included.
 
-   Nodes are renumbered in the order of a depth-first search; from there on, "number" is such a number. */
+   Nodes are renumbered in the order of a depth-first search; "number" always means such a number. */
 #include "dominators.h"
 
 #include <string.h>
 
 #define UNSEEN UINT32_MAX
 
-/* What the holders hold: other holders, then objects. */
+/* The edges of the holders: to other holders first, then to objects. */
 typedef struct {
     uint32_t *offsets;
     uint32_t *targets;
-} Held;
+} HolderEdges;
 
 typedef struct {
     const Graph *graph;
     uint32_t nodes;
-    Held held;
-    uint32_t *number_of; /* a node's; later, the stack of compress() */
+    HolderEdges holder_edges;
+    uint32_t *number_of; /* by node; later, the stack of compress() */
     uint32_t *node_of;
-    uint32_t *idom; /* at first, the parent in the search tree; then the next one in the same bucket */
-    uint32_t *semi; /* at first, the cursor of the search */
+    uint32_t *idom; /* first the parent in the search tree, then the next number in the same bucket */
+    uint32_t *semi; /* first the cursor of the search */
     uint32_t *ancestor;
-    uint32_t *label;  /* of those that compress() has passed, the one with the least semidominator */
-    uint32_t *bucket; /* the first of those that have this one for a semidominator */
+    uint32_t *label;  /* of the numbers that compress() has passed, the one with the least semidominator */
+    uint32_t *bucket; /* the first number whose semidominator is this one */
     uint32_t *in_offsets;
     uint32_t *in_edges;
 } Search;
 
 static Status
-gather_held(Search *search)
+gather_holder_edges(Search *search)
 {
     const Graph *graph = search->graph;
     size_t holders = graph->holders.count, edges = holders - 1 + graph->root_edges.count;
-    Held *held = &search->held;
-    held->offsets = calloc(holders + 2, sizeof(uint32_t));
-    held->targets = room(edges, sizeof(uint32_t));
-    if (!held->offsets || !held->targets || edges >= UINT32_MAX) {
+    HolderEdges *holder_edges = &search->holder_edges;
+    holder_edges->offsets = calloc(holders + 2, sizeof(uint32_t));
+    holder_edges->targets = allocate(edges, sizeof(uint32_t));
+    if (!holder_edges->offsets || !holder_edges->targets || edges >= UINT32_MAX) {
         return NO_MEMORY;
     }
-    uint32_t *next = held->offsets + 1; /* moves along while edges are put in, and ends as the offsets */
+    uint32_t *next = holder_edges->offsets + 1; /* advances while edges are added; in the end it is the offsets */
     for (size_t i = 1; i < holders; i++) {
         next[graph->holders.items[i].parent + 1]++;
     }
@@ -53,24 +53,24 @@ gather_held(Search *search)
         next[i] += next[i - 1];
     }
     for (size_t i = 1; i < holders; i++) {
-        held->targets[next[graph->holders.items[i].parent]++] = graph->objects + (uint32_t)i;
+        holder_edges->targets[next[graph->holders.items[i].parent]++] = graph->objects + (uint32_t)i;
     }
     for (size_t i = 0; i < graph->root_edges.count; i++) {
         const RootEdge *edge = &graph->root_edges.items[i];
-        held->targets[next[edge->holder]++] = edge->target;
+        holder_edges->targets[next[edge->holder]++] = edge->target;
     }
     return DONE;
 }
 
-/* Return where the edges of a node begin, and set where they end. */
+/* Return the first edge of a node, and set `end` to the end of its edges. */
 static inline const uint32_t *
 edges_of(const Search *search, uint32_t node, const uint32_t **end)
 {
     const uint32_t *offsets = search->graph->offsets, *targets = search->graph->targets;
     if (node >= search->graph->objects) {
         node -= search->graph->objects;
-        offsets = search->held.offsets;
-        targets = search->held.targets;
+        offsets = search->holder_edges.offsets;
+        targets = search->holder_edges.targets;
     }
     *end = targets + offsets[node + 1];
     return targets + offsets[node];
@@ -105,7 +105,7 @@ number_nodes(Search *search)
     }
 }
 
-/* Gather the numbers of those that refer to each number. */
+/* Collect the numbers that refer to each number. */
 static Status
 gather_referrers(Search *search)
 {
@@ -123,7 +123,7 @@ gather_referrers(Search *search)
     for (uint32_t number = 1; number < search->nodes; number++) {
         next[number] += next[number - 1];
     }
-    search->in_edges = edges < UINT32_MAX ? room(edges, sizeof(uint32_t)) : NULL;
+    search->in_edges = edges < UINT32_MAX ? allocate(edges, sizeof(uint32_t)) : NULL;
     if (!search->in_edges) {
         return NO_MEMORY;
     }
@@ -137,7 +137,7 @@ gather_referrers(Search *search)
     return DONE;
 }
 
-/* Return which of a linked number and those above it, down to `first`, has the least semidominator; shorten the way. */
+/* Return the number with the least semidominator on the path from a linked number up to `first`; compress the path. */
 static uint32_t
 compress(Search *search, uint32_t number, uint32_t first)
 {
@@ -156,7 +156,7 @@ compress(Search *search, uint32_t number, uint32_t first)
     return label[number];
 }
 
-/* Find a number's semidominator; those above it are linked. */
+/* Return the semidominator of a number. All higher numbers are linked. */
 static uint32_t
 semidominator(Search *search, uint32_t number)
 {
@@ -169,16 +169,16 @@ semidominator(Search *search, uint32_t number)
     return semi;
 }
 
-/* Settle those whose semidominator is `parent`, now that all below it down to `number` are linked. */
+/* Resolve the dominators of the numbers whose semidominator is `parent`. All numbers from `number` on are linked. */
 static void
-empty_bucket(Search *search, uint32_t parent, uint32_t number)
+resolve_bucket(Search *search, uint32_t parent, uint32_t number)
 {
     uint32_t next = search->bucket[parent];
     search->bucket[parent] = UNSEEN;
     while (next != UNSEEN) {
-        uint32_t settled = next, least = compress(search, settled, number);
-        next = search->idom[settled];
-        search->idom[settled] = search->semi[least] < parent ? least : parent;
+        uint32_t resolved = next, least = compress(search, resolved, number);
+        next = search->idom[resolved];
+        search->idom[resolved] = search->semi[least] < parent ? least : parent;
     }
 }
 
@@ -193,7 +193,7 @@ find_dominators(Search *search)
         search->label[number] = number;
         search->idom[number] = search->bucket[semi];
         search->bucket[semi] = number;
-        empty_bucket(search, parent, number);
+        resolve_bucket(search, parent, number);
     }
     for (uint32_t number = 1; number < search->nodes; number++) {
         if (search->idom[number] != search->semi[number]) {
@@ -206,20 +206,20 @@ static Status
 search_dominators(Search *search)
 {
     size_t nodes = search->nodes;
-    TRY(gather_held(search));
-    search->number_of = room(nodes, sizeof(uint32_t));
-    search->node_of = room(nodes, sizeof(uint32_t));
-    search->idom = room(nodes, sizeof(uint32_t));
-    search->semi = room(nodes, sizeof(uint32_t));
+    TRY(gather_holder_edges(search));
+    search->number_of = allocate(nodes, sizeof(uint32_t));
+    search->node_of = allocate(nodes, sizeof(uint32_t));
+    search->idom = allocate(nodes, sizeof(uint32_t));
+    search->semi = allocate(nodes, sizeof(uint32_t));
     search->in_offsets = calloc(nodes + 2, sizeof(uint32_t));
     if (!search->number_of || !search->node_of || !search->idom || !search->semi || !search->in_offsets) {
         return NO_MEMORY;
     }
     number_nodes(search);
     TRY(gather_referrers(search));
-    search->ancestor = room(nodes, sizeof(uint32_t));
-    search->label = room(nodes, sizeof(uint32_t));
-    search->bucket = room(nodes, sizeof(uint32_t));
+    search->ancestor = allocate(nodes, sizeof(uint32_t));
+    search->label = allocate(nodes, sizeof(uint32_t));
+    search->bucket = allocate(nodes, sizeof(uint32_t));
     if (!search->ancestor || !search->label || !search->bucket) {
         return NO_MEMORY;
     }
@@ -227,12 +227,12 @@ search_dominators(Search *search)
     return DONE;
 }
 
-/* Add the bytes of each number to what its dominator retains, and put the results where the nodes are. */
+/* Add the bytes of each number to the retained bytes of its dominator, and store the results by node. */
 static Status
 retain(Graph *graph, const Search *search)
 {
-    graph->retained = room(search->nodes, sizeof(uint64_t));
-    graph->idom = room(search->nodes, sizeof(uint32_t));
+    graph->retained = allocate(search->nodes, sizeof(uint64_t));
+    graph->idom = allocate(search->nodes, sizeof(uint32_t));
     if (!graph->retained || !graph->idom) {
         return NO_MEMORY;
     }
@@ -247,14 +247,14 @@ retain(Graph *graph, const Search *search)
     return DONE;
 }
 
-/* Order the nodes so that each is followed by what it dominates. */
+/* Order the nodes so that the nodes that a node dominates follow it. */
 static Status
 order(Graph *graph, const Search *search)
 {
     size_t nodes = search->nodes;
-    uint32_t *next = room(nodes, sizeof(uint32_t));
-    graph->preorder = room(nodes, sizeof(uint32_t));
-    graph->subtree = room(nodes, sizeof(uint32_t));
+    uint32_t *next = allocate(nodes, sizeof(uint32_t));
+    graph->preorder = allocate(nodes, sizeof(uint32_t));
+    graph->subtree = allocate(nodes, sizeof(uint32_t));
     if (!next || !graph->preorder || !graph->subtree) {
         free(next);
         return NO_MEMORY;
@@ -288,8 +288,8 @@ free_search(Search *search)
     free(search->bucket);
     free(search->in_offsets);
     free(search->in_edges);
-    free(search->held.offsets);
-    free(search->held.targets);
+    free(search->holder_edges.offsets);
+    free(search->holder_edges.targets);
     *search = (Search){.graph = search->graph, .nodes = search->nodes, .node_of = search->node_of, .idom = search->idom};
 }
 

@@ -13,7 +13,7 @@ graph_begin(Graph *graph)
 }
 
 int
-graph_is_whole(const Graph *graph)
+graph_is_complete(const Graph *graph)
 {
     for (uint32_t object = 0; object < graph->objects; object++) {
         if (graph->shape_of[object] == UINT32_MAX) {
@@ -43,7 +43,7 @@ graph_free(Graph *graph)
     RELEASE(graph->named);
     RELEASE(graph->roots);
     RELEASE(graph->holders);
-    RELEASE(graph->met);
+    RELEASE(graph->node_stubs);
     RELEASE(graph->weak_edges);
     RELEASE(graph->root_edges);
     RELEASE(graph->groups);
@@ -66,7 +66,7 @@ static uint32_t
 label_of_slot(const Graph *graph, uint32_t object, uint32_t slot)
 {
     const Shape *shape = shape_of(graph, object);
-    if (slot == 0 && begins_weak(shape)) {
+    if (slot == 0 && first_edge_is_weak(shape)) {
         return LABEL_WEAK;
     }
     if (slot < shape->name_count) {

@@ -3,11 +3,11 @@
 
 #include "graph.h"
 
-/* Make the holders that each graph has. */
+/* Create the holders that every graph has. */
 Status graph_begin(Graph *graph);
-/* Tell whether each object that was met the first time was met the second time. */
-int graph_is_whole(const Graph *graph);
-/* Put the weak edges back, once all that they must not count in is reckoned. */
+/* Return whether the second pass found every object of the first pass. */
+int graph_is_complete(const Graph *graph);
+/* Restore the weak edges, after the kernels that must not follow them. */
 void graph_restore_weak(Graph *graph);
 void graph_free(Graph *graph);
 

@@ -8,23 +8,23 @@
 #include "memory.h"
 #include "strings.h"
 
-/* What stands in an edge slot that refers to nothing, or to something that is no node. */
+/* The value of an edge slot that refers to nothing, or to an object outside of the file. */
 #define EMPTY UINT32_MAX
 #define NO_TYPE UINT32_MAX
 #define NO_GROUP UINT32_MAX
 #define NO_NAME UINT32_MAX
 
-/* The format's words; heapfile/format.py tells what they mean. */
+/* The constants of the file format; heapfile/format.py documents them. */
 enum { END, TYPE, SHAPE, NAME, THREAD, FRAME, ROOT, COUNT, NODE };
 enum { PLAIN, SEQUENCE, MAPPING, SET };
 enum { FIXED_SIZE = 1, LEAF = 2, WEAK = 4, NO_TAIL = 8 };
 enum { MODULE, LOCAL, HELD_BY_FRAME, HELD_BY_INTERPRETER };
 
-/* What an edge is called: a role, or from LABEL_NAME on the number of a string. */
+/* The label of an edge: a role, or LABEL_NAME plus the number of a string. */
 enum { LABEL_REFERENT, LABEL_ITEM, LABEL_KEY, LABEL_VALUE, LABEL_WEAK, LABEL_NAME = 8 };
 #define NO_LABEL UINT32_MAX
 
-/* Nodes that stand for what holds objects from outside of the graph; then come one a thread and one a frame. */
+/* Nodes that stand for references from outside of the graph. One for each thread and each frame follow. */
 enum { HOLDER_ROOT, HOLDER_MODULES, HOLDER_THREADS, HOLDER_INTERPRETER, HOLDER_OUTSIDE, HOLDER_GARBAGE, HOLDERS };
 
 typedef struct {
@@ -37,7 +37,7 @@ typedef struct {
     uint32_t type;
     uint8_t flags;
     uint8_t kind;
-    size_t names; /* where its names begin in shape_names, and how many they are; likewise its cells' */
+    size_t names; /* the position of its names in shape_names; the names of its cells follow */
     uint32_t name_count;
     uint32_t cell_count;
 } Shape;
@@ -55,8 +55,8 @@ typedef struct {
 } Root;
 
 typedef struct {
-    uint64_t ident; /* a thread's */
-    uint32_t name;  /* a frame's function, among the functions */
+    uint64_t ident; /* of a thread */
+    uint32_t name;  /* of a frame: the number of its function */
     uint32_t parent;
     int is_frame;
 } Holder;
@@ -75,11 +75,11 @@ typedef struct {
 typedef struct {
     uint64_t place;
     uint32_t edges;
-} Met;
+} NodeStub;
 
 typedef struct {
     uint32_t parent;
-    uint32_t label; /* from CELLS on, that of a closure: the shape of the function tells how its cells are called */
+    uint32_t label; /* from LABEL_CLOSURE on a closure: the shape of the function has the names of its cells */
     uint32_t type;
     uint32_t depth;
 } Group;
@@ -89,7 +89,7 @@ typedef struct {
     size_t capacity; /* a power of two */
 } Table;
 
-/* A snapshot in memory. Objects are numbered in the order of their addresses, holders follow them. */
+/* A snapshot in memory. Nodes are the objects in the order of their addresses, then the holders. */
 typedef struct {
     Strings strings, types, functions;
     VECTOR(Type) type_records;
@@ -98,7 +98,7 @@ typedef struct {
     VECTOR(Named) named;
     VECTOR(Root) roots;
     VECTOR(Holder) holders;
-    VECTOR(Met) met;
+    VECTOR(NodeStub) node_stubs;
     Index index;
 
     uint32_t objects;
@@ -106,13 +106,13 @@ typedef struct {
     uint32_t *offsets, *targets, *shape_of, *reference_counts;
     uint64_t *sizes;
 
-    Table names_of_objects; /* slots: positions in named, plus one */
+    Table names_of_objects; /* slots are positions in `named`, plus one */
     VECTOR(WeakEdge) weak_edges;
     VECTOR(RootEdge) root_edges;
     uint32_t *group_of;
     VECTOR(Group) groups;
     Table group_table;
-    uint32_t unfolded_label; /* of the dicts behind attributes: those of an object and of its holder are two */
+    uint32_t dict_label; /* "__dict__": the dicts of an object and of its holder are never folded */
     uint32_t coroutine_type;
 
     uint32_t *idom, *preorder, *subtree;
@@ -131,9 +131,9 @@ type_of(const Graph *graph, uint32_t object)
     return shape_of(graph, object)->type;
 }
 
-/* Tell whether the first edge of the shape's objects is weak. */
+/* Return whether the first edge of the shape's objects is weak. */
 static inline int
-begins_weak(const Shape *shape)
+first_edge_is_weak(const Shape *shape)
 {
     return shape->flags & WEAK && (shape->name_count || shape->flags & NO_TAIL || shape->kind == PLAIN);
 }

@@ -29,7 +29,7 @@ enlarge(Graph *graph)
 {
     Table *table = &graph->group_table;
     size_t capacity = table->capacity ? table->capacity * 2 : 4096;
-    uint32_t *slots = room(capacity, sizeof *slots);
+    uint32_t *slots = allocate(capacity, sizeof *slots);
     if (!slots) {
         return NO_MEMORY;
     }
@@ -60,13 +60,13 @@ is_local(const Graph *graph, uint32_t parent, uint32_t label)
     return label >= LABEL_NAME && label < LABEL_CLOSURE && graph->groups.items[parent].type == graph->coroutine_type;
 }
 
-/* Return the group that lies a few steps up and is alike: a list that is threaded through objects, a tree of dicts.
- * What a local variable of a coroutine leads to is not what holds the coroutine: tasks that wait for one another fold
- * at the second variable of a name. */
+/* Return the same group a few steps up, if there is one: a linked list or a tree of dicts is one group. The objects
+ * behind a local variable of a coroutine do not hold the coroutine: tasks that wait for one another fold at the second
+ * variable of the same name. */
 static uint32_t
 folded(const Graph *graph, uint32_t parent, uint32_t label, uint32_t type)
 {
-    int steps = label == graph->unfolded_label ? 0 : FOLDED_PERIOD;
+    int steps = label == graph->dict_label ? 0 : FOLDED_PERIOD;
     int folds_anywhere = is_local(graph, parent, label);
     for (int step = 0; step < steps && parent >= graph->holders.count; step++) {
         const Group *group = &graph->groups.items[parent];

@@ -3,12 +3,12 @@
 
 #include "graph.h"
 
-/* Labels of the tuple behind a function's __closure__: from here on, the shape of the function. */
+/* The label of the tuple behind a function's __closure__ is LABEL_CLOSURE plus the shape of the function. */
 #define LABEL_CLOSURE 0x80000000u
 
-/* Make one group for each holder. */
+/* Create one group for each holder. */
 Status groups_begin(Graph *graph);
-/* Find or make the group of an object of this type that an object of the group `parent` refers to as `label`. */
+/* Find or create the group of the objects of a type to which the objects of the group `parent` refer as `label`. */
 Status groups_child(Graph *graph, uint32_t parent, uint32_t label, uint32_t type, uint32_t *group);
 
 #endif

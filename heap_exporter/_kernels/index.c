@@ -36,7 +36,7 @@ static Status
 enlarge(Index *index)
 {
     size_t capacity = index->capacity ? index->capacity * 2 : 1024;
-    uint32_t *slots = room(capacity, sizeof *slots);
+    uint32_t *slots = allocate(capacity, sizeof *slots);
     if (!slots) {
         return NO_MEMORY;
     }

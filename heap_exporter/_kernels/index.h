@@ -3,24 +3,24 @@
 
 #include "memory.h"
 
-/* 4 KiB of addresses: which of its places have an object, and how many objects have lower ones. */
+/* 4 KiB of addresses: the places that have an object, and the number of objects on lower pages. */
 typedef struct {
     uint64_t number;
     uint64_t bits[4];
     uint32_t rank;
 } Page;
 
-/* The set of all places that have an object; an object's number is how many places of the set are lower. */
+/* The set of all places that have an object. The number of an object is the number of lower places in the set. */
 typedef struct {
     VECTOR(Page) pages;
     uint32_t *slots; /* positions in pages, plus one */
     size_t capacity;
-    uint32_t last; /* the page found last: what is met together lies together */
+    uint32_t last; /* the last page found: consecutive look-ups are often on the same page */
 } Index;
 
-/* Add a place; `*is_new` tells whether it was not there. */
+/* Add a place; set `*is_new` to whether it was missing. */
 Status index_add(Index *index, uint64_t place, int *is_new);
-/* Number the objects, once all are in. */
+/* Number the objects, after all of them were added. */
 Status index_rank(Index *index);
 /* Return the object's number, or UINT32_MAX. */
 uint32_t index_find(Index *index, uint64_t place);

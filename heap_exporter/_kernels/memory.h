@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* How a kernel ends: what is not DONE becomes an exception. */
+/* The result of a kernel: all but DONE become exceptions. */
 typedef enum { DONE, NO_MEMORY, ALTERED } Status;
 
 #define TRY(expression)                   \
@@ -23,7 +23,7 @@ typedef enum { DONE, NO_MEMORY, ALTERED } Status;
         size_t capacity; \
     }
 
-/* Make room for one more item, or end the calling function. */
+/* Reserve memory for one more item, or return from the calling function. */
 #define PUSH(vector, ...)                                                                                     \
     do {                                                                                                      \
         if ((vector).count == (vector).capacity) {                                                            \
@@ -43,7 +43,7 @@ typedef enum { DONE, NO_MEMORY, ALTERED } Status;
         (vector).count = (vector).capacity = 0; \
     } while (0)
 
-/* Return the items with room for half as many more, or NULL. */
+/* Return the items with a capacity that is half as large again, or NULL. */
 static inline void *
 grow(void *items, size_t *capacity, size_t item_size)
 {
@@ -55,14 +55,14 @@ grow(void *items, size_t *capacity, size_t item_size)
     return grown;
 }
 
-/* Return room for so many items, or NULL; for none too, there is some. */
+/* Return memory for a number of items, or NULL without memory. For 0 items it is not NULL. */
 static inline void *
-room(size_t count, size_t item_size)
+allocate(size_t count, size_t item_size)
 {
     return count > SIZE_MAX / 2 / item_size ? NULL : malloc(count ? count * item_size : 1);
 }
 
-/* What tables are keyed with, so that no file can be made to collide in them. Set once, at import. */
+/* The seed of all hashes, random at import: no file can be crafted to collide in a table. */
 extern uint64_t hash_seed;
 
 /* Return a hash of the value: the finalizer of MurmurHash3 (Austin Appleby, public domain). */

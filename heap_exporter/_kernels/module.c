@@ -1,4 +1,4 @@
-/* What Python sees: a Graph that is fed with a file's blocks twice, then traced, then searched for dominators. */
+/* The Python module: a Graph that decodes the blocks of a file in two passes, then traces and finds dominators. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -35,13 +35,13 @@ static int
 is_at(const GraphObject *self, int first, int last)
 {
     if (self->is_busy || self->stage < first || self->stage > last) {
-        PyErr_SetString(PyExc_RuntimeError, "the kernels run one after the other: feed, keep, feed, trace, dominate");
+        PyErr_SetString(PyExc_RuntimeError, "call feed, keep, feed, trace and dominate in this order, one at a time");
         return 0;
     }
     return 1;
 }
 
-/* Run a kernel without the GIL, and leave its status in `status`. */
+/* Run a kernel without the GIL, and store its result in `status`. */
 #define RUN(self, status, expression)  \
     do {                               \
         (self)->is_busy = 1;           \
@@ -114,7 +114,7 @@ graph_trace(PyObject *object, PyObject *Py_UNUSED(none))
         return NULL;
     }
     Status status;
-    RUN(self, status, graph_is_whole(&self->graph) ? trace(&self->graph) : ALTERED);
+    RUN(self, status, graph_is_complete(&self->graph) ? trace(&self->graph) : ALTERED);
     self->stage = TRACED;
     return status == DONE ? Py_NewRef(Py_None) : raise_status(self, status);
 }
@@ -135,7 +135,7 @@ graph_dominate(PyObject *object, PyObject *Py_UNUSED(none))
     return status == DONE ? Py_NewRef(Py_None) : raise_status(self, status);
 }
 
-/* Parse (groups, count): the group of each object, all below count or NO_GROUP. */
+/* Parse (groups, count): the group of each object; groups from `count` on count as no group. */
 static int
 parse_groups(GraphObject *self, PyObject *args, Py_buffer *groups, unsigned int *count)
 {
@@ -159,7 +159,7 @@ graph_retained_by(PyObject *object, PyObject *args)
     if (!parse_groups(self, args, &groups, &count)) {
         return NULL;
     }
-    uint64_t *bytes = room(count, sizeof *bytes);
+    uint64_t *bytes = allocate(count, sizeof *bytes);
     Status status = NO_MEMORY;
     if (bytes) {
         RUN(self, status, retained_by(&self->graph, groups.buf, count, bytes));
@@ -177,7 +177,7 @@ graph_totals_by(PyObject *object, PyObject *args)
     if (!parse_groups(self, args, &groups, &count)) {
         return NULL;
     }
-    uint64_t *objects = room(count, sizeof *objects), *bytes = room(count, sizeof *bytes);
+    uint64_t *objects = allocate(count, sizeof *objects), *bytes = allocate(count, sizeof *bytes);
     if (objects && bytes) {
         totals_by(&self->graph, groups.buf, count, objects, bytes);
     }
@@ -199,7 +199,7 @@ graph_regroup(PyObject *object, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "each group has one class");
         return NULL;
     }
-    uint32_t *class_of = room(graph->objects, sizeof *class_of);
+    uint32_t *class_of = allocate(graph->objects, sizeof *class_of);
     for (uint32_t i = 0; class_of && i < graph->objects; i++) {
         class_of[i] = ((const uint32_t *)classes.buf)[graph->group_of[i]];
     }
@@ -207,7 +207,7 @@ graph_regroup(PyObject *object, PyObject *args)
     return array_take(class_of, graph->objects, "I");
 }
 
-/* Make a method of a view of the graph once all is reckoned. */
+/* Define a method that returns a view of the finished graph. */
 #define VIEW(name)                                                                                       \
     static PyObject *graph_##name(PyObject *object, PyObject *Py_UNUSED(none))                          \
     {                                                                                                    \
@@ -284,7 +284,7 @@ static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}}
 static PyModuleDef module_definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "heap_exporter._kernels",
-    .m_doc = "What the analysis of a snapshot takes its time with.",
+    .m_doc = "The slow parts of the analysis of a snapshot: decoding, tracing, dominators.",
     .m_slots = module_slots,
 };
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* So that a label that names a string is told from one that is something else. */
+/* The limit keeps labels of strings below the labels of closures. */
 enum { MAX_STRINGS = 0x70000000 };
 
 static uint64_t

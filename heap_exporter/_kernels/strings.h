@@ -3,7 +3,7 @@
 
 #include "memory.h"
 
-/* Strings, each once, numbered as they appear. */
+/* Distinct strings, numbered in the order of their first appearance. */
 typedef struct {
     VECTOR(uint8_t) bytes;
     VECTOR(size_t) ends;

@@ -27,7 +27,7 @@ name_objects(Graph *graph)
     for (size_t i = 0; i < graph->named.count; i++) {
         Named *named = &graph->named.items[i];
         uint32_t object = index_find(&graph->index, named->place);
-        named->place = object; /* from now on, the object's number */
+        named->place = object; /* from here on the number of the object */
         size_t slot = scramble(object) & (table->capacity - 1);
         while (table->slots[slot] && graph->named.items[table->slots[slot] - 1].place != object) {
             slot = (slot + 1) & (table->capacity - 1);
@@ -127,31 +127,31 @@ run(Trace *trace)
 }
 
 static Status
-hold(Trace *trace, uint32_t holder, uint32_t object, uint32_t label)
+add_root_edge(Trace *trace, uint32_t holder, uint32_t object, uint32_t label)
 {
     PUSH(trace->graph->root_edges, (RootEdge){holder, object, label});
     return reach(trace, object, holder, label);
 }
 
 static Status
-hold_root(Trace *trace, const Root *root)
+add_root(Trace *trace, const Root *root)
 {
     Graph *graph = trace->graph;
     uint32_t object = index_find(&graph->index, root->place);
     uint32_t label = label_of_name(root->name, LABEL_REFERENT);
-    return object == UINT32_MAX ? DONE : hold(trace, root->holder, object, label);
+    return object == UINT32_MAX ? DONE : add_root_edge(trace, root->holder, object, label);
 }
 
 static Status
 trace_modules(Trace *trace)
 {
     const Graph *graph = trace->graph;
-    /* What a program's script imported from a module is best known by the module's name: __main__ comes last. */
+    /* __main__ comes last: a global that the script imported is found by the name of its module. */
     for (int wants_main = 0; wants_main < 2; wants_main++) {
         for (size_t i = 0; i < graph->roots.count; i++) {
             const Root *root = &graph->roots.items[i];
             if (root->role == MODULE && (label_of_name(root->name, LABEL_REFERENT) == trace->dunder_main) == wants_main) {
-                TRY(hold_root(trace, root));
+                TRY(add_root(trace, root));
             }
         }
     }
@@ -165,7 +165,7 @@ trace_frames(Trace *trace)
     for (size_t i = 0; i < graph->roots.count; i++) {
         const Root *root = &graph->roots.items[i];
         if (root->role == LOCAL || root->role == HELD_BY_FRAME) {
-            TRY(hold_root(trace, root));
+            TRY(add_root(trace, root));
         }
     }
     return run(trace);
@@ -177,18 +177,18 @@ trace_interpreter(Trace *trace)
     const Graph *graph = trace->graph;
     for (size_t i = 0; i < graph->roots.count; i++) {
         if (graph->roots.items[i].role == HELD_BY_INTERPRETER) {
-            TRY(hold_root(trace, &graph->roots.items[i]));
+            TRY(add_root(trace, &graph->roots.items[i]));
         }
     }
     for (uint32_t object = 0; object < graph->objects; object++) {
         if (graph->reference_counts[object] == 0) {
-            TRY(hold(trace, HOLDER_INTERPRETER, object, LABEL_REFERENT)); /* it is immortal */
+            TRY(add_root_edge(trace, HOLDER_INTERPRETER, object, LABEL_REFERENT)); /* immortal */
         }
     }
     return run(trace);
 }
 
-/* Leave of each reference count what no object holds. What a root holds has been reached. */
+/* Subtract from each reference count the references of objects. Objects behind roots are reached already. */
 static void
 subtract_known_references(Graph *graph)
 {
@@ -206,13 +206,13 @@ trace_outside(Trace *trace)
     const Graph *graph = trace->graph;
     for (uint32_t object = 0; object < graph->objects; object++) {
         if (graph->group_of[object] == NO_GROUP && graph->reference_counts[object]) {
-            TRY(hold(trace, HOLDER_OUTSIDE, object, LABEL_REFERENT));
+            TRY(add_root_edge(trace, HOLDER_OUTSIDE, object, LABEL_REFERENT));
         }
     }
     return run(trace);
 }
 
-/* Mark what can be reached from an object and is held by nothing, and is not marked. */
+/* Mark all unreached objects behind an object that are not marked yet. */
 static void
 visit(Trace *trace, uint8_t *visited, uint32_t object, uint8_t mark)
 {
@@ -233,7 +233,7 @@ visit(Trace *trace, uint8_t *visited, uint32_t object, uint8_t mark)
 }
 
 static int
-is_of_a_module(const Graph *graph, uint32_t object)
+has_dotted_type(const Graph *graph, uint32_t object)
 {
     size_t length;
     const uint8_t *name = strings_get(&graph->types, type_of(graph, object), &length);
@@ -244,15 +244,15 @@ typedef struct {
     VECTOR(uint32_t) items;
 } Heads;
 
-/* Find objects from which all garbage can be reached: the first of each search among what is not visited. */
+/* Find objects that lead to all garbage: the first object of each search among the unvisited ones. */
 static Status
 find_heads(Trace *trace, uint8_t *visited, Heads *heads)
 {
     const Graph *graph = trace->graph;
-    for (int wants_module = 1; wants_module >= 0; wants_module--) {
+    for (int wants_dotted = 1; wants_dotted >= 0; wants_dotted--) {
         for (uint32_t object = 0; object < graph->objects; object++) {
             if (graph->group_of[object] == NO_GROUP && !visited[object]
-                && is_of_a_module(graph, object) == wants_module) {
+                && has_dotted_type(graph, object) == wants_dotted) {
                 PUSH(heads->items, object);
                 visit(trace, visited, object, 1);
             }
@@ -261,10 +261,10 @@ find_heads(Trace *trace, uint8_t *visited, Heads *heads)
     return DONE;
 }
 
-/* Hold one object of each cycle, or other knot, that nothing else in the garbage refers to: a search from the last head
-   backwards finds which heads another one does not reach. */
+/* Add a root edge to one object of each cycle to which no other garbage refers. A search from the last head backwards
+   finds the heads that no other head reaches. */
 static Status
-hold_heads(Trace *trace, uint8_t *visited, Heads *heads)
+add_heads(Trace *trace, uint8_t *visited, Heads *heads)
 {
     size_t kept = 0;
     TRY(find_heads(trace, visited, heads));
@@ -276,7 +276,7 @@ hold_heads(Trace *trace, uint8_t *visited, Heads *heads)
         }
     }
     for (size_t i = 0; i < kept; i++) {
-        TRY(hold(trace, HOLDER_GARBAGE, heads->items.items[heads->items.count - 1 - i], LABEL_REFERENT));
+        TRY(add_root_edge(trace, HOLDER_GARBAGE, heads->items.items[heads->items.count - 1 - i], LABEL_REFERENT));
     }
     return DONE;
 }
@@ -289,7 +289,7 @@ trace_garbage(Trace *trace)
     }
     uint8_t *visited = calloc(trace->graph->objects, 1);
     Heads heads = {0};
-    Status status = visited ? hold_heads(trace, visited, &heads) : NO_MEMORY;
+    Status status = visited ? add_heads(trace, visited, &heads) : NO_MEMORY;
     RELEASE(heads.items);
     free(visited);
     return status == DONE ? run(trace) : status;
@@ -313,13 +313,13 @@ trace(Graph *graph)
 {
     Trace trace = {.graph = graph};
     trace.dunder_dict = label_of_name(strings_find(&graph->strings, "__dict__"), NO_LABEL);
-    graph->unfolded_label = trace.dunder_dict;
+    graph->dict_label = trace.dunder_dict;
     graph->coroutine_type = strings_find(&graph->types, "coroutine");
     trace.dunder_globals = label_of_name(strings_find(&graph->strings, "__globals__"), NO_LABEL);
     trace.dunder_closure = label_of_name(strings_find(&graph->strings, "__closure__"), NO_LABEL);
     trace.dunder_main = label_of_name(strings_find(&graph->strings, "__main__"), NO_LABEL);
-    trace.queue = room(graph->objects, sizeof(uint32_t));
-    graph->group_of = room(graph->objects, sizeof(uint32_t));
+    trace.queue = allocate(graph->objects, sizeof(uint32_t));
+    graph->group_of = allocate(graph->objects, sizeof(uint32_t));
     Status status = NO_MEMORY;
     if (trace.queue && graph->group_of) {
         memset(graph->group_of, 0xff, graph->objects * sizeof(uint32_t));

@@ -3,9 +3,9 @@
 
 #include "graph.h"
 
-/* Find the shortest path to each object from what holds it, and put objects of like paths into groups. */
+/* Find the shortest path from the roots to each object, and group objects with the same path. */
 Status trace(Graph *graph);
-/* Return the label of what a dict has under a key: the key's name, if that is known. */
+/* Return the label of a dict's value: the name of its key, if that is known. */
 uint32_t trace_label_of_value(const Graph *graph, uint32_t key);
 
 #endif

@@ -8,7 +8,7 @@ PyObject *
 views_labels(PyObject *Py_UNUSED(owner), const Graph *graph)
 {
     size_t count = graph->offsets[graph->objects];
-    uint32_t *labels = room(count, sizeof *labels);
+    uint32_t *labels = allocate(count, sizeof *labels);
     if (labels) {
         export_labels(graph, labels);
     }
@@ -18,7 +18,7 @@ views_labels(PyObject *Py_UNUSED(owner), const Graph *graph)
 PyObject *
 views_places(PyObject *Py_UNUSED(owner), const Graph *graph)
 {
-    uint64_t *places = room(graph->objects, sizeof *places);
+    uint64_t *places = allocate(graph->objects, sizeof *places);
     if (places) {
         index_places(&graph->index, places);
     }
@@ -28,7 +28,7 @@ views_places(PyObject *Py_UNUSED(owner), const Graph *graph)
 PyObject *
 views_type_of(PyObject *Py_UNUSED(owner), const Graph *graph)
 {
-    uint32_t *types = room(graph->objects, sizeof *types);
+    uint32_t *types = allocate(graph->objects, sizeof *types);
     for (uint32_t i = 0; types && i < graph->objects; i++) {
         types[i] = type_of(graph, i);
     }
@@ -39,7 +39,10 @@ PyObject *
 views_groups(PyObject *Py_UNUSED(owner), const Graph *graph)
 {
     size_t count = graph->groups.count;
-    uint32_t *columns[3] = {room(count, sizeof(uint32_t)), room(count, sizeof(uint32_t)), room(count, sizeof(uint32_t))};
+    uint32_t *columns[3];
+    for (int i = 0; i < 3; i++) {
+        columns[i] = allocate(count, sizeof(uint32_t));
+    }
     if (columns[0] && columns[1] && columns[2]) {
         export_groups(graph, columns[0], columns[1], columns[2]);
     }
@@ -96,7 +99,7 @@ PyObject *
 views_root_edges(PyObject *Py_UNUSED(owner), const Graph *graph)
 {
     size_t count = graph->root_edges.count;
-    uint32_t *triples = room(3 * count, sizeof *triples);
+    uint32_t *triples = allocate(3 * count, sizeof *triples);
     for (size_t i = 0; triples && i < count; i++) {
         const RootEdge *edge = &graph->root_edges.items[i];
         memcpy(triples + 3 * i, (uint32_t[]){edge->holder, edge->target, edge->label}, 3 * sizeof *triples);

@@ -5,7 +5,7 @@
 
 #include "graph.h"
 
-/* What a graph that has been reckoned tells Python. `owner` is the object that keeps the graph. */
+/* The data of a finished graph as Python objects. `owner` is the object that owns the graph. */
 
 /* The label of each edge. */
 PyObject *views_labels(PyObject *owner, const Graph *graph);
@@ -15,15 +15,15 @@ PyObject *views_places(PyObject *owner, const Graph *graph);
 PyObject *views_type_of(PyObject *owner, const Graph *graph);
 /* The parents, labels and types of the path groups. */
 PyObject *views_groups(PyObject *owner, const Graph *graph);
-/* The strings, the names of the types, those of the functions of frames. */
+/* The strings, the names of the types, the names of the functions of frames. */
 PyObject *views_texts(PyObject *owner, const Graph *graph);
-/* Of each thread and frame: is it a frame, its ident or the number of its function, its parent. */
+/* For each thread and frame: whether it is a frame, its ident or the number of its function, its parent. */
 PyObject *views_holders(PyObject *owner, const Graph *graph);
 /* Holder, object, label, holder, … */
 PyObject *views_root_edges(PyObject *owner, const Graph *graph);
-/* Views of the arrays that the graph keeps, by name. */
+/* Views of the arrays of the graph, by name. */
 PyObject *views_arrays(PyObject *owner, const Graph *graph);
-/* How many objects, references, and references to what is not in the file. */
+/* The numbers of objects, of references, and of references to objects outside of the file. */
 PyObject *views_counts(PyObject *owner, const Graph *graph);
 
 #endif

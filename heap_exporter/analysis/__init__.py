@@ -1,13 +1,14 @@
-"""What a snapshot says: what there is, who holds it, what grew. Offline, in a process of its own, without numpy.
+"""The analysis of snapshot files: objects by type and by retainer path, and the growth between two snapshots.
 
-A file becomes a graph (:mod:`.graph`), a graph a :class:`Heap` (:mod:`.heap`), and two heaps a :class:`Diff`
-(:mod:`.diff`)::
+It runs outside of the service and needs no numpy. A file becomes a graph (:mod:`.graph`), a graph a :class:`Heap`
+(:mod:`.summary`), and two heaps a :class:`Diff` (:mod:`.diff`)::
 
     from heap_exporter import analysis
+    from heap_exporter.report.path_text import path_text
 
     before, after = analysis.open("a.heap"), analysis.open("b.heap")
     for suspect in analysis.compare(before, after).suspects:
-        print(suspect.type_name, suspect.holder, suspect.total_bytes.growth)
+        print(suspect.type_name, path_text(suspect.holder), suspect.total_bytes.growth)
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ __all__ = [
 ]
 
 
-def open(path: str | os.PathLike[str], progress: ProgressCallback = silent) -> Heap:  # noqa: A001 - a file is opened
+def open(path: str | os.PathLike[str], progress: ProgressCallback = silent) -> Heap:  # noqa: A001 - it opens a file
     """Return the summary of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
     from heap_exporter.analysis.summary import summarise
 
@@ -66,7 +67,7 @@ def load(path: str | os.PathLike[str], progress: ProgressCallback = silent) -> G
 
 
 def compare(before: Heap, after: Heap) -> Diff:
-    """Return what changed between two snapshots, and the suspects."""
+    """Return the changes between two snapshots, and the suspects."""
     from heap_exporter.analysis import diff
 
     return diff.compare(before, after)

@@ -1,4 +1,4 @@
-"""The graph of a snapshot file: its objects, what they refer to, what holds them, and what would be freed with them."""
+"""The graph of a snapshot file: its objects, their references, their path groups and their retained sizes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from heap_exporter.analysis.results import ProgressCallback, silent
 from heap_exporter.heapfile.header import Footer, Header
 
 EMPTY = 0xFFFFFFFF
-"""What stands in an edge slot that refers to nothing, or to something that is no object of the file."""
+"""The value of an edge slot that refers to nothing, or to an object outside of the file."""
 
 NO_TYPE = 0xFFFFFFFF
 """The type of a group that stands for a holder."""
@@ -18,20 +18,20 @@ REFERENT, ITEM, KEY, VALUE, WEAK = range(5)
 """Labels of edges without a name."""
 
 NAMED = 8
-"""From here on a label is a name: string ``label - NAMED``."""
+"""Labels from here on are names: string ``label - NAMED``."""
 
 ROOT, MODULES, THREADS, INTERPRETER, OUTSIDE, GARBAGE = range(6)
-"""The holders that every graph has; one a thread and one a frame follow, in the order of the file."""
+"""The holders that every graph has. One for each thread and each frame follow, in the order of the file."""
 
 FIRST_HOLDERS = ("root", "modules", "threads", "interpreter", "outside", "garbage")
-"""Their kinds."""
+"""The kinds of these holders."""
 
 DEEPEST_GROUP = 64
-"""Groups that a path group may have above it; what is held from there is of the same group as its holder."""
+"""The greatest depth of a path group. Deeper objects are in the group of the object that refers to them."""
 
 
 class Holder(NamedTuple):
-    """A node that stands for what holds objects from outside the graph. ``parent`` is the number of a holder."""
+    """A node that stands for references from outside of the graph. ``parent`` is the number of a holder."""
 
     kind: str
     name: str
@@ -39,12 +39,14 @@ class Holder(NamedTuple):
 
 
 class Graph(Protocol):
-    """Objects are nodes 0, 1, 2 … in the order of their addresses; holder ``h`` is node ``objects + h``.
+    """The objects and references of a snapshot, in arrays.
+
+    Objects are nodes 0, 1, 2 … in the order of their addresses; holder ``h`` is node ``objects + h``.
 
     ``type_of``, ``size`` (shallow bytes) and ``group`` have an element for each object; ``idom`` (a node) and
     ``retained`` (bytes) for each node. Edge slots of object ``v`` are ``targets[offsets[v]:offsets[v + 1]]``.
-    ``references`` are the slots that are not EMPTY; ``unknown_references`` those that are, since the file has no object
-    for them. ``root_edges`` are (holder, object, label). Path groups have ``group_…``; the first stand for the holders.
+    ``references`` is the number of references to objects of the file, ``unknown_references`` of those to other
+    objects. ``root_edges`` are (holder, object, label). Path groups have ``group_…``; the first stand for the holders.
     """
 
     path: Path
@@ -73,7 +75,7 @@ class Graph(Protocol):
     def type_of(self) -> memoryview[int]: ...
 
     def labels(self) -> memoryview[int]:
-        """Return the label of each edge slot, parallel to ``targets``. A value has its key's name, if that is known."""
+        """Return the label of each edge slot, parallel to ``targets``. A dict's value has its key's name, if known."""
 
     def places(self) -> memoryview[int]:
         """Return the place of each object: its address divided by 16."""
@@ -85,16 +87,16 @@ class Graph(Protocol):
         """
 
     def totals_by(self, groups: memoryview[int], count: int) -> tuple[memoryview[int], memoryview[int]]:
-        """Return, for each of ``count`` groups, how many objects it has, and their shallow bytes."""
+        """Return, for each of ``count`` groups, the number of its objects, and their shallow bytes."""
 
     def regroup(self, classes: memoryview[int]) -> memoryview[int]:
-        """Return for each object the class that is given to its path group: ``classes[group]``."""
+        """Return the class of the path group of each object: ``classes[group]``."""
 
 
 def load(path: Path, progress: ProgressCallback = silent) -> Graph:
-    """Return the graph of a snapshot file, from the kernel in C or, where it was not built, from the one in Python.
+    """Return the graph of a snapshot file, from the kernel in C or, where that was not built, from the one in Python.
 
-    Raises :class:`~heap_exporter.errors.SnapshotFileError`, and ``MemoryError`` where the graph finds no room.
+    Raises :class:`~heap_exporter.errors.SnapshotFileError`, and ``MemoryError`` if the graph does not fit into memory.
     """
     try:
         from heap_exporter.analysis import native_graph

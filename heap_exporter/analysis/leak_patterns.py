@@ -37,14 +37,17 @@ Trail = tuple[Link, ...]
 
 
 def uncollected_cycles(trail: Trail) -> bool:
+    """Return whether only reference cycles hold the objects."""
     return _begins_with(trail, StepKind.GARBAGE)
 
 
 def held_by_c_code(trail: Trail) -> bool:
+    """Return whether no Python object holds the objects."""
     return _begins_with(trail, StepKind.OUTSIDE)
 
 
 def lru_cache_on_a_method(trail: Trail) -> bool:
+    """Return whether an ``lru_cache`` that is an attribute of a class or an instance holds the objects."""
     return any(
         owner.type_name not in ("", "module") and cache.step.kind in ATTRIBUTES and _is_lru_cache_entry(cache, entry)
         for owner, cache, entry in zip(trail, trail[1:], trail[2:], strict=False)
@@ -52,10 +55,12 @@ def lru_cache_on_a_method(trail: Trail) -> bool:
 
 
 def lru_cache(trail: Trail) -> bool:
+    """Return whether an ``lru_cache`` holds the objects."""
     return any(_is_lru_cache_entry(cache, entry) for cache, entry in pairwise(trail))
 
 
 def logging_handlers(trail: Trail) -> bool:
+    """Return whether the objects are handlers of a logger."""
     return any(
         short_name(handlers.step.owner_type).endswith("Logger")
         and handlers.step.name == "handlers"
@@ -66,10 +71,12 @@ def logging_handlers(trail: Trail) -> bool:
 
 
 def loggers(trail: Trail) -> bool:
+    """Return whether the objects are loggers, by their names in the logging manager."""
     return _has_entry_of(trail, "logging.Manager", "loggerDict")
 
 
 def exception_tracebacks(trail: Trail) -> bool:
+    """Return whether the traceback of an exception holds the objects."""
     return any(
         (link.step.kind in ATTRIBUTES and link.step.name == "__traceback__")
         or link.step.kind is StepKind.TRACEBACK_FRAME
@@ -78,70 +85,85 @@ def exception_tracebacks(trail: Trail) -> bool:
 
 
 def endless_threads(trail: Trail) -> bool:
+    """Return whether the objects are running threads."""
     return _has_entry_of(trail, "threading", "_active")
 
 
 def finalizers(trail: Trail) -> bool:
+    """Return whether the objects wait for ``weakref.finalize``."""
     return any((link.step.owner_type, link.step.name) == ("weakref.finalize", "_registry") for link in trail)
 
 
 def gc_garbage(trail: Trail) -> bool:
+    """Return whether the list ``gc.garbage`` holds the objects."""
     return any((link.step.owner_type, link.step.name) == ("gc", "garbage") for link in trail)
 
 
 def warning_registry(trail: Trail) -> bool:
+    """Return whether the objects are warnings that were shown."""
     return any(link.step.name == "__warningregistry__" and link.type_name == "dict" for link in trail)
 
 
 def pending_tasks(trail: Trail) -> bool:
+    """Return whether asyncio tasks are, or hold, the objects."""
     return any(link.type_name in TASKS for link in trail)
 
 
 def event_loop_timers(trail: Trail) -> bool:
+    """Return whether scheduled callbacks of an event loop hold the objects."""
     return any(
         link.step.kind is StepKind.EVENT_LOOP_ATTRIBUTE and link.step.name in ("_scheduled", "_ready") for link in trail
     )
 
 
 def thread_local_data(trail: Trail) -> bool:
+    """Return whether ``threading.local`` data hold the objects."""
     return _has_kind(trail, StepKind.THREAD_LOCAL_ATTRIBUTE)
 
 
 def context_variables(trail: Trail) -> bool:
+    """Return whether values of context variables are, or hold, the objects."""
     return _has_kind(trail, StepKind.CONTEXT_VALUE)
 
 
 def listeners(trail: Trail) -> bool:
+    """Return whether a container holds bound methods."""
     return any(link.step.kind in ELEMENTS and link.type_name == "method" for link in trail)
 
 
 def unfinished_generators(trail: Trail) -> bool:
+    """Return whether a container holds generators."""
     return any(link.step.kind in (StepKind.ITEM, *ENTRIES) and link.type_name in GENERATORS for link in trail)
 
 
 def closures(trail: Trail) -> bool:
+    """Return whether the closure of a function holds the objects, or a container holds functions."""
     return _has_kind(trail, StepKind.CLOSURE_VARIABLE) or any(
         link.step.kind in ELEMENTS and link.type_name == "function" for link in trail
     )
 
 
 def weak_keys_kept_by_values(trail: Trail) -> bool:
+    """Return whether the objects are values of a ``WeakKeyDictionary``."""
     data, value = trail[-2:]
     is_weak = short_name(data.step.owner_type) == "WeakKeyDictionary" and data.step.name == "data"
     return is_weak and data.type_name == "dict" and value.step.kind is StepKind.DICT_VALUE
 
 
 def unbounded_mapping(trail: Trail) -> bool:
+    """Return whether the objects are entries of a dict."""
     mapping, entry = trail[-2:]
     return mapping.type_name in MAPPINGS and entry.step.kind in ENTRIES
 
 
 def unbounded_collection(trail: Trail) -> bool:
+    """Return whether the objects are items of a list, a set or a deque."""
     collection, item = trail[-2:]
     return collection.type_name in COLLECTIONS and item.step.kind is StepKind.ITEM
 
 
 def endless_chain(trail: Trail) -> bool:
+    """Return whether the objects refer to one another by an attribute."""
     owner, owned = trail[-2:]
     return owner.type_name == owned.type_name and owned.step.kind in ATTRIBUTES
 

@@ -1,4 +1,4 @@
-"""The kernel of the analysis in C (``heap_exporter/_kernels``), fed with a file's blocks once they are verified."""
+"""The graph of a snapshot file from the kernel in C (``heap_exporter/_kernels``), which gets only verified blocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from heap_exporter.heapfile.format import BLOCK_HEAD, LONGEST_FOOTER_BYTES, Bloc
 from heap_exporter.heapfile.header import Footer, Header
 
 END_BYTES = 2 * BLOCK_HEAD.size + LONGEST_FOOTER_BYTES
-"""How much of a file can follow its last block of data."""
+"""The most bytes of a file after its last block of data."""
 
 
 def load(path: Path, progress: ProgressCallback = silent) -> NativeGraph:
@@ -42,7 +42,7 @@ def _feed(kernel: Kernel, path: Path, progress: Callable[[float], None]) -> tupl
             blocks, size = BlockReader(file, path), os.fstat(file.fileno()).st_size
             header = blocks.header()
             if header.content == "census":
-                raise SnapshotFileError(path, f"it holds a census, no graph: {header.note}")
+                raise SnapshotFileError(path, f"it has a census, not a graph: {header.note}")
             while not kernel.feed(blocks.block(), file.tell() >= size - END_BYTES):
                 progress(file.tell() / size)
             return header, blocks.footer()
@@ -51,7 +51,7 @@ def _feed(kernel: Kernel, path: Path, progress: Callable[[float], None]) -> tupl
 
 
 class NativeGraph:
-    """A :class:`~heap_exporter.analysis.graph.Graph` that the kernel keeps."""
+    """A :class:`~heap_exporter.analysis.graph.Graph` in the memory of the kernel in C."""
 
     def __init__(self, path: Path, header: Header, footer: Footer, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -91,11 +91,11 @@ class NativeGraph:
         return self._kernel.retained_by(groups, count)
 
     def totals_by(self, groups: memoryview[int], count: int) -> tuple[memoryview[int], memoryview[int]]:
-        """Return, for each of ``count`` groups, how many objects it has, and their shallow bytes."""
+        """Return, for each of ``count`` groups, the number of its objects, and their shallow bytes."""
         return self._kernel.totals_by(groups, count)
 
     def regroup(self, classes: memoryview[int]) -> memoryview[int]:
-        """Return for each object the class that is given to its group: ``classes[group]``."""
+        """Return the class of the path group of each object: ``classes[group]``."""
         return self._kernel.regroup(classes)
 
 

@@ -44,7 +44,7 @@ class ProgressCallback(Protocol):
 
 
 def silent(stage: str, done: float) -> None:
-    """Ignore the progress of a stage: an :class:`ProgressCallback`."""
+    """Ignore the progress of a stage: a :class:`ProgressCallback`."""
 
 
 @dataclass(frozen=True, slots=True)

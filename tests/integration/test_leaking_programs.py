@@ -1,4 +1,4 @@
-"""Small programs that leak, each run for real: the first suspect says what leaks and where. Healthy ones have none."""
+"""Small programs that leak: the first suspect names the type and the holder. Healthy programs have no suspect."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LEAKS = {
     "log_handlers": ("Handler", "{}.LOGGER → Logger.handlers", "Handlers are added"),
     "kept_errors": ("KeyError", "{}.ERRORS", "A stored exception keeps its traceback"),
 }
-"""Program → type, holder, how the advice begins."""
+"""Program → type, holder, beginning of the advice."""
 
 HEALTHY = ("full_cache", "requests", "imports", "plateau", "tasks")
 
@@ -65,17 +65,17 @@ READ = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield tmp_path_factory.mktemp("leaks")
-    compared.cache_clear()  # a million objects, which the portable walker's tests would walk
+    compared.cache_clear()  # a million objects that later tests of the portable walker would walk
 
 
 @cache
 def compared(name: str, folder: Path) -> Diff:
-    """Run a program that takes two snapshots; return what changed between them."""
+    """Run a program that takes two snapshots; return the changes between them."""
     return analysis.compare(*run(name, folder / f"{name}.before.heap", folder / f"{name}.after.heap"))
 
 
 def run(name: str, *paths: Path) -> list[Heap]:
-    """Run a program that takes so many snapshots, in a process of its own."""
+    """Run a program in its own process; it takes a snapshot for each path."""
     command = [sys.executable, "-m", "tests.leaks.driver", name, *map(str, paths)]
     done = subprocess.run(
         command, check=False, cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE_SECONDS
@@ -102,7 +102,7 @@ def test_the_first_suspect_is_the_type_and_the_holder(name: str, folder: Path) -
     assert verdict_text(found) == f"{first.type_name} accumulates in {path_text(first.holder)}"
 
 
-def test_tasks_that_a_coroutine_keeps_are_told_from_the_task_that_runs_it(folder: Path) -> None:
+def test_tasks_in_a_variable_of_a_coroutine_are_not_the_task_that_runs_it(folder: Path) -> None:
     first = compared("local_tasks", folder).suspects[0]
 
     assert first.type_name.rpartition(".")[2] == "Request"
@@ -134,7 +134,7 @@ def test_snapshots_of_two_processes_can_be_compared(folder: Path, tmp_path: Path
     assert path_text(first.holder) == "tests.leaks.session_dict.SESSIONS"
 
 
-def test_reachable_c_held_and_garbage_are_set_apart(folder: Path) -> None:
+def test_reachable_objects_those_held_by_c_code_and_garbage_are_separate(folder: Path) -> None:
     found = compared("three_kinds", folder)
 
     kinds = {suspect.holding: suspect.type_name.rpartition(".")[2] for suspect in found.suspects}
@@ -145,7 +145,7 @@ def test_reachable_c_held_and_garbage_are_set_apart(folder: Path) -> None:
         assert (largest.type_name.rpartition(".")[2], largest.objects) == (kinds[holding.kind], 20_000)
 
 
-def test_all_that_python_has_to_hold_things_reads_as_what_it_is(tmp_path: Path) -> None:
+def test_every_way_to_refer_to_an_object_has_its_path(tmp_path: Path) -> None:
     [heap] = run("every_holder", tmp_path / "a.heap")
 
     found = {path_text(heap.steps(i)) for i, group in enumerate(heap.groups) if group.type_name.endswith(".Thing")}

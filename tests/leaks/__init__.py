@@ -1,1 +1,1 @@
-"""Small programs that leak, and such as only look as if they did. Each has a ``main`` that calls ``snapshot`` twice."""
+"""Small programs that leak, and healthy ones that look similar. Each has a ``main`` that calls ``snapshot`` twice."""

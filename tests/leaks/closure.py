@@ -1,4 +1,4 @@
-"""A function that remembers every job in a variable that it closes over."""
+"""A function that stores every job in a variable of its closure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trace in a context variable, which grows as nobody resets it."""
+"""A trace in a context variable that is never reset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cycles that nobody collects, as the collector was switched off."""
+"""Reference cycles while the garbage collector is off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs one of the programs, having a snapshot written wherever it asks for one.
+"""Runs one of the programs, and writes a snapshot at each call of ``snapshot``.
 
 python -m tests.leaks.driver NAME BEFORE AFTER
 """
@@ -15,7 +15,7 @@ from tests.heaps import walks
 
 
 def run(name: str, *paths: str) -> None:
-    """Run ``main`` of the program ``name``, which asks for as many snapshots as there are paths."""
+    """Run ``main`` of the program ``name``, which takes one snapshot for each path."""
     walker = walks.chosen("native")
     files = map(Path, paths)
 

@@ -1,4 +1,4 @@
-"""Holds things in every way that Python has."""
+"""Refers to objects in every way that Python has."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Pair(NamedTuple):
 class Service:
     REGISTRY: ClassVar = {"a": Thing()}
 
-    @functools.lru_cache(maxsize=9)  # noqa: B019 - what it is about
+    @functools.lru_cache(maxsize=9)  # noqa: B019 - the subject of the test
     def price(self) -> Thing:
         return Thing()
 

@@ -1,4 +1,4 @@
-"""Generators that were begun, are kept, and never finished."""
+"""Generators that are started, stored, and never finished."""
 
 from __future__ import annotations
 

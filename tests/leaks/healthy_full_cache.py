@@ -1,4 +1,4 @@
-"""Caches that are full: what comes in throws out what was there. Their tables are made anew all the same."""
+"""Full caches: each new entry evicts an old one. Their hash tables are still resized."""
 
 from __future__ import annotations
 

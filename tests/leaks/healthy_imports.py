@@ -1,4 +1,4 @@
-"""A service that imports most of what it needs when it is first asked."""
+"""A service that imports most of its modules at the first request."""
 
 from __future__ import annotations
 

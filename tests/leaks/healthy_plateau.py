@@ -1,4 +1,4 @@
-"""A pool that filled up at the start, whose buffers are used again and again; a log that keeps its last lines."""
+"""A pool that fills at the start and reuses its buffers; a log that keeps its last lines."""
 
 from __future__ import annotations
 

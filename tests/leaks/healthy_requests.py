@@ -1,4 +1,4 @@
-"""Requests under way in threads and in a table: sometimes more of them, sometimes fewer."""
+"""Requests in flight in threads and in a table, in varying numbers."""
 
 from __future__ import annotations
 

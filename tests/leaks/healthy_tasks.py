@@ -1,4 +1,4 @@
-"""An event loop with a few hundred tasks under way, which end and make place for others; and cycles now and then."""
+"""An event loop with a few hundred tasks that end and are replaced, and some reference cycles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors that are kept for a report, and with them what the functions had at hand where they failed."""
+"""Exceptions that are stored for a report, with the local variables of the functions that raised them."""
 
 from __future__ import annotations
 

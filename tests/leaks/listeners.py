@@ -1,4 +1,4 @@
-"""Widgets that register a bound method, and are never heard of again."""
+"""Widgets that register a bound method and are never unregistered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks that are kept in a variable of the coroutine that starts them, which waits itself while it is looked at."""
+"""Tasks in a variable of the coroutine that starts them; this coroutine waits during the snapshot."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ async def looked_at(snapshot: Callable[[], None]) -> None:
         snapshot()
 
     await asyncio.sleep(0)  # until all tasks wait
-    asyncio.get_running_loop().call_later(0, waits.set)  # it comes to that once all that is begun here waits too
+    asyncio.get_running_loop().call_later(0, waits.set)  # it runs once everything that starts here waits too
     await asyncio.wait_for(asyncio.to_thread(look), PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""A logger to which every request adds a handler of its own."""
+"""A logger to which every request adds a handler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An lru_cache on a method, which keeps every instance that it was called on."""
+"""An lru_cache on a method: it keeps every instance that the method was called on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dict of sessions from which none is ever taken, and whose carts only hang on them."""
+"""A dict of sessions that are never removed; each session has a cart."""
 
 from __future__ import annotations
 

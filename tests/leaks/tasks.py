@@ -1,4 +1,4 @@
-"""Tasks that are started for each request and wait for an answer that never comes."""
+"""Tasks that start with each request and wait for an answer that does not come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A thread of a pool that keeps what it did in data of its own."""
+"""A thread of a pool that stores its results in thread-local data."""
 
 from __future__ import annotations
 

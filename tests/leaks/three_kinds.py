@@ -1,4 +1,4 @@
-"""Makes memory of the three kinds: reachable, held by C code, and garbage that only cycles hold."""
+"""Creates objects of three kinds: reachable, held by C code, and garbage in reference cycles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cache of an object of its own, with a limit that is never looked at."""
+"""A cache class with a limit that is never checked."""
 
 from __future__ import annotations
 

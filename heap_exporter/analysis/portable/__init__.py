@@ -1,4 +1,4 @@
-"""The kernel of the analysis in Python, for where there is none in C: the same graph, some forty times slower."""
+"""The kernel of the analysis in Python, where the one in C is not built: the same graph, about 40 times slower."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load(path: Path, progress: ProgressCallback = silent) -> Graph:
 
 
 class PortableGraph:
-    """A :class:`~heap_exporter.analysis.graph.Graph` of what was read and traced."""
+    """A :class:`~heap_exporter.analysis.graph.Graph` in arrays of Python."""
 
     def __init__(self, path: Path, contents: SnapshotContents, traced: Trace, tree: DominatorTree) -> None:
         self._contents = contents
@@ -77,7 +77,7 @@ class PortableGraph:
         return memoryview(self._tree.retained_by(groups, count))
 
     def totals_by(self, groups: memoryview[int], count: int) -> tuple[memoryview[int], memoryview[int]]:
-        """Return, for each of ``count`` groups, how many objects it has, and their shallow bytes."""
+        """Return, for each of ``count`` groups, the number of its objects, and their shallow bytes."""
         objects, sizes = array("Q", bytes(8 * count)), array("Q", bytes(8 * count))
         for group, size in zip(groups, self.size, strict=True):
             if group < count:
@@ -86,5 +86,5 @@ class PortableGraph:
         return memoryview(objects), memoryview(sizes)
 
     def regroup(self, classes: memoryview[int]) -> memoryview[int]:
-        """Return for each object the class that is given to its path group: ``classes[group]``."""
+        """Return the class of the path group of each object: ``classes[group]``."""
         return memoryview(array("I", [classes[group] for group in self.group]))

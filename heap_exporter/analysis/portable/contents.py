@@ -1,4 +1,4 @@
-"""What a snapshot file holds, its objects numbered in the order of their addresses."""
+"""The contents of a snapshot file, with its objects numbered in the order of their addresses."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from heap_exporter.heapfile.records import (
 )
 
 MAX_BYTES = 2**63
-"""What all objects together have less of, in any process there can be."""
+"""An upper bound on the size of all objects of a process."""
 
-TOLD_EVERY = 1 << 14
-"""Nodes read from one telling of the progress to the next."""
+NODES_PER_PROGRESS = 1 << 14
+"""Nodes between two progress reports."""
 
 
 class Root(NamedTuple):
-    """An object that is held from outside the graph, and by which holder."""
+    """A reference to an object from outside of the graph."""
 
     role: int
     holder: int
@@ -55,9 +55,9 @@ class Root(NamedTuple):
 
 @dataclass(slots=True)
 class SnapshotContents:
-    """A file that was read, in the words of :class:`~heap_exporter.analysis.graph.Graph`.
+    """The contents of a file, in the terms of :class:`~heap_exporter.analysis.graph.Graph`.
 
-    ``names`` are the labels of what is held under a key, by the ``str`` object that is the key.
+    ``names`` are the labels of dict values, by the ``str`` object that is the key.
     """
 
     header: Header
@@ -79,15 +79,15 @@ class SnapshotContents:
 
     @property
     def objects(self) -> int:
-        """Return how many objects there are."""
+        """Return the number of objects."""
         return len(self.places)
 
     def label(self, name: str) -> int:
-        """Return the label that is this name; EMPTY, which is none, if nothing in the file is called so."""
+        """Return the label of a name; EMPTY, which is no label, if the file does not have the name."""
         return NAMED + self.strings.index(name) if name in self.strings else EMPTY
 
     def type_number(self, name: str) -> int:
-        """Return the number of the type of this name; EMPTY, which is none, if the file has no such type."""
+        """Return the number of a type by its name; EMPTY, which is no number, if the file does not have the type."""
         return self.types.index(name) if name in self.types else EMPTY
 
     def types_of_objects(self) -> array[int]:
@@ -96,19 +96,19 @@ class SnapshotContents:
         return array("I", [types[number] for number in self.shape_of])
 
     def labels(self) -> array[int]:
-        """Return the label of each edge slot. A value is called as its key, if that is known."""
+        """Return the label of each edge slot. A dict's value has the name of its key, if known."""
         labels = array("I")
         for number, begin, end in zip(self.shape_of, self.offsets, self.offsets[1:], strict=False):
             labels.extend(self.shapes[number].labels(end - begin))
-        for slot, called in enumerate(labels):
-            if called == VALUE:
+        for slot, known in enumerate(labels):
+            if known == VALUE:
                 labels[slot] = self.names.get(self.targets[slot - 1], VALUE)
         return labels
 
 
 @dataclass(slots=True)
 class _Records:
-    """What has been read so far; nodes in the order of the file, edges and roots by the places of their targets."""
+    """The records read so far: nodes in the order of the file, edges and roots by the places of their targets."""
 
     path: Path
     header: Header
@@ -128,7 +128,7 @@ class _Records:
     bytes: int = 0
 
     def add(self, record: Record) -> None:
-        """Take up a record that is no node."""
+        """Add a record that is not a node."""
         match record:
             case TypeRecord():
                 self.types.setdefault(record.name, len(self.types))
@@ -144,17 +144,17 @@ class _Records:
                 self.holders.append(Holder("frame", record.function, self.thread))
             case RootRecord():
                 holder = {MODULE: MODULES, HELD_BY_INTERPRETER: INTERPRETER}.get(record.role, self.innermost)
-                called = label(record.name, REFERENT, self.intern)
-                self.roots.append(Root(record.role, holder, called, record.place))
+                root_label = label(record.name, REFERENT, self.intern)
+                self.roots.append(Root(record.role, holder, root_label, record.place))
 
     def add_node(self, node: NodeRecord) -> None:
-        """Take up an object."""
+        """Add an object."""
         number = len(self.nodes)
         if self.nodes.setdefault(node.place, number) != number:
-            raise self.altered("an object is in it twice")
+            raise self.altered("it contains an object twice")
         self.bytes += node.size_bytes
         if self.bytes >= MAX_BYTES:
-            raise self.altered("the sizes of its objects are beyond all measure")
+            raise self.altered("the sizes of its objects are too large")
         self.shape_of.append(node.shape.number)
         self.size.append(node.size_bytes)
         self.reference_count.append(node.reference_count)
@@ -163,7 +163,7 @@ class _Records:
 
     @property
     def innermost(self) -> int:
-        """Return the holder of what a frame holds: the last frame, or the last thread if it has had none."""
+        """Return the holder of a local variable: the last frame, or the last thread if it has no frame yet."""
         last = len(self.holders) - 1
         return last if self.holders[last].kind in ("thread", "frame") else THREADS
 
@@ -172,15 +172,15 @@ class _Records:
         return self.strings.setdefault(text, len(self.strings))
 
     def altered(self, how: str) -> SnapshotFileError:
-        """Return the error that says so of this file."""
+        """Return the error for a file with invalid contents."""
         return SnapshotFileError(self.path, f"it was altered: {how}")
 
 
 def read(path: Path, progress: ProgressCallback) -> SnapshotContents:
-    """Return what the file holds, having read it to its end. Raises :class:`SnapshotFileError`."""
+    """Return the contents of a file. Raises :class:`SnapshotFileError`."""
     with SnapshotReader(path) as reader:
         if reader.header.content == "census":
-            raise SnapshotFileError(path, f"it holds a census, no graph: {reader.header.note}")
+            raise SnapshotFileError(path, f"it has a census, not a graph: {reader.header.note}")
         records = _Records(path, reader.header, holders=[Holder(kind, "", ROOT) for kind in FIRST_HOLDERS])
         expected = max(read_footer(path).objects, 1)
         for record in reader.records():
@@ -188,13 +188,13 @@ def read(path: Path, progress: ProgressCallback) -> SnapshotContents:
                 records.add(record)
                 continue
             records.add_node(record)
-            if len(records.nodes) % TOLD_EVERY == 0:
+            if len(records.nodes) % NODES_PER_PROGRESS == 0:
                 progress("reading", min(len(records.nodes) / expected, 1.0))
         return _in_order(records, reader.footer)
 
 
 def _in_order(records: _Records, footer: Footer) -> SnapshotContents:
-    """Return the same with nodes in the order of their places, and numbers in place of places."""
+    """Return the records with nodes in the order of their places, and with node numbers instead of places."""
     if max(len(records.edges), len(records.nodes) + len(records.holders)) >= EMPTY:
         raise SnapshotFileError(records.path, "it has more objects or references than can be analysed")
     order = array("I", [records.nodes[place] for place in sorted(records.nodes)])

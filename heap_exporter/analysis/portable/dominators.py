@@ -1,7 +1,7 @@
-"""Dominators and retained sizes: what each node alone keeps alive.
+"""Dominators and retained sizes: the nodes that only one node keeps alive.
 
 Lengauer, Tarjan: A fast algorithm for finding dominators in a flowgraph, TOPLAS 1 (1979), the simple version: its time
-is O(m log n) for every graph, also for one made to be slow. Nothing recurses: a list of a million is a chain so deep.
+is O(m log n) for every graph. Nothing here recurses: a linked list of a million objects is a path of that depth.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ NONE = 0xFFFFFFFF
 class DominatorTree(NamedTuple):
     """The dominator tree of all nodes. ``idom`` and ``retained`` are by node.
 
-    ``preorder`` are the nodes such that each is followed by all that it dominates; ``subtree`` is how many nodes are
-    dominated by each one, itself included, by its position in ``preorder``.
+    In ``preorder`` the nodes that a node dominates follow it; ``subtree`` is the number of nodes that each node
+    dominates, itself included, by its position in ``preorder``.
     """
 
     idom: array[int]
@@ -30,7 +30,7 @@ class DominatorTree(NamedTuple):
     def retained_by(self, groups: Sequence[int], count: int) -> array[int]:
         """Return the bytes that the objects of each of ``count`` groups retain together.
 
-        An object that another of the same group dominates adds nothing: it is in what the other one retains.
+        An object that another object of the same group dominates adds nothing: the other one retains it already.
         """
         sums = array("Q", bytes(8 * count))
         ends = array("I", bytes(4 * count))
@@ -44,7 +44,7 @@ class DominatorTree(NamedTuple):
 
 
 def dominator_tree(links: Links, sizes: Sequence[int], root: int) -> DominatorTree:
-    """Return the dominator tree of all nodes from ``root``, which leads to all; nodes without a size have none."""
+    """Return the dominator tree of all nodes; ``root`` leads to all. Nodes beyond ``sizes`` have the size 0."""
     search = _search(links, root)
     idom = _idom(search, links.reversed())
     retained = array("Q", sizes)
@@ -53,7 +53,7 @@ def dominator_tree(links: Links, sizes: Sequence[int], root: int) -> DominatorTr
 
 
 class _Search(NamedTuple):
-    """A depth-first search: the nodes as it met them, their numbers in that order, the parents by these numbers."""
+    """A depth-first search: the nodes in its order, their numbers in this order, their parents by these numbers."""
 
     nodes: array[int]
     number: array[int]
@@ -102,7 +102,7 @@ def _idom(search: _Search, holders: Links) -> array[int]:
 
 
 class _Forest:
-    """The nodes done so far, linked to their parents; the paths grow shorter as they are asked for."""
+    """The finished nodes, linked to their parents; each look-up compresses the path that it follows."""
 
     def __init__(self, semi: array[int]) -> None:
         self._semi = semi
@@ -127,17 +127,17 @@ class _Forest:
 
 
 def _tree(search: _Search, idom: array[int], retained: array[int]) -> DominatorTree:
-    """Return the tree by nodes. A node's number is above that of its dominator, so no order is to be searched for."""
+    """Return the tree by nodes. The number of a node is above that of its dominator, so one pass finds the order."""
     nodes, count = search.nodes, len(search.nodes)
     subtree = array("I", [1]) * count
     for number in range(count - 1, 0, -1):
         retained[nodes[idom[number]]] += retained[nodes[number]]
         subtree[idom[number]] += subtree[number]
-    position, room = array("I", bytes(4 * count)), array("I", [1]) * count
+    position, next_free = array("I", bytes(4 * count)), array("I", [1]) * count
     for number in range(1, count):
-        position[number] = room[idom[number]]
-        room[idom[number]] += subtree[number]
-        room[number] += position[number]
+        position[number] = next_free[idom[number]]
+        next_free[idom[number]] += subtree[number]
+        next_free[number] += position[number]
     by_node, preorder, sizes = array("I", [NONE]) * count, array("I", nodes), array("I", subtree)
     for number, node in enumerate(nodes):
         by_node[node] = nodes[idom[number]]

@@ -1,4 +1,4 @@
-"""What nothing holds any more, and the collector has not freed: of each knot of it the object that stands for it."""
+"""Garbage that the collector has not freed yet: one object for each cycle of it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from heap_exporter.analysis.portable.links import Links
 
 
 def garbage_heads(unreached: list[int], contents: SnapshotContents, links: Links) -> list[int]:
-    """Return the fewest objects from which all that was not reached is: one of each cycle that nothing leads into.
+    """Return the fewest objects that lead to all unreached objects: one of each cycle that no other garbage refers to.
 
-    Of the objects of a cycle, one of a class of some module is told rather than its dict. A head that a later one leads
-    to is none, since what was visited from the later one had not been visited before.
+    An instance of a class with a module comes before its dict. The second search goes backwards: it drops each head
+    that a later head leads to.
     """
     dotted = ["." in name for name in contents.types]
     shapes = [dotted[shape.type] for shape in contents.shapes]
@@ -23,7 +23,7 @@ def garbage_heads(unreached: list[int], contents: SnapshotContents, links: Links
 
 
 def _heads(candidates: Iterable[int], unreached: list[int], links: Links) -> Iterator[int]:
-    """Yield the candidates that those before them do not lead to."""
+    """Yield the candidates that no earlier candidate leads to."""
     fresh = bytearray(len(links.offsets) - 1)
     for number in unreached:
         fresh[number] = 1

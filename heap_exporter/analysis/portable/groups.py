@@ -1,4 +1,4 @@
-"""Path groups: objects of one type that are held in the same way."""
+"""Path groups: objects of one type with the same path."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from heap_exporter.analysis.graph import DEEPEST_GROUP, NAMED, NO_TYPE, REFERENT, Holder
 
 FOLD = 4
-"""Groups upwards that are looked at for one that is the same: so deep may recursion be that is no path of its own."""
+"""Groups upwards that are compared with a new one: a recursion of this length folds into the group it came from."""
 
 
 class Groups:
-    """The tree of groups. The first stand for the holders.
+    """The tree of groups. The first groups stand for the holders.
 
-    ``unfolded`` is the label of the dicts behind attributes: that of an object and that of its holder are two.
-    ``coroutine`` is the type of coroutines: what a local variable of one leads to is not what holds it, so tasks that
-    wait for one another fold at the second variable of a name.
-    ``function`` is, in a group of closures, the shape of the functions whose they are: it names their items.
+    ``unfolded`` is the label of the dicts behind attributes: the dicts of an object and of its holder never fold.
+    ``coroutine`` is the type of coroutines: the objects behind a local variable of a coroutine do not hold it, so tasks
+    that wait for one another fold at the second variable of the same name.
+    ``function`` has, for a group of closures, the shape of their functions: it has the names of the cells.
     """
 
     def __init__(self, holders: Sequence[Holder], unfolded: int, coroutine: int) -> None:
@@ -33,7 +33,7 @@ class Groups:
             self._depth.append(self._depth[holder.parent] + 1 if number else 0)
 
     def below(self, group: int, label: int, type_number: int, function: int | None = None) -> int:
-        """Return the group of what objects of ``group`` hold so; a recursion comes back to the group it began in."""
+        """Return the group of the objects that ``group`` refers to by a label; a recursion keeps to its first group."""
         key = (group, label, type_number, function)
         known = self._known.get(key)
         if known is None:

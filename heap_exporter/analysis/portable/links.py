@@ -1,4 +1,4 @@
-"""The strong references, which keep objects alive: those that paths, reference counts and dominators know."""
+"""The strong references: paths, reference counts and dominators follow only these."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from heap_exporter.analysis.portable.contents import SnapshotContents
 
 @dataclass(slots=True)
 class Links:
-    """What each node keeps alive: ``targets[offsets[v]:offsets[v + 1]]``, one entry for each reference."""
+    """The strong references of node ``v`` are ``targets[offsets[v]:offsets[v + 1]]``."""
 
     offsets: array[int]
     targets: array[int]
@@ -28,7 +28,7 @@ class Links:
         return links
 
     def add_holders(self, holders: Sequence[Holder], root_edges: Sequence[tuple[int, int, int]]) -> None:
-        """Add the holders as nodes after the objects: each holds those below it, and its roots."""
+        """Add the holders as nodes after the objects: each refers to the holders below it and to its roots."""
         objects = len(self.offsets) - 1
         held: list[list[int]] = [[] for _ in holders]
         for number, holder in enumerate(holders[1:], 1):
@@ -39,18 +39,18 @@ class Links:
             self._append(array("I", below))
 
     def held_by(self, node: int) -> array[int]:
-        """Return what a node refers to."""
+        """Return the nodes that a node refers to."""
         return self.targets[self.offsets[node] : self.offsets[node + 1]]
 
     def counts(self) -> array[int]:
-        """Return how many references there are to each node."""
+        """Return the number of references to each node."""
         counts = array("I", bytes(4 * (len(self.offsets) - 1)))
         for target in self.targets:
             counts[target] += 1
         return counts
 
     def reversed(self) -> Links:
-        """Return the references the other way round: by what, and not to what, a node is referred to."""
+        """Return the reversed references: for each node the nodes that refer to it."""
         ends = array("I", chain([0], self.counts()))
         for node in range(1, len(ends)):
             ends[node] += ends[node - 1]

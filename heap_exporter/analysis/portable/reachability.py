@@ -1,4 +1,4 @@
-"""From what holds them to the objects, by the shortest way: what is reachable, held from outside, and garbage."""
+"""The shortest paths from the holders to all objects: reachable ones, those held from outside, and garbage."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from heap_exporter.analysis.results import ProgressCallback
 from heap_exporter.heapfile.format import HELD_BY_FRAME, HELD_BY_INTERPRETER, LOCAL, MODULE
 
 RootEdge = tuple[int, int, int]
-"""The number of a holder, an object that it holds, and the label."""
+"""The number of a holder, an object that it refers to, and the label."""
 
 UNREACHED = 0xFFFFFFFF
 
 
 class Trace(NamedTuple):
-    """The path group of each object, the groups, and what the holders hold."""
+    """The path group of each object, the groups, and the references of the holders."""
 
     group: array[int]
     groups: Groups
@@ -29,10 +29,10 @@ class Trace(NamedTuple):
 
 
 def trace(contents: SnapshotContents, links: Links, progress: ProgressCallback) -> Trace:
-    """Return how each object of a file is held.
+    """Return the path of each object of a file.
 
-    The holders come one after the other: modules, threads, the interpreter, then what has more references than are
-    known, and last what only garbage is left to hold.
+    The holders come one after the other: modules, threads, the interpreter, then objects with more references than the
+    file has, and last the garbage.
     """
     tracer = _Tracer(contents)
     main = contents.label("__main__")
@@ -58,9 +58,9 @@ def _edges(roots: Iterable[Root]) -> list[RootEdge]:
 
 
 def _held_from_outside(contents: SnapshotContents, links: Links, group: array[int]) -> Iterator[int]:
-    """Yield the objects that were not reached, but are referred to from where the walker does not see.
+    """Yield the unreached objects with references that are not in the file.
 
-    What roots hold was reached, whether or not their holds are in the reference counts.
+    Objects behind roots are reached already, whether or not the reference of the root is in the reference count.
     """
     known = links.counts()
     for number, count in enumerate(contents.reference_count):
@@ -69,7 +69,7 @@ def _held_from_outside(contents: SnapshotContents, links: Links, group: array[in
 
 
 class _Tracer:
-    """Goes from object to object, each found once, and puts it into its group."""
+    """A breadth-first search that puts each object into its path group."""
 
     def __init__(self, contents: SnapshotContents) -> None:
         self._contents = contents
@@ -80,7 +80,7 @@ class _Tracer:
         self.groups = Groups(contents.holders, contents.label("__dict__"), contents.type_number("coroutine"))
 
     def reach(self, sources: list[RootEdge]) -> None:
-        """Reach, from these, all that was not reached before."""
+        """Assign a group to every object that these edges lead to and that has none yet."""
         queue = array("I")
         for holder, target, label in sources:
             if self.group[target] == UNREACHED:
@@ -96,9 +96,9 @@ class _Tracer:
                     queue.append(target)
 
     def _group_below(self, node: int, slot: int, target: int) -> int:
-        """Return the group of what was found in an edge slot of a node, which may tell its name better than its shape.
+        """Return the group of the object in an edge slot of a node.
 
-        A namespace names its values by their keys, and a function the cells of its closure.
+        The values of a namespace get the names of their keys, the cells of a closure the names that the function has.
         """
         number = self._contents.shape_of[node]
         shape = self._contents.shapes[number]

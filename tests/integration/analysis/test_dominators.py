@@ -17,7 +17,7 @@ from tests.bench.heap import build
 from tests.heaps.walks import choose_walker, snapshot
 held = build(int(sys.argv[2]))
 snapshot(choose_walker("auto", keys=False), Path(sys.argv[1]))
-os._exit(0)  # to take such a heap apart would take long
+os._exit(0)  # skip the slow deallocation of such a heap
 """
 
 COMPARE = """
@@ -57,7 +57,7 @@ print(graph.objects, "objects,", graph.references, "references")
 
 
 def run(program: str, *arguments: str | Path) -> str:
-    """Run a program in a process of its own; return what it printed."""
+    """Run a program in its own process; return its output."""
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )

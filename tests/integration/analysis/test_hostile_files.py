@@ -23,8 +23,8 @@ from tests.unit.analysis.test_hostile_files import HUGE, LIST, OBJECT, STR, vari
     ],
     ids=["edges", "names", "strings", "objects", "frames"],
 )  # fmt: skip  # a table
-def test_what_a_file_claims_takes_no_memory(tmp_path: Path, kernel: str, data: bytes) -> None:
-    told = run_with_memory(write_payload(tmp_path / "hostile", data), kernel, mebibytes=300)
+def test_a_claimed_size_takes_no_memory(tmp_path: Path, kernel: str, data: bytes) -> None:
+    output = run_with_memory(write_payload(tmp_path / "hostile", data), kernel, mebibytes=300)
 
-    assert told.startswith("refused: ")
-    assert told.count("\n") == 1
+    assert output.startswith("refused: ")
+    assert output.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Both kernels say the same of every file, in every number."""
+"""Both kernels return the same graph for every file, in every number."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ both = pytest.mark.skipif("native" not in KERNELS, reason="the kernel in C was n
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a snapshot of a process with objects of every kind, with all names that there are in it."""
+    """Return a snapshot of a process with objects of every kind and with all their names."""
     path = tmp_path_factory.mktemp("real") / "a.heap"
     subprocess.run([sys.executable, "-c", REAL, path], cwd=REPOSITORY, check=True)
     return path
@@ -57,11 +57,11 @@ def test_the_kernels_agree_on_a_real_process(real: Path) -> None:
 
 
 @both
-def test_the_kernel_in_c_is_taken_where_there_is_one(real: Path) -> None:
+def test_the_kernel_in_c_is_used_where_it_is_built(real: Path) -> None:
     assert type(analysis_graph.load(real)) is type(KERNELS["native"](real))
 
 
-def test_the_kernel_in_python_is_taken_where_the_sources_lie_unbuilt(real: Path, tmp_path: Path) -> None:
+def test_the_kernel_in_python_is_used_where_the_one_in_c_is_not_built(real: Path, tmp_path: Path) -> None:
     package = Path(analysis_graph.__file__).parents[1]
     shutil.copytree(package, tmp_path / package.name, ignore=shutil.ignore_patterns("*.so"))
     (tmp_path / package.name / "_kernels").mkdir(exist_ok=True)
@@ -76,21 +76,19 @@ def test_the_kernel_in_python_is_taken_where_the_sources_lie_unbuilt(real: Path,
 
 
 @pytest.mark.parametrize("load", KERNELS.values(), ids=KERNELS)
-def test_the_edges_of_a_real_process_are_called_what_the_reader_of_the_format_calls_them(
-    load: Load, real: Path
-) -> None:
+def test_the_edges_of_a_real_process_have_the_labels_of_the_format_reader(load: Load, real: Path) -> None:
     records = read_all(real)
     graph, written = load(real), nodes(records)
     names = {record.place: record.name for record in records if isinstance(record, NameRecord)}
     labels, known = graph.labels(), set(graph.places())
     unnamed = {Role.REFERENT: 0, Role.ITEM: 1, Role.KEY: 2, Role.VALUE: 3}
     for number, place in enumerate(graph.places()):
-        if written[place].shape.type.kind != SET:  # what the reader calls a referent of it, a path calls an item
-            told = [edge for edge in edges(written[place]) if edge.target in known]
+        if written[place].shape.type.kind != SET:  # a referent to the reader is an item in a path
+            known_edges = [edge for edge in edges(written[place]) if edge.target in known]
             slots = range(graph.offsets[number], graph.offsets[number + 1])
             found = [labels[slot] for slot in slots if graph.targets[slot] != EMPTY]
             assert [graph.strings[label - 8] if label >= 8 else label for label in found] == [
-                4 if edge.weak else edge.name or names.get(edge.key or 0) or unnamed[edge.role] for edge in told
+                4 if edge.weak else edge.name or names.get(edge.key or 0) or unnamed[edge.role] for edge in known_edges
             ]
 
 

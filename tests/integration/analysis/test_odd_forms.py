@@ -1,4 +1,4 @@
-"""Heaps of odd forms, deep, wide, scattered, full of names: none takes a kernel more time or memory than its size."""
+"""Heaps of odd forms (deep, wide, scattered, full of names) take a kernel time and memory by their size only."""
 
 import subprocess
 import sys
@@ -32,7 +32,7 @@ def _linked_list_backwards_in_a_cycle(encoder: GraphEncoder, count: int) -> None
 
 
 def _chain_that_ends_in_what_others_hold_too(encoder: GraphEncoder, count: int) -> None:
-    """A search comes down the chain first, and each leaf asks anew how far up it is dominated."""
+    """A search follows the chain first, and then walks it up again for the dominator of each leaf."""
     lists = encoder.shape(encoder.type("list", kind=SEQUENCE), size_bytes=1)
     half = count // 2
     leaves = range(half + 1, count)
@@ -42,12 +42,12 @@ def _chain_that_ends_in_what_others_hold_too(encoder: GraphEncoder, count: int) 
     for place in leaves:
         encoder.node(lists, place, 1, 2, ())
     encoder.node(lists, count, 1, 1, leaves)
-    for place in (1, count, 1):  # whichever end a search begins at
+    for place in (1, count, 1):  # for a search from either end
         encoder.root(0, place, "shop", owned=True)
 
 
 def _ladder(encoder: GraphEncoder, count: int) -> None:
-    """Each object is held by the one before and by a far one."""
+    """The object before and a distant one refer to each object."""
     lists = encoder.shape(encoder.type("list", kind=SEQUENCE), size_bytes=1)
     for place in range(1, count + 1):
         encoder.node(lists, place, 1, 1, [min(place + 1, count), min(2 * place, count), max(place - 7, 1)])
@@ -125,7 +125,7 @@ sizes = pytest.mark.parametrize("share", [5, pytest.param(1, marks=pytest.mark.l
         (_shapes_of_their_own, True), (_frames, False), (_names, False), (_shape_of_nothing_but_names, False),
     ],
 )  # fmt: skip  # a table
-def test_a_heap_of_an_odd_form_takes_no_more_than_any_other(
+def test_a_heap_of_an_odd_form_takes_no_more_memory_than_any_other(
     tmp_path: Path, kernel: str, fill: Fill, objects: bool, share: int
 ) -> None:
     count = COUNTS[kernel] // share
@@ -135,9 +135,9 @@ def test_a_heap_of_an_odd_form_takes_no_more_than_any_other(
         fill(encoder, count)
         encoder.end()
 
-    told = run_with_memory(write_file(tmp_path / "odd.heap", write), kernel, mebibytes=MEMORY_MIB // share)
+    output = run_with_memory(write_file(tmp_path / "odd.heap", write), kernel, mebibytes=MEMORY_MIB // share)
 
-    found, _references, _groups, retained = map(int, told.split())
+    found, _references, _groups, retained = map(int, output.split())
     assert found == retained == (count if objects else 1)
 
 
@@ -169,7 +169,7 @@ print(loaded, failed)
 
 @pytest.mark.skipif("native" not in KERNELS, reason="the kernel in C was not built here")
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is limited on Linux only")
-def test_memory_that_runs_out_at_any_moment_is_a_memory_error(tmp_path: Path) -> None:
+def test_running_out_of_memory_at_any_moment_is_a_memory_error(tmp_path: Path) -> None:
     path = build(Random(5), objects=30_000, mean_edges=2.0, nearness=1000, roots=50, threads=[2, 3], odd=0.05).write(
         tmp_path / "a.heap"
     )

@@ -1,4 +1,4 @@
-"""A diff says what became of each type and of each path; objects are matched by how they are held, not by address."""
+"""A diff has the change of each type and of each path; objects match by path and type, not by address."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_same_step_to_another_type_is_another_path() -> None:
     assert {change.type_name: change.kind for change in diff.paths} == {"shop.Item": "gone", "shop.Other": "new"}
 
 
-def test_numbers_in_names_do_not_part_paths() -> None:
+def test_paths_that_differ_in_numbers_only_match() -> None:
     diff = compare(heap(modules(value("shop.run_17", 1))), heap(modules(value("shop.run_4", 3))))
 
     assert change_at(diff, "shop.run_4").objects == Change(1, 3)
@@ -94,11 +94,11 @@ def test_minutes_are_those_between_the_snapshots() -> None:
     assert compare(before, after).minutes == 5.0
 
 
-@pytest.mark.parametrize("other_life", [{"pid": 9, "uptime_seconds": 400.0}, {"uptime_seconds": 3.0}])
-def test_there_is_no_growth_a_minute_from_one_process_to_another(other_life: dict[str, Any]) -> None:
+@pytest.mark.parametrize("other_process", [{"pid": 9, "uptime_seconds": 400.0}, {"uptime_seconds": 3.0}])
+def test_between_two_processes_there_is_no_growth_per_minute(other_process: dict[str, Any]) -> None:
     before = heap(modules(value("shop.A", 0)), taken_at=1000.0, uptime_seconds=100.0)
 
-    diff = compare(before, heap(modules(value("shop.A", 9999)), taken_at=1300.0, **other_life))
+    diff = compare(before, heap(modules(value("shop.A", 9999)), taken_at=1300.0, **other_process))
 
     assert diff.minutes is None
     assert [suspect.bytes_per_minute for suspect in diff.suspects] == [None]
@@ -113,7 +113,7 @@ def test_snapshots_of_different_walkers_are_not_searched_for_suspects() -> None:
     assert not diff.is_comparable
 
 
-def test_there_is_no_growth_a_minute_where_time_ran_backwards() -> None:
+def test_snapshots_in_the_wrong_order_have_no_growth_per_minute() -> None:
     before, after = (
         heap(modules(value("shop.A", 0)), taken_at=900.0, uptime_seconds=400.0),
         heap(modules(value("shop.A", 9999)), taken_at=600.0, uptime_seconds=100.0),
@@ -125,7 +125,7 @@ def test_there_is_no_growth_a_minute_where_time_ran_backwards() -> None:
     assert [suspect.bytes_per_minute for suspect in diff.suspects] == [None]
 
 
-def test_a_global_that_two_modules_have_is_one_whichever_each_snapshot_names() -> None:
+def test_a_global_of_two_modules_matches_although_each_snapshot_names_another_module() -> None:
     before = modules(Branch("web", "module", 1, 72, (Branch("web.STORE", "dict", 1, 64),)), Branch("shop", "module", 1))
     entries = (Branch("dict value", "shop.Item", 900, 100),)
     after = modules(
@@ -137,7 +137,7 @@ def test_a_global_that_two_modules_have_is_one_whichever_each_snapshot_names() -
     assert [suspect.holder for suspect in diff.suspects] == [path("shop.STORE")]
 
 
-def test_main_keeps_its_name_when_multiprocessing_gives_it_another(tmp_path: Path) -> None:
+def test_main_keeps_its_name_when_multiprocessing_adds_another_one(tmp_path: Path) -> None:
     before, after = (
         module(X=made("list", *(made("shop.Item", size_bytes=400) for _ in range(objects)))) for objects in (10, 900)
     )

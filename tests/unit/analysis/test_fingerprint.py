@@ -19,10 +19,10 @@ from tests.heaps.steps import path
 
 @dataclass(frozen=True)
 class World:
-    """What may differ from one run to another while the leak is the same."""
+    """Properties of a run that do not change the fingerprint of a leak."""
 
     seed: int = 0
-    """Of addresses, and of the order of modules and of globals."""
+    """The seed of addresses, and of the order of modules and of globals."""
 
     before: int = 30
     leaked: int = 900
@@ -100,7 +100,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(deadline=None, max_examples=40)
 @given(world=WORLDS)
-def test_the_same_leak_has_the_same_fingerprint_in_every_world(world: World, folder: Path) -> None:
+def test_the_same_leak_has_the_same_fingerprint_in_every_run(world: World, folder: Path) -> None:
     expected = (fingerprint(path("store.SESSIONS"), "store.Session"), "store.Session", path("store.SESSIONS"))
 
     assert found(world, folder) == expected
@@ -124,11 +124,11 @@ def test_other_leaks_have_other_fingerprints(steps: RetainerPath, others: Retain
     assert (fingerprint(steps, types[0]) == fingerprint(others, types[1])) == same
 
 
-def test_a_process_that_multiprocessing_started_has_the_fingerprint_of_one_that_was_not() -> None:
+def test_a_process_that_multiprocessing_started_has_the_same_fingerprint() -> None:
     one, other = (fingerprint(path(f"{main}.JOBS"), f"{main}.Job") for main in ("__main__", "__mp_main__"))
 
     assert one == other
 
 
-def test_a_fingerprint_stays_what_it_is_from_release_to_release() -> None:
+def test_a_fingerprint_is_the_same_in_every_release() -> None:
     assert fingerprint(path("shop.sessions.SESSIONS"), "shop.sessions.Session") == "e76b26af349e"

@@ -1,4 +1,4 @@
-"""The graph of a file is, to the byte, what the definitions say."""
+"""The graph of a file equals the reference model, to the byte."""
 
 import tempfile
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def drawn(check: Callable[[Load, Model], None]) -> Callable[[Load, Model], None]
 
 
 @drawn
-def test_objects_are_numbered_by_address_and_are_as_they_were_written(load: Load, model: Model) -> None:
+def test_objects_are_numbered_by_address_and_have_the_values_of_the_file(load: Load, model: Model) -> None:
     graph = loaded(load, model)
     nodes = list(model.by_place.values())
 
@@ -92,7 +92,7 @@ def test_each_object_is_in_the_group_of_its_shortest_path(load: Load, model: Mod
 
 
 @drawn
-def test_the_holders_hold_what_the_file_says_and_what_nothing_else_holds(load: Load, model: Model) -> None:
+def test_the_holders_refer_to_the_roots_of_the_file_and_to_objects_without_a_holder(load: Load, model: Model) -> None:
     graph = loaded(load, model)
     assert model.traced is not None
 
@@ -109,7 +109,7 @@ def _label(graph: Graph, name: str) -> int:
 
 
 @drawn
-def test_a_node_retains_what_cannot_be_reached_without_it(load: Load, model: Model) -> None:
+def test_a_node_retains_the_objects_that_are_unreachable_without_it(load: Load, model: Model) -> None:
     graph = loaded(load, model)
 
     assert list(graph.idom) == model.idom()
@@ -118,7 +118,7 @@ def test_a_node_retains_what_cannot_be_reached_without_it(load: Load, model: Mod
 
 
 @drawn
-def test_the_objects_of_a_group_retain_together_the_union_of_what_each_retains(load: Load, model: Model) -> None:
+def test_a_group_retains_the_union_of_what_its_objects_retain(load: Load, model: Model) -> None:
     graph, random = loaded(load, model), Random(len(model.nodes))
     groups = memoryview(bytearray(4 * graph.objects)).cast("I")
     for number in range(graph.objects):
@@ -133,7 +133,7 @@ def test_the_objects_of_a_group_retain_together_the_union_of_what_each_retains(l
 
 
 @drawn
-def test_the_groups_share_the_objects_out(load: Load, model: Model) -> None:
+def test_each_object_is_in_one_group(load: Load, model: Model) -> None:
     graph = loaded(load, model)
     groups = range(len(graph.group_parent))
     members = [[v for v in range(graph.objects) if graph.group[v] == group] for group in groups]
@@ -148,8 +148,8 @@ def test_the_groups_share_the_objects_out(load: Load, model: Model) -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(models(40))
-def test_the_model_itself_partitions_the_heap(model: Model) -> None:
-    """Who checks the checker: every object is held by one holder, and what the root retains is everything."""
+def test_the_reference_model_partitions_the_heap(model: Model) -> None:
+    """A check of the model: every object has one holder, and the root retains all of them."""
     root = len(model.by_place)
 
     assert model.traced.keys() == model.by_place.keys()
@@ -157,7 +157,7 @@ def test_the_model_itself_partitions_the_heap(model: Model) -> None:
 
 
 @pytest.mark.parametrize("name", ["type_of", "size", "offsets", "targets", "idom", "retained", "group"])
-def test_each_column_has_the_format_that_its_readers_expect(load: Load, tmp_path: Path, name: str) -> None:
+def test_each_array_has_the_expected_format(load: Load, tmp_path: Path, name: str) -> None:
     column = getattr(load(write_file(tmp_path / "a.heap", small_graph)), name)
 
     assert column.format == ("Q" if name in ("size", "retained") else "I")
@@ -188,7 +188,7 @@ def test_threads_have_their_names_and_frames_their_functions(load: Load, tmp_pat
     )  # fmt: skip  # a path
 
 
-def test_what_a_frame_holds_that_has_no_thread_is_held_by_the_threads(load: Load, tmp_path: Path) -> None:
+def test_local_variables_without_a_thread_belong_to_the_threads(load: Load, tmp_path: Path) -> None:
     def fill(out: BlockWriter) -> None:
         encoder = GraphEncoder(out)
         lists = encoder.shape(encoder.type("list", kind=1))
@@ -204,14 +204,14 @@ def test_what_a_frame_holds_that_has_no_thread_is_held_by_the_threads(load: Load
 
 
 def _chain(labels: tuple[str, ...], links: int) -> Model:
-    """Return a chain of objects with each of these attributes in turn, held by a module."""
+    """Return a chain of objects with each of these attributes in turn, behind a module."""
     shapes = [Shape("shop.Link", edge_names=(label,)) for label in labels]
     nodes = [Node(10 + i, shapes[i % len(shapes)], 10, 1, [11 + i] if i < links - 1 else []) for i in range(links)]
     return Model(nodes, {}, [Held(0, 10, "shop", owned=False)], [])
 
 
 @pytest.mark.parametrize(("labels", "groups"), [("a", 2), ("ab", 3), ("abc", 4), ("abcd", 5), ("abcde", 63)])
-def test_a_recursion_of_up_to_four_steps_is_one_path_and_none_is_endless(load: Load, labels: str, groups: int) -> None:
+def test_a_recursion_of_up_to_four_steps_is_one_path_and_paths_end(load: Load, labels: str, groups: int) -> None:
     model = _chain(tuple(labels), 1000)
     graph = loaded(load, model)
 
@@ -241,7 +241,7 @@ def test_closures_of_different_functions_are_no_recursion(load: Load) -> None:
     assert len(set(graph.group)) == len(set(model.traced.values()))
 
 
-def test_the_deepest_group_takes_in_all_below_it(load: Load) -> None:
+def test_the_deepest_group_contains_everything_below_it(load: Load) -> None:
     graph = loaded(load, _chain(tuple(f"to_{i}" for i in range(1000)), 1000))
 
     assert graph.group_objects[graph.group[999]] == 1000 - 62
@@ -256,19 +256,19 @@ def test_a_file_without_objects_has_holders_only(load: Load, tmp_path: Path) -> 
     assert (graph.header, graph.footer) == (HEADER, FOOTER)
 
 
-def test_a_census_is_told_from_a_graph(load: Load, tmp_path: Path) -> None:
-    header = replace(HEADER, content="census", note="there was no room for a graph")
+def test_a_census_is_not_a_graph(load: Load, tmp_path: Path) -> None:
+    header = replace(HEADER, content="census", note="a graph did not fit")
     census = Census(1.7e9, 0.1, 0.1, 0.1, "portable", (), (), references=0, in_process=True)
     path = write_file(tmp_path / "a.heap", lambda out: write_census(out, census), header)
 
-    with pytest.raises(SnapshotFileError, match="it holds a census, no graph: there was no room for a graph"):
+    with pytest.raises(SnapshotFileError, match="it has a census, not a graph: a graph did not fit"):
         load(path)
 
 
-def test_progress_is_told_from_nothing_to_all(load: Load, tmp_path: Path) -> None:
-    told: list[tuple[str, float]] = []
-    load(write_file(tmp_path / "a.heap", small_graph), lambda stage, done: told.append((stage, done)))
+def test_progress_is_reported_from_0_to_1(load: Load, tmp_path: Path) -> None:
+    reported: list[tuple[str, float]] = []
+    load(write_file(tmp_path / "a.heap", small_graph), lambda stage, done: reported.append((stage, done)))
 
-    assert told
-    assert all(0.0 <= done <= 1.0 for _stage, done in told)
-    assert told == sorted(told, key=lambda step: [stage for stage, _ in told].index(step[0]))
+    assert reported
+    assert all(0.0 <= done <= 1.0 for _stage, done in reported)
+    assert reported == sorted(reported, key=lambda step: [stage for stage, _ in reported].index(step[0]))

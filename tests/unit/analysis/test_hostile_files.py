@@ -1,4 +1,4 @@
-"""A file that was damaged, or made to harm, is one clear error in each kernel: no crash, no hang, no large allocation.
+"""A damaged or malicious file is one clear error in each kernel: no crash, no hang, no large allocation.
 
 What the reader of the format refuses is tested with it; this is about what an analysis makes of such a file.
 """
@@ -33,17 +33,17 @@ def file(tmp_path: Path) -> Path:
 
 
 def outcome(load: Load, path: Path) -> Graph | None:
-    """Return the graph, or None for the one error that may be, which is one line about this file."""
+    """Return the graph, or None for the one expected error, which is one line about this file."""
     try:
         return load(path)
     except SnapshotFileError as error:
-        told = str(error)
-    assert str(path) in told
-    assert "\n" not in told
+        message = str(error)
+    assert str(path) in message
+    assert "\n" not in message
     return None
 
 
-def test_a_file_cut_off_anywhere_is_a_clear_error(load: Load, file: Path) -> None:
+def test_a_file_truncated_anywhere_is_a_clear_error(load: Load, file: Path) -> None:
     whole = file.read_bytes()
     for length in range(len(whole)):
         file.write_bytes(whole[:length])
@@ -66,8 +66,8 @@ def small_model(seed: int) -> Model:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_data_altered_with_its_checksum_is_the_same_to_both_kernels(tmp_path: Path, seed: int) -> None:
-    """Here it is the kernels that must stand what they are given, and read it alike, or refuse it alike."""
+def test_both_kernels_treat_altered_data_with_a_valid_checksum_the_same(tmp_path: Path, seed: int) -> None:
+    """The checksum does not protect the kernels here: both read the data to the same graph, or both refuse it."""
     path, reads = tmp_path / "a.heap", 0
     data = data_of(small_model(seed).write(path))
     for altered, _ in zip(alterations(data, random.Random(seed)), range(REPAIRED_FLIPS), strict=False):
@@ -101,11 +101,11 @@ HUGE = varint(2**60)
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (STR + OBJECT + b"\x08\x00\x08\x01\x00", "it was altered: an object is in it twice"),
-        (STR + OBJECT + b"\x08\x02\x08\x01\x08\x01\x08\x01\x00", "it was altered: an object is in it twice"),
-        (STR + b"\x08\x20" + varint(2**64 - 1) + b"\x01\x00", "it was altered: the sizes of its objects are beyond"),
-        (STR + b"\x08\x20" + varint(2**63) + b"\x01\x00", "it was altered: the sizes of its objects are beyond"),
-        (SIZED + b"\x08\x20\x01" + b"\x08\x20\x01" + b"\x00", "it was altered: the sizes of its objects are beyond"),
+        (STR + OBJECT + b"\x08\x00\x08\x01\x00", "it was altered: it contains an object twice"),
+        (STR + OBJECT + b"\x08\x02\x08\x01\x08\x01\x08\x01\x00", "it was altered: it contains an object twice"),
+        (STR + b"\x08\x20" + varint(2**64 - 1) + b"\x01\x00", "it was altered: the sizes of its objects are too large"),
+        (STR + b"\x08\x20" + varint(2**63) + b"\x01\x00", "it was altered: the sizes of its objects are too large"),
+        (SIZED + b"\x08\x20\x01" + b"\x08\x20\x01" + b"\x00", "it was altered: the sizes of its objects are too large"),
         (LIST + OBJECT + HUGE + bytes(1000), "it is cut off|it was altered"),
         (LIST + OBJECT + varint(2**64 - 1) + bytes(1000), "it is cut off|it was altered"),
         (LIST + OBJECT + varint(2**32) + bytes(1000), "it is cut off|it was altered"),
@@ -128,28 +128,28 @@ HUGE = varint(2**60)
         (b"\x06\x04\x00\x00\x20\x00", "it was altered"),
     ],
 )  # fmt: skip  # a table
-def test_what_no_writer_writes_is_a_clear_error(load: Load, tmp_path: Path, data: bytes, problem: str) -> None:
+def test_data_that_no_writer_writes_is_a_clear_error(load: Load, tmp_path: Path, data: bytes, problem: str) -> None:
     path = write_payload(tmp_path / "hostile", data)
 
     with pytest.raises(SnapshotFileError, match=problem):
         load(path)
 
 
-def test_sizes_may_come_to_the_most_that_there_can_be(load: Load, tmp_path: Path) -> None:
+def test_the_sizes_may_sum_to_the_upper_bound(load: Load, tmp_path: Path) -> None:
     data = STR + b"\x08\x20" + varint(2**63 - 2) + b"\x01" + b"\x08\x20\x01\x01" + b"\x00"
     graph = load(write_payload(tmp_path / "a.heap", data))
 
     assert graph.retained[graph.objects] == 2**63 - 1
 
 
-def test_a_reference_count_may_be_anything(load: Load, tmp_path: Path) -> None:
+def test_a_reference_count_may_have_any_value(load: Load, tmp_path: Path) -> None:
     data = STR + b"".join(b"\x08\x20\x08" + varint(count) for count in (0, 1, 2**32, 2**32 + 1, 2**64 - 1)) + b"\x00"
     graph = load(write_payload(tmp_path / "a.heap", data))
 
     assert [holder for holder, _, _ in graph.root_edges] == [3, 4, 4, 4, 4]
 
 
-def test_a_namespace_may_hold_itself_under_its_own_name(load: Load, tmp_path: Path) -> None:
+def test_a_namespace_may_contain_itself_under_its_own_name(load: Load, tmp_path: Path) -> None:
     def fill(out: BlockWriter) -> None:
         encoder = GraphEncoder(out)
         module = encoder.shape(encoder.type("module"), edge_names=("__dict__",))

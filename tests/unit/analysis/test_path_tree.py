@@ -1,4 +1,4 @@
-"""Paths to objects read in Python's terms, and the same wherever CPython keeps things."""
+"""Paths are in Python's terms, and the same wherever CPython stores the references."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def item() -> Made:
 
 
 def path_to_item(path: Path, modules: Mapping[str, Made], **how: object) -> str:
-    """Return the path to the objects of type shop.Item, of which there is one group."""
+    """Return the path to the one group of objects of type shop.Item."""
     heap = analysis.open(write(path / "a.heap", modules, **how))  # type: ignore[arg-type]  # what write() takes
     [found] = [i for i, group in enumerate(heap.groups) if group.type_name == "shop.Item"]
     return path_to_group(heap, found)
@@ -102,13 +102,13 @@ HOLDERS: dict[str, tuple[Callable[[], Made], str]] = {
 
 
 @pytest.mark.parametrize("holder", HOLDERS)
-def test_what_holds_an_object_reads_as_what_it_is(holder: str, tmp_path: Path) -> None:
+def test_the_path_names_what_holds_the_object(holder: str, tmp_path: Path) -> None:
     make, text = HOLDERS[holder]
 
     assert path_to_item(tmp_path, {"shop": module(X=make())}) == text
 
 
-def test_local_variables_are_those_of_a_function_of_a_thread(tmp_path: Path) -> None:
+def test_a_local_variable_belongs_to_a_function_of_a_thread(tmp_path: Path) -> None:
     frames = [("shop.__main__.main.<locals>.serve", {}), ("shop.__main__.main", {"cache": made("list", item())})]
 
     text = path_to_item(tmp_path, {"shop.__main__": module()}, threads={"MainThread": frames})
@@ -138,14 +138,12 @@ def test_names_that_differ_in_their_numbers_are_one_path(tmp_path: Path) -> None
     assert path_to_item(tmp_path, {"shop": module(X=cart)}) == "shop.X → Cart.item_N → Item"
 
 
-def test_a_name_that_is_alone_keeps_its_number(tmp_path: Path) -> None:
+def test_a_name_that_occurs_once_keeps_its_number(tmp_path: Path) -> None:
     assert path_to_item(tmp_path, {"shop": module(SHA256=item())}) == "shop.SHA256 → Item"
 
 
 @pytest.mark.parametrize("first", ["app", "sessions"])
-def test_a_global_belongs_to_the_module_of_what_it_holds_not_to_one_that_imported_it(
-    first: str, tmp_path: Path
-) -> None:
+def test_a_global_belongs_to_the_module_of_its_contents_not_to_one_that_imported_it(first: str, tmp_path: Path) -> None:
     sessions, key = made("list", item()), Made("str", text="SESSIONS")
     holder = made("module", __dict__=Made("dict", rest=[key, sessions]))
     importer = made("module", __dict__=Made("dict", rest=[key, sessions]))
@@ -168,7 +166,7 @@ def test_a_global_belongs_to_the_module_that_imports_nothing_from_the_others(tmp
     assert texts == {"lib.CACHE → dict value → bytes", "web.get → function"}
 
 
-def test_what_c_holds_and_garbage_say_so(tmp_path: Path) -> None:
+def test_objects_held_by_c_code_and_garbage_have_paths_of_their_own(tmp_path: Path) -> None:
     held = made("shop.Buffer", made("bytes"), extra=1)
     cycle = made("shop.Node", payload=item())
     cycle.named["next"] = cycle
@@ -208,7 +206,7 @@ def test_the_bytes_of_all_groups_are_those_of_the_heap(tmp_path: Path) -> None:
         assert group.total_bytes == group.shallow_bytes + below
 
 
-def test_a_dict_behind_attributes_counts_in_bytes_but_is_no_object_of_the_path(tmp_path: Path) -> None:
+def test_a_dict_behind_attributes_counts_in_bytes_not_in_objects(tmp_path: Path) -> None:
     sessions = made("list", *(with_dict("shop.Session", id=made("int")) for _ in range(5)))
     heap = analysis.open(write(tmp_path / "a.heap", {"shop": module(X=sessions)}))
 
@@ -218,7 +216,7 @@ def test_a_dict_behind_attributes_counts_in_bytes_but_is_no_object_of_the_path(t
     assert group.retained_bytes == 5 * (64 + 64 + 64 + 64)  # and the number, and the key that only this dict has
 
 
-def test_threads_and_frames_that_hold_nothing_are_left_out(tmp_path: Path) -> None:
+def test_threads_and_frames_without_objects_are_left_out(tmp_path: Path) -> None:
     heap = analysis.open(
         write(
             tmp_path / "a.heap",

@@ -1,4 +1,4 @@
-"""The summary of a snapshot: its types by what they retain, and what is held in which way."""
+"""The summary of a snapshot: its types by retained bytes, and its objects by what holds them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def session() -> Made:
     return made("shop.Session", size_bytes=48, cart=made("list", made("shop.Item", size_bytes=100), size_bytes=80))
 
 
-def test_types_come_by_what_all_their_objects_retain_together(tmp_path: Path) -> None:
+def test_types_come_by_the_bytes_that_their_objects_retain_together(tmp_path: Path) -> None:
     store = dict_of({"a": session(), "b": session()})
     heap = analysis.open(write(tmp_path / "a.heap", {"shop": module(SESSIONS=store)}))
 
@@ -29,7 +29,7 @@ def test_types_come_by_what_all_their_objects_retain_together(tmp_path: Path) ->
     assert heap.shallow_bytes == sum(row.shallow_bytes for row in heap.types) == heap.groups[0].total_bytes
 
 
-def test_what_is_held_in_one_way_is_told_by_type(tmp_path: Path) -> None:
+def test_each_kind_of_holding_has_its_largest_types(tmp_path: Path) -> None:
     held = made("lib.Buffer", made("bytes", size_bytes=1000), extra=1)
     heap = analysis.open(write(tmp_path / "a.heap", {"shop": module(ONE=session())}, loose=[held]))
 
@@ -41,9 +41,9 @@ def test_what_is_held_in_one_way_is_told_by_type(tmp_path: Path) -> None:
     assert (garbage.objects, garbage.types) == (0, ())
 
 
-def test_progress_is_told_to_its_end(tmp_path: Path) -> None:
-    told: list[tuple[str, float]] = []
+def test_progress_is_reported_to_its_end(tmp_path: Path) -> None:
+    reported: list[tuple[str, float]] = []
 
-    analysis.open(write(tmp_path / "a.heap", {"shop": module()}), lambda stage, done: told.append((stage, done)))
+    analysis.open(write(tmp_path / "a.heap", {"shop": module()}), lambda stage, done: reported.append((stage, done)))
 
-    assert told[-1] == ("summarising", 1.0)
+    assert reported[-1] == ("summarising", 1.0)

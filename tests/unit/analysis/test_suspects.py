@@ -1,4 +1,4 @@
-"""Suspects are the places where objects accumulate; what comes and goes, or came with something new, is none."""
+"""Suspects are the places where objects accumulate; short-lived objects and the contents of new holders are not."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_what_accumulates_is_named_with_its_holder() -> None:
 
 
 @pytest.mark.parametrize("after", [100, 140, 20, 0])
-def test_what_comes_and_goes_is_no_suspect(after: int) -> None:
+def test_short_lived_objects_are_no_suspect(after: int) -> None:
     diff = found(heap_of(store(100, 64 * KIB)), heap_of(store(after, 64 * KIB)))
 
     assert diff.suspects == ()
@@ -58,7 +58,7 @@ def test_growth_of_a_few_bytes_is_no_suspect() -> None:
     assert not found(heap_of(store(100, 16)), heap_of(store(1100, 16))).suspects
 
 
-def test_growth_that_is_little_beside_the_rest_is_no_suspect() -> None:
+def test_a_small_share_of_the_growth_is_no_suspect() -> None:
     before, after = heap_of(store(100)), heap_of(store(200), Branch("shop.MODEL", "bytes", 1, 2**30))
 
     assert path("shop.STORE") not in [suspect.holder for suspect in found(before, after).suspects]
@@ -80,13 +80,13 @@ def test_the_variables_of_a_new_thread_are_new_and_no_suspect() -> None:
     assert not found(heap_of(), heap_of(beside=(Branch("threads", below=(thread,)),))).suspects
 
 
-def test_a_holder_that_was_empty_before_can_be_one() -> None:
+def test_a_holder_that_was_empty_before_can_be_a_suspect() -> None:
     [suspect] = found(heap_of(Branch("shop.STORE", "dict", 1, 64)), heap_of(store(500))).suspects
 
     assert suspect.holder == path("shop.STORE")
 
 
-def test_what_hangs_on_suspects_is_not_suspected_again() -> None:
+def test_the_subtree_of_a_suspect_is_not_suspected_again() -> None:
     def carts(sessions: int) -> Branch:
         items = Branch("list item", "shop.Item", sessions * 50, 200)
         return heap_of(store(sessions, cart=Branch("Session.cart", "list", sessions, 400, (items,))))
@@ -97,7 +97,7 @@ def test_what_hangs_on_suspects_is_not_suspected_again() -> None:
     assert suspect.total_bytes.growth == 900 * (KIB + 20 + 400 + 50 * 200)
 
 
-def test_carts_that_grow_are_told_from_sessions_that_grow_in_number() -> None:
+def test_carts_that_grow_are_named_rather_than_their_sessions() -> None:
     def carts(sessions: int, items: int) -> Branch:
         item = Branch("list item", "shop.Item", sessions * items, 200)
         return heap_of(store(sessions, cart=Branch("Session.cart", "list", sessions, 8 * items, (item,))))
@@ -120,7 +120,7 @@ def test_keys_and_values_of_a_dict_are_one_suspect() -> None:
     assert suspect.share == 1.0
 
 
-def test_items_of_many_types_are_one_suspect_with_the_figures_of_all() -> None:
+def test_items_of_many_types_are_one_suspect_with_the_bytes_of_all() -> None:
     def mixed(objects: int) -> Branch:
         items = tuple(Branch("list item", f"shop.Event{name}", objects, KIB) for name in "ABCDEFGHIJ")
         return heap_of(Branch("shop.LOG", "list", 1, 64 + 80 * objects, items))
@@ -132,7 +132,7 @@ def test_items_of_many_types_are_one_suspect_with_the_figures_of_all() -> None:
     assert suspect.share == 1.0
 
 
-def test_a_large_newcomer_is_no_suspect_but_said() -> None:
+def test_a_large_new_group_is_no_suspect_but_reported() -> None:
     cache = Branch("shop.Store._cache", "dict", 1, KIB, (Branch("dict value", "shop.Invoice", 5 * KIB, KIB),))
     before, after = (
         heap_of(Branch("shop.Store", "type", 1, KIB, below), Branch("shop.hits", "int", 1, size))
@@ -158,13 +158,13 @@ def test_a_large_newcomer_is_no_suspect_but_said() -> None:
     ],
     ids=["module", "class", "thread", "C code"],
 )
-def test_a_newcomer_that_came_with_code_or_a_thread_goes_without_saying(new: Branch) -> None:
+def test_a_new_group_of_new_code_or_of_a_new_thread_is_not_reported(new: Branch) -> None:
     diff = found(heap_of(beside=(Branch(new.label),)), heap_of(beside=(new,)))
 
     assert verdict_text(diff) == "no growth to explain"
 
 
-def test_the_application_s_type_is_named_where_containers_carry_it() -> None:
+def test_the_type_of_the_application_is_named_rather_than_its_containers() -> None:
     def pairs(entries: int) -> Branch:
         session = Branch("tuple item", "shop.Session", entries, 500)
         moment = Branch("tuple item", "float", entries, 24)
@@ -179,13 +179,13 @@ def test_the_application_s_type_is_named_where_containers_carry_it() -> None:
     assert suspect.total_bytes.growth == 1990 * (56 + 500 + 24)
 
 
-def test_what_carries_the_bytes_is_named_where_no_type_of_the_application_does() -> None:
+def test_a_built_in_type_is_named_where_no_type_of_the_application_grew() -> None:
     [suspect] = found(heap_of(store(10, type_name="bytes")), heap_of(store(900, type_name="bytes"))).suspects
 
     assert suspect.type_name == "bytes"
 
 
-def test_a_buffer_that_grows_without_more_objects_is_one() -> None:
+def test_a_buffer_that_grows_without_more_objects_is_a_suspect() -> None:
     before, after = (heap_of(Branch("shop.BUFFER", "bytearray", 1, size)) for size in (KIB, 2**20))
 
     [suspect] = found(before, after).suspects
@@ -193,7 +193,7 @@ def test_a_buffer_that_grows_without_more_objects_is_one() -> None:
     assert (suspect.type_name, suspect.holder, suspect.path) == ("bytearray", path("shop"), path("shop.BUFFER"))
 
 
-def test_a_list_that_grows_by_its_items_is_not_suspected_beside_them() -> None:
+def test_a_list_that_grows_by_its_items_is_not_a_second_suspect() -> None:
     def log(entries: int) -> Branch:
         item = Branch("list item", "int", entries, 28)
         return heap_of(Branch("shop.LOG", "list", 1, 64 + 60 * entries, (item,)))
@@ -212,7 +212,7 @@ def test_suspects_come_by_falling_growth() -> None:
     assert verdict_text(diff) == "shop.Entry accumulates in shop.LOG; 1 more suspect"
 
 
-def test_weak_references_to_suspects_are_none_themselves() -> None:
+def test_weak_references_to_suspects_are_no_suspects() -> None:
     def tasks(count: int) -> Branch:
         weak = Branch("asyncio.tasks._all", "set", 1, 64, (Branch("set item", "weakref.ReferenceType", count, 80),))
         return heap_of(store(count), beside=(globals_of(weak, module="asyncio.tasks"),))
@@ -227,7 +227,7 @@ def test_weak_references_to_suspects_are_none_themselves() -> None:
         ("urllib.parse.urlsplit", "functools._lru_cache_wrapper", "lru_cache entry"),
     ],
 )
-def test_caches_of_the_standard_library_that_have_a_limit_are_none(label: str, type_name: str, entry: str) -> None:
+def test_caches_of_the_standard_library_with_a_limit_are_no_suspects(label: str, type_name: str, entry: str) -> None:
     def cached(entries: int) -> Branch:
         return globals_of(
             Branch(label, type_name, 1, 64, (Branch(entry, "tuple", entries, KIB),)), module=label.rpartition(".")[0]
@@ -240,7 +240,7 @@ def outside(*held: Branch, functions: int = 100) -> Branch:
     return heap_of(Branch("shop.f", "function", functions, 15), beside=(Branch("held from outside", below=held),))
 
 
-def test_what_c_code_holds_more_and_more_of_is_one() -> None:
+def test_objects_that_accumulate_in_c_code_are_a_suspect() -> None:
     [suspect] = found(outside(), outside(Branch("Buffer", "lib.Buffer", 500, KIB))).suspects
 
     assert (suspect.type_name, suspect.holder, suspect.holding) == (
@@ -250,13 +250,13 @@ def test_what_c_code_holds_more_and_more_of_is_one() -> None:
     )
 
 
-def test_constants_that_came_with_more_functions_are_none() -> None:
+def test_constants_of_new_functions_are_no_suspect() -> None:
     before = outside(Branch("tuple", "tuple", 1000, KIB), functions=1000)
 
     assert not found(before, outside(Branch("tuple", "tuple", 1500, KIB), functions=1600)).suspects
 
 
-def test_constants_that_came_without_functions_are_one() -> None:
+def test_constants_without_new_functions_are_a_suspect() -> None:
     before = outside(Branch("tuple", "tuple", 1000, KIB))
 
     assert found(before, outside(Branch("tuple", "tuple", 1500, KIB))).suspects
@@ -266,17 +266,17 @@ def garbage(objects: int) -> Branch:
     return heap_of(store(20_000), beside=(Branch("garbage", below=(Branch("Node", "shop.Node", objects, KIB),)),))
 
 
-def test_more_garbage_than_a_collector_leaves_lying_is_one() -> None:
+def test_more_garbage_than_is_normal_is_a_suspect() -> None:
     [suspect] = found(garbage(0), garbage(15_000)).suspects
 
     assert (suspect.type_name, suspect.holder, suspect.holding) == ("shop.Node", path("garbage"), HoldingKind.GARBAGE)
 
 
-def test_garbage_that_the_collector_will_take_is_none() -> None:
+def test_normal_garbage_is_no_suspect() -> None:
     assert not found(garbage(0), garbage(4000)).suspects
 
 
-def test_two_snapshots_of_one_moment_have_no_suspect() -> None:
+def test_two_equal_snapshots_have_no_suspect() -> None:
     assert not compare(heap(heap_of(store(100))), heap(heap_of(store(100)))).suspects
 
 

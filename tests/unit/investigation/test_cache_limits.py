@@ -1,4 +1,4 @@
-"""Whether what accumulates at a place is a cache with a limit: places that are found by the steps of a report."""
+"""The limits of caches, found by the typed steps of a path in the running process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.heaps.steps import path
 
 
 class Cache:
-    """A cache as cachetools and many others write it: a limit and a dict."""
+    """A cache like those of cachetools: a limit and a dict."""
 
     def __init__(self, maxsize: int, entries: int) -> None:
         self.__maxsize = maxsize
@@ -51,7 +51,7 @@ class SlottedCache:
 
 
 class Service:
-    @functools.lru_cache(maxsize=100)  # noqa: B019  # what it is about
+    @functools.lru_cache(maxsize=100)  # noqa: B019  # the subject of the test
     def price(self, number: int) -> int:
         return number
 
@@ -112,7 +112,7 @@ def test_an_lru_cache_without_maxsize_has_no_bound(modules: dict[str, types.Modu
 def test_a_cache_with_a_limit_is_bounded(
     value: object, steps: tuple[str, ...], most: int, modules: dict[str, types.ModuleType]
 ) -> None:
-    modules["shop.stock"].PLACE = value  # type: ignore[attr-defined]  # a module made here
+    modules["shop.stock"].PLACE = value  # type: ignore[attr-defined]  # a module of this test
 
     found = cache_limit(path("shop.stock.PLACE", *steps), modules)
 
@@ -132,10 +132,10 @@ def test_a_cache_with_a_limit_is_bounded(
         (types.SimpleNamespace(capacity=900, SESSIONS=types.SimpleNamespace(all={})), ("SimpleNamespace.SESSIONS",)),
     ],
 )
-def test_what_has_no_limit_or_is_beyond_it_is_not_bounded(
+def test_a_place_without_a_limit_or_beyond_it_is_not_bounded(
     value: object, steps: tuple[str, ...], modules: dict[str, types.ModuleType]
 ) -> None:
-    modules["shop.stock"].PLACE = value  # type: ignore[attr-defined]  # a module made here
+    modules["shop.stock"].PLACE = value  # type: ignore[attr-defined]  # a module of this test
 
     assert cache_limit(path("shop.stock.PLACE", *steps), modules) is None
 

@@ -1,4 +1,4 @@
-"""What the comparison of two snapshots says of a suspicion, from documents as ``report --json`` has them."""
+"""The finding of a comparison of two snapshots, from documents of ``report --json``."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def test_growth_behind_one_holder_without_a_limit_confirms() -> None:
     )
 
 
-def test_garbage_that_piles_up_confirms_uncollected_cycles() -> None:
+def test_garbage_that_accumulates_confirms_uncollected_cycles() -> None:
     finding, _ = find(report(suspect("garbage")), 12 * MIB, no_limit, None)
 
     assert finding is not None
     assert finding.cause is Cause.UNCOLLECTED_CYCLES
 
 
-def test_a_cache_below_its_limit_clears_and_says_which() -> None:
+def test_a_cache_below_its_limit_clears_the_suspicion() -> None:
     finding, _ = find(report(CACHE), 12 * MIB, lambda _: LIMIT, 8 << 30)
 
     assert finding is not None
@@ -81,14 +81,14 @@ def test_a_cache_below_its_limit_clears_and_says_which() -> None:
     assert finding.cache_limits == (LIMIT,)
 
 
-def test_a_limit_that_memory_will_not_see_is_none() -> None:
+def test_a_limit_beyond_the_memory_of_the_process_does_not_count() -> None:
     finding, _ = find(report(CACHE), 12 * MIB, lambda _: replace(LIMIT, max_entries=10_000_000), 8 << 30)
 
     assert finding is not None
     assert finding.confirms
 
 
-def test_a_leak_beside_a_cache_is_the_one_that_counts() -> None:
+def test_a_leak_next_to_a_cache_confirms() -> None:
     both = report({**CACHE, "share": 0.6}, {**SESSIONS, "share": 0.35}, gained=20 * MIB)
 
     finding, accumulation = find(both, 20 * MIB, lambda steps: LIMIT if steps[0] == LIMIT.step else None, None)
@@ -107,7 +107,7 @@ def test_a_leak_beside_a_cache_is_the_one_that_counts() -> None:
         ("event loop › timers", "list item", "callback argument", "task's coroutine", "coroutine local body"),
     ],
 )
-def test_what_running_calls_hold_is_in_flight(steps: tuple[str, ...]) -> None:
+def test_local_variables_of_running_calls_are_in_flight(steps: tuple[str, ...]) -> None:
     finding, _ = find(report(suspect(*steps)), 12 * MIB, no_limit, None)
 
     assert finding is not None
@@ -122,7 +122,7 @@ def test_what_running_calls_hold_is_in_flight(steps: tuple[str, ...]) -> None:
         ("shop.WAITING", "set item", "task's coroutine", "coroutine local request"),
     ],
 )
-def test_what_a_container_gathers_is_not_in_flight(steps: tuple[str, ...]) -> None:
+def test_the_contents_of_a_container_are_not_in_flight(steps: tuple[str, ...]) -> None:
     finding, _ = find(report(suspect(*steps)), 12 * MIB, no_limit, None)
 
     assert finding is not None
@@ -137,20 +137,20 @@ def test_where_nothing_accumulates_the_growth_was_in_flight() -> None:
     assert accumulation is None
 
 
-def test_a_few_large_objects_in_a_place_that_lasts_are_not_called_work_in_flight() -> None:
+def test_a_few_large_objects_outside_of_calls_are_not_work_in_flight() -> None:
     frame = suspect("shop.frames.FRAMES", "list item")
 
     assert find(report(heavy=[frame]), 12 * MIB, no_limit, None) == (None, None)
 
 
-def test_growth_that_is_not_pythons_is_neither_confirmed_nor_cleared() -> None:
+def test_growth_outside_of_python_objects_is_neither_confirmed_nor_cleared() -> None:
     assert find(report(gained=0), 50 * MIB, no_limit, None) == (None, None)
     finding, accumulation = find(report(suspect("shop.X", growth=MIB), gained=MIB), 50 * MIB, no_limit, None)
     assert finding is None
     assert accumulation is not None
 
 
-def test_small_places_are_not_what_a_suspicion_is_about() -> None:
+def test_a_place_with_a_small_share_does_not_explain_a_suspicion() -> None:
     finding, _ = find(report(suspect("shop.X", growth=MIB, share=0.1)), 12 * MIB, no_limit, None)
 
     assert finding is not None

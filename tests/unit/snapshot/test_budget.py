@@ -106,6 +106,19 @@ def test_a_clock_that_is_set_does_not_count_while_the_machine_is_up(tmp_path: Pa
     assert one.request("a") is None
 
 
+def test_grants_with_fingerprints_of_an_earlier_release_count_for_the_day_and_cool_no_new_one(
+    tmp_path: Path, clock: Clock
+) -> None:
+    made(tmp_path, clock, a_day=2).request("alert e3ad4a746dba")
+
+    later = made(tmp_path, clock, a_day=2)
+
+    assert later.request("alert e76b26af349e") is None
+    refusal = later.request("alert 0123456789ab")
+    assert refusal is not None
+    assert refusal.outcome == "over_budget"
+
+
 def test_a_clock_set_back_at_a_reboot_costs_one_cooldown_and_no_more(tmp_path: Path, clock: Clock) -> None:
     made(tmp_path, clock).request("a")
     clock.wall, clock.uptime, clock.boot = clock.wall - 10 * 365 * DAY_SECONDS, 5.0, "second"
