@@ -1,4 +1,4 @@
-"""The Grafana dashboards: `python -m dashboards` writes them to the JSON files beside this one.
+"""The Grafana dashboards: `python -m dashboards` writes them to the JSON files in this folder.
 
-What is asked stands in `queries.py`, how it is drawn in one module a dashboard, when it turns red in `thresholds.py`.
+`queries.py` has the PromQL, one module per dashboard its panels, `thresholds.py` the values at which colours change.
 """

@@ -1,4 +1,4 @@
-"""Writes every dashboard into the folder named on the command line, or beside this file."""
+"""Writes all dashboards to the folder named on the command line, by default the folder of this file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DASHBOARDS = (overview.dashboard, type_growth.dashboard, exporter_health.dashboa
 
 
 def encode(builder: Dashboard) -> str:
-    """Return the JSON of a dashboard, the same on every run; its panels are numbered from 1 in reading order."""
+    """Return the JSON of a dashboard, the same on each run; its panels are numbered from 1 in reading order."""
     dashboard = builder.build()
     for number, panel in enumerate(dashboard.panels or (), start=1):
         panel.id_val = number

@@ -1,4 +1,4 @@
-"""Reads the dashboards as they are committed: which queries they make, and which may rightly stay without an answer."""
+"""The committed dashboards: their queries, and those that may have an empty result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent
 
 EXPECTED_EMPTY = {
     "python_heap_limit_bytes": "no memory limit is set for the process",
-    "python_heap_leak_time_to_exhaustion_seconds": "the process does not grow, or has no limit to meet",
+    "python_heap_leak_time_to_exhaustion_seconds": "the process does not grow, or has no limit",
     "python_heap_cgroup_events_total": "the process is in no cgroup that counts memory events",
     "python_heap_proportional_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",
     "python_heap_unique_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",
@@ -22,23 +22,23 @@ EXPECTED_EMPTY = {
     "heap_exporter_uploads_total": "no upload is set",
     "python_heap_leak_confirmed": "no leak is suspected",
     "heap_exporter_snapshot_pause_seconds": "no snapshot has been taken",
-    "heap_exporter_last_exit": "the process before stopped in order",
-    "changes(": "no process was restarted in the interval",
-    "ALERTS": "nothing fires",
+    "heap_exporter_last_exit": "the process before stopped cleanly",
+    "changes(": "no process restarted in the interval",
+    "ALERTS": "no alert fires",
 }
-"""What may stand in a query that has no answer on a healthy machine, and why."""
+"""Parts of the queries that may have an empty result on a healthy machine, and why."""
 
 
 @dataclass(frozen=True)
 class PanelQuery:
-    """One query of one panel, with Grafana's variables in it; for an annotation, `panel` is its name."""
+    """One query of one panel, with the variables of Grafana in it; for an annotation, `panel` is its name."""
 
     dashboard: str
     panel: str
     expr: str
 
     def substituted(self, *, rate_interval: str = "1m", shown_range: str = "1h") -> str:
-        """Return the query as Grafana would send it with everything chosen; intervals are PromQL durations."""
+        """Return the query as Grafana sends it with all values selected; intervals are PromQL durations."""
         values = {
             "$__rate_interval": rate_interval,
             "$__interval": rate_interval,
@@ -54,7 +54,7 @@ class PanelQuery:
 
     @property
     def why_empty(self) -> str | None:
-        """Return why the query may rightly have no answer, or None where it must have one."""
+        """Return why the query may have an empty result, or None if it must not."""
         return next((reason for part, reason in EXPECTED_EMPTY.items() if part in self.expr), None)
 
 
@@ -65,13 +65,13 @@ def dashboards() -> dict[str, dict[str, Any]]:
 
 
 def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the panels of a dashboard, those inside of rows too, without the rows."""
+    """Return the panels of a dashboard, also those inside of rows, without the rows."""
     found = [inner for panel in dashboard["panels"] for inner in (panel, *panel.get("panels", ()))]
     return [panel for panel in found if panel["type"] != "row"]
 
 
 def panel_queries() -> Iterator[PanelQuery]:
-    """Yield every query of every committed dashboard: its panels', then its annotations'."""
+    """Yield the queries of all committed dashboards: those of the panels, then those of the annotations."""
     for uid, dashboard in dashboards().items():
         for panel in panels(dashboard):
             for target in panel["targets"]:

@@ -1,4 +1,4 @@
-"""Whether the exporter itself is well: whether it answers and is up to date, what it costs, what failed."""
+"""The dashboard about the exporter: whether it responds and is up to date, its cost, its errors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from dashboards.panels import (
     Limits,
     Query,
     bars,
-    figure,
     lines,
+    number,
     rows,
     states,
 )
@@ -29,11 +29,11 @@ OVERHEADS = Limits(thresholds.OVERHEAD_HIGH_RATIO)
 
 
 def dashboard() -> Dashboard:
-    """Return the dashboard of the exporter itself."""
+    """Return the dashboard about the exporter."""
     board = framed(
         "heap-exporter-health",
         "Python heap / Exporter health",
-        "Whether the exporters inside the processes work, how fresh their figures are, and what they cost.",
+        "Whether the exporters in the processes work, the age of their samples, and their cost.",
     )
     for row in (_now, _costs_now, _versions, _freshness, _cost, _scrapes, _failures, _deliveries, _snapshots):
         row(board)
@@ -43,23 +43,23 @@ def dashboard() -> Dashboard:
 def _now(board: Dashboard) -> None:
     board.with_row(Row("Now, worst instance"))
     for panel in (
-        figure(
-            "Instances not reached",
-            "How many of the chosen instances the last scrape did not reach.",
+        number(
+            "Instances down",
+            "Selected instances that the last scrape did not reach.",
             Query(queries.NOT_REACHED),
             COUNT,
             Limits(critical=1),
         ),
-        figure(
+        number(
             "Oldest sample",
-            "Time since the last sample of the process that is furthest behind.",
+            "Time since the last sample of the process with the oldest one.",
             Query(f"max({queries.SAMPLE_AGE})"),
             LONG_SECONDS,
             SAMPLE_AGES,
         ),
-        figure(
+        number(
             "Slowest sample",
-            "Time that the last sample took.",
+            "Duration of the last sample.",
             Query(f"max({queries.SAMPLE_DURATION})"),
             SECONDS,
             Limits(thresholds.SAMPLE_SLOW_SECONDS),
@@ -70,23 +70,23 @@ def _now(board: Dashboard) -> None:
 
 def _costs_now(board: Dashboard) -> None:
     for panel in (
-        figure(
-            "Longest pause of a census",
-            "The longest that a process stood still for its last census.",
+        number(
+            "Longest pause for a census",
+            "Longest pause of a process for its last census.",
             Query(f"max({queries.CENSUS_PAUSE})"),
             SECONDS,
             PAUSES,
         ),
-        figure(
+        number(
             "Highest cost",
-            "Share of one core that the sampling thread and the clones that walk use.",
+            "Share of one core that the sampling thread and the clones that walk the heap use.",
             Query(f"max({queries.OVERHEAD})"),
             SHARE,
             OVERHEADS,
         ),
-        figure(
-            "Failed readings",
-            "Readings that failed or found their source missing, all instances together, just now.",
+        number(
+            "Errors",
+            "Errors of probes and stages in the last interval, sum of all instances.",
             Query(f"sum({queries.SAMPLE_ERRORS})"),
             COUNT,
             Limits(1),
@@ -100,7 +100,7 @@ def _versions(board: Dashboard) -> None:
     board.with_panel(
         rows(
             "Versions",
-            "Which exporter runs in which interpreter.",
+            "Versions of the exporter and of its interpreter.",
             [Query(queries.plain(queries.BUILD_INFO, "version", "implementation", "python"), "Processes")],
             COUNT,
             sort_by="Processes",
@@ -110,7 +110,7 @@ def _versions(board: Dashboard) -> None:
     board.with_panel(
         rows(
             "Walkers",
-            "Which walker walks the heap, and why: best is as it should be, failing has an answer in the log.",
+            "The walker in use and the reason: best is normal; for failing, see the log.",
             [Query(queries.plain(queries.WALKERS, "name", "reason"), "Processes")],
             COUNT,
             sort_by="Processes",
@@ -124,26 +124,26 @@ def _freshness(board: Dashboard) -> None:
     for panel in (
         states(
             "Scrapes",
-            "Whether Prometheus reached each instance.",
+            "Whether Prometheus reached each instance at the last scrape.",
             Query(queries.UP),
-            {"0": ("not reached", RED), "1": ("reached", GREEN)},
+            {"0": ("down", RED), "1": ("up", GREEN)},
         ),
         lines(
             "Age of the last sample",
-            "Saw teeth as high as the sampling interval are right; a ramp is a stalled sampler.",
+            "A sawtooth as high as the sampling interval is normal; a ramp is a stalled sampler.",
             [Query(queries.SAMPLE_AGE)],
             SECONDS,
             SAMPLE_AGES,
         ),
         lines(
             "Age of the last census",
-            "Saw teeth as high as the interval between censuses are right.",
+            "A sawtooth as high as the interval between censuses is normal.",
             [Query(queries.CENSUS_AGE)],
             SECONDS,
         ),
         lines(
             "Interval between censuses",
-            "It stretches to keep their cost within the budget: a big heap is counted less often.",
+            "It is longer where a census costs more than its CPU budget: a large heap is counted less often.",
             [Query(queries.CENSUS_INTERVAL)],
             SECONDS,
         ),
@@ -155,28 +155,28 @@ def _cost(board: Dashboard) -> None:
     board.with_row(Row("Cost"))
     for panel in (
         lines(
-            "Processor time",
-            "Share of one core that the sampling thread and the clones that walk use.",
+            "CPU time",
+            "Share of one core that the sampling thread and the clones that walk the heap use.",
             [Query(queries.OVERHEAD)],
             SHARE,
             OVERHEADS,
         ),
         lines(
-            "Time of a sample",
-            "Time that each sample takes in the process.",
+            "Duration of a sample",
+            "Duration of each sample in the process.",
             [Query(queries.SAMPLE_DURATION)],
             SECONDS,
             Limits(thresholds.SAMPLE_SLOW_SECONDS),
         ),
         lines(
-            "Time of a census",
-            "Time that each census takes, with the pauses it makes for the application.",
+            "Duration of a census",
+            "Duration of each census, with the breaks that it makes for the application.",
             [Query(queries.CENSUS_DURATION)],
             SECONDS,
         ),
         lines(
-            "Pause by a census",
-            "The longest that a census had the process stand still: no request is answered meanwhile.",
+            "Pause for a census",
+            "Longest pause of the process for a census: it answers no request meanwhile.",
             [Query(queries.CENSUS_PAUSE)],
             SECONDS,
             PAUSES,
@@ -188,14 +188,14 @@ def _cost(board: Dashboard) -> None:
 def _scrapes(board: Dashboard) -> None:
     for panel in (
         lines(
-            "Time of a scrape",
+            "Duration of a scrape",
             "Time that Prometheus waits for the metrics of each instance.",
             [Query(queries.SCRAPE_DURATION)],
             SECONDS,
         ),
         lines(
             "Samples in a scrape",
-            "Figures that Prometheus stores at each scrape, the application's own metrics among them.",
+            "Values that Prometheus stores at each scrape, with those of the application's metrics.",
             [Query(queries.SCRAPE_SAMPLES)],
             COUNT,
         ),
@@ -204,11 +204,12 @@ def _scrapes(board: Dashboard) -> None:
 
 
 def _failures(board: Dashboard) -> None:
-    board.with_row(Row("Failures"))
+    board.with_row(Row("Errors"))
     board.with_panel(
         bars(
-            "Failed readings by source",
-            "Readings that failed or found their source missing. Its metrics are left out; the rest goes on.",
+            "Errors by probe and stage",
+            "Probes that failed or whose source is missing, and stages that raised. The metrics of a failed probe are "
+            "left out; all others are exported.",
             [Query(queries.SAMPLE_ERRORS, "{{instance}} {{source}}")],
             COUNT,
         )
@@ -216,7 +217,7 @@ def _failures(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Failed walks by cause",
-            "Walks of the native walker that came to nothing. After three in a row the portable one walks for a while.",
+            "Failed walks of the native walker. After three in a row the portable walker takes over for a while.",
             [Query(queries.WALK_FAILURES, "{{instance}} {{cause}}")],
             COUNT,
         )
@@ -228,7 +229,7 @@ def _deliveries(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "OTLP pushes",
-            "Pushes to the OTLP endpoint by what became of them. Empty where none is set.",
+            "Pushes to the OTLP endpoint, by outcome. Empty if none is set.",
             [Query(queries.PUSHES, "{{instance}} {{outcome}}")],
             COUNT,
         )
@@ -236,7 +237,7 @@ def _deliveries(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Webhook posts and listener calls",
-            "Alerts to be told, by what became of them. Empty where neither webhook nor listener is set.",
+            "Alerts that are sent, by outcome. Empty if neither webhook nor listener is set.",
             [
                 Query(queries.WEBHOOKS, "{{instance}} webhook {{outcome}}"),
                 Query(queries.LISTENER_CALLS, "{{instance}} listener {{outcome}}"),
@@ -247,7 +248,7 @@ def _deliveries(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Uploads",
-            "Snapshots to be uploaded, by what became of them. Empty where no upload is set.",
+            "Snapshots to upload, by outcome. Empty if no upload is set.",
             [Query(queries.UPLOADS, "{{instance}} {{outcome}}")],
             COUNT,
         )
@@ -259,15 +260,15 @@ def _snapshots(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Snapshots",
-            "Snapshots asked for, by what became of them.",
+            "Requested snapshots, by outcome.",
             [Query(queries.SNAPSHOTS, "{{instance}} {{outcome}}")],
             COUNT,
         )
     )
     board.with_panel(
         lines(
-            "Pause by the last snapshot",
-            "The longest that the process stood still for the last snapshot.",
+            "Pause for the last snapshot",
+            "Longest pause of the process for the last snapshot.",
             [Query(queries.SNAPSHOT_PAUSE)],
             SECONDS,
             PAUSES,
@@ -275,8 +276,8 @@ def _snapshots(board: Dashboard) -> None:
     )
     board.with_panel(
         lines(
-            "Time of the last snapshot",
-            "Time that the last snapshot took; the application runs on meanwhile.",
+            "Duration of the last snapshot",
+            "Duration of the last snapshot; the application runs meanwhile.",
             [Query(queries.SNAPSHOT_DURATION)],
             SECONDS,
         )
@@ -284,10 +285,10 @@ def _snapshots(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Size of the last snapshot",
-            "Size of the last snapshot's file, and the size that was reckoned with before it was taken.",
+            "Size of the last snapshot's file, and the size as estimated before it was taken.",
             [
                 Query(queries.SNAPSHOT_SIZE, "{{instance}}"),
-                Query(queries.SNAPSHOT_PREDICTED, "{{instance}} predicted"),
+                Query(queries.SNAPSHOT_PREDICTED, "{{instance}} estimated"),
             ],
             BYTES,
         )

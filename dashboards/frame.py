@@ -1,4 +1,4 @@
-"""What all dashboards share: menus, links to each other and to the runbook, marks for restarts and alerts."""
+"""The common parts of all dashboards: menus, links to each other and to the runbook, annotations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALL = models.VariableOption(selected=True, text=["All"], value=["$__all"])
 
 
 def framed(uid: str, title: str, description: str) -> dashboard.Dashboard:
-    """Return a dashboard without panels; ``uid`` is also the name of its file and must never change."""
+    """Return a dashboard without panels; ``uid`` is also the name of its file and must not change."""
     return (
         dashboard.Dashboard(title)
         .uid(uid)
@@ -31,13 +31,13 @@ def framed(uid: str, title: str, description: str) -> dashboard.Dashboard:
         .with_variable(menu("instance", "Instance", queries.INSTANCES))
         .annotation(_mark("Restarts", queries.RESTARTS, "blue"))
         .annotation(_mark("Alerts", queries.FIRING_ALERTS, "red"))
-        .link(_siblings())
+        .link(_other_dashboards())
         .link(_runbook())
     )
 
 
 def menu(name: str, label: str, query: str) -> dashboard.QueryVariable:
-    """Return a menu of several values, all of them at first, filled by ``query``."""
+    """Return a variable with multiple values from ``query``, at first all of them."""
     return (
         dashboard.QueryVariable(name)
         .label(label)
@@ -60,7 +60,7 @@ def _mark(name: str, expr: str, color: str) -> dashboard.AnnotationQuery:
     return dashboard.AnnotationQuery().name(name).datasource(DATASOURCE).enable(True).expr(expr).icon_color(color)
 
 
-def _siblings() -> dashboard.DashboardLink:
+def _other_dashboards() -> dashboard.DashboardLink:
     return (
         dashboard.DashboardLink("Heap exporter")
         .type(models.DashboardLinkType.DASHBOARDS)
@@ -78,6 +78,6 @@ def _runbook() -> dashboard.DashboardLink:
         .type(models.DashboardLinkType.LINK)
         .url(RUNBOOK)
         .icon("doc")
-        .tooltip("What each alert means and what to do")
+        .tooltip("The meaning of each alert, and what to do")
         .target_blank(True)
     )

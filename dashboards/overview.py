@@ -1,4 +1,4 @@
-"""The first look: whether anything leaks, how fast, how long until the limit, and what kind of memory it is."""
+"""The overview: suspected leaks, their rates, the time until the limit, and the kind of memory."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from dashboards import queries, thresholds
 from dashboards.frame import framed
-from dashboards.judgement import EXHAUSTION, SLOPES, grounds, last_exits, verdicts
 from dashboards.panels import (
     BYTES,
-    BYTES_PER_SECOND,
     COUNT,
     COUNT_PER_SECOND,
     LONG_SECONDS,
+    MIB_PER_HOUR,
     SHARE,
     Limits,
     Query,
     bars,
     dashed,
-    figure,
     lines,
+    number,
     rows,
     stacked,
 )
+from dashboards.verdict import EXHAUSTION, SLOPES, last_exits, numbers, verdicts
 
 LIMIT_SHARES = Limits(thresholds.LIMIT_SHARE_HIGH_RATIO, thresholds.LIMIT_SHARE_CRITICAL_RATIO)
 
@@ -32,13 +32,13 @@ def dashboard() -> Dashboard:
     board = framed(
         "heap-exporter-overview",
         "Python heap / Overview",
-        "Memory of Python processes: how much, how fast it grows, how long until the limit, and what it is made of.",
+        "Memory of Python processes: its size, its growth, the time until the limit, and its parts.",
     )
     for row in (
         _verdict,
         _growth,
         verdicts,
-        grounds,
+        numbers,
         _attribution,
         _shares,
         _python_heap,
@@ -53,44 +53,49 @@ def dashboard() -> Dashboard:
 def _verdict(board: Dashboard) -> None:
     board.with_row(Row("Now, worst instance"))
     for panel in (
-        figure(
+        number(
             "Leaks suspected",
-            "Processes that suspect a leak in themselves, or have confirmed it.",
+            "Processes whose detector suspects a leak or has confirmed one.",
             Query(queries.SUSPECTED_INSTANCES),
             COUNT,
             Limits(1),
         ),
-        figure(
+        number(
             "Leaks confirmed",
-            "Processes that are sure of a leak in themselves: the evidence is in their snapshots.",
+            "Processes whose detector has confirmed a leak.",
             Query(queries.CONFIRMED_INSTANCES),
             COUNT,
             Limits(critical=1),
         ),
-        figure(
-            "Nearest to its limit",
-            "Anonymous memory as a share of the memory limit of the container, where there is one.",
+        number(
+            "Highest share of a limit",
+            "Anonymous memory as a share of the memory limit of the container, if there is one.",
             Query(f"max({queries.LIMIT_SHARE})"),
             SHARE,
             LIMIT_SHARES,
             when_absent="no limit",
         ),
-        figure(
+        number(
             "Steepest slope, 1h",
-            "Growth of the memory that can leak: 1.2 KiB/s are 4 MiB an hour.",
+            "Growth of the memory that can leak, over one hour.",
             Query(f"max({queries.slope('1h')})"),
-            BYTES_PER_SECOND,
+            MIB_PER_HOUR,
             SLOPES,
         ),
-        figure(
-            "First to run out",
-            "Time until a process meets its memory limit if it goes on like this.",
+        number(
+            "Shortest time to a limit",
+            "Time until a process reaches its memory limit at this rate.",
             Query(f"min({queries.TIME_TO_EXHAUSTION})"),
             LONG_SECONDS,
             EXHAUSTION,
-            when_absent="none in sight",
+            when_absent="none",
         ),
-        figure("Youngest process", "Time since the latest restart.", Query(f"min({queries.UPTIME})"), LONG_SECONDS),
+        number(
+            "Youngest process",
+            "Time since the last restart of a process.",
+            Query(f"min({queries.UPTIME})"),
+            LONG_SECONDS,
+        ),
     ):
         board.with_panel(panel)
 
@@ -99,8 +104,8 @@ def _growth(board: Dashboard) -> None:
     board.with_row(Row("Growth"))
     memory = lines(
         "Memory and limit",
-        "RSS, the part of it that can leak (anonymous memory, with what is swapped out), and the limit at which the "
-        "kernel kills the process.",
+        "RSS, the memory that can leak (anonymous, in RAM and in swap), and the limit at which the kernel kills the "
+        "process.",
         [
             Query(queries.RESIDENT, "{{instance}} RSS"),
             Query(queries.CAN_LEAK, "{{instance}} anonymous and swap"),
@@ -112,10 +117,10 @@ def _growth(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Slope of the memory that can leak",
-            "Growth in bytes a second over 15 minutes, one and six hours. A leak keeps all three up; a cache that "
-            "fills or a warm-up has the short one fall below the long ones. 1.2 KiB/s are 4 MiB an hour.",
+            "Growth over 15 minutes, one hour and six hours. In a leak all three stay up; in a cache that fills or a "
+            "warm-up the short one falls below the long ones.",
             [Query(queries.slope(window), f"{{{{instance}}}} {window}") for window in queries.WINDOWS],
-            BYTES_PER_SECOND,
+            MIB_PER_HOUR,
             SLOPES,
             from_zero=False,
         )
@@ -123,17 +128,17 @@ def _growth(board: Dashboard) -> None:
 
 
 def _attribution(board: Dashboard) -> None:
-    board.with_row(Row("What it is made of"))
+    board.with_row(Row("Parts of the memory"))
     board.with_panel(
         stacked(
             "Memory by owner",
-            "The layers add up to RSS and swap. The layer that grows is the cause: Python's small objects are in "
-            "the arenas; large objects and C extensions in what the C library has in use; memory freed but not given "
-            "back in what it retains; files and shared memory are not leaks of the heap.",
+            "The layers add up to RSS and swap. The layer that grows is the cause: small Python objects are in the "
+            "arenas; large objects and C extensions are malloc in use; freed memory that was not returned is malloc "
+            "free; files and shared memory are no leaks of the heap.",
             [
                 Query(queries.OTHER_ANONYMOUS, "Python arenas, stacks, mappings"),
-                Query(queries.MALLOC_USED, "C library, in use"),
-                Query(queries.MALLOC_RETAINED, "C library, retained"),
+                Query(queries.MALLOC_USED, "malloc in use"),
+                Query(queries.MALLOC_RETAINED, "malloc free"),
                 Query(queries.FILE, "files"),
                 Query(queries.SHMEM, "shared memory"),
                 Query(queries.SWAP, "swapped out"),
@@ -146,8 +151,8 @@ def _attribution(board: Dashboard) -> None:
 def _shares(board: Dashboard) -> None:
     board.with_panel(
         lines(
-            "Memory freed but retained",
-            "Share of the C library's heap that is free and not given back to the system: fragmentation.",
+            "Free share of malloc",
+            "Share of the malloc heap that is free and not returned to the system: fragmentation.",
             [Query(queries.RETAINED_SHARE)],
             SHARE,
             Limits(thresholds.RETAINED_SHARE_HIGH_RATIO),
@@ -156,9 +161,9 @@ def _shares(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Peak, proportional and unique memory",
-            "The highest RSS ever, RSS with shared pages divided among their sharers (PSS), and what ends with the "
-            "process (USS). "
-            "After a fork, unique memory grows while RSS does not: pages are being copied, nothing leaks.",
+            "The highest RSS, RSS with each shared page divided by its sharers (PSS), and the memory that would be "
+            "freed if the process ended (USS). "
+            "After a fork, USS grows while RSS does not: pages are copied, nothing leaks.",
             [
                 Query(queries.PEAK, "{{instance}} peak"),
                 Query(queries.PROPORTIONAL, "{{instance}} PSS"),
@@ -174,8 +179,8 @@ def _python_heap(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Allocated blocks",
-            "Memory blocks that the interpreter has allocated. Rising with RSS: Python objects pile up. Flat while RSS "
-            "rises: large objects, a C extension or fragmentation.",
+            "Memory blocks that the interpreter has allocated. If they rise with RSS, Python objects accumulate. If "
+            "they are level while RSS rises: large objects, a C extension or fragmentation.",
             [Query(queries.BLOCKS)],
             COUNT,
         )
@@ -183,7 +188,7 @@ def _python_heap(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Objects tracked by the collector",
-            "Objects in each generation at the last census. Generation 2 and permanent objects are the old ones.",
+            "Objects in each generation at the last census. Generation 2 and permanent objects are the oldest.",
             [Query(queries.GC_OBJECTS, "{{instance}} generation {{generation}}")],
             COUNT,
         )
@@ -191,7 +196,7 @@ def _python_heap(board: Dashboard) -> None:
     board.with_panel(
         rows(
             "Largest types",
-            "The ten types with most bytes at the last census, shallow sizes. How they grow is on the dashboard "
+            "The ten types with most bytes at the last census, shallow sizes. Their growth is on the dashboard "
             "Type growth.",
             [Query(queries.LARGEST_TYPES, "Size")],
             BYTES,
@@ -207,25 +212,25 @@ def _collector(board: Dashboard) -> None:
     for panel in (
         lines(
             "Collections",
-            "Garbage collections a second, by generation.",
+            "Garbage collections per second, by generation.",
             [Query(queries.COLLECTIONS, by_generation)],
             COUNT_PER_SECOND,
         ),
         lines(
             "Time in collections",
-            "Share of time that the process stands still for garbage collections, by generation.",
+            "Share of time that the process pauses for garbage collections, by generation.",
             [Query(queries.GC_PAUSE_SHARE, by_generation)],
             SHARE,
         ),
         lines(
             "Towards the next collection",
-            "The collector's counters towards the next collection of each generation.",
+            "Counters towards the next garbage collection of each generation.",
             [Query(queries.GC_PENDING, by_generation)],
             COUNT,
         ),
         bars(
             "Uncollectable objects",
-            "Objects found unreachable that the collector could not free: lost until the process ends.",
+            "Unreachable objects that the garbage collector could not free: they stay until the process ends.",
             [Query(queries.UNCOLLECTABLE, by_generation)],
             COUNT,
         ),
@@ -238,8 +243,7 @@ def _container(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Memory events of the cgroup",
-            "What the kernel did to the container for want of memory: max and high are pressure, oom_kill is a "
-            "killed process.",
+            "Memory events of the container: max and high are memory pressure, oom_kill is a killed process.",
             [Query(queries.CGROUP_EVENTS, "{{instance}} {{event}}")],
             COUNT,
         )
@@ -247,7 +251,7 @@ def _container(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Threads",
-            "Threads of the process. Threads that pile up take memory for their stacks.",
+            "Threads of the process. Each thread takes memory for its stack.",
             [Query(queries.THREADS)],
             COUNT,
         )

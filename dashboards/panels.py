@@ -1,4 +1,4 @@
-"""The house style of panels: every picture has a title, a description and a unit, and asks the chosen data source."""
+"""Builders of panels: each has a title, a description and a unit, and queries the selected data source."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 DATASOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
-# Units as Grafana names them.
-BYTES, BYTES_PER_SECOND = "bytes", "binBps"
+# Names of units in Grafana.
+BYTES = "bytes"
+MIB_PER_HOUR, OBJECTS_PER_HOUR = "suffix: MiB/h", "suffix: objects/h"
 SECONDS, LONG_SECONDS = "s", "dtdurations"
 SHARE, COUNT, COUNT_PER_SECOND = "percentunit", "short", "cps"
 
@@ -26,7 +27,7 @@ BLUE, PALE_GREEN, PALE_YELLOW = "blue", "light-green", "yellow"
 
 @dataclass(frozen=True)
 class Query:
-    """A PromQL expression and the name of its lines; in a table the name is the heading of its column."""
+    """A PromQL expression and the name of its lines; in a table, the heading of its column."""
 
     expr: str
     legend: str = "{{instance}}"
@@ -34,14 +35,14 @@ class Query:
 
 @dataclass(frozen=True)
 class Limits:
-    """From where a figure is yellow and from where it is red; ``falling`` where small figures are the bad ones."""
+    """The values from which a number is yellow and red; ``falling`` if small values are the bad ones."""
 
     notable: float | None = None
     critical: float | None = None
     falling: bool = False
 
     def build(self) -> dashboard.ThresholdsConfig:
-        """Return Grafana's form of it: from which value upwards which colour."""
+        """Return the thresholds of Grafana: the colour from each value upwards."""
         rising = [(self.notable, YELLOW), (self.critical, RED)]
         falling = [(self.critical, YELLOW), (self.notable, GREEN)]
         steps = [(value, color) for value, color in (falling if self.falling else rising) if value is not None]
@@ -53,7 +54,7 @@ def _steps(lowest: str, *steps: tuple[float, str]) -> dashboard.ThresholdsConfig
     return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(thresholds)
 
 
-def figure(
+def number(
     title: str,
     description: str,
     query: Query,
@@ -62,7 +63,7 @@ def figure(
     *,
     when_absent: str = "no data",
 ) -> stat.Panel:
-    """Return a panel with one number, coloured by ``limits``; ``when_absent`` stands where there is none."""
+    """Return a panel with one number, coloured by ``limits``; ``when_absent`` is shown if there is none."""
     return (
         stat.Panel()
         .title(title)
@@ -91,7 +92,7 @@ def lines(
     *,
     from_zero: bool = True,
 ) -> timeseries.Panel:
-    """Return a panel of lines over time, a line an instance; ``limits`` are drawn as dashed lines."""
+    """Return a panel of lines over time, one per instance; ``limits`` are dashed lines."""
     panel = (
         timeseries.Panel()
         .title(title)
@@ -117,7 +118,7 @@ def lines(
 
 
 def stacked(title: str, description: str, queries: Sequence[Query], unit: str) -> timeseries.Panel:
-    """Return a panel of layers that add up, one panel an instance."""
+    """Return a panel of stacked layers, one panel per instance."""
     return (
         lines(f"{title}, $instance", description, queries, unit)
         .span(FULL_WIDTH)
@@ -129,7 +130,7 @@ def stacked(title: str, description: str, queries: Sequence[Query], unit: str) -
 
 
 def bars(title: str, description: str, queries: Sequence[Query], unit: str) -> timeseries.Panel:
-    """Return a panel of bars over time, for things that are counted."""
+    """Return a panel of bars over time, for counts."""
     return (
         lines(title, description, queries, unit)
         .draw_style(common_models.GraphDrawStyle.BARS)
@@ -139,7 +140,7 @@ def bars(title: str, description: str, queries: Sequence[Query], unit: str) -> t
 
 
 def states(title: str, description: str, query: Query, words: Mapping[str, tuple[str, str]]) -> statetimeline.Panel:
-    """Return a panel that shows how states follow each other; ``words`` maps a value to its text and colour."""
+    """Return a timeline of states; ``words`` maps a value to its text and colour."""
     return (
         statetimeline.Panel()
         .title(title)
@@ -160,7 +161,7 @@ def states(title: str, description: str, query: Query, words: Mapping[str, tuple
 def rows(
     title: str, description: str, queries: Sequence[Query], unit: str, *, sort_by: str, units: Mapping[str, str]
 ) -> table.Panel:
-    """Return a table with a column a query, sorted by column ``sort_by``, largest first; ``units`` by column."""
+    """Return a table with one column per query, sorted by column ``sort_by``, largest first; ``units`` by column."""
     headings = {f"Value #{ref_id}": query.legend for ref_id, query in zip("ABCDEFGHIJ", queries, strict=False)}
     if len(queries) == 1:
         headings = {"Value": queries[0].legend}
@@ -189,7 +190,7 @@ def rows(
 
 
 def dashed(panel: timeseries.Panel, lines_named: str, color: str = RED) -> timeseries.Panel:
-    """Draw the lines of ``panel`` whose names match the regular expression dashed and in one colour."""
+    """Draw the lines of ``panel`` whose names match a regular expression dashed and in one colour."""
     return panel.override_by_regexp(
         lines_named,
         [

@@ -1,7 +1,7 @@
-"""What the dashboards ask Prometheus, apart from how it is drawn.
+"""The PromQL of the dashboards.
 
-Every selector carries `job` and `instance`, and nothing is averaged over instances: an average hides the one process
-of twenty that leaks.
+Each selector has `job` and `instance`, and no query averages over instances: an average hides the one process of twenty
+that leaks.
 """
 
 from __future__ import annotations
@@ -10,50 +10,60 @@ from heap_exporter.model import State
 
 SELECTED = ('job=~"$job"', 'instance=~"$instance"')
 WINDOWS = ("15m", "1h", "6h")
-"""The stretches growth is shown over: is it growing now, has it been growing, has it always been growing."""
+"""The ranges over which growth is shown: now, lately, and for long."""
 
 STATES = (State.WARMING_UP, State.STEADY, State.PLATEAUED, State.GROWING, State.SUSPECTED, State.CONFIRMED)
-"""The states that the detector sees a process in, from calm to alarming."""
+"""The states of the detector, from harmless to serious."""
 
 
 def of(metric: str, *matchers: str) -> str:
-    """Return the selector of a metric in the chosen jobs and instances, narrowed by more ``matchers``."""
+    """Return the selector of a metric in the selected jobs and instances, with further ``matchers``."""
     return f"{metric}{{{', '.join((*SELECTED, *matchers))}}}"
 
 
 def in_state(state: State) -> str:
-    """Return the selector of what is 1 for processes that the detector sees in ``state``, 0 for the others."""
+    """Return the selector of a series that is 1 for processes in ``state`` and 0 for the others."""
     return of("python_heap_leak_state", f'state="{state.value}"')
 
 
 def per_second(counter: str) -> str:
-    """Return the rate of a counter over the interval that Grafana finds right for the picture."""
+    """Return the rate of a counter over the rate interval of Grafana."""
     return f"rate({of(counter)}[$__rate_interval])"
 
 
 def newly(counter: str) -> str:
-    """Return by how much a counter rose over the interval that Grafana finds right for the picture."""
+    """Return the increase of a counter over the rate interval of Grafana."""
     return f"increase({of(counter)}[$__rate_interval])"
 
 
 def slope(window: str) -> str:
-    """Return the slope, in bytes a second, of the memory that can leak: anonymous, in RAM or swapped out."""
+    """Return the slope, in MiB/h, of the memory that can leak: anonymous, in RAM or swapped out."""
     anonymous, swap = (f"deriv({of(metric)}[{window}])" for metric in (_ANONYMOUS_METRIC, _SWAP_METRIC))
-    return f"{anonymous} + ({swap} or 0 * {anonymous})"
+    return mib_per_hour(f"{anonymous} + ({swap} or 0 * {anonymous})")
+
+
+def mib_per_hour(bytes_per_second: str) -> str:
+    """Return an expression in bytes per second converted to MiB/h."""
+    return f"({bytes_per_second}) * 3600 / 1048576"
+
+
+def per_hour(per_second: str) -> str:
+    """Return an expression per second converted to one per hour."""
+    return f"({per_second}) * 3600"
 
 
 def type_slope(metric: str, window: str) -> str:
-    """Return the slope of a metric by type, in its unit a second."""
+    """Return the slope of a metric by type, in its unit per second."""
     return f"deriv({of_types(metric)}[{window}])"
 
 
 def of_types(metric: str) -> str:
-    """Return the selector of a metric by type, narrowed to the chosen types."""
+    """Return the selector of a metric by type, for the selected types."""
     return of(metric, 'type_name=~"$type_name"')
 
 
 def plain(expression: str, *labels: str) -> str:
-    """Return ``expression`` without the metric's name, so that a table can lay several side by side."""
+    """Return ``expression`` without the name of the metric, so that a table can merge several of them."""
     return f"sum by ({', '.join(('job', 'instance', *labels))}) ({expression})"
 
 
@@ -75,23 +85,23 @@ LIMIT_SHARE = f"{ANONYMOUS} / ({LIMIT} > 0)"
 THREADS = of("python_heap_threads")
 UPTIME = f"time() - {of('python_heap_process_start_time_seconds')}"
 
-# What the memory is made of
+# Parts of the memory
 MALLOC_USED = of("python_heap_malloc_used_bytes")
 MALLOC_RETAINED = of("python_heap_malloc_retained_bytes")
-# Clamped because the C library counts memory it has never touched, which is in no RSS.
+# Clamped because malloc counts memory that it has never touched, which is not in RSS.
 OTHER_ANONYMOUS = f"clamp_min({ANONYMOUS} - {MALLOC_USED} - {MALLOC_RETAINED}, 0)"
 RETAINED_SHARE = f"{MALLOC_RETAINED} / ({MALLOC_USED} + {MALLOC_RETAINED} > 0)"
 BLOCKS = of("python_heap_allocated_blocks")
 
-# The detector inside the process
+# The detector in the process
 SUSPECTED = of("python_heap_leak_suspected")
 SUSPECTED_INSTANCES = f"sum(max by (job, instance) ({SUSPECTED}))"
 CONFIRMED_INSTANCES = f"sum({in_state(State.CONFIRMED)})"
-# Rank in STATES: a line a process, where the metric has one a state.
+# Rank in STATES: one line per process, while the metric has one per state.
 STATE = f"max by (job, instance) ({' or '.join(f'{rank} * {in_state(state)}' for rank, state in enumerate(STATES))})"
 # 1 where suspected, 2 where confirmed, no line of any other cause.
 CAUSES = f"{SUSPECTED} + {of('python_heap_leak_confirmed')} > 0"
-DETECTED_SLOPE = of("python_heap_leak_slope_bytes_per_second")
+DETECTED_SLOPE = mib_per_hour(of("python_heap_leak_slope_bytes_per_second"))
 TAIL = of("python_heap_leak_tail_ratio")
 CONFIDENCE = of("python_heap_leak_confidence_ratio")
 EVIDENCE = of("python_heap_leak_evidence_seconds")
@@ -105,7 +115,7 @@ LAST_EXIT_AGE = f"time() - {of('heap_exporter_last_exit_timestamp_seconds')}"
 LAST_EXIT_UPTIME = of("heap_exporter_last_exit_uptime_seconds")
 LAST_EXIT_RESIDENT = of("heap_exporter_last_exit_resident_bytes")
 LAST_EXIT_LIMIT = of("heap_exporter_last_exit_limit_bytes")
-LAST_EXIT_SLOPE = of("heap_exporter_last_exit_slope_bytes_per_second")
+LAST_EXIT_SLOPE = mib_per_hour(of("heap_exporter_last_exit_slope_bytes_per_second"))
 
 # The collector
 COLLECTIONS = per_second("python_heap_gc_collections_total")
@@ -127,11 +137,11 @@ ALL_TYPES_OBJECTS = plain(of(_TYPE_OBJECTS_METRIC))
 NAMED_TYPES_SHARE = f"{plain(NAMED_TYPE_BYTES)} / ({ALL_TYPES_BYTES} > 0)"
 TYPE_BYTES = of_types(_TYPE_BYTES_METRIC)
 TYPE_OBJECTS = of_types(_TYPE_OBJECTS_METRIC)
-TYPE_BYTES_SLOPE = {window: type_slope(_TYPE_BYTES_METRIC, window) for window in WINDOWS}
-TYPE_OBJECTS_SLOPE = {window: type_slope(_TYPE_OBJECTS_METRIC, window) for window in WINDOWS}
+TYPE_BYTES_SLOPE = {window: mib_per_hour(type_slope(_TYPE_BYTES_METRIC, window)) for window in WINDOWS}
+TYPE_OBJECTS_SLOPE = {window: per_hour(type_slope(_TYPE_OBJECTS_METRIC, window)) for window in WINDOWS}
 TYPE_BYTES_GAINED = f"delta({TYPE_BYTES}[$__range])"
 
-# The exporter itself
+# The exporter
 UP = of("up")
 NOT_REACHED = f"sum(1 - {UP})"
 BUILD_INFO = of("heap_exporter_build_info")
@@ -157,11 +167,11 @@ UPLOADS = newly("heap_exporter_uploads_total")
 SCRAPE_DURATION = of("scrape_duration_seconds")
 SCRAPE_SAMPLES = of("scrape_samples_scraped")
 
-# Moments worth a mark on every picture
+# Annotations on all panels
 RESTARTS = f"changes({of('python_heap_process_start_time_seconds')}[$__rate_interval]) > 0"
 FIRING_ALERTS = of("ALERTS", 'alertname=~"PythonHeap.*"', 'alertstate="firing"')
 
-# What the menus offer
+# Values of the menus
 JOBS = "label_values(python_heap_resident_bytes, job)"
 INSTANCES = 'label_values(python_heap_resident_bytes{job=~"$job"}, instance)'
 TYPE_NAMES = f"label_values({of(_TYPE_BYTES_METRIC)}, type_name)"

@@ -1,4 +1,4 @@
-"""Which type of object grows: by size, by number, now and over the shown range."""
+"""The growth of types: by size, by number of objects, now and over the shown range."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dashboards import queries, thresholds
 from dashboards.frame import framed, menu
 from dashboards.panels import (
     BYTES,
-    BYTES_PER_SECOND,
     COUNT,
-    COUNT_PER_SECOND,
     LONG_SECONDS,
+    MIB_PER_HOUR,
+    OBJECTS_PER_HOUR,
     SHARE,
     Limits,
     Query,
-    figure,
     lines,
+    number,
     rows,
     stacked,
 )
 
 SHOWN = 10
-"""Lines in a picture of types: more can't be told apart."""
+"""Lines in a panel of types: more would be too many to read."""
 
-SLOPES = Limits(thresholds.SLOPE_NOTABLE_BYTES_PER_SECOND, thresholds.SLOPE_STEEP_BYTES_PER_SECOND)
+SLOPES = Limits(thresholds.SLOPE_NOTABLE_MIB_PER_HOUR, thresholds.SLOPE_STEEP_MIB_PER_HOUR)
 BY_TYPE = "{{type_name}} {{instance}}"
 
 
@@ -33,9 +33,9 @@ def dashboard() -> Dashboard:
     board = framed(
         "heap-exporter-type-growth",
         "Python heap / Type growth",
-        "Which types of objects fill the heap and which of them grow, from the census of each process.",
+        "The types of objects in the heap and their growth, from the census of each process.",
     ).with_variable(menu("type_name", "Type", queries.TYPE_NAMES))
-    for row in (_census, _growers, _growth, _composition):
+    for row in (_census, _growing_types, _growth, _composition):
         row(board)
     return board
 
@@ -47,38 +47,36 @@ def _fastest(expr: str) -> str:
 def _census(board: Dashboard) -> None:
     board.with_row(Row("Last census, largest instance"))
     for panel in (
-        figure(
-            "Censused size",
-            "Shallow size of all objects that the census can see. Strings, numbers and other objects "
-            "that the collector does not track are seen only in part.",
+        number(
+            "Counted size",
+            "Shallow size of all objects in the census. Strings, numbers and other objects that the garbage collector "
+            "does not track are counted only in part.",
             Query(f"max({queries.ALL_TYPES_BYTES})"),
             BYTES,
         ),
-        figure(
-            "Censused objects", "Objects that the census can see.", Query(f"max({queries.ALL_TYPES_OBJECTS})"), COUNT
-        ),
-        figure(
-            "Types with a line of their own",
-            "Types shown by name in one process; the rest are summed in `other`.",
+        number("Counted objects", "Objects in the census.", Query(f"max({queries.ALL_TYPES_OBJECTS})"), COUNT),
+        number(
+            "Types with a series",
+            "Types shown by name in one process; the others are summed in `other`.",
             Query(f"max(count by (job, instance) ({queries.NAMED_TYPE_BYTES}))"),
             COUNT,
         ),
-        figure(
-            "Size explained by name",
-            "Share of the censused size that belongs to types shown by name, in the process where it is least.",
+        number(
+            "Share of the named types",
+            "Share of the types shown by name in the counted size, in the process where it is smallest.",
             Query(f"min({queries.NAMED_TYPES_SHARE})"),
             SHARE,
         ),
-        figure(
+        number(
             "Fastest type, 15m",
-            "The steepest growth of one type in one process over 15 minutes.",
+            "The fastest growth of one type in one process over 15 minutes.",
             Query(f"max({queries.TYPE_BYTES_SLOPE['15m']})"),
-            BYTES_PER_SECOND,
+            MIB_PER_HOUR,
             SLOPES,
         ),
-        figure(
+        number(
             "Oldest census",
-            "Time since the last census of the process that is furthest behind.",
+            "Time since the last census of the process with the oldest one.",
             Query(f"max({queries.CENSUS_AGE})"),
             LONG_SECONDS,
         ),
@@ -86,22 +84,21 @@ def _census(board: Dashboard) -> None:
         board.with_panel(panel)
 
 
-def _growers(board: Dashboard) -> None:
-    board.with_row(Row("Who grows"))
+def _growing_types(board: Dashboard) -> None:
+    board.with_row(Row("Types by growth"))
     columns = {
-        "Growth 15m": (queries.TYPE_BYTES_SLOPE["15m"], BYTES_PER_SECOND),
-        "Growth 1h": (queries.TYPE_BYTES_SLOPE["1h"], BYTES_PER_SECOND),
-        "Growth 6h": (queries.TYPE_BYTES_SLOPE["6h"], BYTES_PER_SECOND),
+        "Growth 15m": (queries.TYPE_BYTES_SLOPE["15m"], MIB_PER_HOUR),
+        "Growth 1h": (queries.TYPE_BYTES_SLOPE["1h"], MIB_PER_HOUR),
+        "Growth 6h": (queries.TYPE_BYTES_SLOPE["6h"], MIB_PER_HOUR),
         "Gained in range": (queries.TYPE_BYTES_GAINED, BYTES),
         "Size": (queries.TYPE_BYTES, BYTES),
-        "Objects 15m": (queries.TYPE_OBJECTS_SLOPE["15m"], COUNT_PER_SECOND),
+        "Objects 15m": (queries.TYPE_OBJECTS_SLOPE["15m"], OBJECTS_PER_HOUR),
         "Objects": (queries.TYPE_OBJECTS, COUNT),
     }
     board.with_panel(
         rows(
             "Types by growth",
-            "Every type with a line of its own. A leak grows over all three stretches; sort by another column by a "
-            "click on its heading.",
+            "All types with a series. A leak grows over all three ranges. Click on a heading to sort by its column.",
             [Query(queries.plain(expr, "type_name"), heading) for heading, (expr, _) in columns.items()],
             COUNT,
             sort_by="Growth 1h",
@@ -111,37 +108,36 @@ def _growers(board: Dashboard) -> None:
 
 
 def _growth(board: Dashboard) -> None:
-    board.with_row(Row("How they grow"))
+    board.with_row(Row("Growth over time"))
     for panel in (
         lines(
             "Growth in bytes, 15m",
-            "Growth in bytes a second over 15 minutes, of the ten types that grow fastest at each moment.",
+            "Growth over 15 minutes, of the ten types that grow fastest at each moment.",
             [Query(_fastest(queries.TYPE_BYTES_SLOPE["15m"]), BY_TYPE)],
-            BYTES_PER_SECOND,
+            MIB_PER_HOUR,
             SLOPES,
             from_zero=False,
         ),
         lines(
             "Growth in bytes, 1h",
-            "The same over an hour. A type in both pictures is a suspect; one in the left picture "
-            "alone may be a burst.",
+            "The same over an hour. A type in both panels is a suspect; one in the left panel only may be a burst.",
             [Query(_fastest(queries.TYPE_BYTES_SLOPE["1h"]), BY_TYPE)],
-            BYTES_PER_SECOND,
+            MIB_PER_HOUR,
             SLOPES,
             from_zero=False,
         ),
         lines(
             "Growth in objects, 15m",
-            "New objects a second over 15 minutes, of the ten types that grow fastest at each moment. "
-            "This is what the alert PythonHeapTypeGrowing looks at.",
+            "New objects per hour over 15 minutes, of the ten types that grow fastest at each moment. "
+            "The alert PythonHeapTypeGrowing uses this value.",
             [Query(_fastest(queries.TYPE_OBJECTS_SLOPE["15m"]), BY_TYPE)],
-            COUNT_PER_SECOND,
-            Limits(thresholds.TYPE_GROWTH_NOTABLE_PER_SECOND),
+            OBJECTS_PER_HOUR,
+            Limits(thresholds.TYPE_GROWTH_NOTABLE_PER_HOUR),
             from_zero=False,
         ),
         lines(
             "Objects",
-            "Objects of each type at the last census, of the ten types with most at each moment.",
+            "Objects of each type at the last census, of the ten types with most objects at each moment.",
             [Query(_fastest(queries.TYPE_OBJECTS), BY_TYPE)],
             COUNT,
         ),
@@ -150,12 +146,11 @@ def _growth(board: Dashboard) -> None:
 
 
 def _composition(board: Dashboard) -> None:
-    board.with_row(Row("All of it"))
+    board.with_row(Row("All types"))
     board.with_panel(
         stacked(
             "Size by type",
-            "Shallow size of all objects by type; small types are summed in `other`. The layer that widens is "
-            "the leak.",
+            "Shallow size of all objects by type; small types are summed in `other`. A layer that widens is a leak.",
             [Query(queries.TYPE_BYTES, "{{type_name}}")],
             BYTES,
         )

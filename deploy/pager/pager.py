@@ -1,6 +1,6 @@
-"""Stands in for whatever wakes you: prints each alert that Alertmanager posts, one line an alert.
+"""A stand-in for a pager: prints each alert that Alertmanager posts, one line per alert.
 
-Standard library only, so that it runs in a bare Python image.
+It uses only the standard library, so that it runs in a plain Python image.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-LARGEST_BODY_BYTES = 1 << 20
+MAX_BODY_BYTES = 1 << 20
 
 
 class Pager(BaseHTTPRequestHandler):
-    """Takes Alertmanager's webhook by POST; answers GET so that a health check can ask."""
+    """Receives the webhook of Alertmanager by POST; answers GET for health checks."""
 
     timeout = 10
 
     def do_GET(self) -> None:
-        """Say that it is there."""
+        """Answer a health check."""
         self._answer(HTTPStatus.OK)
 
     def do_POST(self) -> None:
         """Print the alerts of one message."""
         length = int(self.headers.get("Content-Length") or 0)
-        if not 0 < length <= LARGEST_BODY_BYTES:
+        if not 0 < length <= MAX_BODY_BYTES:
             self._answer(HTTPStatus.BAD_REQUEST)
             return
         try:
@@ -39,7 +39,7 @@ class Pager(BaseHTTPRequestHandler):
         self._answer(HTTPStatus.OK)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep health checks out of the log."""
+        """Log nothing: health checks would fill the log."""
 
     def _answer(self, status: HTTPStatus) -> None:
         self.send_response(status)
@@ -55,10 +55,10 @@ def _line(alert: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Serve until the process is ended; the first line printed is the address."""
+    """Serve until the process ends; the first line of output is the address."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=8080, help="0: any free port")
     arguments = parser.parse_args()
     with ThreadingHTTPServer((arguments.host, arguments.port), Pager) as server:
         print(f"pager http://{arguments.host}:{server.server_port}/", flush=True)

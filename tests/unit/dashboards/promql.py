@@ -1,4 +1,4 @@
-"""What a PromQL expression asks for."""
+"""The selectors of a PromQL expression."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import promql_parser
 from dashboards.committed import PanelQuery
 
 RATE_INTERVAL_SECONDS = 61.0
-"""Stands for `$__rate_interval`; no query writes it by hand."""
+"""Replaces `$__rate_interval`; no query uses this value itself."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Selector:
 
 
 def selectors(query: PanelQuery) -> list[Selector]:
-    """Return every selector of a query with Grafana's variables as they are but the intervals."""
+    """Return all selectors of a query; of the variables of Grafana, only the intervals are replaced."""
     expr = query.expr.replace("$__rate_interval", f"{RATE_INTERVAL_SECONDS:g}s").replace("$__range", "3601s")
     found: list[Selector] = []
     functions: list[str] = []

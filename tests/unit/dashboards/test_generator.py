@@ -1,4 +1,4 @@
-"""The committed JSON is what the generator makes."""
+"""The committed JSON is the output of the generator."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ from dashboards import __main__ as generator
 from dashboards.committed import FOLDER, dashboards, panels
 
 
-def test_the_committed_files_are_what_the_generator_writes_byte_for_byte(tmp_path: Path) -> None:
+def test_the_committed_files_are_byte_for_byte_the_output_of_the_generator(tmp_path: Path) -> None:
     generator.write(tmp_path)
     made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     committed = {path.name: path.read_bytes() for path in FOLDER.glob("*.json")}
-    assert made == committed, "run `make dashboards` and commit what it changes"
+    assert made == committed, "run `make dashboards` and commit the changes"
 
 
-def test_the_uids_that_links_and_bookmarks_hold_stay_as_they_are() -> None:
+def test_the_uids_in_links_and_bookmarks_do_not_change() -> None:
     assert set(dashboards()) == {"heap-exporter-overview", "heap-exporter-type-growth", "heap-exporter-health"}
 
 
@@ -21,13 +21,13 @@ def test_a_file_is_named_by_its_uid() -> None:
     assert {path.stem for path in FOLDER.glob("*.json")} == set(dashboards())
 
 
-def test_every_panel_has_a_number_of_its_own() -> None:
+def test_no_two_panels_have_the_same_number() -> None:
     for dashboard in dashboards().values():
         numbers = [panel["id"] for panel in dashboard["panels"]]
         assert sorted(set(numbers)) == sorted(numbers)
 
 
-def test_no_panel_lies_on_another_or_off_the_grid() -> None:
+def test_no_panel_overlaps_another_or_leaves_the_grid() -> None:
     for dashboard in dashboards().values():
         taken: set[tuple[int, int]] = set()
         for panel in dashboard["panels"]:
@@ -42,17 +42,17 @@ def test_no_panel_lies_on_another_or_off_the_grid() -> None:
             taken |= cells
 
 
-def test_siblings_are_linked_with_what_was_chosen_and_the_runbook_is_near() -> None:
+def test_each_dashboard_links_to_the_others_and_to_the_runbook() -> None:
     for dashboard in dashboards().values():
-        siblings, runbook = dashboard["links"]
-        assert siblings["type"] == "dashboards"
-        assert set(siblings["tags"]) <= set(dashboard["tags"])
-        assert siblings["includeVars"]
-        assert siblings["keepTime"]
+        others, runbook = dashboard["links"]
+        assert others["type"] == "dashboards"
+        assert set(others["tags"]) <= set(dashboard["tags"])
+        assert others["includeVars"]
+        assert others["keepTime"]
         assert runbook["url"].endswith("/alerts/runbook.md")
 
 
-def test_restarts_and_alerts_are_marked_on_every_dashboard() -> None:
+def test_every_dashboard_has_annotations_for_restarts_and_alerts() -> None:
     for dashboard in dashboards().values():
         assert [mark["name"] for mark in dashboard["annotations"]["list"]] == ["Restarts", "Alerts"]
 
@@ -68,6 +68,6 @@ def test_the_limit_is_drawn_dashed() -> None:
     assert {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [10, 10]}} in override["properties"]
 
 
-def test_a_dashboard_shows_the_hours_that_a_leak_takes() -> None:
+def test_every_dashboard_shows_six_hours_by_default() -> None:
     for dashboard in dashboards().values():
         assert dashboard["time"] == {"from": "now-6h", "to": "now"}

@@ -21,7 +21,7 @@ TARGETS = {
     for target in panel["targets"]
 }
 RATES = {"rate", "irate", "increase"}
-GRAFANA_UNITS = {"bytes", "binBps", "s", "dtdurations", "percentunit", "short", "cps"}
+GRAFANA_UNITS = {"bytes", "suffix: MiB/h", "suffix: objects/h", "s", "dtdurations", "percentunit", "short", "cps"}
 """Those of Grafana's units that are used here."""
 
 

@@ -1,4 +1,4 @@
-"""What the exporter in each process says by itself: its verdict, the grounds for it, how the last process ended."""
+"""Panels about the verdict of the detector in each process, its numbers, and the last exits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dashboards import queries, thresholds
 from dashboards.panels import (
     BLUE,
     BYTES,
-    BYTES_PER_SECOND,
     COUNT,
     GREEN,
     LONG_SECONDS,
+    MIB_PER_HOUR,
     PALE_GREEN,
     PALE_YELLOW,
     RED,
@@ -26,7 +26,7 @@ from dashboards.panels import (
 )
 from heap_exporter.model import State
 
-SLOPES = Limits(thresholds.SLOPE_NOTABLE_BYTES_PER_SECOND, thresholds.SLOPE_STEEP_BYTES_PER_SECOND)
+SLOPES = Limits(thresholds.SLOPE_NOTABLE_MIB_PER_HOUR, thresholds.SLOPE_STEEP_MIB_PER_HOUR)
 EXHAUSTION = Limits(thresholds.EXHAUSTION_NEAR_SECONDS, thresholds.EXHAUSTION_IMMINENT_SECONDS, falling=True)
 STATE_COLORS = {
     State.WARMING_UP: BLUE,
@@ -39,12 +39,13 @@ STATE_COLORS = {
 
 
 def verdicts(board: Dashboard) -> None:
-    """Add what the detector inside each process thinks, and how long until the limit."""
-    board.with_row(Row("Verdict of the detector inside each process"))
+    """Add the verdict of the detector in each process, and the time until the limit."""
+    board.with_row(Row("Verdict of the detector in each process"))
     board.with_panel(
         states(
             "State",
-            "What the detector thinks of the growth: suspected is fast and may be wrong, confirmed is sure.",
+            "State of the growth by the detector: suspected is early and may be wrong, confirmed is proven by "
+            "snapshots or by a long, straight growth.",
             Query(queries.STATE),
             {str(rank): (state.value, STATE_COLORS[state]) for rank, state in enumerate(queries.STATES)},
         )
@@ -52,7 +53,7 @@ def verdicts(board: Dashboard) -> None:
     board.with_panel(
         states(
             "Suspected and confirmed, by cause",
-            "What the growth consists of. Empty: no leak is suspected.",
+            "The kind of memory that grows. Empty: no leak is suspected.",
             Query(queries.CAUSES, "{{instance}} {{cause}}"),
             {"1": (State.SUSPECTED.value, YELLOW), "2": (State.CONFIRMED.value, RED)},
         )
@@ -60,11 +61,11 @@ def verdicts(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Suspicions and alerts",
-            "How often the detector began to suspect a leak, and how often it told of one that was confirmed. Many "
-            "suspicions in a day without an alert: lengthen its window.",
+            "Leaks that the detector suspected, and alerts that it sent of confirmed ones. If there are many "
+            "suspicions a day and no alert, use a longer window.",
             [
                 Query(queries.DETECTIONS, "{{instance}} suspected"),
-                Query(queries.LEAK_ALERTS, "{{instance}} told"),
+                Query(queries.LEAK_ALERTS, "{{instance}} alert sent"),
             ],
             COUNT,
         )
@@ -72,8 +73,7 @@ def verdicts(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Time to exhaustion",
-            "When a process meets its memory limit if it goes on like this. No line: it does not grow, or has "
-            "no limit.",
+            "Time until a process reaches its memory limit at this rate. No line: it does not grow, or has no limit.",
             [Query(queries.TIME_TO_EXHAUSTION)],
             LONG_SECONDS,
             EXHAUSTION,
@@ -81,34 +81,34 @@ def verdicts(board: Dashboard) -> None:
     )
 
 
-def grounds(board: Dashboard) -> None:
-    """Add the figures that the verdict rests on."""
+def numbers(board: Dashboard) -> None:
+    """Add the numbers that the verdict rests on."""
     for panel in (
         lines(
             "Slope by kind of memory",
-            "The detector's robust slope over its evidence, by kind of memory: it shows which kind grows.",
+            "Robust slope of each kind of memory over the time that the verdict rests on: it shows which kind grows.",
             [Query(queries.DETECTED_SLOPE, "{{instance}} {{kind}}")],
-            BYTES_PER_SECOND,
+            MIB_PER_HOUR,
             SLOPES,
             from_zero=False,
         ),
         lines(
             "Tail of the growth",
-            "Slope of the last part of the evidence to that of all of it: near 100 % the growth goes on, near 0 it has "
-            "levelled off.",
+            "Slope of the last third divided by the slope over the whole time: near 100 % the growth continues, near 0 "
+            "it has levelled off.",
             [Query(queries.TAIL)],
             SHARE,
             from_zero=False,
         ),
         lines(
             "Confidence",
-            "How sure the detector is that the process grows for good: from 0 to 100 %.",
+            "Confidence of the detector that the growth is a leak: from 0 to 100 %.",
             [Query(queries.CONFIDENCE)],
             SHARE,
         ).max(1),
         lines(
-            "Length of the evidence",
-            "How long the series is that the verdict rests on. What is slow or noisy takes a longer one.",
+            "Time that the verdict rests on",
+            "Length of the series that the verdict rests on. Slow or noisy growth takes a longer one.",
             [Query(queries.EVIDENCE)],
             LONG_SECONDS,
         ),
@@ -117,17 +117,17 @@ def grounds(board: Dashboard) -> None:
 
 
 def last_exits(board: Dashboard) -> None:
-    """Add the processes that did not stop in order, by what their successors read in the black box."""
+    """Add the processes that did not stop cleanly, from the crash records that the next process read."""
     board.with_row(Row("Last exit"))
     board.with_panel(
         rows(
-            "Processes that did not stop in order",
-            "How and when they ended and what their memory did before, as told by their successors. Empty: the last "
-            "ones stopped in order.",
+            "Processes that did not stop cleanly",
+            "How and when they ended, and their memory before, from their crash records. Empty: the last processes "
+            "stopped cleanly.",
             [
                 Query(queries.plain(queries.LAST_EXIT, "ended"), "Processes"),
                 Query(queries.plain(queries.LAST_EXIT_AGE), "Ended ago"),
-                Query(queries.plain(queries.LAST_EXIT_UPTIME), "Lived"),
+                Query(queries.plain(queries.LAST_EXIT_UPTIME), "Uptime"),
                 Query(queries.plain(queries.LAST_EXIT_RESIDENT), "RSS"),
                 Query(queries.plain(queries.LAST_EXIT_LIMIT), "Limit"),
                 Query(queries.plain(queries.LAST_EXIT_SLOPE), "Slope"),
@@ -136,10 +136,10 @@ def last_exits(board: Dashboard) -> None:
             sort_by="RSS",
             units={
                 "Ended ago": LONG_SECONDS,
-                "Lived": LONG_SECONDS,
+                "Uptime": LONG_SECONDS,
                 "RSS": BYTES,
                 "Limit": BYTES,
-                "Slope": BYTES_PER_SECOND,
+                "Slope": MIB_PER_HOUR,
             },
         )
     )
