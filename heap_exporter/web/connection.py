@@ -13,7 +13,7 @@ from heap_exporter.web.wsgi import RequestHandler, Site, request_size
 RECEIVE_BYTES = 64 * 1024
 
 
-class State(Enum):
+class ConnectionState(Enum):
     """What the server waits for."""
 
     RECEIVING = auto()  # the client sends a request
@@ -30,7 +30,7 @@ class Connection:
 
     def __init__(self, client: socket.socket, address: Any) -> None:
         self.socket = client
-        self.state = State.RECEIVING
+        self.state = ConnectionState.RECEIVING
         self.deadline = self.protected_until = 0.0
         self.received = bytearray()
         self._address = address[:2]
@@ -41,11 +41,11 @@ class Connection:
     def receive(self) -> bool:
         """Receive once. Return False at the end of what the client sends. Raises :class:`OSError`."""
         data = self.socket.recv(RECEIVE_BYTES)
-        if self.state is State.RECEIVING:
+        if self.state is ConnectionState.RECEIVING:
             self.received += data
         return bool(data)
 
-    def send(self, site: Site) -> State:
+    def send(self, site: Site) -> ConnectionState:
         """Send a piece of the answer to the first request. Return the next state.
 
         Raises what the application raises.
@@ -59,15 +59,15 @@ class Connection:
             chunk = next(self._chunks, None)
             if chunk is None:
                 ends, self._handler = self._handler.close_connection, None
-                return State.LINGERING if ends else State.RECEIVING
+                return ConnectionState.LINGERING if ends else ConnectionState.RECEIVING
             self._unsent = memoryview(chunk)
         try:
             self._unsent = self._unsent[self.socket.send(self._unsent) :]
         except BlockingIOError:
-            return State.STALLED
+            return ConnectionState.STALLED
         except OSError:  # the client is gone
-            return State.LINGERING
-        return State.ANSWERING
+            return ConnectionState.LINGERING
+        return ConnectionState.ANSWERING
 
     def close(self) -> None:
         """Close the socket and the application's answer."""

@@ -16,10 +16,11 @@ from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from heap_exporter.runtime.error_boundary import LOG_INTERVAL_SECONDS
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.port_conflict import reachable
 from heap_exporter.runtime.threads import start_thread
-from heap_exporter.web.connection import Connection, State
+from heap_exporter.web.connection import Connection, ConnectionState
 from heap_exporter.web.listener import listen
 from heap_exporter.web.workers import Workers
 from heap_exporter.web.wsgi import HEAD_BYTES, Site, head_size, refusal, request_size
@@ -85,6 +86,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._workers = Workers(Site(application, self.host, self.port), self._waker)
         self._loop: threading.Thread | None = None
+        self._next_warning_at = 0.0
         self._stopping = False
 
     @property
@@ -168,13 +170,18 @@ class Server:
         except (BlockingIOError, ConnectionError):
             return
         except OSError as error:
-            log.warning("heap-exporter cannot accept a connection: %s", error.strerror)
+            self._warn(error)
             time.sleep(ACCEPT_PAUSE_SECONDS)
             return
         client.setblocking(False)
         connection = Connection(client, address)
         self._connections.add(connection)
-        self._watch(connection, State.RECEIVING, REQUEST_SECONDS, PROTECTED_SECONDS)
+        self._watch(connection, ConnectionState.RECEIVING, REQUEST_SECONDS, PROTECTED_SECONDS)
+
+    def _warn(self, error: OSError) -> None:
+        if time.monotonic() >= self._next_warning_at:
+            self._next_warning_at = time.monotonic() + LOG_INTERVAL_SECONDS
+            log.warning("heap-exporter cannot accept a connection: %s", error.strerror)
 
     def _replaceable(self) -> Connection | None:
         """Return the connection that gives its place to a new client: of the unprotected ones, the next to expire."""
@@ -184,7 +191,7 @@ class Server:
 
     def _continue(self, connection: Connection) -> None:
         """Handle a socket that is ready."""
-        if connection.state is State.STALLED:
+        if connection.state is ConnectionState.STALLED:
             self._queue(connection, math.inf)
             return
         is_first = not connection.received
@@ -194,7 +201,7 @@ class Server:
             came = False
         if not came:
             self._close(connection)
-        elif connection.state is State.RECEIVING:
+        elif connection.state is ConnectionState.RECEIVING:
             if is_first:
                 now = time.monotonic()
                 connection.deadline, connection.protected_until = now + REQUEST_SECONDS, now + PROTECTED_SECONDS
@@ -209,7 +216,7 @@ class Server:
 
     def _queue(self, connection: Connection, deadline: float) -> None:
         self._selector.unregister(connection.socket)
-        connection.state = State.ANSWERING
+        connection.state = ConnectionState.ANSWERING
         connection.deadline, connection.protected_until = deadline, math.inf
         self._workers.put(connection)
 
@@ -219,9 +226,9 @@ class Server:
             self._woken.recv(4096)
         while self._workers.done:
             connection, state = self._workers.done.popleft()
-            if state is State.LINGERING:
+            if state is ConnectionState.LINGERING:
                 self._linger(connection)
-            elif state is State.STALLED:
+            elif state is ConnectionState.STALLED:
                 self._watch(connection, state, STALL_SECONDS, PROTECTED_SECONDS)
             else:
                 self._watch(connection, state, REQUEST_SECONDS if connection.received else KEEP_ALIVE_SECONDS)
@@ -239,14 +246,16 @@ class Server:
         except OSError:
             self._close(connection)
         else:
-            self._watch(connection, State.LINGERING, LINGER_SECONDS)
+            self._watch(connection, ConnectionState.LINGERING, LINGER_SECONDS)
 
-    def _watch(self, connection: Connection, state: State, seconds: float, protected_seconds: float = 0.0) -> None:
+    def _watch(
+        self, connection: Connection, state: ConnectionState, seconds: float, protected_seconds: float = 0.0
+    ) -> None:
         now = time.monotonic()
         connection.state = state
         connection.deadline, connection.protected_until = now + seconds, now + protected_seconds
         self._unwatch(connection)
-        event = selectors.EVENT_WRITE if state is State.STALLED else selectors.EVENT_READ
+        event = selectors.EVENT_WRITE if state is ConnectionState.STALLED else selectors.EVENT_READ
         self._selector.register(connection.socket, event, connection)
 
     def _unwatch(self, connection: Connection) -> None:
@@ -256,12 +265,12 @@ class Server:
     def _expire(self) -> None:
         now = time.monotonic()
         for connection in [found for found in self._connections if found.deadline <= now]:
-            if connection.state is State.ANSWERING:
+            if connection.state is ConnectionState.ANSWERING:
                 connection.deadline = math.inf
                 if self._workers.take(connection):
                     detail = "too many requests are waiting; try again later"
                     self._refuse(connection, HTTPStatus.SERVICE_UNAVAILABLE, detail)
-            elif connection.state is State.RECEIVING and connection.received:
+            elif connection.state is ConnectionState.RECEIVING and connection.received:
                 detail = f"the request did not arrive within {REQUEST_SECONDS:g} s"
                 self._refuse(connection, HTTPStatus.REQUEST_TIMEOUT, detail)
             else:

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import start_thread
-from heap_exporter.web.connection import Connection, State
+from heap_exporter.web.connection import Connection, ConnectionState
 from heap_exporter.web.wsgi import Site
 
 WORKERS = 4
@@ -29,7 +29,7 @@ class Workers:
     """
 
     def __init__(self, site: Site, waker: socket.socket) -> None:
-        self.done: deque[tuple[Connection, State]] = deque()
+        self.done: deque[tuple[Connection, ConnectionState]] = deque()
         self._site = site
         self._waker = waker
         self._queue: SimpleQueue[Connection | None] = SimpleQueue()
@@ -82,7 +82,7 @@ class Workers:
         if not self.take(connection):
             return True
         state = self._answer(connection)
-        if state is State.ANSWERING:
+        if state is ConnectionState.ANSWERING:
             self.put(connection)
         else:
             self.done.append((connection, state))
@@ -90,14 +90,14 @@ class Workers:
                 self._waker.send(b"\0")
         return True
 
-    def _answer(self, connection: Connection) -> State:
+    def _answer(self, connection: Connection) -> ConnectionState:
         """Send an answer until the client must read, or until another request has waited for a turn."""
         turn_end = time.monotonic() + TURN_SECONDS
         try:
-            while (state := connection.send(self._site)) is State.ANSWERING:
+            while (state := connection.send(self._site)) is ConnectionState.ANSWERING:
                 if self._waiting and time.monotonic() > turn_end:
                     break
         except BaseException:  # whatever it is, this thread is needed for the next request
             log.exception("heap-exporter failed to answer a request")
-            return State.LINGERING
+            return ConnectionState.LINGERING
         return state
