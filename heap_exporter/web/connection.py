@@ -38,6 +38,11 @@ class Connection:
         self._chunks: Iterator[bytes] = iter(())
         self._unsent = memoryview(b"")
 
+    @property
+    def is_answer_begun(self) -> bool:
+        """Return whether a part of an answer may have been sent."""
+        return self._handler is not None
+
     def receive(self) -> bool:
         """Receive once. Return False at the end of what the client sends. Raises :class:`OSError`."""
         data = self.socket.recv(RECEIVE_BYTES)

@@ -268,13 +268,19 @@ class Server:
             if connection.state is ConnectionState.ANSWERING:
                 connection.deadline = math.inf
                 if self._workers.take(connection):
-                    detail = "too many requests are waiting; try again later"
-                    self._refuse(connection, HTTPStatus.SERVICE_UNAVAILABLE, detail)
+                    self._refuse_or_continue(connection)
             elif connection.state is ConnectionState.RECEIVING and connection.received:
                 detail = f"the request did not arrive within {REQUEST_SECONDS:g} s"
                 self._refuse(connection, HTTPStatus.REQUEST_TIMEOUT, detail)
             else:
                 self._close(connection)
+
+    def _refuse_or_continue(self, connection: Connection) -> None:
+        if connection.is_answer_begun:
+            self._workers.put(connection)
+        else:
+            detail = "too many requests are waiting; try again later"
+            self._refuse(connection, HTTPStatus.SERVICE_UNAVAILABLE, detail)
 
     def _close(self, connection: Connection) -> None:
         self._unwatch(connection)
