@@ -168,6 +168,7 @@ class Pipeline:
         if self._recorder is not None:
             self._recorder.finish()
         if close:
+            self._boundary.errors["record"] += self._recording_failures()
             self._recorder = None
 
     def _poll(self) -> None:
@@ -254,11 +255,17 @@ class Pipeline:
         for listener in self._listeners:
             self._boundary.run("publish", functools.partial(listener, self.reading))
 
+    def _recording_failures(self) -> int:
+        """Return how many writes of the recorder failed: it raises nothing."""
+        return self._recorder.failures if self._recorder else 0
+
     def _with_counters(self, reading: Reading) -> Reading:
         """Return a reading with the counters of now, the last snapshot, and the walker that is used."""
         self._cpu_seconds = self._earlier_cpu_seconds + time.thread_time()
+        errors = dict(self._boundary.errors)
+        errors["record"] += self._recording_failures()
         counters = Counters(
-            sample_errors=dict(self._boundary.errors),
+            sample_errors=errors,
             snapshots=dict(self.snapshots.outcomes),
             detections=self._judge.detections,
             alerts=self._alerts,

@@ -45,6 +45,7 @@ class Recorder:
 
     The folder contains ``max_recordings`` recordings and ``max_folder_bytes`` at most; :func:`remove_excess` has the
     exceptions. A forked child that records has a recording of its own. One thread records; any may call :meth:`finish`.
+    ``failures`` counts the writes that failed.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Recorder:
         self._verdict: Verdict | None = None
         self._notes: dict[str, Any] = {}
         self._notes_due_at: float | None = None
+        self.failures = 0
         self._has_warned = self._is_finished = False
         self._at_exit = _finish_at_exit(self)
 
@@ -111,6 +113,7 @@ class Recorder:
             if not self._has_warned:
                 log.warning("samples are not recorded in %s for now: %s", self._folder, problem)
             self._has_warned = True
+            self.failures += 1
             return False
         return True
 

@@ -153,6 +153,18 @@ def test_a_judge_that_raises_does_not_stop_the_recording_and_leaves_no_verdict(
     assert len(list(read_series(series))) == 5
 
 
+def test_a_recording_that_fails_is_counted_and_stops_nothing(
+    tmp_path: Path, page: MetricsPage, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heap_exporter.recording.recorder.create_recording", broken)
+    pipeline.tick()
+    found = scrape(page)
+
+    assert found["record"] == 1
+    assert {name for name in (*PROBES, *STAGES) if found[name]} == {"record"}
+    assert list(tmp_path.glob("series/*")) == []
+
+
 def test_a_snapshot_near_the_memory_limit_is_taken_though_the_judge_raises(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
