@@ -1,1 +1,1 @@
-"""Takes the two snapshots of a suspicion, has them compared, and decides what the comparison says of it."""
+"""Takes two snapshots of a suspected leak, reads their comparison, and decides whether it is a leak."""

@@ -44,7 +44,7 @@ class Investigator:
         return self._pressure.notice(reading.detail.limits, points)
 
     def finding(self, reading: Reading) -> Finding | None:
-        """Return what a comparison of snapshots that has ended says of the suspicion, once."""
+        """Return what a finished comparison of snapshots shows, once."""
         return self._leak.finding(reading)
 
     def investigate(self, verdict: Verdict | None, reading: Reading) -> InvestigationOutcome:

@@ -74,7 +74,7 @@ class LeakInvestigator:
         return tuple(self._current.snapshots) if self._current else ()
 
     def finding(self, reading: Reading) -> Finding | None:
-        """Return what the comparison of the two snapshots says, once: as soon as it can be judged."""
+        """Return what the comparison of the two snapshots shows, once: as soon as it can be judged."""
         current = self._current
         if current is None or self._is_being_compared(current):
             return None
