@@ -37,7 +37,10 @@ def leak(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return snapshots.snapshots_of_leak(tmp_path_factory.mktemp("leak"))
 
 
-@pytest.fixture(scope="session")
-def million_objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a snapshot of a process with a million objects."""
-    return snapshots.snapshot_of_heap(350_000, tmp_path_factory.mktemp("million") / "million.heap")
+LARGE_HEAPS = [pytest.param(30_000, id="90,000 objects"), pytest.param(350_000, id="a million", marks=pytest.mark.long)]
+
+
+@pytest.fixture(scope="session", params=LARGE_HEAPS)
+def large_heap(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a snapshot of a process with many objects: three times as many as the collector tracks."""
+    return snapshots.snapshot_of_heap(request.param, tmp_path_factory.mktemp("large") / "large.heap")

@@ -1,13 +1,13 @@
 """The code of Chrome DevTools reads a ``.heapsnapshot`` and computes the same numbers."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from heap_exporter.analysis.graph import WEAK, Graph
 from heap_exporter.analysis.summary import summarise
-from heap_exporter.walker.choose import choose_walker
-from tests.heaps.walks import snapshot
 from tests.oracles import devtools_panel
 from tests.oracles.answers import devtools, devtools_comparison
 from tests.oracles.conversions import by_ordinal, converted, expected_dominators, ordinal
@@ -34,17 +34,29 @@ def agrees(path: Path) -> None:
     assert {name: numbers for name, *numbers in answer.told["classes"]} == rows
 
 
-def test_retained_sizes_dominators_and_types_of_this_process_are_the_same_node_for_node(tmp_path: Path) -> None:
+EVERY_KIND = """
+import sys, warnings
+from pathlib import Path
+from heap_exporter.walker.choose import choose_walker
+from tests.heaps.walks import snapshot
+from tests.native.sample_objects import KINDS, plant
+warnings.simplefilter("ignore")
+held = plant(KINDS, 20)
+snapshot(choose_walker("auto"), Path(sys.argv[1]))
+"""
+
+
+def test_retained_sizes_dominators_and_types_of_objects_of_every_kind_are_the_same_node_for_node(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "own.heap"
-    snapshot(choose_walker("auto"), path)
+    subprocess.run([sys.executable, "-c", EVERY_KIND, path], cwd=Path(__file__).parents[2], check=True)
 
     agrees(path)
 
 
-def test_retained_sizes_dominators_and_types_of_a_million_objects_are_the_same_node_for_node(
-    million_objects: Path,
-) -> None:
-    agrees(million_objects)
+def test_retained_sizes_dominators_and_types_of_a_large_heap_are_the_same_node_for_node(large_heap: Path) -> None:
+    agrees(large_heap)
 
 
 def test_an_object_has_the_same_retainers_weak_ones_left_out(leak: list[Path]) -> None:

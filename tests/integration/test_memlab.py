@@ -13,8 +13,8 @@ from tests.oracles.snapshots import LEAKED_A_ROUND, REQUEST
 pytestmark = pytest.mark.usefixtures("oracles")
 
 
-def test_retained_sizes_and_dominators_of_a_million_objects_are_the_same_node_for_node(million_objects: Path) -> None:
-    graph, target = converted(million_objects)
+def test_retained_sizes_and_dominators_of_a_large_heap_are_the_same_node_for_node(large_heap: Path) -> None:
+    graph, target = converted(large_heap)
 
     answer = memlab_heap(target)
 
