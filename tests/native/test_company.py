@@ -96,7 +96,7 @@ def test_fifty_threads_that_allocate_import_log_and_fork_lose_no_walk(
         f"""
         CENSUSES, SNAPSHOTS = {censuses}, {snapshots}
     """
-        + """
+        """
         import faulthandler, importlib, json, logging, os, subprocess, sys, threading, time
         import heap_exporter
         from tests.native.clones import children
