@@ -1,4 +1,4 @@
-# heap-exporter. `make help` lists what there is.
+# heap-exporter. `make help` lists the targets.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -13,13 +13,13 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(READY): pyproject.toml $(NATIVE)
-	@$(PYTHON) -c 'import sys; sys.exit("heap-exporter needs Python 3.11 or newer; say PYTHON=python3.12 make …" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("heap-exporter needs Python 3.11 or newer: run PYTHON=python3.12 make …" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet 'pip>=25.1'
 	$(BIN)/python -m pip install -qq --editable . --group dev
 	@touch $@
 
-demo: $(READY) ## watch a leaking shop being caught (ARGS='--once', ARGS='--healthy')
+demo: $(READY) ## run a shop that leaks, and show how the leak is found (ARGS='--once', ARGS='--healthy')
 	$(BIN)/heap-exporter demo $(ARGS)
 
 test: $(READY) ## run the tests; those that need a server run where it is installed (make servers)
@@ -42,51 +42,51 @@ asan: $(READY) ## walk and analyse under AddressSanitizer and UndefinedBehaviorS
 valgrind: $(READY) ## walk and analyse under valgrind
 	$(BIN)/python -m tests.native.checked valgrind
 
-servers: $(READY) ## put Prometheus, promtool, Alertmanager and VictoriaMetrics into .servers/ (apt, no root), SeaweedFS into .venv/
+servers: $(READY) ## install Prometheus, promtool, Alertmanager and VictoriaMetrics in .servers/ (apt, no root), SeaweedFS in .venv/
 	$(PYTHON) tests/servers/install.py
 	$(BIN)/python -m pip install -qq --group servers
 
-browser: ## install Chromium and its driver into the system (apt, root)
+browser: ## install Chromium and its driver in the system (apt, root)
 	$(PYTHON) tests/servers/install.py browser
 
-oracles: ## put DevTools' reader of heap snapshots, memlab and pprof into .oracles/ (npm, PyPI, apt; no root)
+oracles: ## install DevTools' snapshot reader, memlab and pprof in .oracles/ (npm, PyPI, apt; no root)
 	$(PYTHON) -m tests.oracles.install
 
-matrix: ## install on CPython 3.11 to 3.14, with and without a compiler, and run unit and process tests
+matrix: ## install and test on CPython 3.11 to 3.14, with and without a compiler
 	-$(PYTHON) -m tests.matrix.python314 make
 	$(PYTHON) -m tests.matrix.run
 
 otel-versions: $(READY) ## test the export with the lowest and the newest OpenTelemetry (installs both into .pythons/)
 	$(BIN)/python -m tests.matrix.otel_versions $(ARGS)
 
-bench: $(READY) ## what the agent costs a service, and what a scrape costs (some minutes)
+bench: $(READY) ## measure what the agent and a scrape cost a service (some minutes)
 	$(BIN)/python -m tests.bench.scrape
 	$(BIN)/python -m tests.bench.overhead $(ARGS)
 
-bench-walker: $(READY) ## what a census and a snapshot cost, beside other tools (some minutes)
+bench-walker: $(READY) ## measure a census and a snapshot, and other tools for comparison (some minutes)
 	$(BIN)/python -m pip install -qq --group bench
 	$(BIN)/python -m tests.bench.walker $(ARGS)
 
-bench-analysis: $(READY) oracles ## from a snapshot to retained sizes, beside DevTools, memlab and igraph (some minutes)
+bench-analysis: $(READY) oracles ## measure the analysis of a snapshot, and DevTools, memlab and igraph for comparison (some minutes)
 	$(BIN)/python -m tests.bench.analysis $(ARGS)
 
-score: $(READY) ## how well the detector tells leaks from healthy series, by class (some minutes)
+score: $(READY) ## measure how well the detector separates leaks from healthy series, by class (some minutes)
 	$(BIN)/python -m tests.corpus.score $(ARGS)
 
-soak: $(READY) ## whether the exporter itself stays flat: 20 minutes at 50 times the speed, all of it on
+soak: $(READY) ## check that the exporter's own memory stays flat: 20 minutes at 50 times the speed, all features on
 	$(BIN)/python -m tests.bench.soak $(ARGS)
 
-alerts-table: $(READY) ## print which alert fires when on which shape, and put the table into the runbook
+alerts-table: $(READY) ## print when each alert fires on each shape of memory, and write the table into the runbook
 	$(BIN)/python -m alerts.tests.table --write
 
 dashboards: $(READY) ## regenerate the Grafana dashboards
 	$(BIN)/python -m dashboards
 
-docs: $(READY) ## make the README's tables from the code
+docs: $(READY) ## generate the README's tables from the code
 	$(BIN)/python docs/tables.py
 
-pictures: $(READY) ## make the README's pictures from real runs (make browser first)
+pictures: $(READY) ## take the README's pictures from real runs (make browser first)
 	$(BIN)/python -m docs.pictures
 
-clean: ## remove what the other targets made
+clean: ## remove everything that the other targets created
 	rm -rf $(VENV) .servers .pythons .oracles build dist *.egg-info heap_exporter/*.so

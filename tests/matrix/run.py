@@ -4,7 +4,7 @@
     python -m tests.matrix.run /opt/py/python3.13   # these ones
 
 Each interpreter installs twice in fresh virtualenvs: as it is, and with a compiler that always fails. The tests run
-beside the installed package, without its sources, so they can't pass on something that was never installed.
+in a folder without the sources of the package, so that they import the installed one.
 """
 
 from __future__ import annotations
@@ -31,17 +31,20 @@ STRICT = {"HEAP_EXPORTER_BUILD": "strict"}
 NO_TESTS_COLLECTED = 5
 STACKS_AFTER_SECONDS = 60
 STEP_DEADLINE_SECONDS = 600
-"""A test that hangs shows its stacks in the log, and later ends its interpreter's turn, not the whole matrix."""
+"""The log shows the stacks of a test that hangs; the deadline ends the tests of its interpreter, not the matrix."""
 
 VARIABLES_LEFT_OUT = ("VIRTUAL_ENV", "PYTHONPATH", "PYENV_VERSION", "HEAP_EXPORTER_REQUIRE_SERVERS")
-"""The copies have no `.servers/`, so unit tests that want a server are skipped here; `make test` runs those."""
+"""The copies have no `.servers/`: tests that need a server are skipped here, and `make test` runs them."""
 
 UNIT_TESTS = ("tests/unit",)
-PROCESS_TESTS = tuple(
-    f"tests/integration/test_{name}.py"
-    for name in ("forks", "lifecycle", "ways_in", "otlp_push", "otlp_fork", "leaking_programs")
+PROCESS_TESTS = (
+    *(f"tests/integration/{package}" for package in ("analysis", "cli", "probes", "runtime", "snapshot", "walker")),
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in ("forks", "lifecycle", "ways_in", "otlp_push", "otlp_fork", "leaking_programs")
+    ),
 )
-"""Those of the integration tests that need nothing but the package: what they try differs from version to version."""
+"""Integration tests that need the package alone, and whose results may differ between versions of Python."""
 
 NATIVE_TESTS = ("tests/native",)
 
