@@ -172,9 +172,9 @@ class _Screen:
         elif elapsed_seconds - self._printed_at >= LINE_SECONDS:
             self._printed_at = elapsed_seconds
             requests = self._visitors.requests
-            figures = {"url": self._url, "elapsed_seconds": elapsed_seconds, "requests": requests}
+            extra = {"url": self._url, "elapsed_seconds": elapsed_seconds, "requests": requests}
             line = self._table.line(status, elapsed_seconds, requests)
-            print(json.dumps({**figures, **status}) if self._json else line, flush=True)
+            print(json.dumps({**extra, **status}) if self._json else line, flush=True)
 
     def print(self, *lines: str) -> None:
         """Print lines that stay above the table."""

@@ -175,14 +175,14 @@ def _hint(path: Path, times: Sequence[float], window_seconds: float) -> str:
 
 
 def _json_line(path: Path, point: Point, verdict: Verdict, _: float) -> str:
-    told: dict[str, Any] = asdict(verdict)
+    members: dict[str, Any] = asdict(verdict)
     for name in ("judged_at", "growing_types", "finding"):  # the time is the point's, and no series has types
-        del told[name]
-    told["reasons"] = reason_text.sentences(verdict)
-    leading = {name: told.pop(name) for name in ("state", "cause", "reasons")}
-    for trend in told["trends"]:
+        del members[name]
+    members["reasons"] = reason_text.sentences(verdict)
+    leading = {name: members.pop(name) for name in ("state", "cause", "reasons")}
+    for trend in members["trends"]:
         trend["slope_mb_per_hour"] = trend["slope_bytes_per_second"] * 3600 / 1e6
-    return json.dumps({"file": str(path), "t_seconds": point.t_seconds, **leading, **told})
+    return json.dumps({"file": str(path), "t_seconds": point.t_seconds, **leading, **members})
 
 
 def _text_line(path: Path, point: Point, verdict: Verdict, begun: float) -> str:

@@ -18,9 +18,8 @@ from urllib.parse import unquote
 from heap_exporter._version import VERSION
 from heap_exporter.model import Accumulation, LeakAlert, MemoryKind, Verdict
 from heap_exporter.report import reason_text
-from heap_exporter.report.advice_text import alert_advice
-from heap_exporter.report.finding_text import accumulation_text
 from heap_exporter.report.path_text import path_text, step_texts
+from heap_exporter.report.verdict_text import verdict_summary
 
 DOCUMENT, DOCUMENT_VERSION = "leak-alert", 1
 
@@ -50,7 +49,7 @@ def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -
             {"id": each.id, "path": str(each.path), "taken_at": each.taken_at, "bytes": each.bytes}
             for each in alert.snapshots
         ],
-        "advice": alert_advice(alert),
+        "advice": verdict_summary(alert.verdict, alert).advice,
     }
 
 
@@ -74,8 +73,8 @@ def _program() -> str:
 def _text(alert: LeakAlert, who: str) -> str:
     verdict = alert.verdict
     cause = f", {verdict.cause.value}" if verdict.cause else ""
-    why = accumulation_text(alert.accumulation) if alert.accumulation else "; ".join(reason_text.sentences(verdict))
-    return f"memory leak {verdict.state.value} in {who}{cause}: {why}"
+    growth, holder, _ = verdict_summary(verdict, alert)
+    return f"memory leak {verdict.state.value} in {who}{cause}: {'. '.join(filter(None, (growth, holder)))}"
 
 
 def _verdict_members(verdict: Verdict) -> AlertDocument:

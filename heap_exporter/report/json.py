@@ -1,4 +1,4 @@
-"""The summary of a snapshot as one JSON document; ``docs/json.md`` tells its members, which come but never go."""
+"""The summary of a snapshot as one JSON document; ``docs/json.md`` documents it."""
 
 from __future__ import annotations
 

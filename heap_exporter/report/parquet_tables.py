@@ -25,13 +25,13 @@ IDENTITY = {
 }  # fmt: skip  # a list
 """The first columns of each table: they identify the snapshot."""
 
-FIGURES = {"objects": NUMBER, "shallow_bytes": NUMBER, "retained_bytes": NUMBER}
+COUNTS = {"objects": NUMBER, "shallow_bytes": NUMBER, "retained_bytes": NUMBER}
 
 COLUMNS = {
-    "types": {"type_name": TEXT, **FIGURES},
+    "types": {"type_name": TEXT, **COUNTS},
     "paths": {
         "path_id": NUMBER, "parent_id": NUMBER, "step": TEXT, "path": TEXT, "type_name": TEXT, "holding": TEXT,
-        **FIGURES, "total_bytes": NUMBER,
+        **COUNTS, "total_bytes": NUMBER,
     },
     "nodes": {
         "node": NUMBER, "kind": TEXT, "type_name": TEXT, "name": TEXT, "address": NUMBER, "size_bytes": NUMBER,
@@ -108,7 +108,7 @@ def _paths(heap: Heap) -> Iterator[tuple[int, Columns]]:
                 "path": [path_to_group(heap, number) for number in range(begin, end)],
                 "type_name": [group.type_name or None for group in groups],
                 "holding": holdings[begin:end],
-                **{name: [getattr(group, name) for group in groups] for name in (*FIGURES, "total_bytes")},
+                **{name: [getattr(group, name) for group in groups] for name in (*COUNTS, "total_bytes")},
             },
         )
 

@@ -97,7 +97,7 @@ def test_the_second_snapshot_tells_what_grew_and_who_holds_it(tmp_path: Path) ->
     assert suspect["objects"]["growth"] == 4000
     assert suspect["total_bytes"]["growth"] > 4000 * 1000
     assert status["comparison"] == comparison
-    assert "<code>__main__.SESSIONS</code> gained 4,000 <code>Session</code> objects" in page
+    assert "<p>Held by <code>__main__.SESSIONS</code> → dict value → <code>Session</code></p>" in page
     assert heard == []
 
 

@@ -43,39 +43,53 @@ def census_file(path: Path) -> Path:
 
 
 def test_report_names_the_suspect_first(run: Run, pair: Pair) -> None:
-    said = run("report", pair.before, pair.after).stdout
+    shown = run("report", pair.before, pair.after).stdout
+    verbose = run("report", pair.before, pair.after, "--verbose").stdout
 
-    suspect = said.index("1. `shop.SESSIONS` gained 4,000 `Session` objects")
-    assert suspect < said.index("grown, by path")
-    assert lines_with(said, "path ")[0].split() == ["path", "shop.SESSIONS", "→", "dict", "value", "→", "shop.Session"]
-    assert re.search(r"fingerprint +[0-9a-f]{12}\n", said)
+    growth, holder, advice = shown.partition("\n1. ")[2].splitlines()[:3]
+    assert growth.startswith("`Session` objects grow: +")
+    assert growth.endswith(", +4,000 objects")
+    assert holder.strip() == "Held by `shop.SESSIONS` → dict value → `Session`"
+    assert advice.strip().startswith("Entries are added and never removed: give the mapping a limit")
+    assert shown.index(growth) < shown.index("grown, by path")
+    assert "fingerprint" not in shown
+    assert lines_with(verbose, "path ")[0].split() == [
+        "path",
+        "shop.SESSIONS",
+        "→",
+        "dict",
+        "value",
+        "→",
+        "shop.Session",
+    ]
+    assert re.search(r"fingerprint +[0-9a-f]{12}\n", verbose)
 
 
 def test_report_of_one_snapshot_shows_what_holds_its_memory(run: Run, pair: Pair) -> None:
-    said = run("report", pair.after).stdout
+    shown = run("report", pair.after).stdout
 
-    assert "shop.SESSIONS" in said.split("reachable from a root")[0]
-    assert lines_with(said, "shop.Session")
+    assert "shop.SESSIONS" in shown.split("reachable from a root")[0]
+    assert lines_with(shown, "shop.Session")
 
 
 def test_report_writes_a_page(run: Run, pair: Pair, tmp_path: Path) -> None:
-    said = run("report", pair.before, pair.after, "-o", "leak.html").stdout
+    shown = run("report", pair.before, pair.after, "-o", "leak.html").stdout
 
     page = (tmp_path / "leak.html").read_text(encoding="utf-8")
-    assert said.splitlines()[0] in page
-    assert said.splitlines()[1] == f"written to leak.html ({len(page.encode()):,} bytes)"
+    assert shown.splitlines()[0] in page
+    assert shown.splitlines()[1] == f"written to leak.html ({len(page.encode()):,} bytes)"
     assert page.startswith("<!doctype html>")
 
 
 def test_report_as_json_has_the_suspects(run: Run, pair: Pair) -> None:
-    told = document(run("report", pair.before, pair.after, "--json").stdout)
+    printed = document(run("report", pair.before, pair.after, "--json").stdout)
 
-    (suspect,) = told["suspects"]
+    (suspect,) = printed["suspects"]
     assert suspect["type_name"] == "shop.Session"
     assert suspect["holder"] == "shop.SESSIONS"
     assert suspect["objects"] == {"before": 1000, "after": 5000, "growth": 4000}
-    assert told["verdict"]
-    assert {holding["name"] for holding in told["holdings"]} == {"reachable", "held from outside", "garbage"}
+    assert printed["verdict"]
+    assert {holding["name"] for holding in printed["holdings"]} == {"reachable", "held from outside", "garbage"}
     assert document(run("report", pair.after, "--json").stdout)["before"] is None
 
 
@@ -83,18 +97,18 @@ def test_diff_shows_what_grew_and_what_shrank(run: Run, pair: Pair) -> None:
     (row,) = lines_with(run("diff", pair.before, pair.after).stdout, "shop.SESSIONS → dict value → Session")[:1]
     assert row.split()[:2] == ["5,000", "+4,000"]
 
-    said = run("diff", pair.after, pair.before).stdout
-    assert "The second snapshot was taken" in said
-    assert "swap them" in said
-    (row,) = lines_with(said.split("shrunk, by path")[1], "shop.SESSIONS → dict value → Session")[:1]
+    shown = run("diff", pair.after, pair.before).stdout
+    assert "The second snapshot was taken" in shown
+    assert "swap them" in shown
+    (row,) = lines_with(shown.split("shrunk, by path")[1], "shop.SESSIONS → dict value → Session")[:1]
     assert row.split()[:2] == ["1,000", "−4,000"]
 
 
 def test_diff_of_a_snapshot_with_itself_has_a_note(run: Run, pair: Pair) -> None:
-    told = document(run("diff", pair.after, pair.after, "--json").stdout)
+    printed = document(run("diff", pair.after, pair.after, "--json").stdout)
 
-    assert told["notes"] == ["Both files are the same snapshot: nothing can have grown."]
-    assert told["types"] == told["paths"] == []
+    assert printed["notes"] == ["Both files are the same snapshot: there is no growth."]
+    assert printed["types"] == printed["paths"] == []
 
 
 def test_top_sorts_types_by_the_chosen_column(run: Run, pair: Pair) -> None:
@@ -103,17 +117,17 @@ def test_top_sorts_types_by_the_chosen_column(run: Run, pair: Pair) -> None:
     assert counts == sorted(counts, reverse=True)
     assert len(counts) == 3
 
-    said = run("top", pair.after, "--limit", "0").stdout
-    (row,) = lines_with(said, "shop.Session")
+    shown = run("top", pair.after, "--limit", "0").stdout
+    (row,) = lines_with(shown, "shop.Session")
     assert row.split()[0] == "5,000"
-    assert "more types" not in said
+    assert "more types" not in shown
     assert f"and {by_objects['types_total'] - 5} more types" in run("top", pair.after, "--limit", "5").stdout
 
 
 def test_path_takes_a_type_with_or_without_its_module(run: Run, pair: Pair) -> None:
     for name in ("Session", "shop.Session"):
-        told = document(run("path", pair.after, name, "--json").stdout)
-        (path,) = told["paths"]
+        printed = document(run("path", pair.after, name, "--json").stdout)
+        (path,) = printed["paths"]
         assert path["text"] == "shop.SESSIONS → dict value → Session"
         assert path["path"] == ["shop.SESSIONS", "dict value"]
         assert path["objects"] == 5000
@@ -132,25 +146,25 @@ def test_path_of_an_unknown_type_suggests_similar_names(run: Run, pair: Pair) ->
 
 
 def test_info_shows_what_a_snapshot_contains(run: Run, pair: Pair) -> None:
-    said = run("info", pair.after).stdout
-    assert "reason: after" in said
-    assert "reachable from a root" in said
+    shown = run("info", pair.after).stdout
+    assert "reason: after" in shown
+    assert "reachable from a root" in shown
 
-    told = document(run("info", pair.after, "--json").stdout)
-    assert told["header"]["content"] == "graph"
-    assert told["file_bytes"] == pair.after.stat().st_size
-    assert told["footer"]["objects"] > 5000
+    printed = document(run("info", pair.after, "--json").stdout)
+    assert printed["header"]["content"] == "graph"
+    assert printed["file_bytes"] == pair.after.stat().st_size
+    assert printed["footer"]["objects"] > 5000
 
 
 def test_info_reads_a_census(run: Run, tmp_path: Path) -> None:
     census = census_file(tmp_path / "census.heap")
 
-    said = run("info", census).stdout
-    assert "census (too little disk)" in said
-    assert "does not know who holds them" in said
-    assert lines_with(said, "shop.Session")[0].split() == ["7", "336", "B", "shop.Session"]
-    told = document(run("info", census, "--json").stdout)
-    assert told["types"][0] == {"type_name": "shop.Session", "objects": 7, "shallow_bytes": 336}
+    shown = run("info", census).stdout
+    assert "census (too little disk)" in shown
+    assert "no paths to what holds them" in shown
+    assert lines_with(shown, "shop.Session")[0].split() == ["7", "336", "B", "shop.Session"]
+    printed = document(run("info", census, "--json").stdout)
+    assert printed["types"][0] == {"type_name": "shop.Session", "objects": 7, "shallow_bytes": 336}
 
 
 def test_info_names_as_many_threads_as_the_limit(run: Run, tmp_path: Path) -> None:
@@ -221,17 +235,17 @@ def test_convert_writes_next_to_the_snapshot_or_to_the_output_given(
 
 
 def test_a_pipe_gets_plain_text_with_complete_names(run: Run, pair: Pair) -> None:
-    said = run("diff", pair.before, pair.after, "--limit", "0", COLUMNS="40").stdout
+    shown = run("diff", pair.before, pair.after, "--limit", "0", COLUMNS="40").stdout
 
-    assert "\x1b" not in said
-    assert "shop.SESSIONS → dict value → Session.user → str" in said
-    assert not [line for line in said.splitlines() if line != line.rstrip()]
+    assert "\x1b" not in shown
+    assert "shop.SESSIONS → dict value → Session.user → str" in shown
+    assert not [line for line in shown.splitlines() if line != line.rstrip()]
 
 
 def test_characters_outside_of_the_encoding_are_escaped(run: Run, pair: Pair) -> None:
-    said = run("path", pair.after, "Session", PYTHONIOENCODING="ascii").stdout
+    shown = run("path", pair.after, "Session", PYTHONIOENCODING="ascii").stdout
 
-    assert "shop.SESSIONS \\u2192 dict value" in said
+    assert "shop.SESSIONS \\u2192 dict value" in shown
 
 
 def test_a_reader_that_closes_the_pipe_is_not_an_error(pair: Pair, tmp_path: Path) -> None:
@@ -268,8 +282,8 @@ def _read(terminal: int) -> bytes:
 
 @pytest.mark.parametrize("command", ["top", "diff", "report", "path", "info", "convert"])
 def test_help_has_examples_and_the_exit_codes(run: Run, command: str) -> None:
-    said = run(command, "--help").stdout
+    shown = run(command, "--help").stdout
 
-    assert f"    heap-exporter {command} " in said
-    assert "exit codes:" in said
+    assert f"    heap-exporter {command} " in shown
+    assert "exit codes:" in shown
     assert f"\n    {command} " in run("--help").stdout

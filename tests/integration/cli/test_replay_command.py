@@ -48,21 +48,25 @@ def test_it_prints_each_change_of_verdict(run: Run, tmp_path: Path) -> None:
     series(tmp_path / "leak.csv", leak)
 
     lines = run("replay", "leak.csv").stdout.splitlines()
+    verbose = run("replay", "leak.csv", "--verbose").stdout.splitlines()
 
-    states = [line.split("  ")[2].split(":")[0].split(" (")[0] for line in lines]
+    changes = [line for line in lines if line.startswith("leak.csv  ")]
+    states = [line.split("  ")[2].split(":")[0].split(" (")[0] for line in changes]
     assert states[:2] == ["warming-up", "steady"]
     assert "suspected" in states
-    assert all(line.startswith("leak.csv  ") for line in lines)
-    assert all(one != other for one, other in pairwise(lines))
+    assert all(one != other for one, other in pairwise(changes))
+    assert all(line.startswith("    ") for line in lines if line not in changes)
+    assert [line for line in verbose if not line.startswith("    - ")] == lines
+    assert any("    - confidence" in line for line in verbose)
 
 
 def test_json_is_one_object_a_line_with_all_numbers(run: Run, tmp_path: Path) -> None:
     series(tmp_path / "leak.csv", leak)
 
-    told = [json.loads(line) for line in run("replay", "--json", "leak.csv").stdout.splitlines()]
+    printed = [json.loads(line) for line in run("replay", "--json", "leak.csv").stdout.splitlines()]
 
-    assert told[0]["cause"] is None
-    suspected = next(each for each in told if each["state"] == "suspected")
+    assert printed[0]["cause"] is None
+    suspected = next(each for each in printed if each["state"] == "suspected")
     assert suspected["file"] == "leak.csv"
     assert HOUR < suspected["t_seconds"] < 2 * HOUR
     assert suspected["reasons"]
@@ -79,9 +83,9 @@ def test_several_files_are_printed_in_order_compressed_or_not(run: Run, tmp_path
 
     lines = run("replay", "--json", *names, "a.csv").stdout.splitlines()
 
-    told = [json.loads(line) for line in lines]
-    assert list(dict.fromkeys(each["file"] for each in told)) == [*names, "a.csv"]
-    by_file = [[each | {"file": ""} for each in told if each["file"] == name] for name in (*names, "a.csv")]
+    printed = [json.loads(line) for line in lines]
+    assert list(dict.fromkeys(each["file"] for each in printed)) == [*names, "a.csv"]
+    by_file = [[each | {"file": ""} for each in printed if each["file"] == name] for name in (*names, "a.csv")]
     assert all(verdicts == by_file[0] for verdicts in by_file)
 
 
@@ -92,7 +96,7 @@ def test_an_unreadable_file_is_reported_and_the_others_are_judged(run: Run, tmp_
     done = run("replay", "bad.csv", "none.csv", "good.csv", code=2)
 
     assert done.stderr.splitlines() == [
-        "heap-exporter: bad.csv, line 3: rss_bytes is 'many', which is no such figure",
+        "heap-exporter: bad.csv, line 3: rss_bytes is 'many', which is no such number",
         "heap-exporter: cannot read none.csv: No such file or directory",
     ]
     assert "good.csv" in done.stdout
@@ -103,11 +107,11 @@ def test_time_that_goes_back_is_a_restart(run: Run, tmp_path: Path) -> None:
     once = series(tmp_path / "a.csv", leak).read_text()
     (tmp_path / "twice.csv").write_text(once + once.partition("\n")[2].replace(",1\n", ",0\n"))
 
-    told = [json.loads(line) for line in run("replay", "--json", "twice.csv").stdout.splitlines()]
+    printed = [json.loads(line) for line in run("replay", "--json", "twice.csv").stdout.splitlines()]
 
-    beginnings = [number for number, each in enumerate(told) if each["state"] == "warming-up"]
+    beginnings = [number for number, each in enumerate(printed) if each["state"] == "warming-up"]
     assert len(beginnings) == 2
-    first, second = told[: beginnings[1]], told[beginnings[1] :]
+    first, second = printed[: beginnings[1]], printed[beginnings[1] :]
     assert first == second
 
 
@@ -147,8 +151,8 @@ def test_samples_too_far_apart_print_a_hint_with_a_window_that_works(run: Run, t
         "heap-exporter: coarse.csv: the samples are 600 s apart, so a window of 15m has fewer than the 12 samples "
         "that a verdict needs: leaks are found late or never; set --window 2h or longer, or record more often\n"
     )
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {each["state"] for each in told if each["file"] == "coarse.csv"} == {"warming-up"}
+    printed = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {each["state"] for each in printed if each["file"] == "coarse.csv"} == {"warming-up"}
     assert longer.stderr == ""
     assert '"state": "suspected"' in longer.stdout
 

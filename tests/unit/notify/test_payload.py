@@ -15,12 +15,13 @@ from tests.examples.alerts import SNAPSHOT_ID, bare_alert, full_alert
 DOCS = Path(__file__).parents[3] / "docs" / "alerts.md"
 
 
-def test_the_text_says_what_leaks_and_where() -> None:
+def test_the_text_names_what_grows_and_where_it_is_held() -> None:
     document = alert_document(full_alert(), {"OTEL_SERVICE_NAME": "shop"})
 
     assert document["text"] == (
         f"memory leak confirmed in shop (process {os.getpid()} on {document['host']}), python-objects: "
-        "`shop.sessions.SESSIONS` gained 48,210 `Session` objects, +58.2 MiB in 15 min (+233 MiB/h), 93 % of the growth"
+        "`Session` objects grow: +58.2 MiB in 15 min (+233 MiB/h), +48,210 objects. "
+        "Held by `shop.sessions.SESSIONS` → dict value → `Session`"
     )
 
 
