@@ -296,6 +296,18 @@ def test_slow_clients_hold_up_no_scrape(server: Server, sent: bytes) -> None:
         assert all(fetch(server, "GET", "/metrics")[0] == 200 for _ in range(20))
 
 
+@pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nHo"])
+def test_300_silent_clients_hold_up_no_scrape(server: Server, sent: bytes) -> None:
+    with ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(connect(server, sent))
+
+        for _ in range(5):
+            began = time.monotonic()
+            assert fetch(server, "GET", "/metrics")[0] == 200
+            assert time.monotonic() - began < SCRAPE_SECONDS
+
+
 def test_with_more_clients_than_places_the_oldest_silent_client_is_closed(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
