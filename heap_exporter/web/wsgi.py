@@ -101,7 +101,7 @@ class RequestHandler(WSGIRequestHandler):
         if found:
             self.send_error(*found)
             return
-        for name in {name for name in self.headers if "_" in name}:  # WSGI cannot tell a_b from a-b
+        for name in {name for name in self.headers if "_" in name}:  # in WSGI, a_b and a-b have the same name
             del self.headers[name]
         self._environ = {**self.get_environ(), "wsgi.input": self.rfile}
 

@@ -1,4 +1,4 @@
-"""A process that is watched, and a thousand clients that ask it for a snapshot at once."""
+"""A process with an exporter, and a thousand clients that request a snapshot at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from heap_exporter.web import server as limits
 from heap_exporter.walker.choose import choose_walker
 from heap_exporter.web.app import App
 from heap_exporter.web.server import Server
-# The thousand clients are one process, which on a busy machine takes seconds to send all that it asks.
+# The thousand clients are one process, which on a busy machine takes seconds to send all requests.
 limits.PROTECTED_SECONDS = limits.REQUEST_SECONDS = limits.QUEUE_SECONDS = turns.CROWD_SECONDS = 600.0
 held = [{"key": [number]} for number in range(int(sys.argv[2]))]
 snapshots = Snapshots(choose_walker("auto"), Store(Path(sys.argv[1]), 20), lambda: None)
@@ -61,7 +61,7 @@ for line in sys.stdin:
 
 @dataclass
 class Storm:
-    """What a thousand clients were told; an exchange that was broken off counts as status 0."""
+    """The answers to a thousand clients. A connection that broke counts as status 0."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     without_retry: int = 0
@@ -69,10 +69,10 @@ class Storm:
 
 
 def storm(*ports: int, clients: int = 1000) -> Storm:
-    """Ask at once, by turns on each port; return once all are answered."""
+    """Send all requests at once, to the ports in turn; return when all are answered."""
     found = Storm()
 
-    async def ask(port: int) -> None:
+    async def post(port: int) -> None:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(REQUEST)
@@ -84,13 +84,13 @@ def storm(*ports: int, clients: int = 1000) -> Storm:
         found.statuses[status] += 1
         found.without_retry += status == 429 and b"\r\nRetry-After: " not in answer
 
-    async def ask_all() -> None:
-        asked = (ask(ports[number % len(ports)]) for number in range(clients))
-        await asyncio.wait_for(asyncio.gather(*asked), PATIENCE_SECONDS)
+    async def post_all() -> None:
+        requests = (post(ports[number % len(ports)]) for number in range(clients))
+        await asyncio.wait_for(asyncio.gather(*requests), PATIENCE_SECONDS)
 
     began = time.monotonic()
     with _descriptors():
-        asyncio.run(ask_all())
+        asyncio.run(post_all())
     found.seconds = time.monotonic() - began
     return found
 
@@ -107,7 +107,7 @@ def _descriptors() -> Iterator[None]:
 
 
 @contextmanager
-def asked_process(folder: Path, objects: int) -> Iterator[Callable[[], dict[str, Any]]]:
+def process_with_server(folder: Path, objects: int) -> Iterator[Callable[[], dict[str, Any]]]:
     """Run a process with so many objects; yield what returns its ``port`` first, and then how it fares."""
     command = [sys.executable, "-c", PROGRAM, str(folder), str(objects)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -116,7 +116,7 @@ def asked_process(folder: Path, objects: int) -> Iterator[Callable[[], dict[str,
         sent, said = process.stdin, process.stdout
         first = iter([said.readline()])
 
-        def told() -> dict[str, Any]:
+        def state() -> dict[str, Any]:
             line = next(first, "")
             if not line:
                 sent.write("\n")
@@ -126,6 +126,6 @@ def asked_process(folder: Path, objects: int) -> Iterator[Callable[[], dict[str,
             return found
 
         try:
-            yield told
+            yield state
         finally:
             process.kill()

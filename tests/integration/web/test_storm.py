@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.web.workers import WORKERS
-from tests.processes.request_storm import asked_process, storm
+from tests.processes.request_storm import process_with_server, storm
 
 CLIENTS = 1000
 THREADS = 1 + 1 + 1 + WORKERS
-"""The main thread, the one that watches, the server's loop, and its workers."""
+"""The main thread, the one that measures delays, the server's loop, and its workers."""
 
 
 def print_latency(calm: list[float], stormy: list[float]) -> None:
@@ -21,14 +21,14 @@ def print_latency(calm: list[float], stormy: list[float]) -> None:
 
 
 @pytest.mark.parametrize("objects", [1000, 200_000])
-def test_of_a_thousand_at_once_one_is_served_and_all_others_are_told_when_to_come_back(
+def test_of_a_thousand_requests_at_once_one_is_served_and_all_others_get_429_with_retry_after(
     tmp_path: Path, objects: int
 ) -> None:
-    with asked_process(tmp_path, objects) as told:
-        port = told()["port"]
-        calm = told()
+    with process_with_server(tmp_path, objects) as state:
+        port = state()["port"]
+        calm = state()
         found = storm(port, clients=CLIENTS)
-        stormy = told()
+        stormy = state()
 
     print(f"\n{CLIENTS} were answered within {found.seconds:.1f} s")
     print_latency(calm["late_ms"], stormy["late_ms"])
@@ -39,10 +39,10 @@ def test_of_a_thousand_at_once_one_is_served_and_all_others_are_told_when_to_com
     assert [path.suffix for path in tmp_path.iterdir()] == [".heap"]
 
 
-def test_of_a_thousand_at_once_at_two_workers_that_share_a_folder_one_is_served(tmp_path: Path) -> None:
-    with asked_process(tmp_path, 200_000) as one, asked_process(tmp_path, 200_000) as other:
+def test_of_a_thousand_requests_to_two_processes_that_share_a_folder_one_is_served(tmp_path: Path) -> None:
+    with process_with_server(tmp_path, 200_000) as one, process_with_server(tmp_path, 200_000) as other:
         found = storm(one()["port"], other()["port"], clients=CLIENTS)
-        written = [told()["outcomes"]["written"] for told in (one, other)]
+        written = [state()["outcomes"]["written"] for state in (one, other)]
 
     assert found.statuses == {201: 1, 429: CLIENTS - 1}
     assert sorted(written) == [0, 1]

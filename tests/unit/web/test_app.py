@@ -30,13 +30,13 @@ def client(process: Process) -> Client:
     return Client(process.app())
 
 
-def ask(client: Client, path: str, method: str = "GET", **options: Any) -> TestResponse:
+def fetch(client: Client, path: str, method: str = "GET", **options: Any) -> TestResponse:
     return client.open(path, method=method, environ_overrides=HERE, **options)
 
 
 def test_metrics_are_what_the_exporter_encoded_for_the_accepted_format(client: Client) -> None:
-    plain = ask(client, "/metrics")
-    openmetrics = ask(client, "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    plain = fetch(client, "/metrics")
+    openmetrics = fetch(client, "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
 
     assert plain.data.startswith(b"python_heap_bytes 1.0\n")
     assert plain.content_type == "text/plain"
@@ -45,9 +45,9 @@ def test_metrics_are_what_the_exporter_encoded_for_the_accepted_format(client: C
 
 
 def test_metrics_are_compressed_for_clients_that_accept_it(client: Client) -> None:
-    plain = ask(client, "/metrics")
-    packed = ask(client, "/metrics", headers={"Accept-Encoding": "deflate, gzip;q=0.5"})
-    unwanted = ask(client, "/metrics", headers={"Accept-Encoding": "gzip;q=0"})
+    plain = fetch(client, "/metrics")
+    packed = fetch(client, "/metrics", headers={"Accept-Encoding": "deflate, gzip;q=0.5"})
+    unwanted = fetch(client, "/metrics", headers={"Accept-Encoding": "gzip;q=0"})
 
     assert gzip.decompress(packed.data) == plain.data == unwanted.data
     assert packed.headers["Content-Encoding"] == "gzip"
@@ -55,7 +55,7 @@ def test_metrics_are_compressed_for_clients_that_accept_it(client: Client) -> No
 
 
 def test_a_posted_snapshot_is_there_when_the_answer_comes(client: Client, process: Process) -> None:
-    answer = ask(client, "/snapshots?reason=before+the+deploy", "POST")
+    answer = fetch(client, "/snapshots?reason=before+the+deploy", "POST")
 
     assert answer.status_code == 201
     document = json_of(answer)
@@ -67,15 +67,15 @@ def test_a_posted_snapshot_is_there_when_the_answer_comes(client: Client, proces
     )
     assert (document["content"], document["objects"], document["duration_seconds"]) == ("graph", 1, 0.5)
     assert document["predicted_bytes"] > 0
-    assert json_of(ask(client, answer.headers["Location"])) == document
+    assert json_of(fetch(client, answer.headers["Location"])) == document
     assert document.pop("comparison") is None
-    assert json_of(ask(client, "/snapshots")) == {"snapshots": [document]}
+    assert json_of(fetch(client, "/snapshots")) == {"snapshots": [document]}
 
 
 def test_the_file_of_a_snapshot_can_be_downloaded(client: Client) -> None:
-    document = json_of(ask(client, "/snapshots", "POST"))
+    document = json_of(fetch(client, "/snapshots", "POST"))
 
-    answer = ask(client, document["file_url"])
+    answer = fetch(client, document["file_url"])
 
     assert answer.data == Path(document["path"]).read_bytes()
     assert answer.headers["Content-Disposition"] == f"attachment; filename={document['id']}.heap"
@@ -92,12 +92,12 @@ def test_the_file_of_a_snapshot_can_be_downloaded(client: Client) -> None:
     ],
 )
 def test_a_reason_may_come_in_the_query_a_form_or_json(client: Client, options: dict[str, Any]) -> None:
-    assert json_of(ask(client, "/snapshots", "POST", **options))["reason"] == "why not"
+    assert json_of(fetch(client, "/snapshots", "POST", **options))["reason"] == "why not"
 
 
 @pytest.mark.parametrize("body", ["[1]", '"text"', '{"reason": 3}', "{", ""])
 def test_a_body_that_is_not_an_object_is_a_clear_error(client: Client, process: Process, body: str) -> None:
-    answer = ask(client, "/snapshots", "POST", data=body, content_type="application/json")
+    answer = fetch(client, "/snapshots", "POST", data=body, content_type="application/json")
 
     assert answer.status_code == 400
     assert answer.content_type == "application/problem+json"
@@ -105,7 +105,7 @@ def test_a_body_that_is_not_an_object_is_a_clear_error(client: Client, process: 
 
 
 def test_a_body_that_is_too_long_is_refused(client: Client) -> None:
-    answer = ask(client, "/snapshots", "POST", json={"reason": "x" * 100_000})
+    answer = fetch(client, "/snapshots", "POST", json={"reason": "x" * 100_000})
 
     assert answer.status_code == 413
     assert json_of(answer)["status"] == 413
@@ -114,11 +114,11 @@ def test_a_body_that_is_too_long_is_refused(client: Client) -> None:
 def test_of_two_at_once_one_runs_and_the_other_gets_429_with_retry_after(client: Client, process: Process) -> None:
     process.walker.hold()
     first: list[TestResponse] = []
-    thread = threading.Thread(target=lambda: first.append(ask(client, "/snapshots", "POST")))
+    thread = threading.Thread(target=lambda: first.append(fetch(client, "/snapshots", "POST")))
     thread.start()
     assert process.walker.walking.wait(10)
 
-    second = ask(client, "/snapshots", "POST")
+    second = fetch(client, "/snapshots", "POST")
     process.walker.go.set()
     thread.join()
 
@@ -129,29 +129,29 @@ def test_of_two_at_once_one_runs_and_the_other_gets_429_with_retry_after(client:
 
 
 def test_without_waiting_the_answer_has_the_url_of_the_snapshot(client: Client, process: Process) -> None:
-    answer = ask(client, "/snapshots?wait=0", "POST")
+    answer = fetch(client, "/snapshots?wait=0", "POST")
 
     assert answer.status_code == 202
     assert process.woken.is_set()
     where = answer.headers["Location"]
-    assert json_of(answer)["state"] == json_of(ask(client, where))["state"] == "running"
+    assert json_of(answer)["state"] == json_of(fetch(client, where))["state"] == "running"
     process.snapshots.take_pending()
-    assert json_of(ask(client, where))["state"] == "written"
+    assert json_of(fetch(client, where))["state"] == "written"
 
 
 def test_a_snapshot_that_failed_shows_the_problem(client: Client, process: Process) -> None:
-    where = ask(client, "/snapshots?wait=0", "POST").headers["Location"]
+    where = fetch(client, "/snapshots?wait=0", "POST").headers["Location"]
     process.headroom_bytes = 0
     process.snapshots.take_pending()
 
-    document = json_of(ask(client, where))
+    document = json_of(fetch(client, where))
 
     assert document["state"] == "failed"
     assert "memory limit" in document["problem"]
 
 
 def test_wait_must_be_0_or_1(client: Client) -> None:
-    answer = ask(client, "/snapshots?wait=maybe", "POST")
+    answer = fetch(client, "/snapshots?wait=maybe", "POST")
 
     assert answer.status_code == 400
     assert "wait must be 0" in json_of(answer)["detail"]
@@ -160,7 +160,7 @@ def test_wait_must_be_0_or_1(client: Client) -> None:
 def test_without_free_memory_the_answer_is_503(client: Client, process: Process) -> None:
     process.headroom_bytes = 1
 
-    answer = ask(client, "/snapshots", "POST")
+    answer = fetch(client, "/snapshots", "POST")
 
     assert answer.status_code == 503
     assert "memory limit" in json_of(answer)["detail"]
@@ -171,19 +171,19 @@ def test_with_little_free_memory_the_answer_is_a_census_with_a_note(client: Clie
     graph, census = preflight.graph_need(heap, "portable"), preflight.census_need(heap, "portable")
     process.headroom_bytes = (graph.memory_bytes + census.memory_bytes) // 2
 
-    answer = ask(client, "/snapshots", "POST")
+    answer = fetch(client, "/snapshots", "POST")
 
     assert answer.status_code == 201
     document = json_of(answer)
     assert (document["content"], document["pause_seconds"], document["duration_seconds"]) == ("census", 0.004, 0.25)
     assert "left under the memory limit" in document["note"]
-    assert json_of(ask(client, document["url"])) == document
+    assert json_of(fetch(client, document["url"])) == document
 
 
 def test_without_disk_the_answer_is_507_and_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    answer = ask(Client(Process(tmp_path / "file" / "snapshots").app()), "/snapshots", "POST")
+    answer = fetch(Client(Process(tmp_path / "file" / "snapshots").app()), "/snapshots", "POST")
 
     assert answer.status_code == 507
     assert "HEAP_EXPORTER_SNAPSHOT_DIR" in json_of(answer)["detail"]
@@ -192,7 +192,7 @@ def test_without_disk_the_answer_is_507_and_names_the_setting(tmp_path: Path) ->
 def test_a_snapshot_that_the_stop_interrupts_is_answered_503(client: Client, process: Process) -> None:
     process.walker.failure = WalkCancelled("the exporter was stopped during a walk")
 
-    answer = ask(client, "/snapshots", "POST")
+    answer = fetch(client, "/snapshots", "POST")
 
     assert answer.status_code == 503
     assert "stopped" in json_of(answer)["detail"]
@@ -201,7 +201,7 @@ def test_a_snapshot_that_the_stop_interrupts_is_answered_503(client: Client, pro
 def test_a_disk_that_becomes_full_during_the_walk_is_507(client: Client, process: Process) -> None:
     process.walker.failure = SnapshotNoDisk(Path("/x"), errno.errorcode[errno.ENOSPC])
 
-    assert ask(client, "/snapshots", "POST").status_code == 507
+    assert fetch(client, "/snapshots", "POST").status_code == 507
 
 
 def test_an_internal_error_is_a_500_without_its_traceback(
@@ -209,11 +209,11 @@ def test_an_internal_error_is_a_500_without_its_traceback(
 ) -> None:
     process.walker.failure = ZeroDivisionError("secret")
     with caplog.at_level(logging.ERROR, "heap_exporter"):
-        assert ask(client, "/snapshots", "POST").status_code == 500
+        assert fetch(client, "/snapshots", "POST").status_code == 500
 
     process.now = None  # type: ignore[assignment]  # breaks every page
     with caplog.at_level(logging.ERROR, "heap_exporter"):
-        answer = ask(client, "/census")
+        answer = fetch(client, "/census")
 
     assert answer.status_code == 500
     assert answer.content_type == "application/problem+json"
@@ -233,7 +233,7 @@ def test_an_internal_error_is_a_500_without_its_traceback(
 )
 def test_a_wrong_method_is_answered_405_with_the_right_ones(client: Client, path: str, allowed: str) -> None:
     for method in ("DELETE", "PUT", "OPTIONS", "TRACE"):
-        answer = ask(client, path, method)
+        answer = fetch(client, path, method)
 
         assert answer.status_code == 405
         assert answer.headers["Allow"] == allowed
@@ -242,7 +242,7 @@ def test_a_wrong_method_is_answered_405_with_the_right_ones(client: Client, path
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/census", "/verdict", "/snapshots"])
 def test_head_is_get_without_the_body(client: Client, path: str) -> None:
-    head, get = ask(client, path, "HEAD"), ask(client, path)
+    head, get = fetch(client, path, "HEAD"), fetch(client, path)
 
     assert head.status_code == get.status_code == 200
     assert head.data == b""
@@ -254,7 +254,7 @@ def test_head_is_get_without_the_body(client: Client, path: str) -> None:
     ["/nope", "/snapshot", "/snapshots/", "/metrics/", "/snapshots/20261122T070000Z-1-0000", "/snapshots/x/file/"],
 )
 def test_an_unknown_path_is_404(client: Client, path: str) -> None:
-    answer = ask(client, path)
+    answer = fetch(client, path)
 
     assert answer.status_code == 404
     assert answer.content_type == "application/problem+json"
@@ -276,7 +276,7 @@ def test_before_the_first_census_the_answer_is_503_with_retry_after(
     process.now = Reading(started_at=started_at, process_started_at=None, census_interval_seconds=60)
 
     for path in ("/census", "/verdict"):
-        answer = ask(client, path)
+        answer = fetch(client, path)
 
         assert answer.status_code == 503
         assert json_of(answer)["detail"] == detail.format(path[1:])
@@ -284,7 +284,7 @@ def test_before_the_first_census_the_answer_is_503_with_retry_after(
 
 
 def test_the_census_and_the_verdict_are_json(client: Client) -> None:
-    census, verdict = json_of(ask(client, "/census")), json_of(ask(client, "/verdict"))
+    census, verdict = json_of(fetch(client, "/census")), json_of(fetch(client, "/verdict"))
 
     assert census["types"][1] == {"type_name": "shop.models.Type0", "objects": 1000, "bytes": 64_000}
     assert census["bytes"] == sum(count["bytes"] for count in census["types"])
@@ -300,20 +300,20 @@ def test_the_census_and_the_verdict_are_json(client: Client) -> None:
 
 
 def test_health_names_the_process(client: Client) -> None:
-    document = json_of(ask(client, "/-/healthy"))
+    document = json_of(fetch(client, "/-/healthy"))
 
     assert document["name"] == "heap-exporter"
     assert isinstance(document["pid"], int)
 
 
 def test_the_status_page_is_json_for_clients_that_accept_json(client: Client) -> None:
-    document = ask(client, "/", headers={"Accept": "application/json"})
+    document = fetch(client, "/", headers={"Accept": "application/json"})
 
     assert json_of(document)["verdict"]["state"] == "suspected"
     assert json_of(document)["census"]["pause_seconds"] == 0.0045
     assert json_of(document)["census"]["chosen_walker"]["reason"] == "no_extension"
     assert document.headers["Vary"] == "Accept"
-    assert ask(client, "/", headers={"Accept": "*/*"}).content_type.startswith("text/html")
+    assert fetch(client, "/", headers={"Accept": "*/*"}).content_type.startswith("text/html")
 
 
 def test_every_link_has_the_prefix_of_a_mounted_app(process: Process) -> None:
@@ -341,7 +341,7 @@ def test_every_link_has_the_prefix_of_a_mounted_app(process: Process) -> None:
 
 def test_no_answer_may_be_framed_sniffed_or_cached(client: Client) -> None:
     for path in ("/", "/metrics", "/nope"):
-        headers = ask(client, path).headers
+        headers = fetch(client, path).headers
 
         assert headers["X-Frame-Options"] == "DENY"
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -350,4 +350,4 @@ def test_no_answer_may_be_framed_sniffed_or_cached(client: Client) -> None:
 
 def test_every_json_answer_is_strict_json(client: Client) -> None:
     for path in ("/census", "/verdict", "/-/healthy", "/snapshots"):
-        json.loads(ask(client, path).data, parse_constant=pytest.fail)
+        json.loads(fetch(client, path).data, parse_constant=pytest.fail)
