@@ -1,4 +1,4 @@
-"""The made part of the corpus: series of known truth, drawn from a seed."""
+"""The generated part of the corpus: series that are known to leak or to be healthy, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_MIB = 24 * 1024.0
 
 @dataclass
 class Series:
-    """One process (or several lives of it) with the truth about it; ``onset_hours`` is None if it is healthy."""
+    """One process, or several runs of it; ``onset_hours`` is when its leak begins, None if it is healthy."""
 
     kind: str
     seed: int
@@ -36,7 +36,7 @@ class Series:
         return self.onset_hours is not None
 
     def points(self) -> Iterator[Point]:
-        """Return the samples as the detector gets them."""
+        """Yield the samples as points for the detector."""
         begun = set(np.searchsorted(self.hours, self.restarts).tolist())
         gen2 = 0
         last_full = 0.0
@@ -62,17 +62,17 @@ class Series:
 
 
 class Draw:
-    """Draws what varies, all from one seed."""
+    """Draws random numbers from one seed."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
 
-    def between(self, least: float, most: float) -> float:
-        return float(self.rng.uniform(least, most))
+    def between(self, low: float, high: float) -> float:
+        return float(self.rng.uniform(low, high))
 
-    def log(self, least: float, most: float) -> float:
-        """Return a number from a range of magnitudes, each as likely."""
-        return float(math.exp(self.rng.uniform(math.log(least), math.log(most))))
+    def log(self, low: float, high: float) -> float:
+        """Return a number whose logarithm is uniform in the range."""
+        return float(math.exp(self.rng.uniform(math.log(low), math.log(high))))
 
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
@@ -83,14 +83,14 @@ def times(hours: float) -> Array:
 
 
 def series(kind: str, seed: int) -> Series:
-    """Return the series of a kind and a seed: always the same one."""
+    """Return the series of a kind and a seed, the same each time."""
     draw = Draw(seed * 1_000 + [*LEAKING, *HEALTHY].index(kind))
     return LEAKING[kind](kind, seed, draw) if kind in LEAKING else HEALTHY[kind](kind, seed, draw)
 
 
 def _process(draw: Draw, kind: str, seed: int, hours: Array, base: float, heap: Array, native: Array | float = 0.0,
              noise: float | None = None) -> Series:  # fmt: skip
-    """Return what a process of ``base`` MiB shows whose heap grows by ``heap`` and its other memory by ``native``."""
+    """Return the series of a process of ``base`` MiB, with ``heap`` and ``native`` memory on top of it."""
     rng = draw.rng
     share = draw.log(0.001, 0.02) if noise is None else noise
     held = shapes.sticky(heap, draw.between(0.1, 1.0), hours, draw.log(0.05, 12)) if draw.chance(0.7) else heap
@@ -107,16 +107,16 @@ def _base(draw: Draw) -> float:
     return draw.log(40, 4096)
 
 
-# --- what leaks --------------------------------------------------------------------------------------------------
+# --- leaking --------------------------------------------------------------------------------------------------
 
 
 def _leak(draw: Draw) -> tuple[Array, float, float, float]:
-    """Return times, MiB an hour, base and noise of a leak that a careful reader of the series would see.
+    """Return times, MiB/h, base and noise of a leak that is visible in the series.
 
-    In nine of ten it is there for long enough to be told from a cache by its shape: ten hours, or until it has made
-    the process thrice as large. The others end too soon for that.
+    Nine of ten last long enough to differ from a cache by their shape: ten hours, or until the process is three times
+    as large. The others end sooner.
     """
-    patient = draw.chance(0.9)
+    is_lasting = draw.chance(0.9)
     while True:
         per_hour = draw.log(1, 6000)
         hours = draw.log(2, 72)
@@ -126,11 +126,11 @@ def _leak(draw: Draw) -> tuple[Array, float, float, float]:
             hours = MAX_MIB / per_hour
         is_long = hours >= 10 or per_hour * hours >= 2 * max(base, 256)
         is_seen = per_hour * hours >= max(12.0, 0.04 * base, 8 * noise * base)
-        if hours >= 2 and is_seen and (is_long or not patient):
+        if hours >= 2 and is_seen and (is_long or not is_lasting):
             return times(hours), per_hour, base, noise
 
 
-def _tell(found: Series, onset: float, per_hour: float) -> Series:
+def _leaking(found: Series, onset: float, per_hour: float) -> Series:
     found.onset_hours, found.per_hour = onset, per_hour
     return found
 
@@ -138,13 +138,13 @@ def _tell(found: Series, onset: float, per_hour: float) -> Series:
 def _steady(kind: str, seed: int, draw: Draw) -> Series:
     hours, per_hour, base, noise = _leak(draw)
     found = _process(draw, kind, seed, hours, base, shapes.ramp(hours, per_hour), noise=noise)
-    return _tell(found, 0.0, per_hour)
+    return _leaking(found, 0.0, per_hour)
 
 
 def _native(kind: str, seed: int, draw: Draw) -> Series:
     hours, per_hour, base, noise = _leak(draw)
     heap = shapes.wandering(hours, 0.01 * base, 1.0, draw.rng)
-    return _tell(_process(draw, kind, seed, hours, base, heap, shapes.ramp(hours, per_hour), noise), 0.0, per_hour)
+    return _leaking(_process(draw, kind, seed, hours, base, heap, shapes.ramp(hours, per_hour), noise), 0.0, per_hour)
 
 
 def _late(kind: str, seed: int, draw: Draw) -> Series:
@@ -155,17 +155,17 @@ def _late(kind: str, seed: int, draw: Draw) -> Series:
     heap = shapes.ramp(hours, per_hour, onset)
     if draw.chance(0.5):
         heap = heap + shapes.filling(hours, base * draw.log(0.05, 0.5), draw.log(0.05, 0.5))
-    return _tell(_process(draw, kind, seed, hours, base, heap, noise=noise), onset, per_hour)
+    return _leaking(_process(draw, kind, seed, hours, base, heap, noise=noise), onset, per_hour)
 
 
 def _stairs(kind: str, seed: int, draw: Draw) -> Series:
     hours, per_hour, base, noise = _leak(draw)
     heap = shapes.stairs(hours, per_hour, float(hours[-1]) / draw.log(8, 100), 0.0, draw.rng)
-    return _tell(_process(draw, kind, seed, hours, base, heap, noise=noise), 0.0, per_hour)
+    return _leaking(_process(draw, kind, seed, hours, base, heap, noise=noise), 0.0, per_hour)
 
 
 def _under_swings(kind: str, seed: int, draw: Draw) -> Series:
-    """A leak under a load that takes memory too: so long that the leak outgrows it, or that days can be compared."""
+    """A leak under a load that takes memory too, for so long that the leak exceeds it or that days can be compared."""
     while True:
         hours, per_hour, base, noise = _leak(draw)
         length = float(hours[-1])
@@ -174,15 +174,15 @@ def _under_swings(kind: str, seed: int, draw: Draw) -> Series:
         if per_hour * length > 0.7 * height and length > 2.5 * period:
             break
     heap = shapes.ramp(hours, per_hour) + shapes.swing(hours, height, period, draw.between(0, 1), draw.log(0.5, 2))
-    return _tell(_process(draw, kind, seed, hours, base, heap, noise=noise), 0.0, per_hour)
+    return _leaking(_process(draw, kind, seed, hours, base, heap, noise=noise), 0.0, per_hour)
 
 
 def _with_load(kind: str, seed: int, draw: Draw) -> Series:
-    """A leak by request: nothing is lost while there is no load."""
+    """A leak per request: it stops while there is no load."""
     hours, per_hour, base, noise = _leak(draw)
     rate = 0.1 + shapes.swing(hours, 1.8, min(24.0, float(hours[-1]) / 2), draw.between(0, 1))
     heap = per_hour * np.cumsum(rate) * (hours[1] - hours[0])
-    return _tell(_process(draw, kind, seed, hours, base, heap, noise=noise), 0.0, per_hour)
+    return _leaking(_process(draw, kind, seed, hours, base, heap, noise=noise), 0.0, per_hour)
 
 
 def _under_sawtooth(kind: str, seed: int, draw: Draw) -> Series:
@@ -195,34 +195,34 @@ def _under_sawtooth(kind: str, seed: int, draw: Draw) -> Series:
     heap = shapes.ramp(hours, per_hour) + shapes.sawtooth(
         hours, height, period, draw.between(0, 1), draw.rng, draw.between(0, 0.3)
     )
-    return _tell(_process(draw, kind, seed, hours, base, heap, noise=noise), 0.0, per_hour)
+    return _leaking(_process(draw, kind, seed, hours, base, heap, noise=noise), 0.0, per_hour)
 
 
 def _after_warm_up(kind: str, seed: int, draw: Draw) -> Series:
     hours, per_hour, base, noise = _leak(draw)
     warm = shapes.lru if draw.chance(0.5) else shapes.filling
     heap = shapes.ramp(hours, per_hour) + warm(hours, base * draw.log(0.1, 1), draw.log(1 / 60, 0.5))
-    return _tell(_process(draw, kind, seed, hours, base, heap, noise=noise), 0.0, per_hour)
+    return _leaking(_process(draw, kind, seed, hours, base, heap, noise=noise), 0.0, per_hour)
 
 
 def _sub_linear(kind: str, seed: int, draw: Draw) -> Series:
     hours, per_hour, base, noise = _leak(draw)
     heap = shapes.power(hours, per_hour, draw.between(0.75, 1.2))
-    return _tell(_process(draw, kind, seed, hours, base, heap, noise=noise), 0.0, per_hour)
+    return _leaking(_process(draw, kind, seed, hours, base, heap, noise=noise), 0.0, per_hour)
 
 
 def _oom_loop(kind: str, seed: int, draw: Draw) -> Series:
-    """A leak that is killed at its limit again and again: each life the same slope."""
+    """A leak in a process that is killed at its limit again and again: the slope is the same in each run."""
     hours = times(draw.log(8, 72))
-    base, life = _base(draw), float(hours[-1]) / draw.between(3.2, 9)
-    per_hour = min(max(base * draw.log(0.5, 4) / life, 8.0), 6000.0)
-    starts = np.arange(0, hours[-1], life)
+    base, run_hours = _base(draw), float(hours[-1]) / draw.between(3.2, 9)
+    per_hour = min(max(base * draw.log(0.5, 4) / run_hours, 8.0), 6000.0)
+    starts = np.arange(0, hours[-1], run_hours)
     passed = hours - starts[np.searchsorted(starts, hours, side="right") - 1]
     found = _process(draw, kind, seed, hours, base, np.zeros_like(hours), per_hour * passed)
     if found.heap is not None:
         found.heap = found.heap + per_hour * passed
     found.restarts = starts[1:]
-    return _tell(found, 0.0, per_hour)
+    return _leaking(found, 0.0, per_hour)
 
 
 LEAKING: dict[str, Callable[[str, int, Draw], Series]] = {
@@ -238,7 +238,7 @@ LEAKING: dict[str, Callable[[str, int, Draw], Series]] = {
     "leak, killed in a loop": _oom_loop,
 }
 
-# --- what is healthy ---------------------------------------------------------------------------------------------
+# --- healthy ---------------------------------------------------------------------------------------------
 
 
 def _healthy(draw: Draw) -> tuple[Array, float]:
@@ -256,10 +256,10 @@ def _wandering(kind: str, seed: int, draw: Draw) -> Series:
     return _process(draw, kind, seed, hours, base, heap)
 
 
-def _sawtooth_of(least: float, most: float) -> Callable[[str, int, Draw], Series]:
+def _sawtooth_of(low: float, high: float) -> Callable[[str, int, Draw], Series]:
     def made(kind: str, seed: int, draw: Draw) -> Series:
         hours, base = _healthy(draw)
-        height, period = base * draw.log(0.03, 1), draw.log(least, most)
+        height, period = base * draw.log(0.03, 1), draw.log(low, high)
         teeth = shapes.sawtooth(hours, height, period, draw.between(0, 1), draw.rng, draw.between(0, 0.4))
         return _process(draw, kind, seed, hours, base, teeth)
 
@@ -283,10 +283,10 @@ def _warm_up(kind: str, seed: int, draw: Draw) -> Series:
 
 def _restarts(kind: str, seed: int, draw: Draw) -> Series:
     hours, base = _healthy(draw)
-    life = draw.log(1 / 3, min(24, float(hours[-1]) / 1.5))
+    run_hours = draw.log(1 / 3, min(24, float(hours[-1]) / 1.5))
     starts = [0.0]
     while starts[-1] < hours[-1]:
-        starts.append(starts[-1] + life * draw.between(0.7, 1.3))
+        starts.append(starts[-1] + run_hours * draw.between(0.7, 1.3))
     begun = np.array(starts)
     passed = hours - begun[np.searchsorted(begun, hours, side="right") - 1]
     heap = shapes.filling(passed, base * draw.log(0.1, 1), draw.log(1 / 60, 0.7))
@@ -304,21 +304,21 @@ def _steps(kind: str, seed: int, draw: Draw) -> Series:
     return _process(draw, kind, seed, hours, base, heap)
 
 
-def _cache_of(least: float, most: float) -> Callable[[str, int, Draw], Series]:
+def _cache_of(low: float, high: float) -> Callable[[str, int, Draw], Series]:
     def made(kind: str, seed: int, draw: Draw) -> Series:
         hours, base = _healthy(draw)
         onset = 0.0 if draw.chance(0.8) else float(hours[-1]) * draw.between(0, 0.5)
-        heap = shapes.filling(hours, base * draw.log(0.1, 4), draw.log(least, most), onset)
+        heap = shapes.filling(hours, base * draw.log(0.1, 4), draw.log(low, high), onset)
         return _process(draw, kind, seed, hours, base, heap)
 
     return made
 
 
-def _lru_of(least: float, most: float) -> Callable[[str, int, Draw], Series]:
+def _lru_of(low: float, high: float) -> Callable[[str, int, Draw], Series]:
     def made(kind: str, seed: int, draw: Draw) -> Series:
         hours, base = _healthy(draw)
         onset = 0.0 if draw.chance(0.8) else float(hours[-1]) * draw.between(0, 0.5)
-        heap = shapes.lru(hours, base * draw.log(0.1, 4), draw.log(least, most), onset)
+        heap = shapes.lru(hours, base * draw.log(0.1, 4), draw.log(low, high), onset)
         return _process(draw, kind, seed, hours, base, heap)
 
     return made
@@ -338,7 +338,7 @@ def _spikes(kind: str, seed: int, draw: Draw) -> Series:
 
 
 def _busy(kind: str, seed: int, draw: Draw) -> Series:
-    """Several healthy things at once, as in most services."""
+    """Several healthy shapes at once, as in most services."""
     hours, base = _healthy(draw)
     heap = (
         shapes.filling(hours, base * draw.log(0.1, 1), draw.log(0.05, 2))

@@ -1,7 +1,7 @@
-"""Records the real part of the corpus: ``python -m tests.corpus.record [NAME...]``.
+"""Records the recorded part of the corpus: ``python -m tests.corpus.record [NAME...]``.
 
-Each program runs in a process of its own and does at each step what would take it 15 s, so that hours pass in seconds;
-the product's own probes sample it after each step, and the timestamps are those of the slow program.
+Each program runs in its own process. Each step does the work of 15 s, so that hours pass in seconds; the probes of the
+product sample it after each step, and the timestamps are 15 s apart.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def serving(rng: random.Random) -> Iterator[None]:
 
 
 def cycles(rng: random.Random) -> Iterator[None]:
-    """Makes cyclic garbage that only a full collection frees, every 40 minutes."""
+    """Makes cyclic garbage, which a full collection frees every 40 minutes."""
     gc.set_threshold(10**9)
     step = 0
     while True:
@@ -162,7 +162,7 @@ def warming_up(rng: random.Random) -> Iterator[None]:
 
 
 def _requests(rng: random.Random, count: int = 2) -> None:
-    """Serve some requests: memory that comes and goes, of all sizes, and leaves holes."""
+    """Serve some requests: allocate and free memory of all sizes, which fragments the heap."""
     for _ in range(count):
         body = [{"id": index, "text": "x" * rng.randrange(10, 2000)} for index in range(rng.randrange(20, 600))]
         json.dumps(body)
@@ -174,7 +174,7 @@ LEAKS: dict[str, tuple[Program, float, float]] = {
     "leaking_natively": (leaking_natively, 12.0, 0.0),
     "leaking_by_load": (leaking_by_load, 12.0, 0.0),
 }
-"""Programs that leak, with the hours they run and when they begin to leak."""
+"""Programs that leak, with the hours that they run and the hour at which the leak begins."""
 
 HEALTHY: dict[str, tuple[Program, float]] = {
     "serving": (serving, 8.0),
@@ -208,8 +208,8 @@ def record(name: str) -> None:
             out.write(csv_row(made._replace(t_seconds=step * STEP_SECONDS)).encode())
 
 
-def tell(name: str) -> dict[str, float | None]:
-    """Return the truth about a recorded series: its growth after the onset, by its own first and last hour."""
+def truth_of(name: str) -> dict[str, float | None]:
+    """Return whether and how fast a recorded series leaks: its growth from the onset, by its first and last hour."""
     if name not in LEAKS:
         return {"onset_hours": None, "per_hour": 0.0}
     from heap_exporter.recording.csv_format import read_series
@@ -222,14 +222,14 @@ def tell(name: str) -> dict[str, float | None]:
 
 
 def main(names: list[str]) -> None:
-    """Record the programs named, each in a fresh process, or all of them."""
+    """Record the named programs, or all of them, each in a new process."""
     if len(names) == 2 and names[0] == "--here":
         return record(names[1])
     FOLDER.mkdir(exist_ok=True)
     for name in names or [*LEAKS, *HEALTHY]:
         subprocess.run([sys.executable, "-m", "tests.corpus.record", "--here", name], check=True)
     known = [name for name in (*LEAKS, *HEALTHY) if (FOLDER / f"{name}.csv.gz").exists()]
-    TRUTH.write_text(json.dumps({name: tell(name) for name in known}, indent=1) + "\n")
+    TRUTH.write_text(json.dumps({name: truth_of(name) for name in known}, indent=1) + "\n")
     return None
 
 

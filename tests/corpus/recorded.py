@@ -1,7 +1,7 @@
-"""The recorded part of the corpus: series of real processes, sampled by the product's own probes.
+"""The recorded part of the corpus: series of real processes, sampled by the probes of the product.
 
-Each was run in accelerated time (``python -m tests.corpus.record``) and its timestamps scaled; ``truth.json`` tells
-what each program does.
+Each ran in accelerated time (``python -m tests.corpus.record``) with scaled timestamps; ``truth.json`` has whether and
+how fast each program leaks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TRUTH = FOLDER / "truth.json"
 
 @dataclass(frozen=True)
 class Recorded:
-    """One recorded process with the truth about it; ``onset_hours`` is None if it is healthy."""
+    """One recorded process; ``onset_hours`` is when its leak begins, None if it is healthy."""
 
     name: str
     onset_hours: float | None

@@ -1,7 +1,7 @@
 """Scores the detector on the corpus: ``python -m tests.corpus.score [--tuning] [--json]``.
 
-The made series are split by seed: thresholds are tuned on the even ones and reported on the odd ones. Recorded series
-are reported beside them. Ends with 1 when a target is missed.
+The generated series are split by seed: thresholds are tuned on the even seeds and scored on the odd ones. The recorded
+series are scored too. The exit code is 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tests.corpus import made, recorded
 
 SEEDS = 26
 FAST = 30.0
-SPEEDS = {"below 8 MiB/h": 8.0, "8 to 30 MiB/h": 30.0, "30 to 120 MiB/h": 120.0, "2 to 10 MiB/min": 600.0,
-          "10 to 100 MiB/min": float("inf")}  # fmt: skip  # one scale
+SPEEDS = {"below 8 MiB/h": 8.0, "8 to 30 MiB/h": 30.0, "30 to 120 MiB/h": 120.0, "120 to 600 MiB/h": 600.0,
+          "over 600 MiB/h": float("inf")}  # fmt: skip  # one scale
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the detector made of one series; hours from its beginning."""
+    """The verdicts of the detector on one series; hours from its beginning."""
 
     kind: str
     seed: int
@@ -45,7 +45,7 @@ class Outcome:
 
 
 def thresholds() -> DetectorThresholds:
-    """Return the defaults, as a service has them that sets nothing."""
+    """Return the default thresholds of a service."""
     settings = Settings()
     return DetectorThresholds(
         settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
@@ -53,7 +53,7 @@ def thresholds() -> DetectorThresholds:
 
 
 def judge(points: Iterable[Point], onset_hours: float | None) -> tuple[float | None, int, float | None, str | None]:
-    """Return minutes from onset to suspicion, episodes of suspicion, hour of confirmation, and the last cause named."""
+    """Return minutes from onset to suspicion, number of suspicions, hour of confirmation, and the last cause."""
     detector = Detector(thresholds())
     suspicions, suspected, delay, confirmed, cause = 0, False, None, None, None
     for point in points:
@@ -71,14 +71,14 @@ def judge(points: Iterable[Point], onset_hours: float | None) -> tuple[float | N
 
 
 def score_made(job: tuple[str, int]) -> Outcome:
-    """Return what the detector makes of a made series."""
+    """Return the outcome on a generated series."""
     series = made.series(*job)
     found = judge(series.points(), series.onset_hours)
     return Outcome(series.kind, series.seed, series.leaks, series.per_hour, float(series.hours[-1]), *found)
 
 
 def score_recorded(name: str) -> Outcome:
-    """Return what the detector makes of a recorded series."""
+    """Return the outcome on a recorded series."""
     series = recorded.series(name)
     points = list(series.points())
     found = judge(points, series.onset_hours)
@@ -87,7 +87,7 @@ def score_recorded(name: str) -> Outcome:
 
 
 def outcomes(seeds: Iterable[int], processes: int = 2, *, with_recorded: bool = True) -> list[Outcome]:
-    """Return the outcomes of all kinds at some seeds, and of the recorded series."""
+    """Return the outcomes on all kinds at some seeds, and on the recorded series."""
     jobs = [(kind, seed) for seed in seeds for kind in (*made.LEAKING, *made.HEALTHY)]
     with Pool(processes) as pool:
         found = pool.map(score_made, jobs, chunksize=4)
@@ -111,17 +111,17 @@ def delay_minutes(found: Sequence[Outcome]) -> float:
 
 
 def false_a_day(found: Sequence[Outcome]) -> float:
-    """Return the suspicions a day of healthy series."""
+    """Return the suspicions per day of healthy series."""
     return sum(outcome.suspicions for outcome in found) / max(sum(outcome.hours for outcome in found) / 24, 1e-9)
 
 
 def precision(found: Sequence[Outcome]) -> float:
-    """Return the share of leaks among what was confirmed."""
+    """Return the share of leaks among the confirmed series."""
     return _share([outcome for outcome in found if outcome.confirmed_hours is not None], lambda one: one.leaks)
 
 
 def targets(found: Sequence[Outcome]) -> dict[str, tuple[float, bool]]:
-    """Return each target's figure, and whether it is met."""
+    """Return the value of each target, and whether it is met."""
     leaks = [outcome for outcome in found if outcome.leaks]
     fast = [outcome for outcome in leaks if outcome.is_fast]
     healthy = [outcome for outcome in found if not outcome.leaks]
@@ -130,7 +130,7 @@ def targets(found: Sequence[Outcome]) -> dict[str, tuple[float, bool]]:
     return {
         "suspected: recall over 30 MiB/h at least 0.97": (recall(fast), recall(fast) >= 0.97),
         "suspected: median delay at most 20 minutes": (delay_minutes(fast), delay_minutes(fast) <= 20),
-        "suspected: false ones a healthy day at most 2": (false_a_day(healthy), false_a_day(healthy) <= 2),
+        "suspected: false ones per healthy day at most 2": (false_a_day(healthy), false_a_day(healthy) <= 2),
         "confirmed: precision at least 0.97": (precision(found), precision(found) >= 0.97),
         "confirmed: recall at least 0.90": (confirmed_recall(leaks), confirmed_recall(leaks) >= 0.90),
         "confirmed: none on quick caches, warm-up, steps, restarts, short sawtooth": (wrong, wrong == 0),
@@ -138,8 +138,8 @@ def targets(found: Sequence[Outcome]) -> dict[str, tuple[float, bool]]:
 
 
 def table(found: Sequence[Outcome]) -> str:
-    """Return the table by class and speed."""
-    head = f"{'':28}{'series':>7}{'suspected':>11}{'delay':>9}{'false a day':>13}{'confirmed':>11}{'precision':>11}"
+    """Return the table by kind of series and speed of the leak."""
+    head = f"{'':28}{'series':>7}{'suspected':>11}{'delay':>9}{'false/day':>13}{'confirmed':>11}{'precision':>11}"
     lines = [head, ""]
     for kind in dict.fromkeys(outcome.kind for outcome in found):
         for leaks in (True, False):
@@ -148,9 +148,9 @@ def table(found: Sequence[Outcome]) -> str:
     leaking = [outcome for outcome in found if outcome.leaks]
     lines.append("")
     slower = 0.0
-    for name, most in SPEEDS.items():
-        lines.append(_row(name, [outcome for outcome in leaking if slower <= outcome.per_hour < most]))
-        slower = most
+    for name, max_per_hour in SPEEDS.items():
+        lines.append(_row(name, [outcome for outcome in leaking if slower <= outcome.per_hour < max_per_hour]))
+        slower = max_per_hour
     lines += ["", _row("all leaks", leaking), _row("all healthy", [one for one in found if not one.leaks])]
     return "\n".join(lines)
 
@@ -173,9 +173,9 @@ def _share(found: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tuning", action="store_true", help="score the half that thresholds are tuned on")
-    parser.add_argument("--json", action="store_true", help="print one object a series, then the targets")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many seeds, both halves together")
+    parser.add_argument("--tuning", action="store_true", help="score the seeds that thresholds are tuned on")
+    parser.add_argument("--json", action="store_true", help="print one object per series, then the targets")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="number of seeds, both halves together")
     options = parser.parse_args()
     found = outcomes(range(0 if options.tuning else 1, options.seeds, 2))
     reached = targets(found)

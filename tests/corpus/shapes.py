@@ -1,6 +1,6 @@
-"""Shapes that memory takes over time: small functions of time, to be added up. Sizes are MiB, times hours.
+"""Shapes of memory over time: small functions of time, which can be added up. Sizes are MiB, times hours.
 
-Each takes the times of the samples and returns the size at each; what varies is drawn by whoever calls.
+Each takes the times of the samples and returns the size at each of them.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ Array = NDArray[np.float64]
 
 
 def ramp(hours: Array, per_hour: float, onset: float = 0.0) -> Array:
-    """Grows for ever from ``onset`` on."""
+    """Grows from ``onset`` to the end."""
     return per_hour * np.maximum(hours - onset, 0.0)
 
 
 def power(hours: Array, per_hour: float, exponent: float, onset: float = 0.0) -> Array:
-    """Grows for ever, slower and slower (or faster and faster): ``per_hour`` on average over the whole series."""
+    """Grows to the end, more and more slowly (or faster): ``per_hour`` on average over the whole series."""
     passed = np.maximum(hours - onset, 0.0)
     whole = max(float(passed[-1]), 1e-9)
     return per_hour * whole * (passed / whole) ** exponent
 
 
 def stairs(hours: Array, per_hour: float, step_hours: float, onset: float, rng: np.random.Generator) -> Array:
-    """Grows for ever in steps, at times and of heights that vary by a third."""
+    """Grows to the end in steps whose times and heights vary by a third."""
     sizes = np.zeros_like(hours)
     at = onset + step_hours * rng.uniform(0.3, 1)
     while at < hours[-1]:
@@ -34,17 +34,17 @@ def stairs(hours: Array, per_hour: float, step_hours: float, onset: float, rng: 
 
 
 def filling(hours: Array, size: float, time_constant: float, onset: float = 0.0) -> Array:
-    """A cache whose keys repeat: fills ever slower."""
+    """A cache whose keys repeat: it fills more and more slowly."""
     return size * (1 - np.exp(-np.maximum(hours - onset, 0.0) / time_constant))
 
 
 def lru(hours: Array, size: float, fill_hours: float, onset: float = 0.0) -> Array:
-    """A cache whose keys don't repeat, with a maximum: fills evenly, then stops."""
+    """A cache with a maximum whose keys do not repeat: it fills evenly, then stops."""
     return size * np.clip((hours - onset) / fill_hours, 0.0, 1.0)
 
 
 def sawtooth(hours: Array, height: float, period: float, phase: float, rng: np.random.Generator, vary: float) -> Array:
-    """Rises and falls at once, as garbage before a collection; teeth vary by ``vary``."""
+    """Rises, and falls at once, like garbage before a collection; periods and heights vary by ``vary``."""
     count = int(hours[-1] / period) + 3
     lengths = period * rng.uniform(1 - vary, 1 + vary, count)
     edges = np.concatenate([[-phase * period], -phase * period + np.cumsum(lengths)])
@@ -55,26 +55,26 @@ def sawtooth(hours: Array, height: float, period: float, phase: float, rng: np.r
 
 
 def swing(hours: Array, height: float, period: float, phase: float, sharpness: float = 1.0) -> Array:
-    """A load that comes and goes; a sharpness over 1 makes the busy time short, under 1 the quiet time."""
+    """A periodic load; a sharpness over 1 makes the busy time short, under 1 the quiet time."""
     return height * (0.5 + 0.5 * np.sin(2 * np.pi * (hours / period + phase))) ** sharpness
 
 
 def daily(hours: Array, height: float, phase: float, rng: np.random.Generator, sharpness: float = 1.0) -> Array:
-    """A day's load: no two days have the same height."""
+    """A daily load; no two days have the same height."""
     days = rng.uniform(0.85, 1.0, int(hours[-1] / 24) + 3)
-    shifted = hours / 24 + phase + 0.25  # a day begins in its trough
+    shifted = hours / 24 + phase + 0.25  # a day begins at its minimum
     sizes: Array = swing(hours, height, 24.0, phase, sharpness) * days[np.floor(shifted).astype(int)]
     return sizes
 
 
 def steps(hours: Array, size: float, at: Array) -> Array:
-    """Steps up, each to stay: a model loaded, a pool enlarged."""
+    """Lasting steps up, as of a model that is loaded or a pool that is enlarged."""
     sizes: Array = size * np.sum(hours[:, None] >= at[None, :], axis=1)
     return sizes
 
 
 def batches(hours: Array, size: float, every: float, length: float, rng: np.random.Generator) -> Array:
-    """Jobs that build up their data and release it at the end."""
+    """Jobs that collect data and release it at the end."""
     sizes = np.zeros_like(hours)
     at = every * rng.uniform(0, 1)
     while at < hours[-1]:
@@ -86,7 +86,7 @@ def batches(hours: Array, size: float, every: float, length: float, rng: np.rand
 
 
 def spikes(hours: Array, size: float, count: int, rng: np.random.Generator) -> Array:
-    """Single large requests: some minutes, then all is released."""
+    """Single large requests: memory that is released after some minutes."""
     sizes = np.zeros_like(hours)
     for at in rng.uniform(0, hours[-1], count):
         sizes += size * rng.uniform(0.3, 1.0) * ((hours >= at) & (hours < at + rng.uniform(0.01, 0.3)))
@@ -94,7 +94,7 @@ def spikes(hours: Array, size: float, count: int, rng: np.random.Generator) -> A
 
 
 def wandering(hours: Array, spread: float, memory_hours: float, rng: np.random.Generator) -> Array:
-    """A random walk that is drawn back to its mean: what a working set does."""
+    """A random walk around a mean, like a working set."""
     step = float(hours[1] - hours[0])
     keep = np.exp(-step / memory_hours)
     kicks = rng.normal(0, spread * np.sqrt(1 - keep**2), len(hours))
@@ -107,12 +107,12 @@ def wandering(hours: Array, spread: float, memory_hours: float, rng: np.random.G
 
 
 def sticky(sizes: Array, returned: float, hours: Array, release_hours: float) -> Array:
-    """RSS over a heap: what is freed goes back to the kernel in part, and late."""
+    """RSS of a heap: freed memory returns to the kernel only in part, and late."""
     keep = float(np.exp(-(hours[1] - hours[0]) / release_hours))
     held = np.empty_like(sizes)
     last = sizes[0]
     for index, size in enumerate(sizes):
-        floor = size + (1 - returned) * max(last - size, 0.0)
-        last = size if size >= last else max(floor, size + (last - size) * keep)
+        kept = size + (1 - returned) * max(last - size, 0.0)
+        last = size if size >= last else max(kept, size + (last - size) * keep)
         held[index] = last
     return held

@@ -1,4 +1,4 @@
-"""The judge on series of known truth: the targets, on seeds that no threshold was tuned on."""
+"""The detector meets its targets on series that no threshold was tuned on."""
 
 import pytest
 
@@ -19,23 +19,23 @@ def test_every_target_is_met(found: list[score.Outcome]) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(made.NEVER_CONFIRMED))
-def test_what_settles_soon_is_never_confirmed(kind: str, found: list[score.Outcome]) -> None:
+def test_a_shape_that_settles_soon_is_never_confirmed(kind: str, found: list[score.Outcome]) -> None:
     assert [one for one in found if one.kind == kind and one.confirmed_hours is not None] == []
 
 
-def test_a_series_is_the_same_each_time_it_is_made() -> None:
+def test_a_generated_series_is_the_same_each_time() -> None:
     first, again = made.series("leak under sawtooth", 3), made.series("leak under sawtooth", 3)
 
     assert list(first.points()) == list(again.points())
 
 
-def test_the_corpus_is_large_enough_and_its_halves_share_no_seed() -> None:
+def test_the_corpus_has_enough_series() -> None:
     assert len(made.LEAKING) * score.SEEDS >= 120
     assert len(made.HEALTHY) * score.SEEDS >= 160
 
 
 @pytest.mark.parametrize("name", recorded.names())
-def test_a_recorded_process_is_suspected_if_it_leaks_and_never_confirmed_if_not(name: str) -> None:
+def test_a_recorded_leak_is_suspected_and_a_recorded_healthy_process_is_never_confirmed(name: str) -> None:
     outcome = score.score_recorded(name)
 
     if outcome.leaks:
