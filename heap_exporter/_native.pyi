@@ -1,4 +1,4 @@
-# The walker in C; see walker/native.py for its policy.
+# The walker in C; walker/native_walker.py decides when to use it.
 
 from typing import Any
 

@@ -49,7 +49,7 @@ class HeapMonitor:
         walker = choose_walker(
             settings.walker,
             self,
-            given_up=self._stopping.is_set,
+            is_stopping=self._stopping.is_set,
             keys=settings.snapshot_keys,
             timeout_seconds=settings.walk_timeout_seconds,
         )

@@ -10,7 +10,7 @@ struct Region {
     size_t bytes;
 };
 
-/* Return a zeroed mapping, or NULL. Huge pages would cost two megabytes for each corner that is touched. */
+/* Return a zeroed mapping, or NULL. A huge page would cost 2 MiB for every page that is touched. */
 static void *
 map(size_t bytes)
 {

@@ -1,4 +1,5 @@
-/* Memory for a walk: mapped, never malloc'ed, since another thread may hold malloc's lock at the moment of a clone. */
+/* Memory for a walk, from mmap() and never from malloc(): another thread may hold malloc's lock when the process is
+ * cloned. */
 #ifndef HEAP_EXPORTER_ARENA_H
 #define HEAP_EXPORTER_ARENA_H
 
@@ -14,7 +15,7 @@ typedef struct {
     char *end;
 } Arena;
 
-/* A stack of equal items that grows as needed, in a mapping of its own. */
+/* A growing stack of items of one size, in its own mapping. */
 typedef struct {
     char *items;
     size_t item_bytes;
@@ -22,13 +23,13 @@ typedef struct {
     size_t capacity;
 } Stack;
 
-/* Return zeroed memory, aligned for anything; raises a fault when there is none. Freed with the arena only. */
+/* Return zeroed memory, aligned for any type; raises a fault without memory. arena_free() frees it. */
 void *arena_alloc(Arena *arena, size_t bytes);
 
-/* Unmap everything that the arena has given out. */
+/* Unmap all memory of the arena. */
 void arena_free(Arena *arena);
 
-/* Make room for `more` items. Return 0, or -1 when there is no memory. */
+/* Grow the capacity by at least `more` items. Return 0, or -1 without memory. */
 int stack_reserve(Stack *stack, size_t more);
 
 void stack_free(Stack *stack);

@@ -17,14 +17,14 @@
 
 enum { NICENESS = 10, HANDLER_STACK_BYTES = 64 << 10, MAX_DESCRIPTORS = 1 << 20 };
 
-/* Not SIGABRT, which ends the clone all the same: sigaction() takes a lock for it in newer C libraries, and a thread
- * that forks may hold that. */
-static const int CRASHES[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
+/* Without SIGABRT, which ends the clone anyway: newer C libraries take a lock in sigaction() for it, and a thread that
+ * forks may hold that lock. */
+static const int CRASH_SIGNALS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
 
-/* Set in the clone only, for the handler of its crashes. */
+/* Set in the clone only, for its crash handler. */
 static Status *status_of_clone;
 
-/* Tell which type was being followed; no core dump is made, which would hold all that the process knows. */
+/* Report the type that was being traversed. No core dump is written: it would contain the application's data. */
 static void
 on_crash(int signal_number)
 {
@@ -34,33 +34,33 @@ on_crash(int signal_number)
     PyTypeObject *type = (PyTypeObject *)status->walked_type;
     const char *name = type ? type->tp_name : "";
     uint32_t length = 0;
-    for (; length < CULPRIT_BYTES && name[length]; length++) {
-        status->culprit[length] = name[length];
+    for (; length < TYPE_NAME_BYTES && name[length]; length++) {
+        status->crashed_type[length] = name[length];
     }
-    status->culprit_length = length;
+    status->crashed_type_length = length;
     _exit(1);
 }
 
-/* Have the clone end when its time is over, whatever becomes of it. All signals are blocked at this point. */
+/* End the clone by SIGALRM after the timeout. The caller has blocked all signals. */
 static void
 arm_timeout(unsigned timeout_seconds)
 {
-    sigset_t heard;
+    sigset_t unblocked;
     struct sigaction action;
     memset(&action, 0, sizeof(action));
     action.sa_handler = SIG_DFL;
     sigaction(SIGALRM, &action, NULL);
-    sigemptyset(&heard);
-    sigaddset(&heard, SIGALRM);
-    sigprocmask(SIG_UNBLOCK, &heard, NULL);
+    sigemptyset(&unblocked);
+    sigaddset(&unblocked, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
     alarm(timeout_seconds);
 }
 
-/* Have the clone hear of its own crashes. */
+/* Handle signals that the clone's own code causes. */
 static void
-take_signals(void)
+install_crash_handlers(void)
 {
-    sigset_t heard;
+    sigset_t unblocked;
     struct sigaction action;
     void *stack = mmap(NULL, HANDLER_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack != MAP_FAILED) {
@@ -68,14 +68,14 @@ take_signals(void)
         sigaltstack(&handler_stack, NULL);
     }
     memset(&action, 0, sizeof(action));
-    sigemptyset(&heard);
+    sigemptyset(&unblocked);
     action.sa_handler = on_crash;
     action.sa_flags = stack == MAP_FAILED ? 0 : SA_ONSTACK;
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(CRASHES); i++) {
-        sigaction(CRASHES[i], &action, NULL);
-        sigaddset(&heard, CRASHES[i]);
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(CRASH_SIGNALS); i++) {
+        sigaction(CRASH_SIGNALS[i], &action, NULL);
+        sigaddset(&unblocked, CRASH_SIGNALS[i]);
     }
-    sigprocmask(SIG_UNBLOCK, &heard, NULL);
+    sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
 }
 
 static void
@@ -92,7 +92,7 @@ close_range_of(unsigned first, unsigned last)
     }
 }
 
-/* Close what the application has open, so that what it closes is closed. */
+/* Close the application's descriptors: a pipe or socket that the application closes must not stay open here. */
 static void
 close_descriptors_but(int kept)
 {
@@ -106,7 +106,7 @@ close_descriptors_but(int kept)
     close_range_of((unsigned)kept + 1, ~0u);
 }
 
-/* Let the application run first, and the kernel take the clone first when memory ends. */
+/* Give the clone less processor time than the application, and make it the OOM killer's first choice. */
 static void
 lower_priority(void)
 {
@@ -118,15 +118,15 @@ lower_priority(void)
     int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (file >= 0) {
         if (write(file, worst, sizeof(worst) - 1) < 0) {
-            errno = 0; /* without it, the walk is only a little less polite */
+            errno = 0; /* optional: the walk works without it */
         }
         close(file);
     }
-    /* A handler of core dumps that the kernel pipes them to heeds no limit. Last, as it takes /proc/self from us. */
+    /* RLIMIT_CORE does not prevent core dumps to a pipe; this does. Last, because it makes /proc/self unreadable. */
     prctl(PR_SET_DUMPABLE, 0);
 }
 
-/* Have the clone end with the thread that made it, even if that has ended before it could be asked for. */
+/* End the clone when the thread that created it ends, even if that thread has ended already. */
 static void
 die_with_parent(pid_t parent, pid_t thread)
 {
@@ -149,7 +149,7 @@ child_main(const Job *job, Status *status, pid_t parent, pid_t thread, unsigned 
     die_with_parent(parent, thread);
     arm_timeout(timeout_seconds);
     close_descriptors_but(job->is_graph ? job->file : -1);
-    take_signals();
+    install_crash_handlers();
     lower_priority();
     walk_run(job, status);
     _exit(0);
@@ -162,7 +162,7 @@ clone_start(const Job *job, Status *status, unsigned timeout_seconds)
     pid_t parent = getpid();
     pid_t thread = (pid_t)syscall(SYS_gettid);
     sigfillset(&all);
-    /* A handler of the application's must not run in the clone: it may write to a pipe that both have. */
+    /* The application's signal handlers must not run in the clone: one may write to a pipe that both share. */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
     if (pid == 0) {
@@ -175,11 +175,11 @@ clone_start(const Job *job, Status *status, unsigned timeout_seconds)
 }
 
 int
-clone_poll(pid_t pid, Ending *ending)
+clone_poll(pid_t pid, ExitInfo *exit_info)
 {
     int state;
     struct rusage usage;
-    memset(ending, 0, sizeof(*ending));
+    memset(exit_info, 0, sizeof(*exit_info));
     pid_t ended = wait4(pid, &state, WNOHANG | __WCLONE, &usage);
     if (ended == 0 || (ended < 0 && errno == EINTR)) {
         return 0;
@@ -187,9 +187,9 @@ clone_poll(pid_t pid, Ending *ending)
     if (ended < 0) {
         return 1;
     }
-    ending->is_known = 1;
-    ending->signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
-    ending->cpu_ns = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000u
+    exit_info->is_known = 1;
+    exit_info->signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
+    exit_info->cpu_ns = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000u
                      + (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000u;
     return 1;
 }

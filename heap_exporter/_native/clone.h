@@ -1,7 +1,7 @@
-/* A clone of the process in which a walk runs, so that the process itself need not stand still.
+/* A clone of the process, in which a walk runs while the process itself continues.
  *
- * It is not a fork as the application knows it: no handler of os.fork() or pthread_atfork() runs, no SIGCHLD comes, and
- * none of its os.wait*() calls sees the child, since the clone's exit signal is 0 and only __WCLONE waits for such.
+ * The application does not notice it as a fork: no handler of os.fork() or pthread_atfork() runs, no SIGCHLD is sent,
+ * and no os.wait*() call returns the child, because its exit signal is 0 and only __WCLONE waits for such children.
  */
 #ifndef HEAP_EXPORTER_CLONE_H
 #define HEAP_EXPORTER_CLONE_H
@@ -10,21 +10,21 @@
 
 #include "walk.h"
 
-/* Begin a walk in a clone; the GIL must be held, so that the heap is at rest. The clone ends itself after
- * `timeout_seconds`, and with its parent. Return its pid, or -1 with errno set. */
+/* Start a walk in a clone. The caller holds the GIL, so that the heap is consistent. The clone ends after
+ * `timeout_seconds`, and when its parent ends. Return its pid, or -1 with errno set. */
 pid_t clone_start(const Job *job, Status *status, unsigned timeout_seconds);
 
 /* How a clone ended. */
 typedef struct {
-    int is_known; /* 0: somebody else waited for it */
+    int is_known; /* 0: another caller waited for it */
     int signal;   /* that killed it, else 0 */
     uint64_t cpu_ns;
-} Ending;
+} ExitInfo;
 
-/* Return 1 when the clone has ended, and is gone from the table of processes; 0 while it runs. */
-int clone_poll(pid_t pid, Ending *ending);
+/* Return 1 once the clone has ended and is reaped, 0 while it runs. */
+int clone_poll(pid_t pid, ExitInfo *exit_info);
 
-/* Close all descriptors of the process that calls. */
+/* Close all descriptors of the calling process. */
 void clone_close_descriptors(void);
 
 #endif

@@ -1,8 +1,8 @@
-/* Everything that differs from one CPython to the next: structures that its public headers do not promise.
+/* Everything that differs between versions of CPython: structures that its public headers do not document.
  *
- * All #ifs on Python's version are here. Each function says what it returns; none writes a reference count, allocates
- * or locks, so that all may run in a clone of the process. What is assumed here is checked when the extension is
- * loaded (inspect.c), since an interpreter may be newer than the headers we were built with.
+ * All #ifs on Python's version are here. No function writes a reference count, allocates or locks, so that all can run
+ * in a clone of the process. inspect.c checks these assumptions when the extension is loaded, because the interpreter
+ * may be newer than the headers that the extension was built with.
  */
 #ifndef HEAP_EXPORTER_COMPAT_H
 #define HEAP_EXPORTER_COMPAT_H
@@ -12,7 +12,7 @@
 #define Py_BUILD_CORE 1
 #endif
 
-/* CPython's own headers are not written for these warnings. */
+/* CPython's headers cause these warnings. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
@@ -40,7 +40,7 @@
 #pragma GCC diagnostic pop
 
 #if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x030F0000
-#error "the native walker knows CPython 3.11 to 3.14"
+#error "the native walker supports CPython 3.11 to 3.14"
 #endif
 #ifdef Py_GIL_DISABLED
 #error "the native walker needs the GIL"
@@ -50,7 +50,7 @@
 
 enum { GC_LISTS = 4, GC_PERMANENT = 3 };
 
-/* Return the head of a generation's list; GC_PERMANENT is what gc.freeze() has put aside. */
+/* Return the head of a generation's list; GC_PERMANENT holds the objects of gc.freeze(). */
 static inline PyGC_Head *
 compat_gc_list(PyInterpreterState *interp, int generation)
 {
@@ -58,14 +58,14 @@ compat_gc_list(PyInterpreterState *interp, int generation)
         return &interp->gc.permanent_generation.head;
     }
 #if PY_VERSION_HEX >= 0x030E0000 && PY_VERSION_HEX < 0x030E0500
-    /* These few versions had other names for the same places. */
+    /* These versions name the same fields differently. */
     return &(&interp->gc.young)[generation].head;
 #else
     return &interp->gc.generations[generation].head;
 #endif
 }
 
-/* Return the link after this one; its low bits are the collector's. */
+/* Return the next link; the collector uses the low bits of the pointer. */
 static inline PyGC_Head *
 compat_gc_next(const PyGC_Head *link)
 {
@@ -85,7 +85,7 @@ compat_gc_tracked(PyObject *object)
     return ((PyGC_Head *)object - 1)->_gc_next != 0;
 }
 
-/* Return whether a collection is under way, on a thread that gave the GIL away: some objects are in no list then. */
+/* Return whether a collection is in progress on a thread that released the GIL: some objects are in no list then. */
 static inline int
 compat_gc_collecting(PyInterpreterState *interp)
 {
@@ -94,7 +94,7 @@ compat_gc_collecting(PyInterpreterState *interp)
 
 /* ---- objects -------------------------------------------------------------------------------------------------- */
 
-/* Return the reference count, 0 for an object that is never freed. */
+/* Return the reference count, 0 for an immortal object. */
 static inline uint64_t
 compat_reference_count(PyObject *object)
 {
@@ -106,9 +106,8 @@ compat_reference_count(PyObject *object)
     return (uint64_t)Py_REFCNT(object);
 }
 
-/* Return the bytes in front of an object that sys.getsizeof counts: the collector's links, pointers to attributes.
- *
- * `has_links` is whether this very object has links: a class that is not on the heap has none. */
+/* Return the size of the header in front of an object that sys.getsizeof counts: the collector's links, and pointers
+ * to attributes. `has_links` is whether this object has links: a static class has none. */
 static inline size_t
 compat_preheader_size(PyTypeObject *type, int has_links)
 {
@@ -151,7 +150,7 @@ compat_var_items(PyObject *object)
     return (size_t)Py_ABS(((PyVarObject *)object)->ob_size);
 }
 
-/* Return the size of a str's cached UTF-8 and wide forms, as far as they have memory of their own. */
+/* Return the size of a str's cached UTF-8 and wide forms, as far as they have their own memory. */
 static inline size_t
 compat_str_caches_size(PyObject *str)
 {
@@ -174,7 +173,7 @@ compat_str_caches_size(PyObject *str)
 
 /* ---- attributes ----------------------------------------------------------------------------------------------- */
 
-/* The values that an instance holds itself, and the shared keys that name them. */
+/* The values that are stored in an instance, and the shared keys that name them. */
 typedef struct {
     Py_ssize_t count;
     PyObject **values;
@@ -189,7 +188,7 @@ compat_named_values(PyDictKeysObject *keys, PyObject **values)
     return attributes;
 }
 
-/* Return the attributes that an instance holds without a dict; count is 0 if there are none. */
+/* Return the attributes that are stored in an instance without a dict; count is 0 if there are none. */
 static inline Attributes
 compat_inline_attributes(PyObject *object, PyTypeObject *type)
 {
@@ -257,7 +256,7 @@ compat_dict_tables_size(PyObject *dict)
     return size;
 }
 
-/* Return the dict of an instance at the place that its type says, where the interpreter does not manage it. */
+/* Return the dict of an instance at its type's dict offset, for types whose dict the interpreter does not manage. */
 static inline PyObject *
 compat_dict_at_offset(PyObject *object, PyTypeObject *type)
 {
@@ -265,7 +264,7 @@ compat_dict_at_offset(PyObject *object, PyTypeObject *type)
     if (offset < 0) {
 #if PY_VERSION_HEX >= 0x030C0000
         if (PyType_HasFeature(type, Py_TPFLAGS_LONG_SUBCLASS)) {
-            return NULL; /* an int's size is not where other objects have theirs; such types manage their dicts */
+            return NULL; /* an int has no ob_size; such types have managed dicts */
         }
 #endif
         /* From the end of the object; formula: _PyObject_VarSize. */
@@ -275,22 +274,22 @@ compat_dict_at_offset(PyObject *object, PyTypeObject *type)
     return offset > 0 ? *(PyObject **)((char *)object + offset) : NULL;
 }
 
-/* Return whether dict.__traverse__ visits the keys: not where all of them are str. */
+/* Return whether a dict's tp_traverse visits the keys: it does not if all of them are str. */
 static inline int
 compat_dict_visits_keys(PyObject *dict)
 {
     return ((PyDictObject *)dict)->ma_keys->dk_kind == DICT_KEYS_GENERAL;
 }
 
-/* Return whether a dict has its values apart from its keys, which it shares with the dicts of other instances. */
+/* Return whether a dict is split: its values are stored apart from keys that other instances' dicts share. */
 static inline int
 compat_dict_is_split(PyObject *dict)
 {
     return ((PyDictObject *)dict)->ma_values != NULL;
 }
 
-/* Return the interpreter's table of interned strings where the collector tracks it, else NULL. What it refers to is not
- * counted in reference counts. */
+/* Return the interpreter's table of interned strings if the collector tracks it, else NULL. Its references are not
+ * part of reference counts. */
 static inline PyObject *
 compat_tracked_interned_strings(PyInterpreterState *interp)
 {
@@ -316,7 +315,7 @@ compat_top_frame(PyThreadState *thread)
 #endif
 }
 
-/* Return the code that a frame runs, NULL for a frame of the interpreter's own or one still being made. */
+/* Return the code of a frame, NULL for an internal frame of the interpreter or an incomplete one. */
 static inline PyCodeObject *
 compat_frame_code(Frame *frame)
 {
@@ -338,7 +337,7 @@ compat_frame_code(Frame *frame)
     return (PyCodeObject *)code;
 }
 
-/* Return the function of a frame, and whether the frame holds a reference of its own to it. */
+/* Return the function of a frame, and whether the frame owns a reference to it. */
 static inline PyObject *
 compat_frame_function(Frame *frame, int *owned)
 {
@@ -370,7 +369,7 @@ compat_frame_variable(Frame *frame, int index, int *owned)
 #endif
 }
 
-/* Return the frame inside a generator, coroutine or asynchronous generator, NULL when it has run to its end. */
+/* Return the frame in a generator, coroutine or asynchronous generator, NULL once it is exhausted. */
 static inline Frame *
 compat_generator_frame(PyObject *object)
 {
@@ -378,28 +377,28 @@ compat_generator_frame(PyObject *object)
     return generator->gi_frame_state >= FRAME_COMPLETED ? NULL : (Frame *)&generator->gi_iframe;
 }
 
-/* Return the frame that a frame object stands for. */
+/* Return the frame of a frame object. */
 static inline Frame *
 compat_object_frame(PyObject *object)
 {
     return ((PyFrameObject *)object)->f_frame;
 }
 
-/* Return the slots for variables and temporaries of a frame of this code. */
+/* Return the number of slots for variables and temporaries in a frame of this code. */
 static inline size_t
 compat_frame_slots(PyCodeObject *code)
 {
     return (size_t)(code->co_nlocalsplus + code->co_stacksize);
 }
 
-/* Return whether a frame belongs to a generator, which then refers to all that the frame does but its variables. */
+/* Return whether a generator owns a frame; then the generator holds the frame's references other than variables. */
 static inline int
 compat_frame_is_of_generator(Frame *frame)
 {
     return frame->owner == FRAME_OWNED_BY_GENERATOR;
 }
 
-/* Return whether the generator of a frame refers to its variables too: not while the frame itself runs. */
+/* Return whether the frame's generator also holds its variables: it does not while the frame runs. */
 static inline int
 compat_frame_has_stored_stack(Frame *frame)
 {
@@ -410,7 +409,7 @@ compat_frame_has_stored_stack(Frame *frame)
 #endif
 }
 
-/* Return the code of a frame in any state; a frame object's or a generator's always has one. */
+/* Return the code of a frame in any state; the frame of a frame object or generator always has one. */
 static inline PyCodeObject *
 compat_any_frame_code(Frame *frame)
 {
@@ -423,7 +422,7 @@ compat_any_frame_code(Frame *frame)
 #endif
 }
 
-/* Return the code of a generator, coroutine or asynchronous generator, whatever has become of it. */
+/* Return the code of a generator, coroutine or asynchronous generator in any state. */
 static inline PyCodeObject *
 compat_generator_code(PyObject *object)
 {

@@ -1,4 +1,4 @@
-/* How a walk ends early: it leaps out, since what it was doing may be deep down and has nothing to tidy up. */
+/* How a walk ends early: by longjmp, because no function between needs to clean up. */
 #ifndef HEAP_EXPORTER_FAULT_H
 #define HEAP_EXPORTER_FAULT_H
 
@@ -8,9 +8,9 @@ typedef enum {
     FAULT_NONE = 0,
     FAULT_NO_MEMORY = 1, /* mmap refused */
     FAULT_WRITE = 2,     /* the file could not be written */
-    FAULT_DAMAGED = 3,   /* the heap is not what it should be */
-    FAULT_SIGNAL = 4,    /* the clone was hit by a signal of its own making */
-    FAULT_LATE = 5,      /* the walk was to be shorter */
+    FAULT_DAMAGED = 3,   /* an object is at an impossible address */
+    FAULT_SIGNAL = 4,    /* the clone's code caused a signal */
+    FAULT_TIMEOUT = 5,      /* the walk took longer than its limit */
 } FaultCode;
 
 typedef struct {
@@ -19,7 +19,7 @@ typedef struct {
     int os_error; /* errno, or the number of the signal */
 } Fault;
 
-/* Leap to where the walk began. */
+/* Record the fault and longjmp to the start of the walk. */
 _Noreturn static inline void
 fault_raise(Fault *fault, FaultCode code, int os_error)
 {

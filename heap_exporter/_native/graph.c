@@ -13,7 +13,7 @@ graph_begin(Walk *walk)
     walk->shapes = arena_alloc(&walk->arena, sizeof(ShapeTable));
     walk->names = arena_alloc(&walk->arena, sizeof(Names));
     shapes_init(walk->shapes, &walk->arena);
-    places_init(&walk->named, &walk->arena);
+    address_set_init(&walk->named, &walk->arena);
     writer_init(&walk->out, &walk->arena, walk->job->file, walk->job->crc);
 }
 
@@ -23,7 +23,7 @@ distance(const void *from, const void *to)
     return (int64_t)(place_of(to) - place_of(from));
 }
 
-/* Write which identifier a str is. */
+/* Write a NAME record: the identifier that is the value of a str. */
 static void
 write_name(Walk *walk, PyObject *str)
 {
@@ -34,27 +34,28 @@ write_name(Walk *walk, PyObject *str)
     writer_text(&walk->out, walk->text.bytes, walk->text.length);
 }
 
-/* Return whether a key may be told: one that names an attribute, or with `any` one that is not too long. */
+/* Return whether a key may be written: the name of an attribute, or with `any` every key that is not too long. */
 static int
-may_be_told(PyObject *key, int any)
+may_be_named(PyObject *key, int any)
 {
     if (!PyUnicode_CheckExact(key)) {
         return 0;
     }
-    return any ? PyUnicode_GET_LENGTH(key) > 0 && PyUnicode_GET_LENGTH(key) <= LONGEST_NAME : text_is_identifier(key);
+    Py_ssize_t length = PyUnicode_GET_LENGTH(key);
+    return any ? length > 0 && length <= MAX_NAME_LENGTH : text_is_identifier(key);
 }
 
-/* Write the keys of a dict that may be told, each once. */
+/* Write the keys of a dict that may be written, each once. */
 static void
 name_keys(Walk *walk, PyObject *dict, int any)
 {
     Py_ssize_t position = 0;
     PyObject *key, *value;
-    if (!any && places_add(&walk->named, dict)) {
-        return; /* a namespace may have many owners; a node is written but once */
+    if (!any && address_set_add(&walk->named, dict)) {
+        return; /* several nodes may share a namespace */
     }
     while (PyDict_Next(dict, &position, &key, &value)) {
-        if (may_be_told(key, any) && !places_add(&walk->named, key)) {
+        if (may_be_named(key, any) && !address_set_add(&walk->named, key)) {
             write_name(walk, key);
         }
     }
@@ -128,10 +129,10 @@ graph_frame(Walk *walk, uint64_t depth, PyObject *function, PyCodeObject *code)
     text_clear(text);
     PyObject *module = function && PyFunction_Check(function) ? ((PyFunctionObject *)function)->func_module : NULL;
     if (module && PyUnicode_CheckExact(module) && text_is_dotted_name(module)) {
-        text_add_str(text, module, LONGEST_NAME);
+        text_add_str(text, module, MAX_NAME_LENGTH);
         text_add(text, ".");
     }
-    text_add_str(text, code->co_qualname, LONGEST_NAME);
+    text_add_str(text, code->co_qualname, MAX_NAME_LENGTH);
     writer_varint(&walk->out, RECORD_FRAME);
     writer_varint(&walk->out, depth);
     writer_text(&walk->out, text->bytes, text->length);

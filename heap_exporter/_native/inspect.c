@@ -72,7 +72,8 @@ edges_as_list(Walk *walk, PyObject *const *referents, const Names *names, size_t
     return list;
 }
 
-/* Return the edges of an object, having made them ours first: to make a list may run the collector, and so anything. */
+/* Return the edges of an object. It owns references to them first: creating a list can run the collector, which can
+ * run any code. */
 static PyObject *
 edges_of(Walk *walk, const TypeInfo *info, PyObject *object)
 {
@@ -116,7 +117,7 @@ inspect_edges(PyObject *object)
     return list;
 }
 
-/* Return what of the collector's lists is not where it should be, NULL if all is. `newest` was tracked last. */
+/* Return which of the collector's lists does not match the headers, NULL if all do. `newest` was tracked last. */
 static const char *
 gc_problem(PyInterpreterState *interp, PyObject *newest)
 {

@@ -1,4 +1,4 @@
-/* Single answers of the walk about single objects, and whether the interpreter is laid out as it was at build time. */
+/* Sizes and edges of single objects, for tests, and whether the interpreter's structures match those at build time. */
 #ifndef HEAP_EXPORTER_INSPECT_H
 #define HEAP_EXPORTER_INSPECT_H
 
@@ -10,7 +10,7 @@ PyObject *inspect_sizes(PyObject *objects, int numpy_major);
 /* Return a new list of (name, referent) tuples, or NULL with an exception set. */
 PyObject *inspect_edges(PyObject *object);
 
-/* Return what is not where it should be, "" if all is, NULL with an exception set; `code` is what the caller runs. */
+/* Return which structure does not match, "" if all do, NULL with an exception set; `code` is the caller's code. */
 const char *inspect_layout(PyObject *code);
 
 #endif

@@ -1,4 +1,5 @@
-/* heap_exporter._native: what Python sees of the walker. Its policy is in heap_exporter/walker/native_walker.py. */
+/* heap_exporter._native: the Python interface of the walker. heap_exporter/walker/native_walker.py decides when to use
+ * it. */
 #include "compat.h"
 
 #include <signal.h>
@@ -10,17 +11,17 @@
 #include "inspect.h"
 #include "spawn.h"
 
-/* How often a killed clone is looked for: for a second, or for 50 ms where other threads must wait meanwhile. */
-enum { LOOK_AGAIN_NS = 200000, LOOKS = 5000, LOOKS_WITH_THE_GIL = 250 };
+/* How often a killed clone is polled: for a second, or for 50 ms while other threads wait for the GIL. */
+enum { POLL_NS = 200000, MAX_POLLS = 5000, MAX_POLLS_WITH_GIL = 250 };
 
 typedef struct {
     PyObject_HEAD
     Status *status;
     pid_t pid;    /* 0 when the walk ran in this process, or has ended */
-    pid_t parent; /* whose clone it is: not that of a process which was forked while the walk went on */
+    pid_t parent; /* the process that started the walk, to detect a fork of it during the walk */
     int is_done;
     uint64_t pause_ns;
-    Ending ending;
+    ExitInfo exit_info;
 } WalkObject;
 
 static uint64_t
@@ -46,7 +47,7 @@ walk_poll_once(WalkObject *self)
     if (self->parent != getpid()) {
         self->is_done = 1;
     }
-    else if (!self->is_done && clone_poll(self->pid, &self->ending)) {
+    else if (!self->is_done && clone_poll(self->pid, &self->exit_info)) {
         self->is_done = 1;
         self->pid = 0;
     }
@@ -61,7 +62,7 @@ walk_object_poll(WalkObject *self, PyObject *Py_UNUSED(ignored))
     return PyBool_FromLong(self->is_done);
 }
 
-/* Kill the clone, if it runs, and see whether it has ended; the kernel may take its time. */
+/* Kill the clone if it runs. The kernel may need some time to end it. */
 static void
 walk_kill_once(WalkObject *self)
 {
@@ -72,35 +73,35 @@ walk_kill_once(WalkObject *self)
 }
 
 static void
-nap(void)
+sleep_briefly(void)
 {
-    const struct timespec pause = {0, LOOK_AGAIN_NS};
+    const struct timespec pause = {0, POLL_NS};
     nanosleep(&pause, NULL);
 }
 
 PyDoc_STRVAR(kill_doc,
-             "kill() -> bool\n\nEnd the clone, if it runs; return whether it was gone within a second or so.");
+             "kill() -> bool\n\nKill the clone if it runs; return whether it ended within about a second.");
 
 static PyObject *
 walk_object_kill(WalkObject *self, PyObject *Py_UNUSED(ignored))
 {
     walk_kill_once(self);
-    for (int looks = 0; !self->is_done && looks < LOOKS; looks++) {
-        /* The GIL is for looking: a second thread may find the clone gone, and its pid be another's. */
+    for (int polls = 0; !self->is_done && polls < MAX_POLLS; polls++) {
+        /* Poll with the GIL held: another thread may reap the clone, and its pid may be reused. */
         Py_BEGIN_ALLOW_THREADS
-        nap();
+        sleep_briefly();
         Py_END_ALLOW_THREADS
         walk_kill_once(self);
     }
     return PyBool_FromLong(self->is_done);
 }
 
-/* Return the rows of a census as a list of (name, objects, bytes); ValueError when they are not what they should be. */
+/* Return the rows of a census as a list of (name, objects, bytes), or NULL with ValueError if they are damaged. */
 static PyObject *
 rows_as_list(const Status *status)
 {
-    const size_t room = STATUS_BYTES - sizeof(Status);
-    size_t end = status->row_bytes <= room ? (size_t)status->row_bytes : 0;
+    const size_t available = STATUS_BYTES - sizeof(Status);
+    size_t end = status->row_bytes <= available ? (size_t)status->row_bytes : 0;
     size_t at = 0;
     PyObject *rows = PyList_New(0);
     while (rows && at < end) {
@@ -109,7 +110,7 @@ rows_as_list(const Status *status)
             memcpy(&row, status->rows + at, sizeof(row));
         }
         if (end - at < sizeof(row) || row.name_length > end - at - sizeof(row)) {
-            PyErr_SetString(PyExc_ValueError, "a row of the census does not end");
+            PyErr_SetString(PyExc_ValueError, "a row of the census is truncated");
             Py_CLEAR(rows);
             break;
         }
@@ -126,37 +127,38 @@ rows_as_list(const Status *status)
 }
 
 static PyObject *
-culprit_as_str(const Status *status)
+crashed_type_as_str(const Status *status)
 {
-    uint32_t length = status->culprit_length <= CULPRIT_BYTES ? status->culprit_length : 0;
-    return PyUnicode_DecodeUTF8(status->culprit, (Py_ssize_t)length, "backslashreplace");
+    uint32_t length = status->crashed_type_length <= TYPE_NAME_BYTES ? status->crashed_type_length : 0;
+    return PyUnicode_DecodeUTF8(status->crashed_type, (Py_ssize_t)length, "backslashreplace");
 }
 
 PyDoc_STRVAR(result_doc,
-             "result() -> dict\n\nReturn how the walk ended and what it found. Raises ValueError on a damaged result.");
+             "result() -> dict\n\nReturn the outcome and the counts of the walk. Raises ValueError if they are damaged.");
 
 static PyObject *
 walk_object_result(WalkObject *self, PyObject *Py_UNUSED(ignored))
 {
     const Status *status = self->status;
     const uint64_t *generations = status->generation_objects;
-    int is_ours = self->is_done && self->parent == getpid(); /* a forked child's parent goes on with the same file */
+    /* Not in a forked child: its parent continues to write the file. */
+    int is_valid = self->is_done && self->parent == getpid();
     PyObject *rows = rows_as_list(status);
-    PyObject *culprit = rows ? culprit_as_str(status) : NULL;
+    PyObject *crashed_type = rows ? crashed_type_as_str(status) : NULL;
     PyObject *result = NULL;
-    if (culprit) {
+    if (crashed_type) {
         result = Py_BuildValue(
             "{s:O,s:O,s:i,s:K,s:I,s:I,s:O,s:K,s:K,s:K,s:I,s:K,s:(KKKK),s:O}", "is_complete",
-            is_ours && status->is_done && status->fault == FAULT_NONE ? Py_True : Py_False, "was_reaped",
-            self->ending.is_known ? Py_True : Py_False, "signal",
-            self->ending.signal, "cpu_ns", (unsigned long long)self->ending.cpu_ns, "fault", status->fault, "os_error",
-            status->os_error, "culprit", culprit, "walk_ns", (unsigned long long)status->walk_ns, "objects",
+            is_valid && status->is_done && status->fault == FAULT_NONE ? Py_True : Py_False, "was_reaped",
+            self->exit_info.is_known ? Py_True : Py_False, "signal",
+            self->exit_info.signal, "cpu_ns", (unsigned long long)self->exit_info.cpu_ns, "fault", status->fault,
+            "os_error", status->os_error, "crashed_type", crashed_type, "walk_ns", (unsigned long long)status->walk_ns, "objects",
             (unsigned long long)status->objects, "references", (unsigned long long)status->references, "crc",
             status->crc, "file_bytes", (unsigned long long)status->file_bytes, "generation_objects",
             (unsigned long long)generations[0], (unsigned long long)generations[1],
             (unsigned long long)generations[2], (unsigned long long)generations[3], "rows", rows);
     }
-    Py_XDECREF(culprit);
+    Py_XDECREF(crashed_type);
     Py_XDECREF(rows);
     return result;
 }
@@ -178,8 +180,8 @@ walk_object_dealloc(WalkObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     walk_kill_once(self);
-    for (int looks = 0; !self->is_done && looks < LOOKS_WITH_THE_GIL; looks++) {
-        nap();
+    for (int polls = 0; !self->is_done && polls < MAX_POLLS_WITH_GIL; polls++) {
+        sleep_briefly();
         walk_kill_once(self);
     }
     if (self->status) {
@@ -197,12 +199,12 @@ static PyMethodDef walk_object_methods[] = {
 };
 
 static PyGetSetDef walk_object_getset[] = {
-    {"pid", (getter)walk_object_pid, NULL, "The clone, 0 when there is none any more.", NULL},
-    {"pause_ns", (getter)walk_object_pause_ns, NULL, "How long the GIL was held to begin with, in nanoseconds.", NULL},
+    {"pid", (getter)walk_object_pid, NULL, "The clone's pid, 0 once it has ended.", NULL},
+    {"pause_ns", (getter)walk_object_pause_ns, NULL, "How long the start held the GIL, in nanoseconds.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-PyDoc_STRVAR(walk_object_doc, "A walk under way in a clone of the process, or one that has ended.");
+PyDoc_STRVAR(walk_object_doc, "A walk in a clone of the process, running or ended.");
 
 static PyType_Slot walk_object_slots[] = {
     {Py_tp_doc, (void *)walk_object_doc},
@@ -221,7 +223,7 @@ static PyType_Spec walk_object_spec = {
 
 /* ---- the functions of the module ------------------------------------------------------------------------------ */
 
-/* Run or begin the job. Return 0, or -1 with an OSError set. */
+/* Run the job here, or start it in a clone. Return 0, or -1 with an OSError set. */
 static int
 begin(WalkObject *self, const Job *job, int in_process, unsigned timeout_seconds)
 {
@@ -230,8 +232,8 @@ begin(WalkObject *self, const Job *job, int in_process, unsigned timeout_seconds
     if (in_process) {
         walk_run(job, self->status);
         self->is_done = 1;
-        self->ending.is_known = 1;
-        self->ending.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_began;
+        self->exit_info.is_known = 1;
+        self->exit_info.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_began;
     }
     else {
         self->pid = clone_start(job, self->status, timeout_seconds);
@@ -248,9 +250,9 @@ begin(WalkObject *self, const Job *job, int in_process, unsigned timeout_seconds
 PyDoc_STRVAR(start_doc,
              "start(*, own_roots, not_own, timeout_seconds, file=-1, crc=0, keys=False, numpy_major=0, "
              "in_process=False, max_ns=0) -> Walk"
-             "\n\nBegin a walk: a graph written to the descriptor `file` as data blocks that follow one with checksum "
-             "`crc`, or a census where `file` is -1; after `max_ns`, if not 0, it is ended. Raises OSError when the "
-             "process cannot be cloned, RuntimeError when the interpreter has no modules any more.");
+             "\n\nStart a walk: a graph is written to the descriptor `file` as data blocks that follow a block with "
+             "checksum `crc`; without `file` it is a census. A walk ends with a fault after `max_ns`, if not 0. Raises "
+             "OSError if the process cannot be cloned, RuntimeError if the interpreter is shutting down.");
 
 static PyObject *
 start(PyObject *module, PyObject *args, PyObject *kwargs)
@@ -271,7 +273,7 @@ start(PyObject *module, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     if (!job.modules || !PyDict_Check(job.modules)) {
-        PyErr_SetString(PyExc_RuntimeError, "sys.modules is no dict: the interpreter is ending");
+        PyErr_SetString(PyExc_RuntimeError, "sys.modules is not a dict: the interpreter is shutting down");
         return NULL;
     }
     job.max_ns = max_ns;
@@ -297,7 +299,7 @@ start(PyObject *module, PyObject *args, PyObject *kwargs)
 }
 
 PyDoc_STRVAR(sizes_doc,
-             "sizes(objects) -> list\n\nReturn the shallow size of each object of a tuple, as the walk has it.");
+             "sizes(objects) -> list\n\nReturn the shallow size of each object of a tuple, as a walk computes it.");
 
 static PyObject *
 sizes(PyObject *Py_UNUSED(module), PyObject *args)
@@ -311,8 +313,8 @@ sizes(PyObject *Py_UNUSED(module), PyObject *args)
 }
 
 PyDoc_STRVAR(edges_doc,
-             "edges(object) -> list\n\nReturn (name, referent) of each edge of an object, as the walk has it; a name "
-             "is '' where there is none.");
+             "edges(object) -> list\n\nReturn (name, referent) of each edge of an object, as a walk writes them; a "
+             "name is '' if there is none.");
 
 static PyObject *
 edges(PyObject *Py_UNUSED(module), PyObject *object)
@@ -321,8 +323,8 @@ edges(PyObject *Py_UNUSED(module), PyObject *object)
 }
 
 PyDoc_STRVAR(layout_doc,
-             "layout(code) -> str\n\nReturn which structure of the interpreter is not where it was when this was "
-             "built, '' if all are; `code` is the caller's own.");
+             "layout(code) -> str\n\nReturn which structure of the interpreter differs from the headers at build "
+             "time, '' if none does; `code` is the caller's code object.");
 
 static PyObject *
 layout(PyObject *Py_UNUSED(module), PyObject *code)
@@ -332,10 +334,11 @@ layout(PyObject *Py_UNUSED(module), PyObject *code)
 }
 
 PyDoc_STRVAR(spawn_doc,
-             "spawn(argv, environment) -> pid\n\nStart a program, argv[0], that is nobody's child: no SIGCHLD tells of "
-             "its end and no wait() finds it. Both are tuples of bytes. Raises OSError.");
+             "spawn(argv, environment) -> pid\n\nStart the program argv[0] as an orphan: its end sends no SIGCHLD and "
+             "no wait() returns it. Both arguments are tuples of bytes. Raises OSError.");
 
-/* Return the tuple's strings and a NULL, which live as long as it; NULL with an exception if it has others. */
+/* Return the strings of a tuple of bytes, terminated by NULL and valid as long as the tuple; NULL with an exception
+ * if an item is no string. */
 static char **
 strings_of(PyObject *tuple)
 {
@@ -411,7 +414,7 @@ static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}}
 static struct PyModuleDef module_definition = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "heap_exporter._native",
-    .m_doc = "Walks the heap, in a clone of the process.",
+    .m_doc = "Walks the heap in a clone of the process.",
     .m_size = sizeof(PyTypeObject *),
     .m_methods = module_methods,
     .m_slots = module_slots,

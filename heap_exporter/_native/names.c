@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Types are aligned to 8 bytes and C strings to nothing, so a C string is kept shifted, with a mark. */
+/* A str is aligned to 8 bytes and a C string is not, so a C string's address is stored shifted, with bit 0 set. */
 static Name
 name_of_c_string(const char *string)
 {
@@ -17,7 +17,7 @@ name_text(Text *text, Name name)
         text_add(text, (const char *)(name >> 1));
     }
     else if (name && PyUnicode_Check(name_str(name)) && text_is_identifier(name_str(name))) {
-        text_add_str(text, name_str(name), LONGEST_NAME);
+        text_add_str(text, name_str(name), MAX_NAME_LENGTH);
     }
 }
 
@@ -38,7 +38,7 @@ add_field(Names *names, void *value, const char *name)
 static void
 add_namespace(Names *names, PyObject *object, PyObject *dict, const char *name)
 {
-    /* A dict that is its own namespace has data for keys. */
+    /* The keys of a dict that is its own namespace are data. */
     if (dict && PyDict_Check(dict) && dict != object) {
         add_field(names, dict, name);
         if (names->namespace_count < MAX_NAMESPACES) {
@@ -97,7 +97,7 @@ add_function(Names *names, PyFunctionObject *function)
     PyObject *globals = function->func_globals;
     PyObject *module = text_in_namespace(globals, "__name__");
     add_field(names, function->func_code, "__code__");
-    /* What was handed to eval() or exec() is a module's namespace only if it has a module's name. */
+    /* A dict given to eval() or exec() is a module's namespace only if it has a module's name. */
     if (module && PyUnicode_CheckExact(module)) {
         add_namespace(names, (PyObject *)function, globals, "__globals__");
     }
@@ -131,9 +131,9 @@ add_type(Names *names, PyTypeObject *type)
     add_field(names, type->tp_base, "__base__");
 }
 
-/* Gather what the structure of an object names: its attributes, slots, variables, namespaces. */
+/* Collect the named references of an object's structure: its attributes, slots, variables, namespaces. */
 static void
-gather(Names *names, const TypeInfo *info, PyObject *object)
+collect(Names *names, const TypeInfo *info, PyObject *object)
 {
     names->count = names->candidate_count = names->namespace_count = 0;
     names->closure_code = NULL;
@@ -181,7 +181,8 @@ gather(Names *names, const TypeInfo *info, PyObject *object)
     add_attributes(names, info, object);
 }
 
-/* Return the name of a referent and take it out; look first where the one before was found, as orders mostly agree. */
+/* Return and remove the name of a referent. The search starts after the previous match, because both orders mostly
+ * agree. */
 static Name
 take(Names *names, PyObject *referent, size_t *cursor)
 {
@@ -197,7 +198,7 @@ take(Names *names, PyObject *referent, size_t *cursor)
     return 0;
 }
 
-/* Put the gathered names on the referents. */
+/* Assign the collected names to the referents. */
 static void
 match(Names *names, PyObject **referents, size_t count)
 {
@@ -213,7 +214,7 @@ match(Names *names, PyObject **referents, size_t count)
     }
 }
 
-/* Have exactly `count` names, so that what comes after them is known to be the items of a container. */
+/* Set the number of names to `count`, so that the edges after them are the items of a container. */
 static void
 pad(Names *names, size_t count)
 {
@@ -222,7 +223,7 @@ pad(Names *names, size_t count)
     }
 }
 
-/* Make room in front for the edge to what a weak reference points at. */
+/* Insert the edge to a weak reference's referent in front. */
 static void
 insert_weak(Names *names)
 {
@@ -237,7 +238,7 @@ insert_weak(Names *names)
 void
 names_of(Names *names, const TypeInfo *info, PyObject *object, PyObject **referents, size_t count, size_t prefix)
 {
-    gather(names, info, object);
+    collect(names, info, object);
     match(names, referents, info->kind == KIND_PLAIN ? count : prefix);
     if (info->is_subclassed_container) {
         pad(names, prefix);

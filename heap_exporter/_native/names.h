@@ -1,4 +1,4 @@
-/* Which name each edge of an object has: found by looking for what the object's structure holds among its referents. */
+/* The names of an object's edges, found by comparing the references in its structure with its referents. */
 #ifndef HEAP_EXPORTER_NAMES_H
 #define HEAP_EXPORTER_NAMES_H
 
@@ -6,7 +6,7 @@
 
 enum { MAX_NAMES = 256, MAX_NAMESPACES = 4 };
 
-/* A name: the address of a str, or that of a C string with the lowest bit set; 0 for none. */
+/* A name: the address of a str, or that of a C string with the lowest bit set; 0 for no name. */
 typedef uintptr_t Name;
 
 typedef struct {
@@ -18,8 +18,8 @@ typedef struct {
 typedef struct Names {
     size_t count;
     Name names[MAX_NAMES];
-    PyCodeObject *closure_code; /* names the cells of a function's closure; NULL for what has none */
-    PyObject *namespaces[MAX_NAMESPACES]; /* dicts whose keys are names of attributes */
+    PyCodeObject *closure_code; /* names the cells of a function's closure; NULL without a closure */
+    PyObject *namespaces[MAX_NAMESPACES]; /* dicts whose keys are attribute names */
     size_t namespace_count;
     size_t candidate_count;
     Candidate candidates[MAX_NAMES];
@@ -31,14 +31,14 @@ name_of_str(PyObject *str)
     return (Name)str;
 }
 
-/* Return the str that a name is, NULL for a C string or none. */
+/* Return the str of a name, NULL for a C string or no name. */
 static inline PyObject *
 name_str(Name name)
 {
     return name & 1 ? NULL : (PyObject *)name;
 }
 
-/* Return what a weak reference points at, NULL once it is gone. */
+/* Return the referent of a weak reference, NULL once it is dead. */
 static inline PyObject *
 names_weak_referent(PyObject *reference)
 {
@@ -46,11 +46,11 @@ names_weak_referent(PyObject *reference)
     return object == Py_None ? NULL : object;
 }
 
-/* Write a name into a text. */
+/* Set a text to a name. */
 void name_text(Text *text, Name name);
 
-/* Find the names of an object's referents, of which the first `prefix` are no items of a container. Those of a weak
- * reference begin with one for what it points at, which is no referent. */
+/* Find the names of an object's referents; the first `prefix` of them are not items of a container. The names of a
+ * weak reference begin with that of its (weak) referent, which is not in `referents`. */
 void names_of(Names *names, const TypeInfo *info, PyObject *object, PyObject **referents, size_t count, size_t prefix);
 
 #endif

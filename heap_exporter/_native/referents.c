@@ -8,7 +8,7 @@ push(PyObject *object, void *walk)
     Stack *referents = &((Walk *)walk)->referents;
     if (referents->count == referents->capacity && stack_reserve(referents, 1) < 0) {
         ((Walk *)walk)->fault.code = FAULT_NO_MEMORY;
-        return -1; /* ends the tp_traverse that called us; a leap out of it would not be right */
+        return -1; /* ends the calling tp_traverse; a longjmp out of it would skip its clean-up */
     }
     ((PyObject **)referents->items)[referents->count++] = object;
     return 0;
@@ -27,13 +27,13 @@ push_traversed(Walk *walk, const TypeInfo *info, PyObject *object)
 {
     walk->status->walked_type = (uintptr_t)info->type;
     info->type->tp_traverse(object, push, walk);
-    walk->status->walked_type = 0; /* what crashes from here on is not its fault */
+    walk->status->walked_type = 0; /* a later crash has another cause */
     if (walk->fault.code != FAULT_NONE) {
         fault_raise(&walk->fault, FAULT_NO_MEMORY, ENOMEM);
     }
 }
 
-/* Push the items of a set; a slot that was emptied has a hash that no object has. */
+/* Push the items of a set; a deleted slot has hash -1, which no object has. */
 static void
 push_set(Walk *walk, PyObject *object)
 {
@@ -53,7 +53,8 @@ count_visit(PyObject *object, void *count)
     return 0;
 }
 
-/* Return whether the values of a dict are in the instance that it belongs to, which is then who refers to them. */
+/* Return whether the values of a dict are stored in the instance that it belongs to; then only the instance refers to
+ * them. */
 static int
 values_are_elsewhere(PyObject *dict)
 {
@@ -77,7 +78,7 @@ push_pairs(Walk *walk, PyObject *dict)
     }
 }
 
-/* Return how many of the last referents are items of a list or tuple, last item first; 0 if not all are there. */
+/* Return how many of the last referents are the items of a list or tuple, last item first; 0 if one is missing. */
 static size_t
 sequence_tail(PyObject *object, PyObject **referents, size_t count)
 {
@@ -94,7 +95,7 @@ sequence_tail(PyObject *object, PyObject **referents, size_t count)
     return size;
 }
 
-/* Return how many of the last referents are items of a dict as tp_traverse visits them; 0 if not all are there. */
+/* Return how many of the last referents are the items of a dict in tp_traverse's order; 0 if one is missing. */
 static size_t
 mapping_tail(PyObject *dict, PyObject **referents, size_t count)
 {
@@ -114,7 +115,7 @@ mapping_tail(PyObject *dict, PyObject **referents, size_t count)
     return size;
 }
 
-/* Bring the items of a container's subclass into the order of the file, and say where they begin. */
+/* Sort the items of a container's subclass into the order of the file, and set where they begin. */
 static void
 order_tail(Walk *walk, const TypeInfo *info, PyObject *object, Referents *found)
 {
@@ -146,7 +147,7 @@ order_tail(Walk *walk, const TypeInfo *info, PyObject *object, Referents *found)
     found->count = walk->referents.count - found->begin;
 }
 
-/* Push an instance's dict where the version of CPython at hand forgets to visit it. */
+/* Push an instance's dict if tp_traverse of this CPython version does not visit it. */
 static void
 push_unvisited_dict(Walk *walk, const TypeInfo *info, PyObject *object, const Referents *found)
 {

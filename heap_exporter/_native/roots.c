@@ -1,7 +1,7 @@
 #include "roots.h"
 
 #include "graph.h"
-#include "own.h"
+#include "own_objects.h"
 
 static void
 reach_root(Walk *walk, Role role, int owned, PyObject *object)
@@ -28,10 +28,10 @@ walk_modules(Walk *walk)
     Py_ssize_t position = 0;
     PyObject *name, *module;
     while (PyDict_Next(walk->job->modules, &position, &name, &module)) {
-        if (PyUnicode_CheckExact(name) && text_is_dotted_name(name) && !own_is_package(name)) {
+        if (PyUnicode_CheckExact(name) && text_is_dotted_name(name) && !is_own_package_name(name)) {
             text_clear(&walk->text);
-            text_add_str(&walk->text, name, LONGEST_NAME);
-            /* sys.modules owns the reference, and is in the graph itself. */
+            text_add_str(&walk->text, name, MAX_NAME_LENGTH);
+            /* Not owned: sys.modules holds the reference, and is a node of the graph. */
             reach_root(walk, ROLE_MODULE, 0, module);
         }
     }
@@ -42,13 +42,13 @@ walk_frame(Walk *walk, Frame *frame, PyCodeObject *code, uint64_t depth)
 {
     int owned;
     PyObject *function = compat_frame_function(frame, &owned);
-    if (function && own_is_function(function)) {
+    if (function && is_own_function(function)) {
         return;
     }
     if (walk->job->is_graph) {
         graph_frame(walk, depth, function, code);
     }
-    /* What a generator refers to must not be counted twice. */
+    /* The generator's node has these references: do not count them twice. */
     int is_its_own = !compat_frame_is_of_generator(frame);
     int has_variables = is_its_own || !compat_frame_has_stored_stack(frame);
     reach_named(walk, ROLE_FRAME, owned && is_its_own, "", function);
@@ -59,7 +59,7 @@ walk_frame(Walk *walk, Frame *frame, PyCodeObject *code, uint64_t depth)
             PyObject *name = PyTuple_GET_ITEM(compat_variable_names(code), i);
             text_clear(&walk->text);
             if (PyUnicode_CheckExact(name) && text_is_identifier(name)) {
-                text_add_str(&walk->text, name, LONGEST_NAME);
+                text_add_str(&walk->text, name, MAX_NAME_LENGTH);
             }
             reach_root(walk, ROLE_VARIABLE, owned && has_variables, value);
         }
@@ -76,7 +76,7 @@ walk_thread(Walk *walk, PyThreadState *thread)
     reach_named(walk, ROLE_INTERPRETER, 1, "thread-local data", thread->dict);
     reach_named(walk, ROLE_INTERPRETER, 1, "context", thread->context);
     for (_PyErr_StackItem *handled = thread->exc_info; handled; handled = handled->previous_item) {
-        /* Those of generators are referred to by them. */
+        /* A generator's own exceptions are references of its node. */
         int owned = handled == &thread->exc_state;
         reach_named(walk, ROLE_INTERPRETER, owned, "exception being handled", handled->exc_value);
     }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* A type may have so many shapes that differ by the names of a closure's cells, and as many more that do not. */
+/* The maximum number of shapes of a type that differ by the names of a closure's cells, and of all its shapes. */
 enum { FIRST_CAPACITY = 4096, MAX_CLOSURES = 4096, MAX_SHAPES_OF_A_TYPE = 2 * MAX_CLOSURES };
 
 void
@@ -113,7 +113,7 @@ add(Walk *walk, TypeInfo *info, const Names *names, unsigned flags, uint64_t has
     return shape;
 }
 
-/* Make the shape of an object into one that its type has room for; return whether it was not. */
+/* Remove names from the shape of an object if its type has too many shapes; return whether some were removed. */
 static int
 simplify(const TypeInfo *info, Names *names)
 {

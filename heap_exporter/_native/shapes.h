@@ -1,4 +1,4 @@
-/* Shapes: a type, and the names of its first edges. Instances that hold the same attributes share one. */
+/* Shapes: a type, and the names of its first edges. Instances with the same attributes share one. */
 #ifndef HEAP_EXPORTER_SHAPES_H
 #define HEAP_EXPORTER_SHAPES_H
 

@@ -1,8 +1,8 @@
-/* Shallow sizes, without calling anything: the formulas of CPython's __sizeof__ methods, from Objects/ and Modules/.
+/* Shallow sizes without calling any method: the formulas of CPython's __sizeof__ methods, from Objects/ and Modules/.
  *
  * Not exact, because their structures are private and their methods allocate: buffered files of `_io`, `struct.Struct`,
- * `itertools.product` and its kin, and types of other C extensions with a __sizeof__ of their own (numpy's arrays are
- * known). They count as object.__sizeof__ has it, as do types whose __sizeof__ is written in Python.
+ * `itertools.product` and similar types, and types of other C extensions with their own __sizeof__ (except numpy's
+ * arrays). They count with the result of object.__sizeof__, as do types whose __sizeof__ is written in Python.
  */
 #include <string.h>
 
@@ -12,7 +12,7 @@
 /* A block of a deque: 64 items between two links. Source: Modules/_collectionsmodule.c. */
 enum { DEQUE_ITEMS = 64, DEQUE_BLOCK_BYTES = (DEQUE_ITEMS + 2) * sizeof(void *) };
 
-/* The parts of private structures that sizes depend on, by their offsets. */
+/* The fields of private structures that sizes depend on, at their offsets. */
 typedef struct {
     PyObject_VAR_HEAD
     void *left, *right;
@@ -111,8 +111,8 @@ sizes_sizer(PyTypeObject *type)
         }
         PyObject *method = base->tp_dict ? text_in_namespace(base->tp_dict, "__sizeof__") : NULL;
         if (method && base != &PyBaseObject_Type) {
-            int is_its_own = Py_IS_TYPE(method, &PyMethodDescr_Type) && ((PyDescrObject *)method)->d_type == base;
-            return is_its_own ? sizer_by_name(base) : SIZER_PLAIN;
+            int is_exclusive = Py_IS_TYPE(method, &PyMethodDescr_Type) && ((PyDescrObject *)method)->d_type == base;
+            return is_exclusive ? sizer_by_name(base) : SIZER_PLAIN;
         }
     }
     return SIZER_PLAIN;
@@ -199,8 +199,8 @@ static size_t
 bytes_io_size(PyTypeObject *type, PyObject *object)
 {
     PyObject *buffer = ((BytesIOHead *)object)->buffer;
-    int is_its_own = buffer && compat_reference_count(buffer) == 1;
-    return (size_t)type->tp_basicsize + (is_its_own ? plain_size(&PyBytes_Type, buffer) : 0);
+    int is_exclusive = buffer && compat_reference_count(buffer) == 1;
+    return (size_t)type->tp_basicsize + (is_exclusive ? plain_size(&PyBytes_Type, buffer) : 0);
 }
 
 static size_t

@@ -13,7 +13,7 @@
 
 enum { STACK_BYTES = 64 << 10 };
 
-/* What the three processes share, as they share all memory until the program begins. */
+/* Shared by the three processes, which share all memory until the program starts. */
 typedef struct {
     char *const *argv;
     char *const *environment;
@@ -23,14 +23,14 @@ typedef struct {
 } Orphan;
 
 static int
-become_the_program(void *argument)
+exec_program(void *argument)
 {
     Orphan *orphan = argument;
     struct sigaction plain;
     sigset_t none;
     memset(&plain, 0, sizeof(plain));
     plain.sa_handler = SIG_DFL;
-    /* Ignored signals stay ignored in a program; it shall hear them all. SIGABRT: see clone.c. */
+    /* An exec keeps ignored signals ignored; the program needs their default actions. SIGABRT: see clone.c. */
     for (int number = 1; number < NSIG; number++) {
         if (number != SIGABRT) {
             sigaction(number, &plain, NULL);
@@ -48,11 +48,11 @@ become_the_program(void *argument)
 }
 
 static int
-have_a_child(void *argument)
+start_program(void *argument)
 {
     Orphan *orphan = argument;
     int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
-    orphan->pid = clone(become_the_program, orphan->stacks + STACK_BYTES, flags, orphan);
+    orphan->pid = clone(exec_program, orphan->stacks + STACK_BYTES, flags, orphan);
     if (orphan->pid < 0) {
         orphan->error = errno;
     }
@@ -68,12 +68,13 @@ spawn_orphan(char *const *argv, char *const *environment)
     if (orphan.stacks == MAP_FAILED) {
         return -1;
     }
-    /* A handler of the application's must not run in a process that shares its memory. */
+    /* The application's signal handlers must not run in a process that shares its memory. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    /* Like vfork(): the calling thread sleeps until the program has begun, and no page is copied. The process between,
-       whose end leaves the program an orphan, has no signal for its end: wait() and SIGCHLD do not tell of it. */
-    pid_t between = clone(have_a_child, orphan.stacks + 2 * STACK_BYTES, CLONE_VM | CLONE_VFORK, &orphan);
+    /* Like vfork(): the calling thread sleeps until the program has started, and no page is copied. The process in
+     * between ends at once, which makes the program an orphan. Its exit signal is 0, so SIGCHLD and wait() do not
+     * report it. */
+    pid_t between = clone(start_program, orphan.stacks + 2 * STACK_BYTES, CLONE_VM | CLONE_VFORK, &orphan);
     int error = between < 0 ? errno : orphan.error;
     if (between >= 0) {
         waitpid(between, NULL, __WCLONE);

@@ -3,8 +3,8 @@
 
 #include <sys/types.h>
 
-/* Start a program that the application neither hears of nor waits for: it is nobody's child. Return its pid, or -1 with
-   errno set. It has no descriptors but /dev/null, no signals blocked, and a session of its own. */
+/* Start a program as an orphan: the application gets no signal from it and cannot wait for it. Return its pid, or -1
+ * with errno set. The program has its own session, /dev/null as its only descriptors, and no blocked signals. */
 pid_t spawn_orphan(char *const *argv, char *const *environment);
 
 #endif

@@ -1,6 +1,6 @@
-/* What a walk tells whoever waits for it: a page that clone and parent share, with the rows of a census behind it.
+/* The result of a walk: memory that clone and parent share, with the rows of a census at its end.
  *
- * The parent trusts nothing in it beyond its bounds.
+ * The parent checks every length in it against its bounds.
  */
 #ifndef HEAP_EXPORTER_STATUS_H
 #define HEAP_EXPORTER_STATUS_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STATUS_GENERATIONS = 4, CULPRIT_BYTES = 160, STATUS_BYTES = 4 << 20 };
+enum { STATUS_GENERATIONS = 4, TYPE_NAME_BYTES = 160, STATUS_BYTES = 4 << 20 };
 
 typedef struct {
     volatile uint32_t is_done;
@@ -19,15 +19,15 @@ typedef struct {
     uint64_t objects;
     uint64_t references;
     uint64_t generation_objects[STATUS_GENERATIONS];
-    uint64_t walk_ns; /* from the clone to the end, the file on disk included */
-    volatile uintptr_t walked_type; /* the class whose instance was being followed */
-    uint32_t culprit_length;
-    char culprit[CULPRIT_BYTES]; /* the name of that class, once it has crashed the walk */
+    uint64_t walk_ns; /* the whole walk, including fsync of the file */
+    volatile uintptr_t walked_type; /* the class whose instance is being traversed */
+    uint32_t crashed_type_length;
+    char crashed_type[TYPE_NAME_BYTES]; /* the name of that class, after a crash */
     uint64_t row_bytes;
     unsigned char rows[];
 } Status;
 
-/* A row of a census; the name follows, without an end, and the next row begins at a multiple of 8. */
+/* A row of a census; the name follows without a terminator, and the next row begins at a multiple of 8. */
 typedef struct {
     uint64_t objects;
     uint64_t bytes;

@@ -19,7 +19,7 @@ add_bytes(Text *text, const char *bytes, size_t length)
     }
 }
 
-/* Add what Python's backslashreplace makes of a code point or byte. */
+/* Add the escape of a code point or byte that Python's backslashreplace writes. */
 static void
 add_escape(Text *text, const char *prefix, Py_UCS4 value, int digits)
 {
@@ -63,7 +63,7 @@ add_code_point(Text *text, Py_UCS4 point)
     add_bytes(text, bytes, length);
 }
 
-/* Return the length of the UTF-8 sequence that a string begins with, 0 if it is none. */
+/* Return the length of the UTF-8 sequence at the start of a string, 0 if it is invalid. */
 static size_t
 sequence_length(const unsigned char *string)
 {
@@ -101,12 +101,12 @@ text_add(Text *text, const char *string)
 }
 
 void
-text_add_str(Text *text, PyObject *str, size_t most)
+text_add_str(Text *text, PyObject *str, size_t max_characters)
 {
     size_t length = (size_t)PyUnicode_GET_LENGTH(str);
     int kind = (int)PyUnicode_KIND(str);
     const void *data = PyUnicode_DATA(str);
-    for (size_t i = 0; i < length && i < most; i++) {
+    for (size_t i = 0; i < length && i < max_characters; i++) {
         add_code_point(text, PyUnicode_READ(kind, data, i));
     }
 }
@@ -119,7 +119,7 @@ text_is(PyObject *object, const char *ascii)
            && memcmp(PyUnicode_DATA(object), ascii, (size_t)PyUnicode_GET_LENGTH(object)) == 0;
 }
 
-/* Return whether a str consists of identifiers with `separator` between them; none when that is 0. */
+/* Return whether a str consists of identifiers joined by `separator`, or of one identifier if that is 0. */
 static int
 is_name(PyObject *str, Py_UCS4 separator)
 {
@@ -127,7 +127,7 @@ is_name(PyObject *str, Py_UCS4 separator)
     int kind = (int)PyUnicode_KIND(str);
     const void *data = PyUnicode_DATA(str);
     int is_first = 1;
-    if (length > LONGEST_NAME) {
+    if (length > MAX_NAME_LENGTH) {
         return 0;
     }
     for (Py_ssize_t i = 0; i < length; i++) {
@@ -178,18 +178,18 @@ text_module_of(PyTypeObject *type)
     return module && PyUnicode_CheckExact(module) ? module : NULL;
 }
 
-/* Cut a name that helps nobody to its allowed length. */
+/* Truncate a name to the maximum length. */
 static void
 cut(Text *text)
 {
     size_t characters = 0;
     size_t at = 0, end = 0;
     for (; at < text->length; at++) {
-        if ((text->bytes[at] & 0xc0) != 0x80 && ++characters == LONGEST_NAME) {
+        if ((text->bytes[at] & 0xc0) != 0x80 && ++characters == MAX_NAME_LENGTH) {
             end = at;
         }
     }
-    if (characters > LONGEST_NAME) {
+    if (characters > MAX_NAME_LENGTH) {
         text->length = end;
         text_add(text, ELLIPSIS);
     }
@@ -208,11 +208,11 @@ text_type_name(Text *text, PyTypeObject *type)
         PyObject *module = text_module_of(type);
         PyObject *name = ((PyHeapTypeObject *)type)->ht_qualname;
         if (module && PyUnicode_GET_LENGTH(module) > 0 && !text_is(module, "builtins")) {
-            text_add_str(text, module, LONGEST_NAME + 1);
+            text_add_str(text, module, MAX_NAME_LENGTH + 1);
             text_add(text, ".");
         }
         if (name && PyUnicode_Check(name)) {
-            text_add_str(text, name, LONGEST_NAME + 1);
+            text_add_str(text, name, MAX_NAME_LENGTH + 1);
         }
     }
     cut(text);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "own.h"
+#include "own_objects.h"
 #include "text.h"
 
 enum { FIRST_CAPACITY = 4096, MAX_MEMBERS = 128 };
@@ -131,7 +131,7 @@ owner(PyTypeObject *type)
     if (type == &PyFunction_Type || type == &PyModule_Type) {
         return type == &PyFunction_Type ? OWNER_FUNCTION : OWNER_MODULE;
     }
-    return own_is_package(text_module_of(type)) ? OWNER_US : OWNER_FOREIGN;
+    return is_own_package_name(text_module_of(type)) ? OWNER_HEAP_EXPORTER : OWNER_OTHER;
 }
 
 /* Add the members of a type that are references; those of the most derived class come first, as in tp_traverse. */

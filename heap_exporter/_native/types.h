@@ -1,4 +1,4 @@
-/* What a walk knows of each type: looked up once, by the address of the class. */
+/* Properties of each type that a walk needs, computed once and found by the address of the class. */
 #ifndef HEAP_EXPORTER_TYPES_H
 #define HEAP_EXPORTER_TYPES_H
 
@@ -15,10 +15,10 @@ typedef enum {
     EDGES_SET,
 } EdgeSource;
 
-/* What follows the named edges of an instance; the numbers are those of the file. */
+/* What follows the named edges of an instance, as numbered in the file. */
 typedef enum { KIND_PLAIN = 0, KIND_SEQUENCE = 1, KIND_MAPPING = 2, KIND_SET = 3 } Kind;
 
-/* Whose structure names the edges. */
+/* Which structure names the edges. */
 typedef enum {
     NAMER_NONE,
     NAMER_INSTANCE,
@@ -33,7 +33,7 @@ typedef enum {
     NAMER_METHOD_IN_C,
 } Namer;
 
-/* Whose __sizeof__ counts. */
+/* Which __sizeof__ formula applies. */
 typedef enum {
     SIZER_PLAIN,
     SIZER_LIST,
@@ -54,14 +54,14 @@ typedef enum {
     SIZER_DECIMAL,
 } Sizer;
 
-/* To whom the instances of a type belong when something of ours refers to them. */
+/* Whether an instance that one of heap-exporter's own objects refers to is heap-exporter's own, too. */
 typedef enum {
-    OWNER_FOREIGN,
-    OWNER_US,       /* the class is ours */
-    OWNER_REFERRER, /* dict, list, cell, …: whoever refers to it */
-    OWNER_MODULE,
-    OWNER_FUNCTION,
-    OWNER_CLASS,
+    OWNER_OTHER,         /* no: the class is another package's */
+    OWNER_HEAP_EXPORTER,       /* yes: the class is heap-exporter's */
+    OWNER_REFERRER, /* yes: a dict, list, cell, … belongs to the object that refers to it */
+    OWNER_MODULE,        /* if the module is heap-exporter's */
+    OWNER_FUNCTION,      /* if its module is */
+    OWNER_CLASS,         /* if its module is */
 } Owner;
 
 typedef struct {
@@ -79,9 +79,9 @@ typedef struct TypeInfo {
     Sizer sizer;
     Owner owner;
     int is_gc;
-    int is_leaf; /* no instance refers to anything that a walk could follow */
+    int is_leaf; /* no instance has references that a walk could follow */
     int is_weak; /* instances are weak references */
-    int is_subclassed_container; /* of a dict, list or tuple, with edges of its own in front of the items */
+    int is_subclassed_container; /* of a dict, list or tuple, with its own edges in front of the items */
     size_t fixed_size; /* in bytes; 0 when sizes differ */
     size_t member_count;
     Member *members;
@@ -89,7 +89,7 @@ typedef struct TypeInfo {
     uint64_t objects;
     uint64_t bytes;
 
-    int64_t file_index; /* -1 while the file does not know the type */
+    int64_t file_index; /* -1 until the type is in the file */
     Shape *last_shape;
     size_t shape_count;
     struct TypeInfo *next;
@@ -105,10 +105,10 @@ typedef struct {
     TypeInfo **last;
 } Types;
 
-/* `numpy_major` is the major version of the numpy that is loaded, 0 if none: its arrays' layout depends on it. */
+/* `numpy_major` is the major version of the loaded numpy, 0 without numpy: the layout of arrays depends on it. */
 void types_init(Types *types, Arena *arena, int numpy_major);
 
-/* Return what is known of a type, found out if it is new. */
+/* Return the properties of a new type. */
 TypeInfo *types_add(Types *types, PyTypeObject *type);
 
 static inline TypeInfo *
@@ -123,7 +123,7 @@ types_get(Types *types, PyTypeObject *type)
     return types_add(types, type);
 }
 
-/* Return whether an object can have edges: it is one of those that the collector may follow. */
+/* Return whether an object can have edges: the collector can traverse it. */
 static inline int
 types_can_follow(const TypeInfo *info, PyObject *object)
 {
@@ -133,7 +133,7 @@ types_can_follow(const TypeInfo *info, PyObject *object)
 /* Return the size that sys.getsizeof gives, in bytes. See sizes.c for what is not exact. */
 size_t sizes_of(const Types *types, const TypeInfo *info, PyObject *object);
 
-/* Return which formula holds for a type: that of the first class in its MRO that has a __sizeof__. */
+/* Return the formula for a type: that of the first class in its MRO that has a __sizeof__. */
 Sizer sizes_sizer(PyTypeObject *type);
 
 #endif

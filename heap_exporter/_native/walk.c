@@ -6,14 +6,14 @@
 
 #include "graph.h"
 #include "names.h"
-#include "own.h"
+#include "own_objects.h"
 #include "referents.h"
 #include "roots.h"
 
-/* A mask: how often a walk looks at the clock. */
-enum { OBJECTS_BETWEEN_LOOKS = 1023 };
+/* How often a walk checks the time, as a mask. */
+enum { OBJECTS_BETWEEN_CHECKS = 1023 };
 
-static const char OTHER_TYPES[] = "(types beyond the room for names)";
+static const char OTHER_TYPES[] = "(other types)";
 
 static void
 count(Walk *walk, TypeInfo *info, PyObject *object)
@@ -30,20 +30,20 @@ now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* End a walk that keeps the interpreter longer than it was meant to. */
+/* End a walk in this process that holds the GIL longer than its limit. */
 static void
 check_time(Walk *walk)
 {
     if (walk->job->max_ns && now_ns() - walk->began_ns > walk->job->max_ns) {
-        fault_raise(&walk->fault, FAULT_LATE, 0);
+        fault_raise(&walk->fault, FAULT_TIMEOUT, 0);
     }
 }
 
-/* Tell of an object, and put its referents on the list of those to reach. */
+/* Count or write an object, and push a cursor over its referents. */
 static void
 visit(Walk *walk, TypeInfo *info, PyObject *object)
 {
-    if ((++walk->objects & OBJECTS_BETWEEN_LOOKS) == 0) {
+    if ((++walk->objects & OBJECTS_BETWEEN_CHECKS) == 0) {
         check_time(walk);
     }
     if (!walk->job->is_graph) {
@@ -71,24 +71,24 @@ visit(Walk *walk, TypeInfo *info, PyObject *object)
     ((Cursor *)walk->cursors.items)[walk->cursors.count++] = cursor;
 }
 
-/* Visit an object if nothing has, and nothing else will. */
+/* Visit an object unless it is visited already or will be by a list of the collector. */
 static void
 reach(Walk *walk, PyObject *object)
 {
-    if (places_has(&walk->visited, object)) {
+    if (address_set_has(&walk->visited, object)) {
         return;
     }
     TypeInfo *info = types_get(&walk->types, Py_TYPE(object));
     if (types_can_follow(info, object) && compat_gc_tracked(object) && !walk->follow_tracked) {
         return;
     }
-    places_add(&walk->visited, object);
-    if (info->owner != OWNER_US) {
+    address_set_add(&walk->visited, object);
+    if (info->owner != OWNER_HEAP_EXPORTER) {
         visit(walk, info, object);
     }
 }
 
-/* Reach all that the visited objects refer to, the newest first. */
+/* Reach all objects that visited objects refer to, depth first. */
 static void
 drain(Walk *walk)
 {
@@ -126,9 +126,9 @@ walk_list(Walk *walk, int generation)
         PyGC_Head *next = compat_gc_next(link);
         __builtin_prefetch(next);
         PyObject *object = compat_gc_object(link);
-        if (!places_add(&walk->visited, object)) {
+        if (!address_set_add(&walk->visited, object)) {
             TypeInfo *info = types_get(&walk->types, Py_TYPE(object));
-            if (info->owner != OWNER_US) {
+            if (info->owner != OWNER_HEAP_EXPORTER) {
                 visit(walk, info, object);
                 drain(walk);
             }
@@ -138,12 +138,12 @@ walk_list(Walk *walk, int generation)
     walk->status->generation_objects[generation] = found;
 }
 
-/* Put the counts of each type into the shared page; those whose name has no room are summed in a last row. */
+/* Write the counts of each type into the shared memory; the types that do not fit are summed in a last row. */
 static void
 write_rows(Walk *walk)
 {
     Status *status = walk->status;
-    size_t room = STATUS_BYTES - sizeof(Status) - status_row_bytes(sizeof(OTHER_TYPES));
+    size_t available = STATUS_BYTES - sizeof(Status) - status_row_bytes(sizeof(OTHER_TYPES));
     StatusRow other = {0, 0, sizeof(OTHER_TYPES) - 1};
     for (TypeInfo *info = walk->types.first; info; info = info->next) {
         if (info->objects == 0) {
@@ -151,7 +151,7 @@ write_rows(Walk *walk)
         }
         text_type_name(&walk->text, info->type);
         size_t bytes = status_row_bytes(walk->text.length);
-        if (bytes > room - status->row_bytes) {
+        if (bytes > available - status->row_bytes) {
             other.objects += info->objects;
             other.bytes += info->bytes;
             continue;
@@ -172,10 +172,10 @@ static void
 walk_heap(Walk *walk)
 {
     types_init(&walk->types, &walk->arena, walk->job->numpy_major);
-    places_init(&walk->visited, &walk->arena);
+    address_set_init(&walk->visited, &walk->arena);
     walk->follow_tracked = compat_gc_collecting(walk->job->interp);
     walk->interned = compat_tracked_interned_strings(walk->job->interp);
-    own_leave_out(walk);
+    own_objects_exclude(walk);
     if (walk->job->is_graph) {
         graph_begin(walk);
     }

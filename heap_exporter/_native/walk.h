@@ -1,21 +1,21 @@
-/* A walk over the whole heap: every tracked object, and every other one that is reachable from those, each once. */
+/* A walk over the whole heap: every tracked object, and every object that is reachable from those, each once. */
 #ifndef HEAP_EXPORTER_WALK_H
 #define HEAP_EXPORTER_WALK_H
 
 #include "types.h"
 
-#include "places.h"
+#include "address_set.h"
 #include "status.h"
 #include "text.h"
 #include "writer.h"
 
-/* What to walk, and for what. The objects are borrowed; they live while whoever asked waits or was cloned. */
+/* What to walk and what to write. The references are borrowed; the caller keeps them until the walk has started. */
 typedef struct {
     PyInterpreterState *interp;
     PyObject *modules;    /* sys.modules */
-    PyObject *own_roots;  /* tuple: our modules, and objects of ours that are reachable from no module */
-    PyObject *not_own;    /* tuple: what our modules refer to that is everybody's */
-    uint64_t max_ns;     /* how long the walk may take; 0 for as long as it takes */
+    PyObject *own_roots;  /* tuple: heap-exporter's modules, and its objects that are reachable from no module */
+    PyObject *not_own;    /* tuple: objects that heap-exporter's modules share with the application */
+    uint64_t max_ns;     /* how long the walk may take; 0 for no limit */
     int is_graph;         /* write a graph to `file`; otherwise count by type */
     int with_keys;        /* also write the keys of plain dicts */
     int numpy_major;
@@ -23,11 +23,11 @@ typedef struct {
     uint32_t crc;
 } Job;
 
-/* Where the walk stands within the referents of an object. */
+/* The position of the walk within the referents of an object. */
 typedef struct {
     PyObject **array; /* NULL: they are on the stack of referents */
     size_t begin, next, end;
-    int are_edges; /* 0: they are reached, but the object does not hold them */
+    int are_edges; /* 0: reached, but without counted references */
 } Cursor;
 
 typedef struct {
@@ -35,15 +35,15 @@ typedef struct {
     const Job *job;
     Status *status;
     Arena arena;
-    Places visited;
-    Places named; /* dicts whose keys, and str objects that, are in the file as identifiers */
+    AddressSet visited;
+    AddressSet named; /* dicts whose keys are in the file as identifiers, and those keys */
     Types types;
     Stack referents; /* of PyObject * */
     Stack cursors;   /* of Cursor */
-    Stack pending;   /* of PyObject *: objects of ours to follow */
-    PyObject *interned; /* the table of interned strings, which holds none of them; NULL where it is not tracked */
+    Stack pending;   /* of PyObject *: heap-exporter's own objects to follow */
+    PyObject *interned; /* the table of interned strings, whose references do not count; NULL if it is not tracked */
     uint64_t began_ns;
-    int follow_tracked; /* a collection is under way, so not every tracked object is in a list */
+    int follow_tracked; /* a collection is in progress, so not every tracked object is in a list */
     uint64_t objects;
     uint64_t references;
 
@@ -56,10 +56,11 @@ typedef struct {
     Text text;
 } Walk;
 
-/* Do the job, and tell in `status` how it went: never raises, never calls into Python. */
+/* Run the job and write the outcome to `status`. Never raises and never calls Python code. */
 void walk_run(const Job *job, Status *status);
 
-/* Visit an object that something refers to, unless it was visited or will be by the collector's lists. */
+/* Visit an object, and all that is reachable from it, unless it is visited already or will be by a list of the
+ * collector. */
 void walk_reach(Walk *walk, PyObject *object);
 
 #endif

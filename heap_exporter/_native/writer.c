@@ -5,7 +5,7 @@
 
 enum { TABLES = 8 };
 
-/* Make the tables of CRC-32 (the one of zlib), by which eight bytes are taken at a time. */
+/* Compute the tables of zlib's CRC-32 for eight bytes at a time. */
 static void
 make_tables(uint32_t (*tables)[256])
 {

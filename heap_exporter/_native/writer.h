@@ -1,6 +1,6 @@
-/* Writes the data blocks of a snapshot file: varints and texts, gathered into blocks that carry a chained checksum.
+/* Writes the data blocks of a snapshot file: varints and texts, collected into blocks with a chained checksum.
  *
- * The format is described in heap_exporter/heapfile/format.py. A fault is raised when the file cannot be written.
+ * heap_exporter/heapfile/format.py describes the format. Each function raises a fault if the file cannot be written.
  */
 #ifndef HEAP_EXPORTER_WRITER_H
 #define HEAP_EXPORTER_WRITER_H
@@ -16,7 +16,7 @@ enum {
     VARINT_BYTES = 10,
 };
 
-/* The numbers that the records of a file begin with; a node's is that of its shape on top of RECORD_NODE. */
+/* The first number of each record; that of a node is RECORD_NODE plus the number of its shape. */
 enum {
     RECORD_END = 0,
     RECORD_TYPE = 1,
@@ -32,16 +32,16 @@ typedef struct {
     Fault *fault;
     int file;
     uint32_t crc;
-    uint64_t bytes; /* in the file, headers of blocks included */
+    uint64_t bytes; /* in the file, including the headers of blocks */
     size_t used;
     unsigned char *payload;
     uint32_t (*tables)[256];
 } Writer;
 
-/* Begin to write to a file; `crc` is that of the block before. */
+/* Start writing to a file; `crc` is that of the previous block. */
 void writer_init(Writer *writer, Arena *arena, int file, uint32_t crc);
 
-/* Write what has been gathered as a block. */
+/* Write the collected bytes as a block. */
 void writer_flush(Writer *writer);
 
 static inline void

@@ -11,10 +11,10 @@ from heap_exporter._kernels import Graph as Kernel
 from heap_exporter.analysis.graph import FIRST_HOLDERS, ROOT, Holder
 from heap_exporter.analysis.results import ProgressCallback, silent
 from heap_exporter.errors import SnapshotFileError
-from heap_exporter.heapfile.format import BLOCK_HEAD, LONGEST_FOOTER_BYTES, BlockReader, open_snapshot
+from heap_exporter.heapfile.format import BLOCK_HEAD, MAX_FOOTER_BYTES, BlockReader, open_snapshot
 from heap_exporter.heapfile.header import Footer, Header
 
-END_BYTES = 2 * BLOCK_HEAD.size + LONGEST_FOOTER_BYTES
+END_BYTES = 2 * BLOCK_HEAD.size + MAX_FOOTER_BYTES
 """The most bytes of a file after its last block of data."""
 
 
@@ -31,9 +31,9 @@ def load(path: Path, progress: ProgressCallback = silent) -> NativeGraph:
         kernel.dominate()
         return NativeGraph(path, header, footer, kernel)
     except UnicodeDecodeError as error:
-        raise SnapshotFileError(path, "it was altered: a string is not UTF-8") from error
+        raise SnapshotFileError(path, "it is damaged: a string is not UTF-8") from error
     except ValueError as error:
-        raise SnapshotFileError(path, f"it was altered: {error}") from error
+        raise SnapshotFileError(path, f"it is damaged: {error}") from error
 
 
 def _feed(kernel: Kernel, path: Path, progress: Callable[[float], None]) -> tuple[Header, Footer]:

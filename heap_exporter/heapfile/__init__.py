@@ -1,1 +1,1 @@
-"""The snapshot file: its format, and how its records are written and read."""
+"""The snapshot file: its format, and the writing and reading of its records."""

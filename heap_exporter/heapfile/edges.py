@@ -1,4 +1,4 @@
-"""What an edge means: each edge of a node with what the shape of the node says of it."""
+"""Edges with their roles: each edge of a node combined with the node's shape."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from heap_exporter.heapfile.format import MAPPING, NO_TAIL, SEQUENCE, WEAK
 from heap_exporter.heapfile.records import NodeRecord
 
 
-class Role(StrEnum):
-    """What a node refers to another node as."""
+class EdgeRole(StrEnum):
+    """The role of an edge."""
 
     NAMED = "named"
     ITEM = "item"
@@ -24,12 +24,12 @@ class Role(StrEnum):
 class Edge(NamedTuple):
     """A reference to the object at the place ``target``.
 
-    ``name`` is that of a NAMED edge; ``position`` that of an ITEM in its sequence, or of a KEY and its VALUE in their
-    mapping; ``key`` is the place of a VALUE's key. A weak reference keeps nothing alive.
+    ``name`` belongs to a NAMED edge. ``position`` is the index of an ITEM in its sequence, or of a KEY and its VALUE in
+    their mapping. ``key`` is the place of a VALUE's key. ``weak`` marks a weak reference.
     """
 
     target: int
-    role: Role
+    role: EdgeRole
     name: str = ""
     position: int | None = None
     key: int | None = None
@@ -37,13 +37,13 @@ class Edge(NamedTuple):
 
 
 def edges(node: NodeRecord) -> Iterator[Edge]:
-    """Yield the edges of a node in order, those that refer to nothing left out."""
+    """Yield the edges of a node in order, without those that refer to nothing."""
     shape = node.shape
     named = len(shape.edge_names)
     for position, (target, name) in enumerate(zip(node.edges, shape.edge_names, strict=False)):
         if target:
             weak = bool(shape.flags & WEAK) and position == 0
-            yield Edge(target, Role.NAMED if name else Role.REFERENT, name, weak=weak)
+            yield Edge(target, EdgeRole.NAMED if name else EdgeRole.REFERENT, name, weak=weak)
     kind = None if shape.flags & NO_TAIL else shape.type.kind
     key = 0
     for position, target in enumerate(islice(node.edges, named, None)):
@@ -52,11 +52,11 @@ def edges(node: NodeRecord) -> Iterator[Edge]:
         if not target:
             continue
         if kind == SEQUENCE:
-            yield Edge(target, Role.ITEM, position=position)
+            yield Edge(target, EdgeRole.ITEM, position=position)
         elif kind == MAPPING and position % 2:
-            yield Edge(target, Role.VALUE, position=position // 2, key=key)
+            yield Edge(target, EdgeRole.VALUE, position=position // 2, key=key)
         elif kind == MAPPING:
-            yield Edge(target, Role.KEY, position=position // 2)
+            yield Edge(target, EdgeRole.KEY, position=position // 2)
         else:
             weak = bool(shape.flags & WEAK) and not named and position == 0
-            yield Edge(target, Role.REFERENT, weak=weak)
+            yield Edge(target, EdgeRole.REFERENT, weak=weak)

@@ -1,4 +1,4 @@
-"""From records to the data blocks of a snapshot; :mod:`heap_exporter.heapfile.format` tells what they are."""
+"""Encodes records as the data blocks of a snapshot; :mod:`heap_exporter.heapfile.format` describes both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from heap_exporter.heapfile.format import (
     FIXED_SIZE,
     FRAME,
     LEAF,
-    LONGEST_STRING_BYTES,
+    MAX_STRING_BYTES,
     NAME,
     NO_TAIL,
     NODE,
@@ -26,14 +26,14 @@ from heap_exporter.heapfile.format import (
 from heap_exporter.model import Census
 
 PENDING_BYTES = 256 * 1024
-"""Encoded bytes that are gathered before they become a block."""
+"""Encoded bytes that are collected before they are written as a block."""
 
 
 class GraphEncoder:
     """Encodes records and writes them to ``out``.
 
-    Types and shapes are numbered from 0 in the order they are given. Every verb may raise ``OSError`` from ``out``, and
-    ``ValueError`` on a number that no record can hold.
+    Types and shapes are numbered from 0 in the order of the calls. Each method raises ``OSError`` if ``out`` does, and
+    ``ValueError`` for a number that is out of range.
     """
 
     def __init__(self, out: BlockWriter) -> None:
@@ -44,7 +44,7 @@ class GraphEncoder:
         self._last_place = 0
 
     def type(self, name: str, place: int = 0, kind: int = PLAIN) -> int:
-        """Add a type; return its number."""
+        """Write a type; return its number."""
         self._varints(TYPE)
         self._string(name)
         self._varints(place, kind)
@@ -62,7 +62,7 @@ class GraphEncoder:
         edge_names: Sequence[str] = (),
         cell_names: Sequence[str] = (),
     ) -> int:
-        """Add a shape, of nodes that all have ``size_bytes`` if that is given; return its number."""
+        """Write a shape, whose nodes all have ``size_bytes`` if given; return its number."""
         flags = (0 if size_bytes is None else FIXED_SIZE) | LEAF * leaf | WEAK * weak | NO_TAIL * (not tail)
         self._varints(SHAPE, type_number, flags)
         if size_bytes is not None:
@@ -75,12 +75,12 @@ class GraphEncoder:
         return len(self._shape_flags) - 1
 
     def node(self, shape: int, place: int, size_bytes: int, reference_count: int, edges: Sequence[int]) -> None:
-        """Add an object and the places it refers to, 0 where it refers to nothing."""
+        """Write an object and the places of its referents, 0 for an empty reference."""
         self.begin_node(shape, place, size_bytes, reference_count, len(edges))
         self.edges(edges)
 
     def begin_node(self, shape: int, place: int, size_bytes: int, reference_count: int, edges: int) -> None:
-        """Add an object of which so many edges follow by :meth:`edges`, in pieces, before anything else."""
+        """Write an object; exactly ``edges`` edges must follow by calls of :meth:`edges`, before anything else."""
         flags = self._shape_flags[shape]
         self._varints(NODE + shape, _zigzag(place - self._last_place))
         if not flags & FIXED_SIZE:
@@ -92,10 +92,10 @@ class GraphEncoder:
         self._write_if_full()
 
     def edges(self, targets: Iterable[int]) -> None:
-        """Add edges of the node begun last, by the places of their targets, 0 for none."""
+        """Write edges of the current node: the places of their targets, 0 for an empty reference."""
         place, append = self._last_place, self._pending.append
         for target in targets:
-            # As _varints() and _zigzag() do, without their calls: most of a file is edges.
+            # _varints() and _zigzag() inlined: most of a file is edges.
             delta = target - place
             value = 0 if not target else (delta << 1) + 1 if delta >= 0 else -(delta << 1)
             while value > 127:
@@ -105,32 +105,32 @@ class GraphEncoder:
         self._write_if_full()
 
     def name(self, place: int, identifier: str) -> None:
-        """Add the identifier that the str object at ``place`` is."""
+        """Write the identifier that is the value of the ``str`` at ``place``."""
         self._varints(NAME, _zigzag(place - self._last_place))
         self._string(identifier)
 
     def thread(self, ident: int, native_id: int = 0) -> None:
-        """Add a thread, whose frames follow."""
+        """Write a thread; its frames follow."""
         self._varints(THREAD, ident, native_id)
 
     def frame(self, depth: int, function: str) -> None:
-        """Add a frame of the thread added last; the innermost has depth 0."""
+        """Write a frame of the current thread; the innermost has depth 0."""
         self._varints(FRAME, depth)
         self._string(function)
 
     def root(self, role: int, place: int, name: str = "", *, owned: bool) -> None:
-        """Add a root."""
+        """Write a root: a reference to the object at ``place`` from outside the graph."""
         self._varints(ROOT, role, owned)
         self._string(name)
         self._varints(_zigzag(place - self._last_place))
 
     def count(self, type_number: int, objects: int, size_bytes: int) -> None:
-        """Add a row of a census."""
+        """Write a row of a census."""
         self._varints(COUNT, type_number, objects, size_bytes)
         self._write_if_full()
 
     def end(self) -> None:
-        """Add the end and write what is still to be written."""
+        """Write the END record and flush."""
         self._varints(END)
         self._write()
 
@@ -138,16 +138,16 @@ class GraphEncoder:
         append = self._pending.append
         for value in values:
             if not 0 <= value < VARINT_END:
-                raise ValueError(f"{value} fits into no record")
+                raise ValueError(f"{value} is out of range for a record")
             while value > 127:
                 append(value & 127 | 128)
-                value >>= 7  # noqa: PLW2901  # the rest of it
+                value >>= 7  # noqa: PLW2901  # the remaining bits
             append(value)
 
     def _string(self, text: str) -> None:
         encoded = text.encode("utf-8", "backslashreplace")
-        if len(encoded) > LONGEST_STRING_BYTES:
-            encoded = encoded[:LONGEST_STRING_BYTES].decode("utf-8", "ignore").encode()
+        if len(encoded) > MAX_STRING_BYTES:
+            encoded = encoded[:MAX_STRING_BYTES].decode("utf-8", "ignore").encode()
         self._varints(len(encoded))
         self._pending += encoded
 
@@ -161,7 +161,7 @@ class GraphEncoder:
 
 
 def write_census(out: BlockWriter, census: Census) -> None:
-    """Write a census as the data of a file of content "census". May raise ``OSError``."""
+    """Write a census as the data of a file with content "census". Raises ``OSError``."""
     encoder = GraphEncoder(out)
     for row in census.types:
         encoder.count(encoder.type(row.type_name), row.objects, row.bytes)

@@ -1,16 +1,16 @@
 r"""The snapshot file, byte by byte. This is version 1; its suffix is ``.heap``.
 
-**Frame.** A file is a stream of blocks, written from front to back and never sought in::
+**Frame.** A file is a stream of blocks, written from start to end without seeking::
 
     file   := magic  block(header)  block(data)*  block(footer)  tail
     magic  := 89 48 45 41 50 0d 0a 1a                 "\x89HEAP\r\n\x1a"
     block  := u32le length (1 … 2**20)  u32le crc  payload
     tail   := u32le length of the footer's payload  "HEAP"
 
-``crc`` is ``zlib.crc32(payload, crc of the block before)``; the first block's starts from ``zlib.crc32(magic)``. So a
-block altered, lost, repeated or moved shows at once. The tail lets a listing find the footer from the end of the file.
+``crc`` is ``zlib.crc32(payload, crc of the previous block)``; the first block starts from ``zlib.crc32(magic)``. So a
+reader detects a block that is altered, missing, repeated or moved. The tail gives the position of the footer.
 
-**Header and footer** are one JSON object each, in UTF-8 with all but ASCII escaped, of at most 16 KiB and 4 KiB::
+**Header and footer** are one JSON object each, in ASCII with escapes, of at most 16 KiB and 4 KiB::
 
     {"format": "heap-exporter", "version": 1, "content": "graph", "keys": false, "id": "20261122T070000Z-4711-a3f0",
      "taken_at": 1795330800.25, "reason": "curl", "walker": "native", "pid": 4711, "uptime_seconds": 86400.0,
@@ -18,29 +18,29 @@ block altered, lost, repeated or moved shows at once. The tail lets a listing fi
      "predicted_bytes": 130000000, "note": ""}
     {"objects": 8012331, "references": 20441002, "duration_seconds": 1.61, "pause_seconds": 0.02, "cpu_seconds": 1.58}
 
-``content`` is "graph" or "census"; ``keys`` tells whether keys of plain dicts are named too; ``taken_at`` is Unix
-seconds; ``uptime_seconds`` is null where it is unknown; ``threads`` names the threads by their ident;
-``predicted_bytes`` is the size that was reckoned with beforehand, or null; ``note`` says, in a census, why it is no
-graph. Readers ignore members they do not know.
+``content`` is "graph" or "census". ``keys`` is true if the keys of plain dicts are named, too. ``taken_at`` is in Unix
+seconds. ``uptime_seconds`` is null if unknown. ``threads`` maps thread idents to names. ``predicted_bytes`` is the
+predicted size of the file, or null. In a census ``note`` is the reason why it is not a graph. Readers ignore unknown
+members.
 
-**Numbers, strings, places.** A *varint* is unsigned LEB128: seven bits a byte, the lowest first, all bytes but the last
+**Numbers, strings, places.** A *varint* is unsigned LEB128: seven bits per byte, lowest first, all bytes but the last
 with the high bit set; at most 10 bytes, less than 2**64. *zigzag* is a signed number ``n`` as the varint
 ``(n << 1) ^ (n >> 63)``. A *string* is a varint of its length in bytes (at most 4096) and that many bytes of UTF-8. An
-object's *place* is its address divided by 16: unique, since no object is smaller, and less than 2**60.
+object's *place* is its address divided by 16. It is unique, because no object is smaller, and less than 2**60.
 
-**Records.** The payloads of the data blocks, joined, are a stream of records; a record may lie across blocks. Each
+**Records.** The payloads of the data blocks, joined, are a stream of records; a record may span blocks. Each
 begins with a varint ``k``:
 
 ======  =====  =========================================================================================================
 ``k``   name   what follows
 ======  =====  =========================================================================================================
-0       END    nothing: the stream ends here, at the end of its block. The footer's block comes next.
+0       END    nothing: the stream ends here, at the end of its block. The footer's block follows.
 1       TYPE   string name, varint place of the class (0: unknown), varint kind (0 plain, 1 sequence, 2 mapping, 3 set).
                Types are numbered from 0 as they appear.
 2       SHAPE  varint number of its type, varint flags, [varint size in bytes, if FIXED_SIZE], varint n, n strings,
                varint m, m strings; n and m are at most 65536. Shapes are numbered from 0 as they appear.
-3       NAME   zigzag (place − place of the last node), string: the identifier that a ``str`` object is. May come before
-               or after the node of that object.
+3       NAME   zigzag (place − place of the last node), string: the value of a ``str`` object that is an identifier. May
+               come before or after the node of that object.
 4       THREAD varint ident, varint native id (0: unknown): the FRAMEs that follow belong to this thread.
 5       FRAME  varint depth (0: innermost), string "module.qualname" of the function.
 6       ROOT   varint role, varint owned, string name ("": none), zigzag (place − place of the last node).
@@ -49,30 +49,29 @@ begins with a varint ``k``:
                FIXED_SIZE], varint reference count (0: immortal), [unless LEAF: varint number of edges, edges].
 ======  =====  =========================================================================================================
 
-Before the first node, the place of the last node is 0. A TYPE and a SHAPE come before they are used; threads and roots
-come last; everything else may come in any order.
+Before the first node, the place of the last node is 0. A TYPE and a SHAPE come before their first use, threads and
+roots come last, everything else in any order.
 
-An *edge* is a varint: 0 where nothing is referred to (an empty position), else 1 + zigzag (place of the target − place
-of this node). The target's node may come later. It may never come, if the object came or went while a portable walk was
-under way: it is unknown.
+An *edge* is a varint: 0 for an empty reference, else 1 + zigzag (place of the target − place of this node). The
+target's node may come later, or be missing if the object was created or freed during a portable walk.
 
-A *shape* tells how the nodes of it are laid out. Its flags:
+A *shape* is the layout of its nodes. Its flags:
 
-- 1 FIXED_SIZE: every node of it has the size that the shape gives.
-- 2 LEAF: its nodes have no edges.
-- 4 WEAK: the first edge of its nodes is a weak reference.
-- 8 NO_TAIL: its edges are only referents, whatever the kind of the type.
+- 1 FIXED_SIZE: every node has the size in the shape.
+- 2 LEAF: the nodes have no edges.
+- 4 WEAK: the first edge of each node is a weak reference.
+- 8 NO_TAIL: the edges have no roles as items, keys or values, whatever the kind of the type.
 
-Its first n strings name the first n edges, in order; an empty string is no name. What follows these is the tail: item
-0, 1, 2 … in a sequence; key, value, key, value … in a mapping; just referents in all else or with NO_TAIL. The m
-strings name the cells of a function's closure: the items of the tuple behind the edge named ``__closure__``.
+Its first n strings name the first n edges in order; an empty string means no name. The edges after these are the tail:
+item 0, 1, 2 … of a sequence; key, value, key, value … of a mapping; plain referents otherwise and with NO_TAIL. The m
+strings name the cells of a function's closure: the items of the tuple that is the target of the edge ``__closure__``.
 
-A *root* is held from outside the graph: role 0, by the table of modules; 1, by a local variable of the last FRAME;
-2, otherwise by the last FRAME; 3, by the interpreter. ``owned`` is 1 if that hold counts in the object's reference
-count and is no edge of the graph, else 0.
+A *root* is a reference from outside the graph: with role 0 from the table of modules, 1 from a local variable of the
+last FRAME, 2 from another field of the last FRAME, 3 from the interpreter. ``owned`` is 1 if the object's reference
+count includes the reference and no edge of the graph represents it, else 0.
 
-**What is in it.** Names of types, of functions, of threads, and of the attributes of modules, classes and instances
-(with ``keys``, of other dicts too). Never a value, the contents of a string, or a ``repr``.
+**Contents.** Names of types, functions and threads, and of the attributes of modules, classes and instances (with
+``keys`` the keys of other dicts, too). Never a value, the contents of a string, or a ``repr``.
 """
 
 from __future__ import annotations
@@ -93,16 +92,16 @@ __all__ = ["SUFFIX", "BlockReader", "BlockWriter", "Footer", "Header", "open_sna
 SUFFIX = ".heap"
 MAGIC = b"\x89HEAP\r\n\x1a"
 TAIL_MARK = b"HEAP"
-LONGEST_BLOCK_BYTES = 2**20
-LONGEST_HEADER_BYTES = 16 * 1024
-LONGEST_FOOTER_BYTES = 4 * 1024
-LONGEST_STRING_BYTES = 4096
+MAX_BLOCK_BYTES = 2**20
+MAX_HEADER_BYTES = 16 * 1024
+MAX_FOOTER_BYTES = 4 * 1024
+MAX_STRING_BYTES = 4096
 MAX_NAMES = 65536
 
 VARINT_END = 2**64
 PLACE_END = 2**60
 PLACE_SHIFT = 4
-"""An object's place is its address shifted right by so much."""
+"""An object's place is its address shifted right by this."""
 
 END, TYPE, SHAPE, NAME, THREAD, FRAME, ROOT, COUNT, NODE = range(9)
 PLAIN, SEQUENCE, MAPPING, SET = range(4)
@@ -126,10 +125,10 @@ class BlockWriter:
         self.bytes = 0
 
     def header(self, header: Header) -> None:
-        """Write the magic bytes and the header, first of all; threads that find no room in it are left out."""
+        """Write the magic bytes and the header, before any data; threads that do not fit into it are left out."""
         self._write_through(MAGIC)
         payload = header_payload(header)
-        while len(payload) > LONGEST_HEADER_BYTES and header.threads:
+        while len(payload) > MAX_HEADER_BYTES and header.threads:
             kept = dict(list(header.threads.items())[: len(header.threads) // 2])
             header = replace(header, threads=kept)
             payload = header_payload(header)
@@ -138,15 +137,15 @@ class BlockWriter:
     def write(self, payload: bytes | bytearray) -> None:
         """Write a payload of any length as data, in blocks."""
         with memoryview(payload) as whole:
-            for begin in range(0, len(whole), LONGEST_BLOCK_BYTES):
-                piece = whole[begin : begin + LONGEST_BLOCK_BYTES]
+            for begin in range(0, len(whole), MAX_BLOCK_BYTES):
+                piece = whole[begin : begin + MAX_BLOCK_BYTES]
                 self.crc = zlib.crc32(piece, self.crc)
                 self._write_through(BLOCK_HEAD.pack(len(piece), self.crc))
                 self._write_through(piece)
                 piece.release()
 
     def footer(self, footer: Footer) -> None:
-        """Write the footer and the tail, last of all."""
+        """Write the footer and the tail, after all data."""
         payload = footer_payload(footer)
         self.write(payload)
         self._write_through(_TAIL.pack(len(payload), TAIL_MARK))
@@ -160,9 +159,9 @@ class BlockWriter:
 
 
 class BlockReader:
-    """Reads the blocks of ``file`` one after the other, each verified; ``path`` is for the errors.
+    """Reads and verifies the blocks of ``file`` one after the other; errors name ``path``.
 
-    Every verb raises :class:`SnapshotFileError`.
+    Every method raises :class:`SnapshotFileError`.
     """
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
@@ -171,48 +170,48 @@ class BlockReader:
         self._crc = zlib.crc32(MAGIC)
 
     def header(self) -> Header:
-        """Return the header, which is read first of all."""
+        """Return the header; it is read before any block."""
         magic = self._file.read(len(MAGIC))
         if magic != MAGIC:
             cut = MAGIC.startswith(magic) and magic
-            raise self.fault("it is cut off" if cut else "it is no snapshot: it does not begin like one")
-        return parse_header(self._path, self.block(LONGEST_HEADER_BYTES))
+            raise self.fault("it is truncated" if cut else "it is not a heap-exporter snapshot")
+        return parse_header(self._path, self.block(MAX_HEADER_BYTES))
 
-    def block(self, longest: int = LONGEST_BLOCK_BYTES) -> bytes:
+    def block(self, max_bytes: int = MAX_BLOCK_BYTES) -> bytes:
         """Return the payload of the next block."""
         length, crc = BLOCK_HEAD.unpack(self._read(BLOCK_HEAD.size))
-        if not 0 < length <= longest:
-            raise self.fault(f"it was altered: a block claims to have {length} bytes")
+        if not 0 < length <= max_bytes:
+            raise self.fault(f"it is damaged: the length of a block is {length} bytes")
         payload = self._read(length)
         self._crc = zlib.crc32(payload, self._crc)
         if self._crc != crc:
-            raise self.fault("it was altered: the checksum of a block does not match")
+            raise self.fault("it is damaged: the checksum of a block does not match")
         return payload
 
     def footer(self) -> Footer:
-        """Return the footer, once all data was read, and see that the file ends behind it."""
-        payload = self.block(LONGEST_FOOTER_BYTES)
+        """Return the footer, after all data, and check that the file ends there."""
+        payload = self.block(MAX_FOOTER_BYTES)
         if _TAIL.unpack(self._read(_TAIL.size)) != (len(payload), TAIL_MARK):
-            raise self.fault("it was altered: its tail does not match")
+            raise self.fault("it is damaged: its tail does not match")
         if self._file.read(1):
-            raise self.fault("it was altered: something follows its end")
+            raise self.fault("it is damaged: data follows its end")
         return parse_footer(self._path, payload)
 
     def fault(self, problem: str) -> SnapshotFileError:
-        """Return the error that says so of this file."""
+        """Return an error about this file."""
         return SnapshotFileError(self._path, problem)
 
     def _read(self, length: int) -> bytes:
         data = self._file.read(length)
         if len(data) < length:
-            raise self.fault("it is cut off")
+            raise self.fault("it is truncated")
         return data
 
 
 def open_snapshot(path: Path) -> BinaryIO:
-    """Return a snapshot file, open for reading. May raise ``OSError``.
+    """Return a snapshot file, open for reading. Raises ``OSError``.
 
-    Raises :class:`SnapshotFileError` on a pipe or a device, which might never answer: not even to be opened.
+    Raises :class:`SnapshotFileError` for a pipe or a device: reading, or even opening one, could block forever.
     """
     file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - the caller closes it
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -226,7 +225,7 @@ def _open_at_once(name: str, flags: int) -> int:
 
 
 def read_header(path: Path) -> Header:
-    """Return the header of a snapshot, having read little more than that. Raises :class:`SnapshotFileError`."""
+    """Return the header of a snapshot without reading its data. Raises :class:`SnapshotFileError`."""
     try:
         with open_snapshot(path) as file:
             return BlockReader(file, path).header()
@@ -235,14 +234,14 @@ def read_header(path: Path) -> Header:
 
 
 def read_footer(path: Path) -> Footer:
-    """Return the footer of a snapshot, found from its end. Raises :class:`SnapshotFileError`.
+    """Return the footer of a snapshot, read from the end of the file. Raises :class:`SnapshotFileError`.
 
-    Its checksum is chained to all blocks before it, so only reading the whole file can verify it.
+    It is not verified: its checksum depends on all blocks before it.
     """
     try:
         with open_snapshot(path) as file:
             file.seek(
-                -min(os.fstat(file.fileno()).st_size, LONGEST_FOOTER_BYTES + BLOCK_HEAD.size + _TAIL.size), os.SEEK_END
+                -min(os.fstat(file.fileno()).st_size, MAX_FOOTER_BYTES + BLOCK_HEAD.size + _TAIL.size), os.SEEK_END
             )
             end = file.read()
     except OSError as error:
@@ -250,8 +249,8 @@ def read_footer(path: Path) -> Footer:
     length, mark = _TAIL.unpack(end[-_TAIL.size :]) if len(end) >= _TAIL.size else (0, b"")
     begin = len(end) - _TAIL.size - length - BLOCK_HEAD.size
     if mark != TAIL_MARK or begin < 0:
-        raise SnapshotFileError(path, "it is cut off")
+        raise SnapshotFileError(path, "it is truncated")
     claimed, _crc = BLOCK_HEAD.unpack_from(end, begin)
     if claimed != length:
-        raise SnapshotFileError(path, "it was altered: its tail does not match")
+        raise SnapshotFileError(path, "it is damaged: its tail does not match")
     return parse_footer(path, end[begin + BLOCK_HEAD.size : -_TAIL.size])

@@ -13,8 +13,8 @@ from heap_exporter.errors import SnapshotFileError
 NAME = "heap-exporter"
 VERSION = 1
 
-_LARGEST = 2.0**64
-"""Numbers are smaller, so that arithmetic on what a foreign file claims cannot fail."""
+_MAX_NUMBER = 2.0**64
+"""The limit of numbers, so that arithmetic on the values of an untrusted file cannot fail."""
 
 _ACCEPTED: Mapping[str, tuple[type, ...]] = {
     "Content": (str,),
@@ -34,9 +34,9 @@ T = TypeVar("T", "Header", "Footer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What is known when a snapshot begins. ``threads`` names threads by their ident.
+    """The data known at the start of a snapshot. ``threads`` maps thread idents to names.
 
-    ``predicted_bytes`` is the size that was reckoned with; ``note`` says why there is only a census.
+    ``predicted_bytes`` is the predicted size of the file; ``note`` is the reason for a census instead of a graph.
     """
 
     content: Content
@@ -56,7 +56,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footer:
-    """What is known when a snapshot ends; the times are those of :class:`~heap_exporter.model.Walk`."""
+    """The data known at the end of a snapshot; the times are those of :class:`~heap_exporter.model.Walk`."""
 
     objects: int
     references: int
@@ -79,16 +79,16 @@ def parse_header(path: Path, payload: bytes) -> Header:
     """Return the header that these bytes are. Raises :class:`SnapshotFileError` for ``path``."""
     document = _document(path, "header", payload)
     if document.get("format") != NAME:
-        raise SnapshotFileError(path, f"it is no snapshot: its format is not {NAME}")
+        raise SnapshotFileError(path, f"it is not a heap-exporter snapshot: its format is not {NAME}")
     version = document.get("version")
     if version != VERSION:
-        shown = str(version) if type(version) is int and 0 <= version < _LARGEST else "unknown"
-        raise SnapshotFileError(path, f"it is of version {shown}, this heap-exporter reads {VERSION}")
+        shown = str(version) if type(version) is int and 0 <= version < _MAX_NUMBER else "unknown"
+        raise SnapshotFileError(path, f"its format version is {shown}; this heap-exporter reads version {VERSION}")
     header = _built(path, "header", Header, document)
     try:
         return replace(header, threads={int(ident): str(name) for ident, name in header.threads.items()})
     except ValueError as error:
-        raise SnapshotFileError(path, "it was altered: its header has no valid threads") from error
+        raise SnapshotFileError(path, "it is damaged: its header has no valid threads") from error
 
 
 def parse_footer(path: Path, payload: bytes) -> Footer:
@@ -102,7 +102,7 @@ def _document(path: Path, part: str, payload: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if type(document) is not dict:
-        raise SnapshotFileError(path, f"it was altered: its {part} is not a JSON object")
+        raise SnapshotFileError(path, f"it is damaged: its {part} is not a JSON object")
     return document
 
 
@@ -113,8 +113,8 @@ def _built(path: Path, part: str, cls: type[T], document: dict[str, Any]) -> T:
             continue
         value = values[member.name] = document.get(member.name)
         fits = type(value) in _ACCEPTED[str(member.type)]
-        if not fits or (isinstance(value, int | float) and not -_LARGEST < value < _LARGEST):
-            raise SnapshotFileError(path, f"it was altered: its {part} has no valid {member.name}")
+        if not fits or (isinstance(value, int | float) and not -_MAX_NUMBER < value < _MAX_NUMBER):
+            raise SnapshotFileError(path, f"it is damaged: its {part} has no valid {member.name}")
     if values.get("content", "graph") not in ("graph", "census"):
-        raise SnapshotFileError(path, f"it was altered: its {part} has no valid content")
+        raise SnapshotFileError(path, f"it is damaged: its {part} has no valid content")
     return cls(**values)

@@ -1,8 +1,8 @@
-"""Reads the records of a snapshot one after the other, each block verified before any of it is believed.
+"""Reads the records of a snapshot one after the other; each block is verified before its records are used.
 
-A file is foreign until it has been read to its end: it may be damaged, or made to harm. So nothing is allocated by what
-it claims, only by what it has; and whatever is wrong with it is a :class:`SnapshotFileError`. What is held at any time
-is a block, the types and shapes so far, and the edges of one node.
+A file is untrusted: it may be damaged or malicious. So memory is allocated for data that exists, never for a length
+that the file states, and every fault is a :class:`SnapshotFileError`. At any time the memory contains one block, the
+types and shapes so far, and the edges of one node.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from heap_exporter.heapfile.format import (
     FRAME,
     HELD_BY_INTERPRETER,
     LEAF,
-    LONGEST_STRING_BYTES,
     MAX_NAMES,
+    MAX_STRING_BYTES,
     NAME,
     NODE,
     PLACE_END,
@@ -52,7 +52,7 @@ from heap_exporter.heapfile.records import (
 class SnapshotReader:
     """A snapshot file open for reading: ``header`` at once, then :meth:`records`, then :attr:`footer`.
 
-    Every verb raises :class:`SnapshotFileError` where the file is no snapshot, is cut off or was altered.
+    Every method raises :class:`SnapshotFileError` if the file is not a snapshot, is truncated or is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -84,13 +84,13 @@ class SnapshotReader:
 
     @property
     def footer(self) -> Footer:
-        """Return the footer, which is known once all records have been read; before, this is a ``ValueError``."""
+        """Return the footer. Raises ``ValueError`` before all records are read."""
         if self._footer is None:
-            raise ValueError("the footer comes after the records: read these first")
+            raise ValueError("the footer follows the records: read all records first")
         return self._footer
 
     def records(self) -> Iterator[Record]:
-        """Yield the records, once, in the order of the file; at their end the footer has been verified."""
+        """Yield the records once, in the order of the file; after the last one the footer is verified."""
         others: dict[int, Callable[[], Record]] = {
             TYPE: self._type, SHAPE: self._shape, NAME: self._name, THREAD: self._thread, FRAME: self._frame,
             ROOT: self._root, COUNT: self._count,
@@ -99,7 +99,7 @@ class SnapshotReader:
             yield self._node(kind - NODE) if kind >= NODE else others[kind]()
         self._ended = True
         if next(self._bytes, None) is not None:
-            raise self._altered("something follows the last record")
+            raise self._damaged("something follows the last record")
         self._footer = self._blocks.footer()
 
     def _data(self) -> Iterator[bytes]:
@@ -109,7 +109,7 @@ class SnapshotReader:
     def _type(self) -> TypeRecord:
         record = TypeRecord(len(self._types), self._string(), self._varint(), self._limited(SET + 1, "kind of a type"))
         if record.place >= PLACE_END:
-            raise self._altered("a place is out of range")
+            raise self._damaged("a place is out of range")
         self._types.append(record)
         return record
 
@@ -140,7 +140,7 @@ class SnapshotReader:
         return FrameRecord(self._varint(), self._string())
 
     def _root(self) -> RootRecord:
-        role, owned = self._limited(HELD_BY_INTERPRETER + 1, "role of a root"), bool(self._limited(2, "hold of a root"))
+        role, owned = self._limited(HELD_BY_INTERPRETER + 1, "role of a root"), bool(self._limited(2, "flag of a root"))
         return RootRecord(role, owned, self._string(), self._place())
 
     def _count(self) -> CountRecord:
@@ -148,7 +148,7 @@ class SnapshotReader:
 
     def _node(self, index: int) -> NodeRecord:
         if index >= len(self._shapes):
-            raise self._altered(f"a node is of shape {index} of {len(self._shapes)}")
+            raise self._damaged(f"a node has shape {index} of {len(self._shapes)}")
         shape = self._shapes[index]
         place = self._last_place = self._place()
         size_bytes = self._varint() if shape.size_bytes is None else shape.size_bytes
@@ -157,7 +157,7 @@ class SnapshotReader:
         return NodeRecord(place, shape, size_bytes, reference_count, edges)
 
     def _edges(self, place: int, count: int) -> array[int]:
-        """Return so many edges of the node at ``place``. As :meth:`_varint` does, without its calls."""
+        """Return ``count`` edges of the node at ``place``; :meth:`_varint` is inlined here."""
         edges = array("Q")
         if not count:
             return edges
@@ -168,18 +168,18 @@ class SnapshotReader:
                 if byte > 127:
                     shift += 7
                     if shift > 63:
-                        raise self._altered("a number is too long")
+                        raise self._damaged("a number is too long")
                     continue
                 edges.append(place + (-(value >> 1) if not value & 1 else value >> 1) if value else 0)
                 if len(edges) == count:
                     break
                 value = shift = 0
             else:
-                raise self._cut()
+                raise self._truncated()
         except OverflowError as error:
-            raise self._altered("a place is out of range") from error
+            raise self._damaged("a place is out of range") from error
         if max(edges) >= PLACE_END:
-            raise self._altered("a place is out of range")
+            raise self._damaged("a place is out of range")
         return edges
 
     def _varint(self) -> int:
@@ -194,39 +194,39 @@ class SnapshotReader:
             if shift > 63:
                 break
         else:
-            raise self._cut()
-        raise self._altered("a number is too long")
+            raise self._truncated()
+        raise self._damaged("a number is too long")
 
     def _limited(self, limit: int, what: str) -> int:
         value = self._varint()
         if value >= limit:
-            raise self._altered(f"the {what} is {value}")
+            raise self._damaged(f"the {what} is {value}")
         return value
 
     def _place(self) -> int:
         value = self._varint()
         place = self._last_place + ((value >> 1) ^ -(value & 1))
         if not 0 < place < PLACE_END:
-            raise self._altered("a place is out of range")
+            raise self._damaged("a place is out of range")
         return place
 
     def _string(self) -> str:
-        length = self._limited(LONGEST_STRING_BYTES + 1, "length of a string")
+        length = self._limited(MAX_STRING_BYTES + 1, "length of a string")
         encoded = bytes(islice(self._bytes, length))
         if len(encoded) < length:
-            raise self._cut()
+            raise self._truncated()
         try:
             return encoded.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise self._altered("a string is not UTF-8") from error
+            raise self._damaged("a string is not UTF-8") from error
 
     def _type_at(self, index: int) -> TypeRecord:
         if index >= len(self._types):
-            raise self._altered(f"type {index} of {len(self._types)} is used")
+            raise self._damaged(f"type {index} of {len(self._types)} is used")
         return self._types[index]
 
-    def _altered(self, how: str) -> SnapshotFileError:
-        return self._blocks.fault(f"it was altered: {how}")
+    def _damaged(self, problem: str) -> SnapshotFileError:
+        return self._blocks.fault(f"it is damaged: {problem}")
 
-    def _cut(self) -> SnapshotFileError:
-        return self._blocks.fault("it is cut off")
+    def _truncated(self) -> SnapshotFileError:
+        return self._blocks.fault("it is truncated")

@@ -1,6 +1,6 @@
-"""The records of a snapshot, as they are read; :mod:`heap_exporter.heapfile.format` tells what they mean.
+"""The records of a snapshot as they are read; :mod:`heap_exporter.heapfile.format` describes them.
 
-Types and shapes are numbered from 0, each as it appears.
+Types and shapes are numbered from 0 in order of appearance.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class TypeRecord(NamedTuple):
-    """A type. ``kind`` is PLAIN, SEQUENCE, MAPPING or SET of the format; ``place`` is 0 where it is unknown."""
+    """A type. ``kind`` is PLAIN, SEQUENCE, MAPPING or SET of the format; ``place`` is 0 if unknown."""
 
     number: int
     name: str
@@ -19,7 +19,7 @@ class TypeRecord(NamedTuple):
 
 
 class ShapeRecord(NamedTuple):
-    """How nodes of a type are laid out; ``size_bytes`` is None where each node has its own."""
+    """The layout of nodes of a type; ``size_bytes`` is None if each node has its own size."""
 
     number: int
     type: TypeRecord
@@ -30,28 +30,28 @@ class ShapeRecord(NamedTuple):
 
 
 class NameRecord(NamedTuple):
-    """The identifier that the ``str`` object at ``place`` is."""
+    """The value of the ``str`` object at ``place``, an identifier."""
 
     place: int
     name: str
 
 
 class ThreadRecord(NamedTuple):
-    """A thread; its frames follow. ``native_id`` is 0 where it is unknown."""
+    """A thread; its frames follow. ``native_id`` is 0 if unknown."""
 
     ident: int
     native_id: int
 
 
 class FrameRecord(NamedTuple):
-    """A frame of the last thread; what it holds follows. The innermost has depth 0."""
+    """A frame of the last thread; its roots follow. The innermost has depth 0."""
 
     depth: int
     function: str
 
 
 class RootRecord(NamedTuple):
-    """A hold on an object from outside the graph; ``owned`` if it counts in the object's reference count."""
+    """A reference from outside the graph; ``owned`` if the object's reference count includes it."""
 
     role: int
     owned: bool
@@ -68,7 +68,7 @@ class CountRecord(NamedTuple):
 
 
 class NodeRecord(NamedTuple):
-    """An object; ``edges`` are the places it refers to, 0 where it refers to nothing.
+    """An object; ``edges`` are the places of its referents, 0 for an empty reference.
 
     ``reference_count`` is 0 for an immortal object. :func:`heap_exporter.heapfile.edges.edges` labels the edges.
     """

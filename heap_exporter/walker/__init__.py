@@ -1,4 +1,4 @@
-"""The seam behind which the heap is walked: whoever needs a walk sees only :class:`Walker`."""
+"""Walks over the heap of this process; :class:`Walker` is the interface of the native and the portable walker."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from heap_exporter.model import Census, Walk
 
 
 class Walker(Protocol):
-    """Walks the heap of its own process, one walk at a time, those objects left out that are heap-exporter's.
+    """Walks the heap of its own process, one walk at a time, without heap-exporter's own objects.
 
-    Both verbs raise :class:`~heap_exporter.errors.SourceMissing` where they cannot, and its
-    :class:`~heap_exporter.errors.WalkFailed` where they could not.
+    Both methods raise :class:`~heap_exporter.errors.SourceMissing` if no walk is possible here, and
+    :class:`~heap_exporter.errors.WalkFailed` if a walk failed.
     """
 
     @property
@@ -23,7 +23,7 @@ class Walker(Protocol):
         """Return all objects by type."""
 
     def write_graph(self, out: BlockWriter) -> Walk:
-        """Write all objects and their references as the data of a snapshot; header and footer are the caller's.
+        """Write all objects and their references as the data of a snapshot; the caller writes header and footer.
 
-        ``OSError`` from the file of ``out`` passes, if this process writes to it.
+        Raises ``OSError`` if this process writes to the file of ``out`` and cannot.
         """

@@ -1,4 +1,4 @@
-"""Chooses the walker: the native one where it can be had, the portable one elsewhere and while the native one fails."""
+"""Chooses the walker: the native one where it is available, else, and while that one fails, the portable one."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from heap_exporter.runtime.logs import log
 from heap_exporter.walker import Walker
 from heap_exporter.walker.portable_walker import PortableWalker
 
-FAILURES_IN_A_ROW = 3
-"""Failures of the native walker after which the portable one walks."""
+MAX_SUCCESSIVE_FAILURES = 3
+"""Successive failures of the native walker after which the portable one walks."""
 
-FIRST_RETRY_SECONDS = 600.0
-LONGEST_RETRY_SECONDS = 6 * 3600.0
-"""How long the native walker rests after that; twice as long after each retry that fails, up to the longest."""
+MIN_RETRY_SECONDS = 600.0
+MAX_RETRY_SECONDS = 6 * 3600.0
+"""How long the native walker is not used after that; the time doubles with each failed retry, up to the maximum."""
 
-SUSPECT = ("crashed", "hung")
-"""Failures that may be those of a type that cannot be followed: in this process, a graph would make it fail so too."""
+CRASHING = ("crashed", "hung")
+"""Failures that a type with a broken ``tp_traverse`` may cause: a graph walk in this process would crash or hang it."""
 
-Found = TypeVar("Found", Census, Walk)
+Result = TypeVar("Result", Census, Walk)
 
 
 def choose_walker(
     name: str = "auto",
     *own_roots: object,
-    given_up: Callable[[], bool] = lambda: False,
+    is_stopping: Callable[[], bool] = lambda: False,
     keys: bool = False,
     timeout_seconds: float = 120.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> ChosenWalker:
-    """Return the walker that ``name`` (``auto``, ``native``, ``portable``) stands for here.
+    """Return the walker for a setting: ``auto``, ``native`` or ``portable``.
 
-    ``own_roots`` are objects of ours that are reachable from no module; a walk ends early, with
-    :class:`~heap_exporter.errors.WalkCancelled`, once ``given_up()`` returns true; ``keys`` also writes the keys of
-    plain dicts. Raises :class:`SettingsError` if the native walker is insisted on and cannot be had.
+    ``own_roots`` are objects of heap-exporter that are reachable from none of its modules. A walk ends early with
+    :class:`~heap_exporter.errors.WalkCancelled` once ``is_stopping()`` is true. With ``keys`` keys of plain dicts are
+    written, too. Raises :class:`SettingsError` if ``native`` is set and the native walker is not available.
     """
-    portable = PortableWalker(own_roots, given_up, keys)
+    portable = PortableWalker(own_roots, is_stopping, keys)
     if name == "portable":
         return ChosenWalker(portable, None, WalkerChoice("portable", "setting"), clock)
     try:
-        native = _native(own_roots, given_up, keys, timeout_seconds)
+        native = _native(own_roots, is_stopping, keys, timeout_seconds)
     except NativeUnavailable as error:
         if name == "native":
             raise SettingsError("HEAP_EXPORTER_WALKER", name, f"{error.detail}; set it to auto or portable") from error
@@ -52,26 +52,28 @@ def choose_walker(
     return ChosenWalker(portable, native, WalkerChoice("native", "setting" if name == "native" else "best"), clock)
 
 
-def _native(own_roots: tuple[object, ...], given_up: Callable[[], bool], keys: bool, timeout_seconds: float) -> Walker:
-    """Return the native walker. Raises :class:`NativeUnavailable`, whatever it is that stands in its way."""
+def _native(
+    own_roots: tuple[object, ...], is_stopping: Callable[[], bool], keys: bool, timeout_seconds: float
+) -> Walker:
+    """Return the native walker. Raises :class:`NativeUnavailable` and nothing else."""
     try:
         from heap_exporter.walker.native_walker import NativeWalker
 
-        return NativeWalker(own_roots, given_up, keys=keys, timeout_seconds=timeout_seconds)
+        return NativeWalker(own_roots, is_stopping, keys=keys, timeout_seconds=timeout_seconds)
     except NativeUnavailable:
         raise
-    except Exception as error:  # the application starts all the same
+    except Exception as error:  # the application must start anyway
         raise NativeUnavailable("no_extension", f"the extension cannot be loaded: {error}") from error
 
 
 class ChosenWalker:
-    """A :class:`~heap_exporter.walker.Walker` that hands each walk to the walker that is best at the time.
+    """A :class:`~heap_exporter.walker.Walker` that uses the native walker and falls back to the portable one.
 
-    A walk of the native walker that fails is an error, and counted. After three in a row the portable one walks; after
-    a while a walk tries the native one again, and a success heals it. Where a clone has crashed or hung, the portable
-    one takes censuses only: these follow no reference, which is what the clone may have died of. A full disk and a walk
-    given up say nothing about the walker, and neither does a walk that it made in this process: what may fail is the
-    clone.
+    A failed walk of the native walker is an error and is counted. After three successive failures the portable one
+    walks; after some time a walk tries the native one again, and a success ends the fallback. After a crash or a hang
+    of a clone the portable one takes censuses only: these follow no reference, and following one may be the cause.
+    A full disk and a cancelled walk are no failures of the walker, and a successful walk in this process does not end
+    the fallback, because only clones fail.
     """
 
     def __init__(
@@ -82,24 +84,26 @@ class ChosenWalker:
         self._choice = choice
         self._clock = clock
         self._failures = dict.fromkeys(WALK_FAILURES, 0)
-        self._in_a_row = 0
+        self._successive_failures = 0
         self._last_failure = ""
-        self._is_suspect = False
-        self._rest_seconds = FIRST_RETRY_SECONDS
+        self._may_crash = False
+        self._retry_seconds = MIN_RETRY_SECONDS
         self._retry_at = 0.0
         self._clone_cpu_seconds = 0.0
 
     @property
     def name(self) -> str:
-        """Return the name of the walker that would walk now."""
-        return self._now().name
+        """Return the name of the walker that the next walk uses."""
+        return self._current().name
 
     @property
     def chosen(self) -> WalkerChoice:
-        """Return which walker is in charge, and why; one that is only being tried again is not."""
-        if not self._is_resting:
+        """Return which walker is in use, and why; a retry of the native walker does not change it."""
+        if not self._falls_back:
             return self._choice
-        detail = f"{self._in_a_row} walks of the native walker failed in a row, the last so: {self._last_failure}"
+        detail = (
+            f"{self._successive_failures} successive walks of the native walker failed; the last: {self._last_failure}"
+        )
         return WalkerChoice(self._portable.name, "failing", detail)
 
     @property
@@ -109,12 +113,12 @@ class ChosenWalker:
 
     @property
     def clone_cpu_seconds(self) -> float:
-        """Return the processor time that all clones have used, which no thread of this process shows."""
+        """Return the processor time of all clones in seconds; the times of this process do not include it."""
         return self._clone_cpu_seconds
 
     def census(self) -> Census:
-        """Return all objects by type. Raises :class:`SourceMissing`, nothing else from the native walker."""
-        walker = self._now()
+        """Return all objects by type. The native walker raises only :class:`SourceMissing`."""
+        walker = self._current()
         if walker is not self._native:
             return walker.census()
         census = self._guarded(walker.census)
@@ -123,27 +127,27 @@ class ChosenWalker:
         return census
 
     def write_graph(self, out: BlockWriter) -> Walk:
-        """Write the data blocks of the whole graph. Raises :class:`SourceMissing`, nothing else from the native one."""
-        walker = self._now()
+        """Write the data blocks of the whole graph. The native walker raises only :class:`SourceMissing`."""
+        walker = self._current()
         if walker is not self._native:
-            if self._is_suspect:
-                raise SourceMissing(f"no graph is written in this process, which it could end: {self.chosen.detail}")
+            if self._may_crash:
+                raise SourceMissing(f"a graph walk in this process could crash it: {self.chosen.detail}")
             return walker.write_graph(out)
         walk = self._guarded(lambda: walker.write_graph(out))
         self._succeeded(walk.cpu_seconds)
         return walk
 
     @property
-    def _is_resting(self) -> bool:
-        return self._in_a_row >= FAILURES_IN_A_ROW
+    def _falls_back(self) -> bool:
+        return self._successive_failures >= MAX_SUCCESSIVE_FAILURES
 
-    def _now(self) -> Walker:
-        if self._native is None or (self._is_resting and self._clock() < self._retry_at):
+    def _current(self) -> Walker:
+        if self._native is None or (self._falls_back and self._clock() < self._retry_at):
             return self._portable
         return self._native
 
-    def _guarded(self, walk: Callable[[], Found]) -> Found:
-        """Return what a walk of the native walker returns; its failure is counted, and of the known family."""
+    def _guarded(self, walk: Callable[[], Result]) -> Result:
+        """Return the result of a native walk; count a failure and raise it as :class:`WalkFailed`."""
         try:
             return walk()
         except WalkFailed as error:
@@ -162,20 +166,20 @@ class ChosenWalker:
         self._clone_cpu_seconds += error.cpu_seconds
         if error.cause == "no_disk":
             return
-        self._is_suspect |= error.cause in SUSPECT
-        self._in_a_row += 1
+        self._may_crash |= error.cause in CRASHING
+        self._successive_failures += 1
         self._last_failure = str(error)
-        if not self._is_resting:
+        if not self._falls_back:
             log.warning("%s", error)
             return
-        log.warning("%s; the portable one walks for the next %.0f s", self.chosen.detail, self._rest_seconds)
-        self._retry_at = self._clock() + self._rest_seconds
-        self._rest_seconds = min(2 * self._rest_seconds, LONGEST_RETRY_SECONDS)
+        log.warning("%s; the portable walker is used for %.0f s", self.chosen.detail, self._retry_seconds)
+        self._retry_at = self._clock() + self._retry_seconds
+        self._retry_seconds = min(2 * self._retry_seconds, MAX_RETRY_SECONDS)
 
     def _succeeded(self, cpu_seconds: float) -> None:
-        if self._is_resting:
+        if self._falls_back:
             log.info("the native walker works again")
         self._clone_cpu_seconds += cpu_seconds
-        self._in_a_row = 0
-        self._is_suspect = False
-        self._rest_seconds = FIRST_RETRY_SECONDS
+        self._successive_failures = 0
+        self._may_crash = False
+        self._retry_seconds = MIN_RETRY_SECONDS

@@ -1,15 +1,15 @@
-"""Times a walk in this process, and makes it give way."""
+"""Times a walk in this process, and releases the GIL during it."""
 
 from __future__ import annotations
 
 import time
 
-REST_SECONDS = 0.0005
-"""How long a walk sleeps to let others in; a sleep of nothing would seldom let a waiting thread in."""
+GIL_RELEASE_SECONDS = 0.0005
+"""How long a walk sleeps to release the GIL; after a sleep of 0 a waiting thread seldom gets it."""
 
 
 class WalkClock:
-    """Times a walk: its whole, its processor time, and the longest stretch without offering the GIL."""
+    """Measures the duration of a walk, its processor time, and the longest time between two releases of the GIL."""
 
     def __init__(self) -> None:
         self.wall_started_at = time.time()
@@ -17,19 +17,19 @@ class WalkClock:
         self._started = time.perf_counter()
         self._cpu_started = self._cpu_resumed = time.thread_time()
 
-    def rest(self) -> None:
-        """Offer the GIL to others."""
-        # Processor time, since wall time would count the turns of threads that took the GIL in between.
+    def release_gil(self) -> None:
+        """Let other threads take the GIL."""
+        # Processor time: wall time would include the threads that took the GIL in between.
         self.longest_pause = max(self.longest_pause, time.thread_time() - self._cpu_resumed)
-        time.sleep(REST_SECONDS)
+        time.sleep(GIL_RELEASE_SECONDS)
         self._cpu_resumed = time.thread_time()
 
     @property
     def duration_seconds(self) -> float:
-        """Return how long the walk has taken so far."""
+        """Return the time since the start of the walk."""
         return time.perf_counter() - self._started
 
     @property
     def cpu_seconds(self) -> float:
-        """Return the processor time that the walk has taken so far."""
+        """Return the processor time since the start of the walk."""
         return time.thread_time() - self._cpu_started

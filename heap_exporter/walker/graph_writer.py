@@ -1,4 +1,4 @@
-"""Writes the graph of objects that are given to it, and of all that is reached from them."""
+"""Writes the graph of the given objects and of all objects that are reachable from them."""
 
 from __future__ import annotations
 
@@ -8,65 +8,67 @@ from itertools import islice
 
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import PLACE_SHIFT
+from heap_exporter.walker.address_set import AddressSet
 from heap_exporter.walker.layout import NOTHING, Layout, Referents
-from heap_exporter.walker.naming import LONGEST_NAME, is_identifier
-from heap_exporter.walker.places import Places
+from heap_exporter.walker.naming import MAX_NAME_LENGTH, is_identifier
 
 BATCH_OBJECTS = 200
 BATCH_EDGES = 1000
-"""Objects or edges written before the GIL is offered to others: a millisecond or two of either."""
+"""Objects or edges written between two releases of the GIL: one or two milliseconds."""
 
 IMMORTAL = 1 << 30
-"""Reference counts so large are those of objects that no count frees (3.12 and newer)."""
+"""Objects with a reference count of at least this are immortal (CPython 3.12 and newer)."""
 
 HELD_BY_BATCH = next(map(sys.getrefcount, [object()]))
-"""What ``map(sys.getrefcount, batch)`` tells of an object that nobody but the batch refers to."""
+"""The result of ``map(sys.getrefcount, batch)`` for an object that only the batch refers to."""
 
 
-class Graph:
+class GraphWriter:
     """Writes objects as nodes, each once.
 
-    ``own`` are the ids of objects that are left out, and whose instances are: a reference to one is written as none.
-    ``rest()`` lets others run; with ``keys``, the keys of all dicts are named. No reference to an object outlives the
-    verb that it was given to, but classes are kept to the end, so that no other takes the address of one.
+    Objects whose ids are in ``own``, and instances of classes whose ids are, are left out; a reference to one is
+    written as no reference. ``release_gil()`` is called between batches. With ``keys`` the keys of all dicts are
+    written. No method keeps a reference to an object, but classes are kept until the end, so that no other object gets
+    the address of one.
     """
 
-    def __init__(self, encoder: GraphEncoder, own: set[int], rest: Callable[[], None], *, keys: bool) -> None:
+    def __init__(self, encoder: GraphEncoder, own: set[int], release_gil: Callable[[], None], *, keys: bool) -> None:
         self.objects = 0
         self.references = 0
         self._encoder = encoder
         self._own = own | {id(NOTHING)}
-        self._rest = rest
+        self._release_gil = release_gil
         self._keys = keys
         self._layouts: dict[int, Layout] = {}
-        self._known = Places()
-        self._named = Places()
-        self._edges_since_rest = 0
+        self._known = AddressSet()
+        self._named = AddressSet()
+        self._edges_since_release = 0
 
     def expect(self, objects: list[object]) -> None:
-        """Take note of objects that :meth:`write` will be given, so that none is written when it is met before."""
+        """Announce objects for :meth:`write`, so that none is written earlier when a reference leads to it."""
         for found in objects:
             if found is not None and not self._is_own(found):
                 self._known.add(id(found) >> PLACE_SHIFT)
 
     def write(self, pending: list[object]) -> None:
-        """Write the objects, and those they lead to that are new; leave the list empty.
+        """Write the objects, and new objects that are reachable from them; empty the list.
 
-        All have been expected, and nobody else refers to them on our side: that is taken off their reference counts.
+        :meth:`expect` was called with all of them. The list is the only reference of heap-exporter to them, and is
+        subtracted from their reference counts.
         """
         pending[:] = [found for found in pending if found is not None and not self._is_own(found)]
         while pending:
             batch = pending[-BATCH_OBJECTS:]
             del pending[-BATCH_OBJECTS:]
             layouts = self._layouts
-            # A count comes before the object in each pair: nothing else of ours refers to the object by then.
+            # The counts are taken first: at this point only the batch refers to the objects.
             counts = [
                 count - HELD_BY_BATCH - (id(found) in layouts)
                 for count, found in zip(map(sys.getrefcount, batch), batch, strict=True)
             ]
             for found, count in zip(batch, counts, strict=True):
                 self._write_node(found, 0 if count >= IMMORTAL else max(count, 1), pending)
-            self._rest()
+            self._release_gil()
 
     def _write_node(self, found: object, reference_count: int, fresh: list[object]) -> None:
         cls = type(found)
@@ -82,20 +84,20 @@ class Graph:
         if layout.attribute_keys:
             self._write_names([key for key in layout.attribute_keys(found) if is_identifier(key)])
         elif self._keys and type(found) is dict:
-            self._write_names([key for key in list(found) if type(key) is str and 0 < len(key) <= LONGEST_NAME])
+            self._write_names([key for key in list(found) if type(key) is str and 0 < len(key) <= MAX_NAME_LENGTH])
 
     def _write_edges(self, referents: Referents, fresh: list[object]) -> None:
-        """Write the edges of the node begun, in pieces; those whose targets have gone meanwhile as none."""
+        """Write the edges of the current node, in pieces; those whose targets are gone meanwhile as no reference."""
         targets = islice(referents.targets, referents.length)
         for begin in range(0, referents.length, BATCH_EDGES):
             piece = min(BATCH_EDGES, referents.length - begin)
             places = [self._target_place(target, fresh) for target in islice(targets, piece)]
             self._encoder.edges(places + [0] * (piece - len(places)))
             self.references += piece - places.count(0)
-            self._edges_since_rest += piece
-            if self._edges_since_rest >= BATCH_EDGES:
-                self._edges_since_rest = 0
-                self._rest()
+            self._edges_since_release += piece
+            if self._edges_since_release >= BATCH_EDGES:
+                self._edges_since_release = 0
+                self._release_gil()
 
     def _target_place(self, target: object, fresh: list[object]) -> int:
         if id(target) in self._own:

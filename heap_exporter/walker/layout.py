@@ -1,4 +1,4 @@
-"""How the instances of a class are laid out, as far as Python can see: their size and what they refer to."""
+"""The layout of the instances of a class, as far as Python shows it: their size and their references."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from heap_exporter.heapfile.format import MAPPING, PLACE_SHIFT, PLAIN, SEQUENCE,
 from heap_exporter.walker.naming import has_one_size, has_referents, is_subclass, namespace_keys, sizer, type_name
 
 KINDS = {id(list): SEQUENCE, id(tuple): SEQUENCE, id(dict): MAPPING, id(set): SET, id(frozenset): SET}
-"""Kinds of the exact types; what a subclass refers to comes in an order of its own."""
+"""Kinds of the exact types; the references of a subclass have another order."""
 
 NOTHING = object()
-"""What stands for the target of a dead weak reference."""
+"""Stands for the target of a dead weak reference."""
 
 _MODULE_NAMESPACE = vars(types.ModuleType)["__dict__"].__get__
 _WEAK_TARGET = weakref.ref.__call__
 
 
 class Referents(NamedTuple):
-    """What an object refers to: ``targets`` are ``length``, or fewer if it changes meanwhile."""
+    """The references of an object: ``length`` ``targets``, or fewer if the object changes meanwhile."""
 
     length: int
     targets: Iterable[object]
 
 
 class Layout:
-    """The layout of the instances of ``cls``, made known to ``encoder`` as a shape."""
+    """The layout of the instances of ``cls``, written to ``encoder`` as a shape."""
 
     __slots__ = ("attribute_keys", "cls", "referents", "shape", "size", "size_bytes")
 
@@ -50,10 +50,10 @@ class Layout:
         )
 
     def size_of(self, instance: object) -> int:
-        """Return the shallow size of an instance in bytes, 0 where it cannot be told."""
+        """Return the shallow size of an instance in bytes, 0 if its ``__sizeof__`` fails."""
         try:
             return self.size(instance)
-        except Exception:  # a foreign __sizeof__ may fail; its object is there all the same
+        except Exception:  # another package's __sizeof__ may fail; the object is written anyway
             return 0
 
 
@@ -106,7 +106,7 @@ def _of_any(found: object) -> Referents:
 
 
 def _attribute_keys(cls: type) -> Callable[..., Iterable[object]] | None:
-    """Return a function from an instance to the names of attributes that it holds or mentions, if it does."""
+    """Return a function from an instance to the attribute names in it, ``None`` for classes without any."""
     if is_subclass(cls, type):
         return namespace_keys
     if is_subclass(cls, types.ModuleType):

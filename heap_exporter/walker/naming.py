@@ -1,7 +1,7 @@
-"""Names and sizes of objects, found without running a line of the application's code.
+"""Names and sizes of objects, read without running the application's code.
 
-A metaclass can override attribute access, equality and hashing, and a class can override ``__sizeof__``;
-so everything here goes through the descriptors of ``type`` itself, and types are told apart by ``id``.
+A metaclass can override attribute access, equality and hashing, and a class can override ``__sizeof__``. So everything
+here uses the descriptors of ``type``, and compares types by ``id``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import TypeGuard
 
-LONGEST_NAME = 120
-"""Characters of a type name that are kept; a metric label of more helps nobody."""
+MAX_NAME_LENGTH = 120
+"""Maximum characters of a type name: longer metric labels are not readable."""
 
 _MODULE = type.__dict__["__module__"].__get__
 _QUALNAME = type.__dict__["__qualname__"].__get__
@@ -25,7 +25,7 @@ _GC_HEADER_BYTES = sys.getsizeof([]) - [].__sizeof__()
 
 
 def module_of(cls: type) -> str:
-    """Return the module a class says it was defined in, or ``""``."""
+    """Return the ``__module__`` of a class, or ``""``."""
     module = _MODULE(cls)
     return module if type(module) is str else ""
 
@@ -34,12 +34,12 @@ def type_name(cls: type) -> str:
     """Return the qualified name of a class, without the module for builtins, at most 120 characters."""
     module, name = module_of(cls), _QUALNAME(cls)
     full = name if module in ("builtins", "") else f"{module}.{name}"
-    full = full.encode("utf-8", "backslashreplace").decode()  # a name may hold half a character, a metric may not
-    return full if len(full) <= LONGEST_NAME else f"{full[: LONGEST_NAME - 1]}…"
+    full = full.encode("utf-8", "backslashreplace").decode()  # a label must not contain a lone surrogate
+    return full if len(full) <= MAX_NAME_LENGTH else f"{full[: MAX_NAME_LENGTH - 1]}…"
 
 
 def sizer(cls: type) -> Callable[[object], int]:
-    """Return a function from an instance of ``cls`` to its shallow size in bytes that runs no Python code."""
+    """Return a function from an instance of ``cls`` to its shallow size in bytes; it runs no Python code."""
     for base in _MRO(cls):
         method = _NAMESPACE(base).get("__sizeof__")
         if method is not None:
@@ -48,19 +48,19 @@ def sizer(cls: type) -> Callable[[object], int]:
 
 
 def has_one_size(cls: type) -> bool:
-    """Return whether all instances of ``cls`` are of one size by their layout."""
+    """Return whether all instances of ``cls`` have the same size."""
     if _ITEMSIZE(cls):
         return False
     return next(base for base in _MRO(cls) if "__sizeof__" in _NAMESPACE(base)) is object
 
 
 def has_referents(cls: type) -> bool:
-    """Return whether instances of ``cls`` can tell the collector what they refer to."""
+    """Return whether the garbage collector can traverse instances of ``cls``."""
     return bool(_FLAGS(cls) & _HAVE_GC)
 
 
 def is_subclass(cls: type, of: type) -> bool:
-    """Return whether ``of`` is among the bases of ``cls``, which no metaclass is asked."""
+    """Return whether ``cls`` is a subclass of ``of``, without calling a metaclass."""
     return any(base is of for base in _MRO(cls))
 
 
@@ -70,12 +70,12 @@ def namespace_keys(cls: type) -> list[object]:
 
 
 def is_identifier(key: object) -> TypeGuard[str]:
-    """Return whether a key of a namespace is the name of an attribute, and no data that was put among them."""
-    return type(key) is str and len(key) <= LONGEST_NAME and key.isidentifier()
+    """Return whether a key of a namespace can be the name of an attribute, as opposed to data."""
+    return type(key) is str and len(key) <= MAX_NAME_LENGTH and key.isidentifier()
 
 
 def tuple_bytes(length: int) -> int:
-    """Return the shallow size of a tracked tuple of so many items."""
+    """Return the shallow size in bytes of a tracked tuple with ``length`` items."""
     return tuple.__basicsize__ + length * tuple.__itemsize__ + _GC_HEADER_BYTES
 
 

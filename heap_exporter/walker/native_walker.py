@@ -1,12 +1,12 @@
-"""The native walker: the process is cloned, the clone walks the heap, the process goes on.
+"""The native walker: it clones the process, and the clone walks the heap while the process continues.
 
-The pause is that of the clone: some ten milliseconds for a gigabyte. Nothing of the application's runs in the clone, no
-signal tells of it, and the process that waits for it trusts nothing that comes back.
+The process pauses only for the clone(2) call: about ten milliseconds per gigabyte. The clone runs no code of the
+application and sends no signal, and this process validates its result.
 
-Not exact: the sizes listed in ``_native/sizes.c``. Not seen: what only the stack of an evaluation holds, the local
-variables of greenlets that wait for their turn, and what other C code hides from ``tp_traverse``. Seen beyond
-``tp_traverse``: the keys of dicts that have only ``str`` keys, which CPython's own passes over, and the ``__dict__`` of
-an instance, which that of 3.13 forgets.
+Not exact: the sizes listed in ``_native/sizes.c``. Not found: objects that only an evaluation stack refers to, local
+variables of suspended greenlets, and references that C code does not show to ``tp_traverse``. Found beyond
+``tp_traverse``: the keys of dicts with only ``str`` keys, which CPython does not visit, and the ``__dict__`` of an
+instance, which CPython 3.13 does not visit.
 """
 
 from __future__ import annotations
@@ -26,46 +26,46 @@ from typing import TYPE_CHECKING, Any
 from heap_exporter.errors import NativeUnavailable, WalkCancelled, WalkFailed
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Census, TypeCount, Walk
-from heap_exporter.walker.own import EVERYBODYS, own_modules
+from heap_exporter.walker.own_objects import SHARED_OBJECTS, own_modules
 
 if TYPE_CHECKING:
     from heap_exporter import _native
 
-FIRST_NAP_SECONDS = 0.0005
-LONGEST_NAP_SECONDS = 0.02
-"""How long the clone is left alone before it is looked at again: twice as long each time, up to the longest."""
+MIN_POLL_SECONDS = 0.0005
+MAX_POLL_SECONDS = 0.02
+"""Seconds between polls of the clone; they double each time, up to the maximum."""
 
 GRACE_SECONDS = 5.0
-"""How much later than the clone's own clock ours ends it."""
+"""How long after the clone's own timeout this process kills it."""
 
-LONGEST_IN_PROCESS = 2
-"""How many times a clone's pause a census may take in this process before it is left to a clone."""
+MAX_IN_PROCESS_PAUSES = 2
+"""How long a census in this process may take before a clone takes it, in pauses of a clone."""
 
 CLONES_AFTER = 20
-"""Censuses in this process after which one is taken by a clone again, to see what that costs by now."""
+"""Censuses in this process after which a clone takes one, to measure its pause again."""
 
 NO_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EBADF, errno.ESTALE}
 
-_NO_MEMORY, _WRITE, _, _SIGNAL, _LATE = range(1, 6)
-"""The faults that a walk can tell of; see ``_native/fault.h``."""
+_NO_MEMORY, _WRITE, _, _SIGNAL, _TIMEOUT = range(1, 6)
+"""The fault codes of ``_native/fault.h``."""
 
 
 class NativeWalker:
     """A :class:`~heap_exporter.walker.Walker` in C.
 
-    A census is taken in this process where that is quicker than a clone: few objects in a large process. The first
-    one never is, nor one after a failure, so that a heap that cannot be walked shows in a clone; and one that takes
-    longer than it should is left to a clone. Raises :class:`NativeUnavailable`.
+    A census is taken in this process if that is faster than a clone: few objects in a large process. A clone takes the
+    first census and the one after a failure, so that a heap that crashes a walk crashes a clone. A clone also takes
+    over a census that exceeds its time limit. Raises :class:`NativeUnavailable`.
     """
 
     name = "native"
 
     def __init__(
-        self, own_roots: Iterable[object], given_up: Callable[[], bool], *, keys: bool, timeout_seconds: float
+        self, own_roots: Iterable[object], is_stopping: Callable[[], bool], *, keys: bool, timeout_seconds: float
     ) -> None:
         self._native = _load()
         self._own_roots = tuple(own_roots)
-        self._given_up = given_up
+        self._is_stopping = is_stopping
         self._keys = keys
         self._timeout_seconds = timeout_seconds
         self._clone_seconds = 0.0
@@ -90,18 +90,18 @@ class NativeWalker:
         )
 
     def _count(self) -> tuple[dict[str, Any], float, bool]:
-        """Return the result of a census, its longest pause in seconds, and whether this process counted."""
-        late_seconds = 0.0
+        """Return the result of a census, its longest pause in seconds, and whether it ran in this process."""
+        exceeded_seconds = 0.0
         if self._walk_seconds < self._clone_seconds and self._since_clone < CLONES_AFTER:
             self._since_clone += 1
-            walk = self._start(-1, 0, max_ns=round(LONGEST_IN_PROCESS * self._clone_seconds * 1e9))
-            if walk.result()["fault"] != _LATE:
+            walk = self._start(-1, 0, max_ns=round(MAX_IN_PROCESS_PAUSES * self._clone_seconds * 1e9))
+            if walk.result()["fault"] != _TIMEOUT:
                 return self._finish(walk), walk.pause_ns / 1e9, True
-            late_seconds = walk.pause_ns / 1e9
+            exceeded_seconds = walk.pause_ns / 1e9
         walk = self._start(-1, 0)
         result = self._finish(walk)
         self._since_clone, self._clone_seconds = 0, walk.pause_ns / 1e9
-        return result, max(late_seconds, self._clone_seconds), False
+        return result, max(exceeded_seconds, self._clone_seconds), False
 
     def write_graph(self, out: BlockWriter) -> Walk:
         """Write the data of a snapshot. Raises :class:`WalkFailed`, :class:`~heap_exporter.errors.WalkCancelled`."""
@@ -109,7 +109,7 @@ class NativeWalker:
         walk = self._start(out.fd, out.crc)
         result = self._finish(walk)
         if os.lseek(out.fd, 0, os.SEEK_CUR) - begin != result["file_bytes"]:
-            raise WalkFailed("damaged", "the file is not as long as the clone says", result["cpu_ns"] / 1e9)
+            raise WalkFailed("damaged", "the file's length differs from the clone's result", result["cpu_ns"] / 1e9)
         out.crc = result["crc"]
         out.bytes += result["file_bytes"]
         return Walk(
@@ -121,15 +121,15 @@ class NativeWalker:
         )
 
     def _start(self, file: int, crc: int, *, max_ns: int = 0) -> _native.Walk:
-        """Begin a walk in a clone, or with ``max_ns`` do one in this process that takes no longer than that."""
-        if not max_ns and _clones_go_elsewhere():
-            raise WalkFailed("refused", "children of this process are born into another namespace of pids (unshare)")
+        """Start a walk in a clone, or with ``max_ns`` run one in this process that ends after that time."""
+        if not max_ns and _has_other_pid_namespace():
+            raise WalkFailed("refused", "children of this process start in another PID namespace (unshare)")
         try:
             walk: _native.Walk = self._native.start(
                 file=file,
                 crc=crc,
                 own_roots=(*own_modules(), self, *self._own_roots),
-                not_own=EVERYBODYS,
+                not_own=SHARED_OBJECTS,
                 keys=self._keys,
                 numpy_major=_numpy_major(),
                 timeout_seconds=max(1, round(self._timeout_seconds)),
@@ -144,16 +144,16 @@ class NativeWalker:
         return walk
 
     def _finish(self, walk: _native.Walk) -> dict[str, Any]:
-        """Return what a walk has found, once it has ended; whatever happens meanwhile, its clone is gone after."""
-        deadline, nap = time.monotonic() + self._timeout_seconds + GRACE_SECONDS, FIRST_NAP_SECONDS
+        """Wait until a walk has ended and return its result. The clone is gone afterwards in any case."""
+        deadline, pause = time.monotonic() + self._timeout_seconds + GRACE_SECONDS, MIN_POLL_SECONDS
         try:
             while not walk.poll():
-                if self._given_up():
+                if self._is_stopping():
                     raise WalkCancelled("the exporter was stopped during a walk")
                 if time.monotonic() > deadline:
                     raise WalkFailed("hung", f"the clone did not end within {self._timeout_seconds:g} s")
-                time.sleep(nap)  # looked up anew each time: gevent may have put its own there
-                nap = min(2 * nap, LONGEST_NAP_SECONDS)
+                time.sleep(pause)  # looked up each time: gevent may have replaced it
+                pause = min(2 * pause, MAX_POLL_SECONDS)
         finally:
             walk.kill()
         try:
@@ -164,7 +164,7 @@ class NativeWalker:
 
 
 def _checked(walk: _native.Walk, timeout_seconds: float) -> dict[str, Any]:
-    """Return the result of a walk that has ended. Raises :class:`WalkFailed` with the reason it has none."""
+    """Return the result of a walk that has ended. Raises :class:`WalkFailed`."""
     try:
         result = walk.result()
     except ValueError as error:
@@ -176,30 +176,30 @@ def _checked(walk: _native.Walk, timeout_seconds: float) -> dict[str, Any]:
 
 
 def _failure(result: dict[str, Any], timeout_seconds: float) -> tuple[str, str]:
-    """Return why a walk came to nothing: the cause and a sentence."""
+    """Return the cause of a failed walk and a sentence."""
     if result["fault"]:
-        return _fault(result["fault"], result["os_error"], result["culprit"])
+        return _fault(result["fault"], result["os_error"], result["crashed_type"])
     killer = result["signal"]
     if killer == signal.SIGALRM:
         return "hung", f"the clone did not end within {timeout_seconds:g} s"
     if killer == signal.SIGKILL:
-        return "killed", "the clone was killed: by the kernel for want of memory, or by somebody"
+        return "killed", "the clone was killed (SIGKILL): by the kernel for lack of memory, or by another process"
     if killer:
-        return "crashed", f"the clone died of {_signal_name(killer)}"
+        return "crashed", f"{_signal_name(killer)} ended the clone"
     return "damaged", "the clone ended without a result"
 
 
-def _fault(fault: int, os_error: int, culprit: str) -> tuple[str, str]:
-    """Return what a walk told of its own failure."""
+def _fault(fault: int, os_error: int, crashed_type: str) -> tuple[str, str]:
+    """Return the cause and a sentence for a fault that the walk reported."""
     if fault == _SIGNAL:
-        followed = f"an object of type {culprit}" if culprit else "the heap"
-        return "crashed", f"the clone got {_signal_name(os_error)} while it followed {followed}"
+        traversed = f"an object of type {crashed_type}" if crashed_type else "the heap"
+        return "crashed", f"the clone got {_signal_name(os_error)} while it traversed {traversed}"
     if fault == _NO_MEMORY:
-        return "no_memory", "there was no memory for the clone's tables"
+        return "no_memory", "the clone had no memory for its tables"
     if fault == _WRITE:
         cause = "no_disk" if os_error in NO_DISK else "refused"
         return cause, f"the file could not be written: {os.strerror(os_error)}"
-    return "damaged", "an object lies where no object can be"
+    return "damaged", "an object has an impossible address"
 
 
 def _signal_name(number: int) -> str:
@@ -226,8 +226,8 @@ def _numpy_major() -> int:
     return int(major) if re.fullmatch("[0-9]{1,3}", major) else 0
 
 
-def _clones_go_elsewhere() -> bool:
-    """Return whether a clone of this thread would be the first process of a namespace that ends with it.
+def _has_other_pid_namespace() -> bool:
+    """Return whether a clone of this thread would be the init process of another PID namespace.
 
     See pid_namespaces(7).
     """
@@ -235,29 +235,29 @@ def _clones_go_elsewhere() -> bool:
     try:
         return os.readlink(own) != os.readlink(of_children)
     except OSError:
-        # Before the first child the link is there and leads nowhere; before Linux 4.12 there is none.
+        # Before the first child the link exists but is dangling; before Linux 4.12 it does not exist.
         return os.path.lexists(own) and os.path.lexists(of_children)
 
 
 def _load() -> Any:
-    """Return the extension. Raises :class:`NativeUnavailable` where it cannot be, or is not for this interpreter."""
+    """Return the extension. Raises :class:`NativeUnavailable` if it is missing or was built for another interpreter."""
     if sys.platform != "linux":
         raise NativeUnavailable("platform", f"the native walker runs on Linux, not on {sys.platform}")
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         raise NativeUnavailable("free_threaded", "the native walker needs the GIL, and this interpreter has none")
     if sys.version_info < (3, 11, 2):
-        raise NativeUnavailable("layout", "CPython before 3.11.2 keeps frames in reach that it clears; update it")
+        raise NativeUnavailable("layout", "CPython before 3.11.2 keeps cleared frames reachable; update it")
     try:
         from heap_exporter import _native
     except ImportError as error:
         raise NativeUnavailable(
             "no_extension",
-            f"the extension is not there ({error}); "
-            "install a wheel, or reinstall heap-exporter with a C compiler and the headers of Python",
+            f"the extension is missing ({error}); "
+            "install a wheel, or reinstall heap-exporter with a C compiler and Python's headers",
         ) from error
     if problem := _layout_problem(_native):
         version = platform.python_version()
-        raise NativeUnavailable("layout", f"{problem} in CPython {version} are not as when the extension was built")
+        raise NativeUnavailable("layout", f"{problem} in CPython {version} differ from those at build time")
     return _native
 
 
@@ -268,7 +268,7 @@ class _Probe:
 
 
 def _layout_problem(native: Any) -> str:
-    """Return which of the interpreter's structures the extension misreads, tried on objects of which all is known."""
+    """Return which structures of the interpreter the extension misreads, tried on known objects; ``""`` if none."""
     if problem := native.layout(sys._getframe().f_code):
         return str(problem)
     probe = _Probe()

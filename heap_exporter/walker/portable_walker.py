@@ -1,16 +1,15 @@
-"""The walker in pure Python: for interpreters that the native one does not know, and where it cannot be had.
+"""The walker in pure Python, for interpreters and platforms without the native walker.
 
-What it cannot see, in a census: objects that the garbage collector does not track (str, int, bytes, and tuples and
-dicts of only such). In a graph it sees these too where something it sees refers to them. Then it misses tuples and
-untracked objects that only a running function or C code refers to, the names of instance attributes that no code in the
-process mentions, those of slots and of a closure's cells, and the locals of running functions before Python 3.13.
+A census lacks the objects that the garbage collector does not track: str, int, bytes, and tuples and dicts of only
+those. A graph contains them if an object in it refers to them. It lacks tuples and untracked objects that only running
+functions or C code refer to, the names of instance attributes that no code in the process contains, the names of slots
+and of a closure's cells, and before Python 3.13 the local variables of running functions.
 
-The heap changes while it is walked: an edge may lead to an object that is not in the graph, having come since; one may
-lead to another object at the address of one that has gone. Reference counts include what heap-exporter itself refers to
-(modules, mostly). Objects that ``gc.freeze()`` has put aside cannot be seen at all: a frozen heap is refused rather
-than misreported. The walk holds a reference to every object it has still to see, so an object that the application
-drops meanwhile is freed by the walk, on its thread. Its pause is that of taking all objects in one stop, or of copying
-the largest dict or set.
+The heap changes during the walk: an edge may lead to a new object that is not in the graph, or to another object at the
+address of a freed one. Reference counts include references of heap-exporter itself, mostly to modules. Python cannot
+see objects after ``gc.freeze()``, so a frozen heap is refused. The walk holds a reference to every object that it has
+not visited yet, so the walk's thread frees an object that the application releases meanwhile. Its longest pause is the
+collection of all objects in one call, or the copy of the largest dict or set.
 """
 
 from __future__ import annotations
@@ -24,48 +23,48 @@ from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Census, TypeCount, Walk
 from heap_exporter.walker.clock import WalkClock
-from heap_exporter.walker.graph_writer import Graph
+from heap_exporter.walker.graph_writer import GraphWriter
 from heap_exporter.walker.naming import sizer, tuple_bytes, type_name
-from heap_exporter.walker.own import is_own_class, own_objects
+from heap_exporter.walker.own_objects import is_own_class, own_objects
 from heap_exporter.walker.roots import write_roots
 from heap_exporter.walker.tracked import tracked_objects
 
 CHUNK_OBJECTS = 2000
-"""Objects counted before the GIL is offered to others: about a millisecond."""
+"""Objects counted between two releases of the GIL: about a millisecond."""
 
 FROZEN_BY_THE_INTERPRETER = 1000
-"""Up to so many frozen objects are nobody's ``gc.freeze()``: CPython 3.12 puts hundreds aside as it starts."""
+"""Up to this number, frozen objects do not come from ``gc.freeze()``: CPython 3.12 freezes hundreds at its start."""
 
 
 class PortableWalker:
     """A :class:`~heap_exporter.walker.Walker` over ``gc.get_objects()`` and ``gc.get_referents()``.
 
-    ``own_roots`` are objects of ours that are reachable from no module; a walk ends early, with
-    :class:`~heap_exporter.errors.WalkCancelled`, once ``given_up()`` returns true; ``keys`` also names the keys of
-    dicts.
+    ``own_roots`` are objects of heap-exporter that are reachable from none of its modules. A walk ends early with
+    :class:`~heap_exporter.errors.WalkCancelled` once ``is_stopping()`` is true. With ``keys`` the keys of dicts are
+    written, too.
     """
 
     name = "portable"
 
-    def __init__(self, own_roots: Iterable[object], given_up: Callable[[], bool], keys: bool = False) -> None:
+    def __init__(self, own_roots: Iterable[object], is_stopping: Callable[[], bool], keys: bool = False) -> None:
         self._own_roots = (self, *own_roots)
-        self._given_up = given_up
+        self._is_stopping = is_stopping
         self._keys = keys
 
     def census(self) -> Census:
         """Return all tracked objects by type. Raises :class:`SourceMissing` on a frozen heap."""
-        tally = _Tally()
+        counter = _TypeCounter()
         clock, own = WalkClock(), own_objects(self._own_roots)
         _refuse_a_frozen_heap()
-        clock.rest()
+        clock.release_gil()
         objects, tuple_lengths, generation_objects = tracked_objects()
-        tally.add_tuples(tuple_lengths, own.tuple_lengths)
+        counter.add_tuples(tuple_lengths, own.tuple_lengths)
         own.ids.update((id(objects), id(tuple_lengths), id(None)))
         while objects:
-            self._pass_on(clock)
-            tally.add(_taken_from(objects), own.ids)
-        types = tally.types()
-        clock.rest()
+            self._check_for_stop(clock)
+            counter.add(_taken_from(objects), own.ids)
+        types = counter.types()
+        clock.release_gil()
         return Census(
             taken_at=clock.wall_started_at,
             duration_seconds=clock.duration_seconds,
@@ -77,46 +76,46 @@ class PortableWalker:
         )
 
     def write_graph(self, out: BlockWriter) -> Walk:
-        """Write all objects that can be seen. Raises :class:`SourceMissing` on a frozen heap."""
+        """Write all objects that Python can see. Raises :class:`SourceMissing` on a frozen heap."""
         clock, own = WalkClock(), own_objects(self._own_roots)
         _refuse_a_frozen_heap()
-        clock.rest()
+        clock.release_gil()
         objects, _, _ = tracked_objects()
         own.ids.add(id(objects))
         encoder = GraphEncoder(out)
-        graph = Graph(encoder, own.ids, clock.rest, keys=self._keys)
+        graph = GraphWriter(encoder, own.ids, clock.release_gil, keys=self._keys)
         for begin in range(0, len(objects), CHUNK_OBJECTS):
-            self._pass_on(clock)
+            self._check_for_stop(clock)
             graph.expect(objects[begin : begin + CHUNK_OBJECTS])
         while objects:
-            self._pass_on(clock)
+            self._check_for_stop(clock)
             graph.write(_taken_from(objects))
-        write_roots(encoder, own.ids, clock.rest)
+        write_roots(encoder, own.ids, clock.release_gil)
         encoder.end()
-        clock.rest()
+        clock.release_gil()
         return Walk(graph.objects, graph.references, clock.duration_seconds, clock.longest_pause, clock.cpu_seconds)
 
-    def _pass_on(self, clock: WalkClock) -> None:
-        clock.rest()
-        if self._given_up():
+    def _check_for_stop(self, clock: WalkClock) -> None:
+        clock.release_gil()
+        if self._is_stopping():
             raise WalkCancelled("the exporter was stopped during a walk")
 
 
 def _refuse_a_frozen_heap() -> None:
     frozen = gc.get_freeze_count()
     if frozen > FROZEN_BY_THE_INTERPRETER:
-        raise SourceMissing(f"{frozen} objects were put aside by gc.freeze() and cannot be seen from Python")
+        raise SourceMissing(f"gc.freeze() was called: Python cannot see {frozen:,} objects")
 
 
 def _taken_from(objects: list[object]) -> list[object]:
-    """Return the newest of the objects, which nothing else refers to on our side any more."""
+    """Remove and return the newest of the objects; the result is heap-exporter's only reference to them."""
     chunk = objects[-CHUNK_OBJECTS:]
     del objects[-CHUNK_OBJECTS:]
     return chunk
 
 
-class _Entry:
-    """What is known of one type during a census."""
+class _TypeTotals:
+    """The totals of one type during a census."""
 
     __slots__ = ("bytes", "cls", "objects", "size")
 
@@ -127,14 +126,14 @@ class _Entry:
         self.bytes = 0
 
 
-class _Tally:
-    """The objects counted so far, by class."""
+class _TypeCounter:
+    """Counts objects and bytes by class."""
 
     def __init__(self) -> None:
-        self._entries: dict[int, _Entry] = {}
+        self._entries: dict[int, _TypeTotals] = {}
 
     def add(self, chunk: list[object], own: set[int]) -> None:
-        """Count the objects of a chunk that are not ours."""
+        """Count the objects of a chunk whose ids are not in ``own``."""
         entries = self._entries
         for found in chunk:
             if id(found) in own:
@@ -144,11 +143,11 @@ class _Tally:
             entry.objects += 1
             try:
                 entry.bytes += entry.size(found)
-            except Exception:  # noqa: S112  # a foreign __sizeof__ may fail; its object still counts
+            except Exception:  # noqa: S112  # another package's __sizeof__ may fail; the object counts anyway
                 continue
 
     def add_tuples(self, lengths: list[int], own_lengths: list[int]) -> None:
-        """Count the exact tuples, which can be had by length only; see :mod:`heap_exporter.walker.tracked`."""
+        """Count the exact tuples, of which only lengths are known; see :mod:`heap_exporter.walker.tracked`."""
         entry = self._entry(tuple)
         by_length = Counter(lengths)
         by_length.subtract(own_lengths)
@@ -157,7 +156,7 @@ class _Tally:
             entry.bytes += objects * tuple_bytes(length)
 
     def types(self) -> tuple[TypeCount, ...]:
-        """Return what was counted, largest type first; types of one name are summed."""
+        """Return the totals, largest type first; types with the same name are summed."""
         counts: dict[str, tuple[int, int]] = {}
         for entry in self._entries.values():
             if entry.objects and not is_own_class(entry.cls):
@@ -167,8 +166,8 @@ class _Tally:
         largest_first = sorted(counts.items(), key=lambda item: (-item[1][1], item[0]))
         return tuple(TypeCount(name, objects, size) for name, (objects, size) in largest_first)
 
-    def _entry(self, cls: type) -> _Entry:
+    def _entry(self, cls: type) -> _TypeTotals:
         entry = self._entries.get(id(cls))
         if entry is None:
-            entry = self._entries[id(cls)] = _Entry(cls)
+            entry = self._entries[id(cls)] = _TypeTotals(cls)
         return entry

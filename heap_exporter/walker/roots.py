@@ -1,4 +1,4 @@
-"""What is held from outside the graph, as far as Python can see: modules, and what other threads are at."""
+"""References to objects from outside the graph, as far as Python shows them: modules, and frames of other threads."""
 
 from __future__ import annotations
 
@@ -10,30 +10,32 @@ from collections.abc import Callable, Iterator
 
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import LOCAL, MODULE, PLACE_SHIFT
-from heap_exporter.walker.naming import LONGEST_NAME, is_identifier
-from heap_exporter.walker.own import in_package
+from heap_exporter.walker.naming import MAX_NAME_LENGTH, is_identifier
+from heap_exporter.walker.own_objects import in_package
 
 MAX_FRAMES = 200
-"""Frames of a thread that are told, the innermost first."""
+"""Frames of a thread that are written, the innermost first."""
 
 LOCALS_ARE_HARMLESS = sys.version_info >= (3, 13)
-"""Whether reading the locals of a running frame leaves no trace.
+"""Whether reading the local variables of a running frame has no side effect.
 
-Before 3.13, it puts them into a dict that the frame keeps: they would live on until the function returns.
+Before Python 3.13 it copies them to a dict of the frame, which would keep them until the function returns.
 """
 
 
-def write_roots(encoder: GraphEncoder, own: set[int], rest: Callable[[], None]) -> None:
-    """Write the modules, and the frames of all threads but this one and ours; no object of ``own`` is told.
+def write_roots(encoder: GraphEncoder, own: set[int], release_gil: Callable[[], None]) -> None:
+    """Write the modules, and the frames of all threads except heap-exporter's, without the objects of ``own``.
 
-    Locals are told by Python 3.13 and newer only, see :data:`LOCALS_ARE_HARMLESS`; those of this thread never are.
+    Local variables are written from Python 3.13 on, see :data:`LOCALS_ARE_HARMLESS`, and never those of this thread.
     """
     for name, module in dict.copy(sys.modules).items():
         if type(name) is str and type(module) is types.ModuleType and id(module) not in own:
             encoder.root(MODULE, id(module) >> PLACE_SHIFT, _dotted(name), owned=False)
-    rest()
+    release_gil()
     running = sys._current_frames()
-    del running[threading.get_ident()]  # a frame that refers to itself would keep the whole walk alive
+    del running[
+        threading.get_ident()
+    ]  # this frame would otherwise refer to itself, which would keep the walk's objects alive
     for ident, innermost in running.items():
         frames = list(_frames(innermost))
         if not any(in_package(_module(frame)) for frame in frames):
@@ -42,12 +44,12 @@ def write_roots(encoder: GraphEncoder, own: set[int], rest: Callable[[], None]) 
                 encoder.frame(depth, f"{_module(frame)}.{frame.f_code.co_qualname}")
                 if LOCALS_ARE_HARMLESS and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
                     _write_locals(encoder, frame, own)
-        rest()
+        release_gil()
 
 
 def _write_locals(encoder: GraphEncoder, frame: types.FrameType, own: set[int]) -> None:
     code = frame.f_code
-    in_cells = {*code.co_cellvars, *code.co_freevars}  # whose objects are held by a cell, which is in the graph
+    in_cells = {*code.co_cellvars, *code.co_freevars}  # a cell refers to these objects, and is in the graph
     for name, value in list(frame.f_locals.items()):
         if id(value) not in own and id(type(value)) not in own:
             shown = name if is_identifier(name) else ""
@@ -69,5 +71,5 @@ def _module(frame: types.FrameType) -> str:
 
 
 def _dotted(name: str) -> str:
-    """Return the name of a module, or nothing if it is none."""
-    return name if len(name) <= LONGEST_NAME and all(map(str.isidentifier, name.split("."))) else ""
+    """Return a name if it can be a module's, else ``""``."""
+    return name if len(name) <= MAX_NAME_LENGTH and all(map(str.isidentifier, name.split("."))) else ""

@@ -1,9 +1,9 @@
-"""The objects that the garbage collector tracks, taken without harm to the tuples among them.
+"""The objects that the garbage collector tracks, listed without side effects on tuples.
 
-``tuple(generator)`` makes a tuple, which is tracked at once, and resizes it as items come; CPython refuses with a
-``SystemError`` if anybody else refers to it by then. ``gc.get_objects()`` refers to every tuple. So no reference to a
-tuple may outlive the stretch in which no other thread can run, and the only such stretch that Python code can make is a
-single call into C: everything here happens within one ``deque(...)`` that drives a chain of iterators.
+``tuple(generator)`` creates a tracked tuple and resizes it while items arrive; CPython raises ``SystemError`` in that
+thread if another reference to the tuple exists. ``gc.get_objects()`` refers to every tuple. So these references must
+be gone before another thread runs, and Python code can ensure that only within a single call into C: all of this
+happens within one ``deque(...)`` that consumes a chain of iterators.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ YOUNG_GENERATIONS = 2
 
 
 class Tracked(NamedTuple):
-    """What is tracked.
-
-    ``objects`` has ``None`` in the place of each exact tuple, of which there are only the lengths.
-    """
+    """The tracked objects; ``objects`` has ``None`` instead of each exact tuple, ``tuple_lengths`` its length."""
 
     objects: list[object]
     tuple_lengths: list[int]
@@ -29,12 +26,12 @@ class Tracked(NamedTuple):
 
 
 def tracked_objects() -> Tracked:
-    """Return all tracked objects, in one stop that is some three times as long as ``gc.get_objects()``'s own."""
+    """Return all tracked objects, in one call that takes about three times as long as ``gc.get_objects()``."""
     held: list[list[object]] = []
     types: list[type] = []
     places: list[int] = []
     tuple_lengths: list[int] = []
-    # Nothing of these is done before deque() asks for it. What `held` holds by then is one list: all objects.
+    # All of this is lazy until deque() consumes it; then `held` contains one list: all objects.
     objects, each_time = chain.from_iterable(held), chain.from_iterable(repeat(held))
     deque(
         chain(
@@ -51,5 +48,5 @@ def tracked_objects() -> Tracked:
 
 
 def _count(generation: int) -> int:
-    """Return how many objects a generation has, in one call into C for the same reason."""
+    """Return the number of objects in a generation, in one call into C for the same reason."""
     return sum(map(len, starmap(gc.get_objects, [(generation,)])))

@@ -51,7 +51,7 @@ class FakeWalker:
 def install_native(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]) -> None:
     """Have ``make()`` be what constructing a native walker does, whatever this machine has."""
 
-    def construct(_own_roots: object, _given_up: object, **options: Any) -> Any:
+    def construct(_own_roots: object, _is_stopping: object, **options: Any) -> Any:
         walker = make()
         walker.options = options
         return walker

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from heap_exporter.heapfile.format import PLACE_SHIFT
 from heap_exporter.walker.naming import type_name
-from heap_exporter.walker.own import is_own_class
+from heap_exporter.walker.own_objects import is_own_class
 
 ctypes.pythonapi.PyThreadState_GetDict.restype = ctypes.c_void_p
 

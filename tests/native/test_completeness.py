@@ -56,7 +56,7 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     code = f"""
         import warnings
         from pathlib import Path
-        from heap_exporter.walker.own import own_objects
+        from heap_exporter.walker.own_objects import own_objects
         from tests.native.sample_objects import KINDS, numpy_kinds, plant
         from tests.native.oracle import testify
         from tests.heaps.walks import chosen, snapshot

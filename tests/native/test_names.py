@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from heap_exporter.heapfile.edges import Role
+from heap_exporter.heapfile.edges import EdgeRole
 from tests.native.conftest import REPOSITORY
 from tests.native.graphs import Graph, read
 from tests.processes.programs import next_json, program
@@ -190,7 +190,7 @@ def test_the_cells_of_a_closure_are_named_by_their_function(told: Told) -> None:
 def test_items_have_their_position(told: Told, name: str) -> None:
     place, wanted = told.said[name]
 
-    items = {edge.position: edge.target for edge in told.graph.edges(place) if edge.role is Role.ITEM}
+    items = {edge.position: edge.target for edge in told.graph.edges(place) if edge.role is EdgeRole.ITEM}
 
     assert items == dict(enumerate(wanted))
 
@@ -198,7 +198,7 @@ def test_items_have_their_position(told: Told, name: str) -> None:
 def test_values_of_a_dict_go_with_their_keys(told: Told) -> None:
     place, wanted = told.said["mapping"]
 
-    values = [[edge.key, edge.target] for edge in told.graph.edges(place) if edge.role is Role.VALUE]
+    values = [[edge.key, edge.target] for edge in told.graph.edges(place) if edge.role is EdgeRole.VALUE]
 
     assert values == wanted
 

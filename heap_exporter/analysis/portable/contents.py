@@ -173,7 +173,7 @@ class _Records:
 
     def altered(self, how: str) -> SnapshotFileError:
         """Return the error for a file with invalid contents."""
-        return SnapshotFileError(self.path, f"it was altered: {how}")
+        return SnapshotFileError(self.path, f"it is damaged: {how}")
 
 
 def read(path: Path, progress: ProgressCallback) -> SnapshotContents:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.heapfile.format import LONGEST_BLOCK_BYTES
+from heap_exporter.heapfile.format import MAX_BLOCK_BYTES
 from tests.heaps.files import write_payload
 from tests.heaps.kernel_process import run_with_memory
 from tests.heaps.kernels import KERNELS
@@ -15,7 +15,7 @@ from tests.unit.analysis.test_hostile_files import HUGE, LIST, OBJECT, STR, vari
 @pytest.mark.parametrize(
     "data",
     [
-        LIST + OBJECT + HUGE + b"\x01" * (3 * LONGEST_BLOCK_BYTES),
+        LIST + OBJECT + HUGE + b"\x01" * (3 * MAX_BLOCK_BYTES),
         LIST + b"".join(b"\x02\x00\x00" + varint(65536) + bytes(65536) + b"\x00" for _ in range(40)) + HUGE,
         b"".join(b"\x01" + varint(4096) + b"%08d" % i + b"x" * 4088 + b"\x00\x00" for i in range(3000)) + HUGE,
         STR + b"\x08\x20\x08\x01" * 500_000 + HUGE,

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from heap_exporter.analysis import graph as analysis_graph
 from heap_exporter.analysis.graph import EMPTY
-from heap_exporter.heapfile.edges import Role, edges
+from heap_exporter.heapfile.edges import EdgeRole, edges
 from heap_exporter.heapfile.format import SET
 from heap_exporter.heapfile.records import NameRecord
 from tests.heaps.files import nodes, read_all
@@ -81,7 +81,7 @@ def test_the_edges_of_a_real_process_have_the_labels_of_the_format_reader(load: 
     graph, written = load(real), nodes(records)
     names = {record.place: record.name for record in records if isinstance(record, NameRecord)}
     labels, known = graph.labels(), set(graph.places())
-    unnamed = {Role.REFERENT: 0, Role.ITEM: 1, Role.KEY: 2, Role.VALUE: 3}
+    unnamed = {EdgeRole.REFERENT: 0, EdgeRole.ITEM: 1, EdgeRole.KEY: 2, EdgeRole.VALUE: 3}
     for number, place in enumerate(graph.places()):
         if written[place].shape.type.kind != SET:  # a referent to the reader is an item in a path
             known_edges = [edge for edge in edges(written[place]) if edge.target in known]

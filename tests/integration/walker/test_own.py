@@ -9,7 +9,7 @@ from tests.processes.programs import next_json, program
 CODE = """
     import gc, json, sys, types
     import heap_exporter.walker.choose
-    from heap_exporter.walker.own import own_modules
+    from heap_exporter.walker.own_objects import own_modules
 
     class Importing:
         def __del__(self):

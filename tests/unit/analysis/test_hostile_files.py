@@ -47,7 +47,7 @@ def test_a_file_truncated_anywhere_is_a_clear_error(load: Load, file: Path) -> N
     whole = file.read_bytes()
     for length in range(len(whole)):
         file.write_bytes(whole[:length])
-        with pytest.raises(SnapshotFileError, match=r"it is cut off|it is no snapshot"):
+        with pytest.raises(SnapshotFileError, match=r"it is truncated|it is not a heap-exporter snapshot"):
             load(file)
 
 
@@ -101,18 +101,18 @@ HUGE = varint(2**60)
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (STR + OBJECT + b"\x08\x00\x08\x01\x00", "it was altered: it contains an object twice"),
-        (STR + OBJECT + b"\x08\x02\x08\x01\x08\x01\x08\x01\x00", "it was altered: it contains an object twice"),
-        (STR + b"\x08\x20" + varint(2**64 - 1) + b"\x01\x00", "it was altered: the sizes of its objects are too large"),
-        (STR + b"\x08\x20" + varint(2**63) + b"\x01\x00", "it was altered: the sizes of its objects are too large"),
-        (SIZED + b"\x08\x20\x01" + b"\x08\x20\x01" + b"\x00", "it was altered: the sizes of its objects are too large"),
-        (LIST + OBJECT + HUGE + bytes(1000), "it is cut off|it was altered"),
-        (LIST + OBJECT + varint(2**64 - 1) + bytes(1000), "it is cut off|it was altered"),
-        (LIST + OBJECT + varint(2**32) + bytes(1000), "it is cut off|it was altered"),
-        (LIST + OBJECT, "it is cut off|it was altered"),
-        (LIST + b"\x02\x00\x00" + HUGE, "it was altered"),
-        (LIST + b"\x02\x00\x00" + varint(65536) + bytes(1000), "it is cut off|it was altered"),
-        (b"\x01" + varint(2**40), "it was altered"),
+        (STR + OBJECT + b"\x08\x00\x08\x01\x00", "it is damaged: it contains an object twice"),
+        (STR + OBJECT + b"\x08\x02\x08\x01\x08\x01\x08\x01\x00", "it is damaged: it contains an object twice"),
+        (STR + b"\x08\x20" + varint(2**64 - 1) + b"\x01\x00", "it is damaged: the sizes of its objects are too large"),
+        (STR + b"\x08\x20" + varint(2**63) + b"\x01\x00", "it is damaged: the sizes of its objects are too large"),
+        (SIZED + b"\x08\x20\x01" + b"\x08\x20\x01" + b"\x00", "it is damaged: the sizes of its objects are too large"),
+        (LIST + OBJECT + HUGE + bytes(1000), "it is truncated|it is damaged"),
+        (LIST + OBJECT + varint(2**64 - 1) + bytes(1000), "it is truncated|it is damaged"),
+        (LIST + OBJECT + varint(2**32) + bytes(1000), "it is truncated|it is damaged"),
+        (LIST + OBJECT, "it is truncated|it is damaged"),
+        (LIST + b"\x02\x00\x00" + HUGE, "it is damaged"),
+        (LIST + b"\x02\x00\x00" + varint(65536) + bytes(1000), "it is truncated|it is damaged"),
+        (b"\x01" + varint(2**40), "it is damaged"),
         (b"\x01\x02\xc3\x28\x00\x00\x00", "not UTF-8"),
         (LIST + b"\x03\x20\x02\xc3\x28\x00", "not UTF-8"),
         (b"\x05\x00\x02\xc3\x28\x00", "not UTF-8"),
@@ -120,12 +120,12 @@ HUGE = varint(2**60)
         (LIST + b"\x08\x20\x08\x01\x01" + varint(2**63) + b"\x00", "a place is out of range"),
         (LIST + b"\x08\x20\x08\x01\x01" + varint(2**64 - 1) + b"\x00", "a place is out of range"),
         (LIST + b"\x08\x21\x08\x01\x00\x00", "a place is out of range"),
-        (LIST + b"\x09\x20\x08\x01\x00\x00", "it was altered"),
-        (LIST + varint(2**64 - 1) + b"\x20\x08\x01\x00\x00", "it was altered"),
+        (LIST + b"\x09\x20\x08\x01\x00\x00", "it is damaged"),
+        (LIST + varint(2**64 - 1) + b"\x20\x08\x01\x00\x00", "it is damaged"),
         (b"\xff" * 9 + b"\x02", "a number is too long"),
         (b"\x80" * 1000, "a number is too long"),
         (b"\x00\x00", "something follows the last record"),
-        (b"\x06\x04\x00\x00\x20\x00", "it was altered"),
+        (b"\x06\x04\x00\x00\x20\x00", "it is damaged"),
     ],
 )  # fmt: skip  # a table
 def test_data_that_no_writer_writes_is_a_clear_error(load: Load, tmp_path: Path, data: bytes, problem: str) -> None:

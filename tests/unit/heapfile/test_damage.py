@@ -45,7 +45,7 @@ def test_a_file_cut_off_anywhere_is_a_clear_error(file: Path) -> None:
     for length in range(len(whole)):
         file.write_bytes(whole[:length])
 
-        with pytest.raises(SnapshotFileError, match="it is cut off" if length else "it is no snapshot"):
+        with pytest.raises(SnapshotFileError, match="it is truncated" if length else "not a heap-exporter snapshot"):
             read_all(file)
         with pytest.raises(SnapshotFileError):
             read_footer(file)
@@ -94,7 +94,7 @@ def test_a_header_altered_with_its_checksum_is_read_or_a_clear_error(file: Path)
 def test_bytes_after_the_end_are_an_error(file: Path) -> None:
     file.write_bytes(file.read_bytes() + b"\0")
 
-    with pytest.raises(SnapshotFileError, match="altered: something follows its end"):
+    with pytest.raises(SnapshotFileError, match="damaged: data follows its end"):
         read_all(file)
 
 
@@ -108,7 +108,7 @@ HUGE = varint(2**60)
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (LIST + SHAPE + b"\x08\x20\x08\x01" + HUGE + bytes(1000), "it is cut off|altered"),
+        (LIST + SHAPE + b"\x08\x20\x08\x01" + HUGE + bytes(1000), "it is truncated|damaged"),
         (LIST + b"\x02\x00\x00" + HUGE, "number of names is 1152921504606846976"),
         (b"\x01" + varint(2**40), "length of a string is 1099511627776"),
         (b"\x01" + varint(4097) + b"a" * 4097, "length of a string is 4097"),
@@ -130,9 +130,9 @@ HUGE = varint(2**60)
         (b"\x01\x03int" + HUGE + b"\x00", "a place is out of range"),
         (TYPE + b"\x02\x00\x10", "flags of a shape is 16"),
         (b"\x06\x04", "role of a root is 4"),
-        (b"\x06\x00\x02", "hold of a root is 2"),
+        (b"\x06\x00\x02", "flag of a root is 2"),
         (b"\x00\x00", "something follows the last record"),
-        (TYPE, "it is cut off|altered"),
+        (TYPE, "it is truncated|damaged"),
     ],
 )
 def test_what_no_writer_writes_is_a_clear_error_at_no_cost(tmp_path: Path, data: bytes, problem: str) -> None:
@@ -155,7 +155,7 @@ def test_a_block_that_claims_a_wrong_length_is_an_error_at_no_cost(file: Path, l
 
     tracemalloc.start()
     try:
-        with pytest.raises(SnapshotFileError, match=f"a block claims to have {length} bytes"):
+        with pytest.raises(SnapshotFileError, match=f"the length of a block is {length} bytes"):
             read_all(file)
         assert tracemalloc.get_traced_memory()[1] < ENOUGH_BYTES
     finally:
@@ -175,15 +175,15 @@ def _header(**changes: object) -> bytes:
         (b"\xff", "its header is not a JSON object"),
         (b"9" * 10_000, "its header is not a JSON object"),
         (b"{}", "its format is not heap-exporter"),
-        (_header(version=2), "it is of version 2, this heap-exporter reads 1"),
-        (_header(version="x" * 10_000), "it is of version unknown, this heap-exporter reads 1"),
+        (_header(version=2), "its format version is 2; this heap-exporter reads version 1"),
+        (_header(version="x" * 10_000), "its format version is unknown; this heap-exporter reads version 1"),
         (_header(taken_at=float("nan")), "no valid taken_at"),
         (_header(taken_at=1e300), "no valid taken_at"),
         (_header(pid=True), "no valid pid"),
         (_header(id=None), "no valid id"),
         (_header(content="poem"), "no valid content"),
         (_header(threads={"x": "y"}), "no valid threads"),
-        (b" " * 16_385, "a block claims to have 16385 bytes"),
+        (b" " * 16_385, "the length of a block is 16385 bytes"),
     ],
 )
 def test_a_header_that_no_writer_writes_is_a_clear_error(tmp_path: Path, header: bytes, problem: str) -> None:

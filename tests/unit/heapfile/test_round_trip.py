@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heap_exporter.heapfile.edges import Edge, Role, edges
+from heap_exporter.heapfile.edges import Edge, EdgeRole, edges
 from heap_exporter.heapfile.encoder import GraphEncoder, write_census
 from heap_exporter.heapfile.format import (
     LEAF,
-    LONGEST_BLOCK_BYTES,
+    MAX_BLOCK_BYTES,
     PLACE_END,
     VARINT_END,
     BlockWriter,
@@ -124,14 +124,14 @@ def test_header_and_footer_are_read_as_they_were_written(tmp_path: Path) -> None
     assert read_footer(path) == FOOTER
     with SnapshotReader(path) as reader:
         assert reader.header == odd
-        with pytest.raises(ValueError, match="read these first"):
+        with pytest.raises(ValueError, match="read all records first"):
             assert reader.footer
         list(reader.records())
         assert reader.footer == FOOTER
 
 
 def test_a_record_may_lie_across_blocks(tmp_path: Path) -> None:
-    targets = list(range(1, LONGEST_BLOCK_BYTES * 2, 2))
+    targets = list(range(1, MAX_BLOCK_BYTES * 2, 2))
 
     def fill(out: BlockWriter) -> None:
         encoder = GraphEncoder(out)
@@ -142,7 +142,7 @@ def test_a_record_may_lie_across_blocks(tmp_path: Path) -> None:
 
     path = write_file(tmp_path / "a.heap", fill)
 
-    assert path.stat().st_size > 3 * LONGEST_BLOCK_BYTES
+    assert path.stat().st_size > 3 * MAX_BLOCK_BYTES
     assert [list(node.edges) for node in nodes(read_all(path)).values()] == [targets, targets[:3]]
 
 
@@ -184,12 +184,12 @@ def test_each_edge_is_what_its_shape_says(tmp_path: Path) -> None:
 
     assert by_type == {
         "str": [],
-        "list": [Edge(0x101, Role.ITEM, position=0), Edge(0x99, Role.ITEM, position=2)],
-        "dict": [Edge(0x101, Role.KEY, position=0), Edge(0x140, Role.VALUE, position=0, key=0x101)],
+        "list": [Edge(0x101, EdgeRole.ITEM, position=0), Edge(0x99, EdgeRole.ITEM, position=2)],
+        "dict": [Edge(0x101, EdgeRole.KEY, position=0), Edge(0x140, EdgeRole.VALUE, position=0, key=0x101)],
         "shop.Thing": [
-            Edge(0x120, Role.NAMED, "who", weak=True),
-            Edge(0x140, Role.REFERENT),
-            Edge(0x101, Role.REFERENT),
+            Edge(0x120, EdgeRole.NAMED, "who", weak=True),
+            Edge(0x140, EdgeRole.REFERENT),
+            Edge(0x101, EdgeRole.REFERENT),
         ],
     }
 
@@ -215,5 +215,5 @@ def test_a_name_too_long_for_a_string_is_cut_at_a_character(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("number", [-1, VARINT_END])
 def test_a_number_that_no_record_can_hold_is_refused(number: int) -> None:
-    with pytest.raises(ValueError, match="fits into no record"):
+    with pytest.raises(ValueError, match="is out of range for a record"):
         GraphEncoder(BlockWriter(-1)).thread(number)

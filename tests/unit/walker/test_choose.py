@@ -9,7 +9,7 @@ import pytest
 from heap_exporter.errors import NativeUnavailable, SettingsError, SourceMissing, WalkCancelled, WalkFailed
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import WalkerChoice
-from heap_exporter.walker.choose import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, ChosenWalker, choose_walker
+from heap_exporter.walker.choose import MAX_RETRY_SECONDS, MIN_RETRY_SECONDS, ChosenWalker, choose_walker
 from tests.doubles.native_walkers import FakeWalker, install_native, remove_native
 
 
@@ -117,9 +117,7 @@ def test_after_three_failures_in_a_row_the_portable_walker_walks_and_says_why(
         fail(walker, native, WalkFailed("crashed", "by signal 11"), times=3)
 
     assert (walker.name, walker.chosen.reason) == ("portable", "failing")
-    assert (
-        "3 walks of the native walker failed in a row, the last so: the walk failed (crashed)" in walker.chosen.detail
-    )
+    assert "3 successive walks of the native walker failed; the last: the walk failed (crashed)" in walker.chosen.detail
     assert walker.chosen.detail in caplog.text
     assert walker.census().walker == "portable"
     assert native.asked == 3
@@ -160,7 +158,7 @@ def test_a_later_try_heals_it(native: FakeWalker, clock: Clock) -> None:
     walker = choose_walker(clock=clock)
     fail(walker, native, WalkFailed("killed", ""), times=3)
 
-    clock.now += FIRST_RETRY_SECONDS - 1
+    clock.now += MIN_RETRY_SECONDS - 1
     assert walker.census().walker == "portable"
     clock.now += 1
     assert walker.census().walker == "native"
@@ -178,13 +176,13 @@ def test_each_try_that_fails_puts_the_next_one_off_for_longer(native: FakeWalker
     for _ in range(8):
         began = clock.now
         while walker.name == "portable":
-            clock.now += FIRST_RETRY_SECONDS
+            clock.now += MIN_RETRY_SECONDS
         waits.append(clock.now - began)
         assert walker.chosen.reason == "failing"
         fail(walker, native, WalkFailed("killed", ""))
 
     assert waits[:4] == [600, 1200, 2400, 4800]
-    assert waits[-1] == LONGEST_RETRY_SECONDS
+    assert waits[-1] == MAX_RETRY_SECONDS
 
 
 def test_a_graph_can_fail_and_heal_like_a_census(native: FakeWalker, clock: Clock, tmp_path: Path) -> None:
@@ -195,7 +193,7 @@ def test_a_graph_can_fail_and_heal_like_a_census(native: FakeWalker, clock: Cloc
             write_graph(walker, tmp_path)
     assert walker.name == "portable"
 
-    native.failure, clock.now = None, clock.now + FIRST_RETRY_SECONDS
+    native.failure, clock.now = None, clock.now + MIN_RETRY_SECONDS
     write_graph(walker, tmp_path)
 
     assert walker.chosen == WalkerChoice("native", "best")

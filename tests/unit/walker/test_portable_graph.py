@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.heapfile.edges import Role, edges
+from heap_exporter.heapfile.edges import EdgeRole, edges
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import LOCAL, MODULE, PLACE_SHIFT, BlockWriter
 from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.heapfile.records import FrameRecord, NameRecord, NodeRecord, Record, RootRecord, ThreadRecord
 from heap_exporter.model import Walk
-from heap_exporter.walker.graph_writer import Graph
+from heap_exporter.walker.graph_writer import GraphWriter
 from heap_exporter.walker.naming import type_name
 from heap_exporter.walker.portable_walker import PortableWalker
 from tests.heaps.files import nodes, read_all, write_file
@@ -147,15 +147,15 @@ def test_every_object_is_there_with_its_size_and_all_that_it_refers_to(heap: Hea
 
 def test_items_and_keys_are_where_they_are(heap: Heap) -> None:
     assert [(edge.role, edge.position, edge.target) for edge in edges(heap.nodes[place(heap.items)])] == [
-        (Role.ITEM, position, place(item)) for position, item in enumerate(heap.items)
+        (EdgeRole.ITEM, position, place(item)) for position, item in enumerate(heap.items)
     ]
     assert list(heap.nodes[place(heap.pair)].edges) == [place(heap.second), place(heap.first)]
     one, two = heap.table
     assert [(edge.role, edge.target, edge.key) for edge in edges(heap.nodes[place(heap.table)])] == [
-        (Role.KEY, place(one), None),
-        (Role.VALUE, place(heap.first), place(one)),
-        (Role.KEY, place(two), None),
-        (Role.VALUE, place(heap.second), place(two)),
+        (EdgeRole.KEY, place(one), None),
+        (EdgeRole.VALUE, place(heap.first), place(one)),
+        (EdgeRole.KEY, place(two), None),
+        (EdgeRole.VALUE, place(heap.second), place(two)),
     ]
 
 
@@ -185,7 +185,7 @@ def test_keys_of_dicts_are_named_if_that_is_asked_for(heap: Heap, tmp_path: Path
 
     def write(out: BlockWriter) -> None:
         encoder = GraphEncoder(out)
-        written = Graph(encoder, set(), lambda: None, keys=True)
+        written = GraphWriter(encoder, set(), lambda: None, keys=True)
         written.expect(dicts)
         written.write(dicts)
         encoder.end()
@@ -232,7 +232,7 @@ def test_a_list_that_shrinks_while_it_is_written_has_empty_positions(tmp_path: P
 
     def write(out: BlockWriter) -> None:
         encoder = GraphEncoder(out)
-        written = Graph(encoder, set(), lambda: items.__delitem__(slice(100, None)), keys=False)
+        written = GraphWriter(encoder, set(), lambda: items.__delitem__(slice(100, None)), keys=False)
         written.expect([items])
         written.write([items])
         encoder.end()

@@ -9,7 +9,7 @@ import pytest
 from heap_exporter.errors import SourceMissing
 from heap_exporter.model import Census
 from heap_exporter.walker.choose import choose_walker
-from heap_exporter.walker.naming import LONGEST_NAME, sizer, tuple_bytes, type_name
+from heap_exporter.walker.naming import MAX_NAME_LENGTH, sizer, tuple_bytes, type_name
 
 
 class Planted:
@@ -33,7 +33,7 @@ def test_planted_objects_are_counted_with_their_size() -> None:
 
     census = choose_walker("portable").census()
 
-    count = next(count for count in census.types if count.type_name.endswith("test_portable.Planted"))
+    count = next(count for count in census.types if count.type_name.endswith("test_portable_walker.Planted"))
     assert count.objects == 5000
     assert count.bytes == sum(map(sys.getsizeof, held))
 
@@ -73,8 +73,8 @@ def test_names_are_qualified_and_bounded() -> None:
     long = type("X" * 500, (), {})
 
     assert type_name(dict) == "dict"
-    assert type_name(Planted).endswith("test_portable.Planted")
-    assert len(type_name(long)) == LONGEST_NAME
+    assert type_name(Planted).endswith("test_portable_walker.Planted")
+    assert len(type_name(long)) == MAX_NAME_LENGTH
 
 
 def test_a_size_method_in_python_is_not_called() -> None:

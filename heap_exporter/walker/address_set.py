@@ -1,14 +1,14 @@
-"""A set of places of objects that costs little beside the objects."""
+"""A compact set of object addresses."""
 
 from __future__ import annotations
 
 PAGE_BITS = 15
 
 
-class Places:
-    """A set of places (see :mod:`heap_exporter.heapfile.format`), as bit maps of 4 KiB, each for 512 KiB of heap.
+class AddressSet:
+    """A set of places (see :mod:`heap_exporter.heapfile.format`), in bit maps of 4 KiB, each for 512 KiB of heap.
 
-    A ``set`` would take some seventy bytes for each object of the heap that is walked.
+    A ``set`` would need about 70 bytes for each object.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""Which objects are heap-exporter's own, so that the walker can leave them out.
+"""Heap-exporter's own objects, which a walk leaves out.
 
-They are the instances of our classes, and what is reachable from our modules and from the given roots without
-passing through an object that belongs to somebody else: a foreign module, class, function, or instance.
+They are the instances of its classes, and the objects that are reachable from its modules and from the given roots
+without passing through a module, class, function or instance of another package.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _CONTAINERS = frozenset(
         types.GetSetDescriptorType, types.MemberDescriptorType,
     )
 )  # fmt: skip  # a list of names
-"""Types that belong to whoever refers to them; not those by which the application gives us its callbacks."""
+"""Types whose instances belong to the object that refers to them; without those of the application's callbacks."""
 
 
-EVERYBODYS = (builtins.__dict__, sys.modules, sys, gc.callbacks, ())
-"""What our modules refer to that is not ours alone."""
+SHARED_OBJECTS = (builtins.__dict__, sys.modules, sys, gc.callbacks, ())
+"""Objects that heap-exporter's modules share with the application."""
 
 
-class Own(NamedTuple):
-    """What is ours: the ids of all objects, and the lengths of the exact tuples among them that are tracked."""
+class OwnObjects(NamedTuple):
+    """The ids of all own objects, and the lengths of the tracked exact tuples among them."""
 
     ids: set[int]
     tuple_lengths: list[int]
 
 
-def own_objects(roots: Iterable[object]) -> Own:
-    """Return what is ours, the result itself included."""
-    shared = {id(found) for found in EVERYBODYS}
+def own_objects(roots: Iterable[object]) -> OwnObjects:
+    """Return heap-exporter's own objects, including the result itself."""
+    shared = {id(found) for found in SHARED_OBJECTS}
     own: set[int] = set()
     tuple_lengths: list[int] = []
     pending: list[object] = [*own_modules(), *roots]
@@ -55,12 +55,12 @@ def own_objects(roots: Iterable[object]) -> Own:
         if type(found) is tuple and gc.is_tracked(found):
             tuple_lengths.append(len(found))
         pending.extend(gc.get_referents(found))
-    return Own(own, tuple_lengths)
+    return OwnObjects(own, tuple_lengths)
 
 
 def own_modules() -> list[types.ModuleType]:
     """Return the modules of this package that are loaded."""
-    # A copy is made in one step; a list of items lets other threads import meanwhile.
+    # copy() is atomic; iteration would let other threads import meanwhile.
     return [module for name, module in sys.modules.copy().items() if in_package(name)]
 
 
@@ -82,5 +82,5 @@ def is_own_class(cls: type) -> bool:
 
 
 def in_package(name: object) -> bool:
-    """Return whether this is the name of one of our modules."""
+    """Return whether this is the name of this package or of a module in it."""
     return type(name) is str and (name == PACKAGE or name.startswith(f"{PACKAGE}."))

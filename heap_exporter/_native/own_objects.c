@@ -1,4 +1,4 @@
-#include "own.h"
+#include "own_objects.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 static const char PACKAGE[] = "heap_exporter";
 
 int
-own_is_package(PyObject *name)
+is_own_package_name(PyObject *name)
 {
     size_t length = sizeof(PACKAGE) - 1;
     if (!name || !PyUnicode_CheckExact(name) || !PyUnicode_IS_COMPACT_ASCII(name)
@@ -20,33 +20,33 @@ own_is_package(PyObject *name)
 }
 
 int
-own_is_function(PyObject *function)
+is_own_function(PyObject *function)
 {
     return PyFunction_Check(function)
-           && own_is_package(text_in_namespace(((PyFunctionObject *)function)->func_globals, "__name__"));
+           && is_own_package_name(text_in_namespace(((PyFunctionObject *)function)->func_globals, "__name__"));
 }
 
 static int
 is_own(const TypeInfo *info, PyObject *object)
 {
     switch (info->owner) {
-        case OWNER_US:
+        case OWNER_HEAP_EXPORTER:
         case OWNER_REFERRER:
             return 1;
         case OWNER_MODULE:
-            return own_is_package(text_in_namespace(PyModule_GetDict(object), "__name__"));
+            return is_own_package_name(text_in_namespace(PyModule_GetDict(object), "__name__"));
         case OWNER_FUNCTION:
-            return own_is_function(object);
+            return is_own_function(object);
         case OWNER_CLASS:
-            return own_is_package(text_module_of((PyTypeObject *)object));
-        case OWNER_FOREIGN:
+            return is_own_package_name(text_module_of((PyTypeObject *)object));
+        case OWNER_OTHER:
             break;
     }
     return 0;
 }
 
 static int
-is_everybodys(const Walk *walk, PyObject *object)
+is_shared(const Walk *walk, PyObject *object)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(walk->job->not_own); i++) {
         if (PyTuple_GET_ITEM(walk->job->not_own, i) == object) {
@@ -56,17 +56,17 @@ is_everybodys(const Walk *walk, PyObject *object)
     return 0;
 }
 
-/* Mark an object that something of ours refers to, and put it on the list of those to follow. */
+/* Mark an object that one of heap-exporter's own objects refers to as visited, and push it to be followed. */
 static void
-claim(Walk *walk, Stack *pending, PyObject *object)
+exclude(Walk *walk, Stack *pending, PyObject *object)
 {
-    if (!object || places_has(&walk->visited, object) || is_everybodys(walk, object)) {
+    if (!object || address_set_has(&walk->visited, object) || is_shared(walk, object)) {
         return;
     }
     if (!is_own(types_get(&walk->types, Py_TYPE(object)), object)) {
         return;
     }
-    places_add(&walk->visited, object);
+    address_set_add(&walk->visited, object);
     if (stack_reserve(pending, 1) < 0) {
         fault_raise(&walk->fault, FAULT_NO_MEMORY, ENOMEM);
     }
@@ -74,11 +74,11 @@ claim(Walk *walk, Stack *pending, PyObject *object)
 }
 
 void
-own_leave_out(Walk *walk)
+own_objects_exclude(Walk *walk)
 {
     Stack *pending = &walk->pending;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(walk->job->own_roots); i++) {
-        claim(walk, pending, PyTuple_GET_ITEM(walk->job->own_roots, i));
+        exclude(walk, pending, PyTuple_GET_ITEM(walk->job->own_roots, i));
     }
     while (pending->count > 0) {
         PyObject *object = ((PyObject **)pending->items)[--pending->count];
@@ -88,7 +88,7 @@ own_leave_out(Walk *walk)
         }
         Referents referents = referents_of(walk, info, object);
         for (size_t i = 0; i < referents.count; i++) {
-            claim(walk, pending, referents_items(walk, &referents)[i]);
+            exclude(walk, pending, referents_items(walk, &referents)[i]);
         }
         referents_pop(walk, &referents);
     }
