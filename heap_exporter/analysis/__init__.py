@@ -28,7 +28,7 @@ from heap_exporter.analysis.results import (
     Suspect,
     TypeChange,
     TypeRow,
-    silent,
+    ignore_progress,
 )
 
 if TYPE_CHECKING:
@@ -46,20 +46,20 @@ __all__ = [
     "TypeChange",
     "TypeRow",
     "compare",
+    "ignore_progress",
     "load",
     "open",
-    "silent",
 ]
 
 
-def open(path: str | os.PathLike[str], progress: ProgressCallback = silent) -> Heap:  # noqa: A001 - it opens a file
+def open(path: str | os.PathLike[str], progress: ProgressCallback = ignore_progress) -> Heap:  # noqa: A001 - it opens a file
     """Return the summary of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
     from heap_exporter.analysis.summary import summarise
 
     return summarise(load(path, progress), progress)
 
 
-def load(path: str | os.PathLike[str], progress: ProgressCallback = silent) -> Graph:
+def load(path: str | os.PathLike[str], progress: ProgressCallback = ignore_progress) -> Graph:
     """Return the whole graph of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
     from heap_exporter.analysis import graph
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heap_exporter.analysis.matching import Pair, match
+from heap_exporter.analysis.matching import Pair, match_groups
 from heap_exporter.analysis.results import (
     Change,
     ChangeKind,
@@ -35,7 +35,7 @@ def compare(before: Heap, after: Heap) -> Diff:
     Objects match by path and type, never by address: the snapshots may be of different processes, with no minutes
     between them. Snapshots of different walkers are not searched for suspects.
     """
-    pairs = match(before, after)
+    pairs = match_groups(before, after)
     seconds = after.header.taken_at - before.header.taken_at
     minutes = seconds / 60 if seconds > 0 and _is_one_process(before.header, after.header) else None
     is_comparable = before.header.walker == after.header.walker

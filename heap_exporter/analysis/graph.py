@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from heap_exporter.analysis.results import ProgressCallback, silent
+from heap_exporter.analysis.results import ProgressCallback, ignore_progress
 from heap_exporter.heapfile.header import Footer, Header
 
 EMPTY = 0xFFFFFFFF
@@ -93,7 +93,7 @@ class Graph(Protocol):
         """Return the class of the path group of each object: ``classes[group]``."""
 
 
-def load(path: Path, progress: ProgressCallback = silent) -> Graph:
+def load(path: Path, progress: ProgressCallback = ignore_progress) -> Graph:
     """Return the graph of a snapshot file, from the kernel in C or, where that was not built, from the one in Python.
 
     Raises :class:`~heap_exporter.errors.SnapshotFileError`, and ``MemoryError`` if the graph does not fit into memory.

@@ -68,7 +68,7 @@ class Pair:
         return retainer_path([pair.step for pair in self.trail()])
 
 
-def match(before: Heap, after: Heap) -> list[Pair]:
+def match_groups(before: Heap, after: Heap) -> list[Pair]:
     """Return all pairs, parents before children; the first is the root."""
     found: dict[_Key, Pair] = {}
     pairs_after = _place(after.groups, found, {})

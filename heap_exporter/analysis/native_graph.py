@@ -9,7 +9,7 @@ from pathlib import Path
 
 from heap_exporter._kernels import Graph as Kernel
 from heap_exporter.analysis.graph import FIRST_HOLDERS, ROOT, Holder
-from heap_exporter.analysis.results import ProgressCallback, silent
+from heap_exporter.analysis.results import ProgressCallback, ignore_progress
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import BLOCK_HEAD, MAX_FOOTER_BYTES, BlockReader, open_snapshot
 from heap_exporter.heapfile.header import Footer, Header
@@ -18,7 +18,7 @@ END_BYTES = 2 * BLOCK_HEAD.size + MAX_FOOTER_BYTES
 """The most bytes of a file after its last block of data."""
 
 
-def load(path: Path, progress: ProgressCallback = silent) -> NativeGraph:
+def load(path: Path, progress: ProgressCallback = ignore_progress) -> NativeGraph:
     """Return the graph of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
     kernel = Kernel()
     try:

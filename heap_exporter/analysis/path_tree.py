@@ -141,7 +141,7 @@ class PathTree:
         self.group_of_raw = array("I", map(moved.__getitem__, self.group_of_raw))
 
 
-def holders_of(graph: Graph) -> Iterator[int]:
+def topmost_holders(graph: Graph) -> Iterator[int]:
     """Yield the topmost holder of each group of the graph."""
     tops = array("I", range(len(graph.holders)))
     for number, holder in enumerate(graph.holders):

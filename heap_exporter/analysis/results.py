@@ -43,7 +43,7 @@ class ProgressCallback(Protocol):
     def __call__(self, stage: str, done: float) -> None: ...
 
 
-def silent(stage: str, done: float) -> None:
+def ignore_progress(stage: str, done: float) -> None:
     """Ignore the progress of a stage: a :class:`ProgressCallback`."""
 
 

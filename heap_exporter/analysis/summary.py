@@ -6,8 +6,8 @@ from array import array
 from collections.abc import Iterable, Sequence
 
 from heap_exporter.analysis.graph import GARBAGE, NO_TYPE, OUTSIDE, Graph
-from heap_exporter.analysis.path_tree import PathTree, holders_of
-from heap_exporter.analysis.results import Heap, Holding, HoldingKind, ProgressCallback, TypeRow, silent
+from heap_exporter.analysis.path_tree import PathTree, topmost_holders
+from heap_exporter.analysis.results import Heap, Holding, HoldingKind, ProgressCallback, TypeRow, ignore_progress
 
 MAX_HELD_TYPES = 10
 """Types that are listed for each kind of holding."""
@@ -16,7 +16,7 @@ HOLDINGS = tuple(HoldingKind)
 _HOLDING_OF_HOLDER = {OUTSIDE: 1, GARBAGE: 2}
 
 
-def summarise(graph: Graph, progress: ProgressCallback = silent) -> Heap:
+def summarise(graph: Graph, progress: ProgressCallback = ignore_progress) -> Heap:
     """Return the summary of a graph."""
     progress("summarising", 0.0)
     types = _types(graph)
@@ -52,7 +52,7 @@ def _holdings(graph: Graph) -> tuple[Holding, ...]:
     class_of_group = array("I")
     objects: list[int] = []
     shallow_bytes: list[int] = []
-    for group, holder in enumerate(holders_of(graph)):
+    for group, holder in enumerate(topmost_holders(graph)):
         key = (_HOLDING_OF_HOLDER.get(holder, 0), graph.group_type[group])
         number = classes.setdefault(key, len(classes))
         if number == len(objects):

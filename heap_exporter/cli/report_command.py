@@ -57,7 +57,7 @@ def _found(arguments: argparse.Namespace) -> Heap | Diff:
 
 def _write(found: Heap | Diff, output: Path) -> str:
     from heap_exporter.report import html
-    from heap_exporter.report.finding_text import verdict_text
+    from heap_exporter.report.finding_text import comparison_text
 
     written = files.write_text(output, html.render(found))
-    return f"{verdict_text(found).replace('`', '')}\n{written}" if isinstance(found, Diff) else written
+    return f"{comparison_text(found).replace('`', '')}\n{written}" if isinstance(found, Diff) else written

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from heap_exporter import analysis
-from heap_exporter.analysis import Heap, ProgressCallback, silent
+from heap_exporter.analysis import Heap, ProgressCallback, ignore_progress
 from heap_exporter.errors import HeapExporterError
 
 LIMIT = 20
@@ -94,7 +94,7 @@ def progress(title: str) -> Iterator[ProgressCallback]:
 
     console = Console(stderr=True, markup=False, emoji=False)
     if not console.is_terminal:
-        yield silent
+        yield ignore_progress
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     bars = Bars(*columns, console=console, transient=True)

@@ -39,7 +39,7 @@ def accumulations(report: Mapping[str, Any]) -> tuple[Accumulation, ...]:
     return tuple(map(_accumulation, report["suspects"]))
 
 
-def find(
+def interpret_report(
     report: Mapping[str, Any], grown_bytes: int, limit: FindLimit, max_bytes: int | None
 ) -> tuple[Finding | None, Accumulation | None]:
     """Return what a report shows about a suspicion, and the accumulation that it is about.

@@ -135,7 +135,7 @@ class LeakInvestigator:
         comparison = self._snapshots.comparisons.state(current.snapshots[-1].id)
         if comparison is None or comparison.report is None:
             return
-        finding, current.accumulation = findings.find(
+        finding, current.accumulation = findings.interpret_report(
             comparison.report, current.grown_bytes, cache_limit, self._max_bytes(reading)
         )
         if finding and finding.kind is FindingKind.CLEARS_IN_FLIGHT:

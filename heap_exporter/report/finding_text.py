@@ -65,7 +65,7 @@ def suspect_accumulation(found: Suspect) -> Accumulation:
     )
 
 
-def verdict_text(found: Diff) -> str:
+def comparison_text(found: Diff) -> str:
     """Return the result of a comparison as one sentence."""
     if not found.is_comparable:
         return NOT_COMPARABLE

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from heap_exporter.analysis.matching import Pair, match
+from heap_exporter.analysis.matching import Pair, match_groups
 from heap_exporter.analysis.results import Heap
 from heap_exporter.report.path_text import step_text
 
@@ -36,7 +36,7 @@ def cells(after: Heap, before: Heap | None, limit: int) -> list[Cell]:
 
     There are at most ``limit`` groups. They are sorted by their share of all bytes, or of all growth if that is larger.
     """
-    pairs = [pair for pair in match(before or after, after) if pair.after]
+    pairs = [pair for pair in match_groups(before or after, after) if pair.after]
     kept = _largest(pairs, limit)
     found: list[Cell] = []
     places: dict[int, int] = {}

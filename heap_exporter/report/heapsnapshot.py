@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TextIO
 
 from heap_exporter.analysis.graph import EMPTY, ITEM, KEY, NAMED, REFERENT, VALUE, WEAK, Graph
-from heap_exporter.analysis.results import Heap, ProgressCallback, silent
+from heap_exporter.analysis.results import Heap, ProgressCallback, ignore_progress
 from heap_exporter.report.snapshot_ids import holder_ids, object_ids
 
 SUFFIX = ".heapsnapshot"
@@ -45,7 +45,7 @@ _AT_ONCE = 1 << 18
 """Nodes, or edge slots, that are converted to text at once."""
 
 
-def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = silent) -> None:  # noqa: ARG001 - all formats have the same arguments
+def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = ignore_progress) -> None:  # noqa: ARG001 - all formats have the same arguments
     """Write the graph to the file ``target``. May raise ``OSError``."""
     with target.open("w", encoding="utf-8", newline="\n") as out:
         roots = _holder_edges(graph)
@@ -126,7 +126,7 @@ def _known_before(graph: Graph) -> array[int]:
     """Return the number of edges that are not EMPTY before those of each object, and the total at the end."""
     known, before = array("I"), 0
     offsets = graph.offsets
-    for begin, end in _pieces(len(graph.targets), "", silent):
+    for begin, end in _pieces(len(graph.targets), "", ignore_progress):
         counts = list(accumulate(map(EMPTY.__ne__, graph.targets[begin:end]), initial=before))
         before = counts[-1]
         until = bisect_left(offsets, end, len(known))

@@ -12,7 +12,7 @@ from string import Template
 from heap_exporter._version import VERSION
 from heap_exporter.analysis.results import Diff, Heap, Holding, Suspect
 from heap_exporter.report import html_tables, sentences
-from heap_exporter.report.finding_text import percent, suspect_accumulation, verdict_text
+from heap_exporter.report.finding_text import comparison_text, percent, suspect_accumulation
 from heap_exporter.report.flame import Cell, cells
 from heap_exporter.report.largest import largest_paths
 from heap_exporter.report.markup import PATH_LENGTH, cut, data, marked, name, steps
@@ -53,7 +53,7 @@ def _page(found: Heap | Diff, scale: float) -> str:
         title=f"heap-exporter report · process {after.header.pid}",
         subject=_subject(found),
         state=_state(found),
-        headline=marked(verdict_text(diff) if diff else sentences.heap_text(after)),
+        headline=marked(comparison_text(diff) if diff else sentences.heap_text(after)),
         notes=_notes(diff),
         findings=_suspects(diff) if diff else _holders(after),
         numbers=_numbers(found),

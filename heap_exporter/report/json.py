@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from heap_exporter.analysis.graph import Graph
-from heap_exporter.analysis.results import Group, Heap, ProgressCallback, silent
+from heap_exporter.analysis.results import Group, Heap, ProgressCallback, ignore_progress
 from heap_exporter.report.json_documents import holding_row
 from heap_exporter.report.path_text import step_text
 
@@ -17,7 +17,7 @@ SUFFIX = ".json"
 VERSION = 1
 
 
-def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = silent) -> None:  # noqa: ARG001 - as all do
+def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = ignore_progress) -> None:  # noqa: ARG001 - as all do
     """Write the summary to the file ``target``. May raise ``OSError``."""
     with target.open("w", encoding="ascii", newline="\n") as out:
         out.write("{\n" + ",\n".join(f"{json.dumps(name)}: {text}" for name, text in _members(heap)) + "\n}\n")

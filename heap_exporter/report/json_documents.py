@@ -12,7 +12,7 @@ from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model.paths import RetainerPath
 from heap_exporter.report import sentences
 from heap_exporter.report.advice_text import pattern_advice
-from heap_exporter.report.finding_text import suspect_accumulation, suspect_text, verdict_text
+from heap_exporter.report.finding_text import comparison_text, suspect_accumulation, suspect_text
 from heap_exporter.report.largest import most_changed
 from heap_exporter.report.path_text import HOLDING_NAMES, path_text, path_to_type, step_texts
 from heap_exporter.report.verdict_text import accumulation_summary
@@ -58,7 +58,7 @@ def report(found: Heap | Diff, limit: int) -> Document:
         after=_snapshot(found.after),
         minutes=found.minutes,
         notes=list(sentences.comparison_notes(found)),
-        verdict=verdict_text(found),
+        verdict=comparison_text(found),
         suspects=[_suspect(suspect) for suspect in found.suspects],
         holdings=[holding_row(holding) for holding in found.after.holdings],
         **_changes(found, limit),

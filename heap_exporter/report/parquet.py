@@ -11,13 +11,13 @@ import re
 from pathlib import Path
 
 from heap_exporter.analysis.graph import Graph
-from heap_exporter.analysis.results import Heap, ProgressCallback, silent
+from heap_exporter.analysis.results import Heap, ProgressCallback, ignore_progress
 from heap_exporter.errors import HeapExporterError
 
 SUFFIX = ".parquet"
 
 
-def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = silent) -> None:
+def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = ignore_progress) -> None:
     """Write the four tables into the folder ``target``. May raise ``OSError``.
 
     Raises :class:`~heap_exporter.errors.HeapExporterError` if pyarrow is not installed, or if a damaged file has

@@ -13,7 +13,7 @@ from pyarrow.parquet import ParquetWriter
 
 from heap_exporter.analysis.graph import EMPTY, GARBAGE, ITEM, KEY, NAMED, OUTSIDE, REFERENT, VALUE, WEAK, Graph
 from heap_exporter.analysis.path_tree import PathTree
-from heap_exporter.analysis.results import Heap, ProgressCallback, silent
+from heap_exporter.analysis.results import Heap, ProgressCallback, ignore_progress
 from heap_exporter.report.path_text import HOLDING_NAMES, path_to_group, step_text
 
 TEXT, NUMBER = pa.string(), pa.int64()
@@ -97,7 +97,7 @@ def _types(heap: Heap) -> Iterator[tuple[int, Columns]]:
 
 def _paths(heap: Heap) -> Iterator[tuple[int, Columns]]:
     holdings = _holdings(heap)
-    for begin, end in _ranges(len(heap.groups), "", silent):
+    for begin, end in _ranges(len(heap.groups), "", ignore_progress):
         groups = heap.groups[begin:end]
         yield (
             len(groups),

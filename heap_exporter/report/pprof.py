@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from heap_exporter.analysis.graph import Graph
-from heap_exporter.analysis.results import Heap, ProgressCallback, silent
+from heap_exporter.analysis.results import Heap, ProgressCallback, ignore_progress
 from heap_exporter.report.path_text import step_text
 
 SUFFIX = ".pb.gz"
@@ -29,7 +29,7 @@ _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRINGS, _TIME, _COMMENT, _DEFAULT
 _LINES_OF_LOCATION = 4
 
 
-def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = silent) -> None:  # noqa: ARG001 - all formats have the same arguments
+def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = ignore_progress) -> None:  # noqa: ARG001 - all formats have the same arguments
     """Write the tree of paths to the file ``target``. May raise ``OSError``."""
     with target.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, compresslevel=6, mtime=0) as out:
         out.write(b"".join(_profile(heap, progress)))

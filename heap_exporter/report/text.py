@@ -13,7 +13,7 @@ from rich.text import Text
 from heap_exporter.analysis.results import Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.report import sentences
-from heap_exporter.report.finding_text import percent, suspect_accumulation, verdict_text
+from heap_exporter.report.finding_text import comparison_text, percent, suspect_accumulation
 from heap_exporter.report.largest import growth_bytes, largest_paths
 from heap_exporter.report.path_text import ARROW, path_to_group, path_to_type
 from heap_exporter.report.verdict_text import accumulation_summary
@@ -50,7 +50,7 @@ def report(found: Heap | Diff, limit: int, *, verbose: bool = False) -> Renderab
     return Lines(
         *_opening(found),
         "",
-        sentence(verdict_text(found), "bold"),
+        sentence(comparison_text(found), "bold"),
         "",
         *suspects,
         *_changes(found, limit, shrunk=False),

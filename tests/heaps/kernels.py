@@ -7,13 +7,13 @@ from typing import Protocol
 
 from heap_exporter.analysis.graph import EMPTY, Graph
 from heap_exporter.analysis.portable import load as load_portably
-from heap_exporter.analysis.results import ProgressCallback, silent
+from heap_exporter.analysis.results import ProgressCallback, ignore_progress
 
 
 class Load(Protocol):
     """Returns the graph of a file, as :func:`heap_exporter.analysis.graph.load` does."""
 
-    def __call__(self, path: Path, progress: ProgressCallback = silent) -> Graph: ...
+    def __call__(self, path: Path, progress: ProgressCallback = ignore_progress) -> Graph: ...
 
 
 KERNELS: dict[str, Load] = {"portable": load_portably}

@@ -13,7 +13,7 @@ import pytest
 from heap_exporter import analysis
 from heap_exporter.analysis import Diff, Heap
 from heap_exporter.report.advice_text import pattern_advice
-from heap_exporter.report.finding_text import verdict_text
+from heap_exporter.report.finding_text import comparison_text
 from heap_exporter.report.path_text import path_text
 
 REPOSITORY = Path(__file__).parents[2]
@@ -99,7 +99,7 @@ def test_the_first_suspect_is_the_type_and_the_holder(name: str, folder: Path) -
     assert first.share > 0.5
     assert first.bytes_per_minute is not None
     assert first.bytes_per_minute > 0
-    assert verdict_text(found) == f"{first.type_name} accumulates in {path_text(first.holder)}"
+    assert comparison_text(found) == f"{first.type_name} accumulates in {path_text(first.holder)}"
 
 
 def test_tasks_in_a_variable_of_a_coroutine_are_not_the_task_that_runs_it(folder: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_healthy_program_has_no_suspect(name: str, folder: Path) -> None:
     found = compared(f"healthy_{name}", folder)
 
     assert not found.suspects
-    assert verdict_text(found) == "no growth to explain"
+    assert comparison_text(found) == "no growth to explain"
 
 
 @pytest.mark.parametrize("name", ["session_dict", "tasks", "method_lru_cache"])

@@ -10,12 +10,12 @@ from heap_exporter.analysis.portable.contents import SnapshotContents, read
 from heap_exporter.analysis.portable.dominators import DominatorTree, dominator_tree
 from heap_exporter.analysis.portable.links import Links
 from heap_exporter.analysis.portable.reachability import Trace, trace
-from heap_exporter.analysis.results import ProgressCallback, silent
+from heap_exporter.analysis.results import ProgressCallback, ignore_progress
 
 __all__ = ["load"]
 
 
-def load(path: Path, progress: ProgressCallback = silent) -> Graph:
+def load(path: Path, progress: ProgressCallback = ignore_progress) -> Graph:
     """Return the graph of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
     contents = read(path, progress)
     progress("tracing", 0.0)

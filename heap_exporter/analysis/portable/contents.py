@@ -20,7 +20,7 @@ from heap_exporter.analysis.graph import (
     VALUE,
     Holder,
 )
-from heap_exporter.analysis.portable.shapes import Shape, label, shape
+from heap_exporter.analysis.portable.shapes import Shape, label_of_name, shape_of_record
 from heap_exporter.analysis.results import ProgressCallback
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import HELD_BY_INTERPRETER, MODULE, read_footer
@@ -133,7 +133,7 @@ class _Records:
             case TypeRecord():
                 self.types.setdefault(record.name, len(self.types))
             case ShapeRecord():
-                self.shapes.append(shape(record, self.types[record.type.name], self.intern))
+                self.shapes.append(shape_of_record(record, self.types[record.type.name], self.intern))
             case NameRecord():
                 self.names[record.place] = NAMED + self.intern(record.name)
             case ThreadRecord():
@@ -144,7 +144,7 @@ class _Records:
                 self.holders.append(Holder("frame", record.function, self.thread))
             case RootRecord():
                 holder = {MODULE: MODULES, HELD_BY_INTERPRETER: INTERPRETER}.get(record.role, self.innermost)
-                root_label = label(record.name, REFERENT, self.intern)
+                root_label = label_of_name(record.name, REFERENT, self.intern)
                 self.roots.append(Root(record.role, holder, root_label, record.place))
 
     def add_node(self, node: NodeRecord) -> None:

@@ -39,7 +39,7 @@ class Shape(NamedTuple):
         return labels[:slots]
 
 
-def label(name: str, unnamed: int, intern: Callable[[str], int]) -> int:
+def label_of_name(name: str, unnamed: int, intern: Callable[[str], int]) -> int:
     """Return the label of a name, or ``unnamed`` if the name is empty."""
     return NAMED + intern(name) if name else unnamed
 
@@ -52,10 +52,10 @@ _TAILS = {
 }
 
 
-def shape(record: ShapeRecord, type_number: int, intern: Callable[[str], int]) -> Shape:
+def shape_of_record(record: ShapeRecord, type_number: int, intern: Callable[[str], int]) -> Shape:
     """Return the shape of a record; ``intern`` returns the number of a string."""
-    named = [label(name, REFERENT, intern) for name in record.edge_names]
-    cells = [label(name, ITEM, intern) for name in record.cell_names]
+    named = [label_of_name(name, REFERENT, intern) for name in record.edge_names]
+    cells = [label_of_name(name, ITEM, intern) for name in record.cell_names]
     tail = (REFERENT,) if record.flags & file_format.NO_TAIL else _TAILS[record.type.kind]
     weak = bool(record.flags & file_format.WEAK) and (bool(named) or tail == (REFERENT,))
     return Shape(type_number, tuple(named), tail, tuple(cells), int(weak))

@@ -6,7 +6,7 @@ import pytest
 
 from heap_exporter.analysis import Change, Diff, compare
 from heap_exporter.analysis.results import HoldingKind
-from heap_exporter.report.finding_text import verdict_text
+from heap_exporter.report.finding_text import comparison_text
 from tests.heaps.steps import path
 from tests.heaps.trees import Branch, heap
 
@@ -43,7 +43,7 @@ def test_what_accumulates_is_named_with_its_holder() -> None:
     assert suspect.share == 1.0
     assert suspect.bytes_per_minute == 100 * (KIB + 20)
     assert suspect.holding is HoldingKind.REACHABLE
-    assert verdict_text(diff) == "shop.Session accumulates in shop.STORE"
+    assert comparison_text(diff) == "shop.Session accumulates in shop.STORE"
 
 
 @pytest.mark.parametrize("after", [100, 140, 20, 0])
@@ -51,7 +51,7 @@ def test_short_lived_objects_are_no_suspect(after: int) -> None:
     diff = found(heap_of(store(100, 64 * KIB)), heap_of(store(after, 64 * KIB)))
 
     assert diff.suspects == ()
-    assert verdict_text(diff) == "no growth to explain"
+    assert comparison_text(diff) == "no growth to explain"
 
 
 def test_growth_of_a_few_bytes_is_no_suspect() -> None:
@@ -142,7 +142,7 @@ def test_a_large_new_group_is_no_suspect_but_reported() -> None:
     diff = found(before, after)
 
     assert not diff.suspects
-    assert verdict_text(diff) == (
+    assert comparison_text(diff) == (
         "no growth to explain, but new: 5.0 MiB in shop.Store._cache; "
         "a third snapshot shows whether it continues to grow"
     )
@@ -161,7 +161,7 @@ def test_a_large_new_group_is_no_suspect_but_reported() -> None:
 def test_a_new_group_of_new_code_or_of_a_new_thread_is_not_reported(new: Branch) -> None:
     diff = found(heap_of(beside=(Branch(new.label),)), heap_of(beside=(new,)))
 
-    assert verdict_text(diff) == "no growth to explain"
+    assert comparison_text(diff) == "no growth to explain"
 
 
 def test_the_type_of_the_application_is_named_rather_than_its_containers() -> None:
@@ -209,7 +209,7 @@ def test_suspects_come_by_falling_growth() -> None:
     diff = found(two(10), two(1000))
 
     assert [suspect.type_name for suspect in diff.suspects] == ["shop.Entry", "shop.Session"]
-    assert verdict_text(diff) == "shop.Entry accumulates in shop.LOG; 1 more suspect"
+    assert comparison_text(diff) == "shop.Entry accumulates in shop.LOG; 1 more suspect"
 
 
 def test_weak_references_to_suspects_are_no_suspects() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from heap_exporter.investigation.findings import accumulations, find
+from heap_exporter.investigation.findings import accumulations, interpret_report
 from heap_exporter.model import CacheLimit, Cause, FindingKind, RetainerPath
 from tests.heaps.steps import path
 
@@ -53,7 +53,7 @@ def no_limit(_: object) -> None:
 
 
 def test_growth_behind_one_holder_without_a_limit_confirms() -> None:
-    finding, accumulation = find(report(SESSIONS), 12 * MIB, no_limit, None)
+    finding, accumulation = interpret_report(report(SESSIONS), 12 * MIB, no_limit, None)
 
     assert finding is not None
     assert (finding.kind, finding.cause) == (FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS)
@@ -67,14 +67,14 @@ def test_growth_behind_one_holder_without_a_limit_confirms() -> None:
 
 
 def test_garbage_that_accumulates_confirms_uncollected_cycles() -> None:
-    finding, _ = find(report(suspect("garbage")), 12 * MIB, no_limit, None)
+    finding, _ = interpret_report(report(suspect("garbage")), 12 * MIB, no_limit, None)
 
     assert finding is not None
     assert finding.cause is Cause.UNCOLLECTED_CYCLES
 
 
 def test_a_cache_below_its_limit_clears_the_suspicion() -> None:
-    finding, _ = find(report(CACHE), 12 * MIB, lambda _: LIMIT, 8 << 30)
+    finding, _ = interpret_report(report(CACHE), 12 * MIB, lambda _: LIMIT, 8 << 30)
 
     assert finding is not None
     assert finding.kind is FindingKind.CLEARS_BOUNDED_CACHE
@@ -82,7 +82,7 @@ def test_a_cache_below_its_limit_clears_the_suspicion() -> None:
 
 
 def test_a_limit_beyond_the_memory_of_the_process_does_not_count() -> None:
-    finding, _ = find(report(CACHE), 12 * MIB, lambda _: replace(LIMIT, max_entries=10_000_000), 8 << 30)
+    finding, _ = interpret_report(report(CACHE), 12 * MIB, lambda _: replace(LIMIT, max_entries=10_000_000), 8 << 30)
 
     assert finding is not None
     assert finding.confirms
@@ -91,7 +91,9 @@ def test_a_limit_beyond_the_memory_of_the_process_does_not_count() -> None:
 def test_a_leak_next_to_a_cache_confirms() -> None:
     both = report({**CACHE, "share": 0.6}, {**SESSIONS, "share": 0.35}, gained=20 * MIB)
 
-    finding, accumulation = find(both, 20 * MIB, lambda steps: LIMIT if steps[0] == LIMIT.step else None, None)
+    finding, accumulation = interpret_report(
+        both, 20 * MIB, lambda steps: LIMIT if steps[0] == LIMIT.step else None, None
+    )
 
     assert finding is not None
     assert finding.confirms
@@ -108,7 +110,7 @@ def test_a_leak_next_to_a_cache_confirms() -> None:
     ],
 )
 def test_local_variables_of_running_calls_are_in_flight(steps: tuple[str, ...]) -> None:
-    finding, _ = find(report(suspect(*steps)), 12 * MIB, no_limit, None)
+    finding, _ = interpret_report(report(suspect(*steps)), 12 * MIB, no_limit, None)
 
     assert finding is not None
     assert finding.kind is FindingKind.CLEARS_IN_FLIGHT
@@ -123,14 +125,14 @@ def test_local_variables_of_running_calls_are_in_flight(steps: tuple[str, ...]) 
     ],
 )
 def test_the_contents_of_a_container_are_not_in_flight(steps: tuple[str, ...]) -> None:
-    finding, _ = find(report(suspect(*steps)), 12 * MIB, no_limit, None)
+    finding, _ = interpret_report(report(suspect(*steps)), 12 * MIB, no_limit, None)
 
     assert finding is not None
     assert finding.confirms
 
 
 def test_where_nothing_accumulates_the_growth_was_in_flight() -> None:
-    finding, accumulation = find(report(), 12 * MIB, no_limit, None)
+    finding, accumulation = interpret_report(report(), 12 * MIB, no_limit, None)
 
     assert finding is not None
     assert finding.kind is FindingKind.CLEARS_IN_FLIGHT
@@ -140,18 +142,20 @@ def test_where_nothing_accumulates_the_growth_was_in_flight() -> None:
 def test_a_few_large_objects_outside_of_calls_are_not_work_in_flight() -> None:
     frame = suspect("shop.frames.FRAMES", "list item")
 
-    assert find(report(heavy=[frame]), 12 * MIB, no_limit, None) == (None, None)
+    assert interpret_report(report(heavy=[frame]), 12 * MIB, no_limit, None) == (None, None)
 
 
 def test_growth_outside_of_python_objects_is_neither_confirmed_nor_cleared() -> None:
-    assert find(report(gained=0), 50 * MIB, no_limit, None) == (None, None)
-    finding, accumulation = find(report(suspect("shop.X", growth=MIB), gained=MIB), 50 * MIB, no_limit, None)
+    assert interpret_report(report(gained=0), 50 * MIB, no_limit, None) == (None, None)
+    finding, accumulation = interpret_report(
+        report(suspect("shop.X", growth=MIB), gained=MIB), 50 * MIB, no_limit, None
+    )
     assert finding is None
     assert accumulation is not None
 
 
 def test_a_place_with_a_small_share_does_not_explain_a_suspicion() -> None:
-    finding, _ = find(report(suspect("shop.X", growth=MIB, share=0.1)), 12 * MIB, no_limit, None)
+    finding, _ = interpret_report(report(suspect("shop.X", growth=MIB, share=0.1)), 12 * MIB, no_limit, None)
 
     assert finding is not None
     assert finding.kind is FindingKind.CLEARS_IN_FLIGHT

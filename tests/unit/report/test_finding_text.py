@@ -6,7 +6,7 @@ import pytest
 
 from heap_exporter.analysis.results import NewGroup
 from heap_exporter.model import CacheLimit, Finding, FindingKind, Step, StepKind
-from heap_exporter.report.finding_text import code, finding_text, percent, suspect_text, verdict_text
+from heap_exporter.report.finding_text import code, comparison_text, finding_text, percent, suspect_text
 from tests.examples.alerts import full_alert
 from tests.heaps import trees
 from tests.heaps.steps import path, step
@@ -81,7 +81,7 @@ def test_a_finding_from_a_recording_has_a_sentence_too(kind: FindingKind) -> Non
 def test_the_verdict_names_the_first_suspect_and_counts_the_others() -> None:
     before, after = trees.heap(trees.shop(10)), trees.heap(trees.shop(20))
 
-    one, two = (verdict_text(trees.diff(before, after, [trees.suspect()] * count)) for count in (1, 2))
+    one, two = (comparison_text(trees.diff(before, after, [trees.suspect()] * count)) for count in (1, 2))
 
     assert one == "shop.Session accumulates in shop.sessions.SESSIONS"
     assert two == "shop.Session accumulates in shop.sessions.SESSIONS; 1 more suspect"
@@ -91,7 +91,7 @@ def test_the_verdict_names_a_large_new_group() -> None:
     before, after = trees.heap(trees.shop(10)), trees.heap(trees.shop(20))
     found = trees.diff(before, after, new_group=NewGroup(path("shop.Store._cache"), 5 << 20))
 
-    assert verdict_text(found) == (
+    assert comparison_text(found) == (
         "no growth to explain, but new: 5.0 MiB in shop.Store._cache; "
         "a third snapshot shows whether it continues to grow"
     )
