@@ -349,3 +349,30 @@ def test_with_proc_hidden_the_page_still_answers(tmp_path: Path) -> None:
 
     assert "python_heap_resident_bytes" not in found
     assert found["python_heap_allocated_blocks"] > 0
+
+
+def test_a_judge_that_raises_leaves_the_page_fresh_and_is_counted_and_logged_once(tmp_path: Path) -> None:
+    code = """
+        import json, sys
+        import heap_exporter
+        from heap_exporter.detection.judge import Judge
+
+        def broken(*arguments):
+            raise ZeroDivisionError("a bug in the judge")
+
+        Judge.judge = broken
+        print(json.dumps(heap_exporter.start(port=0, interval_seconds=0.1).url), flush=True)
+        sys.stdin.readline()
+        """
+    errors, sampled_at = "heap_exporter_sample_errors_total", "heap_exporter_last_sample_timestamp_seconds"
+    judge = f'{errors}{{source="judge"}}'
+    with program(code, tmp_path) as process:
+        url = next_json(process)
+        first = eventually(lambda: metrics(url), lambda page: page.get(judge, 0) >= 1)
+        later = eventually(lambda: metrics(url), lambda page: page.get(judge, 0) >= first[judge] + 2)
+        _, log = process.communicate("\n", timeout=20)
+
+    assert later[sampled_at] > first[sampled_at]
+    assert [name for name, count in later.items() if name.startswith(errors) and count] == [judge]
+    assert log.count("judge failed (1 error since the start): ZeroDivisionError: a bug in the judge") == 1
+    assert log.count("judge failed") == 1

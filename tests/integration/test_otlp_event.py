@@ -120,9 +120,9 @@ listeners = LeakListeners()
 listeners.add("leak", received.put)
 notifier = Notifier(Settings(), listeners)
 notifier.send(full_alert())
-told = [emits.wait(30), received.get(timeout=30).fingerprint == full_alert().fingerprint]
+found = [emits.wait(30), received.get(timeout=30).fingerprint == full_alert().fingerprint]
 notifier.stop(time.monotonic())
-show(told)
+show(found)
 """
     with program(ALERT + PROVIDER + code, tmp_path) as process:
         assert next_json(process) == [True, True]

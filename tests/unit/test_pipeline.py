@@ -114,15 +114,15 @@ def test_a_read_that_raises_as_a_whole_is_counted_and_the_last_reading_stays(
 def test_a_listener_of_readings_that_raises_is_counted_and_stops_no_other(
     monitor: HeapMonitor, pipeline: Pipeline
 ) -> None:
-    heard: list[Reading] = []
+    readings: list[Reading] = []
     pipeline._listeners.append(broken)
-    monitor.on_reading(heard.append)
+    monitor.on_reading(readings.append)
     pipeline.tick()
     pipeline.tick()
 
     errors = monitor.reading().counters.sample_errors
-    assert heard[-1] is monitor.reading()
-    assert len(heard) == 3
+    assert readings[-1] is monitor.reading()
+    assert len(readings) == 3
     assert errors["publish"] >= 1
     assert {name for name, count in errors.items() if count} == {"publish"}
 

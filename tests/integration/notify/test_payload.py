@@ -17,6 +17,6 @@ def test_the_default_service_name_is_the_program_without_its_arguments(tmp_path:
     (tmp_path / "shop.py").write_text(code)
     words = {"file": ["shop.py"], "module": ["shop/__main__.py"], "-c": ["-c", code]}[way]
 
-    said = subprocess.check_output([sys.executable, *words, "--password=hunter2"], cwd=tmp_path, text=True)
+    output = subprocess.check_output([sys.executable, *words, "--password=hunter2"], cwd=tmp_path, text=True)
 
-    assert said.strip() == {"file": "shop.py", "module": "shop", "-c": Path(sys.executable).name}[way]
+    assert output.strip() == {"file": "shop.py", "module": "shop", "-c": Path(sys.executable).name}[way]

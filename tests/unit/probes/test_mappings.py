@@ -1,4 +1,4 @@
-"""The mappings of the process are grouped by sorts that an operator knows."""
+"""The mappings of the process are grouped by sort."""
 
 from __future__ import annotations
 
