@@ -1,4 +1,4 @@
-"""Webhooks of many tempers, on real sockets of 127.0.0.1."""
+"""Webhooks that accept, refuse, fail or send byte by byte, on real sockets of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 20.0
 
 @dataclass
 class Webhook:
-    """A hook's address, how it answers (the last answer for ever), and what it was sent."""
+    """The address of a webhook, its responses (the last one repeats), and the requests it received."""
 
     url: str
     answers: list[int]
@@ -25,13 +25,13 @@ class Webhook:
     requests: Queue[tuple[str, Mapping[str, str], Any]] = field(default_factory=Queue)
 
     def next(self) -> Any:
-        """Return the body of the next request, waiting for it."""
+        """Wait for the next request, and return its body."""
         return self.requests.get(timeout=PATIENCE_SECONDS)[2]
 
 
 @contextlib.contextmanager
 def webhook_server(*answers: int, headers: Mapping[str, str] | None = None, path: str = "/hook") -> Iterator[Webhook]:
-    """Run a hook that answers with ``answers`` one after the other, and keeps what it was sent."""
+    """Run a webhook that responds with ``answers`` one after the other, and keeps the requests."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -60,34 +60,34 @@ def webhook_server(*answers: int, headers: Mapping[str, str] | None = None, path
 
 @contextlib.contextmanager
 def trickling_webhook(text: bytes, every_seconds: float = 0.05) -> Iterator[tuple[str, threading.Event]]:
-    """Run a hook that answers with ``text`` again and again, byte by byte; give its address and whether one came."""
-    over, came = threading.Event(), threading.Event()
-    guests: list[threading.Thread] = []
+    """Run a webhook that sends ``text`` again and again, byte by byte; yield its address and an event a client sets."""
+    is_stopped, has_client = threading.Event(), threading.Event()
+    clients: list[threading.Thread] = []
 
-    def trickle(guest: socket.socket) -> None:
-        with guest, contextlib.suppress(OSError):
+    def trickle(client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
             while True:
                 for byte in text:
-                    if over.wait(every_seconds):
+                    if is_stopped.wait(every_seconds):
                         return
-                    guest.sendall(bytes([byte]))
+                    client.sendall(bytes([byte]))
 
-    def welcome(listener: socket.socket) -> None:
+    def accept_clients(listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
-                guest, _ = listener.accept()
-                came.set()
-                guests.append(threading.Thread(target=trickle, args=[guest]))
-                guests[-1].start()
+                client, _ = listener.accept()
+                has_client.set()
+                clients.append(threading.Thread(target=trickle, args=[client]))
+                clients[-1].start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=welcome, args=[listener])
+        thread = threading.Thread(target=accept_clients, args=[listener])
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/hook", came
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/hook", has_client
         finally:
-            over.set()
+            is_stopped.set()
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
-            for guest in guests:
-                guest.join()
+            for client in clients:
+                client.join()
