@@ -1,6 +1,6 @@
-"""Has each snapshot compared with the one before it, by a program of its own beside the service; one at a time.
+"""Compares each snapshot with the one before it in a subprocess; one comparison at a time.
 
-Nothing of it runs in the application's interpreter: see :mod:`heap_exporter.runtime.subprocesses`.
+Nothing runs in the application's interpreter: see :mod:`heap_exporter.runtime.subprocesses`.
 """
 
 from __future__ import annotations
@@ -16,31 +16,33 @@ from typing import Any, Literal, NamedTuple
 
 from heap_exporter.model import SnapshotInfo
 from heap_exporter.runtime import subprocesses
+from heap_exporter.runtime.formatting import size
 from heap_exporter.runtime.logs import log
 
-LONGEST_CPU_SECONDS = 300
+MAX_CPU_SECONDS = 300
 MEMORY_BASE_BYTES = 64 * 1024 * 1024
 MEMORY_BYTES_PER_OBJECT = 80
 MEMORY_BYTES_PER_PATH = 600
 MAX_PATHS = 400_000
-"""What the program may map. An object, its references and what is reckoned of them take about 65 bytes. Each may have a
-path of its own, of which both snapshots are kept; but there are so many only where much of a heap is code.
+"""Memory limit of the subprocess. An object, its references and the results for it take about 65 bytes. Each object may
+have a path of its own, which is kept for both snapshots; there are many paths only where much of a heap is code.
 """
 
-MAX_REMEMBERED = 64
-"""Comparisons of which it is known what became of them; those that were written are told from their reports."""
+MAX_KEPT = 64
+"""Comparisons whose state is kept in memory; that of older ones is read from their reports."""
 
-LONGEST_REPORT_BYTES = 4 * 1024 * 1024
+MAX_REPORT_BYTES = 4 * 1024 * 1024
 
-WAS_ENDED = "the program that compared them was ended, or could not write; `heap-exporter report` does it elsewhere"
-WAS_STOPPED = "the exporter was stopped before; `heap-exporter report` does it elsewhere"
-WAS_LATE = "those of a suspected leak were waiting to be compared; `heap-exporter report` does it elsewhere"
-WAS_OVERTAKEN = "newer snapshots came while others were being compared; `heap-exporter report` does it elsewhere"
+ELSEWHERE = "run `heap-exporter report` on another machine"
+WAS_KILLED = f"the subprocess that compared them was killed or could not write its report; {ELSEWHERE}"
+WAS_STOPPED = f"the exporter was stopped before the comparison; {ELSEWHERE}"
+WAS_LATE = f"the snapshots of a suspected leak have priority; {ELSEWHERE}"
+WAS_OVERTAKEN = f"newer snapshots replaced them in the queue; {ELSEWHERE}"
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How far a comparison has come; ``report`` is the document of ``report --json`` once written."""
+    """The state of a comparison; ``report`` is the document of ``report --json`` once written."""
 
     state: Literal["running", "written", "failed"]
     before_id: str
@@ -49,7 +51,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
+class _Started:
     before_id: str
     problem: str = ""
 
@@ -60,10 +62,10 @@ class _Running(NamedTuple):
 
 
 class Comparisons:
-    """Compares snapshots of at most ``max_objects`` objects (0: none), where ``headroom()`` has the bytes for it.
+    """Compares snapshots of at most ``max_objects`` objects (0: none) while ``headroom()`` bytes of memory suffice.
 
-    ``report_path(id)`` is where the report of a snapshot and the one before it is kept. Starts no thread: who has one
-    calls :meth:`tend` now and then.
+    ``report_path(id)`` is the path of the report of a snapshot and the one before it. This class starts no thread: its
+    owner calls :meth:`poll` from time to time.
     """
 
     def __init__(
@@ -73,13 +75,13 @@ class Comparisons:
         self._headroom = headroom
         self._report_path = report_path
         self._lock = threading.Lock()
-        self._begun: dict[str, _Begun] = {}
+        self._started: dict[str, _Started] = {}
         self._running: _Running | None = None
         self._waiting: tuple[SnapshotInfo, SnapshotInfo] | None = None
         self._waiting_has_priority = False
 
     def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, has_priority: bool = False) -> None:
-        """Have two snapshots compared; no others overtake evidence. Raises nothing: :meth:`state` tells how it goes."""
+        """Queue a comparison; only one with priority replaces a waiting one with priority. Raises nothing."""
         if self._max_objects == 0 or {before.content, after.content} != {"graph"}:
             return
         with self._lock:
@@ -89,24 +91,24 @@ class Comparisons:
             if self._waiting is not None:
                 self._give_up(*self._waiting, WAS_OVERTAKEN)
             self._waiting, self._waiting_has_priority = (before, after), has_priority
-            self._remember(after.id, _Begun(before.id))
-            self._go_on()
+            self._remember(after.id, _Started(before.id))
+            self._advance()
 
     def poll(self) -> None:
-        """Take notice of a comparison that has ended, and begin the one that waits."""
+        """Note the end of the running comparison, and start the waiting one."""
         with self._lock:
-            self._go_on()
+            self._advance()
 
     def give_up(self) -> None:
-        """Begin no more, and leave no program that this process must wait for: nobody calls :meth:`tend` any longer."""
+        """Cancel the waiting comparison, and leave no subprocess for which this process must wait."""
         with self._lock:
             if self._waiting is not None:
                 (before, after), self._waiting = self._waiting, None
-                self._remember(after.id, _Begun(before.id, WAS_STOPPED))
+                self._remember(after.id, _Started(before.id, WAS_STOPPED))
             if self._running is not None:
                 self._running.program.give_up()
 
-    def _go_on(self) -> None:
+    def _advance(self) -> None:
         if self._running is not None and not self._running.program.has_ended():
             return
         self._running = None
@@ -120,48 +122,48 @@ class Comparisons:
         try:
             program = subprocesses.start(self._command(before, after), self._report_path(after.id).exists)
         except OSError as error:
-            self._give_up(before, after, f"no program could be started for it: {error.strerror or error}")
+            self._give_up(before, after, f"its subprocess cannot be started: {error.strerror or error}")
             return
         self._running = _Running(after.id, program)
 
     def _give_up(self, before: SnapshotInfo, after: SnapshotInfo, problem: str) -> None:
         log.warning("snapshot %s was not compared with %s: %s", after.id, before.id, problem)
-        self._remember(after.id, _Begun(before.id, problem))
+        self._remember(after.id, _Started(before.id, problem))
 
-    def _remember(self, id: str, begun: _Begun) -> None:
-        self._begun[id] = begun
-        while len(self._begun) > MAX_REMEMBERED:
-            del self._begun[next(iter(self._begun))]
+    def _remember(self, id: str, started: _Started) -> None:
+        self._started[id] = started
+        while len(self._started) > MAX_KEPT:
+            del self._started[next(iter(self._started))]
 
     def _is_under_way(self, id: str) -> bool:
         running, waiting = self._running, self._waiting
         return (running is not None and running.id == id) or (waiting is not None and waiting[1].id == id)
 
     def state(self, id: str) -> Comparison | None:
-        """Return how far the comparison of a snapshot with the one before has come, ``None`` if there is none."""
+        """Return the state of the comparison of a snapshot with the one before, ``None`` if there is none."""
         with self._lock:
-            self._go_on()
-            begun, is_under_way = self._begun.get(id), self._is_under_way(id)
-        if begun is not None and is_under_way:
-            return Comparison("running", begun.before_id)
+            self._advance()
+            started, is_under_way = self._started.get(id), self._is_under_way(id)
+        if started is not None and is_under_way:
+            return Comparison("running", started.before_id)
         report = self._read(id)
         if report is not None:
             problem = str(report.get("problem", ""))
-            before_id = begun.before_id if begun else (report.get("before") or {}).get("id", "")
+            before_id = started.before_id if started else (report.get("before") or {}).get("id", "")
             return Comparison("failed" if problem else "written", before_id, None if problem else report, problem)
-        if begun is None:
+        if started is None:
             return None
-        return Comparison("failed", begun.before_id, problem=begun.problem or WAS_ENDED)
+        return Comparison("failed", started.before_id, problem=started.problem or WAS_KILLED)
 
     def _shortage(self, before: SnapshotInfo, after: SnapshotInfo) -> str:
         objects, headroom = max(before.objects, after.objects), self._headroom()
         if objects > self._max_objects:
             return (
-                f"{objects:,} objects are more than the {self._max_objects:,} that are compared beside a service; "
-                f"`heap-exporter report` does it elsewhere, or set HEAP_EXPORTER_COMPARE_MAX_OBJECTS"
+                f"{objects:,} objects exceed HEAP_EXPORTER_COMPARE_MAX_OBJECTS ({self._max_objects:,}); raise it, or "
+                f"{ELSEWHERE}"
             )
         if headroom is not None and headroom < _memory_bytes(objects):
-            return f"it may take {_memory_bytes(objects):,} bytes, {headroom:,} are left under the memory limit"
+            return f"it may need {size(_memory_bytes(objects))}; {size(headroom)} are left under the memory limit"
         return ""
 
     def _command(self, before: SnapshotInfo, after: SnapshotInfo) -> Sequence[str]:
@@ -171,13 +173,13 @@ class Comparisons:
             "heap_exporter.report.unattended",
             [*files, str(memory)],
             memory_bytes=memory,
-            cpu_seconds=LONGEST_CPU_SECONDS,
+            cpu_seconds=MAX_CPU_SECONDS,
         )
 
     def _read(self, id: str) -> dict[str, Any] | None:
         with suppress(OSError, ValueError):
             with self._report_path(id).open("rb") as file:
-                document = json.loads(file.read(LONGEST_REPORT_BYTES))
+                document = json.loads(file.read(MAX_REPORT_BYTES))
             return document if isinstance(document, dict) else None
         return None
 

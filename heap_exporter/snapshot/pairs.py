@@ -1,4 +1,4 @@
-"""Keeps the two snapshots of a comparison in the folder until they have been compared."""
+"""Pins the two snapshots of a comparison until they have been compared."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from heap_exporter.snapshot.comparison import Comparisons
 from heap_exporter.snapshot.retention import RetentionPins
 
 PURPOSE = "comparison"
-LONGEST_SECONDS = 900.0
-"""How long a pair is held at most: a process that is killed meanwhile lets nobody go."""
+MAX_PIN_SECONDS = 900.0
+"""How long a pair is pinned at most: a process that is killed unpins nothing."""
 
 
-class Pairs:
-    """Has pairs of snapshots compared by ``comparisons``, and holds them meanwhile."""
+class ComparedPairs:
+    """Starts ``comparisons`` of pairs of snapshots, and pins them meanwhile."""
 
     def __init__(self, comparisons: Comparisons, pins: RetentionPins) -> None:
         self._comparisons = comparisons
         self._pins = pins
-        self._held: list[tuple[str, str]] = []
+        self._pinned: list[tuple[str, str]] = []
 
     def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, has_priority: bool = False) -> None:
-        """Have two snapshots compared. Raises nothing."""
+        """Queue a comparison of two snapshots. Raises nothing."""
         self._comparisons.begin(before, after, has_priority=has_priority)
         if self._is_running(after.id):
-            self._held.append((before.id, after.id))
+            self._pinned.append((before.id, after.id))
             for compared in (before.id, after.id):
-                self._pins.pin(compared, PURPOSE, LONGEST_SECONDS)
+                self._pins.pin(compared, PURPOSE, MAX_PIN_SECONDS)
 
     def unpin_finished(self) -> bool:
-        """Let those go that are no longer being compared. Return whether there were any; raises nothing."""
-        before, self._held = self._held, [pair for pair in self._held if self._is_running(pair[1])]
-        for ended in set(chain(*before)) - set(chain(*self._held)):
+        """Unpin the pairs whose comparison has ended. Return whether there were any; raises nothing."""
+        before, self._pinned = self._pinned, [pair for pair in self._pinned if self._is_running(pair[1])]
+        for ended in set(chain(*before)) - set(chain(*self._pinned)):
             self._pins.unpin(ended, PURPOSE)
-        return len(self._held) < len(before)
+        return len(self._pinned) < len(before)
 
     def _is_running(self, after_id: str) -> bool:
         comparison = self._comparisons.state(after_id)

@@ -1,6 +1,6 @@
-"""Decides, before a snapshot is begun, how much of one there is room for: the graph, only a census, or nothing.
+"""Decides before a snapshot whether free memory and disk suffice for the graph, only for a census, or for neither.
 
-The memory and the disk are the application's first. What a snapshot will take is reckoned from the last census.
+The application's needs come first. The size of the snapshot is estimated from the last census.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from heap_exporter.model import Census
 
 FILE_BYTES_PER_OBJECT = 5
 FILE_BYTES_PER_REFERENCE = 3
-"""What a node and an edge of the graph come to in the file, on average."""
+"""Average size of a node and of an edge of the graph in the file."""
 
 OBJECTS_PER_BLOCK = 0.7
 REFERENCES_PER_OBJECT = 2
-"""Objects to a block of the interpreter's allocator, of which an object takes one or more, and references that leave an
-object: on average, where no census has counted them.
+"""Estimates without a census: objects for each block of pymalloc (an object takes one block or more), and references
+for each object.
 """
 
 OUTGROWN = 1.5
-"""How many times the objects of a census there must seem to be now until it is held to be of another heap."""
+"""A census is outdated if the heap has this many times its objects by the allocator's count."""
 
 CENSUS_FILE_BYTES = 1024 * 1024
-"""More than a file of a census alone ever takes: a row a type."""
+"""Upper bound on the file of a census: one row for each type."""
 
 CLONE_SHARE = 0.02
 CLONE_BASE_BYTES = 8 * 1024 * 1024
-"""What a clone takes for itself: marks for the objects it has met, by the size of the process; tables and buffers."""
+"""Memory of a clone: marks for the visited objects, as a share of the process; tables and buffers."""
 
 COPIED_SHARE_GRAPH = 0.10
 COPIED_SHARE_CENSUS = 0.05
@@ -42,14 +42,14 @@ COPIED_SHARE_CENSUS = 0.05
 PORTABLE_GRAPH_BYTES_PER_OBJECT = 16
 PORTABLE_CENSUS_BYTES_PER_OBJECT = 8
 PORTABLE_BASE_BYTES = 16 * 1024 * 1024
-"""What the portable walker holds for an object: its place in the list of all; for a graph, a mark that it was met."""
+"""Memory of the portable walker for each object: its entry in the list of all; for a graph, the mark of a visit."""
 
 _STATUS_KIB = re.compile(r"^(VmSize|VmRSS):\s+(\d+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class HeapSize:
-    """How large the heap that is to be walked is, as far as it is known."""
+    """The estimated size of the heap."""
 
     objects: int
     references: int
@@ -58,7 +58,7 @@ class HeapSize:
 
 @dataclass(frozen=True, slots=True)
 class ResourceNeed:
-    """What a snapshot is reckoned to take. ``address_bytes`` is what whoever walks maps on top of what there is."""
+    """The estimated resources of a snapshot; ``address_bytes`` is additional address space of the walking process."""
 
     file_bytes: int
     memory_bytes: int
@@ -67,10 +67,9 @@ class ResourceNeed:
 
 @dataclass(frozen=True, slots=True)
 class FreeResources:
-    """What there is to be had; ``None`` where nothing is limited.
+    """The available resources; ``None`` where there is no limit.
 
-    Of the free disk, ``min_free_bytes`` must be left: the disk is the application's first. ``quota_bytes`` is what the
-    folder may hold.
+    ``min_free_bytes`` of the disk must stay free for the application. ``quota_bytes`` is the quota of the folder.
     """
 
     headroom_bytes: int | None
@@ -83,7 +82,7 @@ class FreeResources:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotPlan:
-    """What to write, ``graph`` or ``census``, its predicted size, and why it is less than a graph, if it is."""
+    """What to write, ``graph`` or ``census``, its estimated size, and for a census why it is no graph."""
 
     content: Content
     predicted_bytes: int
@@ -91,9 +90,9 @@ class SnapshotPlan:
 
 
 def read_heap(census: Census | None, proc: Path = Path("/proc")) -> HeapSize:
-    """Return the size of the heap by the last census, if that saw all objects, else by the allocator's own count.
+    """Return the size of the heap by the last census if it saw all objects, otherwise by the allocator's count.
 
-    So it is too where that count has outgrown the census, which may be from before the service loaded its data.
+    The allocator's count is also used if it exceeds the census by far: the service may have loaded its data since.
     """
     resident = _status_bytes(proc, "VmRSS") or 0
     objects, references_each = int(OBJECTS_PER_BLOCK * sys.getallocatedblocks()), float(REFERENCES_PER_OBJECT)
@@ -112,13 +111,13 @@ def read_free_resources(
     quota_bytes: int | None = None,
     proc: Path = Path("/proc"),
 ) -> FreeResources:
-    """Return what is given, of memory and of the folder, with the process's limits.
+    """Return the given resources together with the limits of the process.
 
-    Those are setrlimit(2)'s ``RLIMIT_AS``, less what is mapped already, and ``RLIMIT_FSIZE``.
+    Those are setrlimit(2)'s ``RLIMIT_AS``, minus the mapped memory, and ``RLIMIT_FSIZE``.
     """
     try:
         import resource
-    except ImportError:  # no such thing on this platform
+    except ImportError:  # another platform
         return FreeResources(headroom_bytes, None, None, free_disk_bytes, min_free_bytes, quota_bytes)
     address, file_size = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE))
     mapped = _status_bytes(proc, "VmSize")
@@ -134,16 +133,16 @@ def read_free_resources(
 
 
 def graph_need(heap: HeapSize, walker: str) -> ResourceNeed:
-    """Return what the graph takes with the walker of that name.
+    """Return the resources for a graph with a walker, ``"native"`` or ``"portable"``.
 
-    The file counts as memory too: until the disk has it, it is in the page cache, and on a tmpfs it stays there.
+    The file counts as memory too: it is in the page cache until it is on the disk, and on a tmpfs it stays there.
     """
     file = FILE_BYTES_PER_OBJECT * heap.objects + FILE_BYTES_PER_REFERENCE * heap.references
     return _need(heap, walker, file, COPIED_SHARE_GRAPH, PORTABLE_GRAPH_BYTES_PER_OBJECT)
 
 
 def census_need(heap: HeapSize, walker: str) -> ResourceNeed:
-    """Return what a census takes with the walker of that name."""
+    """Return the resources for a census with a walker, ``"native"`` or ``"portable"``."""
     return _need(heap, walker, CENSUS_FILE_BYTES, COPIED_SHARE_CENSUS, PORTABLE_CENSUS_BYTES_PER_OBJECT)
 
 
@@ -156,49 +155,49 @@ def _need(heap: HeapSize, walker: str, file: int, copied_share: float, portable_
     return ResourceNeed(file_bytes=file, memory_bytes=own + copied + file, address_bytes=own)
 
 
-def plan(graph: ResourceNeed, census: ResourceNeed, room: FreeResources, directory: Path) -> SnapshotPlan:
-    """Return the most that there is room for.
+def plan(graph: ResourceNeed, census: ResourceNeed, free: FreeResources, directory: Path) -> SnapshotPlan:
+    """Return the plan for a graph, or for a census if the free resources do not suffice for a graph.
 
-    Raises :class:`SnapshotNoMemory` or :class:`SnapshotNoDisk` where not even a census fits; ``directory`` is for its
-    words alone.
+    Raises :class:`SnapshotNoMemory` or :class:`SnapshotNoDisk` if they do not suffice for a census either.
+    ``directory`` is only for the message.
     """
-    problem = _shortage(graph, room, directory)
+    problem = _shortage(graph, free, directory)
     if problem is None:
         return SnapshotPlan("graph", graph.file_bytes)
-    refusal = _shortage(census, room, directory)
+    refusal = _shortage(census, free, directory)
     if refusal is not None:
         raise refusal
     return SnapshotPlan("census", census.file_bytes, f"only a census, no graph: {problem}")
 
 
-def _shortage(need: ResourceNeed, room: FreeResources, directory: Path) -> SnapshotError | None:
-    """Return the error that says what there is too little of, ``None`` if there is enough of everything."""
+def _shortage(need: ResourceNeed, free: FreeResources, directory: Path) -> SnapshotError | None:
+    """Return an error that names the missing resource, ``None`` if all suffice."""
     memory, disk = SnapshotNoMemory, lambda problem: SnapshotNoDisk(directory, problem)
     checks: tuple[tuple[int | None, int, Callable[[str], SnapshotError], str], ...] = (
-        (room.headroom_bytes, need.memory_bytes, memory,
-         "a snapshot may take {} MiB; {} MiB are left under the memory limit"),
-        (room.address_bytes, need.address_bytes, memory,
+        (free.headroom_bytes, need.memory_bytes, memory,
+         "a snapshot may need {} MiB; {} MiB are left under the memory limit"),
+        (free.address_bytes, need.address_bytes, memory,
          "a snapshot may map {} MiB; {} MiB are left under the limit on address space (ulimit -v)"),
-        (room.file_size_bytes, need.file_bytes, disk,
-         "the file may have {} MiB; {} MiB are allowed by the limit on file size (ulimit -f)"),
-        (room.quota_bytes, need.file_bytes, disk,
+        (free.file_size_bytes, need.file_bytes, disk,
+         "the file may have {} MiB; the limit on file size (ulimit -f) allows {} MiB"),
+        (free.quota_bytes, need.file_bytes, disk,
          "the file may have {} MiB; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows {} MiB"),
-        (room.free_disk_bytes, need.file_bytes + room.min_free_bytes, disk,
-         "{} MiB must be free there and {} MiB are; make room"),
+        (free.free_disk_bytes, need.file_bytes + free.min_free_bytes, disk,
+         "{} MiB of the disk must be free, {} MiB are; free disk space"),
     )  # fmt: skip  # a table is read in columns
-    for there, needed, kind, words in checks:
-        if there is not None and there < needed:
-            return kind(words.format(_mebibytes(needed), max(there, 0) >> 20))
+    for available, needed, error, message in checks:
+        if available is not None and available < needed:
+            return error(message.format(_mebibytes(needed), max(available, 0) >> 20))
     return None
 
 
 def _mebibytes(count: int) -> int:
-    """Return bytes in MiB, rounded up, so that what is too much for 1 MiB does not read as 1 MiB."""
+    """Return bytes in MiB, rounded up: a need that exceeds 1 MiB must not read as 1 MiB."""
     return -(-count >> 20)
 
 
 def _status_bytes(proc: Path, field: str) -> int | None:
-    """Return a field of ``/proc/self/status``, ``None`` where there is no such file (proc(5))."""
+    """Return a field of ``/proc/self/status`` (proc(5)) in bytes, ``None`` without that file."""
     try:
         found = dict(_STATUS_KIB.findall((proc / "self" / "status").read_text()))
     except OSError:

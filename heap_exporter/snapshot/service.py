@@ -1,4 +1,4 @@
-"""Taking snapshots: one at a time in a folder, and none that would cost the process its memory or its disk."""
+"""Takes snapshots: one at a time in a folder, and only where free memory and disk suffice."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import names_by_ident
 from heap_exporter.snapshot import preflight, retention
 from heap_exporter.snapshot.comparison import Comparison, Comparisons
-from heap_exporter.snapshot.pairs import Pairs
+from heap_exporter.snapshot.pairs import ComparedPairs
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.turns import Turns
 from heap_exporter.walker import Walker
 
 OUTCOMES = ("written", "census_only", "busy", "failed", "no_memory", "no_disk", "cooldown", "over_budget")
-"""What may become of a snapshot that was asked for; ``census_only`` is one for whose graph there was no room.
+"""The outcomes of a requested snapshot; for ``census_only`` the memory or disk did not suffice for a graph.
 
-The last two are refusals of :class:`~heap_exporter.snapshot.budget.Budget`, of snapshots that nobody asked for.
+The last two are refusals of automatic snapshots by :class:`~heap_exporter.snapshot.budget.Budget`.
 """
 
 RETRY_SECONDS = 5
-"""When to ask again while a snapshot is being taken and none has told how long one takes."""
+"""When to retry while a snapshot is being taken and the duration of none is known."""
 
-REASON_CHARS = 200
-FAILURES_KEPT = 64
+MAX_REASON_CHARS = 200
+MAX_FAILURES = 64
 
 _SUFFIXES = itertools.count(secrets.randbits(16))
-"""In what snapshots of one second differ: those of a process always, those of containers with one folder by chance."""
+"""The last part of ids: ids of one process always differ, those of containers that share a folder very likely."""
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotProgress:
-    """How far a snapshot that was asked for has come; ``info`` once written, ``problem`` once failed."""
+    """The state of a requested snapshot; ``info`` once written, ``problem`` once failed."""
 
     id: str
     state: Literal["running", "failed", "written"]
@@ -66,11 +66,11 @@ class Snapshots:
     """Takes snapshots with ``walker`` into ``store``.
 
     ``headroom()`` returns the bytes left under the memory limit, or None without a limit. ``last_census()`` returns the
-    census that tells how large the heap is, or None before the first. ``keys`` tells whether the walker writes the keys
-    of plain dicts. A graph of at most ``compare_max_objects`` objects is compared with the one before. ``wake()``
-    tells whoever calls :meth:`take_pending` that there is something to take, or a new count to tell. Starts no thread.
+    last census, or None before the first. ``keys``: whether the walker writes the keys of plain dicts. A graph of at
+    most ``compare_max_objects`` objects is compared with the one before. ``wake()`` is called when
+    :meth:`take_pending` has a snapshot to take or a count has changed. This class starts no thread.
 
-    One is taken at a time, of all processes that share the folder: who takes one holds a lock there.
+    All processes that share the folder take one snapshot at a time, under a lock in the folder.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Snapshots:
     ) -> None:
         self.store = store
         self.comparisons = Comparisons(compare_max_objects, headroom, store.report_path)
-        self._pairs = Pairs(self.comparisons, store.pins)
+        self._pairs = ComparedPairs(self.comparisons, store.pins)
         self.last: SnapshotInfo | None = None
         self.outcomes = dict.fromkeys(OUTCOMES, 0)
         self._walker = walker
@@ -105,54 +105,54 @@ class Snapshots:
         self._pending: tuple[str, str] | None = None
         self._failures: dict[str, str] = {}
 
-    def take(self, reason: str, *, since: SnapshotInfo | None = None, is_bulk: bool = False) -> SnapshotInfo:
-        """Take a snapshot now, in this thread. Raises a :class:`SnapshotError` that says why there is none.
+    def take(self, reason: str, *, since: SnapshotInfo | None = None, limit_bursts: bool = False) -> SnapshotInfo:
+        """Take a snapshot now, on this thread. Raises a :class:`SnapshotError` with the reason if there is none.
 
-        It is compared with ``since``, whatever others have asked for meanwhile, or else with the one before.
-        ``is_bulk`` is for those who may be one of a crowd, who are refused until it has gone.
+        It is compared with ``since``, or without that with the one before. With ``limit_bursts`` it is refused for some
+        seconds after a burst of requests.
         """
         try:
-            return self._take(self._begin(is_bulk=is_bulk), reason, since)
+            return self._take(self._begin(limit_bursts=limit_bursts), reason, since)
         finally:
             self._wake()
 
     def reserve(self, reason: str) -> str:
-        """Return the id of a snapshot that :meth:`take_pending` shall take, for one who may be of a crowd.
+        """Return the id of a snapshot that :meth:`take_pending` will take; bursts of requests are limited.
 
         Raises :class:`SnapshotBusy`, or :class:`SnapshotNoDisk` where the folder cannot be written to.
         """
-        reserved = self._begin(is_bulk=True)
+        reserved = self._begin(limit_bursts=True)
         self._pending = (reserved, reason)
         self._wake()
         return reserved
 
     def poll(self) -> None:
-        """Take notice of a comparison that has ended; its report counts to the quota. Raises nothing."""
+        """Note the end of a comparison; its report counts toward the quota. Raises nothing."""
         self.comparisons.poll()
         if self._pairs.unpin_finished() and self.last is not None:
             self.store.retain(newest=self.last.id)
 
     def clean_up(self) -> None:
-        """Remove from the folder what processes have left that were killed. Raises nothing."""
+        """Remove from the folder what killed processes have left. Raises nothing."""
         directory = self.store.directory
         if directory.is_dir():
             retention.sweep_locks(directory)
-            with self._turns.if_free() as is_alone:
+            with self._turns.free_turn() as is_alone:
                 retention.sweep(directory, is_alone=is_alone)
 
     @property
     def retry_seconds(self) -> int:
-        """Return when one who was refused because of another snapshot may ask again."""
+        """Return after how many seconds a request that was refused for another snapshot may be retried."""
         wait = self.last.duration_seconds if self.last else RETRY_SECONDS
         return max(1, math.ceil(max(wait, self._turns.burst_wait_seconds())))
 
     def count(self, outcome: str) -> None:
-        """Count what became of a snapshot: one of :data:`OUTCOMES`."""
+        """Count an outcome, one of :data:`OUTCOMES`."""
         with self._counting:
             self.outcomes[outcome] += 1
 
     def take_pending(self) -> None:
-        """Take the reserved snapshot, if there is one. Raises nothing: :meth:`state` tells how it went."""
+        """Take the reserved snapshot, if there is one. Raises nothing: :meth:`state` has the result."""
         pending, self._pending = self._pending, None
         if pending is None:
             return
@@ -162,7 +162,7 @@ class Snapshots:
             log.warning("snapshot %s was not written: %s", pending[0], error)
 
     def give_up(self) -> None:
-        """Let the reserved snapshot, if there is one, fail, and leave no comparison that this process must wait for."""
+        """Cancel the reserved snapshot and the waiting comparison; leave no subprocess to wait for."""
         self.comparisons.give_up()
         pending, self._pending = self._pending, None
         if pending is not None:
@@ -170,7 +170,7 @@ class Snapshots:
             self._end()
 
     def state(self, id: str) -> SnapshotProgress:
-        """Return how far the snapshot ``id`` has come. Raises :class:`SnapshotNotFound` if nobody asked for it."""
+        """Return the state of the snapshot ``id``. Raises :class:`SnapshotNotFound` for an unknown id."""
         if id == self._running:
             return SnapshotProgress(id, "running")
         if id in self._failures:
@@ -181,10 +181,10 @@ class Snapshots:
         """Return the comparison of the last two graphs that were taken, ``None`` before the second."""
         return self.comparisons.state(self._last_graph.id) if self._last_graph else None
 
-    def _begin(self, *, is_bulk: bool) -> str:
-        """Return the id of a snapshot that nobody else takes until :meth:`_end`."""
+    def _begin(self, *, limit_bursts: bool) -> str:
+        """Take the turn until :meth:`_end`, and return the id of a new snapshot."""
         try:
-            self._turns.begin(is_bulk=is_bulk)
+            self._turns.begin(limit_bursts=limit_bursts)
         except SnapshotError as error:
             self.count(error.outcome)
             raise
@@ -210,7 +210,7 @@ class Snapshots:
             self._end()
         self.count("written" if info.content == "graph" else "census_only")
         if info.note:
-            log.warning("snapshot %s holds %s", id, info.note)
+            log.warning("snapshot %s: %s", id, info.note)
         self.last = info
         if info.content == "graph":
             if (before := since or self._last_graph) is not None:
@@ -234,7 +234,7 @@ class Snapshots:
             keys=self._keys,
             id=id,
             taken_at=taken_at,
-            reason=_clean(reason),
+            reason=_one_line(reason),
             walker=walker,
             pid=os.getpid(),
             uptime_seconds=None if self._process_started_at is None else taken_at - self._process_started_at,
@@ -273,7 +273,7 @@ class Snapshots:
         )
 
     def _failure(self, id: str, error: Exception) -> SnapshotError:
-        """Return what a snapshot failed of, as one of the errors that its callers know."""
+        """Return the error of a failed snapshot as a :class:`SnapshotError`."""
         if isinstance(error, SnapshotError):
             return error
         if isinstance(error, MemoryError):
@@ -290,11 +290,11 @@ class Snapshots:
     def _fail(self, id: str, error: SnapshotError) -> None:
         self.count(error.outcome)
         self._failures[id] = str(error)
-        while len(self._failures) > FAILURES_KEPT:
+        while len(self._failures) > MAX_FAILURES:
             del self._failures[next(iter(self._failures))]
 
 
-def _clean(reason: str) -> str:
-    """Return the caller's words on one line, printable and short."""
-    words = "".join(char if char.isprintable() else " " for char in reason[: 4 * REASON_CHARS])
-    return " ".join(words.split())[:REASON_CHARS]
+def _one_line(reason: str) -> str:
+    """Return the caller's reason on one line, printable and short."""
+    words = "".join(char if char.isprintable() else " " for char in reason[: 4 * MAX_REASON_CHARS])
+    return " ".join(words.split())[:MAX_REASON_CHARS]

@@ -1,4 +1,4 @@
-"""The folder snapshots are kept in: private, bounded in number, and never holding half a file."""
+"""The folder of the snapshots: private, bounded in number and bytes, without incomplete snapshots."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _UNSUPPORTED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
 class Store:
     """The snapshots in ``directory``, of which the newest ``keep`` stay, with at most ``max_bytes`` together.
 
-    ``min_free_bytes`` are to be left free on its disk. ``holds`` keeps evidence from going before its time. Nothing is
-    created before the first write. A folder made here has mode 0700, one that exists keeps its mode; files have 0600.
+    ``min_free_bytes`` of its disk stay free. ``pins`` keep snapshots from being removed early. Nothing is created
+    before the first write. A folder created here has mode 0700, an existing one keeps its mode; files have mode 0600.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Store:
     def prepare(self) -> int:
         """Make the folder if there is none, and return how many bytes are free there.
 
-        Raises :class:`SnapshotNoDisk` if it is not ours or cannot be written to.
+        Raises :class:`SnapshotNoDisk` if another user owns it or it cannot be written to.
         """
         try:
             if not self.directory.is_dir():
@@ -57,14 +57,14 @@ class Store:
                 self.directory, f"it belongs to user {owner}; set HEAP_EXPORTER_SNAPSHOT_DIR to a folder of your own"
             )
         if not os.access(self.directory, os.W_OK | os.X_OK):
-            raise self._no_disk(PermissionError(errno.EACCES, "this process may not write there"))
+            raise self._no_disk(PermissionError(errno.EACCES, "this process cannot write there"))
         return free
 
     def write(self, id: str, write: Callable[[int], None]) -> None:
-        """Have ``write`` fill a file, given its descriptor; it gets its name once on disk. Then :meth:`retain`.
+        """Call ``write`` with the descriptor of a new file, and name the file once it is on disk. Then :meth:`retain`.
 
-        Raises :class:`SnapshotNoDisk`, and what ``write`` raises but ``OSError``. No failure leaves a file behind, and
-        neither does a process killed at any moment.
+        Raises :class:`SnapshotNoDisk` instead of ``OSError``, and what else ``write`` raises. Neither a failure nor a
+        kill leaves a file behind.
         """
         self.prepare()
         try:
@@ -75,9 +75,9 @@ class Store:
         self.retain(newest=id)
 
     def retain(self, newest: str) -> None:
-        """Remove the oldest above the quota, but never ``newest``, and reports and marks without a snapshot.
+        """Remove the oldest snapshots above the quota, but not ``newest``, and reports and pins without a snapshot.
 
-        The clock may have been set back: what was written last is the newest whatever its date says.
+        ``newest`` was written last; its date may be older if the clock was set back.
         """
         sizes = {info.id: info.bytes + self._report_bytes(info.id) for info in self.list()}
         for old in retention.excess_snapshots(sizes, self.pins.pinned(), self.keep, self.max_bytes, newest):
@@ -88,7 +88,7 @@ class Store:
         retention.sweep(self.directory, is_alone=False)
 
     def list(self) -> Sequence[SnapshotInfo]:
-        """Return the complete snapshots in the folder, newest first; files of others are passed over."""
+        """Return the complete snapshots in the folder, newest first; other files are ignored."""
         found = []
         for snapshot_id in self._ids():
             with suppress(SnapshotNotFound):
@@ -96,17 +96,17 @@ class Store:
         return sorted(found, key=lambda info: (info.taken_at, info.id), reverse=True)
 
     def get(self, id: str) -> SnapshotInfo:
-        """Return one snapshot. Raises :class:`SnapshotNotFound`, also for what is no id at all."""
+        """Return one snapshot. Raises :class:`SnapshotNotFound`, also for a text that is not an id."""
         if not ID.fullmatch(id):
-            raise SnapshotNotFound("no snapshot has an id like that")
+            raise SnapshotNotFound("not the id of a snapshot")
         path = self._path(id)
         try:
             status = path.lstat()
             if not stat.S_ISREG(status.st_mode) or foreign_owner(self.directory) is not None:
-                raise SnapshotNotFound(f"no snapshot {id} is kept here")
+                raise SnapshotNotFound(f"the folder has no snapshot {id}")
             header, footer = read_header(path), read_footer(path)
         except (OSError, SnapshotFileError) as error:
-            raise SnapshotNotFound(f"no snapshot {id} is kept here") from error
+            raise SnapshotNotFound(f"the folder has no snapshot {id}") from error
         return SnapshotInfo(
             id=id,
             path=path,
@@ -123,7 +123,7 @@ class Store:
         )
 
     def report_path(self, id: str) -> Path:
-        """Return where the report of a snapshot and the one before it is kept, while the snapshot is."""
+        """Return the path of the report of a snapshot and the one before it; it is removed with the snapshot."""
         return self.directory / f"{id}{REPORT_SUFFIX}"
 
     def _path(self, id: str) -> Path:
@@ -138,7 +138,7 @@ class Store:
         return list(filter(ID.fullmatch, ids))
 
     def _write_unnamed(self, id: str, write: Callable[[int], None]) -> bool:
-        """Write a file that has no name, so that it goes if we die, and name it. Return False where none can be."""
+        """Write an unnamed file, which a kill removes, then name it. Return False where that is not supported."""
         if not hasattr(os, "O_TMPFILE") or not os.path.exists("/proc/self/fd"):
             return False
         with ExitStack() as open_files:
@@ -150,7 +150,7 @@ class Store:
                 raise
             self._fill(file, write)
             with _opened(self.directory, os.O_RDONLY | os.O_DIRECTORY) as folder:
-                # With a folder given, os.link calls linkat(2), the only call that follows the link in /proc.
+                # With src_dir_fd, os.link calls linkat(2), the only call that follows the link in /proc.
                 os.link(f"/proc/self/fd/{file}", self._path(id), src_dir_fd=folder, follow_symlinks=True)
         self._keep_name(id)
         return True
@@ -163,7 +163,7 @@ class Store:
         self._keep_name(id)
 
     def _keep_name(self, id: str) -> None:
-        """Have the disk keep the name of a file, without which a power cut would take it back."""
+        """Sync the folder: after a power cut the file would otherwise have no name."""
         if not hasattr(os, "O_DIRECTORY"):
             return
         try:
@@ -189,12 +189,12 @@ class Store:
 
     def _no_disk(self, error: OSError) -> SnapshotNoDisk:
         problem = error.strerror or str(error)
-        return SnapshotNoDisk(self.directory, f"{problem}; mend it or set HEAP_EXPORTER_SNAPSHOT_DIR to another folder")
+        return SnapshotNoDisk(self.directory, f"{problem}; fix it or set HEAP_EXPORTER_SNAPSHOT_DIR to another folder")
 
 
 @contextmanager
 def _opened(path: Path, flags: int) -> Iterator[int]:
-    """Yield a descriptor of ``path`` that no child inherits. Raises :class:`OSError`."""
+    """Yield a descriptor of ``path`` that no child process inherits. Raises :class:`OSError`."""
     file = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
         yield file

@@ -1,4 +1,4 @@
-"""Whose turn it is to take a snapshot: one at a time, of all threads and processes that share a folder."""
+"""Ensures that all threads and processes that share a folder take one snapshot at a time, and limits bursts."""
 
 from __future__ import annotations
 
@@ -13,35 +13,34 @@ from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.snapshot.retention import SNAPSHOT_LOCK
 from heap_exporter.snapshot.store import Store
 
-CROWD = 3
-CROWD_SECONDS = 10.0
-"""So many who were refused while one was taken are a crowd, and for so long none who may belong to it is served. Those
-who asked at the same time are still being answered when a short walk is over, and each would set off another one.
+BURST_REQUESTS = 3
+BURST_SECONDS = 10.0
+"""This many refused requests during one snapshot are a burst; requests with a burst limit are then refused for this
+long. After a short walk the server still has requests of the same burst, and each would start another snapshot.
 """
 
-
 SWEEP_SECONDS = 2.0
-"""How long a sweep of the folder by this process is waited for, which no snapshot should be refused for."""
+"""How long a snapshot waits for a clean-up of the folder by this process, instead of being refused."""
 
 
 class Turns:
-    """Gives one turn at a time, in the folder of ``store``. Whoever begins one must end it, in whatever thread."""
+    """Gives one turn at a time in the folder of ``store``. A turn that begins must end, in any thread."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._threads = threading.Lock()
         self._processes = FolderLock(store.directory, SNAPSHOT_LOCK)
-        self._is_swept = False
-        self._refused_at: deque[float] = deque(maxlen=CROWD)
+        self._is_cleaning = False
+        self._refused_at: deque[float] = deque(maxlen=BURST_REQUESTS)
 
-    def begin(self, *, is_bulk: bool) -> None:
-        """Take the turn; ``is_bulk`` is for those who may be of a crowd, and wait until it has gone.
+    def begin(self, *, limit_bursts: bool) -> None:
+        """Take the turn; with ``limit_bursts`` it is refused for some seconds after a burst of requests.
 
         Raises :class:`SnapshotBusy`, or :class:`SnapshotNoDisk` where the folder cannot be written to.
         """
-        wait = self.burst_wait_seconds() if is_bulk else 0.0
+        wait = self.burst_wait_seconds() if limit_bursts else 0.0
         if wait > 0:
-            raise SnapshotBusy(f"many asked for a snapshot at once and one was taken; ask again in {wait:.0f} s")
+            raise SnapshotBusy(f"many snapshots were requested at once and one was taken; retry in {wait:.0f} s")
         try:
             self._begin()
         except SnapshotBusy:
@@ -55,37 +54,37 @@ class Turns:
         self._threads.release()
 
     def burst_wait_seconds(self) -> float:
-        """Return for how long those who may be of a crowd are refused, 0 if there is none."""
+        """Return for how long requests with a burst limit are refused, 0 without a burst."""
         refused_at = tuple(self._refused_at)
-        return max(refused_at[-1] + CROWD_SECONDS - time.monotonic(), 0.0) if len(refused_at) == CROWD else 0.0
+        return max(refused_at[-1] + BURST_SECONDS - time.monotonic(), 0.0) if len(refused_at) == BURST_REQUESTS else 0.0
 
     @contextmanager
-    def if_free(self) -> Iterator[bool]:
-        """Hold the turn if nobody else does; yield whether surely no other process has it."""
-        self._is_swept = True
+    def free_turn(self) -> Iterator[bool]:
+        """Take the turn if it is free; yield whether it is certain that no other process has it."""
+        self._is_cleaning = True
         try:
             self._begin()
         except (SnapshotBusy, SnapshotNoDisk):
-            self._is_swept = False
+            self._is_cleaning = False
             yield False
             return
         try:
             yield self._processes.excludes_others
         finally:
             self.end()
-            self._is_swept = False
+            self._is_cleaning = False
 
     def _begin(self) -> None:
-        if not self._threads.acquire(timeout=SWEEP_SECONDS if self._is_swept else 0):
-            raise SnapshotBusy("another snapshot is being taken; only one is at a time")
+        if not self._threads.acquire(timeout=SWEEP_SECONDS if self._is_cleaning else 0):
+            raise SnapshotBusy("another snapshot is being taken; only one is taken at a time")
         try:
             self._store.prepare()
             self._processes.acquire()
         except BaseException as error:
             self._threads.release()
             if isinstance(error, LockHeld):
-                problem = f"another snapshot is being taken, by {error.owner}; only one is at a time"
+                problem = f"another snapshot is being taken, by {error.owner}; only one is taken at a time"
                 raise SnapshotBusy(problem) from error
             if isinstance(error, OSError):
-                raise SnapshotNoDisk(self._store.directory, f"{error.strerror or error}; make room") from error
+                raise SnapshotNoDisk(self._store.directory, f"{error.strerror or error}; free disk space") from error
             raise

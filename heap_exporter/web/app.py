@@ -198,7 +198,7 @@ class App:
         if wait == "0":
             found, status = snapshots.state(snapshots.reserve(reason)), HTTPStatus.ACCEPTED
         else:
-            found, status = snapshots.state(snapshots.take(reason, is_bulk=True).id), HTTPStatus.CREATED
+            found, status = snapshots.state(snapshots.take(reason, limit_bursts=True).id), HTTPStatus.CREATED
         document = self._progress(found, request)
         return _json(document, status, {"Location": document["url"]})
 

@@ -31,7 +31,7 @@ from heap_exporter.walker.choose import choose_walker
 from heap_exporter.web.app import App
 from heap_exporter.web.server import Server
 # The thousand clients are one process, which on a busy machine takes seconds to send all requests.
-limits.PROTECTED_SECONDS = limits.REQUEST_SECONDS = limits.QUEUE_SECONDS = turns.CROWD_SECONDS = 600.0
+limits.PROTECTED_SECONDS = limits.REQUEST_SECONDS = limits.QUEUE_SECONDS = turns.BURST_SECONDS = 600.0
 held = [{"key": [number]} for number in range(int(sys.argv[2]))]
 snapshots = Snapshots(choose_walker("auto"), Store(Path(sys.argv[1]), 20), lambda: None)
 class Source:

@@ -15,7 +15,7 @@ import sys, time
 from pathlib import Path
 from heap_exporter.snapshot import budget as module
 from heap_exporter.snapshot.store import Store
-module.LOCK_SECONDS = 60.0  # however slow the others are that hold it
+module.LOCK_SECONDS = 60.0  # however slow the other processes are
 budget = module.Budget(Store(Path(sys.argv[1]), 5), 3600, 12)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -26,7 +26,7 @@ for number in range(int(sys.argv[2])):
 
 
 def asking(folder: Path, times: int = 1) -> subprocess.Popen[str]:
-    """Run a process that is ready to ask; it does at a line."""
+    """Run a process that requests a snapshot once it reads a line."""
     process = subprocess.Popen(
         [sys.executable, "-c", ASK, folder, str(times)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -35,7 +35,7 @@ def asking(folder: Path, times: int = 1) -> subprocess.Popen[str]:
     return process
 
 
-def test_of_eight_workers_that_ask_at_once_exactly_one_is_granted(tmp_path: Path) -> None:
+def test_one_of_eight_workers_that_request_at_once_is_granted(tmp_path: Path) -> None:
     workers = [asking(tmp_path) for _ in range(8)]
     for worker in workers:
         assert worker.stdin is not None
@@ -44,11 +44,11 @@ def test_of_eight_workers_that_ask_at_once_exactly_one_is_granted(tmp_path: Path
     told = sorted(worker.communicate(timeout=60)[0] for worker in workers)
 
     assert told.count("granted\n") == 1
-    assert [words for words in told if words.startswith("the same leak had one")] == told[1:]
+    assert [words for words in told if words.startswith("the last one for this leak was")] == told[1:]
     assert [path.name for path in tmp_path.iterdir()] == [BUDGET_FILE]
 
 
-def test_workers_that_are_killed_at_any_moment_spoil_nothing(tmp_path: Path) -> None:
+def test_workers_that_are_killed_at_any_moment_damage_nothing(tmp_path: Path) -> None:
     granted = 0
     for _ in range(6):
         worker = asking(tmp_path, times=1000)

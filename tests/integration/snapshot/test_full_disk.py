@@ -1,4 +1,4 @@
-"""A disk that is full at any point of a write: nothing half, nothing lost, and it is counted."""
+"""A disk that becomes full at any point of a write: no incomplete file, no lost file, and the outcome is counted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def names():
     return sorted(path.name for path in store.directory.iterdir() if path.suffix != ".filler")
 
 def attempt():
-    # The preflight would not begin: what is tried here is a disk that fills meanwhile.
+    # The preflight would refuse: the test is about a disk that fills during the write.
     snapshots = Snapshots(walker, store, lambda: None)
     before = {name: (store.directory / name).stat().st_size for name in names()}
     store.prepare = lambda: 1 << 40
@@ -93,7 +93,7 @@ def run(code: str, folder: Path, *arguments: str) -> list[dict[str, object]]:
 
 
 def judge(attempts: list[dict[str, object]], folder: Path) -> None:
-    """Fail unless each attempt either wrote a whole snapshot or left nothing, and said so."""
+    """Fail unless each attempt either wrote a whole snapshot or left nothing, with a reason."""
     for told in attempts:
         outcomes, new = told["outcomes"], told["new"]
         assert isinstance(outcomes, dict)
@@ -119,7 +119,7 @@ def test_a_disk_that_fills_at_any_point_leaves_all_or_nothing(
     assert len({bool(told["problem"]) for told in attempts}) == 2, "it was never full, or never had room"
     for told in attempts:
         assert (told["asked"] == "None") == told["budget"], told
-    assert "none is taken unasked where that cannot be noted" in str(attempts[0]["asked"])
+    assert "no automatic snapshot is taken, because it cannot be recorded" in str(attempts[0]["asked"])
 
 
 @walkers

@@ -36,7 +36,7 @@ def tmpfs(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
 
 @both_ways
-def test_a_full_folder_is_a_clear_error_and_keeps_nothing_of_it(
+def test_a_full_disk_is_an_error_with_its_path_and_leaves_no_file(
     tmpfs: Callable[[str], Path], way: Callable[[Store], None]
 ) -> None:
     folder = tmpfs("size=64k,mode=0700")
@@ -50,12 +50,12 @@ def test_a_full_folder_is_a_clear_error_and_keeps_nothing_of_it(
     assert files(folder) == [f"{kept}{SUFFIX}"]
 
 
-def test_a_read_only_folder_is_a_clear_error(tmpfs: Callable[[str], Path]) -> None:
-    with pytest.raises(SnapshotNoDisk, match="may not write there"):
+def test_a_read_only_folder_is_an_error_with_its_path(tmpfs: Callable[[str], Path]) -> None:
+    with pytest.raises(SnapshotNoDisk, match="cannot write there"):
         write(Store(tmpfs("ro"), keep=3))
 
 
-def test_a_limit_on_file_size_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_limit_on_file_size_is_an_error_with_its_path(tmp_path: Path) -> None:
     program = f"""
 import resource
 from pathlib import Path
@@ -75,7 +75,7 @@ except SnapshotNoDisk as error:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 10_000
 
 
-def test_a_killed_process_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_no_file(tmp_path: Path) -> None:
     program = f"""
 import os, time
 from pathlib import Path

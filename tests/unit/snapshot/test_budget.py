@@ -1,4 +1,4 @@
-"""Snapshots that nobody asked for: how many, how often, and of whose grants."""
+"""The budget of automatic snapshots: how many in a day, and how often for one leak."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOUR = 3600.0
 
 
 class Clock:
-    """A clock that is set by hand: ``wall`` by people, ``uptime`` by the boot."""
+    """A clock that the test sets: ``wall`` is the time of day, ``uptime`` counts from the boot."""
 
     def __init__(self) -> None:
         self.wall, self.uptime, self.boot = 1.7e9, 5000.0, "first"
@@ -43,18 +43,18 @@ def reason(asked: budget.Refusal | None) -> str:
     return asked.reason
 
 
-def test_the_same_leak_has_one_in_a_cooldown_and_another_leak_has_its_own(tmp_path: Path, clock: Clock) -> None:
+def test_a_leak_has_one_snapshot_in_a_cooldown_and_another_leak_has_its_own(tmp_path: Path, clock: Clock) -> None:
     one = made(tmp_path, clock)
     assert one.request("a") is None
     clock.pass_seconds(720)
 
-    assert reason(one.request("a")) == "the same leak had one 12 min ago; the next one is due in 48 min"
+    assert reason(one.request("a")) == "the last one for this leak was 12 min ago; the next one is allowed in 48 min"
     assert one.request("b") is None
     clock.pass_seconds(HOUR - 720)
     assert one.request("a") is None
 
 
-def test_it_holds_after_a_restart_and_for_other_workers(tmp_path: Path, clock: Clock) -> None:
+def test_a_cooldown_also_holds_after_a_restart_and_in_other_workers(tmp_path: Path, clock: Clock) -> None:
     made(tmp_path, clock).request("a")
 
     asked = made(tmp_path, clock).request("a")
@@ -63,7 +63,7 @@ def test_it_holds_after_a_restart_and_for_other_workers(tmp_path: Path, clock: C
     assert asked.outcome == "cooldown"
 
 
-def test_the_budget_of_a_day_counts_pairs_and_says_when_the_next_is_due(tmp_path: Path, clock: Clock) -> None:
+def test_the_budget_of_a_day_counts_pairs_and_names_the_time_of_the_next(tmp_path: Path, clock: Clock) -> None:
     one = made(tmp_path, clock, a_day=4)
     assert one.request("a", snapshots=2) is None
     clock.pass_seconds(4 * HOUR)
@@ -74,28 +74,29 @@ def test_the_budget_of_a_day_counts_pairs_and_says_when_the_next_is_due(tmp_path
     assert asked is not None
     assert asked.outcome == "over_budget"
     assert asked.reason == (
-        "HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 4 unasked in 24 h, 2 more are too many; the next is due in 20 h"
+        "HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 4 automatic snapshots in 24 h; 2 more exceed it; "
+        "the next one is allowed in 20 h"
     )
-    assert one.request("told without", snapshots=0) is None
+    assert one.request("alert only", snapshots=0) is None
     clock.pass_seconds(20 * HOUR)
     assert one.request("c", snapshots=2) is None
     assert reason(one.request("d", snapshots=1)).startswith("HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 4")
 
 
-def test_a_budget_of_none_grants_none(tmp_path: Path, clock: Clock) -> None:
+def test_a_budget_of_zero_grants_nothing(tmp_path: Path, clock: Clock) -> None:
     assert reason(made(tmp_path, clock, a_day=0).request("a")).startswith("HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 0")
 
 
-def test_a_further_fingerprint_cools_with_the_first(tmp_path: Path, clock: Clock) -> None:
+def test_another_fingerprint_has_the_cooldown_of_the_first(tmp_path: Path, clock: Clock) -> None:
     one = made(tmp_path, clock, a_day=1)
     one.request("shape")
     one.start_cooldown("0123456789ab")
 
-    assert reason(made(tmp_path, clock).request("0123456789ab")).startswith("the same leak had one")
+    assert reason(made(tmp_path, clock).request("0123456789ab")).startswith("the last one for this leak was")
 
 
 @pytest.mark.parametrize("jump", [-10 * 365 * DAY_SECONDS, -60.0, 10 * 365 * DAY_SECONDS])
-def test_a_clock_that_is_set_does_not_count_while_the_machine_is_up(tmp_path: Path, clock: Clock, jump: float) -> None:
+def test_a_changed_wall_clock_does_not_count_while_the_machine_runs(tmp_path: Path, clock: Clock, jump: float) -> None:
     one = made(tmp_path, clock)
     one.request("a")
     clock.wall += jump
@@ -106,7 +107,7 @@ def test_a_clock_that_is_set_does_not_count_while_the_machine_is_up(tmp_path: Pa
     assert one.request("a") is None
 
 
-def test_grants_with_fingerprints_of_an_earlier_release_count_for_the_day_and_cool_no_new_one(
+def test_grants_with_fingerprints_of_an_earlier_release_count_for_the_day_and_block_no_new_fingerprint(
     tmp_path: Path, clock: Clock
 ) -> None:
     made(tmp_path, clock, a_day=2).request("alert e3ad4a746dba")
@@ -139,28 +140,32 @@ def test_a_clock_set_back_at_a_reboot_costs_one_cooldown_and_no_more(tmp_path: P
         b'{"granted": [{"fingerprint": "a", "snapshots": 1, "at": NaN, "uptime_seconds": 0, "boot": ""}]}',
     ],
 )  # fmt: skip  # one a kind
-def test_a_damaged_file_cools_every_leak_once_and_is_replaced(tmp_path: Path, clock: Clock, damage: bytes) -> None:
+def test_a_damaged_file_starts_one_cooldown_of_every_leak_and_is_replaced(
+    tmp_path: Path, clock: Clock, damage: bytes
+) -> None:
     (tmp_path / BUDGET_FILE).write_bytes(damage)
     one = made(tmp_path, clock)
 
-    assert "budget.json was found damaged 0.0 ms ago; the next one is due in 60 min" in reason(one.request("a"))
+    assert "budget.json was found damaged 0.0 ms ago; the next one is allowed in 60 min" in reason(one.request("a"))
     assert "granted" in json.loads((tmp_path / BUDGET_FILE).read_bytes())
     clock.pass_seconds(HOUR)
     assert one.request("a") is None
 
 
-def test_where_nothing_can_be_noted_none_is_granted_and_each_process_tells_once(tmp_path: Path, clock: Clock) -> None:
+def test_without_a_writable_folder_no_snapshot_is_granted_and_each_process_alerts_once(
+    tmp_path: Path, clock: Clock
+) -> None:
     (tmp_path / "file").touch()
     one = made(tmp_path / "file" / "folder", clock)
 
-    assert reason(one.request("a")).startswith("none is taken unasked where that cannot be noted: ")
+    assert reason(one.request("a")).startswith("no automatic snapshot is taken, because it cannot be recorded: ")
     assert one.request("a", snapshots=0) is None
     assert one.request("a", snapshots=0) is not None
     one.start_cooldown("b")
     assert one.request("b", snapshots=0) is not None
 
 
-def test_a_folder_in_its_place_is_no_reason_to_fail(tmp_path: Path, clock: Clock) -> None:
+def test_a_folder_in_the_place_of_the_file_is_a_refusal(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / BUDGET_FILE).mkdir()
 
     assert "Is a directory" in reason(made(tmp_path, clock).request("a"))

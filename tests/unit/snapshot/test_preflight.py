@@ -1,4 +1,4 @@
-"""How much of a snapshot there is room for: the graph, only a census, or nothing."""
+"""Whether free memory and disk suffice for the graph, only for a census, or for neither."""
 
 import dataclasses
 import sys
@@ -24,7 +24,7 @@ from heap_exporter.snapshot.preflight import (
 GRAPH = ResourceNeed(file_bytes=200 << 20, memory_bytes=500 << 20, address_bytes=300 << 20)
 CENSUS = ResourceNeed(file_bytes=1 << 20, memory_bytes=100 << 20, address_bytes=50 << 20)
 MIN_FREE_BYTES = 64 << 20
-ROOMY = FreeResources(
+PLENTY = FreeResources(
     headroom_bytes=None,
     address_bytes=None,
     file_size_bytes=None,
@@ -35,33 +35,35 @@ SOME = Census(0.0, 0.0, 0.0, 0.0, "native", (TypeCount("x", 100_000_000, 1),), (
 FOLDER = Path("/var/snapshots")
 
 
-def test_with_room_for_everything_it_is_the_graph() -> None:
-    assert plan(GRAPH, CENSUS, ROOMY, FOLDER) == SnapshotPlan("graph", 200 << 20)
+def test_with_enough_of_everything_the_graph_is_written() -> None:
+    assert plan(GRAPH, CENSUS, PLENTY, FOLDER) == SnapshotPlan("graph", 200 << 20)
 
 
 @pytest.mark.parametrize(
-    ("room", "words"),
+    ("limits", "message"),
     [
-        ({"headroom_bytes": 499 << 20}, "may take 500 MiB; 499 MiB are left under the memory limit"),
+        ({"headroom_bytes": 499 << 20}, "may need 500 MiB; 499 MiB are left under the memory limit"),
         (
             {"address_bytes": 299 << 20},
             "may map 300 MiB; 299 MiB are left under the limit on address space (ulimit -v)",
         ),
-        ({"file_size_bytes": 199 << 20}, "may have 200 MiB; 199 MiB are allowed by the limit on file size (ulimit -f)"),
+        ({"file_size_bytes": 199 << 20}, "may have 200 MiB; the limit on file size (ulimit -f) allows 199 MiB"),
         ({"quota_bytes": 199 << 20}, "the file may have 200 MiB; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 199 MiB"),
-        ({"free_disk_bytes": 263 << 20}, "264 MiB must be free there and 263 MiB are; make room"),
+        ({"free_disk_bytes": 263 << 20}, "264 MiB of the disk must be free, 263 MiB are; free disk space"),
     ],
 )
-def test_with_too_little_of_one_thing_it_is_a_census_that_says_of_what(room: dict[str, int], words: str) -> None:
-    planned = plan(GRAPH, CENSUS, dataclasses.replace(ROOMY, **room), FOLDER)
+def test_with_too_little_of_one_resource_a_census_is_written_with_the_reason(
+    limits: dict[str, int], message: str
+) -> None:
+    planned = plan(GRAPH, CENSUS, dataclasses.replace(PLENTY, **limits), FOLDER)
 
     assert (planned.content, planned.predicted_bytes) == ("census", 1 << 20)
     assert planned.note.startswith("only a census, no graph: ")
-    assert planned.note.endswith(words)
+    assert planned.note.endswith(message)
 
 
 @pytest.mark.parametrize(
-    ("room", "kind", "words"),
+    ("limits", "kind", "message"),
     [
         ({"headroom_bytes": 99 << 20}, SnapshotNoMemory, "100 MiB; 99 MiB are left under the memory limit"),
         ({"headroom_bytes": -5}, SnapshotNoMemory, "0 MiB are left"),
@@ -71,15 +73,17 @@ def test_with_too_little_of_one_thing_it_is_a_census_that_says_of_what(room: dic
         (
             {"free_disk_bytes": MIN_FREE_BYTES},
             SnapshotNoDisk,
-            "/var/snapshots: 65 MiB must be free there and 64 MiB are",
+            "/var/snapshots: 65 MiB of the disk must be free, 64 MiB are",
         ),
     ],
 )
-def test_without_room_for_a_census_it_is_refused(room: dict[str, int], kind: type[Exception], words: str) -> None:
+def test_with_too_little_for_a_census_the_snapshot_is_refused(
+    limits: dict[str, int], kind: type[Exception], message: str
+) -> None:
     with pytest.raises(kind) as caught:
-        plan(GRAPH, CENSUS, dataclasses.replace(ROOMY, **room), FOLDER)
+        plan(GRAPH, CENSUS, dataclasses.replace(PLENTY, **limits), FOLDER)
 
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_exactly_enough_is_enough() -> None:
@@ -90,14 +94,14 @@ def test_exactly_enough_is_enough() -> None:
     assert plan(GRAPH, CENSUS, exact, FOLDER).content == "graph"
 
 
-def test_the_heap_is_as_large_as_the_last_census_found_it() -> None:
+def test_the_size_of_the_heap_is_that_of_the_last_census() -> None:
     heap = read_heap(SOME)
 
     assert (heap.objects, heap.references) == (100_000_000, 160_000_000)
     assert heap.resident_bytes > 1 << 20
 
 
-def test_a_census_from_before_the_service_loaded_its_data_is_outgrown() -> None:
+def test_a_census_from_before_the_service_loaded_its_data_is_outdated() -> None:
     heap = read_heap(dataclasses.replace(SOME, types=(TypeCount("x", 1000, 1),), references=1600))
 
     assert heap.objects == pytest.approx(0.7 * sys.getallocatedblocks(), rel=0.1)
@@ -130,6 +134,6 @@ def test_a_clone_maps_less_than_the_portable_walker_and_writes_as_much() -> None
     assert graph_need(large, "native").file_bytes == graph_need(large, "portable").file_bytes == 110_000_000
 
 
-def test_without_proc_nothing_is_made_up(tmp_path: Path) -> None:
+def test_without_proc_the_limits_are_unknown(tmp_path: Path) -> None:
     assert read_heap(SOME, tmp_path).resident_bytes == 0
     assert read_free_resources(None, 8, proc=tmp_path).address_bytes is None

@@ -1,4 +1,4 @@
-"""What goes from the folder, what stays, and what is cleaned away."""
+"""Which snapshots and other files are removed from the folder, and which stay."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def kept(store: Store) -> list[str]:
     return [info.id for info in store.list()]
 
 
-def test_the_oldest_go_when_the_bytes_are_too_many(tmp_path: Path) -> None:
+def test_the_oldest_are_removed_when_the_bytes_exceed_the_quota(tmp_path: Path) -> None:
     one = Store(tmp_path / "one", keep=20)
     size = one.get(write(one)).bytes
     store = Store(tmp_path / "all", keep=20, max_bytes=3 * size + size // 2)
@@ -34,7 +34,7 @@ def test_the_oldest_go_when_the_bytes_are_too_many(tmp_path: Path) -> None:
     assert kept(store) == [snapshot_id(number) for number in (5, 4, 3)]
 
 
-def test_reports_count_to_the_bytes_and_go_with_their_snapshots(tmp_path: Path) -> None:
+def test_reports_count_toward_the_quota_and_are_removed_with_their_snapshots(tmp_path: Path) -> None:
     one = Store(tmp_path / "one", keep=20)
     size = one.get(write(one)).bytes
     store = Store(tmp_path / "all", keep=20, max_bytes=4 * size)
@@ -46,7 +46,7 @@ def test_reports_count_to_the_bytes_and_go_with_their_snapshots(tmp_path: Path) 
     assert len(files(store.directory)) == 3
 
 
-def test_a_snapshot_that_alone_exceeds_the_quota_is_refused_and_costs_no_other_its_place(tmp_path: Path) -> None:
+def test_a_snapshot_that_alone_exceeds_the_quota_is_refused_and_no_other_is_removed(tmp_path: Path) -> None:
     store = Store(tmp_path, keep=2, max_bytes=10_000)
     before = [write(store, number) for number in range(2)]
 
@@ -57,7 +57,7 @@ def test_a_snapshot_that_alone_exceeds_the_quota_is_refused_and_costs_no_other_i
     assert len(files(tmp_path)) == 2
 
 
-def test_evidence_outlives_what_is_newer_but_nobody_holds(tmp_path: Path) -> None:
+def test_pinned_snapshots_stay_longer_than_newer_ones_without_a_pin(tmp_path: Path) -> None:
     store = Store(tmp_path, keep=4)
     held = [write(store, number) for number in range(2)]
     for one in held:
@@ -73,7 +73,7 @@ def test_evidence_outlives_what_is_newer_but_nobody_holds(tmp_path: Path) -> Non
     assert files(tmp_path).count(f"{held[1]}.alert.kept") == 1
 
 
-def test_evidence_that_nobody_releases_cannot_push_out_all_that_is_new() -> None:
+def test_old_pins_do_not_displace_all_new_snapshots() -> None:
     sizes = {str(number): 10 for number in range(10)}
 
     assert excess_snapshots(sizes, sizes.keys(), keep=4, max_bytes=1000, newest="0") == ["9", "8", "7", "6", "5", "4"]
@@ -84,7 +84,7 @@ def test_evidence_that_nobody_releases_cannot_push_out_all_that_is_new() -> None
     assert excess_snapshots({"0": 10**9}, {}, keep=1, max_bytes=10, newest="0") == []
 
 
-def test_a_hold_ends_by_itself_and_each_purpose_has_its_own(tmp_path: Path) -> None:
+def test_a_pin_ends_by_itself_and_each_purpose_has_its_own(tmp_path: Path) -> None:
     pins = RetentionPins(tmp_path)
     pins.pin("a", "alert", A_DAY)
     pins.pin("a", "upload", A_DAY)
@@ -98,13 +98,15 @@ def test_a_hold_ends_by_itself_and_each_purpose_has_its_own(tmp_path: Path) -> N
     assert pins.pinned() == set()
 
 
-def test_a_hold_that_cannot_be_noted_is_said_and_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_pin_that_cannot_be_written_is_logged_and_raises_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     RetentionPins(tmp_path / "nowhere").pin("a", "alert", A_DAY)
 
-    assert "snapshot a may be removed before its time (alert)" in caplog.text
+    assert "snapshot a is not pinned (alert) and may be removed early" in caplog.text
 
 
-def test_leftovers_of_dead_processes_go_and_files_of_others_stay(tmp_path: Path) -> None:
+def test_files_of_killed_processes_are_removed_and_other_files_stay(tmp_path: Path) -> None:
     store = Store(tmp_path, keep=5)
     alive = write(store, 1)
     dead = snapshot_id(2)
@@ -121,13 +123,13 @@ def test_leftovers_of_dead_processes_go_and_files_of_others_stay(tmp_path: Path)
     assert files(tmp_path) == sorted([f"{alive}.heap", *stays])
 
 
-def test_cleaning_up_makes_no_folder(tmp_path: Path) -> None:
+def test_a_clean_up_creates_no_folder(tmp_path: Path) -> None:
     Snapshots(PausedWalker(), Store(tmp_path / "none", 5), lambda: None).clean_up()
 
     assert files(tmp_path) == []
 
 
-def test_a_quota_too_small_for_the_graph_leaves_a_census_that_says_so(tmp_path: Path) -> None:
+def test_with_a_quota_too_small_for_the_graph_a_census_is_written_with_the_reason(tmp_path: Path) -> None:
     info = Snapshots(PausedWalker(), Store(tmp_path, 5, max_bytes=1 << 20), lambda: None).take("")
 
     assert info.content == "census"

@@ -58,7 +58,7 @@ def snapshots(
     )
 
 
-def test_a_snapshot_tells_who_took_it_when_and_why(walker: PausedWalker, tmp_path: Path) -> None:
+def test_a_snapshot_records_its_process_time_and_reason(walker: PausedWalker, tmp_path: Path) -> None:
     all_snapshots = snapshots(walker, tmp_path)
 
     info = all_snapshots.take("before the deploy")
@@ -76,7 +76,7 @@ def test_a_snapshot_tells_who_took_it_when_and_why(walker: PausedWalker, tmp_pat
     assert all_snapshots.outcomes == {**NOTHING_YET, "written": 1}
 
 
-def test_no_two_snapshots_of_a_second_have_one_id(walker: PausedWalker, tmp_path: Path) -> None:
+def test_snapshots_of_the_same_second_have_different_ids(walker: PausedWalker, tmp_path: Path) -> None:
     ids = set()
     for one in [snapshots(walker, tmp_path) for _ in range(2)] * 500:
         ids.add(one.reserve(""))
@@ -85,7 +85,7 @@ def test_no_two_snapshots_of_a_second_have_one_id(walker: PausedWalker, tmp_path
     assert len(ids) == 1000
 
 
-def test_the_threads_are_named_in_it(walker: PausedWalker, tmp_path: Path) -> None:
+def test_a_snapshot_has_the_names_of_the_threads(walker: PausedWalker, tmp_path: Path) -> None:
     with named_thread("worker-7") as thread:
         info = snapshots(walker, tmp_path).take("")
 
@@ -103,11 +103,11 @@ def test_the_threads_are_named_in_it(walker: PausedWalker, tmp_path: Path) -> No
         ("naïve – 漢字", "naïve – 漢字"),
     ],
 )
-def test_a_reason_is_kept_short_and_printable(walker: PausedWalker, tmp_path: Path, given: str, kept: str) -> None:
+def test_a_reason_is_made_short_and_printable(walker: PausedWalker, tmp_path: Path, given: str, kept: str) -> None:
     assert snapshots(walker, tmp_path).take(given).reason == kept
 
 
-def test_a_second_snapshot_meanwhile_is_refused_and_the_first_is_written(walker: PausedWalker, tmp_path: Path) -> None:
+def test_a_second_snapshot_is_refused_while_the_first_is_written(walker: PausedWalker, tmp_path: Path) -> None:
     all_snapshots = snapshots(walker, tmp_path)
     walker.hold()
     first = threading.Thread(target=all_snapshots.take, args=("first",))
@@ -125,7 +125,7 @@ def test_a_second_snapshot_meanwhile_is_refused_and_the_first_is_written(walker:
     assert all_snapshots.outcomes == {**NOTHING_YET, "written": 1, "busy": 2}
 
 
-def test_without_head_room_nothing_is_walked(walker: PausedWalker, tmp_path: Path) -> None:
+def test_without_free_memory_nothing_is_walked(walker: PausedWalker, tmp_path: Path) -> None:
     all_snapshots = snapshots(walker, tmp_path, headroom=1 << 20)
 
     with pytest.raises(SnapshotNoMemory, match="1 MiB are left under the memory limit"):
@@ -135,7 +135,7 @@ def test_without_head_room_nothing_is_walked(walker: PausedWalker, tmp_path: Pat
     assert all_snapshots.outcomes["no_memory"] == 1
 
 
-def test_without_room_for_the_graph_there_is_a_census_that_says_why(
+def test_with_too_little_memory_for_the_graph_a_census_is_written_with_the_reason(
     walker: PausedWalker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     heap = preflight.read_heap(None)
@@ -151,7 +151,7 @@ def test_without_room_for_the_graph_there_is_a_census_that_says_why(
         (count.type_name, count.objects, count.bytes) for count in CENSUS.types
     ]
     assert (info.content, info.objects) == ("census", CENSUS.objects)
-    assert info.note.startswith("only a census, no graph: a snapshot may take")
+    assert info.note.startswith("only a census, no graph: a snapshot may need")
     assert info.note in caplog.text
     assert all_snapshots.outcomes == {**NOTHING_YET, "census_only": 1}
     assert all_snapshots.store.get(info.id) == info
@@ -176,7 +176,7 @@ def test_the_size_is_predicted_from_the_last_census(walker: PausedWalker, tmp_pa
         ("no_disk", SnapshotNoDisk, "no_disk"),
     ],
 )
-def test_a_walk_that_fails_is_told_by_its_cause_and_leaves_no_file(
+def test_a_failed_walk_is_reported_by_its_cause_and_leaves_no_file(
     walker: PausedWalker, tmp_path: Path, cause: str, kind: type[SnapshotError], outcome: str
 ) -> None:
     all_snapshots = snapshots(walker, tmp_path)
@@ -189,14 +189,14 @@ def test_a_walk_that_fails_is_told_by_its_cause_and_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_process_that_runs_out_of_memory_meanwhile_is_told_so(walker: PausedWalker, tmp_path: Path) -> None:
+def test_a_memory_error_during_the_walk_is_reported_as_no_memory(walker: PausedWalker, tmp_path: Path) -> None:
     walker.failure = MemoryError()
 
     with pytest.raises(SnapshotNoMemory, match="ran out of memory"):
         snapshots(walker, tmp_path).take("")
 
 
-def test_without_disk_nothing_is_walked(walker: PausedWalker, tmp_path: Path) -> None:
+def test_without_a_usable_folder_nothing_is_walked(walker: PausedWalker, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     all_snapshots = snapshots(walker, tmp_path / "file")
 
@@ -207,13 +207,13 @@ def test_without_disk_nothing_is_walked(walker: PausedWalker, tmp_path: Path) ->
     assert all_snapshots.outcomes["no_disk"] == 1
 
 
-def test_a_full_disk_is_noticed_before_the_walk(walker: PausedWalker, tmp_path: Path) -> None:
-    with pytest.raises(SnapshotNoDisk, match="make room"):
+def test_a_full_disk_is_detected_before_the_walk(walker: PausedWalker, tmp_path: Path) -> None:
+    with pytest.raises(SnapshotNoDisk, match="free disk space"):
         snapshots(walker, tmp_path, min_free_bytes=1 << 60).take("")
     assert not walker.walking.is_set()
 
 
-def test_whatever_fails_is_a_snapshot_error_and_the_next_one_works(
+def test_any_failure_is_a_snapshot_error_and_the_next_snapshot_works(
     walker: PausedWalker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     all_snapshots = snapshots(walker, tmp_path)
@@ -227,7 +227,7 @@ def test_whatever_fails_is_a_snapshot_error_and_the_next_one_works(
     assert all_snapshots.outcomes == {**NOTHING_YET, "written": 1, "failed": 1}
 
 
-def test_a_heap_that_cannot_be_walked_is_said_in_the_walkers_words(
+def test_a_heap_that_cannot_be_walked_is_reported_with_the_walkers_message(
     walker: PausedWalker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     walker.failure = SourceMissing("the heap is frozen")
@@ -237,7 +237,7 @@ def test_a_heap_that_cannot_be_walked_is_said_in_the_walkers_words(
     assert "Traceback" not in caplog.text
 
 
-def test_a_reserved_snapshot_is_taken_by_whoever_is_woken(walker: PausedWalker, tmp_path: Path) -> None:
+def test_a_reserved_snapshot_is_taken_by_the_thread_that_is_woken(walker: PausedWalker, tmp_path: Path) -> None:
     woken = threading.Event()
     all_snapshots = service.Snapshots(walker, Store(tmp_path, 5), lambda: None, wake=woken.set)
 
@@ -252,13 +252,13 @@ def test_a_reserved_snapshot_is_taken_by_whoever_is_woken(walker: PausedWalker, 
     assert progress.info == all_snapshots.last
 
 
-def test_taking_what_nobody_reserved_does_nothing(walker: PausedWalker, tmp_path: Path) -> None:
+def test_without_a_reserved_snapshot_nothing_is_taken(walker: PausedWalker, tmp_path: Path) -> None:
     snapshots(walker, tmp_path).take_pending()
 
     assert not walker.walking.is_set()
 
 
-def test_a_reserved_snapshot_that_fails_says_so(walker: PausedWalker, tmp_path: Path) -> None:
+def test_the_failure_of_a_reserved_snapshot_is_its_state(walker: PausedWalker, tmp_path: Path) -> None:
     all_snapshots = snapshots(walker, tmp_path, headroom=0)
 
     reserved = all_snapshots.reserve("later")
@@ -270,6 +270,6 @@ def test_a_reserved_snapshot_that_fails_says_so(walker: PausedWalker, tmp_path: 
     all_snapshots.reserve("the next may be asked for")
 
 
-def test_what_nobody_asked_for_is_not_found(walker: PausedWalker, tmp_path: Path) -> None:
+def test_an_unknown_id_is_not_found(walker: PausedWalker, tmp_path: Path) -> None:
     with pytest.raises(SnapshotNotFound):
         snapshots(walker, tmp_path).state("20231114T221320Z-1-0000")

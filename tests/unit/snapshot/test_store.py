@@ -57,7 +57,7 @@ def with_unnamed_files(store: Store) -> None:
 both_ways = pytest.mark.parametrize("way", [with_unnamed_files, without_unnamed_files])
 
 
-def test_nothing_is_made_before_the_first_write(tmp_path: Path) -> None:
+def test_nothing_is_created_before_the_first_write(tmp_path: Path) -> None:
     store = Store(tmp_path / "deep" / "snapshots", keep=3)
 
     assert list(store.list()) == []
@@ -65,7 +65,7 @@ def test_nothing_is_made_before_the_first_write(tmp_path: Path) -> None:
 
 
 @both_ways
-def test_folder_and_files_are_for_their_owner_alone(tmp_path: Path, way: Callable[[Store], None]) -> None:
+def test_folder_and_files_are_private(tmp_path: Path, way: Callable[[Store], None]) -> None:
     store = Store(tmp_path / "deep" / "snapshots", keep=3)
     way(store)
 
@@ -84,7 +84,7 @@ def test_a_folder_of_the_user_keeps_its_mode(tmp_path: Path) -> None:
 
 
 @both_ways
-def test_a_written_snapshot_can_be_got(tmp_path: Path, way: Callable[[Store], None]) -> None:
+def test_a_written_snapshot_can_be_read(tmp_path: Path, way: Callable[[Store], None]) -> None:
     store = Store(tmp_path, keep=3)
     way(store)
 
@@ -98,7 +98,7 @@ def test_a_written_snapshot_can_be_got(tmp_path: Path, way: Callable[[Store], No
         assert len(list(reader.records())) == 2 * len(CENSUS.types)
 
 
-def test_the_newest_come_first_and_the_oldest_go(tmp_path: Path) -> None:
+def test_the_newest_are_listed_first_and_the_oldest_are_removed(tmp_path: Path) -> None:
     store = Store(tmp_path, keep=3)
 
     for number in range(5):
@@ -108,7 +108,7 @@ def test_the_newest_come_first_and_the_oldest_go(tmp_path: Path) -> None:
     assert len(files(tmp_path)) == 3
 
 
-def test_a_clock_set_back_does_not_cost_the_newest(tmp_path: Path) -> None:
+def test_a_clock_that_is_set_back_does_not_remove_the_newest(tmp_path: Path) -> None:
     store = Store(tmp_path, keep=1)
     write(store, 1, taken_at=2e9)
 
@@ -117,7 +117,7 @@ def test_a_clock_set_back_does_not_cost_the_newest(tmp_path: Path) -> None:
     assert [info.id for info in store.list()] == [new]
 
 
-def test_foreign_files_are_passed_over_and_left_alone(tmp_path: Path) -> None:
+def test_other_files_are_ignored_and_not_removed(tmp_path: Path) -> None:
     store = Store(tmp_path, keep=1)
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / f"{snapshot_id(8)}{SUFFIX}").write_bytes(os.urandom(1000))
@@ -162,7 +162,7 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
 
 
 @as_root
-def test_a_link_that_another_user_planted_is_refused(tmp_path: Path) -> None:
+def test_a_link_of_another_user_is_refused(tmp_path: Path) -> None:
     ours, planted = tmp_path / "ours", tmp_path / "planted"
     ours.mkdir()
     planted.symlink_to(ours)
@@ -173,14 +173,14 @@ def test_a_link_that_another_user_planted_is_refused(tmp_path: Path) -> None:
     assert files(ours) == []
 
 
-def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(SnapshotNoDisk, match="Not a directory"):
         write(Store(tmp_path / "file" / "snapshots", keep=3))
 
 
-def test_a_file_in_place_of_the_folder_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_the_folder_is_an_error_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(SnapshotNoDisk, match="File exists"):
@@ -195,7 +195,7 @@ def test_the_free_space_is_known_before_anything_is_written(tmp_path: Path) -> N
 
 @both_ways
 @pytest.mark.parametrize("failure", [ZeroDivisionError(), MemoryError(), KeyboardInterrupt(), WalkFailed("killed", "")])
-def test_a_walk_that_fails_midway_leaves_nothing_behind(
+def test_a_walk_that_fails_midway_leaves_no_file(
     tmp_path: Path, way: Callable[[Store], None], failure: BaseException
 ) -> None:
     def fill(file: int) -> None:
@@ -211,7 +211,7 @@ def test_a_walk_that_fails_midway_leaves_nothing_behind(
 
 
 @both_ways
-def test_a_name_that_the_disk_does_not_keep_is_taken_back(
+def test_a_file_whose_name_cannot_be_synced_is_removed(
     tmp_path: Path, way: Callable[[Store], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fsync(file: int) -> None:
@@ -227,7 +227,7 @@ def test_a_name_that_the_disk_does_not_keep_is_taken_back(
     assert files(tmp_path) == []
 
 
-def test_only_part_files_of_the_long_dead_are_cleared_away(tmp_path: Path) -> None:
+def test_only_old_part_files_are_removed(tmp_path: Path) -> None:
     old, new, foreign = (
         tmp_path / name for name in (f".{snapshot_id(1)}.part", f".{snapshot_id(2)}.part", ".mine.part")
     )
@@ -243,7 +243,7 @@ def test_only_part_files_of_the_long_dead_are_cleared_away(tmp_path: Path) -> No
     assert files(tmp_path) == sorted([new.name, foreign.name, f"{written}{SUFFIX}"])
 
 
-def test_a_snapshot_removed_while_the_list_is_made_is_left_out(tmp_path: Path) -> None:
+def test_a_snapshot_that_is_removed_meanwhile_is_not_listed(tmp_path: Path) -> None:
     store = Store(tmp_path, keep=9)
     for number in range(3):
         write(store, number)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from heap_exporter.snapshot.turns import CROWD
+from heap_exporter.snapshot.turns import BURST_REQUESTS
 from heap_exporter.web.server import MAX_CONNECTIONS, Server
 from tests.doubles.web_source import WAIT_SECONDS, Process, connect, fetch, read_all, until
 
@@ -21,7 +21,7 @@ def test_many_requests_at_once_are_answered_429_with_a_time_to_retry_after(serve
     first = threading.Thread(target=fetch, args=(server, "POST", "/snapshots"))
     first.start()
     assert process.walker.walking.wait(10)
-    for _ in range(CROWD):
+    for _ in range(BURST_REQUESTS):
         assert fetch(server, "POST", "/snapshots")[0] == 429
     process.walker.go.set()
     first.join()
@@ -30,7 +30,7 @@ def test_many_requests_at_once_are_answered_429_with_a_time_to_retry_after(serve
 
     assert status == 429
     assert 5 < int(headers["Retry-After"]) <= 10
-    assert "many asked for a snapshot at once" in document["detail"]
+    assert "many snapshots were requested at once" in document["detail"]
     assert process.snapshots.take("the application's own").reason == "the application's own"
 
 
