@@ -47,7 +47,7 @@ def _verdicts(process: Process, minutes: int) -> Iterator[Verdict | None]:
         )
     )
     verdict = None
-    for sample in range(process.born * SAMPLES_A_MINUTE, minutes * SAMPLES_A_MINUTE + 1):
+    for sample in range(process.started_minute * SAMPLES_A_MINUTE, minutes * SAMPLES_A_MINUTE + 1):
         # A whole minute stays an int: random curves use the text of the number as their seed.
         minute, rest = divmod(sample, SAMPLES_A_MINUTE)
         t = minute + rest / SAMPLES_A_MINUTE if rest else minute
@@ -69,7 +69,7 @@ def _point(process: Process, t: float) -> Point:
         anonymous_bytes=memory,
         swap_bytes=round(process.swap(t) * MIB),
         limit_bytes=None if process.limit is None else round(process.limit * MIB),
-        restart=t == process.born or (t > 0 and t % process.lifetime == 0),
+        restart=t == process.started_minute or (t > 0 and t % process.restart_minutes == 0),
         finding=process.findings.get(int(t)) if whole else None,
         **slow,
     )

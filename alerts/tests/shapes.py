@@ -115,16 +115,16 @@ MEMORY, NO_SWAP = flat(150), flat(0)
 class Process:
     """The series that one process exports.
 
-    ``memory``, ``swap`` and ``limit`` are in MiB; ``more`` has other series, in base units. The process started at
-    minute ``born``, which may be before the test, and restarts every ``lifetime`` minutes. ``findings`` are the results
-    of its investigations, by minute.
+    ``memory``, ``swap`` and ``limit`` are in MiB; ``more`` has other series, in base units. ``started_minute`` may be
+    before the test; the process restarts every ``restart_minutes``. ``findings`` are the results of its investigations,
+    by minute.
     """
 
     memory: Curve = MEMORY
     swap: Curve = NO_SWAP
     limit: float | None = 1024
-    lifetime: int = 100 * DAY
-    born: int = 0
+    restart_minutes: int = 100 * DAY
+    started_minute: int = 0
     sampled: Curve = lambda t: t * 60
     more: Mapping[str, Curve] = field(default_factory=dict)
     findings: Mapping[int, Finding] = field(default_factory=dict)
@@ -134,12 +134,15 @@ class Process:
         curves: dict[str, Curve] = {
             "python_heap_resident_anonymous_bytes": _in_bytes(self.memory),
             "python_heap_swap_bytes": _in_bytes(self.swap),
-            "python_heap_process_start_time_seconds": lambda t: (t // self.lifetime * self.lifetime + self.born) * 60,
+            "python_heap_process_start_time_seconds": self._started_at,
             "heap_exporter_last_sample_timestamp_seconds": self.sampled,
             **({} if self.limit is None else {"python_heap_limit_bytes": flat(self.limit * MIB)}),
             **self.more,
         }
         return {selector(name, job, instance): curve for name, curve in curves.items()}
+
+    def _started_at(self, t: float) -> float:
+        return (t // self.restart_minutes * self.restart_minutes + self.started_minute) * 60
 
 
 def _in_bytes(curve: Curve) -> Curve:

@@ -22,7 +22,7 @@ class Trend(NamedTuple):
 
     ``gained`` is the slope times the length; ``noise`` is a standard deviation; ``tau`` is Kendall's tau;
     ``head_ratio`` and ``tail_ratio`` are the slopes of the first and of the last third to that of the whole;
-    ``jump_share`` is the share of the three largest rises between neighbours in all rises: near 1 for a few steps;
+    ``jump_share`` is the share of the three largest rises from low to low in all rises, near 1 for a few steps;
     ``quarters`` are the gains from the median of each quarter of the lows to the next, as shares of an even gain;
     ``first`` is where the line begins; ``recent_low`` is the lowest of the last quarter.
     """

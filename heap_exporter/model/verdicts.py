@@ -209,7 +209,7 @@ class ReasonKind(StrEnum):
     """No part has half of ``growth_bytes``; ``shares`` is the share by cause."""
 
     PYTHON_UNKNOWN = "python-unknown"
-    """malloc in use grew; neither a census nor a count of blocks says how much of it is Python's. No values."""
+    """malloc in use grew; no census and no count of blocks shows how much of it is Python's. No values."""
 
     PARTS_UNKNOWN = "parts-unknown"
     """Only the size of the process is known; no values."""

@@ -1,1 +1,1 @@
-"""Small programs whose memory grows, each for one cause: ``main(step)`` calls ``step()`` each time it has grown."""
+"""Small programs whose memory grows, each by one cause: ``main(step)`` calls ``step()`` after each growth."""

@@ -1,4 +1,4 @@
-"""Private mappings that no allocator knows."""
+"""Private mappings outside of all allocators."""
 
 import mmap
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Cycles that wait for a collection that does not come: its threshold is too high."""
+"""Cycles that no collection frees, because its threshold is too high."""
 
 import gc
 from collections.abc import Callable

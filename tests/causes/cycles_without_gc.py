@@ -1,4 +1,4 @@
-"""Cycles that nobody collects, as the collector was switched off."""
+"""Cycles that no collection frees, because the garbage collector is off."""
 
 import gc
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Runs one of the programs, and prints the points that it is judged by as a series: one each time it has grown.
+"""Runs one of the programs, and prints its points as a series: one after each growth.
 
 python -m tests.causes.driver NAME
 """
@@ -16,7 +16,7 @@ from tests.heaps import walks
 
 
 def run(name: str) -> None:
-    """Run ``main`` of the program ``name``; a step counts as a minute."""
+    """Run ``main`` of the program ``name``; each step is a minute."""
     walker = walks.chosen("native")
     lines = [HEADER]
 
@@ -25,7 +25,7 @@ def run(name: str) -> None:
             census = walker.census()
         except SourceMissing:
             census = None
-        sampler = Sampler()  # steps come faster than a slow source would be read again
+        sampler = Sampler()  # a new one, because steps are faster than the interval of the slow sources
         point = history.point(sampler.sample(None), sampler.detail(), census, restart=len(lines) == 1)
         assert point is not None
         lines.append(csv_row(point._replace(t_seconds=60.0 * len(lines))))

@@ -1,4 +1,4 @@
-"""A file of which more and more pages are looked at through a mapping."""
+"""A mapped file of which more and more pages are read."""
 
 import mmap
 import tempfile

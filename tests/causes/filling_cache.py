@@ -1,4 +1,4 @@
-"""A bounded cache that fills: no leak, but until it is full its growth is that of Python objects."""
+"""A bounded cache that fills: no leak, but its growth until it is full is one of Python objects."""
 
 import functools
 from collections.abc import Callable

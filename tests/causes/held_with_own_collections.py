@@ -1,4 +1,4 @@
-"""Objects that a list holds, in a service that collects by itself between requests."""
+"""Objects in a list, in a service that calls gc.collect() between requests."""
 
 import gc
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Texts that a list holds, while the collector is off: it could not free them."""
+"""Strings in a list while the garbage collector is off: it could not free them."""
 
 import gc
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Few Python objects that are large: malloc maps each of them by itself."""
+"""A few large Python objects: malloc maps each of them separately."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Python objects over 512 bytes, which are malloc's and not the interpreter's own allocator's."""
+"""Python objects over 512 bytes, which are in malloc and not in pymalloc."""
 
 import os
 from collections.abc import Callable

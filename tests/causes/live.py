@@ -1,4 +1,4 @@
-"""Runs one of the programs under the exporter, and prints the verdicts it gives meanwhile: one a line, as JSON.
+"""Runs one of the programs under the exporter, and prints its verdicts, one per line as JSON.
 
 python -m tests.causes.live NAME
 """
@@ -19,26 +19,26 @@ SAMPLES_A_STEP = 4
 
 
 def run(name: str) -> None:
-    """Run ``main`` of the program ``name``; a step takes as long as some samples."""
+    """Run ``main`` of the program ``name``; each step takes :data:`SAMPLES_A_STEP` samples."""
     exporter = heap_exporter.start(
         http=False,
-        growth_threshold_percent=10,  # what the interpreter itself does is percents of so small a process
+        growth_threshold_percent=10,  # the interpreter alone varies by some percent of so small a process
         snapshot_on_leak=False,
         record=False,
     )
     sampled = threading.Semaphore(0)
 
-    def tell(reading: Reading) -> None:
+    def print_verdict(reading: Reading) -> None:
         sampled.release()
         if verdict := reading.verdict:
             line = json.dumps([verdict.state, verdict.cause, reason_text.sentences(verdict)]) + "\n"
-            os.write(1, line.encode())  # whole, beside those of a forked child
+            os.write(1, line.encode())  # in one write, because a forked child writes too
 
     def step() -> None:
         for _ in range(SAMPLES_A_STEP):
             sampled.acquire()
 
-    exporter.monitor.on_reading(tell)
+    exporter.monitor.on_reading(print_verdict)
     importlib.import_module(f"tests.causes.{name}").main(step)
 
 

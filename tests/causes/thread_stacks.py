@@ -1,4 +1,4 @@
-"""Threads that never end: each has a stack of its own."""
+"""Threads that never end, each with its own stack."""
 
 import threading
 from collections.abc import Callable
@@ -16,6 +16,6 @@ def main(step: Callable[[], None]) -> None:
 
 def _wait(depth: int) -> None:
     if depth:
-        list(map(_wait, (depth - 1,)))  # through C, so that the stack is used
+        list(map(_wait, (depth - 1,)))  # recursion through C uses the stack
     else:
         ENDS.wait()

@@ -1,4 +1,4 @@
-"""Cycles that the collector cannot free, as it may not call their old-fashioned finalizers."""
+"""Cycles that the garbage collector cannot free, because of their old-style finalizers."""
 
 import importlib
 from collections.abc import Callable

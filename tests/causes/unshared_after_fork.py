@@ -1,4 +1,4 @@
-"""A worker that writes into pages it had in common with its parent: they become its own, but no more memory is used."""
+"""A worker that writes to pages it shares with its parent: they become private, but no more memory is used."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Small programs that grow, each run for real: the cause is the right one, at their steps and under the exporter."""
+"""Small programs that grow by one cause each: the detector finds it, after their steps and under the exporter."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ CAUSES = {
 }
 
 NO_SUSPICION = ("file_mmap", "unshared_after_fork")
-"""Programs of which no private memory grows."""
+"""Programs whose private memory does not grow."""
 
 NEEDED_MODULES = {"numpy_arrays": "numpy", "uncollectable_cycles": "_testcapi"}
 
 
-def tells(read: object) -> bool:
-    """Return whether a probe has figures here."""
+def is_available(read: object) -> bool:
+    """Return whether a probe works on this system."""
     try:
         read()  # type: ignore[operator]
     except SourceMissing:
@@ -61,12 +61,13 @@ def tells(read: object) -> bool:
 
 
 pytestmark = pytest.mark.skipif(
-    not tells(read_malloc) or not tells(read_pymalloc), reason="needs glibc 2.33 and an interpreter with pymalloc"
+    not is_available(read_malloc) or not is_available(read_pymalloc),
+    reason="needs glibc 2.33 and an interpreter with pymalloc",
 )
 
 
 def run(driver: str, name: str, folder: Path, **environ: str) -> str:
-    """Run a program with one of the drivers, and return what it prints."""
+    """Run a program with one of the drivers, and return its output."""
     done = subprocess.run(
         [sys.executable, "-m", f"tests.causes.{driver}", name],
         check=False,
@@ -88,7 +89,7 @@ def points_of(name: str, folder: Path, **environ: str) -> list[Point]:
 
 
 def is_possible(name: str) -> bool:
-    """Return whether a program has here what it needs."""
+    """Return whether the modules that a program needs are installed."""
     return name not in NEEDED_MODULES or importlib.util.find_spec(NEEDED_MODULES[name]) is not None
 
 
@@ -117,7 +118,7 @@ def test_the_verdict_of_the_exporter_names_the_cause(name: str, live: Mapping[st
 
 
 @pytest.mark.parametrize("name", NO_SUSPICION)
-def test_what_is_no_private_memory_is_not_suspected(name: str, live: Mapping[str, Future[str]]) -> None:
+def test_growth_of_shared_or_file_pages_is_not_suspected(name: str, live: Mapping[str, Future[str]]) -> None:
     printed = live[name].result()
 
     assert printed
@@ -125,7 +126,7 @@ def test_what_is_no_private_memory_is_not_suspected(name: str, live: Mapping[str
 
 
 @pytest.mark.parametrize("name", CAUSES)
-def test_the_cause_is_what_the_program_does(name: str, tmp_path: Path) -> None:
+def test_the_attribution_finds_the_cause_of_the_program(name: str, tmp_path: Path) -> None:
     if not is_possible(name):
         pytest.skip(f"needs {NEEDED_MODULES[name]}")
 
@@ -134,7 +135,7 @@ def test_the_cause_is_what_the_program_does(name: str, tmp_path: Path) -> None:
     assert (found.cause, found.reasons) == (CAUSES[name], found.reasons)
 
 
-def test_pages_that_a_fork_makes_a_workers_own_are_no_growth(tmp_path: Path) -> None:
+def test_pages_that_a_fork_makes_private_are_not_growth(tmp_path: Path) -> None:
     points = points_of("unshared_after_fork", tmp_path)
     detector = Detector(DetectorThresholds(window_seconds=900, growth_percent=2, min_slope_bytes_per_hour=8 << 20))
 
@@ -147,14 +148,14 @@ def test_pages_that_a_fork_makes_a_workers_own_are_no_growth(tmp_path: Path) -> 
     assert not any(verdict.is_suspicion for verdict in verdicts)
 
 
-def test_without_the_interpreters_own_allocator_the_census_tells(tmp_path: Path) -> None:
+def test_without_pymalloc_the_census_is_enough_for_the_cause(tmp_path: Path) -> None:
     points = points_of("small_objects", tmp_path, PYTHONMALLOC="malloc")
 
     assert points[-1].allocated_blocks is None
     assert attribute(points).cause is Cause.PYTHON_OBJECTS
 
 
-def test_without_census_and_blocks_it_says_that_it_cannot_tell(tmp_path: Path) -> None:
+def test_without_census_and_block_count_the_cause_is_unattributed(tmp_path: Path) -> None:
     points = points_of("small_objects", tmp_path, PYTHONMALLOC="malloc")
 
     found = attribute([point._replace(heap_bytes=None, n_objects=None) for point in points])

@@ -230,7 +230,7 @@ def test_a_field_that_is_read_seldom_does_not_count_as_level(minutes: int) -> No
                 heap_bytes=120 * MIB + gained, n_objects=500_000 + gained // 100,
                 malloc_used_bytes=20 * MIB, malloc_retained_bytes=MIB,
                 pymalloc_used_bytes=100 * MIB + gained, pymalloc_retained_bytes=MIB,
-            )  # fmt: skip  # figures of one census
+            )  # fmt: skip  # values of one census
         series.append(known)
     found = [verdict for verdict in verdicts(series) if verdict.is_suspicion]
 

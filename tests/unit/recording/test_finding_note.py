@@ -1,4 +1,4 @@
-"""The finding of a verdict comes back from a note with its typed values."""
+"""The finding and the reasons of a verdict are read from a note as they were written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from heap_exporter.model import CacheLimit, Cause, Finding, FindingKind, State, Verdict
+from heap_exporter.model import CacheLimit, Cause, Finding, FindingKind, Reason, ReasonKind, State, Verdict
 from heap_exporter.recording.notes import read_verdict, verdict_note
 from tests.examples.alerts import full_alert
 from tests.heaps.steps import path, step
@@ -44,3 +44,12 @@ def test_of_a_long_finding_kind_and_cause_are_kept() -> None:
 @pytest.mark.parametrize("row", [["confirms", "text"], {"kind": "of another version"}, 7])
 def test_a_finding_of_another_version_is_left_out(row: object) -> None:
     assert read({**note_of(CONFIRMED), "finding": row}) is None
+
+
+@pytest.mark.parametrize("row", ["grew by 60 MiB", ["of another version", {}], ["grew"], ["grew", 7], 7])
+def test_a_reason_of_another_version_is_left_out(row: object) -> None:
+    known = ["did-not-grow", {}]
+    verdict = read_verdict({"verdict": {**note_of(CONFIRMED), "reasons": [row, known]}})
+
+    assert verdict is not None
+    assert verdict.reasons == (Reason(ReasonKind.DID_NOT_GROW),)
