@@ -120,8 +120,8 @@ def test_the_demo_ends_with_the_name_of_the_holder(tmp_path: Path) -> None:
     )
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "shop.sessions.SESSIONS gained" in ran.stdout
-    assert "shop.sessions.SESSIONS → dict value" in ran.stdout
+    assert "  Session objects grow: +" in ran.stdout
+    assert "  Held by shop.sessions.SESSIONS → dict value → Session\n" in ran.stdout
 
 
 def test_two_workers_compare_each_their_own(tmp_path: Path) -> None:
