@@ -12,11 +12,10 @@ from hypothesis import HealthCheck, settings
 
 from tests import servers
 
-# The background job of a shell ignores Ctrl-C, and so would the programs that tests end with it.
+# A background job of a shell ignores SIGINT, and the programs that the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How fast a machine is, and what else it does, is nothing that an example proves. Where CI is set, this inherits what
-# Hypothesis does there: the same examples each time.
+# The speed of the machine must not fail an example. Where CI is set, Hypothesis uses the same examples each time.
 settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
@@ -30,14 +29,19 @@ START_PROCESSES = ("native", "integration")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the tests, and keep those of a file in one worker of pytest-xdist, where they share fixtures.
 
-    The tests that walk this process come first, while its heap is small. The short tests come last: with them all
-    workers end at about the same time.
+    The tests that walk this process run first, while its heap is small. The short tests run last, so that all workers
+    end at about the same time.
     """
     folder = Path(__file__).parent
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(folder).as_posix()))
     items.sort(key=lambda item: _rank(item.path.relative_to(folder).as_posix()))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument and number: the workers need the same names, and bytes may hold a time or a pid."""
+    return argname if isinstance(val, bytes) else None
 
 
 def _rank(path: str) -> int:
@@ -49,7 +53,7 @@ def _rank(path: str) -> int:
 def _program(name: str, made_by: str = "make servers") -> Callable[[], Path]:
     """Return a fixture that is the path of the program `name`.
 
-    Without the program a test is skipped, or fails where HEAP_EXPORTER_REQUIRE_SERVERS=1 says that it must be there.
+    Without the program a test is skipped, or fails where HEAP_EXPORTER_REQUIRE_SERVERS=1.
     """
 
     @pytest.fixture(scope="session", name=name.replace("-", "_"))

@@ -1,8 +1,8 @@
-"""What it costs to come from a snapshot to all retained sizes: ours and the tools of others, on the same heap.
+"""Measures the time and memory from a snapshot to all retained sizes: heap-exporter and other tools, on one heap.
 
-Each runs in a fresh process: seconds are its own, from the file to the sizes, and memory is the most that was resident.
-The others read what ours converted for them. Prints a Markdown table for each size; the README's is its output. Run it
-with ``make bench-analysis``, after ``make oracles``.
+Each tool runs in a new process: seconds are its own, from the file to the sizes, and memory is its peak resident size.
+The other tools read files that heap-exporter converted. Prints a Markdown table for each size, also for the README.
+Run it with ``make bench-analysis``, after ``make oracles``.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from tests.oracles.install import SOURCES, is_installed, node
 
 COLUMNS = ("tool", "seconds", "÷ DevTools", "peak memory MiB", "÷ DevTools")
 MAX_ROUNDS, OBJECTS_IN_ALL_ROUNDS = 5, 3_000_000
-"""How often a tool runs, unless told: the slowest of them takes minutes for the largest heap."""
+"""The default number of rounds: the slowest tool takes minutes for the largest heap."""
 
 PORTABLE_OBJECTS = 1_000_000
-"""The kernel in Python is measured up to so many gc-tracked objects."""
+"""The largest heap for the kernel in Python, in objects that the collector tracks."""
 
 MIB = 1 << 20
 
 
 class Reading(NamedTuple):
-    """What one process took; ``row`` is what it told."""
+    """The time and memory of one process; ``row`` is what it printed."""
 
     seconds: float
     peak_bytes: int
@@ -50,7 +50,7 @@ class Files(NamedTuple):
 
 
 def run(command: Sequence[str | Path], seconds_of: Callable[[dict[str, Any]], float] | None) -> Reading:
-    """Run a process that prints a row as JSON; its own seconds count, or without ``seconds_of`` the whole process."""
+    """Run a process that prints a row as JSON; take its own seconds, or without ``seconds_of`` those of the process."""
     began = time.perf_counter()
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=errors)
@@ -113,17 +113,17 @@ def prepared(tracked: int, folder: Path) -> tuple[Files, str]:
 
 
 def medians(tool: Callable[[Files], Reading], files: Files, rounds: int) -> Reading:
-    """Return the median seconds of so many rounds, and the most memory."""
+    """Return the median seconds and the peak memory of the rounds."""
     readings = [tool(files) for _ in range(rounds)]
     seconds = statistics.median(reading.seconds for reading in readings)
     return Reading(seconds, max(reading.peak_bytes for reading in readings), readings[-1].row)
 
 
-def cells(title: str, reading: Reading, beside: Reading | None) -> list[str]:
+def cells(title: str, reading: Reading, baseline: Reading | None) -> list[str]:
     """Return a row as the cells of the table."""
     ratios = ["", ""]
-    if beside:
-        ratios = [f"{reading.seconds / beside.seconds:.2f}", f"{reading.peak_bytes / beside.peak_bytes:.2f}"]
+    if baseline:
+        ratios = [f"{reading.seconds / baseline.seconds:.2f}", f"{reading.peak_bytes / baseline.peak_bytes:.2f}"]
     return [title, f"{reading.seconds:.2f}", ratios[0], f"{reading.peak_bytes / MIB:,.0f}", ratios[1]]
 
 
@@ -134,7 +134,7 @@ def markdown(table: Sequence[Sequence[str]]) -> str:
 
 
 def growth(name: str, sizes: Sequence[int], readings: Sequence[Reading]) -> str:
-    """Return how the cost of a tool grew from the smallest heap to the largest, beside n log n."""
+    """Return the growth of a tool's cost from the smallest heap to the largest, compared with n log n."""
     (small, large), (first, last) = (sizes[0], sizes[-1]), (readings[0], readings[-1])
     expected = large * math.log2(large) / (small * math.log2(small))
     return (

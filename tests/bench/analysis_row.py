@@ -1,7 +1,7 @@
 """Measures one tool on one snapshot: a row of the table of :mod:`tests.bench.analysis`, as JSON.
 
 `make` builds a heap and takes two snapshots of it, the second with a twentieth more; `convert` writes what the other
-tools read. `ours`, `portable` and `igraph` come to the retained sizes, or as far as they go.
+tools read. `ours` and `portable` compute the retained sizes, `igraph` the dominators.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 def make(tracked: str, before: str, after: str) -> Row:
-    """Write two snapshots of a heap of so many gc-tracked objects."""
+    """Write two snapshots of a heap with ``tracked`` gc-tracked objects."""
     from heap_exporter.walker.choose import choose_walker
     from tests.bench.heap import build
     from tests.heaps.walks import snapshot
@@ -60,7 +60,7 @@ def convert(path: str, target: str, edges: str) -> Row:
 
 
 def ours(path: str) -> Row:
-    """Read a snapshot and come to all retained sizes, by the kernel in C."""
+    """Read a snapshot and compute all retained sizes with the kernel in C."""
     from heap_exporter.analysis.native_graph import load
 
     began = time.perf_counter()
@@ -69,7 +69,7 @@ def ours(path: str) -> Row:
 
 
 def portable(path: str) -> Row:
-    """Read a snapshot and come to all retained sizes, in Python."""
+    """Read a snapshot and compute all retained sizes in Python."""
     from heap_exporter.analysis.portable import load
 
     began = time.perf_counter()
@@ -78,7 +78,7 @@ def portable(path: str) -> Row:
 
 
 def igraph(path: str) -> Row:
-    """Build a graph of edges that are in memory already, and come to the dominators."""
+    """Build a graph of edges that are already in memory, and compute the dominators."""
     import igraph as library
     import numpy as np
 
@@ -94,10 +94,10 @@ VERBS: dict[str, Callable[..., Row]] = {verb.__name__: verb for verb in (make, c
 
 
 def main() -> None:
-    """Do what the command line says, and print the row."""
+    """Run the step that the command line names, and print the row."""
     verb, *words = sys.argv[1:]
     print(json.dumps(VERBS[verb](*words)), flush=True)
-    os._exit(0)  # to take a large graph apart is no part of the measurement
+    os._exit(0)  # the measurement excludes the deallocation of a large graph
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A heap like that of a service, made from a seed: sessions, and all that hangs on them.
+"""A heap like a service's, built from a seed: sessions and the objects they refer to.
 
 A session is some 41 objects that the garbage collector tracks (instances with attributes and with slots, dicts,
 lists, tuples, a set, a deque, closures, a bound method, rings, and cycles: user ↔ session, order ↔ item) and twice as
@@ -23,7 +23,7 @@ PATHS = ("/", "/cart", "/orders", "/search", "/account")
 
 
 class Session:
-    """What a visitor leaves in memory: an instance whose attributes are inline."""
+    """A visitor's data: an instance with inline attributes."""
 
     def __init__(self, number: int, bits: int) -> None:
         self.number = number
@@ -55,7 +55,7 @@ class User:
 
 
 class Order:
-    """An instance with a list of parts that point back at it."""
+    """An instance with a list of items that refer back to it."""
 
     def __init__(self, session: Session, bits: int, items: int) -> None:
         self.session = session
@@ -78,7 +78,7 @@ class Item:
 
 
 class Link:
-    """One of a ring."""
+    """A member of a ring."""
 
     __slots__ = ("next", "payload")
 
@@ -88,10 +88,10 @@ class Link:
 
 
 def build(tracked_objects: int, seed: int = 1) -> list[Session]:
-    """Return sessions of about so many gc-tracked objects in all, the same for the same seed.
+    """Return sessions with about ``tracked_objects`` gc-tracked objects in all, the same for the same seed.
 
-    It takes about a second a million, half of it a collection: the collector has seen them all on return, so what it
-    stops tracking it no longer tracks, and they are in its oldest generation.
+    A million take about a second, half of it a collection. On return all objects are in the oldest generation, and
+    the collector has already stopped tracking those that it can.
     """
     random = Random(seed)
     with _rare_collections():

@@ -1,9 +1,9 @@
-"""What the agent costs a service: processor time and throughput with it, against without, in alternating pairs.
+"""Measures the agent's cost to a service: CPU time and throughput with and without it, in alternation.
 
-A single period at the default intervals is a minute, of which the agent works a tenth of a second; no machine is
-quiet enough to see that. So the agent runs at a multiple of its default rate, and what it adds is divided by it.
-All that is on by default is on: the native walker where it works, the judge, the recording and the black box. What a
-sample costs, with all that is done about it, is then measured alone, at twenty a second and without further censuses.
+A period at the default intervals is a minute, and the agent works a tenth of a second of it: too little to measure.
+So the agent runs at a multiple of its default rate, and the result is divided by that. All features that are on by
+default are on: the native walker where it works, the judge and the recording. A second measurement shows the cost of a
+sample alone, at twenty a second and without further censuses.
 Run it with ``make bench``; ``--speed 1 --seconds 60`` measures the default rate itself.
 """
 
@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 TICK_SECONDS, TICK_WINDOW_SECONDS, SETTLE_WINDOWS = 0.05, 3.0, 5
-"""A window of as many samples as by default, and for how many the judge is let see before it is measured."""
+"""The window has as many samples as by default, and the judge gets as many before the measurement."""
 
 SETTLE_SECONDS = 1.5
-"""Left out after each turn: starting, and the first census, are no steady state."""
+"""The time after each start that is not measured: the first census belongs to it."""
 
 
 class Service:
@@ -41,8 +41,8 @@ class Service:
         line = self._process.stdout.readline()
         return dict(json.loads(line)) if line else sys.exit("the service ended; its error is above")
 
-    def tell(self, command: str, figure: str = "cpu") -> float:
-        """Send a command; return one of the service's figures."""
+    def send(self, command: str, figure: str = "cpu") -> float:
+        """Send a command; return one of the service's values."""
         assert self._process.stdin
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
@@ -50,28 +50,28 @@ class Service:
 
     def turn_on(self, **settings: float) -> None:
         """Start the agent."""
-        self.tell(f"on {json.dumps(settings)}")
+        self.send(f"on {json.dumps(settings)}")
 
     def tick_microseconds(self, rounds: int = 12) -> float:
-        """Return the processor time of a sample and what is done about it: the median of rounds of a second."""
+        """Return the CPU time of a sample and of its processing: the median of rounds of a second."""
         self.turn_on(interval_seconds=TICK_SECONDS, window_seconds=TICK_WINDOW_SECONDS, census_interval_seconds=86400)
         time.sleep(SETTLE_WINDOWS * TICK_WINDOW_SECONDS)
         found = []
         for _ in range(rounds):
-            samples, used = self.tell("time", "samples"), self.tell("time", "own")
+            samples, used = self.send("time", "samples"), self.send("time", "own")
             time.sleep(1)
-            found.append((self.tell("time", "own") - used) / (self.tell("time", "samples") - samples) * 1e6)
-        self.tell("off")
+            found.append((self.send("time", "own") - used) / (self.send("time", "samples") - samples) * 1e6)
+        self.send("off")
         return statistics.median(found)
 
     def load(self, seconds: float) -> tuple[float, float]:
         """Send requests for a while; return (processor microseconds a request, requests a second)."""
-        cpu, began, count = self.tell("time"), time.perf_counter(), 0
+        cpu, began, count = self.send("time"), time.perf_counter(), 0
         while time.perf_counter() - began < seconds:
             self._client.request("GET", "/")
             self._client.getresponse().read()
             count += 1
-        return (self.tell("time") - cpu) / count * 1e6, count / (time.perf_counter() - began)
+        return (self.send("time") - cpu) / count * 1e6, count / (time.perf_counter() - began)
 
     def end(self) -> None:
         """End the process."""
@@ -81,7 +81,7 @@ class Service:
 
 
 def at_speed(speed: float) -> dict[str, float]:
-    """Return the default settings of time at so many times their rate."""
+    """Return the default intervals, divided by ``speed``."""
     return {
         "interval_seconds": 15 / speed,
         "census_interval_seconds": 60 / speed,
@@ -108,10 +108,10 @@ def main() -> None:
             if on:
                 service.turn_on(**at_speed(arguments.speed))
             else:
-                service.tell("off")
+                service.send("off")
             service.load(SETTLE_SECONDS)
             halves[on] = service.load(arguments.seconds)
-        own.append(1 + service.tell("off", "own") / (arguments.seconds + SETTLE_SECONDS))
+        own.append(1 + service.send("off", "own") / (arguments.seconds + SETTLE_SECONDS))
         cpu.append(halves[True][0] / halves[False][0])
         throughput.append(halves[False][1] / halves[True][1])
     tick = service.tick_microseconds()
@@ -127,7 +127,7 @@ def main() -> None:
         added = f"{(median - 1) / arguments.speed:+.2%}"
         table.add_row(name, f"{median:.4f}", f"{min(ratios):.4f}", f"{max(ratios):.4f}", added)
     Console().print(table)
-    print(f"a sample, judged, recorded and told: {tick:.0f} µs of processor time, the median of a second's worth")
+    print(f"a sample, judged, recorded and exported: {tick:.0f} µs of CPU time, the median of the samples of a second")
 
 
 if __name__ == "__main__":

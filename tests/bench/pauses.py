@@ -12,7 +12,7 @@ TICK_SECONDS = 0.001
 
 
 class Ticker:
-    """Ticks every millisecond in a thread of its own, and keeps the longest time between two ticks."""
+    """Ticks every millisecond in its own thread, and records the longest time between two ticks."""
 
     def __init__(self) -> None:
         self._stopped = False
@@ -22,12 +22,12 @@ class Ticker:
         self._thread.start()
 
     def reset(self) -> None:
-        """Forget the longest time so far."""
+        """Reset the longest time."""
         self._await_tick()
         self._longest = 0.0
 
     def longest_seconds(self) -> float:
-        """Return the longest time between two ticks since the reset, the present one included."""
+        """Return the longest time between two ticks since the reset, the current one included."""
         self._await_tick()
         return self._longest
 
@@ -68,7 +68,7 @@ class LoopTicker(Ticker):
 
 @contextmanager
 def ticking() -> Iterator[tuple[Ticker, LoopTicker]]:
-    """Have a thread and a loop tick meanwhile."""
+    """Run a ticking thread and a ticking loop during the block."""
     tickers = Ticker(), LoopTicker()
     try:
         yield tickers

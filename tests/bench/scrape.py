@@ -1,4 +1,4 @@
-"""What a scrape costs, beside client_python's own server with its default collectors, in one run."""
+"""Measures a scrape, and one of client_python's own server with its default collectors, in one run."""
 
 from __future__ import annotations
 

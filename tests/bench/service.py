@@ -1,7 +1,7 @@
 """A service to measure: a heap of a given size, real HTTP requests, and an agent that can be turned on and off.
 
-Speaks JSON lines on its output and takes commands, one a line, on its input: ``on``, with settings as JSON behind it,
-``off``, ``time``.
+Writes JSON lines to its output and reads commands from its input, one a line: ``on`` with settings as JSON, ``off``,
+``time``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def app(environ: dict[str, object], start_response: object) -> list[bytes]:
 
 
 def figures(exporter: HeapExporter | None) -> dict[str, float]:
-    """Return processor seconds so far, of the process with its children, and of the agent by its own count; samples."""
+    """Return the CPU seconds of the process with its children and of the agent, and the number of samples."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {
         "cpu": sum(each.ru_utime + each.ru_stime for each in used),
@@ -47,7 +47,7 @@ def figures(exporter: HeapExporter | None) -> dict[str, float]:
 
 
 def main() -> None:
-    """Serve and obey."""
+    """Serve, and execute commands."""
     held = [Customer(number) for number in range(int(sys.argv[1]) // 4)]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, app, threaded=True)  # HTTP/1.1: one connection for all requests

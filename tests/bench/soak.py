@@ -1,9 +1,9 @@
-"""Soaks the exporter: leaks, alerts, snapshots and webhooks over and over, its own memory watched from outside.
+"""Soak test: repeats leaks, alerts, snapshots and webhooks, and measures the exporter's memory from outside.
 
-Two services run at once, all times divided by the speed. In one the exporter lives all the time; in the other it is
-stopped and started anew after each leak, so that each is suspected and told again. Both are scraped and asked for
-snapshots, alone and in crowds, and their webhook is one that also hangs, refuses and fails. Ends with 1 if anything
-grows. ``python -m tests.bench.soak --minutes 20 --speed 50``
+Two services run at once, with all times divided by the speed. In one the exporter runs all the time; the other
+restarts it after each leak, so that each leak causes an alert. Both are scraped and get requests for snapshots, single
+and many at once, and their webhook also hangs, refuses and fails. Ends with 1 if anything grows.
+``python -m tests.bench.soak --minutes 20 --speed 50``
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from heap_exporter.detection.trend import fit_trend
 from tests.bench.unreliable_webhook import unreliable_webhook
 
 WARM_UP_SHARE = 0.4
-"""Part of the run that does not count: the history of samples fills for as long."""
+"""The share of the run that is not measured: the history of samples fills in that time."""
 
 MIN_GROWTH = {"memory, MiB": 1.0, "threads": 1.0, "descriptors": 1.0}
-"""What each figure must gain after the warm-up, steadily, to count as growing."""
+"""The gain of each value after the warm-up that counts as growth, if it is steady."""
 
 KEEP, QUOTA_BYTES = 8, 64 * 1024**2
 MAX_FILES = 100
-"""Quota of the folder, and more files than its snapshots, their reports and marks, and twenty series have together."""
+"""The quota of the folder, and a limit above its count of snapshots, reports, marks and twenty series."""
 
 CALM_WINDOWS = 8
-"""How long a suspicion is given to end once its leak was reset."""
+"""The time in which a suspicion must end after its leak was freed."""
 
 REAPED_WITHIN_SECONDS = 5.0
-"""How long a child that has ended may wait for the exporter's thread, which sleeps between samples."""
+"""The longest time until the exporter's thread, which sleeps between samples, reaps a child."""
 
 VISIT_SECONDS = 1.0
 CROWD = 20
@@ -55,7 +55,7 @@ CROWD = 20
 
 @dataclass
 class Soaked:
-    """A service, what it looked like from outside whenever it was calm, and what it has done."""
+    """A service, its measurements at calm moments, and its counters."""
 
     name: str
     process: subprocess.Popen[str]
@@ -63,12 +63,12 @@ class Soaked:
     calm: list[dict[str, float]] = field(default_factory=list)
     peaks: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
-    undead: set[int] = field(default_factory=set)
+    unreaped: set[int] = field(default_factory=set)
     url: str | None = None
     zombies: dict[int, float] = field(default_factory=dict)
 
     def follow(self, is_over: Callable[[], bool]) -> None:
-        """Read what the service says, look at it whenever it is calm, and have it end when all is over."""
+        """Read the service's output, measure it when it is calm, and end it when the test is over."""
         assert self.process.stdout
         assert self.process.stdin
         before: Counter[str] = Counter()
@@ -92,13 +92,13 @@ class Soaked:
         zombies = {child for child in _children(pid) if _status(child).get("State", "").startswith("Z")}
         now = time.monotonic()
         self.zombies = {child: self.zombies.get(child, now) for child in zombies}
-        self.undead |= {child for child, since in self.zombies.items() if now - since >= REAPED_WITHIN_SECONDS}
+        self.unreaped |= {child for child, since in self.zombies.items() if now - since >= REAPED_WITHIN_SECONDS}
         kibibytes = sum(int(status.get(name, "0").split()[0]) for name in ("RssAnon", "VmSwap"))
         figures = (kibibytes / 1024, float(status["Threads"]), float(len(os.listdir(f"/proc/{pid}/fd"))))
         self.calm.append({"t": now, **dict(zip(MIN_GROWTH, figures, strict=True))})
 
     def glance(self) -> None:
-        """Keep the highest of what may vary from moment to moment."""
+        """Update the peaks of values that vary from moment to moment."""
         pid = self.process.pid
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         snapshots = [path for path in files if path.suffix == ".heap"]
@@ -114,7 +114,7 @@ class Soaked:
             self.peaks[name] = max(self.peaks[name], value)
 
     def visit(self, rounds: int) -> None:
-        """Scrape, look at the pages, and now and then ask for snapshots: one, or with a crowd of others."""
+        """Scrape, load the pages, and sometimes request snapshots: one, or many at once."""
         url = self.url
         if url is None:
             return
@@ -126,12 +126,12 @@ class Soaked:
                 list(pool.map(lambda _: _ask(f"{url}snapshots", b""), range(crowd)))
 
     def problems(self) -> list[str]:
-        """Return what grows, or is beyond its bounds, in words."""
+        """Return a sentence for each value that grows or exceeds its limit."""
         found = [f"{name} grow" for name in MIN_GROWTH if self.grown(name)]
         if not self.done["alerts"]:
-            found.append("no leak was told")
-        if self.undead:
-            found.append(f"zombies that nobody reaps: {len(self.undead)}")
+            found.append("no alert was sent")
+        if self.unreaped:
+            found.append(f"zombies that are not reaped: {len(self.unreaped)}")
         if self.peaks["snapshots"] > KEEP + 1 or self.peaks["files"] > MAX_FILES:
             found.append("the folder has too many files")
         if self.peaks["snapshot bytes"] > QUOTA_BYTES:
@@ -141,7 +141,7 @@ class Soaked:
         return [f"{self.name}: {what}" for what in found]
 
     def counted(self, figure: str) -> list[tuple[float, float]]:
-        """Return a figure of each calm moment after the warm-up, with its time in seconds."""
+        """Return a value at each calm moment after the warm-up, with its time in seconds."""
         if not self.calm:
             return []
         first, last = self.calm[0]["t"], self.calm[-1]["t"]
@@ -149,7 +149,7 @@ class Soaked:
         return [(look["t"] - first, look[figure]) for look in self.calm if look["t"] >= since]
 
     def grown(self, figure: str) -> bool:
-        """Return whether a figure rises steadily after the warm-up, by the product's own measure of that."""
+        """Return whether a value rises steadily after the warm-up, by the detector's own measure."""
         line = fit_trend(self.counted(figure))
         if line is None:
             return False
@@ -157,7 +157,7 @@ class Soaked:
 
 
 def settings(speed: float, webhook: str) -> dict[str, Any]:
-    """Return the default settings at so many times their speed, with all that can be on turned on."""
+    """Return the default settings at ``speed``, with all features on."""
     return {
         "interval_seconds": 15 / speed,
         "census_interval_seconds": 60 / speed,
@@ -175,12 +175,12 @@ def settings(speed: float, webhook: str) -> dict[str, Any]:
 def soak(
     is_over: Callable[[list[Soaked]], bool], speed: float, folder: Path, calm_windows: int = CALM_WINDOWS
 ) -> tuple[list[Soaked], Counter[str]]:
-    """Soak two services until it is over, and each is calm; return what was seen, and the hook's moods."""
+    """Run two services until the end of the test; return them, and the counts of the webhook's answers."""
     with ExitStack() as ending:
-        webhook, moods = ending.enter_context(unreliable_webhook())
+        webhook, answers = ending.enter_context(unreliable_webhook())
         services = [
             ending.enter_context(_running(name, folder, settings(speed, webhook), calm_windows))
-            for name in ("one life", "many lives")
+            for name in ("one run", "many restarts")
         ]
         asked = functools.partial(is_over, services)
         followers = [threading.Thread(target=service.follow, args=[asked]) for service in services]
@@ -191,10 +191,10 @@ def soak(
             time.sleep(VISIT_SECONDS)
             rounds += 1
             for service in services:
-                with suppress(OSError):  # the service, or a file, that has just ended
+                with suppress(OSError):  # the service has just ended, or a file was just removed
                     service.visit(rounds)
                     service.glance()
-    return services, moods
+    return services, answers
 
 
 @contextmanager
@@ -210,13 +210,13 @@ def _running(name: str, folder: Path, settings: dict[str, Any], calm_windows: in
                 "-m",
                 "tests.bench.soak_service",
                 *arguments,
-                *(["lives"] if name == "many lives" else []),
+                *(["restarts"] if name == "many restarts" else []),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            # What is let go of is given back at once, so that nothing but the exporter's own is left to be seen.
+            # Freed memory goes back to the system at once, so that only the exporter's memory is measured.
             env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},
         ) as process,
     ):
@@ -248,23 +248,23 @@ def _children(pid: int) -> list[int]:
 
 
 def table(services: list[Soaked], title: str) -> Table:
-    """Return what was seen, a column a service."""
+    """Return the measurements, one column for each service."""
     made = Table(title=title)
     made.add_column("what")
     for service in services:
         made.add_column(f"exporter has {service.name}", justify="right")
     made.add_row("times calm", *(str(len(service.calm)) for service in services))
     for name in MIN_GROWTH:
-        made.add_row(f"{name}: first calm, after warm-up … last", *(_course(service, name) for service in services))
+        made.add_row(f"{name}: first calm, after warm-up … last", *(_growth_of(service, name) for service in services))
     for name in ("threads", "descriptors", "children", "files", "snapshots", "snapshot bytes"):
         made.add_row(f"most {name}", *(f"{service.peaks[name]:,}" for service in services))
-    made.add_row("zombies that stayed", *(str(len(service.undead)) for service in services))
+    made.add_row("zombies that stayed", *(str(len(service.unreaped)) for service in services))
     for name in sorted(set().union(*(service.done for service in services))):
         made.add_row(name, *(f"{service.done[name]:,}" for service in services))
     return made
 
 
-def _course(service: Soaked, figure: str) -> str:
+def _growth_of(service: Soaked, figure: str) -> str:
     counted = service.counted(figure)
     if not counted:
         return "-"
@@ -281,10 +281,10 @@ def main() -> None:
     arguments = parser.parse_args()
     until = time.monotonic() + 60 * arguments.minutes
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        services, moods = soak(lambda _: time.monotonic() > until, arguments.speed, Path(folder))
+        services, answers = soak(lambda _: time.monotonic() > until, arguments.speed, Path(folder))
         logs = [path.read_text().splitlines() for path in Path(folder).glob("*.log")]
     Console(width=150).print(table(services, f"{arguments.minutes:g} minutes at {arguments.speed:g} times the speed"))
-    print("moods of the hook:", *(f"{mood} {count}" for mood, count in sorted(moods.items())))
+    print("answers of the webhook:", *(f"{answer} {count}" for answer, count in sorted(answers.items())))
     problems = [problem for service in services for problem in service.problems()]
     problems += [line for log in logs for line in log if "Traceback" in line]
     print(*problems or ["everything is flat"], sep="\n")

@@ -1,9 +1,9 @@
-"""A service to soak: it leaks until that is told, lets all of it go, fills a cache, and so on, until it is to end.
+"""A service for the soak test: it leaks until an alert, frees everything, fills a cache, and repeats this.
 
-What it holds itself is the same whenever it says on its output, in a line of JSON, that it is calm or done: all that
-has grown until then is the exporter's. When it is done it waits for a line. Its arguments are the settings as JSON, for
-how many windows a suspicion may take to end, and ``lives`` if the exporter is to be stopped and started anew each time:
-the judge knows a leak that was reset as a sawtooth, until a new life begins.
+When it prints a line of JSON, that it is calm or done, it always holds the same memory: any growth is the exporter's.
+When it is done it waits for a line. Its arguments are the settings as JSON, the number of windows that a suspicion may
+take to end, and ``restarts`` if it restarts the exporter each time: without a restart the judge takes a leak that was
+freed for a sawtooth.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ ENTRY_BYTES = 128 * 1024
 ENTRIES_A_WINDOW = 160
 MAX_ENTRIES = 4 * ENTRIES_A_WINDOW
 MIN_CALM_WINDOWS = 2
-"""How long it is calm at least once all is let go; a suspicion is given longer to end."""
+"""The shortest calm after everything is freed; a suspicion may take longer to end."""
 
 
 class Session:
-    """What is leaked, and what is cached."""
+    """An entry of the leak and of the cache."""
 
     __slots__ = ("body",)
 
@@ -46,38 +46,38 @@ def page(_number: int) -> Session:
 
 
 def leak(number: int) -> None:
-    """Keep one more session for ever."""
+    """Keep one more session."""
     SESSIONS[number] = Session()
 
 
 class Service:
-    """Goes through its phases with an exporter."""
+    """Runs its phases with an exporter."""
 
     def __init__(self, settings: dict[str, object], calm_windows: int) -> None:
         self._settings = settings
         self._calm_windows = calm_windows
         self._window_seconds = float(str(settings["window_seconds"]))
-        self._told = threading.Event()
+        self._alerted = threading.Event()
         self._cleared = 0
 
     def start(self) -> HeapExporter:
-        """Start the exporter, and say where it is."""
+        """Start the exporter, and print its address."""
         exporter = heap_exporter.start(port=0, **self._settings)
-        exporter.on("leak", lambda _: self._told.set())
+        exporter.on("leak", lambda _: self._alerted.set())
         self._cleared = 0
         print(json.dumps({"url": exporter.url}), flush=True)
         return exporter
 
     def grow(self, add: Callable[[int], object]) -> None:
-        """Add entries until a leak is told, or there are many."""
-        self._told.clear()
+        """Add entries until an alert, or up to a maximum."""
+        self._alerted.clear()
         for number in range(MAX_ENTRIES):
-            if self._told.wait(self._window_seconds / ENTRIES_A_WINDOW):
+            if self._alerted.wait(self._window_seconds / ENTRIES_A_WINDOW):
                 return
             add(number)
 
     def calm_down(self, exporter: HeapExporter) -> None:
-        """Let everything go, wait until nothing is suspected, and say what the exporter has done."""
+        """Free everything, wait until nothing is suspected, and print the exporter's counters."""
         SESSIONS.clear()
         page.cache_clear()
         gc.collect()
@@ -106,15 +106,15 @@ def _is_suspicious(exporter: HeapExporter) -> bool:
 
 
 def main() -> None:
-    """Serve until the input says ``end`` or ends."""
-    service, lives = Service(json.loads(sys.argv[1]), int(sys.argv[2])), "lives" in sys.argv[3:]
+    """Serve until the input has the line ``end``, or ends."""
+    service, restarts = Service(json.loads(sys.argv[1]), int(sys.argv[2])), "restarts" in sys.argv[3:]
     exporter = service.start()
     for number in itertools.count():
         service.grow(leak if number % 3 != 2 else page)
         service.calm_down(exporter)
         if sys.stdin.readline() != "go on\n":
             break
-        if lives:
+        if restarts:
             exporter.stop()
             exporter = service.start()
     exporter.stop()

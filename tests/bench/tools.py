@@ -1,4 +1,4 @@
-"""The tools that look at a heap, each as a function that does it once: ours, those of others, and the bare costs."""
+"""Tools that examine a heap, each as a function: heap-exporter, other tools, and bare operations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.heaps.walks import chosen, write_snapshot
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a tool tells of one go: objects and references it saw, and the bytes of the file it wrote."""
+    """The result of a tool: objects and references it counted, and the bytes of the file it wrote."""
 
     objects: int | None = None
     references: int | None = None
@@ -28,7 +28,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool: what to call it, what to call, and which module it needs."""
+    """A tool: its name, its function, and the module it needs."""
 
     title: str
     run: Callable[[], Outcome]
@@ -89,9 +89,9 @@ def _dozer() -> Outcome:
 
 
 def fork_seconds() -> float:
-    """Fork, and return how long it held the parent; the child leaves at once, and is waited for."""
+    """Fork, and return how long the call took in the parent; the child exits at once."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads, whose child does nothing
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork with threads running; the child does nothing
         began = time.perf_counter()
         child = os.fork()
         took = time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""A webhook whose temper changes: it takes what it is sent, fails, hangs, hangs up or refuses."""
+"""A webhook that accepts, fails, hangs, closes the connection or refuses, at random."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-MOODS = ("take", "take", "take", "fail", "hang", "cut", "refuse")
+ANSWERS = ("take", "take", "take", "fail", "hang", "cut", "refuse")
 HANG_SECONDS = 12.0
-"""Longer than a webhook is waited for."""
+"""Longer than the exporter waits for a webhook."""
 
 
 @contextmanager
 def unreliable_webhook() -> Iterator[tuple[str, Counter[str]]]:
-    """Run a webhook whose temper changes; yield its address and how often it was in which mood."""
-    chance, moods, over = random.Random(5), Counter[str](), threading.Event()
+    """Run a webhook with random answers; yield its address and the count of each kind of answer."""
+    random_numbers, answers, over = random.Random(5), Counter[str](), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            mood = chance.choice(MOODS)
-            moods[mood] += 1
+            answer = random_numbers.choice(ANSWERS)
+            answers[answer] += 1
             self.rfile.read(int(self.headers["Content-Length"]))
-            if mood == "hang":
+            if answer == "hang":
                 over.wait(HANG_SECONDS)
-            if mood in ("hang", "cut"):
+            if answer in ("hang", "cut"):
                 self.close_connection = True
                 return
-            self.send_response({"take": 200, "fail": 500, "refuse": 404}[mood])
+            self.send_response({"take": 200, "fail": 500, "refuse": 404}[answer])
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -40,7 +40,7 @@ def unreliable_webhook() -> Iterator[tuple[str, Counter[str]]]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/hook", moods
+        yield f"http://127.0.0.1:{server.server_port}/hook", answers
     finally:
         over.set()
         server.shutdown()

@@ -29,7 +29,7 @@ BYTES_A_REFERENCE, BYTES_AN_OBJECT = 6, 12
 """What a snapshot file may take at most."""
 
 MAX_ROUNDS, OBJECTS_IN_ALL_ROUNDS = 5, 3_000_000
-"""How often a tool looks, unless told: the slowest of them takes minutes for the largest heap."""
+"""The default number of rounds: the slowest tool takes minutes for the largest heap."""
 
 FORKS, FORK_SLACK_SECONDS = 1.5, 0.005
 """How long the pause of a snapshot may be: so many bare forks of the same process, and so much on top."""

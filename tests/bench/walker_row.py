@@ -1,6 +1,6 @@
 """Measures one tool on a heap of its own: a row of the table of :mod:`tests.bench.walker`, as JSON.
 
-The tool runs in the main thread, round after round, while a thread and an asyncio loop tick beside it. A native walker
+The tool runs in the main thread, round after round, while a thread and an asyncio loop tick. A native walker
 takes turns with a bare ``os.fork()`` of the same process, and has one more round in which the memory of its clone is
 read.
 """
@@ -25,14 +25,14 @@ from tests.bench.pauses import ticking
 from tests.bench.tools import TOOLS, Outcome, Tool, fork_seconds
 
 PATIENCE_SECONDS = 20.0
-"""No further round is begun after so long."""
+"""No further round begins after this time."""
 
 LOOK_SECONDS = 0.01
 MIB = 1 << 20
 
 
 def measure(tool: Tool, rounds: int) -> dict[str, Any]:
-    """Return the medians of so many rounds in seconds, the most memory of any in MiB, and what the tool told."""
+    """Return the median seconds of the rounds, the peak memory in MiB, and the tool's result."""
     import_module(tool.module)
     readings: list[dict[str, float]] = []
     outcome, began = Outcome(), time.perf_counter()

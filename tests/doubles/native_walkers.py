@@ -1,4 +1,4 @@
-"""A native walker for tests, which does as it is told, and the way to have it chosen."""
+"""A fake native walker, and functions that install it or remove the real one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODULE = "heap_exporter.walker.native_walker"
 
 
 class FakeWalker:
-    """A native walker. ``failure`` is raised by every walk while it is set; ``asked`` counts the walks."""
+    """A native walker. Every walk raises ``failure`` while it is set; ``asked`` counts the walks."""
 
     name = "native"
 
@@ -49,7 +49,7 @@ class FakeWalker:
 
 
 def install_native(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]) -> None:
-    """Have ``make()`` be what constructing a native walker does, whatever this machine has."""
+    """Replace the construction of a native walker by ``make()``, also where none was built."""
 
     def construct(_own_roots: object, _is_stopping: object, **options: Any) -> Any:
         walker = make()
@@ -62,5 +62,5 @@ def install_native(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]) -> 
 
 
 def remove_native(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the import of the native walker fail, as where it was not built."""
-    monkeypatch.setitem(sys.modules, MODULE, None)  # import's own sign for "not there"
+    """Make the import of the native walker fail, as where it was not built."""
+    monkeypatch.setitem(sys.modules, MODULE, None)  # None makes the import fail

@@ -1,4 +1,4 @@
-"""OTLP receivers of many tempers, on real sockets of 127.0.0.1."""
+"""OTLP receivers that answer, fail or hang, on real sockets of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def grpc_receiver(code: grpc.StatusCode = grpc.StatusCode.OK) -> Iterator[Receiv
 
 @contextmanager
 def silent_receiver() -> Iterator[tuple[str, threading.Event]]:
-    """Run a receiver that accepts and never says a word; give its address, and an event set when somebody came."""
+    """Run a receiver that accepts connections and never answers; yield its address and an event for a connection."""
     came = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         guests: list[socket.socket] = []
@@ -120,7 +120,7 @@ def silent_receiver() -> Iterator[tuple[str, threading.Event]]:
 
 @contextmanager
 def closed_port() -> Iterator[str]:
-    """Give an address that nothing listens on, kept from others while the test lasts."""
+    """Yield an address that nothing listens on; no other process can bind it meanwhile."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""A door in front of a server: it counts what goes in, does something when enough has, and spoils what comes out."""
+"""A proxy in front of a server: it counts bytes, calls a function at a byte count, and damages answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 class Proxy:
-    """Passes connections on to a port of this machine; ``bytes_in`` have gone to the server."""
+    """Passes connections on to a port of this machine; ``bytes_in`` counts the bytes sent to the server."""
 
     def __init__(self, server_port: int) -> None:
         self._server_port = server_port
@@ -20,22 +20,22 @@ class Proxy:
         self._alarm: tuple[int, Callable[[], None]] | None = None
         self.bytes_in = 0
         self.spoils = False
-        """Whether the last byte of each long piece that comes from the server is changed."""
+        """Whether the last byte of each long piece from the server is changed."""
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def at(self, bytes_in: int, act: Callable[[], None]) -> None:
-        """Have ``act`` called once when so many bytes more have gone in; they wait for it."""
+        """Call ``act`` once after this many more bytes, before they go to the server."""
         self._alarm = (self.bytes_in + bytes_in, act)
 
     def serve(self) -> None:
-        """Pass connections on until the gate is closed."""
+        """Pass connections on until the proxy is closed."""
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
@@ -68,7 +68,7 @@ class Proxy:
 
 @contextmanager
 def proxy(server_port: int) -> Iterator[Proxy]:
-    """Keep a gate open in front of a server."""
+    """Run a proxy in front of a server."""
     opened = Proxy(server_port)
     threading.Thread(target=opened.serve, daemon=True).start()
     try:

@@ -1,4 +1,4 @@
-"""Leak alerts in which everything that an alert can carry is there."""
+"""Leak alerts with every optional part, and with none."""
 
 from __future__ import annotations
 
@@ -73,5 +73,5 @@ def full_alert(type_name: str = "shop.models.Session") -> LeakAlert:
 
 
 def bare_alert() -> LeakAlert:
-    """Return an alert of which nothing is known but that memory grows."""
+    """Return an alert that only reports that memory grows."""
     return LeakAlert(Verdict(JUDGED_AT, State.CONFIRMED, (GREW,), 900.0), fingerprint="00")

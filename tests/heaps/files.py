@@ -1,4 +1,4 @@
-"""Snapshot files for tests: whole ones, and such as no writer of ours would write."""
+"""Snapshot files for tests: valid ones, and damaged ones that the product never writes."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -28,11 +28,11 @@ FOOTER = Footer(objects=4, references=5, duration_seconds=0.5, pause_seconds=0.2
 
 @contextmanager
 def _written(path: Path) -> Iterator[int]:
-    """Give the descriptor of a file that is written from its beginning to its end."""
+    """Yield the descriptor of a file that the caller writes from its beginning to its end."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT)
     try:
         yield fd
-        os.ftruncate(fd, os.lseek(fd, 0, os.SEEK_CUR))  # a hundred times as quick as O_TRUNC, if there is little to cut
+        os.ftruncate(fd, os.lseek(fd, 0, os.SEEK_CUR))  # for small cuts a hundred times faster than O_TRUNC
     finally:
         os.close(fd)
 
@@ -50,7 +50,7 @@ def write_file(
 
 
 def write_payload(path: Path, payload: bytes, header: bytes | None = None) -> Path:
-    """Write a file with right checksums around any data and, if given, any header."""
+    """Write a file with valid checksums, the given data and, optionally, another header."""
     with _written(path) as fd:
         out = BlockWriter(fd)
         out._write_through(b"\x89HEAP\r\n\x1a")
@@ -82,7 +82,7 @@ def small_graph(out: BlockWriter) -> None:
 
 
 def read_all(path: Path) -> list[Record]:
-    """Return all records of a file, having read it to its end."""
+    """Return all records of a file, read to its end."""
     with SnapshotReader(path) as reader:
         records = list(reader.records())
         assert reader.footer
@@ -90,5 +90,5 @@ def read_all(path: Path) -> list[Record]:
 
 
 def nodes(records: Iterable[Record]) -> dict[int, NodeRecord]:
-    """Return the nodes among the records by their places."""
+    """Return the nodes among the records, by their places."""
     return {record.place: record for record in records if isinstance(record, NodeRecord)}

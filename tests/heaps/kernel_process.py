@@ -1,4 +1,4 @@
-"""Runs of a kernel in a child that may take so much memory, and no more."""
+"""Runs a kernel in a child process with a limit on its memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_SECONDS = 120.0
-"""Nothing that is run here takes a tenth of it: this only ends what would never end."""
+"""A run takes less than a tenth of it; the limit ends a run that hangs."""
 
 CHILD = """
 import resource, sys
@@ -29,7 +29,7 @@ else:
 
 
 def run_with_memory(path: Path, kernel: str, mebibytes: int) -> str:
-    """Return what a child tells of the file, which may take so much memory beyond what it has at its start."""
+    """Return what a child process prints about the file; it may use ``mebibytes`` more than at its start."""
     done = subprocess.run(
         [sys.executable, "-c", CHILD, kernel, path, str(mebibytes)],
         cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,

@@ -1,4 +1,4 @@
-"""The kernels of the analysis that there are here, by name: a test that takes one is run with each."""
+"""The kernels of the analysis that are installed here, by name; tests run with each of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from heap_exporter.analysis.results import ProgressCallback, ignore_progress
 
 
 class Load(Protocol):
-    """Returns the graph of a file, as :func:`heap_exporter.analysis.graph.load` does."""
+    """Returns the graph of a file, like :func:`heap_exporter.analysis.graph.load`."""
 
     def __call__(self, path: Path, progress: ProgressCallback = ignore_progress) -> Graph: ...
 
@@ -20,7 +20,7 @@ KERNELS: dict[str, Load] = {"portable": load_portably}
 try:
     from heap_exporter.analysis.native_graph import load as load_natively
 except ImportError:
-    """It was not built here: all that it does, the other does."""
+    """The kernel in C was not built here."""
 else:
     KERNELS["native"] = load_natively
 
@@ -46,5 +46,5 @@ def assert_same(first: Graph, second: Graph) -> None:
 
 
 def labels_of_edges(graph: Graph) -> list[int]:
-    """Return the labels of the edges; what an empty slot would be called nobody asks."""
+    """Return the labels of the edges, without those of empty slots."""
     return [label for label, target in zip(graph.labels(), graph.targets, strict=True) if target != EMPTY]

@@ -1,4 +1,4 @@
-"""Heaps made object by object, and written as snapshot files: what is wanted for the reading of paths."""
+"""Heaps built object by object and written as snapshot files, for tests of retainer paths."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def made(type_name: str, *rest: Made, size_bytes: int = 64, extra: int = 0, **na
 
 
 def dict_of(entries: Mapping[str, Made]) -> Made:
-    """Return a dict. Only where it is a namespace are its keys' names told."""
+    """Return a dict. Its keys have names in the file only where it is a namespace."""
     return Made("dict", rest=[each for name, value in entries.items() for each in (Made("str", text=name), value)])
 
 
@@ -57,7 +57,7 @@ def module(**values: Made) -> Made:
 
 
 def function(cells: Mapping[str, Made] = {}, **named: Made) -> Made:
-    """Return a function that closes over so many variables."""
+    """Return a function that closes over the given variables."""
     behind = made("tuple", *(made("cell", cell_contents=value) for value in cells.values()))
     return Made("function", {**named, "__closure__": behind}, cells=tuple(cells))
 
@@ -72,9 +72,9 @@ def write(
     seed: int = 0,
     minute: float = 0.0,
 ) -> Path:
-    """Write a snapshot of all that the modules, the local variables of frames, and ``loose`` ones lead to.
+    """Write a snapshot of everything reachable from the modules, the local variables of frames, and ``loose``.
 
-    ``threads`` are names → (function, its variables), innermost first. Addresses are drawn by the ``seed``.
+    ``threads`` maps names to (function, its variables), innermost first. The ``seed`` determines the addresses.
     """
     roots = [
         *modules.values(),

@@ -1,4 +1,4 @@
-"""Heaps drawn by chance, and what chance makes of their files."""
+"""Random heaps, and random damage to their files."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ SHAPES = (
     Shape("shop.Rows", SEQUENCE, tail=False),
     Shape("shop.Row", SEQUENCE, weak=True),
     Shape("shop.Map", MAPPING, weak=True, tail=False),
-    Shape("list", SEQUENCE, edge_names=("__dict__",)),  # another type of that name
+    Shape("list", SEQUENCE, edge_names=("__dict__",)),  # another type with that name
 )
 NAMES = ("__main__", "__dict__", "__globals__", "__closure__", "shop", "cache", "SESSIONS")
 
 
 @st.composite
 def models(draw: st.DrawFn, max_objects: int = 300) -> Model:
-    """Return heaps of every kind: thin and dense, deep and flat, with everything that a file may hold."""
+    """Return heaps of every form: sparse and dense, deep and flat, with every record that a file may hold."""
     return build(
         Random(draw(st.integers(0, 2**32))),
         objects=draw(st.integers(0, max_objects)),
@@ -55,7 +55,7 @@ def models(draw: st.DrawFn, max_objects: int = 300) -> Model:
 def build(
     random: Random, *, objects: int, mean_edges: float, nearness: int, roots: int, threads: list[int], odd: float
 ) -> Model:
-    """Return a heap. ``odd`` is the share of objects that are held from outside, and of those that are immortal."""
+    """Return a heap. ``odd`` is the share of objects that C code holds, and also the share of immortal ones."""
     places = random.sample(range(1, max(objects * 3, 2)), objects)
     nodes = [_node(random, i, places, mean_edges, nearness) for i in range(objects)]
     frames = [6 + i for i in range(len(threads) + sum(threads))]
@@ -105,7 +105,7 @@ def data_of(file: Path) -> bytes:
 
 
 def alterations(data: bytes, chance: Random) -> Iterator[bytes]:
-    """Yield, without end, what chance makes of the data: bytes changed, pieces cut out, doubled, moved."""
+    """Yield random damage to the data without end: changed bytes, and pieces that are cut out, doubled or moved."""
     while True:
         altered = bytearray(data)
         for _ in range(chance.randrange(1, 4)):

@@ -1,6 +1,6 @@
-"""Heaps as plain objects: the file that tells of one, and what its analysis must be by definition.
+"""Heaps as plain objects: their snapshot files, and the result of their analysis by definition.
 
-A :class:`Model` knows nothing of arrays, kernels or clever algorithms: it is what an answer is held against.
+A :class:`Model` uses no arrays, kernels or fast algorithms. Tests compare the results of the kernels with it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ Path_ = tuple[Step, ...]
 
 @dataclass
 class Model:
-    """A heap. ``nodes`` are in the order of the file; ``threads`` have so many frames each."""
+    """A heap. ``nodes`` are in the order of the file; ``threads`` are the counts of their frames."""
 
     nodes: list[Node]
     names: dict[int, str]
@@ -118,7 +118,7 @@ class Model:
 
     @cached_property
     def by_place(self) -> dict[int, Node]:
-        """Return the objects by their places, in the order of these."""
+        """Return the objects by their places, in the order of the places."""
         return {node.place: node for node in sorted(self.nodes, key=lambda node: node.place)}
 
     @cached_property
@@ -142,7 +142,7 @@ class Model:
                 yield slot, place
 
     def label(self, shape: Shape, slot: int) -> str:
-        """Return what an edge is called."""
+        """Return the label of an edge."""
         if slot == 0 and shape.first_is_weak:
             return "weak"
         if slot < len(shape.edge_names):
@@ -153,8 +153,8 @@ class Model:
             return "value" if (slot - len(shape.edge_names)) % 2 else "key"
         return "item"
 
-    def told_label(self, node: Node, slot: int) -> str:
-        """Return what an edge is called by who can tell the name of a value's key."""
+    def named_label(self, node: Node, slot: int) -> str:
+        """Return the label of an edge, with the name of a value's key where the file has it."""
         label = self.label(node.shape, slot)
         if label == "value" and node.edges[slot - 1] in self.by_place:
             name = self.names.get(node.edges[slot - 1])
@@ -212,7 +212,7 @@ class Model:
         if label == ".__closure__" and node.shape.cell_names:
             return label, self._type(place), node.shape
         if last_label in (".__dict__", ".__globals__"):
-            label = self.told_label(node, slot)
+            label = self.named_label(node, slot)
         if label == "item" and function and position < len(function.cell_names) and function.cell_names[position]:
             label = f".{function.cell_names[position]}"
         return label, self._type(place), None
@@ -279,12 +279,12 @@ class Model:
         return reached
 
     def retained(self, nodes: Iterable[int]) -> int:
-        """Return the bytes of all that these nodes dominate."""
+        """Return the bytes of all objects that these nodes dominate."""
         sizes = [node.size_bytes for node in self.by_place.values()]
         return sum(sizes[v] for v in set().union(*(self.dominated[node] for node in nodes)) if v < len(sizes))
 
     def idom(self) -> list[int]:
-        """Return the closest of the dominators of each node; that of the root is the root."""
+        """Return the immediate dominator of each node; the root's is the root."""
         root = len(self.by_place)
         closest = [root] * len(self.links)
         for node in sorted(range(len(self.links)), key=lambda node: -len(self.dominated[node])):

@@ -1,4 +1,4 @@
-"""Summaries of heaps, made by hand from trees of groups."""
+"""Summaries of heaps, built from trees of groups."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Branch:
 
 
 def shop(sessions: int) -> Branch:
-    """A shop whose session store has so many sessions."""
+    """Return a shop whose session store has the given number of sessions."""
     item = Branch("list item", "shop.items.Item", sessions * 3, 96)
     cart = Branch("Session.cart", "list", sessions, 88, (item,))
     store = Branch(
@@ -68,7 +68,7 @@ def shop(sessions: int) -> Branch:
 
 
 def heap(root: Branch, path: str = "a.heap", **header: object) -> Heap:
-    """Return the summary that a tree of groups would give."""
+    """Return the summary of a heap with this tree of groups."""
     groups = tuple(_groups(root))
     return Heap(
         Path(path),

@@ -1,4 +1,4 @@
-"""Walks of this process, as a snapshot takes them: the walker's blocks between a header and a footer."""
+"""Snapshots of this process: the walker's blocks between a header and a footer."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from heap_exporter.walker.choose import choose_walker
 
 
 def chosen(name: str, *, keys: bool = False) -> Walker:
-    """Return the walker of that name, and no other."""
+    """Return the walker of that name. Raises AssertionError if another one would be chosen."""
     walker = choose_walker(name, keys=keys)
-    assert walker.name == name, f"{name} was asked for, {walker.name} was given"
+    assert walker.name == name, f"{name} was requested, {walker.name} was chosen"
     return walker
 
 

@@ -1,4 +1,4 @@
-"""The programs of others that read what a snapshot was converted to, and the snapshots they are asked about."""
+"""Other tools that read converted snapshots, and snapshots for them."""
 
 from __future__ import annotations
 

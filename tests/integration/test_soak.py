@@ -38,8 +38,8 @@ def test_alerts_over_and_over_leave_nothing_behind(tmp_path: Path) -> None:
         assert service.done["snapshots written"] >= 2
         assert service.done["errors"] == 0
 
-    one_life, many_lives = services
+    one_run, many_restarts = services
 
-    assert one_life.done["alerts"] == 1
-    assert many_lives.done["alerts"] >= ALERTS
-    assert many_lives.done["webhooks sent"] + many_lives.done["webhooks failed"] >= 1
+    assert one_run.done["alerts"] == 1
+    assert many_restarts.done["alerts"] >= ALERTS
+    assert many_restarts.done["webhooks sent"] + many_restarts.done["webhooks failed"] >= 1

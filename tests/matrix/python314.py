@@ -63,7 +63,7 @@ exec chroot "$root" /usr/bin/env -C "$folder" "$@"
 
 
 class Python314Error(Exception):
-    """CPython 3.14 can't be made here; the text says why and what to do."""
+    """CPython 3.14 cannot be installed here; the text has the reason and what to do."""
 
 
 def is_made() -> bool:

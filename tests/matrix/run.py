@@ -56,7 +56,7 @@ COLUMNS = ("interpreter", "install", "without compiler", "unit tests", "native t
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A CPython to install on: its executable, exact version, and whether it lives in the Debian of python314.py."""
+    """A CPython to install on: its executable, its exact version, and whether it is in the Debian of python314.py."""
 
     executable: str
     version: str
@@ -69,11 +69,11 @@ class Interpreter:
 
 
 class StepError(Exception):
-    """A command of the matrix ended with an error; the text says which one, and where its output is."""
+    """A command of the matrix failed; the text names it and its log."""
 
 
 def version_of(command: list[str]) -> str | None:
-    """Return the exact version that the interpreter `command` says it is, or None when it does not run."""
+    """Return the exact version of the interpreter `command`, or None when it does not run."""
     code = "import platform; print(platform.python_version())"
     try:
         done = subprocess.run([*command, "-c", code], check=False, capture_output=True, text=True)
@@ -154,7 +154,7 @@ class Attempt:
     def _test(self, tests: tuple[str, ...]) -> str:
         python = PYTHONS_FOLDER / f"venv-{self._interpreter.minor}" / "bin" / "python"
         stacks = f"faulthandler_timeout={STACKS_AFTER_SECONDS}"
-        # As a module, pytest lets the tests import what lies beside them: `dashboards/`, `alerts/`.
+        # As a module, pytest puts the folder on the path: the tests import `dashboards/` and `alerts/`.
         command = [str(python), "-m", "pytest", *tests, "-q", "-p", "no:cacheprovider", "-o", stacks]
         done = self._call(command, self._scratch / self._interpreter.minor)
         if done.returncode not in (0, NO_TESTS_COLLECTED):
@@ -174,7 +174,7 @@ class Attempt:
     def _call(
         self, command: list[str], folder: Path, variables: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run `command` in `folder` where the interpreter lives, adding what it prints to the log."""
+        """Run `command` in `folder` on the system of the interpreter, and append its output to the log."""
         entered = python314.entering(command, folder) if self._interpreter.in_debian else command
         environment = {name: value for name, value in os.environ.items() if name not in VARIABLES_LEFT_OUT}
         # coreutils' timeout ends what the command has started as well.

@@ -106,7 +106,7 @@ def run_under_asan(program: str) -> int:
 
 
 def run_under_valgrind(program: str, log: Path) -> int:
-    """Return 0 if no error has our code on its stack; CPython has errors of its own, which are not ours to tell."""
+    """Return 0 if no error has heap-exporter's code on its stack; errors of CPython itself do not count."""
     valgrind = ["valgrind", f"--log-file={log}", "--num-callers=40"]
     code = subprocess.run([*valgrind, *python(program)], env=environment(), check=False).returncode
     ours = [

@@ -1,4 +1,4 @@
-"""What programs that walk themselves use: bare walks, types that make a clone crash or hang, and what clones leave."""
+"""For programs that walk themselves: bare walks, types that make a clone crash or hang, and leftovers of clones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOWHERE = 8
 
 
 class Poison:
-    """A type whose instance a walk cannot follow, while it is poisoned."""
+    """A type whose instance breaks a walk while it is poisoned."""
 
 
 POISON = Poison()
@@ -41,7 +41,7 @@ POISON = Poison()
 
 @contextmanager
 def poisoned(function: int) -> Iterator[None]:
-    """Have ``function``, an address, be what follows the referents of POISON; the process itself must not do so."""
+    """Make ``function``, an address, the tp_traverse of POISON. The process itself must not call it."""
     slot = ctypes.c_void_p.from_address(id(Poison) + TP_TRAVERSE)
     before = slot.value
     gc.disable()
@@ -55,7 +55,7 @@ def poisoned(function: int) -> Iterator[None]:
 
 @contextmanager
 def calling(function: str) -> Iterator[None]:
-    """Have every walk call a function of the C library's."""
+    """Make every walk call a function of the C library."""
     address = ctypes.cast(getattr(libc, function), ctypes.c_void_p).value
     assert address
     with poisoned(address):
@@ -118,7 +118,7 @@ def write_data(native: NativeWalker, file: int) -> Walk:
 
 
 def children() -> list[int]:
-    """Return the children of this process, the dead among them that nobody has waited for."""
+    """Return the children of this process, zombies included."""
     return [child.pid for child in psutil.Process().children()]
 
 
@@ -132,7 +132,7 @@ def descriptors() -> int:
 
 
 def footprint() -> dict[str, int]:
-    """Return what a leak would let grow; memory in bytes."""
+    """Return the values that a leak increases; memory in bytes."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return {
         "resident": int(status["VmRSS"].split()[0]) * 1024,

@@ -1,4 +1,4 @@
-"""The native walker, or the reason why these tests cannot run."""
+"""Skips these tests where there is no native walker."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session", autouse=True)
 def native_walker() -> None:
-    """Skip where the native walker cannot be; fail where HEAP_EXPORTER_REQUIRE_SERVERS=1 says that it must be there."""
+    """Skip where there is no native walker, or fail where HEAP_EXPORTER_REQUIRE_SERVERS=1."""
     try:
         name = choose_walker("native").name
-        sentence = f"asked for the native walker, the {name} one came"
+        sentence = f"the {name} walker was chosen instead of the native one"
     except Exception as error:
         name, sentence = "", f"the native walker is not there: {error}"
     if name == "native":
@@ -33,6 +33,6 @@ def native_walker() -> None:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[[str], Popen[str]]]:
-    """Return a function that starts a program, which may use what the tests use; it ends with the test."""
+    """Return a function that starts a program, which may import the tests' helpers; it ends with the test."""
     with ExitStack() as running:
         yield lambda code: running.enter_context(program(code, tmp_path, PYTHONPATH=str(REPOSITORY)))

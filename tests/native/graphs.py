@@ -1,4 +1,4 @@
-"""A snapshot as a whole: its nodes by place, with the edges, names and roots that a test asks for."""
+"""A whole snapshot in memory: its nodes by place, with edges, names and roots."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Root:
 
 @dataclass(slots=True)
 class Graph:
-    """All that a snapshot says."""
+    """The contents of a snapshot."""
 
     header: Header
     footer: Footer

@@ -25,7 +25,7 @@ KEPT = """
         return (found == rows == {(5000, kept_bytes)} and in_process["is_complete"]
                 and abs(written - in_process["objects"]) < 5000)
 """
-"""What comes first in each program."""
+"""The first part of each program."""
 
 MOMENTS = {
     "a callback of the collector": """
@@ -105,7 +105,7 @@ MOMENTS = {
     found += [counted(native), counted(native)]
     gc.unfreeze()
     """,
-    "a heap that nobody collects": """
+    "a heap without collections": """
     gc.disable()
     found += [counted(native), counted(native)]
     """,
@@ -150,4 +150,4 @@ MOMENTS = {
     found += [asyncio.run(walk()), asyncio.run(walk())]
     """,
 }
-"""Moment → what brings it about; `found` gets whether what a walk tells then is as it should be."""
+"""Moment → the code that causes it; it appends to `found` whether the walk's result is correct."""

@@ -1,10 +1,10 @@
-"""What CPython says of its own heap: everything that ``gc.get_objects()`` and ``gc.get_referents()`` lead to.
+"""CPython's own view of its heap: everything reachable through ``gc.get_objects()`` and ``gc.get_referents()``.
 
-Runs inside the program that is walked. The walk lies between two moments of the oracle; what is the same in both was
-there, the same, when the walk took place. The oracle's own bookkeeping is in neither moment.
+Runs inside the program that is walked. The walk takes place between two moments of the oracle: an object that is the
+same in both was there, unchanged, during the walk. Neither moment contains the oracle's own data.
 
-The keys of dicts that have only ``str`` keys are no referents to ``gc.get_referents()``, so the oracle asks each dict
-for them, and tells apart what is reached by no other way.
+``gc.get_referents()`` does not return the keys of dicts that have only ``str`` keys, so the oracle reads them from each
+dict, and separates objects that are reachable only through them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from heap_exporter.walker.own_objects import is_own_class
 ctypes.pythonapi.PyThreadState_GetDict.restype = ctypes.c_void_p
 
 IN_ORDER = frozenset({list, tuple, dict})
-"""The types whose edges have an order that Python code can tell."""
+"""The types whose edges have an order that Python code can determine."""
 
 
 class Moment(NamedTuple):
@@ -53,7 +53,7 @@ def edges(found: object) -> list[object]:
     if issubclass(type(found), dict):
         visits = Counter(map(id, referents))
         keys: Any = dict.keys(found)  # type: ignore[arg-type]  # by its class
-        # An OrderedDict has its keys twice: in the dict, and in a list beside it, which the collector does visit.
+        # An OrderedDict has its keys twice: in the dict, and in a list, which the collector does visit.
         holds = 2 if issubclass(type(found), OrderedDict) else 1
         referents += [key for key in keys if visits[id(key)] < holds]
     return referents
@@ -104,7 +104,7 @@ def unchanged(before: Moment, after: Moment) -> set[int]:
 
 
 def describe(found: object) -> dict[str, Any]:
-    """Return what a snapshot should say of an object, with places instead of ids."""
+    """Return what a snapshot should contain for an object, with places instead of ids."""
     return {
         "place": id(found) >> PLACE_SHIFT,
         "class": id(type(found)) >> PLACE_SHIFT,
@@ -117,7 +117,7 @@ def describe(found: object) -> dict[str, Any]:
 
 
 def testify(walk: Callable[[], object], own: Callable[[], set[int]], path: Path, *, frozen: bool) -> None:
-    """Have ``walk`` done, and write to ``path``, as JSON, what it should have found.
+    """Call ``walk``, and write to ``path``, as JSON, what it should have found.
 
     ``own()`` returns the ids of the exporter's own objects, which a walk leaves out. With ``frozen`` the walk is done
     on a heap put aside by ``gc.freeze()``.

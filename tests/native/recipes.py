@@ -1,4 +1,4 @@
-"""Heaps by recipe: a list of ingredients, each a kind, a number, and which others it refers to.
+"""Heaps from recipes: lists of ingredients, each with a kind, a number, and the others it refers to.
 
 Runs inside the program that is walked. An ingredient refers to those before it as it is made, and, where its kind can
 still change by then, to those after it too, so that there are cycles of all lengths.

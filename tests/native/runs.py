@@ -13,13 +13,13 @@ from tests.native.conftest import REPOSITORY
 from tests.processes.programs import environment
 
 DEADLINE_SECONDS = 240.0
-"""After so long a program hangs, however busy the machine is."""
+"""A program that takes longer hangs, even on a busy machine."""
 
 
 def outcome(code: str, folder: Path, *options: str, deadline_seconds: float = DEADLINE_SECONDS) -> dict[str, Any]:
-    """Return what a program printed, one JSON object, once it has ended well and without a word on its stderr.
+    """Return the JSON object that a program printed; it must succeed and write nothing to stderr.
 
-    ``options`` are the interpreter's own. The program may use what the tests use.
+    ``options`` are the interpreter's. The program may import the tests' helpers.
     """
     path = folder / "program.py"
     path.write_text(textwrap.dedent(code))

@@ -18,9 +18,9 @@ PATIENCE_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What a tool says of one file: for each node, by its ordinal, the retained size and the immediate dominator.
+    """A tool's result for one file: for each node, by its ordinal, the retained size and the immediate dominator.
 
-    ``told`` is all else; ``seconds`` and ``peak_bytes`` are what it took to come to the retained sizes.
+    ``told`` has all other values; ``seconds`` and ``peak_bytes`` are the cost of the retained sizes.
     """
 
     nodes: int
@@ -30,7 +30,7 @@ class Answer:
 
 
 def devtools(snapshot: Path, retainers_of: Iterable[int] = ()) -> Answer:
-    """Load a snapshot as the memory panel does; the retainers of some nodes, by their ordinals, are asked for too."""
+    """Load a snapshot like the memory panel, and read the retainers of some nodes, by their ordinals."""
     sizes = snapshot.with_suffix(".devtools")
     told = _told("devtools.mjs", "load", str(snapshot), str(sizes), *map(str, retainers_of))
     return _answer(told, sizes)

@@ -1,4 +1,4 @@
-"""A graph beside the ``.heapsnapshot`` written of it: which ordinal is which node, and what the tools should answer."""
+"""A graph and its ``.heapsnapshot``: which ordinal is which node, and the expected results of the tools."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from heap_exporter.report import heapsnapshot
 
 
 def converted(path: Path) -> tuple[Graph, Path]:
-    """Return the graph of a snapshot file, and the ``.heapsnapshot`` written of it beside the file."""
+    """Return the graph of a snapshot file, and the ``.heapsnapshot`` that is written next to the file."""
     graph = analysis.load(path)
     target = path.with_suffix(heapsnapshot.SUFFIX)
     heapsnapshot.write(graph, summarise(graph), target)

@@ -1,4 +1,4 @@
-"""The memory panel of a real Chromium: its DevTools opened as a page, looking at another page of the same browser."""
+"""The memory panel of a real Chromium: its DevTools, opened as a page, attached to another page of the browser."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ const found = [];
 })(document);
 return found;
 """
-"""Looks through the shadow trees, in which all of DevTools is."""
+"""Searches the shadow trees, which contain all of DevTools."""
 
 
 class Panel:

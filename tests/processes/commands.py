@@ -1,4 +1,4 @@
-"""heap-exporter as an operator runs it: a process of its own."""
+"""The heap-exporter command, run as a process."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-"""Runs heap-exporter with some arguments; ``code`` is the exit code that it must end with."""
+"""Runs heap-exporter with arguments; ``code`` is the expected exit code."""
 
 
 class Pair(NamedTuple):
-    """Two snapshots of one process; in between it gained 4000 sessions."""
+    """Two snapshots of one process; between them it gained 4000 sessions."""
 
     before: Path
     after: Path

@@ -1,4 +1,4 @@
-"""Runs gunicorn with two workers that are watched, and asks them who they are."""
+"""Runs gunicorn with two workers that each start an exporter."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def gunicorn(folder: Path, *options: str) -> Iterator[str]:
 
 
 def workers_of(service: str) -> dict[int, str]:
-    """Return pid → exporter address of the workers, once there are two that tell."""
+    """Return pid → exporter address of the workers, once both have an exporter."""
     found: dict[int, str] = {}
 
     def ask() -> int:

@@ -1,4 +1,4 @@
-"""Runs small real programs and talks with them."""
+"""Runs small real programs, and exchanges lines and requests with them."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def program(code: str, folder: Path, **environ: str) -> Iterator[subprocess.Pope
 
 
 def environment(folder: Path, **environ: str) -> dict[str, str]:
-    """Return an environment in which nothing of the caller's steers the exporter, and snapshots go to ``folder``."""
+    """Return an environment without the caller's settings of the exporter, and with snapshots in ``folder``."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("HEAP_", "OTEL_"))}
     return {**inherited, "HEAP_EXPORTER_SNAPSHOT_DIR": str(folder / "snapshots"), "PYTHONUNBUFFERED": "1", **environ}
 
 
 def window_settings(seconds: float) -> dict[str, str]:
-    """Return settings with a window of so many seconds and forty samples in it, or longer where the machine is busy."""
+    """Return settings for a window of ``seconds`` with forty samples, or a longer one where the machine is busy."""
     window = seconds * slowdown()
     return {
         "HEAP_EXPORTER_WINDOW_SECONDS": f"{window:.3f}",
@@ -60,7 +60,7 @@ def window_settings(seconds: float) -> dict[str, str]:
 
 
 def slowdown() -> float:
-    """Return how many times as long as alone on the machine a thread takes now for what it does."""
+    """Return how many times longer a thread takes now than alone on the machine; 1.0 or more."""
     begun, busy_until = time.monotonic(), time.thread_time() + PACE_SECONDS
     while time.thread_time() < busy_until:
         pass
@@ -68,7 +68,7 @@ def slowdown() -> float:
 
 
 def next_json(process: subprocess.Popen[str]) -> Any:
-    """Return the next line of the program's output, which is JSON. One that says nothing for long is killed."""
+    """Return the next line of the program's output, which is JSON. Kills a program that prints nothing for long."""
     assert process.stdout is not None
     patience = threading.Timer(4 * PATIENCE_SECONDS, process.kill)
     patience.start()
@@ -81,14 +81,14 @@ def next_json(process: subprocess.Popen[str]) -> Any:
 
 
 def get(url: str, accept: str = "application/json", data: bytes | None = None) -> str:
-    """Return what a GET, or a POST of ``data``, answers."""
+    """Return the answer to a GET, or to a POST of ``data``."""
     request = urllib.request.Request(url, data=data, headers={"Accept": accept})
     with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
         return str(response.read().decode())
 
 
 def get_json(url: str, data: bytes | None = None) -> Any:
-    """Return the JSON that a request answers."""
+    """Return the JSON in the answer to a request."""
     return json.loads(get(url, data=data))
 
 
@@ -101,7 +101,7 @@ def metrics(url: str) -> dict[str, float]:
 def eventually(
     ask: Callable[[], Answer], wanted: Callable[[Answer], Any] = bool, seconds: float = PATIENCE_SECONDS
 ) -> Answer:
-    """Return the first answer that is wanted. Errors of the network are asked again until patience ends."""
+    """Return the first answer that is wanted. Repeats the request after network errors, until a deadline."""
     deadline = time.monotonic() + seconds
     while True:
         answer: Answer | None = None

@@ -97,7 +97,7 @@ def storm(*ports: int, clients: int = 1000) -> Storm:
 
 @contextmanager
 def _descriptors() -> Iterator[None]:
-    """Allow this process the descriptors of a thousand clients: 1024 are a usual limit."""
+    """Raise the limit of this process on descriptors: it needs a thousand, and 1024 is a usual limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, MIN_DESCRIPTORS)), hard))
     try:
@@ -108,7 +108,7 @@ def _descriptors() -> Iterator[None]:
 
 @contextmanager
 def process_with_server(folder: Path, objects: int) -> Iterator[Callable[[], dict[str, Any]]]:
-    """Run a process with so many objects; yield what returns its ``port`` first, and then how it fares."""
+    """Run a process with ``objects``; yield a function that returns its ``port`` first, and then its measurements."""
     command = [sys.executable, "-c", PROGRAM, str(folder), str(objects)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None

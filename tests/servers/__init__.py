@@ -1,6 +1,6 @@
 """The real servers and the browser that the tests run against.
 
-`install.py` puts them here, `find` says where they are, `running.py` runs them.
+`install.py` installs them, `find` returns their paths, `running.py` runs them.
 """
 
 from tests.servers.install import find

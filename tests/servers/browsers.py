@@ -1,4 +1,4 @@
-"""A real browser for tests: launched, made to look like a phone or a night, and asked what it complains of."""
+"""A real browser: starts it, emulates screens and colour schemes, and reads its log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def launched(chromium: Path, chromedriver: Path) -> Iterator[webdriver.Chrome]:
 
 
 def emulate(browser: webdriver.Chrome, *, scheme: str = "light", width: int = 1100, height: int = 1400) -> None:
-    """Make the browser as wide as a screen or a phone, by day or night, without motion."""
+    """Give the browser a window size and a colour scheme, and turn animations off."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     features = [
@@ -36,12 +36,12 @@ def emulate(browser: webdriver.Chrome, *, scheme: str = "light", width: int = 11
 
 
 def complaints(browser: webdriver.Chrome) -> list[str]:
-    """Return what the browser logged since it was last asked."""
+    """Return what the browser logged since the last call."""
     entries: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]  # selenium leaves it so
     return [entry["message"] for entry in entries]
 
 
 def brightness(browser: webdriver.Chrome) -> int:
-    """Return how bright the page's paper is, 0 to 765."""
+    """Return the brightness of the page's background, 0 to 765."""
     paper: str = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     return sum(int(part) for part in paper.removeprefix("rgb(").rstrip(")").split(","))

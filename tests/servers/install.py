@@ -1,10 +1,10 @@
-"""Puts the real servers that the tests run against into `.servers/` of this repository.
+"""Installs the real servers for the tests in `.servers/` of this repository.
 
 They are Debian packages of a suite newer than most machines run, so they are downloaded through a private apt root
-and unpacked beside the tests: the machine's own package sources and packages stay as they are. Only `browser` is
-installed into the system, because a browser leans on too many libraries to be carried around.
+and unpacked in the repository: the machine's own package sources and packages do not change. Only `browser` is
+installed in the system, because a browser needs too many libraries.
 
-Standard library only, and safe to run again: what is already there is left alone.
+Uses the standard library only. A second run installs only what is missing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ APT_SOURCES = Path("/etc/apt")
 
 
 class InstallError(Exception):
-    """A step of an installation failed; the text is one line that says which and why."""
+    """A step of an installation failed; the text is one line with the step and the reason."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ SERVERS = {
 
 PROGRAMS = {name: server.programs for name, server in SERVERS.items()} | {"browser": ("chromium", "chromedriver")}
 BROWSER_PACKAGES = ("chromium", "chromium-driver", "fonts-dejavu-core")
-"""Without a font the browser draws every letter of a picture as an empty box."""
+"""Without a font the browser draws every letter as an empty box."""
 
 
 OTHER_NAMES = {
@@ -68,11 +68,11 @@ OTHER_NAMES = {
     "victoria-metrics": ("victoria-metrics-prod",),
     "chromium": ("chromium-browser", "google-chrome"),
 }
-"""Programs that Debian or their makers also ship under another name."""
+"""Other names under which Debian or their authors ship the programs."""
 
 
 def find(program: str) -> Path | None:
-    """Return the path of `program` in `.servers/`, else beside this Python or on PATH, else None."""
+    """Return the path of `program` in `.servers/`, else next to this Python or on PATH, else None."""
     beside_python = sysconfig.get_path("scripts")
     return _find_in(str(PROGRAMS_FOLDER), program) or _find_in(beside_python, program) or _find_in(None, program)
 
@@ -124,7 +124,7 @@ def _line_mirrors(text: str) -> Iterable[Mirror]:
 
 
 def _run(command: list[str], failure: str, folder: Path | None = None) -> str:
-    """Run `command` and return its output; raise InstallError with `failure` and its last words when it fails."""
+    """Run `command` and return its output. Raises InstallError with `failure` and the last lines when it fails."""
     done = subprocess.run(command, check=False, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         last_words = " / ".join(done.stdout.strip().splitlines()[-3:])
@@ -136,7 +136,7 @@ class PrivateApt:
     """An apt that reads one suite of one mirror, with its lists and cache in a folder of its own."""
 
     def __init__(self, folder: Path, mirror: Mirror, suite: str) -> None:
-        """Lay the folder out and fetch the suite's package lists; raises InstallError when they can't be had."""
+        """Create the folder and fetch the suite's package lists. Raises InstallError when that fails."""
         self._folder = folder
         for name in ("sources", "lists/partial", "cache/archives/partial"):
             (folder / name).mkdir(parents=True)
@@ -161,7 +161,7 @@ class PrivateApt:
             "Dir::Etc::sourceparts": self._folder / "sources",
             "Dir::State::lists": self._folder / "lists",
             "Dir::Cache": self._folder / "cache",
-            # As root apt would drop to a user who may not enter this folder.
+            # As root, apt changes to a user who may not enter this folder.
             "APT::Sandbox::User": "",
         }
         arguments = [f"-o{name}={value}" for name, value in options.items()]
@@ -169,7 +169,7 @@ class PrivateApt:
 
 
 def installed() -> dict[str, str]:
-    """Return what this script has put into `.servers/`: for each server its package, version and suite, as text."""
+    """Return what is installed in `.servers/`: for each server its package, version and suite, as text."""
     record: dict[str, str] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     return {
         name: text
@@ -179,7 +179,7 @@ def installed() -> dict[str, str]:
 
 
 def install_servers(names: list[str]) -> str | None:
-    """Put the servers `names` (keys of SERVERS) into `.servers/`; return what is lacking, on PATH as well, or None."""
+    """Install the servers `names` (keys of SERVERS); return a sentence about those still missing, or None."""
     wanted = [name for name in names if name not in installed()]
     causes: list[str] = []
     if not wanted:
@@ -198,7 +198,7 @@ def install_servers(names: list[str]) -> str | None:
 
 
 def _install_from(suite: str, folder: Path, mirror: Mirror, names: list[str], causes: list[str]) -> list[str]:
-    """Install what `suite` can give of `names`; return the names it could not, and add why to `causes`."""
+    """Install those of `names` that `suite` has; return the others, and add the reasons to `causes`."""
     try:
         apt = PrivateApt(folder, mirror, suite)
     except InstallError as failure:
@@ -219,7 +219,7 @@ def _install_from(suite: str, folder: Path, mirror: Mirror, names: list[str], ca
 
 
 def _install(server: Server, apt: PrivateApt) -> str:
-    """Move the programs of `server` into place once they have proved to run here; return the package's version."""
+    """Move the programs of `server` into place if they run here; return the package's version."""
     version, root = apt.unpack(server.package)
     compared = ["dpkg", "--compare-versions", version, "ge", server.oldest_version]
     _run(compared, f"{server.package} {version} is older than {server.oldest_version}")
@@ -231,14 +231,14 @@ def _install(server: Server, apt: PrivateApt) -> str:
         _run([str(path), "--version"], f"{program} {version} does not run on this machine")
     PROGRAMS_FOLDER.mkdir(parents=True, exist_ok=True)
     if server.data:
-        _carry_data(server.data, root, list(unpacked.values()))
+        _move_data(server.data, root, list(unpacked.values()))
     for program, path in unpacked.items():
         path.replace(PROGRAMS_FOLDER / program)
     return version
 
 
-def _carry_data(data: str, root: Path, programs: list[Path]) -> None:
-    """Move the folder `data` of the unpacked `root` to `.servers/`, and have `programs` look for it there.
+def _move_data(data: str, root: Path, programs: list[Path]) -> None:
+    """Move the folder `data` of the unpacked `root` to `.servers/`, and make `programs` read it there.
 
     Debian's Alertmanager has the absolute path of its templates built in. `usr//share` is as long as `/usr/share`
     and relative, so programs rewritten to it find their data when they run with `.servers/` as working folder.
@@ -252,7 +252,7 @@ def _carry_data(data: str, root: Path, programs: list[Path]) -> None:
 
 
 def install_browser() -> str | None:
-    """Install Chromium and its driver into the system, unless both are on PATH; return what is lacking, or None."""
+    """Install Chromium and its driver in the system, unless both are on PATH; return a sentence on failure, or None."""
     if all(find(program) for program in PROGRAMS["browser"]):
         return None
     if not shutil.which("apt-get"):
@@ -282,18 +282,18 @@ def main(arguments: list[str] | None = None) -> int:
         nargs="*",
         help=f"{', '.join(SERVERS)}: into .servers/ (all four when no name is given); browser: into the system",
     )
-    asked = parser.parse_args(arguments).names or list(SERVERS)
-    if unknown := [name for name in asked if name not in PROGRAMS]:
+    names = parser.parse_args(arguments).names or list(SERVERS)
+    if unknown := [name for name in names if name not in PROGRAMS]:
         parser.error(f"unknown name {unknown[0]!r}; the names are {', '.join(PROGRAMS)}")
-    problems = [install_servers([name for name in asked if name != "browser"])]
-    if "browser" in asked:
+    problems = [install_servers([name for name in names if name != "browser"])]
+    if "browser" in names:
         problems.append(install_browser())
     for problem in filter(None, problems):
         print(problem, file=sys.stderr)
     if any(problems):
         return 1
     versions = installed()
-    for name in asked:
+    for name in names:
         print(f"ready: {name} ({versions.get(name, 'on PATH')})")
     return 0
 

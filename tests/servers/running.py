@@ -1,6 +1,6 @@
-"""Runs the real servers on a free port of 127.0.0.1, for the length of a `with` block.
+"""Runs the real servers on a free port of 127.0.0.1 during a `with` block.
 
-Each one keeps its data in a folder that is thrown away. Used as in `with running.prometheus(config_path) as url:`.
+Each one has its data in a temporary folder. Use: `with running.prometheus(config_path) as url:`.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ WORKERS = 8
 PORTS_PER_WORKER = 2_000
 """Below 32768, where Linux begins to choose ports by itself."""
 
-# A proxy of the machine must not be asked for addresses of the machine itself.
+# Requests to the machine itself must not go through its proxy.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class ServerStartError(Exception):
-    """A server ended, or was not ready in time; the text ends with the tail of its log."""
+    """A server ended, or was not ready in time; the text ends with the last lines of its log."""
 
 
 def free_port() -> int:
@@ -48,7 +48,7 @@ def free_port() -> int:
 def _ports_of_this_worker() -> Iterator[int]:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
     first = FIRST_PORT + worker * PORTS_PER_WORKER
-    begin = os.getpid() % PORTS_PER_WORKER  # another run on this machine most likely begins at another one
+    begin = os.getpid() % PORTS_PER_WORKER  # another test run on this machine starts at another port
     return (first + (begin + number) % PORTS_PER_WORKER for number in itertools.count())
 
 
@@ -66,7 +66,7 @@ _ports = _ports_of_this_worker()
 
 @contextmanager
 def prometheus(config_path: Path, *arguments: str) -> Iterator[str]:
-    """Run Prometheus on `config_path` with more `arguments` if given; give its URL once it is ready to answer."""
+    """Run Prometheus on `config_path` with more `arguments` if given; yield its URL once it is ready."""
     with tempfile.TemporaryDirectory(prefix="prometheus-") as folder:
         port = free_port()
         command = [
@@ -82,7 +82,7 @@ def prometheus(config_path: Path, *arguments: str) -> Iterator[str]:
 
 @contextmanager
 def alertmanager(config_path: Path, *arguments: str, working_folder: Path | None = None) -> Iterator[str]:
-    """Run one Alertmanager, no cluster, on `config_path`; give its URL once it is ready to answer.
+    """Run one Alertmanager, no cluster, on `config_path`; yield its URL once it is ready.
 
     Relative paths in the configuration are looked up in `working_folder`.
     """
@@ -101,7 +101,7 @@ def alertmanager(config_path: Path, *arguments: str, working_folder: Path | None
 
 @contextmanager
 def victoria_metrics(*arguments: str) -> Iterator[str]:
-    """Run VictoriaMetrics, translating OTLP names as Prometheus does; give its URL once it is ready to answer."""
+    """Run VictoriaMetrics with Prometheus' translation of OTLP names; yield its URL once it is ready."""
     with tempfile.TemporaryDirectory(prefix="victoria-metrics-") as folder:
         port = free_port()
         command = [
@@ -115,9 +115,9 @@ def victoria_metrics(*arguments: str) -> Iterator[str]:
 
 
 class SeaweedFS:
-    """SeaweedFS with its data in `folder`, as an S3 store of one key pair that may make buckets, and one that may not.
+    """SeaweedFS with its data in `folder`: an S3 store with a key pair that may create buckets, and one that may not.
 
-    Killed and started again it has the same address and the same data.
+    After a kill and a restart it has the same address and the same data.
     """
 
     KEYS = ("admins-key", "admins-secret")
@@ -138,7 +138,7 @@ class SeaweedFS:
         (folder / "data").mkdir()
 
     def start(self) -> None:
-        """Run it, and return once it is ready to answer. Raises ServerStartError."""
+        """Run it, and return once it is ready. Raises ServerStartError."""
         options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0"]
         limits = [
             "-master.electionTimeout=1s",
@@ -156,7 +156,7 @@ class SeaweedFS:
         _wait_until_ready("weed", self._process, f"{self.url}/readyz", log_path)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it without a chance to clean up."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -168,7 +168,7 @@ class SeaweedFS:
 
 @contextmanager
 def seaweedfs() -> Iterator[SeaweedFS]:
-    """Run SeaweedFS as an S3 store; it is up in the block, unless the block kills it."""
+    """Run SeaweedFS as an S3 store during the block; the block may kill it."""
     with tempfile.TemporaryDirectory(prefix="seaweedfs-") as folder:
         server = SeaweedFS(Path(folder))
         try:
@@ -179,7 +179,7 @@ def seaweedfs() -> Iterator[SeaweedFS]:
 
 
 def _with_templates(working_folder: Path | None) -> Path | None:
-    """Return a folder in which our Alertmanager finds its templates, by the relative path that install.py gave it."""
+    """Return a folder in which Alertmanager finds its templates, by the relative path that install.py wrote into it."""
     templates = FOLDER / "usr"
     if working_folder and templates.is_dir() and not (working_folder / "usr").exists():
         (working_folder / "usr").symlink_to(templates)

@@ -1,6 +1,6 @@
-"""An object of every kind that a heap may hold, made on demand: what a walk must find, size and follow.
+"""Objects of every kind that a heap may hold: a walk must find, size and follow them.
 
-A kind is a function from a number to a new object, so that any number of it can be planted.
+A kind is a function from a number to a new object, so that a test can create any number of them.
 """
 
 from __future__ import annotations
@@ -33,5 +33,5 @@ def numpy_kinds() -> dict[str, Callable[[int], Any]]:
 
 
 def plant(kinds: dict[str, Callable[[int], Any]], number: int) -> dict[str, list[Any]]:
-    """Return so many objects of each kind."""
+    """Return ``number`` objects of each kind."""
     return {name: [make(index) for index in range(number)] for name, make in kinds.items()}

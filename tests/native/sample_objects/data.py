@@ -1,4 +1,4 @@
-"""Values: numbers, texts, and what holds them."""
+"""Values: numbers, texts, and containers."""
 
 from __future__ import annotations
 

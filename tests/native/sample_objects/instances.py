@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Plain:
-    """Attributes in the instance itself, as long as nobody asks for ``__dict__``."""
+    """Attributes in the instance itself, until ``__dict__`` is read."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -42,7 +42,7 @@ class Slotted:
 
 
 class SlottedChild(Slotted):
-    """Slots, and attributes beside them."""
+    """Slots, and a dict of attributes."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

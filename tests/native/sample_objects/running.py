@@ -1,4 +1,4 @@
-"""Code, what is made of it, and what is under way: functions, generators, exceptions, frames, futures."""
+"""Code and running code: functions, generators, exceptions, frames, futures."""
 
 from __future__ import annotations
 

@@ -74,7 +74,10 @@ def test_each_edge_has_its_slot_and_its_label(load: Load, model: Model) -> None:
     assert list(graph.offsets) == [sum(len(node.edges) for node in nodes[:i]) for i in range(len(nodes) + 1)]
     assert list(graph.targets) == [model.number.get(place, EMPTY) for place in places]
     assert [text(graph, label) for label in labels_of_edges(graph)] == [
-        model.told_label(node, slot) for node in nodes for slot, place in enumerate(node.edges) if place in model.number
+        model.named_label(node, slot)
+        for node in nodes
+        for slot, place in enumerate(node.edges)
+        if place in model.number
     ]
     assert graph.references == sum(place in model.number for place in places)
     assert graph.unknown_references == sum(place > 0 and place not in model.number for place in places)
