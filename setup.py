@@ -1,8 +1,8 @@
-"""Builds what is written in C, where it can; everything else about the package is in pyproject.toml.
+"""Builds the C extensions; pyproject.toml has the other metadata of the package.
 
-`_native` walks the heap of CPython on Linux, `_kernels` analyses snapshots wherever GCC or Clang compile. Both are
-optional: without a compiler, or on a platform that it does not know, the package installs without them and does the
-same in Python. HEAP_EXPORTER_BUILD=required makes a failing build an error, =strict also each warning.
+`_native` walks the heap of CPython on Linux. `_kernels` analyses snapshots wherever GCC or Clang compile. Both are
+optional: without a compiler or on another platform the package installs without them, and Python code does the same.
+HEAP_EXPORTER_BUILD=required makes a failed build an error, =strict also each warning.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-fvisibility=hidden", "-fno-strict
 STRICT_FLAGS = ["-Wall", "-Wextra", "-Werror"]
 
 
-def _knows_this_interpreter() -> bool:
+def _supports_this_interpreter() -> bool:
     return (
         sys.platform == "linux"
         and sys.implementation.name == "cpython"
@@ -44,7 +44,7 @@ def _extension(name: str) -> Extension:
 
 
 EXTENSIONS = [
-    *([_extension("_native")] if _knows_this_interpreter() else []),
+    *([_extension("_native")] if _supports_this_interpreter() else []),
     *([_extension("_kernels")] if sys.platform != "win32" else []),
 ]
 

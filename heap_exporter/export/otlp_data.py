@@ -1,4 +1,4 @@
-"""A reading as OTLP metrics data: the catalogue in the SDK's data classes, and the process as their resource."""
+"""A reading as OTLP data: the metrics in the SDK's data classes, and the process as their resource."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCOPE = InstrumentationScope("heap_exporter", VERSION)
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What the receiver knows already: the last reading that reached it, if any, and when that was, in Unix ns."""
+    """The last reading that the receiver accepted, if any, and the time of that push in Unix ns."""
 
     reading: Reading | None
     at_ns: int
@@ -41,10 +41,10 @@ class Delivered:
 def process_resource() -> Resource:
     """Return this process as a resource: ``OTEL_RESOURCE_ATTRIBUTES``, ``OTEL_SERVICE_NAME``, its pid.
 
-    ``service.instance.id`` ends in the pid even if the user gave one, because the workers of a forking server inherit
-    the environment and would otherwise write into each other's series.
+    ``service.instance.id`` ends in the pid even if the user sets one: the workers of a forking server inherit the
+    environment, and without the pid all would write to the same series.
     """
-    # Resource.create() would ask its detectors in a thread pool, which a fork or the interpreter's exit can break.
+    # Resource.create() runs its detectors in a thread pool, which a fork or the interpreter's exit can break.
     given = OTELResourceDetector().detect().attributes
     pid = os.getpid()
     instance = given.get(resources.SERVICE_INSTANCE_ID) or socket.gethostname()
@@ -62,9 +62,9 @@ def process_resource() -> Resource:
 
 
 def metrics_data(reading: Reading, resource: Resource, at_ns: int, since: Delivered | None = None) -> MetricsData:
-    """Return ``reading`` as OTLP data of the moment ``at_ns``, in Unix ns.
+    """Return ``reading`` as OTLP data with the time ``at_ns``, in Unix ns.
 
-    Counters are cumulative or, with ``since``, what they gained.
+    Counters are cumulative, or with ``since`` the difference to that reading.
     """
     metrics = [
         OtlpMetric(metric.otel_name, metric.help, metric.unit, _data(metric, reading, since, at_ns))

@@ -1,6 +1,6 @@
-"""Where OTLP metrics go, how and how often: read from the settings and the standard ``OTEL_*`` variables, and checked.
+"""The OTLP receiver: its address, protocol and interval, from the settings and the standard ``OTEL_*`` variables.
 
-Nothing of OpenTelemetry is imported here, so that asking whether to push costs nothing when the answer is no.
+This imports nothing of OpenTelemetry, so that a process without a receiver need not load it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FILES = ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
 
 
 class OtlpProtocol(StrEnum):
-    """The transports of OTLP that we speak."""
+    """The supported transports of OTLP."""
 
     HTTP = "http/protobuf"
     GRPC = "grpc"
@@ -32,7 +32,7 @@ class OtlpProtocol(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """An OTLP receiver and the manner of pushing to it."""
+    """An OTLP receiver, and how to push to it."""
 
     url: str
     protocol: OtlpProtocol
@@ -42,16 +42,16 @@ class Receiver:
 
     @property
     def name(self) -> str:
-        """Return the address fit for a log: without user, password and query."""
+        """Return the address for logs: without user, password and query."""
         return without_secrets(self.url)
 
 
 def find_receiver(setting: str, environ: Mapping[str, str] | None = None) -> Receiver | None:
-    """Return where to push metrics, or ``None`` when nothing asks for it or ``OTEL_*`` turns it off.
+    """Return where to push metrics, or ``None`` if no endpoint is set or ``OTEL_*`` turns the push off.
 
-    ``setting`` is the value of ``otlp_endpoint``; it goes before the standard variables. Over HTTP a setting without a
-    path means ``/v1/metrics``, as a base address of ``OTEL_EXPORTER_OTLP_ENDPOINT`` does.
-    Raises :class:`SettingsError` naming the variable that cannot be used.
+    ``setting`` is the value of ``otlp_endpoint``, which has precedence over the standard variables. Over HTTP the path
+    ``/v1/metrics`` is added to a setting without a path, as to ``OTEL_EXPORTER_OTLP_ENDPOINT``.
+    Raises :class:`SettingsError` with the variable that is invalid.
     """
     environ = os.environ if environ is None else environ
     if _is_off(environ):
@@ -75,12 +75,12 @@ def find_receiver(setting: str, environ: Mapping[str, str] | None = None) -> Rec
 
 
 def _get(environ: Mapping[str, str], key: str) -> str:
-    """Return a variable's value; empty is unset, as the OpenTelemetry specification has it."""
+    """Return a variable's value; as the OpenTelemetry specification requires, an empty one counts as unset."""
     return environ.get(key, "").strip()
 
 
 def _first(environ: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Return key and value of an exporter variable: the one for metrics goes before the one for all signals."""
+    """Return key and value of an exporter variable; the one for metrics has precedence over that for all signals."""
     for key in (f"OTEL_EXPORTER_OTLP_METRICS_{name}", f"OTEL_EXPORTER_OTLP_{name}"):
         if value := _get(environ, key):
             return key, value
@@ -109,7 +109,7 @@ def _protocol(environ: Mapping[str, str]) -> OtlpProtocol:
 
 
 def _check_address(key: str, url: str, protocol: OtlpProtocol) -> None:
-    # The gRPC exporter takes a bare host:port too, and then asks OTEL_EXPORTER_OTLP_INSECURE whether to use TLS.
+    # The gRPC exporter accepts host:port, too, and reads from OTEL_EXPORTER_OTLP_INSECURE whether to use TLS.
     bare = protocol is OtlpProtocol.GRPC and "://" not in url
     try:
         parts = urlsplit(f"//{url}" if bare else url)

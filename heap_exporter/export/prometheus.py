@@ -1,4 +1,4 @@
-"""The catalogue as Prometheus metrics: a collector for registries, and a page that is ready before it is asked for."""
+"""The metrics in the formats of Prometheus: a collector for registries, and the body of ``/metrics``, encoded ahead."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from heap_exporter.model import Reading
 OPENMETRICS_END = b"# EOF\n"
 
 MAX_FORMATS = 4
-"""Formats kept encoded: the client picks the version in a content type, so there is no end to them."""
+"""Formats that are encoded ahead: a client chooses the version in the content type, so their number is unlimited."""
 
 
 def families(reading: Reading) -> Iterator[Metric]:
-    """Yield a metric family for each entry of the catalogue that the reading knows something of."""
+    """Yield a metric family for each metric that has a value in the reading."""
     for entry in METRICS:
         points = entry.read(reading)
         family = _family(entry)
@@ -35,13 +35,13 @@ def _family(entry: metrics.Metric) -> CounterMetricFamily | GaugeMetricFamily:
 
 
 class HeapCollector:
-    """A collector for any ``CollectorRegistry``. It reads what was last read and never walks the heap."""
+    """A collector for any ``CollectorRegistry``. It returns the last reading and never walks the heap."""
 
     def __init__(self, read: Callable[[], Reading]) -> None:
         self._read = read
 
     def describe(self) -> Iterable[Metric]:
-        """Return every family, empty, so that registering the collector collects nothing."""
+        """Return every family without samples, so that registering the collector collects nothing."""
         return [_family(entry) for entry in METRICS]
 
     def collect(self) -> Iterable[Metric]:
@@ -49,8 +49,8 @@ class HeapCollector:
         return families(self._read())
 
 
-class _Fixed:
-    """Something with ``collect()``, which is all an encoder of client_python asks for."""
+class _FixedCollector:
+    """A collector with fixed metrics, for the encoders of client_python."""
 
     def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics
@@ -60,7 +60,7 @@ class _Fixed:
 
 
 class MetricsPage:
-    """The body of ``/metrics``: ours encoded once a reading, client_python's standard metrics read at each scrape."""
+    """The body of ``/metrics``: metrics of a reading, encoded once, and client_python's metrics of each scrape."""
 
     def __init__(self, read: Callable[[], Reading]) -> None:
         self._read = read
@@ -71,7 +71,7 @@ class MetricsPage:
         self._encoded: tuple[Reading, dict[str, bytes]] | None = None
 
     def publish(self, reading: Reading) -> None:
-        """Encode a reading in each format that has been asked for, so that a scrape need not."""
+        """Encode a reading in each format that was scraped before, so that a scrape need not encode it."""
         self._encoded = reading, {kind: _encode(reading, accept) for kind, accept in self._accepted.copy().items()}
 
     def render(self, accept: str) -> tuple[bytes, str]:
@@ -83,14 +83,14 @@ class MetricsPage:
         if self._encoded is None or self._encoded[0] is not reading:
             self._encoded = reading, {}
         encoded = self._encoded[1]
-        ours = encoded.get(content_type)
-        if ours is None:
-            ours = _encode(reading, accept)
+        body = encoded.get(content_type)
+        if body is None:
+            body = _encode(reading, accept)
             if content_type in self._accepted:
-                encoded[content_type] = ours
-        return ours + encoder(self._standard), content_type
+                encoded[content_type] = body
+        return body + encoder(self._standard), content_type
 
 
 def _encode(reading: Reading, accept: str) -> bytes:
     encoder, _ = choose_encoder(accept)
-    return encoder(_Fixed(list(families(reading)))).removesuffix(OPENMETRICS_END)
+    return encoder(_FixedCollector(list(families(reading)))).removesuffix(OPENMETRICS_END)

@@ -15,6 +15,7 @@ import grpc
 import pytest
 import requests
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.sdk import version
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -116,10 +117,16 @@ def test_a_dead_receiver_is_a_counted_failure_each_time(
         assert [take(outcomes), take(outcomes)] == ["failure", "failure"]
 
 
+HTTP_BACKS_OFF = tuple(map(int, version.__version__.split(".")[:2])) >= (1, 40)
+"""From 1.40 on the SDK's HTTP exporter retries a refused connection; before, such a push fails at once."""
+
+
 @BOTH
 def test_a_stop_cuts_the_back_off_from_a_dead_receiver(
     protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    if protocol is OtlpProtocol.HTTP and not HTTP_BACKS_OFF:
+        pytest.skip("this SDK does not retry a refused connection")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60")
     with closed_port() as url, pushing(url, protocol) as outcomes:
         time.sleep(0.2)
