@@ -26,18 +26,18 @@ MIN_R = 0.9
 
 
 def all_of(*conditions: str) -> str:
-    """Return the conjunction, one condition a line; its value is the first condition's."""
+    """Return the PromQL conjunction of conditions, one per line; its value is that of the first condition."""
     return "\nand ".join(conditions)
 
 
 def older_than(seconds: float, extra_label: str = "") -> str:
-    """Return the condition that the process is older; ``extra_label`` is a label that its metrics do not have."""
+    """Return the PromQL condition that the process is older; ``extra_label`` is a label that its metrics lack."""
     matching = f"ignoring ({extra_label}) " if extra_label else ""
     return f"{matching}(time() - {PROCESS_START}) > {seconds:.10g}"
 
 
 def steady_over_one_window(series: str, window: float, extra_label: str = "") -> str:
-    """Return the slope of ``series`` per second over ``window`` seconds while 5/3 windows show steady growth.
+    """Return PromQL for the slope of ``series`` per second over ``window`` seconds while 5/3 windows grow steadily.
 
     Absent for a cache that fills with a time constant below 3 windows: its slope falls to 0.8 = exp(-2/3 / 3) within
     the 2/3 of a window between the two slopes. Noise of a fifth of a window's growth hides it; longer ranges show it.
@@ -54,7 +54,7 @@ def steady_over_one_window(series: str, window: float, extra_label: str = "") ->
 
 
 def steady_over_four_windows(series: str, window: float, extra_label: str = "") -> str:
-    """Return the slope of ``series`` per second over 4 windows while the later half is about as steep as the first.
+    """Return PromQL for the slope of ``series`` over 4 windows while the later half is about as steep as the first.
 
     Absent for a cache that fills with a time constant below 5 windows: exp(-2 / 5) is less than 0.7.
     """
@@ -68,7 +68,7 @@ def steady_over_four_windows(series: str, window: float, extra_label: str = "") 
 
 
 def steady_over_24_windows(series: str, window: float) -> str:
-    """Return the slope of ``series`` per second over 24 windows while they show steady growth to their end."""
+    """Return PromQL for the slope of ``series`` per second over 24 windows while they grow steadily to their end."""
     w, medium, long, offset = (promql_duration(window * count) for count in (1, 4, 24, 20))
     return all_of(
         f"(deriv({series}[{long}]) > 0)",

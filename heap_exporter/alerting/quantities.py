@@ -73,7 +73,7 @@ def promql_duration(seconds: float) -> str:
 
 
 def promql_number(value: float) -> str:
-    """Return a number without an exponent: 4194304 and not 4.1943e+06."""
+    """Return a number in PromQL without an exponent: 4194304 and not 4.1943e+06."""
     return f"{value:.6f}".rstrip("0").rstrip(".")
 
 

@@ -29,7 +29,7 @@ class RecordingRule:
 
 
 def recording_rules(t: AlertThresholds) -> tuple[RecordingRule, ...]:
-    """Return the recording rules, in the order they must be evaluated in."""
+    """Return the recording rules for Prometheus, in the order in which they must be evaluated."""
     w = t.window_seconds
     return (
         RecordingRule(
@@ -72,7 +72,7 @@ def recording_rules(t: AlertThresholds) -> tuple[RecordingRule, ...]:
 
 
 def steady(t: AlertThresholds, series: str, windows: int) -> str:
-    """Return the name under which the steady growth of a series over a number of windows is recorded."""
+    """Return the name of the recording rule for the steady growth of a series over a number of windows."""
     metric = series.removeprefix("instance:").removesuffix(":sum")
     level = "instance_type_name" if series == TYPE_OBJECTS else "instance"
     return f"{level}:{metric}:steady_deriv{promql_duration(t.window_seconds * windows)}"

@@ -28,24 +28,24 @@ class Option:
     flag: str
     parse: Callable[[str, str], float]
     default: str
-    least: str
-    most: str
+    min_text: str
+    max_text: str
     why: str
 
     def check(self, value: float, shown: object) -> None:
         """Raise :class:`SettingsError`, with the value as ``shown``, unless it is within the bounds."""
-        if not self.parse(self.flag, self.least) <= value <= self.parse(self.flag, self.most):
-            raise SettingsError(self.flag, shown, f"must be from {self.least} to {self.most}")
+        if not self.parse(self.flag, self.min_text) <= value <= self.parse(self.flag, self.max_text):
+            raise SettingsError(self.flag, shown, f"must be from {self.min_text} to {self.max_text}")
 
     def read(self, text: str) -> float:
-        """Return a typed threshold. Raises :class:`SettingsError`."""
+        """Return the threshold that a user typed. Raises :class:`SettingsError`."""
         value = self.parse(self.flag, text)
         self.check(value, text)
         return value
 
 
 def threshold(flag: str, parse: Callable[[str, str], float], default: str, bounds: tuple[str, str], why: str) -> Any:
-    """Return a dataclass field that carries its :class:`Option`."""
+    """Return a dataclass field for a threshold of the alert rules, with its :class:`Option` as metadata."""
     option = Option(flag, parse, default, *bounds, why)
     return dataclasses.field(default=parse(flag, default), metadata={"option": option})
 
@@ -116,5 +116,5 @@ class AlertThresholds:
 
 
 def options() -> dict[str, Option]:
-    """Return the option of each field, in the order of definition."""
+    """Return the option of each threshold by field name, in the order of definition."""
     return {field.name: field.metadata["option"] for field in dataclasses.fields(AlertThresholds)}

@@ -2,8 +2,8 @@
 
 The growth of private memory is split into parts: Python objects, other memory in use from malloc, memory that malloc
 and the interpreter's own allocator (pymalloc) keep without using it, and pages that neither allocator knows. The
-largest part names the cause. Every field of the points may be unknown; then fewer parts can be told apart, and the
-reason states what is missing.
+largest part names the cause. Every field of the points may be unknown; then fewer parts can be distinguished, and
+the reason states what is missing.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class PythonGrowth:
 
     @property
     def bytes(self) -> float:
-        """Return the bytes in both allocators."""
+        """Return the bytes that Python objects gained in both allocators."""
         return self.small_bytes + self.large_bytes
 
 
@@ -140,7 +140,7 @@ def _file_or_shared(growths: FieldGrowth) -> Part:
 
 
 def _parts(growths: FieldGrowth, growth: float) -> list[Part]:
-    """Return the parts that can be told apart here; none if the Python part cannot."""
+    """Return the parts of the growth that the known fields distinguish; none if the Python part is unknown."""
     python = _python(growths, growth)
     if python is None:
         return []
@@ -183,7 +183,7 @@ def _python(growths: FieldGrowth, growth: float) -> PythonGrowth | None:
 
 
 def _rest(growths: FieldGrowth, growth: float, rest: float) -> Part:
-    """Return the part that no known field explains."""
+    """Return the part of the growth that no known field explains."""
     if growths.of_allocator("pymalloc") is None and growths.peak_above_last_bytes(SMALL_BLOCK_BYTES) >= growth:
         return Part(Cause.FRAGMENTATION, rest, ReasonKind.FREED_BY_PYTHON)
     if growths.of_allocator("malloc") is None:

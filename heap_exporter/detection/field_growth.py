@@ -24,7 +24,7 @@ class FieldGrowth:
         self._known: dict[str, float | None] = {}
 
     def of(self, name: str) -> float | None:
-        """Return the growth of a field of the points."""
+        """Return by how much a field of the points grew."""
         if name not in self._known:
             self._known[name] = self._growth(lambda point: getattr(point, name))
         return self._known[name]
@@ -55,11 +55,11 @@ class FieldGrowth:
         return [known[0], known[-1]] if known else []
 
     def first(self, name: str) -> float | None:
-        """Return the first known value of a field."""
+        """Return the first known value of a field of the points."""
         return next((value for point in self._points if (value := getattr(point, name)) is not None), None)
 
     def last(self, name: str) -> float | None:
-        """Return the last known value of a field."""
+        """Return the last known value of a field of the points."""
         backwards = reversed(self._points)
         return next((value for point in backwards if (value := getattr(point, name)) is not None), None)
 

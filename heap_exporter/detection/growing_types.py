@@ -26,7 +26,7 @@ class TypeHistory:
         self._newest: Census | None = None
 
     def add(self, census: Census) -> None:
-        """Add a census."""
+        """Add a census to compare the next ones with."""
         if self._newest and census.taken_at < self._newest.taken_at:
             self._checkpoints.clear()  # the clock was set back
         self._newest = census

@@ -45,7 +45,7 @@ class ThinnedHistory:
         self._sparse = _Buckets(SPARSE_WINDOWS)
 
     def add(self, point: Point) -> None:
-        """Add a point."""
+        """Add a point, and drop those that are older than the history is long."""
         bucket = int((point.t_seconds - self._begin) * BUCKETS_A_WINDOW / self._window_seconds)
         self._dense.add(bucket, point)
         self._sparse.add(bucket // BUCKETS_A_WINDOW, point)

@@ -20,7 +20,7 @@ def grew(growth: Growth) -> Reason:
 
 
 def steady(growth: Growth, min_bytes: float) -> tuple[Reason, ...]:
-    """Return why a growth does not count."""
+    """Return the reasons for a steady state: the growth is too small, or not steady."""
     if growth.trend.gained < min_bytes:
         return (Reason(ReasonKind.GREW_TOO_LITTLE, {**_gain(growth), "min_bytes": min_bytes}),)
     return Reason(ReasonKind.GREW_UNSTEADILY, _gain(growth)), lows_rise(growth)
@@ -60,7 +60,7 @@ def outlook(verdict: Verdict, growth: Growth) -> list[Reason]:
 
 
 def time_to_limit(limit_bytes: int, seconds: float) -> Reason:
-    """Return when the memory limit is reached."""
+    """Return the reason that states when the memory limit is reached."""
     return Reason(ReasonKind.TIME_TO_LIMIT, {"limit_bytes": limit_bytes, "seconds": seconds})
 
 

@@ -13,7 +13,7 @@ MIN_RUNS = 2
 MAX_RUNS = 16
 
 MIN_WINDOWS = 4.0
-"""Windows for which a run must have been seen to tell a leak from a warm-up."""
+"""Windows for which a run must have been seen to distinguish a leak from a warm-up."""
 
 MIN_WINDOWS_DOUBLING = 2.0
 """The same for a run that doubled the process at least."""

@@ -85,7 +85,7 @@ def theil_sen(points: Series) -> float:
 
 
 def _median(values: list[float]) -> float:
-    """Return the median of the values, which are sorted in place; 3 times as fast as ``statistics.median``."""
+    """Return the median of values, which are sorted in place; 3 times as fast as ``statistics.median``."""
     values.sort()
     middle = len(values) // 2
     return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2

@@ -73,7 +73,7 @@ class BucketMinima:
         return [minimum for minimum in done if minimum.bucket > since]
 
     def seconds(self, level: int) -> float:
-        """Return the length of a bucket of a level."""
+        """Return the length of a bucket of a level in seconds."""
         return self.bucket_seconds * float(1 << level)
 
 
@@ -117,7 +117,7 @@ class Growth(NamedTuple):
 
     @property
     def slope(self) -> float:
-        """Return the slope in bytes per second."""
+        """Return the slope of the growth in bytes per second."""
         return self.trend.gained / self.seconds
 
     @property
@@ -136,7 +136,7 @@ class ProcessRun:
         self._highest = before.heights() if before else [-math.inf] * LEVELS
 
     def add(self, at: float, size: float) -> tuple[int, ...]:
-        """Add a value in bytes; return the levels on which there is something new to judge."""
+        """Add the memory of a sample in bytes; return the levels of buckets on which there is growth to judge anew."""
         levels = self.minima.add(at, size)
         for level in levels:
             lasting = self.minima.of(level, LASTING_BUCKETS)
@@ -156,7 +156,7 @@ class ProcessRun:
                     yield growth
 
     def growths_between(self, level: int) -> Iterator[Growth]:
-        """Yield the growths over lengths in between, which are only for confirmation."""
+        """Yield the growths over the lengths in between, which can only confirm a leak."""
         if level == 0 or (self._heights[level][-1].bucket + 1) % BETWEEN_BUCKETS:
             return
         for length in BETWEEN[level]:

@@ -95,7 +95,7 @@ class LastExit:
 
     @property
     def last(self) -> Point:
-        """Return the last sample."""
+        """Return the last sample before the process ended."""
         return self.points[-1]
 
     @property

@@ -39,7 +39,7 @@ def sentence(reason: Reason) -> str | None:
         return None
     try:
         return write(**reason.values)
-    except (TypeError, ValueError, KeyError):  # written by another version
+    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError):  # written by another version
         return None
 
 

@@ -151,7 +151,7 @@ def test_every_kind_of_reason_has_an_example() -> None:
     assert {kind for kind, _, _ in EXAMPLES} == {*ReasonKind}
 
 
-@pytest.mark.parametrize("values", [{}, {"confidence": "high"}, {"confidence": 0.5, "more": 1}])
+@pytest.mark.parametrize("values", [{}, {"confidence": "high"}, {"confidence": 0.5, "more": 1}, {"confidence": None}])
 def test_a_reason_with_values_of_another_version_is_left_out(values: dict[str, object]) -> None:
     verdict = Verdict(0.0, State.GROWING, (Reason(ReasonKind.CONFIDENCE, values), *KNOWN), 900.0)
 
