@@ -1,6 +1,6 @@
-"""Makes the README's pictures from real runs: the demo's table; the status page, a report and DevTools in a browser.
+"""Makes the pictures of the README from real runs: the table of the demo, the status page, a report, DevTools.
 
-``make pictures`` runs it; it needs a browser (``make browser``).
+``make pictures`` runs it. It needs a browser (``make browser``), and prints the text of the report for the README.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ FOLDER = Path(__file__).parent / "pictures"
 COLUMNS = 118
 COMPARED_FROM_SECONDS = 10.0
 SHOWN_AFTER_SECONDS = 40.0
+MAX_SECONDS = 180.0
 PAGE_SIZE = (1180, 1120)
 REPORT_SIZE = (1180, 1400)
 
@@ -44,13 +46,15 @@ def main() -> None:
             drawn = table.draw(status, status["elapsed_seconds"], status["requests"])
             if before is None and status["elapsed_seconds"] > COMPARED_FROM_SECONDS:
                 before = _snapshot(status["url"])
-            if live_table.own_snapshots(status) and status["elapsed_seconds"] > SHOWN_AFTER_SECONDS:
+            is_confirmed = status["verdict"] is not None and status["verdict"]["alert"] is not None
+            if is_confirmed and status["elapsed_seconds"] > SHOWN_AFTER_SECONDS:
                 break
+            assert status["elapsed_seconds"] < MAX_SECONDS, "the demo has not confirmed the leak"
         threading.Thread(target=demo.stdout.read, daemon=True).start()
         _take_table(drawn)
         assert before is not None
         after = _snapshot(status["url"])
-        time.sleep(6)  # the page refreshes every five seconds
+        _wait_for_comparison(status["url"])
         _take_page(status["url"], "status-page", PAGE_SIZE)
         demo.send_signal(2)
     _take_report(before, after)
@@ -61,6 +65,17 @@ def _snapshot(url: str) -> str:
     """Take a snapshot of the demo, and return its path."""
     command = [sys.executable, "-m", "heap_exporter", "snapshot", url, "--json"]
     return str(json.loads(subprocess.check_output(command))["path"])
+
+
+def _wait_for_comparison(url: str) -> None:
+    """Wait until the service has compared the last two snapshots, so that the page shows the result."""
+    request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310  # the demo's own address
+    for _ in range(60):
+        with urllib.request.urlopen(request) as answer:  # noqa: S310  # as above
+            comparison = json.load(answer)["comparison"]
+        if comparison and comparison["state"] != "running":
+            return
+        time.sleep(1)
 
 
 def _take_report(before: str, after: str) -> None:

@@ -17,8 +17,8 @@ from heap_exporter.investigation.suspicion_snapshots import SuspicionSnapshots
 from heap_exporter.model import Finding, FindingKind, LeakAlert, Reading, SnapshotInfo, Verdict
 from heap_exporter.probes import mappings
 from heap_exporter.probes.mappings import Mappings
-from heap_exporter.report import reason_text
 from heap_exporter.report.finding_text import finding_text
+from heap_exporter.report.verdict_text import verdict_summary
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.service import Snapshots
@@ -113,7 +113,7 @@ class LeakInvestigator:
         return current
 
     def _open(self, verdict: Verdict, now: float) -> Investigation:
-        log.info("a leak is suspected: %s", "; ".join(reason_text.sentences(verdict)))
+        log.info("a leak is suspected: %s", verdict_summary(verdict).growth)
         return Investigation(provisional_fingerprint(verdict), now, self._wants_snapshots)
 
     def _is_being_compared(self, current: Investigation) -> bool:
