@@ -230,9 +230,18 @@ def retainer_path(steps: Sequence[Step]) -> RetainerPath:
 
 def _is_repeated(step: Step, following: Step) -> bool:
     if following.kind in FULL_NAMES:
-        return following.owner_type == (f"{step.owner_type}.{step.name}" if step.owner_type else step.name)
+        return following.owner_type == _full_name(step)
     is_named_by_type = step.kind is StepKind.ROOT_REFERENCE and step.name == short_name(following.owner_type)
     return is_named_by_type and following.kind is StepKind.ATTRIBUTE
+
+
+def _full_name(step: Step) -> str | None:
+    """Return the name by which later steps refer to the object behind a step, ``None`` if it has no such name."""
+    if step.kind in FULL_NAMES:
+        return f"{step.owner_type}.{step.name}"
+    if step.kind is StepKind.ATTRIBUTE:
+        return f"{short_name(step.owner_type)}.{step.name}"
+    return step.name if step.kind in (StepKind.MODULE, StepKind.ROOT_REFERENCE) else None
 
 
 def _kind(objects: Change, size_bytes: Change) -> ChangeKind:

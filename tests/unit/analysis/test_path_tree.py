@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from heap_exporter import analysis
-from heap_exporter.analysis.results import Heap, HoldingKind
+from heap_exporter.analysis.results import Heap, HoldingKind, retainer_path
+from heap_exporter.model import Step, StepKind
 from heap_exporter.report.path_text import path_to_group
 from tests.heaps.objects import Made, dict_of, function, made, module, with_dict, write
 
@@ -231,3 +232,35 @@ def test_threads_and_frames_without_objects_are_left_out(tmp_path: Path) -> None
 def texts(heap: Heap) -> set[str]:
     """Return the paths to all objects."""
     return {path_to_group(heap, i) for i, group in enumerate(heap.groups) if group.type_name}
+
+
+def below_root(*steps: Step) -> tuple[Step, ...]:
+    return retainer_path([Step(StepKind.ROOT), *steps])
+
+
+MODULE = Step(StepKind.MODULE, "", "shop")
+CLASS = Step(StepKind.MODULE_GLOBAL, "shop", "Service")
+CLASS_ATTRIBUTE = Step(StepKind.CLASS_ATTRIBUTE, "shop.Service", "CACHE")
+VALUE = Step(StepKind.DICT_VALUE, "dict")
+
+
+def test_a_path_leaves_out_the_steps_that_the_next_one_names() -> None:
+    assert below_root(Step(StepKind.MODULES), MODULE, CLASS, CLASS_ATTRIBUTE, VALUE) == (CLASS_ATTRIBUTE, VALUE)
+    assert below_root(Step(StepKind.MODULES), MODULE, CLASS) == (CLASS,)
+    assert below_root(Step(StepKind.GARBAGE), VALUE) == (Step(StepKind.GARBAGE), VALUE)
+
+
+def test_a_function_of_an_instance_is_named_once() -> None:
+    cache = Step(StepKind.MODULE_GLOBAL, "re", "_compile_repl")
+    parameters = Step(StepKind.ATTRIBUTE, "functools._lru_cache_wrapper", "cache_parameters")
+    code = Step(StepKind.FUNCTION_ATTRIBUTE, "_lru_cache_wrapper.cache_parameters", "__code__")
+
+    assert below_root(Step(StepKind.MODULES), Step(StepKind.MODULE, "", "re"), cache, parameters, code) == (cache, code)
+
+
+def test_a_local_variable_is_never_left_out() -> None:
+    frame = (Step(StepKind.THREAD, "", "MainThread"), Step(StepKind.FRAME, "", "main"))
+    local = Step(StepKind.LOCAL_VARIABLE, "", "function")
+    code = Step(StepKind.FUNCTION_ATTRIBUTE, "function", "__code__")
+
+    assert below_root(Step(StepKind.THREADS), *frame, local, code) == (*frame, local, code)
