@@ -53,6 +53,7 @@ class HeapExporter:
         self._reset()
 
     def _reset(self) -> None:
+        """Set everything that belongs to one process: sockets, threads, push."""
         self._server: Server | None = None
         self._pusher: Pusher | None = None
         self._threads: list[threading.Thread] = []
@@ -156,6 +157,7 @@ class HeapExporter:
         )  # fmt: skip  # format and arguments together
 
     def _app(self, trust_loopback: bool) -> App:
+        """Return the status page, the metrics page and all other routes as a WSGI application."""
         from heap_exporter.export.prometheus import MetricsPage
         from heap_exporter.web.app import App
 
@@ -165,6 +167,7 @@ class HeapExporter:
         return App(self.monitor, self._metrics_page.render, token=self.settings.token, trust_loopback=trust_loopback)
 
     def _register(self, registry: CollectorRegistry) -> None:
+        """Add the metrics to a registry, once."""
         from heap_exporter.export.prometheus import HeapCollector
 
         if all(known is not registry for known, _ in self._registered):
@@ -173,6 +176,7 @@ class HeapExporter:
             self._registered.append((registry, collector))
 
     def _start_thread(self, name: str, target: Callable[[], None]) -> None:
+        """Start a thread that :meth:`stop` waits for."""
         self._threads.append(start_thread(name, target))
 
     def after_fork(self) -> None:
@@ -282,6 +286,7 @@ def _running(overrides: dict[str, Any]) -> HeapExporter:
 
 
 def _forget(exporter: HeapExporter) -> None:
+    """Unregister an exporter from the hooks for fork and exit."""
     global _current  # noqa: PLW0603  # one exporter in each process
     atexit.unregister(exporter.stop)
     forks.unregister(exporter)

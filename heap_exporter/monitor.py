@@ -85,6 +85,7 @@ class HeapMonitor:
             self._start(self._run)
 
     def _start(self, run: Callable[[], None]) -> None:
+        """Start the sampling thread, and the measuring of pauses."""
         forks.register(self)
         self._pauses.start()
         self._thread = start_thread("sampler", run)
@@ -143,12 +144,14 @@ class HeapMonitor:
         return self.snapshots.take(reason)
 
     def _run_in_child(self) -> None:
+        """Wait for the grace period after a fork, then start the exports and the sampling."""
         self._stopping.wait(FORK_GRACE_SECONDS)
         if not self._stopping.is_set():
             self.on_child_start()
             self._run()
 
     def _run(self) -> None:
+        """Run the pipeline at every interval until the monitor stops; the target of the sampling thread."""
         pipeline = self._pipeline
         pipeline.begin()
         next_at = time.monotonic()

@@ -104,6 +104,7 @@ class Pipeline:
         )
 
     def _build_snapshots(self, process_started_at: float | None, wake: Callable[[], None]) -> None:
+        """Make the services that take, store, upload and investigate snapshots."""
         settings = self._settings
         store = Store(
             settings.snapshot_dir, settings.snapshot_keep, settings.snapshot_max_bytes, settings.free_disk_bytes
@@ -219,6 +220,7 @@ class Pipeline:
             self._recorder.record(taken.point, taken.reading.detail.limits, taken.census)
 
     def _record_verdict(self, verdict: Verdict | None) -> None:
+        """Record the verdict on the point that is recorded already."""
         if self._recorder is not None and verdict is not None:
             self._recorder.record_verdict(verdict)
 
@@ -280,5 +282,6 @@ class Pipeline:
         return dataclasses.replace(reading, counters=counters, snapshot=self.snapshots.last, walker=self.walker.chosen)
 
     def _headroom_bytes(self) -> int | None:
+        """Return the bytes left below the memory limit, ``None`` without a limit."""
         limits = self._sampler.limits()
         return limits.headroom_bytes if limits else None

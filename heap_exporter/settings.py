@@ -230,12 +230,14 @@ def rules() -> dict[str, tuple[Rule, Any]]:
 
 
 def _rule(field: dataclasses.Field[Any]) -> Rule:
+    """Return the rule of a settings field."""
     rule = field.metadata["rule"]
     assert isinstance(rule, Rule)
     return rule
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that environment variables and their aliases set."""
     values: dict[str, Any] = {}
     for name, (rule, _) in rules().items():
         for key, factor in {**rule.aliases, variable(name): 1.0}.items():
@@ -270,6 +272,7 @@ def _parse(key: str, value: Any, kind: type) -> Any:
 
 
 def _parse_bool(key: str, value: Any) -> bool:
+    """Return a setting that is true or false. Raises :class:`SettingsError`."""
     words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
     found = words.get(str(value).strip().lower())
     if found is None:
@@ -288,6 +291,7 @@ def _check(key: str, value: Any, rule: Rule, factor: float = 1.0) -> None:
 
 
 def _warn_of_unknown(environ: Mapping[str, str]) -> None:
+    """Log each environment variable with the prefix that is not a setting."""
     known = [variable(name) for name in _TYPES]
     for key in environ:
         if key.startswith(PREFIX) and not key.startswith(TESTS_PREFIX) and key not in known:
@@ -295,6 +299,7 @@ def _warn_of_unknown(environ: Mapping[str, str]) -> None:
 
 
 def _nearest(name: str, known: Any) -> str:
+    """Return a hint with the setting of the most similar name, "" if none is similar."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 

@@ -59,6 +59,7 @@ class MemoryPressure:
         return self._is_snapshot_due
 
     def _has_come_near(self, limits: MemoryLimits | None, points: Sequence[Point]) -> bool:
+        """Return whether the memory limit has come near, which is noticed once."""
         used, noticed = used_percent(limits), self._noticed_percent
         if noticed is not None and used < min(noticed, self._percent) - CALM_PERCENT:
             noticed = self._noticed_percent = None
@@ -94,6 +95,7 @@ class MemoryPressure:
 
 
 def _grows(points: Sequence[Point], limit_bytes: int) -> bool:
+    """Return whether memory grew over the last points, by more than noise."""
     recent = points[-LOOK_BACK_POINTS:]
     if len(recent) < 2:
         return False

@@ -111,6 +111,7 @@ def _labels(document: AlertDocument) -> dict[str, str]:
 
 
 def _annotations(document: AlertDocument) -> dict[str, str]:
+    """Return the annotations of the alert for Alertmanager: its sentences."""
     texts = {
         "summary": document["text"],
         "description": "; ".join(document["reasons"]),
@@ -139,10 +140,12 @@ def _slack_fields(document: AlertDocument) -> dict[str, str]:
 
 
 def _section(text: str) -> dict[str, Any]:
+    """Return a text block of a Slack message."""
     return {"type": "section", "text": _mrkdwn(text)}
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:
+    """Return a text object of Slack without automatic links."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
@@ -160,4 +163,5 @@ def _slack_text(text: str, max_chars: int) -> str:
 
 
 def _time(unix_seconds: float) -> str:
+    """Return a time as Alertmanager writes it: RFC 3339 in UTC."""
     return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

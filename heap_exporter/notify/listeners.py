@@ -74,6 +74,7 @@ class LeakListeners:
             calls.queue.stop(deadline)
 
     def _count(self, outcome: str) -> None:
+        """Count the outcome of a call of a listener, from any thread."""
         with self._counting:
             self.outcomes[outcome] += 1
 
@@ -120,5 +121,6 @@ class _ListenerCalls:
 
 
 def _name(listener: LeakListener) -> str:
+    """Return the name of a listener for the log."""
     name = getattr(listener, "__qualname__", None)
     return name if type(name) is str else type(listener).__qualname__

@@ -69,12 +69,15 @@ class Notifier:
         self._listeners.stop(deadline)
 
     def _count(self, outcome: str) -> None:
+        """Count the outcome of a webhook post."""
         self.webhooks[outcome] += 1
 
 
 def _emit(document: AlertDocument) -> None:
+    """Emit an alert as an OpenTelemetry event."""
     otlp_event.emit(document)
 
 
 def _drop() -> None:
+    """Log an OpenTelemetry event that was dropped."""
     log.warning("a leak alert was not emitted as an OpenTelemetry event: earlier events hang, or the process stops")

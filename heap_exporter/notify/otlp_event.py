@@ -70,4 +70,5 @@ def provider() -> Any:
 
 @functools.cache
 def _warn_once(problem: str) -> None:
+    """Log a problem with OpenTelemetry, once each."""
     log.warning("leak alerts are not emitted as OpenTelemetry events: %s", problem)

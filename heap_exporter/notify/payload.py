@@ -71,6 +71,7 @@ def _program() -> str:
 
 
 def _text(alert: LeakAlert, who: str) -> str:
+    """Return the alert as one sentence."""
     verdict = alert.verdict
     cause = f", {verdict.cause.value}" if verdict.cause else ""
     growth, holder, _ = verdict_summary(verdict, alert)
@@ -78,6 +79,7 @@ def _text(alert: LeakAlert, who: str) -> str:
 
 
 def _verdict_members(verdict: Verdict) -> AlertDocument:
+    """Return the members of the document that the verdict has."""
     slopes = {trend.kind.value: trend.slope_bytes_per_second for trend in verdict.trends}
     return {
         "judged_at": verdict.judged_at,

@@ -87,6 +87,7 @@ class Webhook:
             adapter.cancel()
 
     def _run(self, document: AlertDocument) -> None:
+        """Post one alert and report the outcome; the work of the background queue."""
         try:
             outcome = self._deliver(document)
         except Exception:  # it would end the thread and lose the alerts that wait
@@ -114,6 +115,7 @@ class Webhook:
         return "failed"
 
     def _attempt(self, content: bytes) -> Attempt:
+        """Post once, within the time limit."""
         adapter = self._adapter = CancellableAdapter(CONNECT_SECONDS)
         has_ended = threading.Event()
 
@@ -129,6 +131,7 @@ class Webhook:
             has_ended.set()
 
     def _post(self, adapter: CancellableAdapter, content: bytes) -> Attempt:
+        """Send the request, and return the result."""
         headers = {"Content-Type": "application/json", "User-Agent": f"heap-exporter/{VERSION}"}
         with requests.Session() as session:
             session.mount("http://", adapter)

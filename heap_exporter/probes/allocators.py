@@ -44,6 +44,7 @@ class _MallInfo2(ctypes.Structure):
 
 @cache
 def _mallinfo2() -> ctypes._NamedFuncPointer:
+    """Return ``mallinfo2`` of the C library."""
     try:
         function = ctypes.CDLL(None).mallinfo2
     except (AttributeError, OSError, TypeError):

@@ -73,27 +73,32 @@ def _limit(folder: Path, limit_file: str, usage_file: str, cache_field: str) -> 
 
 
 def _lowest(limits: list[tuple[int, int | None] | None], events: dict[str, int]) -> MemoryLimits:
+    """Return the lowest of the limits of a cgroup and its ancestors."""
     known = [limit for limit in limits if limit is not None]
     headrooms = [headroom for _, headroom in known if headroom is not None]
     return MemoryLimits(min((limit for limit, _ in known), default=None), min(headrooms, default=None), events)
 
 
 def _events_version_1(group: Path) -> dict[str, int]:
+    """Return the memory events of a cgroup of version 1."""
     events = _pairs(group / "memory.oom_control", ("oom_kill",))
     failures = _text(group / "memory.failcnt")
     return {**events, "max": int(failures)} if failures.isdigit() else events
 
 
 def _events_version_2(group: Path) -> dict[str, int]:
+    """Return the memory events of a cgroup of version 2."""
     return _pairs(group / "memory.events", ("low", "high", "max", "oom", "oom_kill", "oom_group_kill"))
 
 
 def _pairs(file: Path, wanted: tuple[str, ...]) -> dict[str, int]:
+    """Return the wanted ``name number`` pairs of a cgroup file."""
     pairs = (line.split() for line in _text(file).splitlines())
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[0] in wanted}
 
 
 def _text(file: Path) -> str:
+    """Return the text of a cgroup file, "" if it cannot be read."""
     try:
         return file.read_text().strip()
     except OSError:

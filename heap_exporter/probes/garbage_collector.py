@@ -36,12 +36,12 @@ class PauseMeter:
         self._began = 0.0
 
     def start(self) -> None:
-        """Start to measure, unless it measures already."""
+        """Start measuring collections, unless it has started."""
         if self._on_collection not in gc.callbacks:
             gc.callbacks.append(self._on_collection)
 
     def stop(self) -> None:
-        """Stop to measure, if it measures."""
+        """Stop measuring collections, if it has started."""
         if self._on_collection in gc.callbacks:
             gc.callbacks.remove(self._on_collection)
 

@@ -112,6 +112,7 @@ def _lines(path: Path, max_seconds: float) -> tuple[list[bytes], bool]:
 
 
 def _mappings(lines: list[bytes]) -> Iterator[_Mapping]:
+    """Yield the mappings of the lines of ``/proc/self/smaps``."""
     mapping: _Mapping | None = None
     for line in lines:
         name, _, value = line.partition(b":")
@@ -142,6 +143,7 @@ def _name(mapping: _Mapping, below: _Mapping | None, above: _Mapping | None) -> 
 
 
 def _is_arena(mapping: _Mapping, above: _Mapping | None) -> bool:
+    """Return whether a mapping is an arena of malloc for threads."""
     if mapping.begin % ARENA_ALIGNMENT != 0:
         return False
     # The address is not enough: since Linux 6.7 all large mappings are aligned. The rest of an arena is a reserve.
@@ -152,6 +154,7 @@ def _is_arena(mapping: _Mapping, above: _Mapping | None) -> bool:
 
 
 def _is_stack(mapping: _Mapping, below: _Mapping | None) -> bool:
+    """Return whether a mapping is the stack of a thread: it lies above a guard."""
     if below is None or below.path or below.end != mapping.begin or not mapping.permissions.startswith(b"rw"):
         return False
     return below.permissions.startswith(b"---") and below.end - below.begin <= LARGEST_GUARD_BYTES

@@ -68,6 +68,7 @@ def read_start_time() -> float:
 
 
 def _read(path: Path) -> bytes:
+    """Return a file of ``/proc``, in one read."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(descriptor, 1 << 16)
@@ -76,10 +77,12 @@ def _read(path: Path) -> bytes:
 
 
 def _kib(text: bytes | None) -> int | None:
+    """Return the bytes of a ``123 kB`` field of ``/proc``, ``None`` without it."""
     return None if text is None else int(text.split()[0]) * 1024
 
 
 def _memory_from_psutil() -> ProcessMemory:
+    """Return the resident memory from psutil, where there is no ``/proc``."""
     import psutil
 
     try:

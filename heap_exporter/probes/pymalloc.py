@@ -51,6 +51,7 @@ def read_pymalloc() -> Malloc:
 
 
 def _number(found: re.Match[bytes]) -> int:
+    """Return a matched number that may have commas."""
     return int(found[1].replace(b",", b""))
 
 
@@ -73,6 +74,7 @@ def _statistics() -> bytes:
 
 @cache
 def _functions() -> tuple[ctypes.CDLL, ctypes._NamedFuncPointer]:
+    """Return the C library, and the function of the interpreter that writes the report of pymalloc."""
     try:
         library = ctypes.CDLL(None)
         library.open_memstream.restype = ctypes.c_void_p
