@@ -17,13 +17,7 @@ import heap_exporter
 from heap_exporter.notify.payload import alert_document
 
 def show(alert):
-    print(json.dumps({{
-        "state": alert.verdict.state, "cause": alert.verdict.cause, "fingerprint": alert.fingerprint,
-        "holder": alert_document(alert)["holder"], "advice": alert_document(alert)["advice"],
-        "type_name": alert.accumulation and alert.accumulation.type_name,
-        "bytes_per_minute": alert.accumulation and alert.accumulation.bytes_per_minute,
-        "snapshots": [info.id for info in alert.snapshots], "reasons": alert.verdict.reasons,
-    }}), flush=True)
+    print(json.dumps(alert_document(alert)), flush=True)
 
 exporter = heap_exporter.start(port=0, growth_threshold_percent=1)
 exporter.monitor.on("leak", show)
@@ -95,9 +89,9 @@ def test_two_snapshots_confirm_a_leak_and_the_alert_has_type_holder_and_growth(t
 
     assert (alert["state"], alert["cause"]) == ("confirmed", "python-objects")
     assert (alert["holder"], alert["type_name"]) == ("__main__.SESSIONS", "__main__.Session")
-    assert alert["bytes_per_minute"] > 0
+    assert alert["growth_bytes_per_minute"] > 0
     assert "Entries are added" in alert["advice"]
-    assert sorted(alert["snapshots"]) == sorted(info["id"] for info in snapshots)
+    assert sorted(info["id"] for info in alert["snapshots"]) == sorted(info["id"] for info in snapshots)
     assert len(snapshots) == 2
     assert len(alert["fingerprint"]) == 12
     assert verdict["state"] == "confirmed"
