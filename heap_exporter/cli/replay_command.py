@@ -38,6 +38,9 @@ from heap_exporter.settings import MIN_SAMPLES_A_WINDOW, rules
 
 HELP = "judge recorded samples again"
 
+MIN_UNIX_SECONDS = 1e9
+"""Smaller times in a series are seconds since its start, and are printed as such."""
+
 WINDOW, GROWTH, SLOPE = "--window", "--growth-percent", "--min-slope"
 
 
@@ -192,7 +195,9 @@ def _text_line(path: Path, point: Point, verdict: Verdict, begun: float) -> str:
     )
     state = f"{verdict.state} ({verdict.cause})" if verdict.cause else str(verdict.state)
     growth, *others = verdict_summary(verdict).lines
-    first = f"{path}  {point.t_seconds:.0f} (+{since})  {state}: {growth}"
+    is_unix_time = point.t_seconds >= MIN_UNIX_SECONDS
+    at = formatting.moment(point.t_seconds) if is_unix_time else f"{point.t_seconds:.0f} s"
+    first = f"{path}  {at} (+{since})  {state}: {growth}"
     return "\n".join([first, *(f"    {line}" for line in others)])
 
 

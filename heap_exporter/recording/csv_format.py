@@ -113,7 +113,7 @@ class RowConverter:
             try:
                 values[place] = convert(cells[index])
             except (ValueError, KeyError):
-                raise ValueError(f"{NUMBERS[place]} is {cells[index][:40]!r}, which is no such number") from None
+                raise ValueError(f"{NUMBERS[place]} is {cells[index][:40]!r}, which is not a number") from None
         if self._finding[0] >= 0 and cells[self._finding[0]]:
             values[-1] = self._found(cells)
         return Point._make(values)

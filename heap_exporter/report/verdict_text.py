@@ -46,6 +46,15 @@ CAUSES = {
     Cause.UNATTRIBUTED: "memory of unknown kind",
 }
 
+_GROWTH = {
+    Cause.PYTHON_OBJECTS: "Python objects grow",
+    Cause.UNCOLLECTED_CYCLES: "Uncollected reference cycles grow",
+    Cause.NATIVE: "Native memory grows",
+    Cause.FRAGMENTATION: "Free memory in an allocator grows",
+    Cause.FILE_OR_SHARED: "Mapped files or shared memory grow",
+    Cause.UNATTRIBUTED: "Memory of unknown kind grows",
+}
+
 _HOLDERS = {
     Cause.PYTHON_OBJECTS: "The holder is known once two snapshots are compared",
     Cause.UNCOLLECTED_CYCLES: "Held only by reference cycles that the garbage collector has not freed",
@@ -160,9 +169,9 @@ def _growth(verdict: Verdict) -> str:
     if state is State.GROWING or verdict.is_suspicion:
         if top and verdict.cause in (None, Cause.PYTHON_OBJECTS, Cause.UNCOLLECTED_CYCLES):
             return f"{_type_growth(top)}" + (f"; all memory: {grown}" if grown else "")
-        what = _capitalised(CAUSES[verdict.cause]) if verdict.cause else "Memory"
-        return f"{what} grows: {grown}" if grown else f"{what} grows"
-    return f"Memory: {grown}" if grown else HEADLINES[state]
+        what = _GROWTH[verdict.cause] if verdict.cause else "Memory grows"
+        return f"{what}: {grown}" if grown else what
+    return grown or HEADLINES[state]
 
 
 def _type_growth(top: GrowingType) -> str:

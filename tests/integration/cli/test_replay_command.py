@@ -96,11 +96,11 @@ def test_an_unreadable_file_is_reported_and_the_others_are_judged(run: Run, tmp_
     done = run("replay", "bad.csv", "none.csv", "good.csv", code=2)
 
     assert done.stderr.splitlines() == [
-        "heap-exporter: bad.csv, line 3: rss_bytes is 'many', which is no such number",
+        "heap-exporter: bad.csv, line 3: rss_bytes is 'many', which is not a number",
         "heap-exporter: cannot read none.csv: No such file or directory",
     ]
     assert "good.csv" in done.stdout
-    assert "bad.csv  0 (+0 s)  warming-up" in done.stdout
+    assert "bad.csv  0 s (+0 s)  warming-up" in done.stdout
 
 
 def test_time_that_goes_back_is_a_restart(run: Run, tmp_path: Path) -> None:

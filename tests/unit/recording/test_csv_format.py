@@ -58,7 +58,7 @@ def test_every_common_form_of_csv_is_read(tmp_path: Path, text: str | bytes) -> 
         ("time,rss_bytes\n1,2\n", "a.csv, line 1: no column t_seconds; the columns are: time, rss_bytes"),
         ("t_seconds;rss_bytes\n1;2\n", "a.csv, line 1: no column t_seconds and rss_bytes; the columns are"),
         ("t_seconds,rss_bytes,rss_bytes\n1,2,3\n", "a.csv, line 1: two columns rss_bytes"),
-        ("t_seconds,rss_bytes\n1,2\n\n2,many\n3,4\n", "a.csv, line 4: rss_bytes is 'many', which is no such number"),
+        ("t_seconds,rss_bytes\n1,2\n\n2,many\n3,4\n", "a.csv, line 4: rss_bytes is 'many', which is not a number"),
         ("t_seconds,rss_bytes\n1,\n", "a.csv, line 2: rss_bytes is ''"),
         ("t_seconds,rss_bytes\nnan,1\n", "a.csv, line 2: t_seconds is 'nan'"),
         ("t_seconds,rss_bytes\n1,inf\n", "a.csv, line 2: rss_bytes is 'inf'"),

@@ -125,7 +125,7 @@ def test_a_process_without_a_leak_has_one_line(state: State) -> None:
     calm = Reason(ReasonKind.GREW_TOO_LITTLE, {"gained_bytes": 2048.0, "seconds": 900.0, "min_bytes": 1e6})
 
     assert verdict_summary(Verdict(0.0, state, (calm,), 900.0), full_alert()).lines == (
-        "Memory: +2.0 KiB in 15 min (+0.01 MiB/h)",
+        "+2.0 KiB in 15 min (+0.01 MiB/h)",
     )
 
 
