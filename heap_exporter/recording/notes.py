@@ -155,7 +155,7 @@ def _reason_row(reason: Reason) -> list[Any]:
 
 
 def _reasons(rows: Sequence[Any]) -> tuple[Reason, ...]:
-    """Return the reasons of a note; one whose kind this version does not know is left out."""
+    """Return the reasons of a note, without those whose kind is unknown to this version."""
     found = []
     for row in rows:
         with suppress(TypeError, ValueError):
@@ -172,7 +172,7 @@ def _finding_row(finding: Finding) -> dict[str, Any]:
 
 
 def _finding(row: Any) -> Finding | None:
-    """Return the finding of a note, ``None`` if it has none or one that this version does not know."""
+    """Return the finding of a note, ``None`` without one, or if its kind is unknown to this version."""
     with suppress(TypeError, ValueError, KeyError):
         return Finding(
             kind=FindingKind(row["kind"]),

@@ -1,8 +1,8 @@
 """Records this process's samples, for ``heap-exporter replay`` and, after a crash, for ``heap-exporter last-exit``.
 
-Each sample is one ``pwrite(2)`` of one line: the kernel has it at once, and it survives SIGKILL. A mapped file would
-too, but a full disk or a truncated file would then kill the application with SIGBUS. Nothing is synced: samples that
-are lost when the machine goes down are no loss.
+Each sample is one line, written with one ``pwrite(2)``. From then on the kernel has it, so it survives SIGKILL. A
+mapped file would survive too, but there a full disk or a truncated file kills the application with SIGBUS. Nothing is
+synced: a crash of the machine may cost the last samples.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Recorder:
             remove_excess(self._folder, self._max_recordings, self._max_folder_bytes)
 
     def _begin(self) -> None:
-        if self._pid != os.getpid():  # a forked child, of which the parent's notes say nothing
+        if self._pid != os.getpid():  # a forked child: the notes are those of its parent
             self._pid, self._process_started_at, self._notes = os.getpid(), None, {}
         self._file = None  # it closes its descriptor
         self._file = _RecordingFile(self._folder)

@@ -159,7 +159,7 @@ def cgroup(limit_bytes: int) -> Iterator[Path]:
         group = MEMORY_CGROUPS / own.lstrip("/") / f"heap-exporter-test-{os.getpid()}"
         group.mkdir()
     except (OSError, StopIteration):
-        pytest.skip("this kernel, or container, lets nobody make a memory cgroup of version 1")
+        pytest.skip("this kernel, or container, does not allow a memory cgroup of version 1")
     try:
         (group / "memory.limit_in_bytes").write_text(str(limit_bytes))
         with contextlib.suppress(OSError):  # without swap accounting there is no such file

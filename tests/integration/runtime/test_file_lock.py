@@ -73,9 +73,9 @@ def test_the_process_that_takes_a_snapshot_is_named(tmp_path: Path) -> None:
     walker = PausedWalker()
     snapshots = Snapshots(walker, Store(tmp_path, 5), lambda: None)
     with holder(tmp_path) as process:
-        for ask in (snapshots.take, snapshots.reserve):
+        for request in (snapshots.take, snapshots.reserve):
             with pytest.raises(SnapshotBusy, match=f"by process {process.pid} of {os.uname().nodename}; only one"):
-                ask("")
+                request("")
 
     assert not walker.walking.is_set()
     assert snapshots.outcomes["busy"] == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from heap_exporter.snapshot.retention import BUDGET_FILE
 
-ASK = """
+REQUEST = """
 import sys, time
 from pathlib import Path
 from heap_exporter.snapshot import budget as module
@@ -20,15 +20,15 @@ budget = module.Budget(Store(Path(sys.argv[1]), 5), 3600, 12)
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(int(sys.argv[2])):
-    asked = budget.request(f"leak {number}")
-    print("granted" if asked is None else asked.reason, flush=True)
+    refusal = budget.request(f"leak {number}")
+    print("granted" if refusal is None else refusal.reason, flush=True)
 """
 
 
 def asking(folder: Path, times: int = 1) -> subprocess.Popen[str]:
     """Run a process that requests a snapshot once it reads a line."""
     process = subprocess.Popen(
-        [sys.executable, "-c", ASK, folder, str(times)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", REQUEST, folder, str(times)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -41,10 +41,10 @@ def test_one_of_eight_workers_that_request_at_once_is_granted(tmp_path: Path) ->
         assert worker.stdin is not None
         worker.stdin.write("\n")
         worker.stdin.flush()
-    told = sorted(worker.communicate(timeout=60)[0] for worker in workers)
+    answers = sorted(worker.communicate(timeout=60)[0] for worker in workers)
 
-    assert told.count("granted\n") == 1
-    assert [words for words in told if words.startswith("the last one for this leak was")] == told[1:]
+    assert answers.count("granted\n") == 1
+    assert [answer for answer in answers if answer.startswith("the last one for this leak was")] == answers[1:]
     assert [path.name for path in tmp_path.iterdir()] == [BUDGET_FILE]
 
 

@@ -56,12 +56,12 @@ pages = [*range(0, 40960, 4096), *range(40960, first.bytes, first.bytes // 12 //
 for left in [*pages[::step], 8 << 20]:
     fill(left)
     budget = Budget(store, 3600, 1000)
-    told = attempt()
-    told["asked"] = str(budget.request(f"leak {left}"))
-    told["left"], told["bytes"] = left, first.bytes
-    told["budget"] = budget.request(f"leak {left}", snapshots=0) is not None
-    print(json.dumps(told), flush=True)
-    for name in told["new"]:
+    result = attempt()
+    result["refusal"] = str(budget.request(f"leak {left}"))
+    result["left"], result["bytes"] = left, first.bytes
+    result["budget"] = budget.request(f"leak {left}", snapshots=0) is not None
+    print(json.dumps(result), flush=True)
+    for name in result["new"]:
         (store.directory / name).unlink()
 """
 
@@ -74,9 +74,9 @@ preflight.read_free_resources = lambda *given: preflight.FreeResources(None, Non
 limits = [0, 1, 7, 8, 9, 100, 500, 1000, *range(4096, first.bytes, first.bytes // 12)]
 for most in [*limits[::step], first.bytes - 1]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
-    told = attempt()
+    result = attempt()
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    print(json.dumps(told | {"left": most}), flush=True)
+    print(json.dumps(result | {"left": most}), flush=True)
 """
 
 walkers = pytest.mark.parametrize(
@@ -94,15 +94,15 @@ def run(code: str, folder: Path, *arguments: str) -> list[dict[str, object]]:
 
 def judge(attempts: list[dict[str, object]], folder: Path) -> None:
     """Fail unless each attempt either wrote a whole snapshot or left nothing, with a reason."""
-    for told in attempts:
-        outcomes, new = told["outcomes"], told["new"]
+    for result in attempts:
+        outcomes, new = result["outcomes"], result["new"]
         assert isinstance(outcomes, dict)
         assert isinstance(new, list)
-        assert told["lost"] == [], told
-        assert outcomes["failed"] == outcomes["busy"] == 0, told
-        assert (outcomes["no_disk"], len(new)) in [(1, 0), (0, 1)], told
-        assert bool(told["problem"]) == (not new), told
-        assert all(name.endswith(".heap") for name in new), told
+        assert result["lost"] == [], result
+        assert outcomes["failed"] == outcomes["busy"] == 0, result
+        assert (outcomes["no_disk"], len(new)) in [(1, 0), (0, 1)], result
+        assert bool(result["problem"]) == (not new), result
+        assert all(name.endswith(".heap") for name in new), result
     for path in folder.glob("*.heap"):
         with SnapshotReader(path) as reader:
             assert sum(1 for _ in reader.records()) > 2000
@@ -116,10 +116,10 @@ def test_a_disk_that_fills_at_any_point_leaves_all_or_nothing(
     attempts = run(SWEEP, tmpfs_mount, walker, way, str(step))
 
     judge(attempts, tmpfs_mount)
-    assert len({bool(told["problem"]) for told in attempts}) == 2, "it was never full, or never had room"
-    for told in attempts:
-        assert (told["asked"] == "None") == told["budget"], told
-    assert "no automatic snapshot is taken, because it cannot be recorded" in str(attempts[0]["asked"])
+    assert len({bool(result["problem"]) for result in attempts}) == 2, "it was never full, or always full"
+    for result in attempts:
+        assert (result["refusal"] == "None") == result["budget"], result
+    assert "no automatic snapshot is taken, because it cannot be recorded" in str(attempts[0]["refusal"])
 
 
 @walkers
@@ -130,4 +130,4 @@ def test_a_limit_on_file_size_at_any_point_leaves_all_or_nothing(
     attempts = run(LIMITS, tmp_path, walker, way, str(step))
 
     judge(attempts, tmp_path)
-    assert all(told["problem"] for told in attempts)
+    assert all(result["problem"] for result in attempts)

@@ -68,9 +68,9 @@ try:
 except SnapshotNoDisk as error:
     print(error)
 """
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert "File too large" in told.stdout
+    assert "File too large" in finished.stdout
     assert files(tmp_path) == []
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 10_000
 

@@ -1,4 +1,4 @@
-"""An exception is counted, logged at most once an hour, and goes no further."""
+"""An exception is counted, logged at most once an hour, and does not propagate."""
 
 import logging
 

@@ -20,7 +20,7 @@ def test_a_thread_blocks_signals_from_its_start_but_not_those_of_its_own_faults(
         sys.setprofile(None)
         masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
 
-    threading.setprofile(note_mask)  # called before anything of ours runs in the thread
+    threading.setprofile(note_mask)  # called before code of the package runs in the thread
     try:
         start_thread("test", lambda: None).join(20)
     finally:
@@ -44,26 +44,26 @@ def test_threads_are_named_without_running_overridden_properties() -> None:
     class Shy(threading.Thread):
         @property
         def name(self) -> str:
-            raise AssertionError("asked")
+            raise AssertionError("called")
 
         @name.setter
         def name(self, name: str) -> None:
             self._name = name
 
         def __getattribute__(self, name: str) -> object:
-            assert not asking, "asked"
+            assert not checking, "called"
             return super().__getattribute__(name)
 
-    asking, done = False, threading.Event()
+    checking, done = False, threading.Event()
     thread = Shy(target=done.wait)
     thread._name = "shy" + "!" * 1000
     thread.start()
     ident = thread.ident
-    asking = True
+    checking = True
     try:
         names = names_by_ident()
     finally:
-        asking = False
+        checking = False
         done.set()
         thread.join()
 

@@ -38,9 +38,9 @@ def made(folder: Path, clock: Clock, a_day: int = 12, cooldown_seconds: float = 
     return Budget(Store(folder, 20), cooldown_seconds, a_day, clock)
 
 
-def reason(asked: budget.Refusal | None) -> str:
-    assert asked is not None
-    return asked.reason
+def reason(refusal: budget.Refusal | None) -> str:
+    assert refusal is not None
+    return refusal.reason
 
 
 def test_a_leak_has_one_snapshot_in_a_cooldown_and_another_leak_has_its_own(tmp_path: Path, clock: Clock) -> None:
@@ -57,10 +57,10 @@ def test_a_leak_has_one_snapshot_in_a_cooldown_and_another_leak_has_its_own(tmp_
 def test_a_cooldown_also_holds_after_a_restart_and_in_other_workers(tmp_path: Path, clock: Clock) -> None:
     made(tmp_path, clock).request("a")
 
-    asked = made(tmp_path, clock).request("a")
+    refusal = made(tmp_path, clock).request("a")
 
-    assert asked is not None
-    assert asked.outcome == "cooldown"
+    assert refusal is not None
+    assert refusal.outcome == "cooldown"
 
 
 def test_the_budget_of_a_day_counts_pairs_and_names_the_time_of_the_next(tmp_path: Path, clock: Clock) -> None:
@@ -69,11 +69,11 @@ def test_the_budget_of_a_day_counts_pairs_and_names_the_time_of_the_next(tmp_pat
     clock.pass_seconds(4 * HOUR)
     assert one.request("b", snapshots=2) is None
 
-    asked = one.request("c", snapshots=2)
+    refusal = one.request("c", snapshots=2)
 
-    assert asked is not None
-    assert asked.outcome == "over_budget"
-    assert asked.reason == (
+    assert refusal is not None
+    assert refusal.outcome == "over_budget"
+    assert refusal.reason == (
         "HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 4 automatic snapshots in 24 h; 2 more exceed it; "
         "the next one is allowed in 20 h"
     )

@@ -41,11 +41,11 @@ def make(tmp_path: Path) -> Callable[..., Snapshots]:
     def make(
         max_objects: int = MAX_OBJECTS, headroom: int | None = None, keep: int = 20, *, tiny: bool = False
     ) -> Snapshots:
-        walker, room = PausedWalker() if tiny else chosen("native"), [None, None, headroom]
+        walker, headrooms = PausedWalker() if tiny else chosen("native"), [None, None, headroom]
         return Snapshots(
             walker,
             Store(tmp_path, keep),
-            lambda: room.pop(0) if room else headroom,
+            lambda: headrooms.pop(0) if headrooms else headroom,
             compare_max_objects=max_objects,
         )
 

@@ -109,8 +109,8 @@ def test_a_pin_that_cannot_be_written_is_logged_and_raises_nothing(
 def test_files_of_killed_processes_are_removed_and_other_files_stay(tmp_path: Path) -> None:
     store = Store(tmp_path, keep=5)
     alive = write(store, 1)
-    dead = snapshot_id(2)
-    leftovers = [f".{dead}.part", f"{dead}.report.json", f"{dead}.alert.kept", "snapshot.lock", "budget.lock"]
+    removed = snapshot_id(2)
+    leftovers = [f".{removed}.part", f"{removed}.report.json", f"{removed}.alert.kept", "snapshot.lock", "budget.lock"]
     stays = [f"{alive}.report.json", f"{alive}.alert.kept", "budget.json", ".mine.part", "mine.lock", f".{alive}.part"]
     for name in (*leftovers, *stays):
         (tmp_path / name).write_text("{}")

@@ -267,7 +267,7 @@ def test_the_failure_of_a_reserved_snapshot_is_its_state(walker: PausedWalker, t
     progress = all_snapshots.state(reserved)
     assert progress.state == "failed"
     assert "memory limit" in progress.problem
-    all_snapshots.reserve("the next may be asked for")
+    all_snapshots.reserve("the next one")
 
 
 def test_an_unknown_id_is_not_found(walker: PausedWalker, tmp_path: Path) -> None:

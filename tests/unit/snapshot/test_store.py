@@ -28,7 +28,7 @@ def write(store: Store, number: int = 0, taken_at: float | None = None) -> str:
     at = float(number) if taken_at is None else taken_at
     header = Header(
         content="census", id=new, taken_at=at, reason="test", walker="portable", pid=4711, uptime_seconds=1.0,
-        python_version="3.13.0", implementation="cpython", predicted_bytes=1000, note="no room",
+        python_version="3.13.0", implementation="cpython", predicted_bytes=1000, note="too little memory",
     )  # fmt: skip  # one header of many
     footer = Footer(objects=57210, references=0, duration_seconds=0.5, pause_seconds=0.004, cpu_seconds=0.1)
 
@@ -92,7 +92,7 @@ def test_a_written_snapshot_can_be_read(tmp_path: Path, way: Callable[[Store], N
 
     assert (info.taken_at, info.reason, info.walker, info.duration_seconds) == (7.0, "test", "portable", 0.5)
     assert (info.content, info.objects, info.pause_seconds) == ("census", 57210, 0.004)
-    assert (info.predicted_bytes, info.note) == (1000, "no room")
+    assert (info.predicted_bytes, info.note) == (1000, "too little memory")
     assert info.bytes == info.path.stat().st_size
     with SnapshotReader(info.path) as reader:
         assert len(list(reader.records())) == 2 * len(CENSUS.types)
@@ -141,7 +141,7 @@ def test_an_id_cannot_escape_the_folder(tmp_path: Path, bad: str) -> None:
 
 
 def test_a_link_under_the_name_of_a_snapshot_is_not_followed(tmp_path: Path) -> None:
-    store = Store(tmp_path / "ours", keep=5)
+    store = Store(tmp_path / "folder", keep=5)
     real = store.get(write(store, 1)).path
     elsewhere = real.rename(tmp_path / real.name)
     real.symlink_to(elsewhere)
@@ -152,25 +152,25 @@ def test_a_link_under_the_name_of_a_snapshot_is_not_followed(tmp_path: Path) -> 
 
 @as_root
 def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
-    planted = tmp_path / "planted"
-    planted.mkdir()
-    os.chown(planted, 65534, 65534)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    os.chown(folder, 65534, 65534)
 
     with pytest.raises(SnapshotNoDisk, match="belongs to user 65534; set HEAP_EXPORTER_SNAPSHOT_DIR"):
-        write(Store(planted, keep=3))
-    assert files(planted) == []
+        write(Store(folder, keep=3))
+    assert files(folder) == []
 
 
 @as_root
 def test_a_link_of_another_user_is_refused(tmp_path: Path) -> None:
-    ours, planted = tmp_path / "ours", tmp_path / "planted"
-    ours.mkdir()
-    planted.symlink_to(ours)
-    os.lchown(planted, 65534, 65534)
+    folder, link = tmp_path / "folder", tmp_path / "link"
+    folder.mkdir()
+    link.symlink_to(folder)
+    os.lchown(link, 65534, 65534)
 
     with pytest.raises(SnapshotNoDisk, match="belongs to user 65534"):
-        write(Store(planted, keep=3))
-    assert files(ours) == []
+        write(Store(link, keep=3))
+    assert files(folder) == []
 
 
 def test_a_folder_that_cannot_be_created_is_an_error_with_its_path(tmp_path: Path) -> None:
