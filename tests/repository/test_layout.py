@@ -12,10 +12,6 @@ FORBIDDEN_MODULES = {
     "multiprocessing", "subprocess", "tests.heaps.kernel_process", "tests.processes", "tests.servers.running",
 }  # fmt: skip  # a list
 FORBIDDEN_CALLS = {"os.fork", "os.forkpty", "os.posix_spawn", "os.posix_spawnp", "os.popen", "os.system"}
-MOVES_LATER = {
-    "export/test_otel_internals.py", "investigation/test_leak_investigator.py", "recording/test_last_exit.py",
-    "recording/test_ring.py", "recording/test_series_recorder.py",
-}  # fmt: skip  # a list
 
 
 def _imported(tree: ast.AST) -> set[str]:
@@ -64,4 +60,4 @@ def test_unit_tests_start_no_process_and_mount_nothing() -> None:
         if reasons := _processes(tree) | texts:
             found[path.relative_to(UNIT).as_posix()] = reasons
 
-    assert {name: reasons for name, reasons in found.items() if name not in MOVES_LATER} == {}
+    assert found == {}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,8 +30,6 @@ from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
 from tests.doubles.web_source import PausedWalker
 from tests.examples.readings import GREW, GREW_TEXT
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
 
 MIB = 1024**2
 WINDOW = 900.0
@@ -329,32 +325,6 @@ def test_an_alert_does_not_wait_for_a_snapshot_that_another_caller_takes(process
 
     assert len(process.alerts) == 1
     assert process.taken == 1  # the alert is sent: a further snapshot would not be in it
-
-
-def test_a_forked_child_makes_no_second_alert_of_its_parents_leak(tmp_path: Path) -> None:
-    parent = Process(tmp_path)
-    parent.sees(State.SUSPECTED)
-
-    assert _in_fork(lambda: _confirmed(Process(tmp_path), since=parent.now)) == 1
-    parent.sees(State.CONFIRMED)
-    assert len(parent.alerts) == 0  # the child has made it
-    assert _in_fork(lambda: _confirmed(Process(tmp_path), since=parent.now)) == 0
-
-
-def _confirmed(process: Process, since: float) -> int:
-    """Return how many alerts a process makes of a leak."""
-    process.now = since
-    process.sees(State.SUSPECTED)
-    process.sees(State.CONFIRMED)
-    return len(process.alerts)
-
-
-def _in_fork(code: Callable[[], int]) -> int:
-    """Return what ``code`` returns in a child."""
-    pid = os.fork()
-    if not pid:
-        os._exit(code())
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def test_a_reading_without_the_memory_of_the_process_is_no_error(process: Process) -> None:
