@@ -31,8 +31,14 @@ os._exit(0)
 """
 
 
-@pytest.mark.parametrize("command", PRINTERS)
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("command", "unbuffered"),
+    [
+        *((command, "") for command in PRINTERS),
+        (PRINTERS[0], "1"),
+        *(pytest.param(command, "1", marks=pytest.mark.long) for command in PRINTERS[1:]),
+    ],
+)
 @pytest.mark.parametrize(
     ("redirection", "problem"), [(">/dev/full", "No space left on device"), (">&-", "it is closed")]
 )
