@@ -26,7 +26,7 @@ TESTS_PREFIX = "HEAP_EXPORTER_REQUIRE_"
 """Variables with this prefix are for the tests of the project; they are not settings."""
 
 MIN_SAMPLES_A_WINDOW = 12
-"""Samples that a window needs to tell a trend from noise: one a bucket."""
+"""Samples that a window needs to separate a trend from noise: one per bucket."""
 
 MAX_SAMPLES = 100_000
 """Upper bound on the samples kept in memory."""

@@ -34,8 +34,6 @@ MAX_SAME_NAME = 100
 """Recordings of one process that begin in one second."""
 
 _STEM = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9]+(-[0-9]+)?")
-_OLD_FOLDER = "blackbox"
-_OLD_NAME = re.compile(r"[0-9]+-[0-9]+-[0-9a-f]{8}\.(ring|exit|part)")
 
 
 class Recording(NamedTuple):
@@ -102,17 +100,6 @@ def remove_excess(folder: Path, max_recordings: int, max_bytes: int) -> None:
             return
         if each not in crashed and each.remove():
             count, size = count - 1, size - each.bytes
-
-
-def remove_old_layout(snapshot_folder: Path) -> None:
-    """Remove the files in which earlier versions kept the last hour, but those of processes that still run."""
-    folder = snapshot_folder / _OLD_FOLDER
-    with suppress(OSError):
-        for path in [path for path in folder.iterdir() if _OLD_NAME.fullmatch(path.name)]:
-            with suppress(OSError), open_unless_locked(path, exclusive=True) as file:
-                if file is not None:
-                    path.unlink()
-        folder.rmdir()
 
 
 class _Found(NamedTuple):

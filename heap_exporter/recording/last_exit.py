@@ -20,7 +20,7 @@ from heap_exporter.errors import CrashRecordError
 from heap_exporter.model import Ending, EndingReason, LastExit, MemoryLimits, Point
 from heap_exporter.recording import notes
 from heap_exporter.recording.csv_format import Recorded, RowConverter
-from heap_exporter.recording.folder import FOLDER, Recording, check_owner, recordings_with_notes, remove_old_layout
+from heap_exporter.recording.folder import FOLDER, Recording, check_owner, recordings_with_notes
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.file_lock import open_unless_locked
 from heap_exporter.runtime.logs import log
@@ -47,7 +47,6 @@ def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastE
     ``limits`` are those of the cgroup now. Never raises; problems are logged.
     """
     try:
-        remove_old_layout(snapshot_folder)
         found = _claim(snapshot_folder / FOLDER, limits)
     except FileNotFoundError:
         return None

@@ -1,4 +1,4 @@
-"""What grew and who holds it, told by a running service after its second snapshot."""
+"""A running service shows what grew and what holds it after its second snapshot."""
 
 from __future__ import annotations
 

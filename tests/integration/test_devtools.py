@@ -26,12 +26,12 @@ def agrees(path: Path) -> None:
 
     answer = devtools(target)
 
-    assert answer.told["problems"] == []
-    assert (answer.nodes, answer.told["total"]) == (graph.objects + len(graph.holders), sum(graph.size))
+    assert answer.values["problems"] == []
+    assert (answer.nodes, answer.values["total"]) == (graph.objects + len(graph.holders), sum(graph.size))
     assert answer.retained == by_ordinal(graph, list(graph.retained))
     assert answer.dominators == expected_dominators(graph)
     rows = {row.type_name: [row.objects, row.shallow_bytes, row.retained_bytes] for row in summarise(graph).types}
-    assert {name: numbers for name, *numbers in answer.told["classes"]} == rows
+    assert {name: numbers for name, *numbers in answer.values["classes"]} == rows
 
 
 EVERY_KIND = """
@@ -76,8 +76,8 @@ def test_an_object_has_the_same_retainers_weak_ones_left_out(leak: list[Path]) -
             for slot in range(graph.offsets[holder], graph.offsets[holder + 1])
             if graph.targets[slot] == node and labels[slot] != WEAK
         )
-        assert sorted(holder for _, _, holder, _ in answer.told["retainers"][str(place)]) == retainers
-    ((kind, position, holder, name),) = answer.told["retainers"][str(ordinal(graph, request))]
+        assert sorted(holder for _, _, holder, _ in answer.values["retainers"][str(place)]) == retainers
+    ((kind, position, holder, name),) = answer.values["retainers"][str(ordinal(graph, request))]
     assert (kind, name) == ("element", "list")
     assert graph.targets[graph.offsets[holder - len(graph.holders)] + int(position)] == request
 

@@ -18,7 +18,7 @@ def test_retained_sizes_and_dominators_of_a_large_heap_are_the_same_node_for_nod
 
     answer = memlab_heap(target)
 
-    assert answer.told["distinctIds"] == answer.nodes == graph.objects + len(graph.holders)
+    assert answer.values["distinctIds"] == answer.nodes == graph.objects + len(graph.holders)
     assert answer.retained == by_ordinal(graph, list(graph.retained))
     assert answer.dominators == expected_dominators(graph)
 

@@ -1,4 +1,4 @@
-"""A fork while the parent pushes: the child pushes as itself, nothing of the parent runs in it, nobody waits."""
+"""A fork while the parent pushes: the child pushes as itself, it runs no code of the parent, and no process waits."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ def test_a_receiver_that_comes_back_is_logged_once(caplog: pytest.LogCaptureFixt
 @BOTH
 def test_an_address_that_does_not_resolve_is_a_failure(protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.5")
-    with pushing("http://nobody.invalid:4318/v1/metrics", protocol) as outcomes:
+    with pushing("http://receiver.invalid:4318/v1/metrics", protocol) as outcomes:
         assert take(outcomes) == "failure"
 
 

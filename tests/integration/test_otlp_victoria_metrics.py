@@ -121,7 +121,9 @@ def test_type_unit_and_help_arrive_as_the_catalogue_has_them() -> None:
         wait_until(lambda: len(query(url, "api/v1/metadata")) >= len(METRICS))
         arrived = {name: kinds[0] for name, kinds in query(url, "api/v1/metadata").items()}
 
-    assert {name: (told["type"], told.get("unit", ""), told["help"]) for name, told in arrived.items()} == {
+    assert {
+        name: (metadata["type"], metadata.get("unit", ""), metadata["help"]) for name, metadata in arrived.items()
+    } == {
         metric.name: ("counter" if metric.instrument is Instrument.COUNTER else "gauge", metric.unit, metric.help)
         for metric in METRICS
     }

@@ -1,4 +1,4 @@
-"""Asks DevTools' reader and memlab about ``.heapsnapshot`` files, and Go's ``pprof`` about profiles."""
+"""Runs DevTools' reader and memlab on ``.heapsnapshot`` files, and Go's ``pprof`` about profiles."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ PATIENCE_SECONDS = 300.0
 class Answer:
     """A tool's result for one file: for each node, by its ordinal, the retained size and the immediate dominator.
 
-    ``told`` has all other values; ``seconds`` and ``peak_bytes`` are the cost of the retained sizes.
+    ``values`` has the other results; ``seconds`` and ``peak_bytes`` are the cost of the retained sizes.
     """
 
     nodes: int
     retained: list[int]
     dominators: list[int]
-    told: dict[str, Any]
+    values: dict[str, Any]
 
 
 def devtools(snapshot: Path, retainers_of: Iterable[int] = ()) -> Answer:
     """Load a snapshot like the memory panel, and read the retainers of some nodes, by their ordinals."""
     sizes = snapshot.with_suffix(".devtools")
-    told = _told("devtools.mjs", "load", str(snapshot), str(sizes), *map(str, retainers_of))
-    return _answer(told, sizes)
+    values = _read_answer("devtools.mjs", "load", str(snapshot), str(sizes), *map(str, retainers_of))
+    return _answer(values, sizes)
 
 
 def devtools_comparison(before: Path, after: Path) -> dict[str, tuple[int, int, int]]:
     """Return what the Comparison view shows of each class that changed: objects new, objects deleted, bytes more."""
-    told = _told("devtools.mjs", "compare", str(before), str(after))
-    return {name: (added, removed, growth) for name, added, removed, growth in told["classes"]}
+    values = _read_answer("devtools.mjs", "compare", str(before), str(after))
+    return {name: (added, removed, growth) for name, added, removed, growth in values["classes"]}
 
 
 def memlab_heap(snapshot: Path) -> Answer:
     """Load a snapshot as memlab's own analyses do."""
     sizes = snapshot.with_suffix(".memlab")
-    return _answer(_told("memlab.mjs", str(snapshot), str(sizes)), sizes)
+    return _answer(_read_answer("memlab.mjs", str(snapshot), str(sizes)), sizes)
 
 
 def memlab(*words: str | Path, work: Path) -> str:
     """Return what a command of memlab prints; it keeps its files in ``work``."""
-    # Its own first line starts it anew without end on Linux, where env takes all of that line as one word.
+    # Its first line restarts it forever on Linux, where env takes the rest of that line as one word.
     done = _run(str(MEMLAB), *map(str, words), "--work-dir", str(work))
     return done.stdout + done.stderr
 
@@ -71,10 +71,10 @@ def pprof_prints(*words: str | Path) -> str:
     return done.stdout
 
 
-def _told(script: str, *words: str) -> dict[str, Any]:
-    told = json.loads(_run(str(SOURCES / script), *words).stdout.splitlines()[-1])
-    assert isinstance(told, dict)
-    return told
+def _read_answer(script: str, *words: str) -> dict[str, Any]:
+    values = json.loads(_run(str(SOURCES / script), *words).stdout.splitlines()[-1])
+    assert isinstance(values, dict)
+    return values
 
 
 def _run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -92,8 +92,9 @@ def _run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def _answer(told: dict[str, Any], sizes: Path) -> Answer:
+def _answer(values: dict[str, Any], sizes: Path) -> Answer:
     numbers = array("d", sizes.read_bytes())
     sizes.unlink()
-    values = [int(number) for number in numbers]
-    return Answer(told["nodes"], values[: told["nodes"]], values[told["nodes"] :], told)
+    sizes_and_dominators = [int(number) for number in numbers]
+    nodes = values["nodes"]
+    return Answer(nodes, sizes_and_dominators[:nodes], sizes_and_dominators[nodes:], values)

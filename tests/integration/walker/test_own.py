@@ -1,4 +1,4 @@
-"""What is ours is found whatever the process does meanwhile."""
+"""The walker finds heap-exporter's own objects while other threads change the heap."""
 
 from __future__ import annotations
 

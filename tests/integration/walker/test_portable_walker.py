@@ -118,7 +118,7 @@ def test_a_walk_lets_go_of_everything_it_held() -> None:
 
 @pytest.mark.parametrize("walk_count", [1, pytest.param(10, marks=pytest.mark.long)])
 def test_a_tuple_that_the_application_is_building_can_still_be_built(walk_count: int) -> None:
-    """CPython can't resize a tuple that somebody else refers to: a walk must refer to none while others run."""
+    """CPython cannot resize a tuple with another reference: a walk must hold none while other threads run."""
     program = """
 import os, sys, threading
 from heap_exporter.heapfile.format import BlockWriter
@@ -143,6 +143,6 @@ finally:
     thread.join()
 print("built")
 """
-    told = subprocess.run([sys.executable, "-c", program, str(walk_count)], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", program, str(walk_count)], capture_output=True, text=True, check=False)
 
-    assert (told.stdout, told.stderr) == ("built\n", "")
+    assert (done.stdout, done.stderr) == ("built\n", "")

@@ -17,7 +17,7 @@ ALERT_FIELDS = {"alert", "expr", "for", "keep_firing_for", "labels", "annotation
 HUMANIZED = re.compile(r"\{\{ \$value \| humanize\w* \}\}")
 LABELS_OF_TARGETS = {"job", "instance"}
 LABELS_BESIDE = {"python_heap_type_objects": "type_name", "python_heap_leak_confirmed": "cause"}
-"""What a series of an alert is told apart by, beside the target, by its metric."""
+"""The labels, other than those of the target, that distinguish the series of an alert, by metric."""
 MATCHINGS = {
     "python_heap_type_objects": [("ignoring", "type_name")],
     "python_heap_leak_state": [("ignoring", "state")],

@@ -1,4 +1,4 @@
-"""The bytes of version 1, written out by hand: whoever changes these changes the version."""
+"""The bytes of version 1, written by hand: a change of these bytes needs a new version."""
 
 import json
 import struct

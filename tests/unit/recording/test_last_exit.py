@@ -194,21 +194,6 @@ def test_the_folder_of_many_crashes_stays_small(tmp_path: Path) -> None:
     assert claim_last_exit(tmp_path, None) is not None
 
 
-def test_the_files_of_the_old_layout_are_removed_and_no_others(tmp_path: Path) -> None:
-    old = tmp_path / "blackbox"
-    old.mkdir()
-    for name in ("1795365938-15964-c824b9df.ring", "1795365938-15964-c824b9df.exit", "1795365938-15964-c824b9df.part"):
-        (old / name).write_bytes(b"HEAPBBOX")
-    (tmp_path / "series").mkdir()
-    series = tmp_path / "series" / "20261122T164412Z-4711.csv"
-    series.write_text("t_seconds,rss_bytes\n1,2\n")
-
-    assert claim_last_exit(tmp_path, None) is None
-    assert not old.exists()
-    assert series.exists()
-    assert exits(tmp_path) == []
-
-
 def test_a_file_in_the_place_of_the_folder_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "series").write_text("")
 

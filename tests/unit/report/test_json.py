@@ -1,4 +1,4 @@
-"""``convert --to json`` writes the summary, all of it, and the page tells every member."""
+"""``convert --to json`` writes the whole summary, and the page describes every member."""
 
 import json
 from dataclasses import asdict
