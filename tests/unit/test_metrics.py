@@ -2,12 +2,12 @@
 
 import re
 
-import pytest
-
 from heap_exporter.metrics import METRICS, Instrument, Metric
 from heap_exporter.model import Reading
+from tests.rows import failing
 
 NAMES = [entry.name for entry in METRICS]
+BY_NAME = {entry.name: entry for entry in METRICS}
 FOREIGN = re.compile(r"(process|python_gc|python_info|scrape|cpython)_")
 
 
@@ -15,29 +15,31 @@ def test_names_are_unique() -> None:
     assert len(set(NAMES)) == len(NAMES)
 
 
-@pytest.mark.parametrize("entry", METRICS, ids=NAMES)
-def test_a_name_has_the_prefix_of_the_product_and_is_no_name_of_another_exporter(entry: Metric) -> None:
-    assert re.fullmatch(r"(python_heap|heap_exporter)_[a-z_]+", entry.name)
-    assert not FOREIGN.match(entry.name)
+def test_a_name_has_the_prefix_of_the_product_and_is_no_name_of_another_exporter() -> None:
+    assert failing(BY_NAME, lambda metric: re.fullmatch(r"(python_heap|heap_exporter)_[a-z_]+", metric.name)) == []
+    assert failing(BY_NAME, lambda metric: not FOREIGN.match(metric.name)) == []
 
 
-@pytest.mark.parametrize("entry", METRICS, ids=NAMES)
-def test_only_counters_end_in_total(entry: Metric) -> None:
-    assert entry.name.endswith("_total") == (entry.instrument is Instrument.COUNTER)
+def test_only_counters_end_in_total() -> None:
+    def is_named_by_its_instrument(metric: Metric) -> bool:
+        return metric.name.endswith("_total") == (metric.instrument is Instrument.COUNTER)
+
+    assert failing(BY_NAME, is_named_by_its_instrument) == []
 
 
-@pytest.mark.parametrize("entry", METRICS, ids=NAMES)
-def test_help_begins_with_a_capital_and_no_label_is_named_type(entry: Metric) -> None:
-    assert re.match(r"[A-Z1].*\.$", entry.help) or entry.help[0].isupper()
-    assert "type" not in entry.labels
+def test_help_begins_with_a_capital_and_no_label_is_named_type() -> None:
+    assert failing(BY_NAME, lambda metric: re.match(r"[A-Z1].*\.$", metric.help) or metric.help[0].isupper()) == []
+    assert failing(BY_NAME, lambda metric: "type" not in metric.labels) == []
 
 
-@pytest.mark.parametrize("entry", METRICS, ids=NAMES)
-def test_an_unknown_value_has_no_point(entry: Metric) -> None:
-    points = list(entry.read(Reading(started_at=0.0, process_started_at=None)))
-
+def test_an_unknown_value_has_no_point() -> None:
     always_known = {
         "heap_exporter_build_info", "heap_exporter_census_interval_seconds", "heap_exporter_overhead_cpu_seconds_total",
         "python_heap_leak_detections_total", "python_heap_leak_alerts_total",
     }  # fmt: skip  # one set
-    assert bool(points) == (entry.name in always_known)
+    nothing_read = Reading(started_at=0.0, process_started_at=None)
+
+    def has_points_if_known(metric: Metric) -> bool:
+        return bool(list(metric.read(nothing_read))) == (metric.name in always_known)
+
+    assert failing(BY_NAME, has_points_if_known) == []
