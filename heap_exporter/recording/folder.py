@@ -63,7 +63,7 @@ def create_recording(folder: Path) -> tuple[Recording, int]:
     stem = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
     for number in range(1, MAX_SAME_NAME):
         path = folder / f"{stem}{'' if number == 1 else f'-{number}'}{CSV_SUFFIX}"
-        with suppress(FileExistsError):
+        with suppress(FileExistsError, BlockingIOError):  # another process may check just now whether it is locked
             return Recording(path), create_locked(path)
     raise FileExistsError(f"{folder / stem}{CSV_SUFFIX} and {MAX_SAME_NAME - 1} more exist")
 

@@ -27,8 +27,7 @@ from heap_exporter.runtime import atomic_file, file_lock
 from heap_exporter.runtime.logs import log
 
 MAX_BYTES = 1 << 20
-"""Length at which the CSV file is compressed and begun anew: five days of samples every 15 s, a fifth of it compressed.
-"""
+"""Length at which the CSV file is compressed and restarted: about two days of samples every 15 s."""
 
 MAX_FOLDER_BYTES = 8 << 20
 MAX_RECORDINGS = 20
@@ -36,7 +35,7 @@ MAX_RECORDINGS = 20
 RETRY_SECONDS = 60.0
 """How long nothing is recorded after a failure."""
 
-NOTES_SECONDS = 60.0
+NOTES_SECONDS = 30.0
 """How old the noted verdict may become while its state and its cause stay the same."""
 
 
@@ -87,7 +86,7 @@ class Recorder:
             self._note("census", notes.census_note(census))
 
     def record_verdict(self, verdict: Verdict) -> None:
-        """Record the verdict on the last sample: at once where its state or its cause is new."""
+        """Record the verdict on the last sample: immediately if its state or its cause is new."""
         before, self._verdict = self._verdict, verdict
         is_new = before is None or (before.state, before.cause) != (verdict.state, verdict.cause)
         self._note("verdict", notes.verdict_note(verdict), 0.0 if is_new else NOTES_SECONDS)
@@ -138,7 +137,7 @@ class Recorder:
         remove_excess(self._folder, self._max_recordings, self._max_folder_bytes)
 
     def _note(self, name: str, note: object, delay_seconds: float = 0.0) -> None:
-        """Keep a note, and write the notes unless they may wait for longer."""
+        """Keep a note, and write the notes, or let them wait for at most ``delay_seconds``."""
         self._notes[name] = note
         due_at = time.monotonic() + delay_seconds
         self._notes_due_at = due_at if self._notes_due_at is None else min(self._notes_due_at, due_at)

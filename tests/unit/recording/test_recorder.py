@@ -252,7 +252,7 @@ def test_the_notes_have_the_last_verdict_the_census_and_the_snapshots(tmp_path: 
     assert notes.read_snapshots(noted) == ("20261122T150000Z-1-abcd",)
 
 
-def test_an_unchanged_verdict_is_noted_once_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_verdict_is_noted_twice_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     recorder = Recorder(tmp_path, None)
@@ -265,7 +265,7 @@ def test_an_unchanged_verdict_is_noted_once_a_minute(tmp_path: Path, monkeypatch
         noted = notes.read_verdict(notes.read_notes(recorder.path.with_suffix(".json")))
         judged.append(noted.judged_at if noted else None)
 
-    assert list(dict.fromkeys(judged)) == [0.0, 70.0, 140.0, 150.0]
+    assert list(dict.fromkeys(judged)) == [0.0, 40.0, 80.0, 120.0, 150.0, 190.0]
 
 
 LONG_REASON = Reason(ReasonKind.TYPE_GREW, {"type_name": "ü" * 2000, "objects": 1, "gained_bytes": 1})
