@@ -196,7 +196,7 @@ def _fragmentation_high(t: AlertThresholds) -> AlertRule:
             f"{MALLOC_RETAINED} > clamp_min(0.25 * {MEMORY}, {promql_number(t.min_retained_bytes)})",
         ),
         hold_seconds=t.hold_seconds * 4,
-        summary="malloc keeps much memory that a Python process has freed.",
+        summary="Much memory that a Python process has freed stays in malloc.",
         description=f"{{{{ $value | humanizePercentage }}}} of the malloc heap {OF_PROCESS} is free "
         "but not returned to the system.",
     )
