@@ -1,4 +1,4 @@
-"""A fork while the parent pushes: the child pushes as itself, it runs no code of the parent, and no process waits."""
+"""A fork while the parent pushes: the child pushes under its own pid, runs no code of the parent, blocks nothing."""
 
 from __future__ import annotations
 

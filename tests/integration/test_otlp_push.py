@@ -1,4 +1,4 @@
-"""Pushing to receivers of every temper, on real sockets."""
+"""Pushes to receivers that answer, refuse, redirect or do not answer, on real sockets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.doubles.otlp_receivers import closed_port, grpc_receiver, http_receiv
 from tests.examples.readings import full_reading
 
 STOP_WITHIN_SECONDS = 10.0
-"""Long for a busy machine, and short beside all that a stop must cut: back-offs and answers that never come."""
+"""Long enough for a busy machine, and short compared with the back-offs and timeouts that a stop must end."""
 
 BOTH = pytest.mark.parametrize("protocol", list(OtlpProtocol))
 
@@ -37,7 +37,7 @@ BOTH = pytest.mark.parametrize("protocol", list(OtlpProtocol))
 def pushing(
     url: str, protocol: OtlpProtocol = OtlpProtocol.HTTP, interval_seconds: float = 0.02, delta: bool = False
 ) -> Iterator[Queue[str]]:
-    """Push to ``url`` for the length of a block; give what becomes of each push. Stopping must end within bounds."""
+    """Push to ``url`` during a block; yield the outcomes. The stop must end within a time limit."""
     outcomes: Queue[str] = Queue()
     stop = threading.Event()
     pusher = Pusher(Receiver(url, protocol, interval_seconds, delta=delta), full_reading, outcomes.put)
@@ -62,7 +62,7 @@ def take(outcomes: Queue[str]) -> str:
     return outcomes.get(timeout=otlp_receivers.PATIENCE_SECONDS)
 
 
-def figures(request: ExportMetricsServiceRequest) -> dict[str, list[tuple[tuple[str, ...], float]]]:
+def values_of(request: ExportMetricsServiceRequest) -> dict[str, list[tuple[tuple[str, ...], float]]]:
     [resource_metrics] = request.resource_metrics
     [scope_metrics] = resource_metrics.scope_metrics
     return {
@@ -80,13 +80,13 @@ def expected() -> dict[str, list[tuple[tuple[str, ...], float]]]:
 
 def test_an_http_receiver_gets_every_metric() -> None:
     with http_receiver() as receiver, pushing(receiver.url) as outcomes:
-        assert figures(receiver.next()) == expected()
+        assert values_of(receiver.next()) == expected()
         assert take(outcomes) == "success"
 
 
 def test_a_grpc_receiver_gets_every_metric() -> None:
     with grpc_receiver() as receiver, pushing(receiver.url, OtlpProtocol.GRPC) as outcomes:
-        assert figures(receiver.next()) == expected()
+        assert values_of(receiver.next()) == expected()
         assert take(outcomes) == "success"
 
 
@@ -96,16 +96,16 @@ def test_a_last_push_is_sent_at_the_stop(protocol: OtlpProtocol) -> None:
         with pushing(receiver.url, protocol, interval_seconds=3600):
             pass
 
-        assert figures(receiver.next()) == expected()
+        assert values_of(receiver.next()) == expected()
 
 
-def test_with_delta_preferred_a_push_tells_what_was_gained_since_the_last() -> None:
+def test_with_delta_preference_a_push_contains_differences_to_the_last() -> None:
     with http_receiver() as receiver, pushing(receiver.url, delta=True):
         first, second = receiver.next(), receiver.next()
 
-    assert figures(first)["heap_exporter.snapshots"] == [(("busy",), 1.0), (("written",), 3.0)]
-    assert figures(second)["heap_exporter.snapshots"] == [(("busy",), 0.0), (("written",), 0.0)]
-    assert figures(second)["python.heap.resident"] == [((), 101_000_192.0)]
+    assert values_of(first)["heap_exporter.snapshots"] == [(("busy",), 1.0), (("written",), 3.0)]
+    assert values_of(second)["heap_exporter.snapshots"] == [(("busy",), 0.0), (("written",), 0.0)]
+    assert values_of(second)["python.heap.resident"] == [((), 101_000_192.0)]
 
 
 @BOTH
@@ -122,7 +122,7 @@ HTTP_BACKS_OFF = tuple(map(int, version.__version__.split(".")[:2])) >= (1, 40)
 
 
 @BOTH
-def test_a_stop_cuts_the_back_off_from_a_dead_receiver(
+def test_a_stop_ends_the_back_off_from_a_dead_receiver(
     protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     if protocol is OtlpProtocol.HTTP and not HTTP_BACKS_OFF:
@@ -137,9 +137,7 @@ def test_a_stop_cuts_the_back_off_from_a_dead_receiver(
 
 
 @BOTH
-def test_a_receiver_that_never_answers_is_cut_off_at_the_stop(
-    protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_request_without_an_answer_ends_at_the_stop(protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60")
     with silent_receiver() as (url, came), pushing(url, protocol) as outcomes:
         assert came.wait(otlp_receivers.PATIENCE_SECONDS)
@@ -147,14 +145,14 @@ def test_a_receiver_that_never_answers_is_cut_off_at_the_stop(
     assert take(outcomes) == "failure"
 
 
-def test_a_receiver_that_never_shakes_hands_is_cut_off_at_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tls_handshake_without_an_answer_ends_at_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60")
     with silent_receiver() as (url, came), pushing(url.replace("http:", "https:")):
         assert came.wait(otlp_receivers.PATIENCE_SECONDS)
 
 
 @BOTH
-def test_a_receiver_that_never_answers_costs_no_more_than_the_timeout(
+def test_a_request_without_an_answer_ends_after_the_timeout(
     protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
@@ -175,14 +173,14 @@ def test_a_receiver_that_refuses_is_a_failure_logged_once(
     assert record.getMessage().startswith(f"cannot push metrics to {receiver.url} (")
 
 
-def test_a_receiver_that_redirects_is_a_failure_that_says_where_to_push(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_redirection_is_a_failure_with_the_new_address(caplog: pytest.LogCaptureFixture) -> None:
     with http_receiver(301, {"Location": "https://there/v1/metrics"}) as receiver, pushing(receiver.url) as outcomes:
         assert take(outcomes) == "failure"
 
     assert "it redirects to https://there/v1/metrics: push there" in caplog.text
 
 
-def test_a_503_with_a_short_retry_after_is_backed_off_from_and_the_stop_cuts_that(
+def test_a_stop_ends_the_back_off_from_a_503_with_retry_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "120")
@@ -205,7 +203,7 @@ def test_a_grpc_receiver_that_refuses_is_a_failure_logged_once(
     assert code.name in record.getMessage()
 
 
-def test_a_receiver_that_comes_back_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_receiver_that_works_again_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "heap_exporter")
     with http_receiver(400) as receiver, pushing(receiver.url) as outcomes:
         take(outcomes)
@@ -225,13 +223,13 @@ def test_an_address_that_does_not_resolve_is_a_failure(protocol: OtlpProtocol, m
         assert take(outcomes) == "failure"
 
 
-def test_a_receiver_that_speaks_something_else_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_of_another_protocol_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.5")
     with grpc_receiver() as receiver, pushing(receiver.url, OtlpProtocol.HTTP) as outcomes:
         assert take(outcomes) == "failure"
 
 
-def test_what_the_sdk_logs_for_the_application_s_own_exporters_still_reaches_its_log(
+def test_the_sdk_s_messages_about_the_application_s_exporters_reach_its_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     name = "opentelemetry.exporter.otlp.proto.http.metric_exporter"
@@ -279,17 +277,17 @@ def goodbye():
 
 
 @BOTH
-def test_a_process_that_ends_sends_its_last_figures_on_the_way_out(protocol: OtlpProtocol) -> None:
+def test_a_process_that_ends_sends_its_last_values(protocol: OtlpProtocol) -> None:
     with http_receiver() if protocol is OtlpProtocol.HTTP else grpc_receiver() as receiver:
         command = [sys.executable, "-c", EXITING, receiver.url, protocol]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
 
-        assert figures(receiver.next()) == expected()
+        assert values_of(receiver.next()) == expected()
     assert (done.stdout, done.stderr) == ("success\n", "")
 
 
 @BOTH
-def test_a_process_ends_in_time_though_the_receiver_never_answers(
+def test_a_process_ends_in_time_without_an_answer_of_the_receiver(
     protocol: OtlpProtocol, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")

@@ -1,4 +1,4 @@
-"""Against a real VictoriaMetrics that translates OTLP names as Prometheus does: the same figures as on /metrics."""
+"""A real VictoriaMetrics, which translates OTLP names as Prometheus does, gets the same values as on /metrics."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from tests.servers import running
 Key = tuple[str, frozenset[tuple[str, str]]]
 Series = dict[Key, float]
 
-WHO_PUSHED = {
+SENDER_LABELS = {
     "service_name", "service_instance_id", "process_pid", "scope_name", "scope_version",
     "telemetry_sdk_language", "telemetry_sdk_name", "telemetry_sdk_version",
 }  # fmt: skip
-"""Labels that VictoriaMetrics makes of resource and scope: a scrape has those of its target in their place."""
+"""Labels that VictoriaMetrics creates from resource and scope; a scrape has those of its target instead."""
 
 
 def read(url: str) -> str:
@@ -43,21 +43,21 @@ def read(url: str) -> str:
 
 
 def exported(url: str) -> Iterator[tuple[Key, list[int], list[float]]]:
-    """Yield all series of ours in the server, without who pushed them: key, times in ms, values."""
+    """Yield heap-exporter's series in the server, without the labels of the sender: key, times in ms, values."""
     read(f"{url}/internal/force_flush")
     matcher = urllib.parse.urlencode({"match[]": '{__name__=~"python_heap_.*|heap_exporter_.*"}'})
     for line in map(json.loads, read(f"{url}/api/v1/export?{matcher}").splitlines()):
-        labels = {name: value for name, value in line["metric"].items() if name not in WHO_PUSHED}
+        labels = {name: value for name, value in line["metric"].items() if name not in SENDER_LABELS}
         yield (labels.pop("__name__"), frozenset(labels.items())), line["timestamps"], line["values"]
 
 
 def stored(url: str) -> Series:
-    """Return all series of ours in the server with their last values."""
+    """Return heap-exporter's series in the server with their last values."""
     return {key: values[-1] for key, _, values in exported(url)}
 
 
 def scraped(page: Iterable[Metric]) -> Series:
-    """Return the series of the families that are ours."""
+    """Return the series of heap-exporter's families."""
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in page
@@ -76,12 +76,12 @@ SAMPLE_METRICS = {
 
 
 def of_the_sample(series: Series) -> Series:
-    """Return those of the series that are read with a sample and stay until the next."""
+    """Return the series that are read with a sample and constant until the next."""
     return {key: value for key, value in series.items() if key[0] in SAMPLE_METRICS}
 
 
 def pushes(url: str) -> dict[float, Series]:
-    """Return what was pushed at one moment, for each time of a sample: all points of a push have one timestamp."""
+    """Return the series of each push by the time of its sample: all points of a push have one timestamp."""
     moments: dict[int, Series] = {}
     for key, timestamps, values in exported(url):
         for timestamp, value in zip(timestamps, values, strict=True):
@@ -115,7 +115,7 @@ def test_a_reading_has_the_same_names_labels_and_values_pushed_as_scraped() -> N
 
 
 @pytest.mark.usefixtures("victoria_metrics")
-def test_type_unit_and_help_arrive_as_the_catalogue_has_them() -> None:
+def test_type_unit_and_help_arrive_as_defined() -> None:
     with running.victoria_metrics() as url:
         push_once(url)
         wait_until(lambda: len(query(url, "api/v1/metadata")) >= len(METRICS))
@@ -130,7 +130,7 @@ def test_type_unit_and_help_arrive_as_the_catalogue_has_them() -> None:
 
 
 @pytest.mark.usefixtures("victoria_metrics")
-def test_each_worker_is_an_instance_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_worker_is_its_own_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=web-1")
     with running.victoria_metrics() as url:
@@ -151,7 +151,7 @@ with heap_exporter.start(port=0, interval_seconds=0.3, census_interval_seconds=1
 
 
 @pytest.mark.usefixtures("victoria_metrics")
-def test_a_live_process_tells_the_same_of_the_same_sample_pushed_as_scraped() -> None:
+def test_a_running_process_pushes_and_serves_the_same_values_of_a_sample() -> None:
     with running.victoria_metrics() as url:
         environ = {"METRICS_ENDPOINT": f"{url}/opentelemetry/v1/metrics", "OTEL_METRIC_EXPORT_INTERVAL": "50"}
         command = [sys.executable, "-c", LIVE]

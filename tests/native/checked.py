@@ -77,7 +77,7 @@ print(read, "files analysed,", refused, "refused", flush=True)
 
 
 def draw_files(folder: Path, number: int) -> None:
-    """Write so many files, one of each hundred as it was drawn, the others altered."""
+    """Write ``count`` files, one of each hundred unchanged, the others altered."""
     folder.mkdir()
     chance, data = Random(4711), iter([b""])
     for i in range(number):

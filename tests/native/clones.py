@@ -33,7 +33,7 @@ NOWHERE = 8
 
 
 class Poison:
-    """A type whose instance breaks a walk while it is poisoned."""
+    """A type whose instance breaks a walk while its tp_traverse is replaced."""
 
 
 POISON = Poison()
@@ -63,24 +63,24 @@ def calling(function: str) -> Iterator[None]:
 
 
 def hanging() -> AbstractContextManager[None]:
-    """Have every walk hang, in pause(2)."""
+    """Make every walk hang in pause(2)."""
     return calling("pause")
 
 
 def vanishing() -> AbstractContextManager[None]:
-    """Have every walk end its process without a word."""
+    """Make every walk end its process without a result."""
     return calling("_exit")
 
 
 @contextmanager
 def crashing() -> Iterator[None]:
-    """Have every walk crash."""
+    """Make every walk crash."""
     with poisoned(NOWHERE):
         yield
 
 
 def begin(file: int = -1, *, in_process: bool = False, timeout_seconds: int = 60) -> _native.Walk:
-    """Begin a walk: a graph into a descriptor, or a census."""
+    """Start a walk: a graph into a descriptor, or a census."""
     return _native.start(
         file=file,
         crc=0,

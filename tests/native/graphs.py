@@ -1,4 +1,4 @@
-"""A whole snapshot in memory: its nodes by place, with edges, names and roots."""
+"""A snapshot in memory: its nodes by place, with edges, names and roots."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from heap_exporter.heapfile.records import FrameRecord, NameRecord, NodeRecord, 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A root with the frame and the thread that it belongs to, where it does."""
+    """A root, with its frame and thread if it has any."""
 
     record: RootRecord
     frame: FrameRecord | None
@@ -50,7 +50,7 @@ class Graph:
         return found
 
     def visited(self, node: NodeRecord, wanted: Container[int]) -> list[int]:
-        """Return the edges of a node in order, but the weak one, the empty ones, and an unwanted ``__dict__``.
+        """Return the edges of a node in order, without weak and empty ones and an unwanted ``__dict__``.
 
         An instance of 3.13 may have one that its ``tp_traverse`` passes over: the walk has what the collector has not.
         """
@@ -63,7 +63,7 @@ class Graph:
         ]
 
     def owned_references(self) -> Counter[int]:
-        """Return place → how many references to it that count the graph shows: edges and roots."""
+        """Return place → the number of counted references to it in the graph: edges and roots."""
         found = Counter(root.record.place for root in self.roots if root.record.owned)
         for node in self.nodes.values():
             found.update(node.edges[1:] if node.shape.flags & WEAK else node.edges)

@@ -1,4 +1,4 @@
-"""Moments at which a program walks itself, and what it must find."""
+"""Moments at which a program walks itself, and the expected result."""
 
 KEPT = """
     import atexit, ctypes, gc, json, os, signal, sys, threading, time, weakref
@@ -14,8 +14,8 @@ KEPT = """
     kept_bytes = sum(map(sys.getsizeof, kept))
 
     def counted(native=None):
-        # Return whether a census by a clone and one in this process find what is kept, and a graph can be written,
-        # which leaves out what is ours alone.
+        # Return whether a census by a clone and one in this process find the kept objects, and a graph can be written
+        # without heap-exporter's own objects.
         native = native or walker()
         census = native.census()
         found = {(row.objects, row.bytes) for row in census.types if row.type_name.endswith(".Kept")}
@@ -115,7 +115,7 @@ MOMENTS = {
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
     while len(found) < 10 or len(heard) < 50:
         found.append(counted(native))
-    found.append(signal.setitimer(signal.ITIMER_REAL, 0)[1] == 0.001)  # it rings on
+    found.append(signal.setitimer(signal.ITIMER_REAL, 0)[1] == 0.001)  # the timer still runs
     """,
     "a thread with a small stack": """
     before = threading.stack_size(64 << 10)

@@ -32,7 +32,7 @@ IN_ORDER = frozenset({list, tuple, dict})
 
 
 class Moment(NamedTuple):
-    """All objects of a moment as parallel arrays: ids, ids of their types, and what is expected of each, as a hash."""
+    """All objects at one time as parallel arrays: ids, ids of their types, and hashes of the expected data."""
 
     ids: array[int]
     types: array[int]
@@ -60,14 +60,14 @@ def edges(found: object) -> list[object]:
 
 
 def is_table_of_interned(found: object) -> bool:
-    """Return whether this is the interpreter's table of interned strings (tracked in 3.14): it holds none of them."""
+    """Return whether this is the interpreter's table of interned strings (tracked in 3.14); it counts no reference."""
     if type(found) is not dict or len(found) < 1000:
         return False
     return all(key is value for key, value in itertools.islice(found.items(), 1000))
 
 
 def closure(left_out: Container[int], *, with_keys: bool = True) -> list[object]:
-    """Return all objects that can be reached, each once, but not through those made here or those ``left_out``."""
+    """Return all reachable objects, each once, but not through those created here or those ``left_out``."""
     reached: list[object] = []
     pending = [*gc.get_objects(), _thread_data()]
     seen: set[int] = {id(pending), id(reached), id(left_out)}
@@ -88,7 +88,7 @@ def _thread_data() -> object:
 
 
 def moment(own: set[int]) -> Moment:
-    """Return what is there now, but for what is only reached through the exporter's own objects."""
+    """Return the current objects, without those that are reachable only through heap-exporter's own objects."""
     ids, types, expectations = array("Q"), array("Q"), array("q")
     reached = closure({*own, id(own), id(ids), id(types), id(expectations)})
     for found in reached:
@@ -99,12 +99,12 @@ def moment(own: set[int]) -> Moment:
 
 
 def unchanged(before: Moment, after: Moment) -> set[int]:
-    """Return the ids of the objects that are there and the same in both moments."""
+    """Return the ids of the objects that exist and are equal at both times."""
     return {found for found, *_ in set(zip(*before, strict=True)) & set(zip(*after, strict=True))}
 
 
 def describe(found: object) -> dict[str, Any]:
-    """Return what a snapshot should contain for an object, with places instead of ids."""
+    """Return the expected data of an object in a snapshot, with places instead of ids."""
     return {
         "place": id(found) >> PLACE_SHIFT,
         "class": id(type(found)) >> PLACE_SHIFT,
@@ -116,8 +116,8 @@ def describe(found: object) -> dict[str, Any]:
     }
 
 
-def testify(walk: Callable[[], object], own: Callable[[], set[int]], path: Path, *, frozen: bool) -> None:
-    """Call ``walk``, and write to ``path``, as JSON, what it should have found.
+def write_expectations(walk: Callable[[], object], own: Callable[[], set[int]], path: Path, *, frozen: bool) -> None:
+    """Call ``walk``, and write the expected result to ``path`` as JSON.
 
     ``own()`` returns the ids of the exporter's own objects, which a walk leaves out. With ``frozen`` the walk is done
     on a heap put aside by ``gc.freeze()``.

@@ -1,7 +1,7 @@
-"""Heaps from recipes: lists of ingredients, each with a kind, a number, and the others it refers to.
+"""Heaps from recipes: lists of ingredients, each with a kind, a number, and the ingredients that it refers to.
 
-Runs inside the program that is walked. An ingredient refers to those before it as it is made, and, where its kind can
-still change by then, to those after it too, so that there are cycles of all lengths.
+Runs inside the program that is walked. An ingredient refers to earlier ones when it is created, and, if its kind is
+mutable, later to later ones, so that there are cycles of all lengths.
 """
 
 from __future__ import annotations

@@ -38,35 +38,35 @@ CODE = """
         return [name, found, [len(made), sum(map(sys.getsizeof, made))]]
 
     counted(walker.census())
-    told = {kind: planted(make) for kind, make in KINDS.items()}
+    report = {kind: planted(make) for kind, make in KINDS.items()}
     gc.collect()
     censuses = [walker.census() for _ in range(3)]
     gc.freeze()
     censuses.append(walker.census())
     gc.unfreeze()
     snapshot(walker, Path("test.heap"))
-    print(json.dumps([told, [[census.in_process, census.references, counted(census)] for census in censuses]]))
+    print(json.dumps([report, [[census.in_process, census.references, counted(census)] for census in censuses]]))
 """
 
 SHARED = {"none", "bool", "ellipsis", "enum", "flag", "pattern", "generic alias", "builtin alias", "union"}
 """Kinds of which a thousand are not a thousand objects."""
 
 COMPANIONS = {"code", "frame", "traceback", "function", "closure", "empty cell"}
-"""Kinds that may bring others of their type: code of inner functions, frames below, what makes annotations (3.14)."""
+"""Kinds that may create more objects of their type: code of inner functions, lower frames, annotations (3.14)."""
 
 NOT_EXACT = {"itertools.product"}
-"""Types whose size the walker does not know; its docstring tells of them."""
+"""Types whose size the walker does not know; see its docstring."""
 
 COMMON = {"str", "int", "list", "tuple", "dict", "type", "float"}
-"""Types of which a thousand of another kind bring more."""
+"""Types of which a thousand objects of another kind create more."""
 
 NOISE_OBJECTS = 40
-"""What two walks may see differently: the result of the one before, and the names of local variables."""
+"""How many objects two walks may differ by: the result of the first one, and names of local variables."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What the program counted of each kind, four censuses, and a snapshot."""
+class ProgramReport:
+    """The program's counts of each kind, four censuses, and a snapshot."""
 
     kinds: dict[str, Any]
     censuses: list[Any]
@@ -74,27 +74,27 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProgramReport]:
     folder: Path = tmp_path_factory.mktemp("census")
     with program(CODE, folder, PYTHONPATH=str(REPOSITORY)) as process:
         kinds, censuses = next_json(process)
-        yield Told(kinds, censuses, read(folder / "test.heap"))
+        yield ProgramReport(kinds, censuses, read(folder / "test.heap"))
 
 
-def test_a_thousand_more_of_a_kind_count_a_thousand_more(told: Told) -> None:
+def test_a_thousand_more_objects_of_a_kind_raise_the_count_by_a_thousand(report: ProgramReport) -> None:
     wrong = {
         kind: (name, found, made)
-        for kind, (name, found, made) in told.kinds.items()
+        for kind, (name, found, made) in report.kinds.items()
         if kind not in SHARED | COMPANIONS and name not in COMMON | NOT_EXACT and found != made
     }
 
     assert wrong == {}, "kind: (type, [objects, bytes] counted, [objects, bytes] made)"
 
 
-def test_of_the_commonest_types_no_fewer_are_counted_than_were_made(told: Told) -> None:
+def test_at_least_the_created_objects_of_common_types_are_counted(report: ProgramReport) -> None:
     fewer = {
         kind: (name, found, made)
-        for kind, (name, found, made) in told.kinds.items()
+        for kind, (name, found, made) in report.kinds.items()
         if kind not in SHARED and (name in COMMON or kind in COMPANIONS) and found[0] < made[0] - NOISE_OBJECTS
     }
 
@@ -106,26 +106,26 @@ def difference(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
     return {name: one.get(name, 0) - other.get(name, 0) for name in {*one, *other} if one.get(name) != other.get(name)}
 
 
-def test_censuses_agree_whoever_takes_them_and_frozen_or_not(told: Told) -> None:
-    counts = [{name: objects for name, (objects, _) in types.items()} for *_, types in told.censuses]
+def test_censuses_by_a_clone_and_in_process_agree_frozen_or_not(report: ProgramReport) -> None:
+    counts = [{name: objects for name, (objects, _) in types.items()} for *_, types in report.censuses]
 
     for count in counts[1:]:
         apart = difference(counts[0], count)
         assert sum(map(abs, apart.values())) <= NOISE_OBJECTS, apart
 
 
-def test_a_census_and_a_snapshot_agree(told: Told) -> None:
-    _, references, types = told.censuses[-1]
+def test_a_census_and_a_snapshot_agree(report: ProgramReport) -> None:
+    _, references, types = report.censuses[-1]
     census = {name: objects for name, (objects, _) in types.items()}
-    graph = Counter(node.shape.type.name for node in told.graph.nodes.values())
+    graph = Counter(node.shape.type.name for node in report.graph.nodes.values())
 
     apart = difference(census, dict(graph))
 
     assert sum(map(abs, apart.values())) <= NOISE_OBJECTS, apart
-    assert abs(references - told.graph.footer.references) <= 10 * NOISE_OBJECTS
+    assert abs(references - report.graph.footer.references) <= 10 * NOISE_OBJECTS
 
 
-def test_a_census_in_process_of_a_heap_that_has_grown_ends_and_a_clone_takes_it(tmp_path: Path) -> None:
+def test_a_census_in_process_that_takes_too_long_ends_and_a_clone_takes_it(tmp_path: Path) -> None:
     code = """
         import json
         from tests.native.clones import walker
@@ -146,7 +146,7 @@ def test_a_census_in_process_of_a_heap_that_has_grown_ends_and_a_clone_takes_it(
     }  # fmt: skip  # one row
 
 
-def test_a_class_named_like_a_c_type_is_sized_as_any_other(tmp_path: Path) -> None:
+def test_a_class_with_the_name_of_a_c_type_has_the_size_of_a_class(tmp_path: Path) -> None:
     code = """
         import json, sys
         from heap_exporter import _native
@@ -169,7 +169,7 @@ def test_a_class_named_like_a_c_type_is_sized_as_any_other(tmp_path: Path) -> No
     assert said["walks"]
 
 
-def test_a_type_with_a_name_that_is_no_text_is_counted_under_an_escaped_one(tmp_path: Path) -> None:
+def test_a_type_name_that_is_not_valid_text_is_escaped(tmp_path: Path) -> None:
     code = r"""
         import ctypes, json, types
         from pathlib import Path
@@ -192,7 +192,7 @@ def test_a_type_with_a_name_that_is_no_text_is_counted_under_an_escaped_one(tmp_
     assert said["counts"][name] >= 1000
 
 
-def test_an_odd_version_of_numpy_harms_no_walk(tmp_path: Path) -> None:
+def test_an_invalid_version_of_numpy_does_not_break_a_walk(tmp_path: Path) -> None:
     code = """
         import json, sys, types
         from tests.native.clones import graph, walker

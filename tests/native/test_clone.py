@@ -1,4 +1,4 @@
-"""A clone shows to nobody: no signal, no child to wait for, no handler of a fork, no descriptor, next to no memory."""
+"""The application does not notice a clone: no signal, no child, no fork handler, no descriptor, little memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.native.runs import outcome
 
 WIDE_MARGIN = 0.08
-"""Of the process's resident memory, what a clone may write; 0.03 is what it is made for."""
+"""The share of the process's resident memory that a clone may copy; 0.03 is the goal."""
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ WIDE_MARGIN = 0.08
     [("census", ""), ("graph", ""), ("graph", "gc.freeze()")],
     ids=["census", "graph", "graph of a frozen heap"],
 )
-def test_a_clone_writes_to_hardly_any_memory_of_its_own(kind: str, freeze: str, tmp_path: Path) -> None:
+def test_a_clone_copies_few_pages(kind: str, freeze: str, tmp_path: Path) -> None:
     code = f"""
         import gc, json, re, psutil
         from tests.bench.heap import build
@@ -66,7 +66,7 @@ def test_a_walk_changes_no_reference_count(tmp_path: Path) -> None:
                                 if not (type(value) is dict and "__builtins__" in value)]
             return list(found.values())
         def held_by_nothing_else(found):
-            # What the interpreter refers to as well (None, names in its cache of methods) changes as any program runs.
+            # References of the interpreter itself (to None, to names in its method cache) change in any program.
             by_this_program, = map(sys.getrefcount, [object()])
             within = Counter(id(value) for one in found for value in gc.get_referents(one))
             counts = list(map(sys.getrefcount, found))
@@ -94,7 +94,7 @@ def test_a_walk_changes_no_reference_count(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("heard", ["count", "signal.SIG_IGN"], ids=["handled", "ignored"])
-def test_no_signal_tells_of_a_clone_and_none_stays_a_zombie(heard: str, tmp_path: Path) -> None:
+def test_a_clone_sends_no_signal_and_leaves_no_zombie(heard: str, tmp_path: Path) -> None:
     code = f"""
         import json, signal, subprocess, sys
         from tests.native.clones import begin, children, end, walker
@@ -103,7 +103,7 @@ def test_no_signal_tells_of_a_clone_and_none_stays_a_zombie(heard: str, tmp_path
             heard.append(number)
         signal.signal(signal.SIGCHLD, {heard})
         results = [end(begin()) for _ in range(20)]
-        censuses = [walker().census() for _ in range(20)]  # the first of a walker is by a clone
+        censuses = [walker().census() for _ in range(20)]  # the first census of a walker is by a clone
         by_clones, left = len(heard), children()
         signal.signal(signal.SIGCHLD, count)
         subprocess.run(["true"])
@@ -168,7 +168,7 @@ def test_no_handler_of_a_fork_runs(tmp_path: Path) -> None:
         handlers = [ctypes.CFUNCTYPE(None)(telling(byte)) for byte in (b"x", b"y", b"z")]
         registered = libc.__register_atfork(*handlers, None) if hasattr(libc, "__register_atfork") else (
             libc.pthread_atfork(*handlers))
-        def told():
+        def report():
             try:
                 return "".join(sorted(os.read(reader, 100).decode()))
             except BlockingIOError:
@@ -176,19 +176,19 @@ def test_no_handler_of_a_fork_runs(tmp_path: Path) -> None:
         end(begin())
         end(begin(os.open("graph", os.O_WRONLY | os.O_CREAT)))
         walker().census()
-        by_clones = told()
+        by_clones = report()
         pid = os.fork()
         if pid == 0:
             os._exit(0)
         os.waitpid(pid, 0)
-        print(json.dumps({"registered": registered, "by_clones": by_clones, "by_a_fork": told()}))
+        print(json.dumps({"registered": registered, "by_clones": by_clones, "by_a_fork": report()}))
         """
     options = ("-W", "ignore::DeprecationWarning")
     assert outcome(code, tmp_path, *options) == {"registered": 0, "by_clones": "", "by_a_fork": "pqrxyz"}
 
 
 @pytest.mark.parametrize("kind", ["census", "graph"])
-def test_what_the_application_closes_is_closed_though_a_clone_runs(kind: str, tmp_path: Path) -> None:
+def test_a_file_that_the_application_closes_is_closed_while_a_clone_runs(kind: str, tmp_path: Path) -> None:
     code = f"""
         import fcntl, json, os, socket, time
         from tests.native.clones import PATIENCE_SECONDS, begin, children, hanging
@@ -231,7 +231,7 @@ def test_what_the_application_closes_is_closed_though_a_clone_runs(kind: str, tm
                     except BlockingIOError:
                         assert time.monotonic() < deadline
             while "oom_score_adj" in (its_own := descriptors(walk.pid)):
-                pass  # the clone has only begun
+                pass  # the clone has just started
             running = not walk.poll()
             walk.kill()
         print(json.dumps({{"ends": ends, "running": running, "left": children(),
@@ -242,7 +242,7 @@ def test_what_the_application_closes_is_closed_though_a_clone_runs(kind: str, tm
     }  # fmt: skip  # one row
 
 
-def test_a_clone_hears_no_signal_and_wakes_nobody(tmp_path: Path) -> None:
+def test_a_clone_handles_no_signal_of_the_application(tmp_path: Path) -> None:
     code = """
         import faulthandler, json, os, signal, time
         from tests.native.clones import begin, hanging

@@ -1,4 +1,4 @@
-"""Every object once, with its class, its size and its edges, against the interpreter's own account."""
+"""Every object once, with its class, size and edges, compared with the interpreter's view."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from tests.native.graphs import Graph, read
 from tests.processes.programs import next_json, program
 
 OBJECTS_OF_THE_WALK = 60
-"""What a walk itself may bring into the heap: its own locals and the likes."""
+"""Objects that a walk itself may create: its local variables and similar."""
 
 NOT_EXACT = (
     "StgDict", "_ctypes.", "ctypes.", "_io.Buffered", "_struct.Struct", "itertools.product", "numpy.bool",
     "numpy.float64", "numpy._DTypeMeta",
 )  # fmt: skip  # a list of names
-"""How the names of types begin whose ``__sizeof__`` reads structures of their own; the walker's docstring tells."""
+"""Prefixes of types whose ``__sizeof__`` reads private structures; see the walker's docstring."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A snapshot, and what the oracle says of the objects that did not change around it."""
+    """A snapshot, and the oracle's view of the objects that did not change during it."""
 
     graph: Graph
     objects: dict[int, dict[str, Any]]
@@ -38,7 +38,7 @@ class Account:
 
     @property
     def shared(self) -> list[tuple[NodeRecord, dict[str, Any]]]:
-        """The objects that both tell of."""
+        """The objects that are in both."""
         return [(self.graph.nodes[place], said) for place, said in self.objects.items() if place in self.graph.nodes]
 
 
@@ -48,7 +48,7 @@ class Account:
     ids=["as-it-comes", "frozen", "numpy"],
 )
 def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Account:
-    """A process with objects of every kind, walked and testified to."""
+    """A walked process with objects of every kind, and the expected result."""
     kinds, frozen = request.param
     if "numpy" in kinds and not find_spec("numpy"):
         pytest.skip("numpy is not installed")
@@ -58,21 +58,22 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         from pathlib import Path
         from heap_exporter.walker.own_objects import own_objects
         from tests.native.sample_objects import KINDS, numpy_kinds, plant
-        from tests.native.oracle import testify
+        from tests.native.oracle import write_expectations
         from tests.heaps.walks import chosen, snapshot
 
         warnings.simplefilter("ignore")
         held = plant({kinds}, 20)
         walker, path = chosen("native"), Path("test.heap")
         snapshot(walker, path)
-        testify(lambda: snapshot(walker, path), lambda: own_objects((walker,)).ids, Path("told.json"), frozen={frozen})
+        own_ids = lambda: own_objects((walker,)).ids
+        write_expectations(lambda: snapshot(walker, path), own_ids, Path("expected.json"), frozen={frozen})
         print(len(held))
     """
     with program(code, folder, PYTHONPATH=str(REPOSITORY)) as process:
         assert next_json(process) > 0
-    told = json.loads((folder / "told.json").read_text())
-    objects = {found["place"]: found for found in told["objects"]}
-    sets = (set(told[name]) for name in ("only_by_key", "known", "own"))
+    report = json.loads((folder / "expected.json").read_text())
+    objects = {found["place"]: found for found in report["objects"]}
+    sets = (set(report[name]) for name in ("only_by_key", "known", "own"))
     return Account(read(folder / "test.heap"), objects, *sets)
 
 
@@ -92,24 +93,24 @@ def test_no_object_is_found_twice(account: Account) -> None:
     assert account.graph.footer.objects == len(account.graph.nodes)
 
 
-def test_nothing_is_found_that_is_not_there(account: Account) -> None:
+def test_only_existing_objects_are_found(account: Account) -> None:
     extra = set(account.graph.nodes) - account.known
 
     types = Counter(account.graph.type_name(place) for place in extra)
     assert len(extra) <= OBJECTS_OF_THE_WALK, types
 
 
-def test_keys_of_dicts_are_found_though_the_collector_does_not_visit_them(account: Account) -> None:
+def test_keys_of_dicts_are_found_that_the_collector_does_not_visit(account: Account) -> None:
     assert len(account.only_by_key) > 100
     assert {account.objects[place]["type"] for place in account.only_by_key} == {"str"}
     assert account.only_by_key <= set(account.graph.nodes) | account.own
 
 
-def test_sizes_are_those_of_getsizeof(account: Account) -> None:
+def test_sizes_equal_getsizeof(account: Account) -> None:
     wrong: dict[str, tuple[int, int]] = {
-        told["type"]: (node.size_bytes, told["bytes"])
-        for node, told in account.shared
-        if node.size_bytes != told["bytes"] and not told["type"].startswith(NOT_EXACT)
+        report["type"]: (node.size_bytes, report["bytes"])
+        for node, report in account.shared
+        if node.size_bytes != report["bytes"] and not report["type"].startswith(NOT_EXACT)
     }
 
     assert wrong == {}, "type: (in the snapshot, by sys.getsizeof)"
@@ -117,32 +118,32 @@ def test_sizes_are_those_of_getsizeof(account: Account) -> None:
 
 def test_every_object_has_its_class(account: Account) -> None:
     wrong = {
-        (node.shape.type.name, told["type"])
-        for node, told in account.shared
-        if (node.shape.type.place, node.shape.type.name) != (told["class"], told["type"])
+        (node.shape.type.name, report["type"])
+        for node, report in account.shared
+        if (node.shape.type.place, node.shape.type.name) != (report["class"], report["type"])
     }
 
     assert wrong == set()
 
 
-def test_edges_are_those_that_the_collector_visits(account: Account) -> None:
+def test_edges_equal_the_references_that_the_collector_visits(account: Account) -> None:
     wrong: dict[str, tuple[int, int, int]] = {}
-    for node, told in account.shared:
+    for node, report in account.shared:
         found, wanted = (
             Counter(place for place in places if place not in account.own)
-            for places in (account.graph.visited(node, told["edges"]), told["edges"])
+            for places in (account.graph.visited(node, report["edges"]), report["edges"])
         )
         if found != wanted:
-            wrong[told["type"]] = (node.place, (wanted - found).total(), (found - wanted).total())
+            wrong[report["type"]] = (node.place, (wanted - found).total(), (found - wanted).total())
 
     assert wrong == {}, "type: (an example, edges missing, edges too many)"
 
 
-def test_items_of_lists_and_tuples_and_dicts_are_in_their_order(account: Account) -> None:
+def test_items_of_lists_tuples_and_dicts_are_in_order(account: Account) -> None:
     seen = 0
-    for node, told in account.shared:
-        if told["in_order"] and not account.own & set(told["edges"]):
-            assert account.graph.visited(node, told["edges"]) == told["edges"], told["type"]
+    for node, report in account.shared:
+        if report["in_order"] and not account.own & set(report["edges"]):
+            assert account.graph.visited(node, report["edges"]) == report["edges"], report["type"]
             seen += 1
 
     assert seen > 1000
@@ -154,6 +155,6 @@ def test_references_are_counted(account: Account) -> None:
     assert account.graph.footer.references == edges
 
 
-def test_weak_references_are_marked_and_nothing_else_is(account: Account) -> None:
-    for node, told in account.shared:
-        assert bool(node.shape.flags & WEAK) == told["weak"], told["type"]
+def test_only_weak_references_are_marked_as_weak(account: Account) -> None:
+    for node, report in account.shared:
+        assert bool(node.shape.flags & WEAK) == report["weak"], report["type"]

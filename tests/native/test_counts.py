@@ -1,4 +1,4 @@
-"""Every reference that counts is one edge or one root, whoever holds it: frames and generators share what they hold."""
+"""Every counted reference is one edge or one root, also where frames and generators share references."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ CODE = """
     class Inline: pass
     class Slotted: __slots__ = ("leak",)
 
-    told, kept, running, done = {}, [], threading.Semaphore(0), threading.Event()
+    report, kept, running, done = {}, [], threading.Semaphore(0), threading.Event()
     local, variable = threading.local(), contextvars.ContextVar("variable")
 
     def plant(kind):
         leak = Leak()
-        told[kind] = id(leak) >> 4
+        report[kind] = id(leak) >> 4
         return leak
     def wait():
         running.release()
         done.wait()
 
-    # Frames that run; what they hold on the stack of an evaluation is not seen, so that nothing is held there.
+    # Running frames; a walk does not see evaluation stacks, so nothing is held there.
     def function():
         leak = plant("local of a function")
         wait()
@@ -111,7 +111,7 @@ CODE = """
         lambda: asyncio.run(coroutine()), lambda: asyncio.run(iterating()),
     )
 
-    # Frames that are suspended, or over.
+    # Suspended and finished frames.
     def suspended():
         leak = plant("local of a suspended generator")
         yield
@@ -169,7 +169,7 @@ CODE = """
         thread.start()
         running.acquire()
     snapshot(chosen("native"), Path("test.heap"))
-    print(json.dumps(told), flush=True)
+    print(json.dumps(report), flush=True)
     done.set()
     for thread in threads: thread.join()
 """
@@ -190,8 +190,8 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Where the objects are that the program planted, its snapshot, and how many references this shows to each."""
+class ProgramReport:
+    """The places of the program's objects, its snapshot, and the number of references to each in it."""
 
     places: dict[str, int]
     graph: Graph
@@ -199,16 +199,16 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProgramReport]:
     folder: Path = tmp_path_factory.mktemp("counts")
     with program(CODE, folder, PYTHONPATH=str(REPOSITORY)) as process:
         places = next_json(process)
         graph = read(folder / "test.heap")
-        yield Told(places, graph, graph.owned_references())
+        yield ProgramReport(places, graph, graph.owned_references())
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_reference_is_counted_once(told: Told, kind: str) -> None:
-    place = told.places[kind]
+def test_a_reference_is_counted_once(report: ProgramReport, kind: str) -> None:
+    place = report.places[kind]
 
-    assert told.references[place] == told.graph.nodes[place].reference_count == (2 if kind == "held twice" else 1)
+    assert report.references[place] == report.graph.nodes[place].reference_count == (2 if kind == "held twice" else 1)

@@ -1,4 +1,4 @@
-"""Edges are right where there is little room for their names, and where an object changes while it is looked at."""
+"""Edges are right when a type has too many names, and when an object changes while it is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.native.runs import outcome
 
 
-def test_names_that_a_type_has_no_room_for_cost_it_no_others(tmp_path: Path) -> None:
+def test_names_beyond_the_limit_of_a_type_do_not_remove_others(tmp_path: Path) -> None:
     code = """
         import json, types
         from collections import Counter
@@ -23,7 +23,7 @@ def test_names_that_a_type_has_no_room_for_cost_it_no_others(tmp_path: Path) -> 
             captured = Leak()
             return lambda: captured
         def copy(number):
-            # Each with the code of its own that its cells have their names from.
+            # Each with its own code, which names its cells.
             code = first.__code__.replace(co_firstlineno=number + 1)
             return types.FunctionType(code, globals(), "copy", None, first.__closure__)
         def record(number):
@@ -34,7 +34,7 @@ def test_names_that_a_type_has_no_room_for_cost_it_no_others(tmp_path: Path) -> 
 
         first = closure()
         functions = [copy(number) for number in range(5000)]
-        # The first has all attributes, so that the class has room for them; the last has those of an early one.
+        # The first has all attributes, so that the class stores them; the last has those of an early one.
         records = [record(number) for number in (2 ** 14 - 1, *range(9000), 1)]
         def plain(): ...
         snapshot(chosen("native"), Path("test.heap"))
@@ -57,7 +57,7 @@ def test_names_that_a_type_has_no_room_for_cost_it_no_others(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("items", [1, 100, 5000])
-def test_a_finalizer_that_empties_a_list_meanwhile_takes_no_edge(items: int, tmp_path: Path) -> None:
+def test_a_finalizer_that_empties_a_list_meanwhile_removes_no_edge(items: int, tmp_path: Path) -> None:
     code = f"""
         import gc, json
         from heap_exporter import _native

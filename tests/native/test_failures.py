@@ -1,4 +1,4 @@
-"""A walk that fails says why, leaves nothing behind, and neither the process nor the next walk is the worse for it."""
+"""A failed walk has a cause, leaves nothing behind, and affects neither the process nor the next walk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAILURE = """
     from tests.native.clones import (PATIENCE_SECONDS, begin, children, crashing, descriptors, end, graph, hanging,
                                      libc, limited, vanishing, walker, write_data)
     faulthandler.enable()
-    # A core would be in this folder, or be told of by the state of the clone.
+    # A core dump would be in this folder, or be shown by the exit status of the clone.
     resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     folder = Path("snapshots")
     store = Store(folder, keep=10_000)
@@ -29,7 +29,7 @@ FAILURE = """
         store.write(f"20260101T000000Z-1-{number:04x}", lambda file: write_data(native, file))
 
     def failure(walk, *arguments):
-        # Return how a walk fails; two come out alike.
+        # Return how a walk fails; two walks must fail in the same way.
         try:
             walk(*arguments)
         except WalkFailed as error:
@@ -39,7 +39,7 @@ FAILURE = """
         return None
 
     def report(**what):
-        # Tell of it, and of what there is afterwards: a walk must succeed, and nothing be left.
+        # Print the failure and the state afterwards: a walk must succeed, and nothing may be left.
         files = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         native = walker()
         census = native.census()
@@ -50,17 +50,17 @@ FAILURE = """
 """
 
 CLEAN = {"files": [], "left": [], "cores": [], "open": 4, "walks": True}
-"""What must be there afterwards; the descriptors are 0, 1, 2, and the one that lists them."""
+"""The state afterwards; the descriptors are 0, 1, 2, and the one that lists them."""
 
 
-def told(code: str, folder: Path) -> dict[str, object]:
-    """Return what a program that is FAILURE and ``code`` told."""
+def report(code: str, folder: Path) -> dict[str, object]:
+    """Return what a program that is FAILURE and ``code`` report."""
     return outcome(FAILURE + code, folder)
 
 
 def failures(code: str, folder: Path) -> dict[str, dict[str, str]]:
-    """Return how a census and a snapshot in ``code``'s context fail; what is left must be clean."""
-    said = told(
+    """Return how a census and a snapshot fail after ``code``; nothing may be left behind."""
+    said = report(
         f"""
     native = walker(1)
     {code}
@@ -75,13 +75,13 @@ def failures(code: str, folder: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def test_a_type_that_cannot_be_followed_crashes_the_clone_and_is_named(tmp_path: Path) -> None:
+def test_a_type_with_a_broken_tp_traverse_crashes_the_clone_and_is_named(tmp_path: Path) -> None:
     for found in failures("with crashing():", tmp_path).values():
         assert found["cause"] == "crashed"
         assert "SIGSEGV while it traversed an object of type Poison" in found["problem"]
 
 
-def test_no_type_is_blamed_for_what_is_broken_elsewhere(tmp_path: Path) -> None:
+def test_a_crash_outside_tp_traverse_names_no_type(tmp_path: Path) -> None:
     code = """
     import ctypes, gc
     native, broken = walker(), [None]
@@ -92,7 +92,7 @@ def test_no_type_is_blamed_for_what_is_broken_elsewhere(tmp_path: Path) -> None:
     item.value = before
     report(found=found)
     """
-    said = told(code, tmp_path)
+    said = report(code, tmp_path)
     problem = "the clone got SIGSEGV while it traversed the heap"
 
     assert said == CLEAN | {"found": {"cause": "crashed", "problem": problem}}
@@ -103,7 +103,7 @@ def test_a_clone_that_hangs_ends_by_its_own_alarm(tmp_path: Path) -> None:
         assert found == {"cause": "hung", "problem": "the clone did not end within 1 s"}
 
 
-def test_a_clone_that_no_alarm_reaches_is_ended_by_who_waits_for_it(tmp_path: Path) -> None:
+def test_a_clone_without_alarm_is_killed_by_its_parent(tmp_path: Path) -> None:
     code = """
     native = walker(1)
     def stop():
@@ -117,10 +117,10 @@ def test_a_clone_that_no_alarm_reaches_is_ended_by_who_waits_for_it(tmp_path: Pa
     stopper.join()
     report(found=found)
     """
-    assert told(code, tmp_path) == CLEAN | {"found": {"cause": "hung", "problem": "the clone did not end within 1 s"}}
+    assert report(code, tmp_path) == CLEAN | {"found": {"cause": "hung", "problem": "the clone did not end within 1 s"}}
 
 
-def test_a_limit_on_the_size_of_files_is_no_disk(tmp_path: Path) -> None:
+def test_a_limit_on_file_sizes_is_the_failure_no_disk(tmp_path: Path) -> None:
     found = failures("with limited(resource.RLIMIT_FSIZE, 4096):", tmp_path)
 
     assert found["census"] is None
@@ -129,7 +129,7 @@ def test_a_limit_on_the_size_of_files_is_no_disk(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 @pytest.mark.parametrize("options", ["size=1m", "ro"], ids=["full", "read-only"])
-def test_a_file_system_that_takes_no_file_is_no_disk(options: str, tmp_path: Path) -> None:
+def test_a_full_or_read_only_file_system_is_the_failure_no_disk(options: str, tmp_path: Path) -> None:
     code = f"""
     CLONE_NEWNS, MS_REC, MS_PRIVATE, MS_RDONLY = 0x20000, 0x4000, 1 << 18, 1
     options, flags = {'("size=1m,mode=0700", 0)' if options != "ro" else '("mode=0700", MS_RDONLY)'}
@@ -141,7 +141,7 @@ def test_a_file_system_that_takes_no_file_is_no_disk(options: str, tmp_path: Pat
     held = [[number] for number in range(300_000)]
     report(found=failure(fill, 1, walker()))
     """
-    said = told(code, tmp_path)
+    said = report(code, tmp_path)
     if said == {"skip": True}:
         pytest.skip("this machine lets nobody make a mount namespace")
     found = said.pop("found")
@@ -154,7 +154,7 @@ def test_a_file_system_that_takes_no_file_is_no_disk(options: str, tmp_path: Pat
         assert found == {"cause": "no_disk", "problem": "the file could not be written: No space left on device"}
 
 
-def test_a_folder_that_goes_during_a_walk_is_no_disk(tmp_path: Path) -> None:
+def test_a_folder_that_is_removed_during_a_walk_is_the_failure_no_disk(tmp_path: Path) -> None:
     code = """
     class Remover:
         def __init__(self, native):
@@ -164,7 +164,7 @@ def test_a_folder_that_goes_during_a_walk_is_no_disk(tmp_path: Path) -> None:
             return self.native.write_graph(out)
     report(found=failure(fill, 1, Remover(walker())))
     """
-    said = told(code, tmp_path)
+    said = report(code, tmp_path)
     found = said.pop("found")
 
     assert said == CLEAN
@@ -174,7 +174,7 @@ def test_a_folder_that_goes_during_a_walk_is_no_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("room", [1 << 20, 6 << 20], ids=["for no clone", "for no tables"])
-def test_a_limit_on_memory_is_no_memory(room: int, tmp_path: Path) -> None:
+def test_a_limit_on_memory_is_the_failure_no_memory(room: int, tmp_path: Path) -> None:
     code = f"""
     held = [[number] for number in range(1_000_000)]
     native = walker()
@@ -185,7 +185,7 @@ def test_a_limit_on_memory_is_no_memory(room: int, tmp_path: Path) -> None:
         found = [failure(native.census), failure(fill, 1, native)]
     report(found=[one["cause"] for one in found])
     """
-    assert told(code, tmp_path) == CLEAN | {"found": ["no_memory", "no_memory"]}
+    assert report(code, tmp_path) == CLEAN | {"found": ["no_memory", "no_memory"]}
 
 
 @pytest.mark.skipif(os.uname().machine not in ("x86_64", "aarch64"), reason="the filter knows two machines")
@@ -208,14 +208,14 @@ def test_a_process_that_may_not_clone_is_refused(tmp_path: Path) -> None:
     files = os.listdir(folder)
     print(json.dumps({"found": found, "files": files, "left": children(), "open": descriptors()}))
     """
-    said = told(code, tmp_path)
+    said = report(code, tmp_path)
     if said == {"skip": True}:
         pytest.skip("this machine lets nobody filter system calls")
     problem = "the process cannot be cloned: Resource temporarily unavailable"
     assert said == {"found": [{"cause": "refused", "problem": problem}] * 2, "files": [], "left": [], "open": 4}
 
 
-def test_a_clone_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path) -> None:
+def test_a_clone_killed_at_any_moment_leaves_a_complete_file_or_none(tmp_path: Path) -> None:
     code = """
     from random import Random
     from tests.bench.heap import build
@@ -229,7 +229,7 @@ def test_a_clone_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path
     longest = measured(lambda: graph(native, "a.heap"))
     causes, broken = [], 0
     class Hurried:
-        # The walker, but its clone is killed some time after it was born.
+        # The walker, but its clone is killed some time after its start.
         def start(self, **arguments):
             walk = begin_for_real(**arguments)
             pid, after = walk.pid, random.random() * longest
@@ -243,7 +243,7 @@ def test_a_clone_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path
             killer[-1].start()
             return walk
     begin_for_real, native._native, killer = native._native.start, Hurried(), []
-    while len(causes) < 30 or causes.count("killed") < 5:  # with a machine that gets faster, some kills come too late
+    while len(causes) < 30 or causes.count("killed") < 5:  # on a faster machine some kills come too late
         number = len(causes)
         try:
             longest = measured(
@@ -260,7 +260,7 @@ def test_a_clone_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path
     report(causes=sorted(set(causes) - {""}), whole=causes.count("") == written, broken=broken, parts=parts,
            killed=causes.count("killed"))
     """
-    said = told(code, tmp_path)
+    said = report(code, tmp_path)
     files, killed = said.pop("files"), said.pop("killed")
     print(f"{killed} clones were killed in time")
 
@@ -270,7 +270,7 @@ def test_a_clone_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path
     }  # fmt: skip  # one row
 
 
-def test_after_three_failures_the_portable_walker_walks_until_a_retry_heals_it(tmp_path: Path) -> None:
+def test_after_three_failures_the_portable_walker_walks_until_a_retry_succeeds(tmp_path: Path) -> None:
     code = """
     import logging
     logging.basicConfig(level=logging.CRITICAL)
@@ -295,7 +295,7 @@ def test_after_three_failures_the_portable_walker_walks_until_a_retry_heals_it(t
     steps.append([chosen.census().walker, chosen.chosen.name, chosen.chosen.reason])
     report(steps=steps, refusal=refusal)
     """
-    said = told(code, tmp_path)
+    said = report(code, tmp_path)
     steps, refusal = said.pop("steps"), said.pop("refusal")
 
     assert said == CLEAN
@@ -308,17 +308,15 @@ def test_after_three_failures_the_portable_walker_walks_until_a_retry_heals_it(t
 
 
 @pytest.mark.parametrize(("how", "cause"), [("crashing", "crashed"), ("hanging", "hung"), ("vanishing", "damaged")])
-def test_after_a_failure_this_process_does_not_try_itself_what_a_clone_died_of(
-    how: str, cause: str, tmp_path: Path
-) -> None:
+def test_after_a_crash_of_a_clone_this_process_takes_no_census_itself(how: str, cause: str, tmp_path: Path) -> None:
     code = f"""
     native, found = walker(1), []
     native.census()
-    native._clone_seconds, native._walk_seconds = 3600.0, 0.0  # as where a census in process is quicker by far
+    native._clone_seconds, native._walk_seconds = 3600.0, 0.0  # as if a census in process were much faster
     found.append(native.census().in_process)
     with {how}():
         found += [failure(fill, 1, native)["cause"], failure(native.census)["cause"]]
     found.append(native.census().in_process)
     report(found=found)
     """
-    assert told(code, tmp_path) == CLEAN | {"found": [True, cause, cause, False]}
+    assert report(code, tmp_path) == CLEAN | {"found": [True, cause, cause, False]}

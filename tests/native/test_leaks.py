@@ -1,4 +1,4 @@
-"""The extension keeps nothing: whatever is called thousands of times, memory, descriptors and mappings stay as few."""
+"""The extension leaks nothing: thousands of calls add no memory, descriptors or mappings."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CALLS = {
     ),
     "layout: of another": ("assert _native.layout(None) == 'the frames of threads'", 3000),
 }
-"""Public name, and what is done with it → the statement, and how often it is done."""
+"""Public name and use → the statement, and how often it runs."""
 
 SURROUNDINGS = {
     "start: no room for the page that it shares": "limited(resource.RLIMIT_AS, address_space() + (2 << 20))",
@@ -57,11 +57,11 @@ SURROUNDINGS = {
 }
 
 STRAY_BYTES = 1 << 20
-"""By how much memory may grow for reasons of the allocator's: it takes as much at a time."""
+"""How much memory may grow because of the allocator, which maps this much at a time."""
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_nothing_is_kept_of(call: str, tmp_path: Path) -> None:
+def test_repeated_calls_leak_nothing(call: str, tmp_path: Path) -> None:
     statement, rounds = CALLS[call]
     code = f"""
         import contextlib, gc, json, os, resource, sys
@@ -109,14 +109,14 @@ def test_nothing_is_kept_of(call: str, tmp_path: Path) -> None:
     print(grown)
 
     assert grown["descriptors"] == grown["children"] == 0
-    assert abs(grown["references"]) < max(rounds / 2, 50)  # of None and other things that everybody refers to
+    assert abs(grown["references"]) < max(rounds / 2, 50)  # of None and other shared objects
     assert grown["mappings"] <= 2
     assert grown["blocks"] < 50
     assert grown["resident"] < STRAY_BYTES
     assert grown["virtual"] <= STRAY_BYTES  # one arena of the interpreter's own allocator
 
 
-def test_every_public_name_has_such_a_test() -> None:
+def test_every_public_name_has_a_leak_test() -> None:
     from heap_exporter import _native
 
     functions = {name for name in vars(_native) if not name.startswith("_")}

@@ -1,4 +1,4 @@
-"""A clone lives no longer than whoever waits for it."""
+"""A clone ends with the process and the thread that wait for it."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ ENDS = {
 
 
 @pytest.mark.parametrize("way", ENDS)
-def test_a_clone_goes_with_its_process(way: str, start: Callable[[str], Popen[str]]) -> None:
+def test_a_clone_ends_with_its_process(way: str, start: Callable[[str], Popen[str]]) -> None:
     process = start(HUNG_FOR_EVER + f"        {ENDS[way]}\n")
     clone = next_json(process)
-    eventually(lambda: is_clone(clone))  # until it has a name of its own, it has that of its thread
+    eventually(lambda: is_clone(clone))  # before it sets its name, it has that of its thread
 
     assert process.stdin is not None
     if way == "killed":
@@ -54,7 +54,7 @@ def test_a_clone_goes_with_its_process(way: str, start: Callable[[str], Popen[st
     print(f"gone after {time.monotonic() - began:.2f} s")
 
 
-def test_a_clone_goes_with_the_thread_that_walks(start: Callable[[str], Popen[str]]) -> None:
+def test_a_clone_ends_with_the_thread_that_walks(start: Callable[[str], Popen[str]]) -> None:
     process = start(HUNG_FOR_EVER + "        kept = []; threading.Thread(target=lambda: kept.append(hang())).start(); "
                     "time.sleep(60)\n")  # fmt: skip  # one program
     clone = next_json(process)
@@ -62,7 +62,7 @@ def test_a_clone_goes_with_the_thread_that_walks(start: Callable[[str], Popen[st
     eventually(lambda: not is_clone(clone))
 
 
-def test_a_walk_that_is_dropped_takes_its_clone_along(start: Callable[[str], Popen[str]]) -> None:
+def test_a_clone_ends_when_its_walk_is_deleted(start: Callable[[str], Popen[str]]) -> None:
     process = start(HUNG_FOR_EVER + "        hang(); time.sleep(60)\n")
     clone = next_json(process)
 
@@ -79,11 +79,11 @@ def is_clone(pid: int) -> bool:
     return rest.split()[0] not in "ZX" and name.endswith(("(heap-exporter", "(python"))
 
 
-def test_threads_that_end_one_clone_at_once_all_return(tmp_path: Path) -> None:
+def test_threads_that_kill_one_clone_at_once_all_return(tmp_path: Path) -> None:
     code = f"""
         import json, os, sys, threading
         from tests.native.clones import begin, children
-        os.setsid()  # a kill that goes astray must not find us
+        os.setsid()  # a wrong kill must not hit the test's process group
         sys.setswitchinterval(1e-5)
         walks, gone, stopping = [begin()], set(), threading.Event()
         def kill_on():

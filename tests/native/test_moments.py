@@ -1,4 +1,4 @@
-"""A walk finds the same heap whenever it is taken: in a collection, under a debugger, at the end, in a fork."""
+"""A walk finds the same heap at any moment: in a collection, under a debugger, at shutdown, in a fork."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def test_a_walk_finds_the_same_in(moment: str, tmp_path: Path) -> None:
     found.append(counted(native))
     print(json.dumps({{"found": found, "left": children(), "open": descriptors()}}))
     """
-    told = outcome(code, tmp_path)
+    report = outcome(code, tmp_path)
 
-    assert len(told["found"]) >= 4
-    assert all(told["found"])
-    assert (told["left"], told["open"]) == ([], 4)
+    assert len(report["found"]) >= 4
+    assert all(report["found"])
+    assert (report["left"], report["open"]) == ([], 4)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_walk_finds_the_heap_of_its_own_interpreter_only(tmp_path: Path) -> No
     code = f"""{KEPT}
     import {SUBINTERPRETERS} as interpreters
     other = interpreters.create()
-    # One that has a GIL of its own cannot load the extension, and walks without it.
+    # An interpreter with its own GIL cannot load the extension, and uses the portable walker.
     script = '''
     import json, os, sys
     sys.path[:] = {{path!r}}
@@ -79,10 +79,10 @@ def test_a_walk_finds_the_heap_of_its_own_interpreter_only(tmp_path: Path) -> No
     assert outcome(code, tmp_path) == {"found": [True] * 5, "strangers": False, "inside": [3000, 0], "left": []}
 
 
-def test_a_walk_works_while_the_interpreter_ends(tmp_path: Path) -> None:
+def test_a_walk_works_while_the_interpreter_shuts_down(tmp_path: Path) -> None:
     code = f"""{KEPT}
     class Last:
-        # The module's names go one after the other, and this one last: __del__ runs with most of them gone.
+        # The module's names are deleted one after the other, this one last: __del__ runs without most of them.
         def __del__(self, counted=counted, begin=begin, end=end, print=print):
             end(begin())
     last = Last()
@@ -92,7 +92,7 @@ def test_a_walk_works_while_the_interpreter_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["census", "graph"])
-def test_a_process_ends_at_any_moment_of_a_walk_of_a_daemon_thread(way: str, tmp_path: Path) -> None:
+def test_a_process_can_end_at_any_moment_of_a_daemon_thread_s_walk(way: str, tmp_path: Path) -> None:
     code = f"""{KEPT}
     from random import Random
     native = walker()
@@ -160,7 +160,7 @@ def test_a_forked_child_leaves_the_clone_of_its_parent_alone(tmp_path: Path) -> 
     assert outcome(code, tmp_path) == {"found": [True, True, True], "left": []}
 
 
-def test_a_forked_child_takes_no_walk_of_its_parent_for_its_own(tmp_path: Path) -> None:
+def test_a_forked_child_does_not_use_a_walk_of_its_parent(tmp_path: Path) -> None:
     code = f"""{KEPT}
     walk = begin()
     while open(f"/proc/{{walk.pid}}/stat").read().rpartition(")")[2].split()[0] != "Z":

@@ -1,4 +1,4 @@
-"""Each edge is named as a programmer would name it."""
+"""Each edge has the name that a programmer would use."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ CODE = """
         "namedtuple child": [place(row), {"alpha": place(row.alpha)}],
         "IntEnum member": [place(member), {"alpha": place(member.alpha), "_name_": place(member._name_)}],
     }
-    told = {
+    report = {
         "named": wanted, "closure": [place(function), {
             name: place(cell) for name, cell in zip(function.__code__.co_freevars, function.__closure__)}],
         "items": [place(items), [place(found) for found in items]],
@@ -121,7 +121,7 @@ CODE = """
         event = asyncio.Event()
         task = asyncio.create_task(wait(event))
         await asyncio.sleep(0)
-        told["task"] = [place(task), place(task.get_coro()), place(task.get_coro().cr_frame.f_locals["alpha"])]
+        report["task"] = [place(task), place(task.get_coro()), place(task.get_coro().cr_frame.f_locals["alpha"])]
         globals()["wanted"] = None
         snapshot(chosen("native"), Path("test.heap"))
         snapshot(chosen("native", keys=True), Path("keys.heap"))
@@ -129,7 +129,7 @@ CODE = """
         await task
 
     asyncio.run(main())
-    print(json.dumps(told))
+    print(json.dumps(report))
 """
 
 NAMED = (
@@ -140,19 +140,19 @@ NAMED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What the program said, and its snapshots."""
+class ProgramReport:
+    """The program's output, and its snapshots."""
 
-    said: dict[str, Any]
+    output: dict[str, Any]
     graph: Graph
     with_keys: Graph
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProgramReport]:
     folder: Path = tmp_path_factory.mktemp("names")
     with program(CODE, folder, PYTHONPATH=str(REPOSITORY)) as process:
-        yield Told(next_json(process), read(folder / "test.heap"), read(folder / "keys.heap"))
+        yield ProgramReport(next_json(process), read(folder / "test.heap"), read(folder / "keys.heap"))
 
 
 def names_of(graph: Graph, place: int) -> dict[str, int]:
@@ -163,79 +163,79 @@ def names_of(graph: Graph, place: int) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("kind", NAMED)
-def test_edges_have_their_names(told: Told, kind: str) -> None:
-    place, wanted = told.said["named"][kind]
+def test_edges_have_their_names(report: ProgramReport, kind: str) -> None:
+    place, wanted = report.output["named"][kind]
 
-    named = names_of(told.graph, place)
+    named = names_of(report.graph, place)
 
     assert {name: named.get(name) for name in wanted} == wanted
 
 
-def test_a_deleted_attribute_is_not_named(told: Told) -> None:
-    place, _ = told.said["named"]["shrunk"]
+def test_a_deleted_attribute_is_not_named(report: ProgramReport) -> None:
+    place, _ = report.output["named"]["shrunk"]
 
-    assert "alpha" not in names_of(told.graph, place)
+    assert "alpha" not in names_of(report.graph, place)
 
 
-def test_the_cells_of_a_closure_are_named_by_their_function(told: Told) -> None:
-    place, wanted = told.said["closure"]
+def test_the_cells_of_a_closure_are_named_by_their_function(report: ProgramReport) -> None:
+    place, wanted = report.output["closure"]
 
-    cells = told.graph.edges(told.graph.named(place)["__closure__"])
+    cells = report.graph.edges(report.graph.named(place)["__closure__"])
 
-    shape = told.graph.nodes[place].shape
+    shape = report.graph.nodes[place].shape
     assert dict(zip(shape.cell_names, (cell.target for cell in cells), strict=True)) == wanted
 
 
 @pytest.mark.parametrize("name", ["items", "pair", "list child"])
-def test_items_have_their_position(told: Told, name: str) -> None:
-    place, wanted = told.said[name]
+def test_items_have_their_position(report: ProgramReport, name: str) -> None:
+    place, wanted = report.output[name]
 
-    items = {edge.position: edge.target for edge in told.graph.edges(place) if edge.role is EdgeRole.ITEM}
+    items = {edge.position: edge.target for edge in report.graph.edges(place) if edge.role is EdgeRole.ITEM}
 
     assert items == dict(enumerate(wanted))
 
 
-def test_values_of_a_dict_go_with_their_keys(told: Told) -> None:
-    place, wanted = told.said["mapping"]
+def test_values_of_a_dict_have_their_keys(report: ProgramReport) -> None:
+    place, wanted = report.output["mapping"]
 
-    values = [[edge.key, edge.target] for edge in told.graph.edges(place) if edge.role is EdgeRole.VALUE]
+    values = [[edge.key, edge.target] for edge in report.graph.edges(place) if edge.role is EdgeRole.VALUE]
 
     assert values == wanted
 
 
-def test_keys_of_plain_dicts_are_named_only_when_they_were_asked_for(told: Told) -> None:
-    text, other, number = told.said["key"]
+def test_keys_of_plain_dicts_are_named_only_with_the_setting(report: ProgramReport) -> None:
+    text, other, number = report.output["key"]
 
-    assert not {text, other, number} & set(told.graph.names)
-    assert not told.graph.header.keys
-    assert told.with_keys.names[text] == "plain key"
-    assert told.with_keys.names[other] == "other key"
-    assert number not in told.with_keys.names
+    assert not {text, other, number} & set(report.graph.names)
+    assert not report.graph.header.keys
+    assert report.with_keys.names[text] == "plain key"
+    assert report.with_keys.names[other] == "other key"
+    assert number not in report.with_keys.names
 
 
-def test_a_weak_reference_is_marked(told: Told) -> None:
-    place, target = told.said["weak"]
+def test_a_weak_reference_is_marked(report: ProgramReport) -> None:
+    place, target = report.output["weak"]
 
-    weak = [edge for edge in told.graph.edges(place) if edge.weak]
+    weak = [edge for edge in report.graph.edges(place) if edge.weak]
 
     assert [edge.target for edge in weak] == [target]
 
 
-def test_a_waiting_task_leads_to_the_locals_of_its_coroutine(told: Told) -> None:
-    task, coroutine, leak = told.said["task"]
+def test_a_waiting_task_leads_to_the_locals_of_its_coroutine(report: ProgramReport) -> None:
+    task, coroutine, leak = report.output["task"]
 
-    assert coroutine in {edge.target for edge in told.graph.edges(task)}
-    assert told.graph.named(coroutine)["alpha"] == leak
+    assert coroutine in {edge.target for edge in report.graph.edges(task)}
+    assert report.graph.named(coroutine)["alpha"] == leak
 
 
 @pytest.mark.parametrize("name", ["inline", "slotted", "items", "leak", "function"])
-def test_every_reference_that_counts_is_an_edge_or_a_root(told: Told, name: str) -> None:
-    place = told.said["counts"][name]
+def test_every_counted_reference_is_an_edge_or_a_root(report: ProgramReport, name: str) -> None:
+    place = report.output["counts"][name]
 
-    assert told.graph.nodes[place].reference_count == told.graph.owned_references()[place]
+    assert report.graph.nodes[place].reference_count == report.graph.owned_references()[place]
 
 
-def test_an_object_held_from_outside_the_graph_shows_by_its_reference_count(told: Told) -> None:
-    place = told.said["held in C"]
+def test_an_object_held_from_outside_the_graph_shows_by_its_reference_count(report: ProgramReport) -> None:
+    place = report.output["held in C"]
 
-    assert told.graph.nodes[place].reference_count == told.graph.owned_references()[place] + 1
+    assert report.graph.nodes[place].reference_count == report.graph.owned_references()[place] + 1

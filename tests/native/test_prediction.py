@@ -1,4 +1,4 @@
-"""What a snapshot is reckoned to take beforehand is near what it takes."""
+"""The predicted size of a snapshot is near its size."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CODE = """
 def test_the_size_of_a_snapshot_is_predicted_within_a_factor_of_two(
     tracked: int, counted: bool, tmp_path: Path
 ) -> None:
-    told = outcome(CODE.format(tracked=tracked, counted=counted), tmp_path)
+    report = outcome(CODE.format(tracked=tracked, counted=counted), tmp_path)
 
-    assert told["content"] == "graph"
-    assert told["written"] / 2 < told["predicted"] < told["written"] * 2
+    assert report["content"] == "graph"
+    assert report["written"] / 2 < report["predicted"] < report["written"] * 2

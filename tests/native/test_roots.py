@@ -1,4 +1,4 @@
-"""What holds the heap from outside: modules, and the local variables of every thread."""
+"""Roots: modules, and the local variables of every thread."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ CODE = """
     class Leak: pass
 
     place = lambda found: id(found) >> 4
-    told, ready, done = {}, threading.Barrier(6), threading.Event()
+    report, ready, done = {}, threading.Barrier(6), threading.Event()
 
-    def told_of(iterator):
-        told["loop"] = place(iterator)
+    def recorded(iterator):
+        report["loop"] = place(iterator)
         return iterator
 
     def spin():
         leak, begun = [], False
-        told["spin"] = [threading.get_ident(), threading.get_native_id(), place(leak)]
+        report["spin"] = [threading.get_ident(), threading.get_native_id(), place(leak)]
         while True:
             if len(leak) < 10_000: leak.append(Leak())
             elif not begun:
@@ -40,18 +40,18 @@ CODE = """
 
     def outer():
         outer_leak = [Leak()]
-        told["outer"] = [threading.get_ident(), threading.get_native_id(), place(outer_leak)]
+        report["outer"] = [threading.get_ident(), threading.get_native_id(), place(outer_leak)]
         inner(outer_leak[0])
 
     def inner(argument):
         inner_leak = {"leak": Leak()}
-        told["inner"] = [threading.get_ident(), threading.get_native_id(), place(inner_leak)]
-        told["argument"] = [threading.get_ident(), threading.get_native_id(), place(argument)]
+        report["inner"] = [threading.get_ident(), threading.get_native_id(), place(inner_leak)]
+        report["argument"] = [threading.get_ident(), threading.get_native_id(), place(argument)]
         ready.wait()
         done.wait()
 
     def loop():
-        for _ in told_of(iter([Leak(), Leak()])):
+        for _ in recorded(iter([Leak(), Leak()])):
             ready.wait()
             done.wait()
             return
@@ -59,7 +59,7 @@ CODE = """
     class Worker:
         def run(self):
             cell_leak = [Leak()]
-            told["Worker.run"] = [threading.get_ident(), threading.get_native_id(), place(cell_leak)]
+            report["Worker.run"] = [threading.get_ident(), threading.get_native_id(), place(cell_leak)]
             def local():
                 ready.wait()
                 done.wait()
@@ -68,7 +68,7 @@ CODE = """
 
     def generate():
         generator_leak = [Leak()]
-        told["generate"] = [threading.get_ident(), threading.get_native_id(), place(generator_leak)]
+        report["generate"] = [threading.get_ident(), threading.get_native_id(), place(generator_leak)]
         ready.wait()
         done.wait()
         yield generator_leak
@@ -81,9 +81,9 @@ CODE = """
     snapshot(chosen("native"), Path("test.heap"))
     done.set()
     for thread in threads: thread.join()
-    told["main"] = threading.get_ident()
-    told["modules"] = {name: place(sys.modules[name]) for name in ("json", "__main__", "sys")}
-    print(json.dumps(told))
+    report["main"] = threading.get_ident()
+    report["modules"] = {name: place(sys.modules[name]) for name in ("json", "__main__", "sys")}
+    print(json.dumps(report))
 """
 
 LOCALS = {
@@ -97,92 +97,92 @@ LOCALS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ProgramReport:
     """What the program said, and its snapshot."""
 
-    said: dict[str, Any]
+    output: dict[str, Any]
     graph: Graph
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProgramReport]:
     folder: Path = tmp_path_factory.mktemp("roots")
     with program(CODE, folder, PYTHONPATH=str(REPOSITORY)) as process:
-        yield Told(next_json(process), read(folder / "test.heap"))
+        yield ProgramReport(next_json(process), read(folder / "test.heap"))
 
 
-def holds(told: Told, place: int) -> list[Root]:
+def holds(report: ProgramReport, place: int) -> list[Root]:
     """Return how frames hold an object, by itself or in a cell."""
     cells = {
         source
-        for source in told.graph.nodes
-        if told.graph.type_name(source) == "cell" and place in told.graph.nodes[source].edges
+        for source in report.graph.nodes
+        if report.graph.type_name(source) == "cell" and place in report.graph.nodes[source].edges
     }
-    return [root for root in told.graph.roots if root.record.place in {place, *cells} and root.frame]
+    return [root for root in report.graph.roots if root.record.place in {place, *cells} and root.frame]
 
 
 GENERATORS = ("generator", "coroutine", "async_generator")
 
 
 @pytest.mark.parametrize("where", LOCALS)
-def test_a_local_variable_is_a_root_with_its_name_function_and_thread(told: Told, where: str) -> None:
+def test_a_local_variable_is_a_root_with_its_name_function_and_thread(report: ProgramReport, where: str) -> None:
     variable, type_name = LOCALS[where]
-    ident, native_id, place = told.said[where]
+    ident, native_id, place = report.output[where]
     function = "inner" if where == "argument" else where
 
-    (root,) = [root for root in holds(told, place) if root.frame and root.frame.function == f"__main__.{function}"]
+    (root,) = [root for root in holds(report, place) if root.frame and root.frame.function == f"__main__.{function}"]
 
-    assert told.graph.type_name(place) == type_name
+    assert report.graph.type_name(place) == type_name
     # What a generator refers to as well is not counted a second time.
-    generators = [node for node in told.graph.nodes.values() if node.shape.type.name in GENERATORS]
+    generators = [node for node in report.graph.nodes.values() if node.shape.type.name in GENERATORS]
     is_an_edge = any(place in node.edges for node in generators)
     assert (root.record.name, root.record.role, root.record.owned) == (variable, LOCAL, not is_an_edge)
     assert root.thread
     assert (root.thread.ident, root.thread.native_id) == (ident, native_id)
 
 
-def test_a_leak_held_only_by_a_running_loop_is_whole(told: Told) -> None:
-    *_, place = told.said["spin"]
+def test_a_leak_held_only_by_a_running_loop_is_complete(report: ProgramReport) -> None:
+    *_, place = report.output["spin"]
 
-    leaks = [target for target in told.graph.nodes[place].edges if told.graph.type_name(target) == "__main__.Leak"]
+    leaks = [target for target in report.graph.nodes[place].edges if report.graph.type_name(target) == "__main__.Leak"]
 
     assert len(leaks) == 10_000
 
 
-def test_what_only_an_expression_holds_shows_by_its_reference_count(told: Told) -> None:
-    place = told.said["loop"]
+def test_an_object_that_only_an_expression_holds_shows_by_its_reference_count(report: ProgramReport) -> None:
+    place = report.output["loop"]
 
-    held = [root for root in told.graph.roots if root.record.place == place]
+    held = [root for root in report.graph.roots if root.record.place == place]
 
     assert held == []
-    assert place not in {target for node in told.graph.nodes.values() for target in node.edges}
-    assert told.graph.nodes[place].reference_count == 1
+    assert place not in {target for node in report.graph.nodes.values() for target in node.edges}
+    assert report.graph.nodes[place].reference_count == 1
 
 
-def test_frames_are_numbered_from_the_innermost(told: Told) -> None:
+def test_frames_are_numbered_from_the_innermost(report: ProgramReport) -> None:
     depths = {
         root.frame.function: root.frame.depth
-        for root in told.graph.roots
+        for root in report.graph.roots
         if root.frame and root.frame.function in ("__main__.inner", "__main__.outer")
     }
 
     assert depths["__main__.outer"] == depths["__main__.inner"] + 1
 
 
-def test_threads_are_named_in_the_header(told: Told) -> None:
-    assert told.graph.header.threads[told.said["spin"][0]] == "thread spin"
-    assert told.graph.header.threads[told.said["main"]] == "MainThread"
+def test_threads_are_named_in_the_header(report: ProgramReport) -> None:
+    assert report.graph.header.threads[report.output["spin"][0]] == "thread spin"
+    assert report.graph.header.threads[report.output["main"]] == "MainThread"
 
 
-def test_modules_are_roots_by_their_names(told: Told) -> None:
-    modules = {root.record.name: root.record.place for root in told.graph.roots if root.record.role == MODULE}
+def test_modules_are_roots_by_their_names(report: ProgramReport) -> None:
+    modules = {root.record.name: root.record.place for root in report.graph.roots if root.record.role == MODULE}
 
-    assert {name: modules.get(name) for name in told.said["modules"]} == told.said["modules"]
+    assert {name: modules.get(name) for name in report.output["modules"]} == report.output["modules"]
 
 
-def test_every_root_has_a_node(told: Told) -> None:
+def test_every_root_has_a_node(report: ProgramReport) -> None:
     roots = [
-        root for root in told.graph.roots if not (root.frame and root.frame.function.startswith("tests.heaps.walks."))
+        root for root in report.graph.roots if not (root.frame and root.frame.function.startswith("tests.heaps.walks."))
     ]
 
-    assert {root.record.place for root in roots} <= set(told.graph.nodes)
+    assert {root.record.place for root in roots} <= set(report.graph.nodes)

@@ -208,37 +208,37 @@ def leaked(data: bytes) -> Counter[str]:
 
 
 @pytest.mark.parametrize("walker", ["native", "portable"])
-def test_no_secret_gets_out(tmp_path: Path, walker: str) -> None:
+def test_no_secret_is_written(tmp_path: Path, walker: str) -> None:
     with service(tmp_path, HEAP_EXPORTER_WALKER=walker) as (process, url):
         eventually(lambda: get_json(f"{url}census"), lambda census: census.get("walker") == walker)
         taken = get_json(f"{url}snapshots", data=b"{}")
         paths = ("/", "/metrics", "/census", "/verdict", "/snapshots", f"/snapshots/{taken['id']}", "/-/healthy", "/no")
-        told = list(answers(url, *paths, f"/snapshots/{taken['id']}/file"))
+        report = list(answers(url, *paths, f"/snapshots/{taken['id']}/file"))
         _, errors = process.communicate("\n", timeout=PATIENCE_SECONDS)
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "program.py"]
 
     assert any(file.startswith(b"\x89HEAP") for file in files)
     assert leaked(json.dumps(taken).encode()) == {}
     assert leaked(errors.encode()) == {}
-    for data in (*told, *files):
+    for data in (*report, *files):
         assert leaked(data) == {}, data[:80]
 
 
-def test_with_keys_only_the_keys_of_dicts_get_out(tmp_path: Path) -> None:
+def test_with_keys_only_the_keys_of_dicts_are_written(tmp_path: Path) -> None:
     with service(tmp_path, HEAP_EXPORTER_WALKER="native", HEAP_EXPORTER_SNAPSHOT_KEYS="1") as (_, url):
         taken = get_json(f"{url}snapshots", data=b"{}")
         path = next(tmp_path.rglob(f"{taken['id']}*"))
         data = path.read_bytes()
-        told = b"".join(answers(url, "/", "/metrics", "/census", "/snapshots"))
+        report = b"".join(answers(url, "/", "/metrics", "/census", "/snapshots"))
 
     assert read(path).header.keys is True
     found = leaked(data)
     assert found["dictkey"] >= SECRETS_OF_A_KIND
     assert not set(found) & VALUES
-    assert leaked(told) == {}
+    assert leaked(report) == {}
 
 
-def test_the_search_finds_what_it_looks_for() -> None:
+def test_the_search_for_secrets_finds_planted_ones() -> None:
     """The test of the test: a secret in any encoding, anywhere, is seen."""
     secret = f"{MARK}_str_0001"
 

@@ -16,22 +16,22 @@ import json, os, signal, sys
 from pathlib import Path
 names = ("SIGINT", "SIGHUP", "SIGTERM")
 signals = {name: signal.getsignal(getattr(signal, name)) is signal.SIG_DFL for name in names}
-told = {"parent": os.getppid(), "session": os.getsid(0) == os.getpid(), "blocked": len(signal.pthread_sigmask(0, ())),
+report = {"parent": os.getppid(), "session": os.getsid(0) == os.getpid(), "blocked": len(signal.pthread_sigmask(0, ())),
         "descriptors": sorted(os.readlink(f"/proc/self/fd/{fd}") for fd in (0, 1, 2)), "environment": dict(os.environ),
         "open": len([fd for fd in os.listdir("/proc/self/fd")]), "plain": signals}
-Path("told.part").write_text(json.dumps(told))
-Path("told.part").rename("told")
+Path("report.part").write_text(json.dumps(report))
+Path("report.part").rename("report")
 '''
 
 def spawn():
     program = (sys.executable, "-I", "-S", "-X", "utf8", "-c", TOLD)
     return _native.spawn(tuple(map(os.fsencode, program)), (b"LC_ALL=C.UTF-8",))
 
-def told():
+def report():
     deadline = time.monotonic() + 30
-    while not Path("told").exists() and time.monotonic() < deadline:
+    while not Path("report").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    return json.loads(Path("told").read_text())
+    return json.loads(Path("report").read_text())
 
 def is_gone(pid):
     # It is whoever gets the orphans that reaps them, or does not.
@@ -42,7 +42,7 @@ def is_gone(pid):
 """
 
 
-def test_the_application_neither_hears_of_it_nor_can_wait_for_it(tmp_path: Path) -> None:
+def test_the_application_gets_no_signal_from_it_and_cannot_wait_for_it(tmp_path: Path) -> None:
     found = outcome(
         SPAWN
         + """
@@ -54,7 +54,7 @@ try:
     waited = "for a child"
 except ChildProcessError:
     waited = "for none"
-parent = told()["parent"]
+parent = report()["parent"]
 while not is_gone(pid):
     time.sleep(0.01)
 print(json.dumps({"heard": heard, "waited": waited, "is_child": parent == os.getpid()}))
@@ -65,7 +65,7 @@ print(json.dumps({"heard": heard, "waited": waited, "is_child": parent == os.get
     assert found == {"heard": [], "waited": "for none", "is_child": False}
 
 
-def test_it_has_nothing_of_the_application(tmp_path: Path) -> None:
+def test_it_inherits_nothing_from_the_application(tmp_path: Path) -> None:
     found = outcome(
         SPAWN
         + """
@@ -77,7 +77,7 @@ signal.signal(signal.SIGHUP, signal.SIG_IGN)
 signal.signal(signal.SIGTERM, lambda *_: None)
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGUSR1})
 spawn()
-print(json.dumps(told() | {"still_blocked": len(signal.pthread_sigmask(0, ()))}))
+print(json.dumps(report() | {"still_blocked": len(signal.pthread_sigmask(0, ()))}))
 """,
         tmp_path,
     )
@@ -91,7 +91,7 @@ print(json.dumps(told() | {"still_blocked": len(signal.pthread_sigmask(0, ()))})
     assert found["still_blocked"] == 2
 
 
-def test_a_program_that_is_not_there_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_missing_program_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
     found = outcome(
         SPAWN
         + """
@@ -109,7 +109,7 @@ print(json.dumps({"error": error, "children": children}))
     assert found == {"error": "FileNotFoundError", "children": ""}
 
 
-def test_fifty_threads_may_start_programs_at_once(tmp_path: Path) -> None:
+def test_fifty_threads_can_start_programs_at_once(tmp_path: Path) -> None:
     found = outcome(
         SPAWN
         + """

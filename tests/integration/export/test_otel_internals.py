@@ -1,4 +1,4 @@
-"""The private names of OpenTelemetry in real processes: found where they are, and one warning where they are not."""
+"""The private names of OpenTelemetry in real processes; without them there is one warning."""
 
 from __future__ import annotations
 

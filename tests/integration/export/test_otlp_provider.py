@@ -1,4 +1,4 @@
-"""A look for the application's meter provider, in an interpreter of its own."""
+"""The search for the application's meter provider, in its own interpreter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 
-def test_looking_for_a_provider_makes_none() -> None:
+def test_looking_for_a_provider_creates_none() -> None:
     script = """
 from heap_exporter.export.otlp_provider import borrow_from_application
 from opentelemetry.metrics import _internal

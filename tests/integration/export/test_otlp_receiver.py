@@ -1,4 +1,4 @@
-"""The modules that the OTLP exporter imports, in an interpreter of its own."""
+"""The modules that the OTLP exporter imports, in its own interpreter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ print(*sys.modules)
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 
-def test_what_is_not_asked_for_is_not_imported() -> None:
+def test_only_the_chosen_exporter_is_imported() -> None:
     assert {"opentelemetry", "grpc", "requests"}.isdisjoint(imported(""))
     assert "grpc" not in imported("http/protobuf")
     assert "grpc" in imported("grpc")

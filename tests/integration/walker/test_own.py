@@ -1,4 +1,4 @@
-"""The walker finds heap-exporter's own objects while other threads change the heap."""
+"""Heap-exporter's own objects are found whatever the process does meanwhile."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CODE = """
 """
 
 
-def test_a_finalizer_that_imports_meanwhile_hides_none_of_our_modules(tmp_path: Path) -> None:
+def test_a_finalizer_that_imports_meanwhile_hides_no_own_module(tmp_path: Path) -> None:
     with program(CODE, tmp_path) as process:
         counts, imports = next_json(process)
 

@@ -1,11 +1,11 @@
-"""The memory that a walk in Python takes, in an interpreter of its own."""
+"""The memory of a walk in Python, in its own interpreter."""
 
 import subprocess
 import sys
 import textwrap
 
 
-def test_a_walk_takes_little_memory_beside_the_heap() -> None:
+def test_a_walk_needs_little_memory() -> None:
     code = """
         import os, tracemalloc
         from heap_exporter.heapfile.format import BlockWriter

@@ -1,4 +1,4 @@
-"""The walker in Python, in interpreters of its own."""
+"""The walker in Python, in its own interpreters."""
 
 import subprocess
 import sys
@@ -27,8 +27,8 @@ def test_the_counts_agree_with_the_collector_in_a_quiet_process() -> None:
     assert answer.strip() == "{}"
 
 
-def test_our_own_objects_are_left_out() -> None:
-    """Starting the exporter beside an application adds nothing of ours to the census of the application."""
+def test_heap_exporter_s_own_objects_are_left_out() -> None:
+    """Starting the exporter in an application adds nothing to the census of the application."""
     grown = eval(
         run("""
         import wsgiref.simple_server, werkzeug.routing, prometheus_client, psutil, ctypes, a2wsgi, json, logging
@@ -84,7 +84,7 @@ def test_no_code_of_the_application_runs_during_a_walk() -> None:
     assert answer.strip() == "[] [100]"
 
 
-def test_a_frozen_heap_is_refused_rather_than_misreported() -> None:
+def test_a_frozen_heap_is_refused() -> None:
     answer = run("""
         import gc
         from heap_exporter.walker.choose import choose_walker
@@ -99,7 +99,7 @@ def test_a_frozen_heap_is_refused_rather_than_misreported() -> None:
     assert "gc.freeze()" in answer
 
 
-def test_a_walk_lets_go_of_everything_it_held() -> None:
+def test_a_walk_keeps_no_references() -> None:
     answer = run("""
         import gc, os
         from heap_exporter.heapfile.format import BlockWriter
@@ -117,8 +117,8 @@ def test_a_walk_lets_go_of_everything_it_held() -> None:
 
 
 @pytest.mark.parametrize("walk_count", [1, pytest.param(10, marks=pytest.mark.long)])
-def test_a_tuple_that_the_application_is_building_can_still_be_built(walk_count: int) -> None:
-    """CPython cannot resize a tuple with another reference: a walk must hold none while other threads run."""
+def test_the_application_can_finish_a_tuple_during_a_walk(walk_count: int) -> None:
+    """CPython can't resize a tuple with another reference: a walk must refer to no tuple while other threads run."""
     program = """
 import os, sys, threading
 from heap_exporter.heapfile.format import BlockWriter

@@ -1,4 +1,4 @@
-"""The private names of OpenTelemetry: they exist in this version, and where they do not, nothing raises in the host."""
+"""The private names of OpenTelemetry exist in this version; without them nothing raises in the host."""
 
 from __future__ import annotations
 

@@ -27,27 +27,27 @@ def values(metric: Metric) -> dict[tuple[object, ...], float]:
     return {tuple((point.attributes or {}).values()): point.value for point in points}
 
 
-def test_every_metric_of_the_catalogue_is_told_with_its_unit_and_all_its_points() -> None:
-    told = by_name(metrics_data(full_reading(), RESOURCE, NOW_NS))
+def test_every_metric_is_written_with_its_unit_and_all_its_points() -> None:
+    reported = by_name(metrics_data(full_reading(), RESOURCE, NOW_NS))
 
-    assert {name: metric.unit for name, metric in told.items()} == {m.otel_name: m.unit for m in METRICS}
+    assert {name: metric.unit for name, metric in reported.items()} == {m.otel_name: m.unit for m in METRICS}
     for metric in METRICS:
-        assert values(told[metric.otel_name]) == dict(metric.read(full_reading())), metric.otel_name
+        assert values(reported[metric.otel_name]) == dict(metric.read(full_reading())), metric.otel_name
 
 
-def test_what_is_not_known_is_left_out() -> None:
-    told = by_name(metrics_data(Reading(started_at=1.0, process_started_at=None), RESOURCE, NOW_NS))
+def test_unknown_values_are_left_out() -> None:
+    reported = by_name(metrics_data(Reading(started_at=1.0, process_started_at=None), RESOURCE, NOW_NS))
 
-    assert set(told) == {
+    assert set(reported) == {
         "heap_exporter.build_info", "heap_exporter.census.interval", "heap_exporter.overhead.cpu",
         "python.heap.leak.detections", "python.heap.leak.alerts",
     }  # fmt: skip  # a set is read as one
 
 
-def test_sizes_add_up_gauges_do_not_and_counters_only_rise() -> None:
-    told = by_name(metrics_data(full_reading(), RESOURCE, NOW_NS))
+def test_sizes_are_sums_gauges_are_not_and_counters_are_monotonic() -> None:
+    reported = by_name(metrics_data(full_reading(), RESOURCE, NOW_NS))
     size, gauge, counter = (
-        told[name].data for name in ("python.heap.resident", "python.heap.threads", "python.heap.gc.collections")
+        reported[name].data for name in ("python.heap.resident", "python.heap.threads", "python.heap.gc.collections")
     )
 
     assert isinstance(size, Sum)
@@ -60,12 +60,12 @@ def test_sizes_add_up_gauges_do_not_and_counters_only_rise() -> None:
     assert counter.data_points[0].start_time_unix_nano == 1_790_000_000_500_000_000
 
 
-def test_with_delta_preferred_counters_tell_what_they_gained_and_sizes_stay_whole() -> None:
+def test_with_delta_preference_counters_are_differences_and_sizes_are_not() -> None:
     before = full_reading()
     collector = replace(before.sample.collector, collections=(460, 40, 5))  # type: ignore[union-attr, type-var]
     after = replace(before, sample=replace(before.sample, collector=collector))  # type: ignore[type-var]
-    told = by_name(metrics_data(after, RESOURCE, NOW_NS, Delivered(before, 17)))
-    counter, size = told["python.heap.gc.collections"].data, told["python.heap.resident"].data
+    reported = by_name(metrics_data(after, RESOURCE, NOW_NS, Delivered(before, 17)))
+    counter, size = reported["python.heap.gc.collections"].data, reported["python.heap.resident"].data
 
     assert isinstance(counter, Sum)
     assert counter.aggregation_temporality is AggregationTemporality.DELTA
@@ -74,7 +74,7 @@ def test_with_delta_preferred_counters_tell_what_they_gained_and_sizes_stay_whol
     assert size.aggregation_temporality is AggregationTemporality.CUMULATIVE
 
 
-def test_the_resource_is_what_the_environment_says_and_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_resource_is_made_of_the_environment_and_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment=test,service.instance.id=web-1,service.name=x")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
     attributes = process_resource().attributes

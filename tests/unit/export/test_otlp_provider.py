@@ -21,7 +21,7 @@ from tests.examples.readings import full_reading
 
 @pytest.fixture
 def collected(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemoryMetricReader]:
-    """The application's provider, for the length of a test, by the reader that collects from it."""
+    """The reader of the application's provider, which exists during the test."""
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], shutdown_on_exit=False)
     monkeypatch.setattr(metrics_api, "_METER_PROVIDER", provider)
@@ -29,7 +29,7 @@ def collected(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemoryMetricReader]
     provider.shutdown()
 
 
-def told(reader: InMemoryMetricReader) -> dict[str, dict[tuple[object, ...], float]]:
+def reported(reader: InMemoryMetricReader) -> dict[str, dict[tuple[object, ...], float]]:
     data = reader.get_metrics_data()
     if data is None:
         return {}
@@ -46,7 +46,7 @@ def values(metric: Metric) -> dict[tuple[object, ...], float]:
 def test_the_application_s_provider_collects_every_metric(collected: InMemoryMetricReader) -> None:
     borrow_from_application(full_reading)
 
-    assert told(collected) == {metric.otel_name: dict(metric.read(full_reading())) for metric in METRICS}
+    assert reported(collected) == {metric.otel_name: dict(metric.read(full_reading())) for metric in METRICS}
 
 
 def test_counters_stay_counters_and_sizes_stay_sums(collected: InMemoryMetricReader) -> None:
@@ -68,33 +68,33 @@ def test_after_a_restart_the_provider_reports_the_new_exporter_s_reading(collect
     first = borrow_from_application(full_reading)
     assert first is not None
     first.end()
-    assert told(collected) == {}
+    assert reported(collected) == {}
 
     borrow_from_application(lambda: replace(full_reading(), census_interval_seconds=7.0))
-    assert told(collected)["heap_exporter.census.interval"] == {(): 7.0}
+    assert reported(collected)["heap_exporter.census.interval"] == {(): 7.0}
 
 
-def test_where_nothing_is_known_nothing_is_reported(collected: InMemoryMetricReader) -> None:
+def test_without_a_reading_nothing_is_reported(collected: InMemoryMetricReader) -> None:
     borrow_from_application(lambda: None)
 
-    assert told(collected) == {}
+    assert reported(collected) == {}
 
 
-def test_with_a_provider_of_the_application_nothing_is_pushed_by_us(collected: InMemoryMetricReader) -> None:
+def test_with_a_provider_of_the_application_nothing_is_pushed(collected: InMemoryMetricReader) -> None:
     pushed: list[str] = []
     stop = threading.Event()
     with http_receiver() as receiver:
         pusher = Pusher(Receiver(receiver.url, OtlpProtocol.HTTP, 0.01), full_reading, pushed.append)
         thread = threading.Thread(target=pusher.run, args=(stop,))
         thread.start()
-        seen = told(collected)
+        seen = reported(collected)
         stop.set()
         thread.join(10)
 
     assert seen
     assert pushed == []
     assert receiver.requests.empty()
-    assert told(collected) == {}
+    assert reported(collected) == {}
 
 
 def test_a_provider_that_the_application_sets_late_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,12 +106,12 @@ def test_a_provider_that_the_application_sets_late_takes_over(monkeypatch: pytes
         thread.start()
         receiver.next()
         monkeypatch.setattr(metrics_api, "_METER_PROVIDER", MeterProvider([reader], shutdown_on_exit=False))
-        wait_until(lambda: told(reader))
+        wait_until(lambda: reported(reader))
         stop.set()
         thread.join(10)
 
 
-def test_without_a_provider_of_the_sdk_there_is_none_to_lend_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_provider_of_the_sdk_nothing_is_borrowed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert borrow_from_application(full_reading) is None
     monkeypatch.setattr(metrics_api, "_METER_PROVIDER", metrics.NoOpMeterProvider())
     assert borrow_from_application(full_reading) is None

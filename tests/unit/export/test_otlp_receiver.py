@@ -53,7 +53,7 @@ def test_a_choice_of_exporters_with_otlp_in_it_leaves_pushing_on(chosen: str) ->
         ("", {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://[::1]:4318"}, "https://[::1]:4318/v1/metrics"),
     ],
 )  # fmt: skip
-def test_the_endpoint_is_the_most_particular_one_that_is_set(setting: str, environ: dict[str, str], url: str) -> None:
+def test_the_most_specific_endpoint_that_is_set_is_used(setting: str, environ: dict[str, str], url: str) -> None:
     assert found(setting, **environ).url == url
 
 
@@ -96,21 +96,21 @@ def test_http_once_a_minute_is_the_default_and_the_standard_variables_change_it(
         ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "/nowhere/key.pem"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_an_error_that_names_key_and_value(key: str, value: str) -> None:
+def test_an_invalid_value_is_an_error_with_key_and_value(key: str, value: str) -> None:
     with pytest.raises(SettingsError) as caught:
         find_receiver("", COLLECTOR | {key: value})
 
     assert str(caught.value).startswith(f"{key}={value!r}: ")
 
 
-def test_garbage_in_our_own_setting_is_blamed_on_it() -> None:
+def test_an_invalid_value_of_the_setting_is_an_error_that_names_the_setting() -> None:
     with pytest.raises(SettingsError, match="HEAP_EXPORTER_OTLP_ENDPOINT='http://:80': not the address of an OTLP "):
         find_receiver("http://:80", {})
 
 
 @pytest.mark.parametrize("key", ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"])
 @pytest.mark.parametrize("url", ["ftp://user:PASS@c:4318", "http://user:PA/PASS@c", "http://user:PASS@c:99999"])
-def test_an_address_that_cannot_be_used_is_shown_without_its_password(key: str, url: str) -> None:
+def test_an_invalid_address_is_shown_without_its_password(key: str, url: str) -> None:
     for setting, environ in (("", {key: url}), (url, {})):
         with pytest.raises(SettingsError, match=r"ENDPOINT='.*c") as caught:
             find_receiver(setting, environ)
@@ -118,7 +118,7 @@ def test_an_address_that_cannot_be_used_is_shown_without_its_password(key: str, 
         assert "PASS" not in str(caught.value)
 
 
-def test_a_certificate_that_is_there_is_fine(tmp_path: Path) -> None:
+def test_a_readable_certificate_is_accepted(tmp_path: Path) -> None:
     certificate = tmp_path / "ca.pem"
     certificate.touch()
 
@@ -134,5 +134,5 @@ def test_a_certificate_that_is_there_is_fine(tmp_path: Path) -> None:
         ("c:4317", "c:4317"),
     ],
 )
-def test_the_name_for_logs_keeps_secrets_out(url: str, name: str) -> None:
+def test_the_name_for_logs_contains_no_secret(url: str, name: str) -> None:
     assert Receiver(url, OtlpProtocol.HTTP, 60.0).name == name

@@ -1,4 +1,4 @@
-"""What ``/metrics`` says, read back by client_python's own parsers."""
+"""The body of ``/metrics``, read by client_python's parsers."""
 
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
@@ -17,13 +17,13 @@ def page_of(reading: Reading) -> MetricsPage:
     return MetricsPage(lambda: reading)
 
 
-def test_every_metric_of_the_catalogue_is_told_when_everything_is_known() -> None:
-    told = {sample.name for family in families(full_reading()) for sample in family.samples}
+def test_every_metric_is_written_for_a_full_reading() -> None:
+    reported = {sample.name for family in families(full_reading()) for sample in family.samples}
 
-    assert told == {entry.name for entry in METRICS}
+    assert reported == {entry.name for entry in METRICS}
 
 
-def test_both_formats_say_the_same() -> None:
+def test_both_formats_have_the_same_values() -> None:
     page = page_of(full_reading())
     text, plain_type = page.render("")
     openmetrics, open_type = page.render(OPENMETRICS)
@@ -41,7 +41,7 @@ def test_both_formats_say_the_same() -> None:
     assert ours(parse_text(text.decode())) == ours(parse_openmetrics(openmetrics.decode()))  # type: ignore[no-untyped-call]  # client_python types one parser only
 
 
-def test_the_standard_metrics_stand_beside_ours() -> None:
+def test_the_page_contains_client_python_s_standard_metrics() -> None:
     page = page_of(full_reading())
 
     names = {family.name for family in parse_text(page.render("")[0].decode())}
@@ -60,7 +60,7 @@ def test_a_published_reading_replaces_the_last_in_every_format() -> None:
     assert b"python_heap_resident_bytes" in page.render(OPENMETRICS)[0]
 
 
-def test_a_client_that_invents_versions_fills_no_memory() -> None:
+def test_a_client_with_unknown_versions_does_not_fill_memory() -> None:
     page = page_of(full_reading())
     for version in range(1, 100):
         page.render(f"application/openmetrics-text; version=1.0.{version}")
@@ -68,7 +68,7 @@ def test_a_client_that_invents_versions_fills_no_memory() -> None:
     assert len(page._accepted) <= 4
 
 
-def test_the_collector_registers_beside_the_default_ones_without_collecting() -> None:
+def test_the_collector_registers_next_to_the_default_ones_without_collecting() -> None:
     reads = 0
 
     def read() -> Reading:

@@ -1,4 +1,4 @@
-"""Series by type are bounded and steady, and their sum is the heap."""
+"""Series by type are bounded and have no gaps, and their sum is the heap."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +17,7 @@ heaps = st.dictionaries(st.integers(0, 300).map("t{}".format), st.integers(1, 10
 
 
 @given(st.lists(heaps, min_size=1, max_size=12))
-def test_sums_stay_right_and_names_stay_bounded_whatever_the_heap_does(sequence: list[dict[str, int]]) -> None:
+def test_sums_are_correct_and_names_are_bounded_for_any_heap(sequence: list[dict[str, int]]) -> None:
     series, seen = TypeSeries(), set()
     for sizes in sequence:
         heap = census(sizes)
@@ -38,7 +38,7 @@ def test_a_type_that_falls_out_of_the_top_keeps_its_series() -> None:
     assert TypeCount("old4", 0, 0) in shown
 
 
-def test_a_leak_that_begins_late_gets_its_series_even_after_many_types_came_and_went() -> None:
+def test_a_leak_that_begins_late_gets_a_series_after_many_other_types() -> None:
     series = TypeSeries()
     for generation in range(10):
         series.choose(census({f"passing{generation}-{i}": 9000 for i in range(TOP_BY_BYTES)}), ())

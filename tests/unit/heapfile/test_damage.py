@@ -1,4 +1,4 @@
-"""A file that was cut off, altered or made to harm is one clear error: no crash, no hang, no large allocation."""
+"""A truncated, damaged or malicious file is one clear error: no crash, no hang, no large allocation."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def data_of(file: Path) -> bytes:
     return whole[begin + 8 : begin + 8 + length]
 
 
-def test_a_file_cut_off_anywhere_is_a_clear_error(file: Path) -> None:
+def test_a_file_truncated_anywhere_is_a_clear_error(file: Path) -> None:
     whole = file.read_bytes()
     for length in range(len(whole)):
         file.write_bytes(whole[:length])
@@ -68,7 +68,7 @@ def test_a_file_altered_anywhere_is_a_clear_error(file: Path) -> None:
 
 
 def test_data_altered_with_its_checksum_is_read_or_a_clear_error(file: Path) -> None:
-    """Here it is the parser that must stand what it is given."""
+    """The checksum is valid, so this tests the parser."""
     data, chance, reads = data_of(file), random.Random(4711), 0
     for _ in range(REPAIRED_FLIPS):
         altered = bytearray(data)
@@ -135,7 +135,7 @@ HUGE = varint(2**60)
         (TYPE, "it is truncated|damaged"),
     ],
 )
-def test_what_no_writer_writes_is_a_clear_error_at_no_cost(tmp_path: Path, data: bytes, problem: str) -> None:
+def test_invalid_data_is_a_clear_error_without_large_allocations(tmp_path: Path, data: bytes, problem: str) -> None:
     path = write_payload(tmp_path / "hostile", data)
 
     tracemalloc.start()
@@ -148,7 +148,7 @@ def test_what_no_writer_writes_is_a_clear_error_at_no_cost(tmp_path: Path, data:
 
 
 @pytest.mark.parametrize("length", [0, 2**20 + 1, 2**32 - 1])
-def test_a_block_that_claims_a_wrong_length_is_an_error_at_no_cost(file: Path, length: int) -> None:
+def test_a_block_with_a_wrong_length_is_an_error_without_large_allocations(file: Path, length: int) -> None:
     whole = bytearray(file.read_bytes())
     BLOCK_HEAD.pack_into(whole, 8 + 8 + len(header_payload(HEADER)), length, 0)
     file.write_bytes(whole)
@@ -186,7 +186,7 @@ def _header(**changes: object) -> bytes:
         (b" " * 16_385, "the length of a block is 16385 bytes"),
     ],
 )
-def test_a_header_that_no_writer_writes_is_a_clear_error(tmp_path: Path, header: bytes, problem: str) -> None:
+def test_an_invalid_header_is_a_clear_error(tmp_path: Path, header: bytes, problem: str) -> None:
     path = write_payload(tmp_path / "hostile", b"\0", header)
 
     with pytest.raises(SnapshotFileError, match=problem):
@@ -194,7 +194,7 @@ def test_a_header_that_no_writer_writes_is_a_clear_error(tmp_path: Path, header:
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100_000, b"[" * 100_000, b'{"format": "other"}\n', b"\xff\n"])
-def test_a_foreign_file_is_a_clear_error(tmp_path: Path, content: bytes) -> None:
+def test_a_file_of_another_format_is_a_clear_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "foreign"
     path.write_bytes(content)
 
@@ -209,7 +209,7 @@ def test_a_missing_file_is_a_clear_error(tmp_path: Path) -> None:
             read(tmp_path / "missing")
 
 
-def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_pipe_or_device_is_refused_at_once(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.heap"
     os.mkfifo(pipe)
 

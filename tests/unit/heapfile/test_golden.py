@@ -1,4 +1,4 @@
-"""The bytes of version 1, written by hand: a change of these bytes needs a new version."""
+"""The bytes of version 1, written by hand: a change of these is a new version."""
 
 import json
 import struct
@@ -31,7 +31,7 @@ DATA = """
 
 
 def _blocks(whole: bytes) -> list[bytes]:
-    """Return the payloads of a file as its documentation says, tail included, by another hand than the reader's."""
+    """Return the payloads of a file and its tail, by code that is independent of the reader."""
     assert whole.startswith(MAGIC)
     at, crc, payloads = len(MAGIC), zlib.crc32(MAGIC), []
     while len(whole) - at > 8:
@@ -43,7 +43,7 @@ def _blocks(whole: bytes) -> list[bytes]:
     return [*payloads, whole[at:]]
 
 
-def test_a_file_is_to_the_byte_what_the_format_says(tmp_path: Path) -> None:
+def test_a_file_has_exactly_the_documented_bytes(tmp_path: Path) -> None:
     header, data, footer, tail = _blocks(write_file(tmp_path / "a.heap", small_graph).read_bytes())
 
     assert data.hex() == "".join(line.partition("|")[0].replace(" ", "") for line in DATA.splitlines())

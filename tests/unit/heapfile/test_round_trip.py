@@ -1,4 +1,4 @@
-"""What is written is what is read, to the byte."""
+"""A reader returns exactly what a writer has written."""
 
 import dataclasses
 import os
@@ -130,7 +130,7 @@ def test_header_and_footer_are_read_as_they_were_written(tmp_path: Path) -> None
         assert reader.footer == FOOTER
 
 
-def test_a_record_may_lie_across_blocks(tmp_path: Path) -> None:
+def test_a_record_may_span_blocks(tmp_path: Path) -> None:
     targets = list(range(1, MAX_BLOCK_BYTES * 2, 2))
 
     def fill(out: BlockWriter) -> None:
@@ -146,8 +146,8 @@ def test_a_record_may_lie_across_blocks(tmp_path: Path) -> None:
     assert [list(node.edges) for node in nodes(read_all(path)).values()] == [targets, targets[:3]]
 
 
-def test_a_writer_goes_on_where_the_system_wrote_a_part() -> None:
-    """A pipe takes what fits; the writer comes back with the rest."""
+def test_a_writer_continues_after_a_partial_write() -> None:
+    """A pipe accepts a part; the writer writes the rest later."""
     readable, writable = os.pipe()
     received = bytearray()
 
@@ -167,7 +167,7 @@ def test_a_writer_goes_on_where_the_system_wrote_a_part() -> None:
     assert len(received) == out.bytes > 300_000
 
 
-def test_threads_that_find_no_room_in_the_header_are_left_out(tmp_path: Path) -> None:
+def test_threads_that_do_not_fit_into_the_header_are_left_out(tmp_path: Path) -> None:
     crowd = dataclasses.replace(HEADER, threads=dict.fromkeys(range(10_000), "a thread of many"))
 
     header = read_header(write_file(tmp_path / "a.heap", small_graph, crowd))
@@ -176,7 +176,7 @@ def test_threads_that_find_no_room_in_the_header_are_left_out(tmp_path: Path) ->
     assert dataclasses.replace(header, threads={}) == dataclasses.replace(HEADER, threads={})
 
 
-def test_each_edge_is_what_its_shape_says(tmp_path: Path) -> None:
+def test_each_edge_has_the_role_of_its_shape(tmp_path: Path) -> None:
     by_type = {
         node.shape.type.name: list(edges(node))
         for node in nodes(read_all(write_file(tmp_path / "a.heap", small_graph))).values()
@@ -204,7 +204,7 @@ def test_a_census_is_written_as_its_rows(tmp_path: Path) -> None:
     assert tuple(TypeCount(count.type.name, count.objects, count.size_bytes) for count in counts) == rows
 
 
-def test_a_name_too_long_for_a_string_is_cut_at_a_character(tmp_path: Path) -> None:
+def test_a_name_that_is_too_long_is_truncated_at_a_character(tmp_path: Path) -> None:
     def fill(out: BlockWriter) -> None:
         encoder = GraphEncoder(out)
         encoder.type("€" * 5000)
@@ -214,6 +214,6 @@ def test_a_name_too_long_for_a_string_is_cut_at_a_character(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("number", [-1, VARINT_END])
-def test_a_number_that_no_record_can_hold_is_refused(number: int) -> None:
+def test_a_number_out_of_range_is_refused(number: int) -> None:
     with pytest.raises(ValueError, match="is out of range for a record"):
         GraphEncoder(BlockWriter(-1)).thread(number)

@@ -1,4 +1,4 @@
-"""The native walker walks where it can be had, the portable one elsewhere and while the native one fails."""
+"""The native walker walks where it is available, the portable one elsewhere and while the native one fails."""
 
 import logging
 import os
@@ -48,7 +48,7 @@ def write_graph(walker: ChosenWalker, folder: Path) -> None:
         os.close(file)
 
 
-def test_the_native_walker_walks_where_it_can_be_had(native: FakeWalker) -> None:
+def test_the_native_walker_walks_where_it_is_available(native: FakeWalker) -> None:
     walker = choose_walker(keys=True, timeout_seconds=7)
 
     assert walker.chosen == WalkerChoice("native", "best")
@@ -56,14 +56,14 @@ def test_the_native_walker_walks_where_it_can_be_had(native: FakeWalker) -> None
     assert native.options == {"keys": True, "timeout_seconds": 7}
 
 
-def test_the_setting_decides(native: FakeWalker) -> None:
+def test_the_setting_chooses_the_walker(native: FakeWalker) -> None:
     assert choose_walker("native").chosen == WalkerChoice("native", "setting")
     assert choose_walker("portable").chosen == WalkerChoice("portable", "setting")
     assert choose_walker("portable").census().walker == "portable"
     assert native.asked == 0
 
 
-def test_where_it_was_not_built_the_portable_walker_walks_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extension_the_portable_walker_walks_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     remove_native(monkeypatch)
 
     walker = choose_walker()
@@ -74,7 +74,7 @@ def test_where_it_was_not_built_the_portable_walker_walks_and_says_why(monkeypat
 
 
 @pytest.mark.parametrize("reason", ["no_extension", "platform", "free_threaded", "layout"])
-def test_where_it_cannot_be_used_its_own_reason_is_told(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+def test_a_native_walker_that_cannot_be_used_gives_the_reason(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
     def refuse() -> FakeWalker:
         raise NativeUnavailable(reason, "it is so")
 
@@ -85,7 +85,7 @@ def test_where_it_cannot_be_used_its_own_reason_is_told(monkeypatch: pytest.Monk
         choose_walker("native")
 
 
-def test_an_extension_that_breaks_on_loading_does_not_keep_the_application_from_starting(
+def test_an_extension_that_fails_to_load_does_not_stop_the_application(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def explode() -> FakeWalker:
@@ -98,7 +98,7 @@ def test_an_extension_that_breaks_on_loading_does_not_keep_the_application_from_
     assert choice == WalkerChoice("portable", "no_extension", "the extension cannot be loaded: symbol not found")
 
 
-def test_a_walk_that_fails_is_an_error_and_a_count(native: FakeWalker) -> None:
+def test_a_failed_walk_is_an_error_and_is_counted(native: FakeWalker) -> None:
     walker = choose_walker()
 
     fail(walker, native, WalkFailed("killed", "by signal 9"))
@@ -108,7 +108,7 @@ def test_a_walk_that_fails_is_an_error_and_a_count(native: FakeWalker) -> None:
     assert walker.chosen == WalkerChoice("native", "best")
 
 
-def test_after_three_failures_in_a_row_the_portable_walker_walks_and_says_why(
+def test_after_three_successive_failures_the_portable_walker_walks_with_a_reason(
     native: FakeWalker, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     walker = choose_walker(clock=clock)
@@ -123,7 +123,7 @@ def test_after_three_failures_in_a_row_the_portable_walker_walks_and_says_why(
     assert native.asked == 3
 
 
-def test_failures_with_a_success_between_them_are_not_in_a_row(native: FakeWalker) -> None:
+def test_failures_with_a_success_between_them_are_not_successive(native: FakeWalker) -> None:
     walker = choose_walker()
 
     for _ in range(5):
@@ -134,7 +134,7 @@ def test_failures_with_a_success_between_them_are_not_in_a_row(native: FakeWalke
     assert walker.failures["killed"] == 10
 
 
-def test_a_walk_in_this_process_says_nothing_about_the_clone(native: FakeWalker) -> None:
+def test_a_walk_in_this_process_does_not_reset_the_failures_of_clones(native: FakeWalker) -> None:
     walker = choose_walker()
     native.in_process = True
 
@@ -146,7 +146,7 @@ def test_a_walk_in_this_process_says_nothing_about_the_clone(native: FakeWalker)
 
 
 @pytest.mark.parametrize("failure", [WalkFailed("no_disk", ""), WalkCancelled(""), SourceMissing("")])
-def test_what_says_nothing_about_the_walker_is_not_held_against_it(native: FakeWalker, failure: Exception) -> None:
+def test_a_full_disk_or_a_cancelled_walk_is_no_failure_of_the_walker(native: FakeWalker, failure: Exception) -> None:
     walker = choose_walker()
 
     fail(walker, native, failure, times=5)
@@ -154,7 +154,7 @@ def test_what_says_nothing_about_the_walker_is_not_held_against_it(native: FakeW
     assert walker.name == "native"
 
 
-def test_a_later_try_heals_it(native: FakeWalker, clock: Clock) -> None:
+def test_a_successful_retry_ends_the_fallback(native: FakeWalker, clock: Clock) -> None:
     walker = choose_walker(clock=clock)
     fail(walker, native, WalkFailed("killed", ""), times=3)
 
@@ -168,7 +168,7 @@ def test_a_later_try_heals_it(native: FakeWalker, clock: Clock) -> None:
     assert walker.name == "native"
 
 
-def test_each_try_that_fails_puts_the_next_one_off_for_longer(native: FakeWalker, clock: Clock) -> None:
+def test_each_failed_retry_delays_the_next_one_longer(native: FakeWalker, clock: Clock) -> None:
     walker = choose_walker(clock=clock)
     fail(walker, native, WalkFailed("killed", ""), times=3)
 
@@ -185,7 +185,7 @@ def test_each_try_that_fails_puts_the_next_one_off_for_longer(native: FakeWalker
     assert waits[-1] == MAX_RETRY_SECONDS
 
 
-def test_a_graph_can_fail_and_heal_like_a_census(native: FakeWalker, clock: Clock, tmp_path: Path) -> None:
+def test_graphs_fail_and_recover_as_censuses_do(native: FakeWalker, clock: Clock, tmp_path: Path) -> None:
     walker = choose_walker(clock=clock)
     native.failure = WalkFailed("damaged", "")
     for _ in range(3):
@@ -203,7 +203,7 @@ def test_a_graph_can_fail_and_heal_like_a_census(native: FakeWalker, clock: Cloc
     ("failure", "cause"),
     [(MemoryError(), "no_memory"), (ZeroDivisionError("by zero"), "damaged"), (OSError(), "damaged")],
 )
-def test_whatever_the_native_walker_raises_is_of_the_known_family(
+def test_every_exception_of_the_native_walker_is_a_failed_walk(
     native: FakeWalker, failure: Exception, cause: str
 ) -> None:
     walker = choose_walker()
@@ -216,7 +216,7 @@ def test_whatever_the_native_walker_raises_is_of_the_known_family(
     assert walker.failures[cause] == 1
 
 
-def test_the_processor_time_of_clones_is_added_up(native: FakeWalker, tmp_path: Path) -> None:
+def test_the_processor_time_of_clones_is_summed(native: FakeWalker, tmp_path: Path) -> None:
     walker = choose_walker()
 
     walker.census()

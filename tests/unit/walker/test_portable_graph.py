@@ -1,4 +1,4 @@
-"""The graph of the portable walker is complete, exact, and holds names of attributes and nothing else of the heap."""
+"""The graph of the portable walker is complete and exact, and contains no text of the heap but names of attributes."""
 
 import gc
 import sys
@@ -84,7 +84,7 @@ def plant() -> list[object]:
 
 
 class Heap:
-    """What is planted in this process, and the file and the records of a graph of it."""
+    """The planted objects of this process, and the file and the records of a graph of it."""
 
     def __init__(self, folder: Path) -> None:
         self.objects = plant()
@@ -133,7 +133,7 @@ def heap(tmp_path_factory: pytest.TempPathFactory) -> Heap:
     return Heap(tmp_path_factory.mktemp("heap"))
 
 
-def test_every_object_is_there_with_its_size_and_all_that_it_refers_to(heap: Heap) -> None:
+def test_every_object_has_its_size_and_references(heap: Heap) -> None:
     for found in heap.objects:
         node = heap.nodes[place(found)]
         assert node.shape.type.name == type_name(type(found))
@@ -145,7 +145,7 @@ def test_every_object_is_there_with_its_size_and_all_that_it_refers_to(heap: Hea
         assert all(target in heap.nodes for target in node.edges), found
 
 
-def test_items_and_keys_are_where_they_are(heap: Heap) -> None:
+def test_items_and_keys_have_their_positions(heap: Heap) -> None:
     assert [(edge.role, edge.position, edge.target) for edge in edges(heap.nodes[place(heap.items)])] == [
         (EdgeRole.ITEM, position, place(item)) for position, item in enumerate(heap.items)
     ]
@@ -159,19 +159,19 @@ def test_items_and_keys_are_where_they_are(heap: Heap) -> None:
     ]
 
 
-def test_a_weak_reference_is_marked_and_a_dead_one_leads_nowhere(heap: Heap) -> None:
+def test_a_weak_reference_is_marked_and_a_dead_one_is_empty(heap: Heap) -> None:
     assert [(edge.target, edge.weak) for edge in edges(heap.nodes[place(heap.alive)])] == [(place(heap.first), True)]
     assert list(edges(heap.nodes[place(heap.dead)])) == []
 
 
-def test_reference_counts_are_the_applications_own(heap: Heap) -> None:
+def test_reference_counts_contain_only_the_application_s_references(heap: Heap) -> None:
     assert [heap.nodes[place(thing)].reference_count for thing in heap.counted] == [1, 2, 3]
     assert [heap.nodes[place(text)].reference_count for text in heap.texts] == [1, 1, 1]
     assert heap.nodes[place(heap.again)].reference_count == 1
     assert (heap.nodes[place(None)].reference_count == 0) is (sys.version_info >= (3, 12))
 
 
-def test_names_are_those_of_attributes_alone(heap: Heap) -> None:
+def test_only_names_of_attributes_are_written(heap: Heap) -> None:
     names = {record.name: record.place for record in heap.records if isinstance(record, NameRecord)}
 
     assert names["an_attribute"] == place(next(iter(vars(heap.named))))
@@ -180,7 +180,7 @@ def test_names_are_those_of_attributes_alone(heap: Heap) -> None:
     assert all(len(name) <= 120 and name.isidentifier() for name in names)
 
 
-def test_keys_of_dicts_are_named_if_that_is_asked_for(heap: Heap, tmp_path: Path) -> None:
+def test_keys_of_dicts_are_named_with_the_setting(heap: Heap, tmp_path: Path) -> None:
     dicts: list[object] = [heap.hidden[0], vars(heap.named)]
 
     def write(out: BlockWriter) -> None:
@@ -203,7 +203,7 @@ def test_no_text_of_the_heap_is_in_the_file(heap: Heap) -> None:
     assert not [secret for secret in heap.secrets if secret.encode() in written]
 
 
-def test_modules_are_roots_but_not_ours(heap: Heap) -> None:
+def test_modules_are_roots_except_heap_exporter_s(heap: Heap) -> None:
     roots = {record.name: record for record in heap.records if isinstance(record, RootRecord) and record.role == MODULE}
 
     assert roots["threading"].place == place(threading)
@@ -211,7 +211,7 @@ def test_modules_are_roots_but_not_ours(heap: Heap) -> None:
     assert not [name for name in roots if name.split(".")[0] == "heap_exporter"]
 
 
-def test_what_other_threads_are_at_is_told(heap: Heap) -> None:
+def test_frames_of_other_threads_are_written(heap: Heap) -> None:
     begin = heap.records.index(ThreadRecord(heap.thread, 0))
     functions = [record.function for record in heap.records[begin:] if isinstance(record, FrameRecord)]
 
@@ -221,7 +221,7 @@ def test_what_other_threads_are_at_is_told(heap: Heap) -> None:
     assert (root in heap.records) is (sys.version_info >= (3, 13))
 
 
-def test_our_own_objects_are_left_out(heap: Heap) -> None:
+def test_heap_exporter_s_own_objects_are_left_out(heap: Heap) -> None:
     assert place(heap.ours[0]) not in heap.nodes
     assert list(heap.nodes[place(heap.ours)].edges) == [0]
     assert not [node for node in heap.nodes.values() if node.shape.type.name.startswith("heap_exporter")]
@@ -243,6 +243,6 @@ def test_a_list_that_shrinks_while_it_is_written_has_empty_positions(tmp_path: P
     assert 100 <= len(list(edges(node))) < 10_000
 
 
-def test_a_disk_that_takes_no_more_is_an_error_of_the_system() -> None:
+def test_a_full_disk_is_an_oserror() -> None:
     with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="No space left"):
         PortableWalker((), lambda: False).write_graph(BlockWriter(full.fileno()))

@@ -1,4 +1,4 @@
-"""The portable walker counts what is there, leaves ours out, and runs no line of the application's code."""
+"""The portable walker counts all objects but heap-exporter's own, and runs none of the application's code."""
 
 import gc
 import sys
@@ -38,7 +38,7 @@ def test_planted_objects_are_counted_with_their_size() -> None:
     assert count.bytes == sum(map(sys.getsizeof, held))
 
 
-def test_largest_types_come_first_and_sums_are_sums() -> None:
+def test_the_largest_types_come_first_and_sums_are_correct() -> None:
     census = choose_walker("portable").census()
 
     sizes = [count.bytes for count in census.types]
@@ -47,7 +47,7 @@ def test_largest_types_come_first_and_sums_are_sums() -> None:
     assert sum(census.generation_objects) >= census.objects
 
 
-def test_other_threads_run_while_the_walk_does() -> None:
+def test_other_threads_run_during_a_walk() -> None:
     held = [[i] for i in range(300_000)]
     turns = 0
     done = threading.Event()
@@ -97,11 +97,11 @@ def test_tuples_are_counted_with_their_size() -> None:
     assert len(held) == 10_000
 
 
-def test_half_a_character_in_a_name_is_escaped() -> None:
+def test_a_lone_surrogate_in_a_name_is_escaped() -> None:
     assert type_name(type("Half", (), {"__module__": "shop\udc80"})) == "shop\\udc80.Half"
 
 
-def test_a_frozen_heap_thawed_is_walked_again() -> None:
+def test_a_heap_that_is_unfrozen_is_walked_again() -> None:
     gc.freeze()
     try:
         with pytest.raises(SourceMissing):

@@ -1,4 +1,4 @@
-"""Walks disturb nobody who starts processes and threads of their own: pools, servers, forks, imports, greenlets."""
+"""Walks do not disturb applications that start processes and threads: pools, servers, forks, imports, greenlets."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.processes.gunicorn import gunicorn, workers_of
 from tests.processes.programs import eventually, get_json
 
 FORKS = ("-W", "ignore::DeprecationWarning")
-"""CPython 3.12 and newer warn of a fork in a process with threads, which is what these programs are about."""
+"""CPython 3.12 and newer warn about a fork in a process with threads; these programs do that."""
 
 
-def test_whoever_reaps_its_own_children_is_not_disturbed(tmp_path: Path) -> None:
+def test_an_application_that_reaps_its_children_finds_no_clone(tmp_path: Path) -> None:
     code = """
         import asyncio, json, multiprocessing, os, signal, subprocess, sys, threading
         from concurrent.futures import ProcessPoolExecutor
@@ -69,9 +69,7 @@ def test_whoever_reaps_its_own_children_is_not_disturbed(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("options", [(), ("--preload",)], ids=["own import", "preload"])
-def test_gunicorn_goes_on_serving_and_reaping_while_snapshots_are_taken(
-    options: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_gunicorn_serves_and_reaps_while_snapshots_are_taken(options: tuple[str, ...], tmp_path: Path) -> None:
     with gunicorn(tmp_path, *options) as service:
         exporters = workers_of(service)
         taken = [get_json(f"{url}snapshots", data=b"") for url in list(exporters.values()) * 5]
@@ -84,12 +82,12 @@ def test_gunicorn_goes_on_serving_and_reaping_while_snapshots_are_taken(
 
         assert pids <= set(exporters)
         assert {snapshot["walker"] for snapshot in taken} == {"native"}
-        eventually(lambda: not psutil.Process(replacement["pid"]).children())  # it may take a census just now
+        eventually(lambda: not psutil.Process(replacement["pid"]).children())  # it may be taking a census
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 @pytest.mark.parametrize(("censuses", "snapshots"), [(40, 5), pytest.param(500, 50, marks=pytest.mark.long)])
-def test_fifty_threads_that_allocate_import_log_and_fork_lose_no_walk(
+def test_every_walk_succeeds_while_fifty_threads_allocate_import_log_and_fork(
     tmp_path: Path, censuses: int, snapshots: int
 ) -> None:
     code = (
@@ -122,7 +120,7 @@ def test_fifty_threads_that_allocate_import_log_and_fork_lose_no_walk(
                 turn, code = (done[number] + number) % 20, 0
                 if turn == 0:
                     code = subprocess.run(["true"]).returncode
-                elif turn % 5 == 0:  # if all were forking all the time, each would wait for the others' forks
+                elif turn % 5 == 0:  # with constant forks each thread would wait for the others' forks
                     pid = os.fork()
                     if pid == 0:
                         os._exit(0)
@@ -143,7 +141,7 @@ def test_fifty_threads_that_allocate_import_log_and_fork_lose_no_walk(
         counted = time.monotonic()
         snapshots = [exporter.snapshot().walker for _ in range(SNAPSHOTS)]
         written = time.monotonic()
-        while not all(done):  # on a busy machine some have not had their turn yet
+        while not all(done):  # on a busy machine some have not run yet
             time.sleep(0.01)
         stopping.set()
         for thread in threads:
@@ -160,7 +158,7 @@ def test_fifty_threads_that_allocate_import_log_and_fork_lose_no_walk(
     assert said == {"censuses": censuses, "snapshots": snapshots, "problems": [], "idle": 0, "left": []}
 
 
-def test_greenlets_run_on_while_a_clone_walks(tmp_path: Path) -> None:
+def test_greenlets_run_while_a_clone_walks(tmp_path: Path) -> None:
     pytest.importorskip("gevent")
     code = """
         from gevent import monkey
@@ -175,7 +173,7 @@ def test_greenlets_run_on_while_a_clone_walks(tmp_path: Path) -> None:
             gevent.sleep(0.01)
         ticks = 0
         def tick():
-            # Nothing but this ends the clone.
+            # Only this ends the clone.
             global ticks
             while not (hung := children()):
                 gevent.sleep(0.002)
@@ -206,7 +204,7 @@ def test_greenlets_run_on_while_a_clone_walks(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another namespace of processes needs root")
-def test_who_has_made_a_namespace_of_processes_is_the_first_to_fork_into_it(tmp_path: Path) -> None:
+def test_a_new_pid_namespace_is_left_to_the_application(tmp_path: Path) -> None:
     code = """
         import json, os, sys
         from tests.native.clones import children, graph, libc, walker
