@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-WORKERS ?= 2
+# On two cores three: many tests wait for a process or for samples.
+WORKERS ?= 3
 NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])
 
 .PHONY: help demo test test-long check servers browser oracles matrix otel-versions native asan valgrind bench bench-walker bench-analysis score soak alerts-table dashboards docs pictures clean
