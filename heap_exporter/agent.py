@@ -85,7 +85,7 @@ class HeapExporter:
         _forget(self)
         deadline = time.monotonic() + STOP_SECONDS
         self._stopping.set()
-        self.monitor.ask_to_stop()
+        self.monitor.request_stop()
         if self._server:
             self._server.stop()
         if self._pusher:

@@ -90,17 +90,17 @@ class HeapMonitor:
         self._pauses.start()
         self._thread = start_thread("sampler", run)
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Signal the sampling thread to end; a walk under way is cancelled."""
         forks.unregister(self)
         self._stopping.set()
         self._wake.set()
         self._pauses.stop()
-        self._pipeline.notifier.ask_to_stop()
+        self._pipeline.notifier.request_stop()
 
     def stop(self, deadline: float | None = None) -> None:
         """End the sampling thread, at the latest at ``deadline`` (monotonic seconds); the last reading stays."""
-        self.ask_to_stop()
+        self.request_stop()
         if self._thread is not None and self._thread is not threading.current_thread():
             wait = STOP_SECONDS if deadline is None else deadline - time.monotonic()
             self._thread.join(max(wait, 0))

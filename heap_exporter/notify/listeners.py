@@ -62,14 +62,14 @@ class LeakListeners:
         for calls in tuple(self._calls):
             calls.poll()
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Make no call after those under way."""
         for calls in tuple(self._calls):
-            calls.queue.ask_to_stop()
+            calls.queue.request_stop()
 
     def stop(self, deadline: float) -> None:
         """Wait for the calls under way until ``deadline`` (monotonic seconds); one that hangs is left alone."""
-        self.ask_to_stop()
+        self.request_stop()
         for calls in tuple(self._calls):
             calls.queue.stop(deadline)
 

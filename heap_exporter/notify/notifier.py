@@ -54,12 +54,12 @@ class Notifier:
         """Count and log listeners that hang."""
         self._listeners.poll()
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Send nothing more after what is being sent now."""
-        self._listeners.ask_to_stop()
-        self._events.ask_to_stop()
+        self._listeners.request_stop()
+        self._events.request_stop()
         if self._webhook is not None:
-            self._webhook.ask_to_stop()
+            self._webhook.request_stop()
 
     def stop(self, deadline: float) -> None:
         """Stop the threads that send, but for those that hang, by ``deadline`` (monotonic seconds)."""

@@ -76,9 +76,9 @@ class Webhook:
         """Queue an alert. Waits for nothing and never raises."""
         self._queue.post(document)
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Make no attempt after the one under way."""
-        self._queue.ask_to_stop()
+        self._queue.request_stop()
 
     def stop(self, deadline: float) -> None:
         """Wait for the attempt under way until ``deadline`` (monotonic seconds), then cancel it."""

@@ -44,13 +44,13 @@ class BackgroundQueue(Generic[Item]):
                     dropped += self._drop_oldest(0)
         self._count_dropped(dropped)
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Deliver no more items after the current one."""
         self.stopping.set()
 
     def stop(self, deadline: float) -> None:
         """Wait for the current delivery, at most until ``deadline`` (monotonic seconds)."""
-        self.ask_to_stop()
+        self.request_stop()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(deadline - time.monotonic(), 0))

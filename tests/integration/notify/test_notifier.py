@@ -13,7 +13,7 @@ from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.settings import Settings
 notifier = Notifier(Settings(), LeakListeners())
-notifier.ask_to_stop()
+notifier.request_stop()
 notifier.stop(0.0)
 print(notifier.webhooks, "requests" in sys.modules)
 """
