@@ -11,7 +11,7 @@ from collections.abc import Callable
 from heap_exporter.model import LeakAlert
 from heap_exporter.runtime.background_queue import BackgroundQueue
 from heap_exporter.runtime.logs import log
-from heap_exporter.runtime.threads import signals_as_inherited
+from heap_exporter.runtime.threads import unblocked_signals
 
 LeakListener = Callable[[LeakAlert], None]
 
@@ -103,7 +103,7 @@ class _ListenerCalls:
         self._begun_at = time.monotonic()
         outcome = "returned"
         try:
-            with signals_as_inherited():
+            with unblocked_signals():
                 self.listener(alert)
         except BaseException:  # sys.exit() in a listener would end this thread only
             log.exception("the leak listener %s failed", _name(self.listener))

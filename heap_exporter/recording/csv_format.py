@@ -50,7 +50,7 @@ class Recorded(NamedTuple):
 
 
 def csv_row(point: Point, limits: MemoryLimits | None = None) -> str:
-    """Return a point, and what the cgroup's limits were then, as a line in the order of :data:`COLUMNS`."""
+    """Return a point, and what the cgroup's limits were then, as a line of CSV in the order of :data:`COLUMNS`."""
     cells = [_cell(value) for value in point[: len(NUMBERS)]]
     found = point.finding
     cells += (found.kind.value, found.cause or "") if found else ("", "")

@@ -42,7 +42,7 @@ SAMPLES_PER_LIMITS = 20
 
 
 def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastExit | None:
-    """Return the newest exit that no other start has claimed, ``None`` if there is none.
+    """Return the newest exit of a crashed process that no other start has claimed, ``None`` if there is none.
 
     ``limits`` are those of the cgroup now. Never raises; problems are logged.
     """
@@ -108,7 +108,7 @@ def last_exit(noted: notes.Notes, samples: Sequence[Recorded], limits: MemoryLim
 
 
 def slope(points: Sequence[Point]) -> float | None:
-    """Return the slope of the growing memory in bytes a second over the last 15 minutes of the points."""
+    """Return the slope of the growing memory before an exit: bytes a second over the last 15 minutes of the points."""
     recent = [point for point in points if point.t_seconds >= points[-1].t_seconds - SLOPE_SECONDS]
     times, sizes = [point.t_seconds for point in recent], [float(point.growing_bytes) for point in recent]
     try:

@@ -59,12 +59,12 @@ def new_notes(process_started_at: float | None) -> dict[str, Any]:
 
 
 def write_notes(path: Path, notes: Notes) -> None:
-    """Replace the file of the notes. Raises ``OSError``."""
+    """Replace the file of the notes of a recording. Raises ``OSError``."""
     atomic_file.write_file(path, json.dumps(notes).encode())
 
 
 def read_notes(path: Path) -> Notes:
-    """Return the notes in a file. Raises ``OSError``, and :class:`CrashRecordError` for what are none."""
+    """Return the notes of a recording. Raises ``OSError``, and :class:`CrashRecordError` for any other content."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(file, "rb") as opened:
         text = opened.read(MAX_FILE_BYTES)
@@ -79,7 +79,7 @@ def read_notes(path: Path) -> Notes:
 
 
 def verdict_note(verdict: Verdict) -> Notes:
-    """Return a verdict as a note."""
+    """Return a verdict as a note of a recording."""
     return {
         "judged_at": verdict.judged_at,
         "state": verdict.state.value,
@@ -93,7 +93,7 @@ def verdict_note(verdict: Verdict) -> Notes:
 
 
 def read_verdict(notes: Notes) -> Verdict | None:
-    """Return the verdict in the notes, ``None`` without one."""
+    """Return the verdict in the notes of a recording, ``None`` without one."""
     return _read(
         notes.get("verdict"),
         lambda note: Verdict(
@@ -110,7 +110,7 @@ def read_verdict(notes: Notes) -> Verdict | None:
 
 
 def census_note(census: Census) -> Notes:
-    """Return a census as a note: its largest types."""
+    """Return a census as a note of a recording: its largest types."""
     types = [[count.type_name[:MAX_NAME_CHARS], count.objects, count.bytes] for count in census.types[:MAX_TYPES]]
     return {"taken_at": census.taken_at, "objects": census.objects, "bytes": census.bytes, "types": types}
 
@@ -127,7 +127,7 @@ def read_types(notes: Notes) -> tuple[TypeCount, ...]:
 
 
 def ending_note(ended: Ending, reason: EndingReason) -> Notes:
-    """Return how the process ended as a note."""
+    """Return how a recorded process ended, as a note."""
     return {"ended": ended.value, "reason": reason.value}
 
 
@@ -137,12 +137,12 @@ def read_ending(notes: Notes) -> tuple[Ending, EndingReason] | None:
 
 
 def read_snapshots(notes: Notes) -> tuple[str, ...]:
-    """Return the ids of the snapshots in the notes."""
+    """Return the ids of the snapshots in the notes of a recording."""
     return _read(notes.get("snapshots"), lambda ids: tuple(map(str, ids))) or ()
 
 
 def read_start(notes: Notes) -> float | None:
-    """Return when the process started, ``None`` if it is not known."""
+    """Return when the recorded process started, ``None`` if it is not known."""
     return _read(notes.get("process_started_at"), float)
 
 

@@ -43,13 +43,13 @@ def start_thread(name: str, target: Callable[[], None]) -> threading.Thread:
 
 
 @contextmanager
-def signals_as_inherited() -> Iterator[None]:
-    """Unblock signals for code of the application that runs on a thread of this package, and for what it starts."""
+def unblocked_signals() -> Iterator[None]:
+    """Unblock signals for application code that runs on a thread of this package, and for threads that it starts."""
     with _masked(getattr(_inherited, "mask", _mask())):
         yield
 
 
-def names_by_ident() -> dict[int, str]:
+def thread_names_by_ident() -> dict[int, str]:
     """Return the names of the process's threads by their ident.
 
     It takes no lock of ``threading``, which a waiting thread may hold, and runs no property of a subclass.

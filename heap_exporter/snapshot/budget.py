@@ -107,7 +107,7 @@ class Budget:
             return self._judge(self._unsaved, fingerprint, 0)
 
     def start_cooldown(self, fingerprint: str) -> None:
-        """Start the cooldown of another fingerprint of something that was granted already."""
+        """Start the cooldown of another fingerprint of a snapshot or alert that was granted already."""
         grant = self._new_grant(fingerprint, 0)
         try:
             with self._grants() as grants:

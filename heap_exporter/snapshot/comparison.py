@@ -81,7 +81,7 @@ class Comparisons:
         self._waiting_has_priority = False
 
     def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, has_priority: bool = False) -> None:
-        """Queue a comparison; only one with priority replaces a waiting one with priority. Raises nothing."""
+        """Queue a comparison of two snapshots; one without priority never replaces one with it. Raises nothing."""
         if self._max_objects == 0 or {before.content, after.content} != {"graph"}:
             return
         with self._lock:
@@ -95,7 +95,7 @@ class Comparisons:
             self._advance()
 
     def poll(self) -> None:
-        """Note the end of the running comparison, and start the waiting one."""
+        """Note the end of the running comparison of snapshots, and start the waiting one."""
         with self._lock:
             self._advance()
 

@@ -89,7 +89,7 @@ class SnapshotPlan:
     note: str = ""
 
 
-def read_heap(census: Census | None, proc: Path = Path("/proc")) -> HeapSize:
+def estimate_heap_size(census: Census | None, proc: Path = Path("/proc")) -> HeapSize:
     """Return the size of the heap by the last census if it saw all objects, otherwise by the allocator's count.
 
     The allocator's count is also used if it exceeds the census by far: the service may have loaded its data since.
@@ -111,7 +111,7 @@ def read_free_resources(
     quota_bytes: int | None = None,
     proc: Path = Path("/proc"),
 ) -> FreeResources:
-    """Return the given resources together with the limits of the process.
+    """Return the memory, disk and address space that a snapshot may use: those given, and the limits of the process.
 
     Those are setrlimit(2)'s ``RLIMIT_AS``, minus the mapped memory, and ``RLIMIT_FSIZE``.
     """
@@ -133,7 +133,7 @@ def read_free_resources(
 
 
 def graph_need(heap: HeapSize, walker: str) -> ResourceNeed:
-    """Return the resources for a graph with a walker, ``"native"`` or ``"portable"``.
+    """Return the resources that a snapshot with a graph needs with a walker, ``"native"`` or ``"portable"``.
 
     The file counts as memory too: it is in the page cache until it is on the disk, and on a tmpfs it stays there.
     """
@@ -142,7 +142,7 @@ def graph_need(heap: HeapSize, walker: str) -> ResourceNeed:
 
 
 def census_need(heap: HeapSize, walker: str) -> ResourceNeed:
-    """Return the resources for a census with a walker, ``"native"`` or ``"portable"``."""
+    """Return the resources that a snapshot with a census needs with a walker, ``"native"`` or ``"portable"``."""
     return _need(heap, walker, CENSUS_FILE_BYTES, COPIED_SHARE_CENSUS, PORTABLE_CENSUS_BYTES_PER_OBJECT)
 
 
@@ -155,8 +155,8 @@ def _need(heap: HeapSize, walker: str, file: int, copied_share: float, portable_
     return ResourceNeed(file_bytes=file, memory_bytes=own + copied + file, address_bytes=own)
 
 
-def plan(graph: ResourceNeed, census: ResourceNeed, free: FreeResources, directory: Path) -> SnapshotPlan:
-    """Return the plan for a graph, or for a census if the free resources do not suffice for a graph.
+def plan_snapshot(graph: ResourceNeed, census: ResourceNeed, free: FreeResources, directory: Path) -> SnapshotPlan:
+    """Return the plan for a snapshot with a graph, or with a census if the free resources do not suffice for a graph.
 
     Raises :class:`SnapshotNoMemory` or :class:`SnapshotNoDisk` if they do not suffice for a census either.
     ``directory`` is only for the message.

@@ -80,7 +80,7 @@ class RetentionPins:
 def excess_snapshots(
     sizes: Mapping[str, int], pinned: Collection[str], keep: int, max_bytes: int, newest: str
 ) -> Sequence[str]:
-    """Return the ids to remove, in order, so that ``keep`` snapshots of ``max_bytes`` together remain.
+    """Return the ids of snapshots to remove, in order, so that ``keep`` snapshots of ``max_bytes`` together remain.
 
     ``sizes`` is in bytes by id, newest first; ``newest`` always stays. Pinned snapshots are removed last, if they take
     at most half of either quota together with newer pinned ones: old pins must not displace all new snapshots.
@@ -100,8 +100,8 @@ def excess_snapshots(
     return removed
 
 
-def sweep(directory: Path, *, is_alone: bool) -> None:
-    """Remove what killed processes have left in the folder. Raises nothing.
+def remove_leftovers(directory: Path, *, is_alone: bool) -> None:
+    """Remove what killed processes have left in the snapshot folder. Raises nothing.
 
     With ``is_alone`` no other process can be writing a snapshot there, so every unfinished file is removed.
     """
@@ -116,8 +116,8 @@ def sweep(directory: Path, *, is_alone: bool) -> None:
                 (directory / name).unlink()
 
 
-def sweep_locks(directory: Path) -> None:
-    """Remove the files of locks whose processes were killed. Raises nothing."""
+def remove_stale_locks(directory: Path) -> None:
+    """Remove the lock files of killed processes from the snapshot folder. Raises nothing."""
     for name in (SNAPSHOT_LOCK, BUDGET_LOCK):
         lock = FolderLock(directory, name)
         with suppress(LockHeld, OSError):

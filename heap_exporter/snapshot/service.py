@@ -28,7 +28,7 @@ from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model import Census, SnapshotInfo, Walk
 from heap_exporter.runtime.logs import log
-from heap_exporter.runtime.threads import names_by_ident
+from heap_exporter.runtime.threads import thread_names_by_ident
 from heap_exporter.snapshot import preflight, retention
 from heap_exporter.snapshot.comparison import Comparison, Comparisons
 from heap_exporter.snapshot.pairs import ComparedPairs
@@ -127,18 +127,18 @@ class Snapshots:
         return reserved
 
     def poll(self) -> None:
-        """Note the end of a comparison; its report counts toward the quota. Raises nothing."""
+        """Note the end of a comparison of snapshots; its report counts toward the quota. Raises nothing."""
         self.comparisons.poll()
         if self._pairs.unpin_finished() and self.last is not None:
             self.store.retain(newest=self.last.id)
 
     def clean_up(self) -> None:
-        """Remove from the folder what killed processes have left. Raises nothing."""
+        """Remove from the snapshot folder what killed processes have left. Raises nothing."""
         directory = self.store.directory
         if directory.is_dir():
-            retention.sweep_locks(directory)
+            retention.remove_stale_locks(directory)
             with self._turns.free_turn() as is_alone:
-                retention.sweep(directory, is_alone=is_alone)
+                retention.remove_leftovers(directory, is_alone=is_alone)
 
     @property
     def retry_seconds(self) -> int:
@@ -147,7 +147,7 @@ class Snapshots:
         return max(1, math.ceil(max(wait, self._turns.burst_wait_seconds())))
 
     def count(self, outcome: str) -> None:
-        """Count an outcome, one of :data:`OUTCOMES`."""
+        """Count the outcome of a snapshot, one of :data:`OUTCOMES`."""
         with self._counting:
             self.outcomes[outcome] += 1
 
@@ -221,8 +221,8 @@ class Snapshots:
     def _write(self, id: str, reason: str) -> SnapshotInfo:
         self._pairs.unpin_finished()
         store, walker = self.store, self._walker.name
-        heap = preflight.read_heap(self._last_census())
-        plan = preflight.plan(
+        heap = preflight.estimate_heap_size(self._last_census())
+        plan = preflight.plan_snapshot(
             preflight.graph_need(heap, walker),
             preflight.census_need(heap, walker),
             preflight.read_free_resources(self._headroom(), store.prepare(), store.min_free_bytes, store.max_bytes),
@@ -240,7 +240,7 @@ class Snapshots:
             uptime_seconds=None if self._process_started_at is None else taken_at - self._process_started_at,
             python_version=platform.python_version(),
             implementation=sys.implementation.name,
-            threads=names_by_ident(),
+            threads=thread_names_by_ident(),
             predicted_bytes=plan.predicted_bytes,
             note=plan.note,
         )

@@ -41,7 +41,7 @@ class Store:
         self.pins = retention.RetentionPins(directory)
 
     def prepare(self) -> int:
-        """Make the folder if there is none, and return how many bytes are free there.
+        """Create the snapshot folder if there is none, and return how many bytes of its disk are free.
 
         Raises :class:`SnapshotNoDisk` if another user owns it or it cannot be written to.
         """
@@ -85,7 +85,7 @@ class Store:
                 self._path(old).unlink()
                 self.report_path(old).unlink(missing_ok=True)
                 self.pins.unpin_all(old)
-        retention.sweep(self.directory, is_alone=False)
+        retention.remove_leftovers(self.directory, is_alone=False)
 
     def list(self) -> Sequence[SnapshotInfo]:
         """Return the complete snapshots in the folder, newest first; other files are ignored."""

@@ -19,12 +19,12 @@ BURST_SECONDS = 10.0
 long. After a short walk the server still has requests of the same burst, and each would start another snapshot.
 """
 
-SWEEP_SECONDS = 2.0
+CLEAN_UP_SECONDS = 2.0
 """How long a snapshot waits for a clean-up of the folder by this process, instead of being refused."""
 
 
 class Turns:
-    """Gives one turn at a time in the folder of ``store``. A turn that begins must end, in any thread."""
+    """Gives one turn at a time to take a snapshot into the folder of ``store``. Each turn must end, in any thread."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -34,7 +34,7 @@ class Turns:
         self._refused_at: deque[float] = deque(maxlen=BURST_REQUESTS)
 
     def begin(self, *, limit_bursts: bool) -> None:
-        """Take the turn; with ``limit_bursts`` it is refused for some seconds after a burst of requests.
+        """Begin the turn to take a snapshot; ``limit_bursts`` refuses it for some seconds after a burst of requests.
 
         Raises :class:`SnapshotBusy`, or :class:`SnapshotNoDisk` where the folder cannot be written to.
         """
@@ -49,12 +49,12 @@ class Turns:
         self._refused_at.clear()
 
     def end(self) -> None:
-        """End the turn."""
+        """End the turn to take a snapshot."""
         self._processes.release()
         self._threads.release()
 
     def burst_wait_seconds(self) -> float:
-        """Return for how long requests with a burst limit are refused, 0 without a burst."""
+        """Return for how long requests of snapshots with a burst limit are refused, 0 without a burst."""
         refused_at = tuple(self._refused_at)
         return max(refused_at[-1] + BURST_SECONDS - time.monotonic(), 0.0) if len(refused_at) == BURST_REQUESTS else 0.0
 
@@ -75,7 +75,7 @@ class Turns:
             self._is_cleaning = False
 
     def _begin(self) -> None:
-        if not self._threads.acquire(timeout=SWEEP_SECONDS if self._is_cleaning else 0):
+        if not self._threads.acquire(timeout=CLEAN_UP_SECONDS if self._is_cleaning else 0):
             raise SnapshotBusy("another snapshot is being taken; only one is taken at a time")
         try:
             self._store.prepare()

@@ -142,7 +142,7 @@ def test_a_second_time_within_the_cooldown_has_no_snapshot(process: Process) -> 
 
 
 def test_with_memory_for_a_census_only_the_snapshot_is_a_census(process: Process) -> None:
-    heap, walker = preflight.read_heap(None), process.walker.name
+    heap, walker = preflight.estimate_heap_size(None), process.walker.name
     needs = (preflight.graph_need(heap, walker), preflight.census_need(heap, walker))
     process.headroom_bytes = sum(need.memory_bytes for need in needs) // 2
     assert process.uses(86)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from heap_exporter.runtime.threads import MAX_NAME_CHARS, names_by_ident, start_thread
+from heap_exporter.runtime.threads import MAX_NAME_CHARS, start_thread, thread_names_by_ident
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks here")
 
@@ -61,7 +61,7 @@ def test_threads_are_named_without_running_overridden_properties() -> None:
     ident = thread.ident
     checking = True
     try:
-        names = names_by_ident()
+        names = thread_names_by_ident()
     finally:
         checking = False
         done.set()
@@ -75,7 +75,7 @@ def test_threads_are_named_while_another_thread_holds_the_lock_of_their_table() 
     lock = vars(threading)["_active_limbo_lock"]
     with lock:
         named: list[dict[int, str]] = []
-        thread = start_thread_raw(lambda: named.append(names_by_ident()))
+        thread = start_thread_raw(lambda: named.append(thread_names_by_ident()))
         assert thread.wait(20)
 
     assert "MainThread" in named[0].values()
@@ -91,7 +91,7 @@ def test_a_name_that_is_not_a_plain_string_is_left_out() -> None:
     thread._name = Text("secret")  # type: ignore[attr-defined]  # as a careless library might
     thread.start()
     try:
-        assert thread.ident not in names_by_ident()
+        assert thread.ident not in thread_names_by_ident()
     finally:
         done.set()
         thread.join()

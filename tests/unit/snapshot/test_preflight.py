@@ -15,10 +15,10 @@ from heap_exporter.snapshot.preflight import (
     ResourceNeed,
     SnapshotPlan,
     census_need,
+    estimate_heap_size,
     graph_need,
-    plan,
+    plan_snapshot,
     read_free_resources,
-    read_heap,
 )
 
 GRAPH = ResourceNeed(file_bytes=200 << 20, memory_bytes=500 << 20, address_bytes=300 << 20)
@@ -36,7 +36,7 @@ FOLDER = Path("/var/snapshots")
 
 
 def test_with_enough_of_everything_the_graph_is_written() -> None:
-    assert plan(GRAPH, CENSUS, PLENTY, FOLDER) == SnapshotPlan("graph", 200 << 20)
+    assert plan_snapshot(GRAPH, CENSUS, PLENTY, FOLDER) == SnapshotPlan("graph", 200 << 20)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_with_enough_of_everything_the_graph_is_written() -> None:
 def test_with_too_little_of_one_resource_a_census_is_written_with_the_reason(
     limits: dict[str, int], message: str
 ) -> None:
-    planned = plan(GRAPH, CENSUS, dataclasses.replace(PLENTY, **limits), FOLDER)
+    planned = plan_snapshot(GRAPH, CENSUS, dataclasses.replace(PLENTY, **limits), FOLDER)
 
     assert (planned.content, planned.predicted_bytes) == ("census", 1 << 20)
     assert planned.note.startswith("only a census, no graph: ")
@@ -81,7 +81,7 @@ def test_with_too_little_for_a_census_the_snapshot_is_refused(
     limits: dict[str, int], kind: type[Exception], message: str
 ) -> None:
     with pytest.raises(kind) as caught:
-        plan(GRAPH, CENSUS, dataclasses.replace(PLENTY, **limits), FOLDER)
+        plan_snapshot(GRAPH, CENSUS, dataclasses.replace(PLENTY, **limits), FOLDER)
 
     assert message in str(caught.value)
 
@@ -91,18 +91,18 @@ def test_exactly_enough_is_enough() -> None:
         GRAPH.memory_bytes, GRAPH.address_bytes, GRAPH.file_bytes, GRAPH.file_bytes + 7, 7, GRAPH.file_bytes
     )
 
-    assert plan(GRAPH, CENSUS, exact, FOLDER).content == "graph"
+    assert plan_snapshot(GRAPH, CENSUS, exact, FOLDER).content == "graph"
 
 
 def test_the_size_of_the_heap_is_that_of_the_last_census() -> None:
-    heap = read_heap(SOME)
+    heap = estimate_heap_size(SOME)
 
     assert (heap.objects, heap.references) == (100_000_000, 160_000_000)
     assert heap.resident_bytes > 1 << 20
 
 
 def test_a_census_from_before_the_service_loaded_its_data_is_outdated() -> None:
-    heap = read_heap(dataclasses.replace(SOME, types=(TypeCount("x", 1000, 1),), references=1600))
+    heap = estimate_heap_size(dataclasses.replace(SOME, types=(TypeCount("x", 1000, 1),), references=1600))
 
     assert heap.objects == pytest.approx(0.7 * sys.getallocatedblocks(), rel=0.1)
     assert heap.references == pytest.approx(1.6 * heap.objects, rel=0.01)
@@ -110,7 +110,7 @@ def test_a_census_from_before_the_service_loaded_its_data_is_outdated() -> None:
 
 @pytest.mark.parametrize("census", [None, dataclasses.replace(SOME, walker="portable", references=None)])
 def test_without_a_census_that_saw_all_objects_the_allocators_blocks_are_counted(census: Census | None) -> None:
-    heap = read_heap(census)
+    heap = estimate_heap_size(census)
 
     assert heap.objects == pytest.approx(0.7 * sys.getallocatedblocks(), rel=0.1)
     assert heap.references == 2 * heap.objects
@@ -135,5 +135,5 @@ def test_a_clone_maps_less_than_the_portable_walker_and_writes_as_much() -> None
 
 
 def test_without_proc_the_limits_are_unknown(tmp_path: Path) -> None:
-    assert read_heap(SOME, tmp_path).resident_bytes == 0
+    assert estimate_heap_size(SOME, tmp_path).resident_bytes == 0
     assert read_free_resources(None, 8, proc=tmp_path).address_bytes is None

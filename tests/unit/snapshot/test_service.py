@@ -138,7 +138,7 @@ def test_without_free_memory_nothing_is_walked(walker: PausedWalker, tmp_path: P
 def test_with_too_little_memory_for_the_graph_a_census_is_written_with_the_reason(
     walker: PausedWalker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    heap = preflight.read_heap(None)
+    heap = preflight.estimate_heap_size(None)
     graph, census = preflight.graph_need(heap, "portable"), preflight.census_need(heap, "portable")
     all_snapshots = snapshots(walker, tmp_path, headroom=(graph.memory_bytes + census.memory_bytes) // 2)
 
@@ -163,7 +163,7 @@ def test_the_size_is_predicted_from_the_last_census(walker: PausedWalker, tmp_pa
 
     info = all_snapshots.take("")
 
-    assert info.predicted_bytes == preflight.graph_need(preflight.read_heap(census), "portable").file_bytes
+    assert info.predicted_bytes == preflight.graph_need(preflight.estimate_heap_size(census), "portable").file_bytes
     assert info.predicted_bytes == 5 * 100_000_000 + 3 * 90_000
 
 
