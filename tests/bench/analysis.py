@@ -87,7 +87,7 @@ def reported(files: Files) -> Reading:
 
 
 TOOLS: dict[str, tuple[str, Callable[[Files], Reading]]] = {
-    "ours": ("**heap-exporter**, file to all retained sizes", lambda files: python("ours", files.after)),
+    "native": ("**heap-exporter**, file to all retained sizes", lambda files: python("native", files.after)),
     "devtools": (
         "Chrome DevTools' own worker, parse + init",
         lambda files: javascript("devtools.mjs", "load", files.heapsnapshot),
@@ -149,7 +149,9 @@ def main() -> None:
     sizes = [200_000, 1_000_000, 5_000_000]
     parser.add_argument("--tracked", type=int, nargs="+", default=sizes, help="gc-tracked objects (%(default)s)")
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS), help="default: all")
-    parser.add_argument("--rounds", type=int, help="medians of so many; default: five, fewer of large heaps")
+    parser.add_argument(
+        "--rounds", type=int, help="the number of rounds for the medians; default: five, fewer for large heaps"
+    )
     arguments = parser.parse_args()
     if not is_installed():
         sys.exit("the other tools are not there: run `make oracles` first")
@@ -166,7 +168,7 @@ def main() -> None:
         for name, reading in readings.items():
             history.setdefault(name, []).append(reading)
     print()
-    for name in ("ours", "report"):
+    for name in ("native", "report"):
         if len(history.get(name, [])) == len(arguments.tracked) > 1:
             print(growth(name, arguments.tracked, history[name]))
 

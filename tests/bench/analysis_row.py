@@ -1,7 +1,7 @@
 """Measures one tool on one snapshot: a row of the table of :mod:`tests.bench.analysis`, as JSON.
 
 `make` builds a heap and takes two snapshots of it, the second with a twentieth more; `convert` writes what the other
-tools read. `ours` and `portable` compute the retained sizes, `igraph` the dominators.
+tools read. `native` and `portable` compute the retained sizes, `igraph` the dominators.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def convert(path: str, target: str, edges: str) -> Row:
     return {"seconds": seconds}
 
 
-def ours(path: str) -> Row:
+def native(path: str) -> Row:
     """Read a snapshot and compute all retained sizes with the kernel in C."""
     from heap_exporter.analysis.native_graph import load
 
@@ -90,7 +90,7 @@ def igraph(path: str) -> Row:
     return {"seconds": time.perf_counter() - began, "nodes": len(dominators)}
 
 
-VERBS: dict[str, Callable[..., Row]] = {verb.__name__: verb for verb in (make, convert, ours, portable, igraph)}
+VERBS: dict[str, Callable[..., Row]] = {verb.__name__: verb for verb in (make, convert, native, portable, igraph)}
 
 
 def main() -> None:

@@ -33,19 +33,19 @@ def main() -> None:
     with heap_exporter.start(port=0) as exporter:
         time.sleep(1)
         assert exporter.url
-        ours = exporter.url.rstrip("/").rsplit(":", 1)[1]
+        port_of_exporter = exporter.url.rstrip("/").rsplit(":", 1)[1]
         table = Table(title=f"time of a scrape over HTTP, medians of {ROUNDS} alternating rounds of {SCRAPES}")
         for column in ("encoding", "client_python, default collectors", "heap-exporter (its own + the same)", "ratio"):
             table.add_column(column, justify="right")
         for encoding in ("identity", "gzip"):
-            theirs_ms: list[float] = []
-            ours_ms: list[float] = []
+            client_ms: list[float] = []
+            exporter_ms: list[float] = []
             for _ in range(ROUNDS):
-                for port, found in ((server.server_port, theirs_ms), (int(ours), ours_ms)):
+                for port, found in ((server.server_port, client_ms), (int(port_of_exporter), exporter_ms)):
                     client = http.client.HTTPConnection("127.0.0.1", port)
                     found.append(scrape_milliseconds(client, {"Accept-Encoding": encoding}))
                     client.close()
-            base, mine = statistics.median(theirs_ms), statistics.median(ours_ms)
+            base, mine = statistics.median(client_ms), statistics.median(exporter_ms)
             table.add_row(encoding, f"{base:.3f} ms", f"{mine:.3f} ms", f"{mine / base:.2f}")
         Console(width=120).print(table)
     server.shutdown()

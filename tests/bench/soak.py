@@ -73,15 +73,15 @@ class Soaked:
         assert self.process.stdin
         before: Counter[str] = Counter()
         for line in self.process.stdout:
-            said = json.loads(line)
-            if "url" in said:
+            message = json.loads(line)
+            if "url" in message:
                 before = self.done
-                self.url = said["url"]
+                self.url = message["url"]
                 continue
             self._look()
-            if "done" not in said:
+            if "done" not in message:
                 continue
-            self.done = before + Counter(said["done"])
+            self.done = before + Counter(message["done"])
             self.process.stdin.write("end\n" if is_over() else "go on\n")
             self.process.stdin.flush()
         self.url = None
@@ -182,8 +182,8 @@ def soak(
             ending.enter_context(_running(name, folder, settings(speed, webhook), calm_windows))
             for name in ("one run", "many restarts")
         ]
-        asked = functools.partial(is_over, services)
-        followers = [threading.Thread(target=service.follow, args=[asked]) for service in services]
+        is_done = functools.partial(is_over, services)
+        followers = [threading.Thread(target=service.follow, args=[is_done]) for service in services]
         for follower in followers:
             follower.start()
         rounds = 0

@@ -1,4 +1,4 @@
-"""What it costs to look at a heap: ours and the tools of others, each in a fresh process on the same heap.
+"""Measures censuses and snapshots of one heap: heap-exporter and other tools, each in a new process.
 
 Prints a Markdown table for each size; the README's is its output. Run it with ``make bench-walker``.
 """
@@ -26,13 +26,13 @@ COLUMNS = (
 )
 
 BYTES_A_REFERENCE, BYTES_AN_OBJECT = 6, 12
-"""What a snapshot file may take at most."""
+"""The largest size that a snapshot file may have."""
 
 MAX_ROUNDS, OBJECTS_IN_ALL_ROUNDS = 5, 3_000_000
 """The default number of rounds: the slowest tool takes minutes for the largest heap."""
 
 FORKS, FORK_SLACK_SECONDS = 1.5, 0.005
-"""How long the pause of a snapshot may be: so many bare forks of the same process, and so much on top."""
+"""The longest pause of a snapshot: a multiple of a bare fork of the same process, and a constant."""
 
 
 def measured(name: str, tracked: int, rounds: int) -> dict[str, Any] | None:
@@ -90,7 +90,9 @@ def main() -> None:
     sizes = [200_000, 1_000_000, 5_000_000]
     parser.add_argument("--tracked", type=int, nargs="+", default=sizes, help="gc-tracked objects (%(default)s)")
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS), help="default: all")
-    parser.add_argument("--rounds", type=int, help="medians of so many; default: five, fewer of large heaps")
+    parser.add_argument(
+        "--rounds", type=int, help="the number of rounds for the medians; default: five, fewer for large heaps"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures, a row a line")
     arguments = parser.parse_args()
     for tracked in arguments.tracked:

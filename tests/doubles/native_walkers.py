@@ -17,7 +17,7 @@ MODULE = "heap_exporter.walker.native_walker"
 
 
 class FakeWalker:
-    """A native walker. Every walk raises ``failure`` while it is set; ``asked`` counts the walks."""
+    """A native walker. Every walk raises ``failure`` while it is set; ``walk_count`` counts the walks."""
 
     name = "native"
 
@@ -25,7 +25,7 @@ class FakeWalker:
         self.cpu_seconds = cpu_seconds
         self.in_process = in_process
         self.failure: Exception | None = None
-        self.asked = 0
+        self.walk_count = 0
         self.options: dict[str, Any] = {}
 
     def census(self) -> Census:
@@ -43,7 +43,7 @@ class FakeWalker:
         return Walk(objects=0, references=0, duration_seconds=0.1, pause_seconds=0.001, cpu_seconds=self.cpu_seconds)
 
     def _walk(self) -> None:
-        self.asked += 1
+        self.walk_count += 1
         if self.failure is not None:
             raise self.failure
 

@@ -95,8 +95,8 @@ def write(
             encoder.root(MODULE, places[id(found)], name, owned=False)
         for ident, frames in zip(idents, threads.values(), strict=True):
             encoder.thread(ident)
-            for depth, (said, variables) in enumerate(frames):
-                encoder.frame(depth, said)
+            for depth, (function_name, variables) in enumerate(frames):
+                encoder.frame(depth, function_name)
                 for name, found in variables.items():
                     encoder.root(LOCAL, places[id(found)], name, owned=True)
         for name, found in interpreter.items():

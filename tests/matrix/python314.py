@@ -127,8 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
     verbs.add_parser("make", help="make .pythons/debian-3.14")
     run = verbs.add_parser("run", help="run a command inside")
     run.add_argument("command", nargs=argparse.REMAINDER)
-    asked = parser.parse_args(arguments)
-    if asked.verb == "make":
+    options = parser.parse_args(arguments)
+    if options.verb == "make":
         try:
             make()
         except Python314Error as failure:
@@ -138,7 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not is_made():
         print("there is no .pythons/debian-3.14: run `python -m tests.matrix.python314 make`", file=sys.stderr)
         return 1
-    return subprocess.run(entering(asked.command), check=False).returncode
+    return subprocess.run(entering(options.command), check=False).returncode
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The native walker against what CPython itself says of the same heap."""
+"""The native walker compared with CPython's own view of the same heap."""

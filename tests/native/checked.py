@@ -109,11 +109,11 @@ def run_under_valgrind(program: str, log: Path) -> int:
     """Return 0 if no error has heap-exporter's code on its stack; errors of CPython itself do not count."""
     valgrind = ["valgrind", f"--log-file={log}", "--num-callers=40"]
     code = subprocess.run([*valgrind, *python(program)], env=environment(), check=False).returncode
-    ours = [
+    own_errors = [
         error for error in re.split(r"==\d+== \n", log.read_text()) if re.search("_(native|kernels).cpython", error)
     ]
-    print(f"{len(ours)} errors in the extensions", *ours, sep="\n")
-    return code or (1 if ours else 0)
+    print(f"{len(own_errors)} errors in the extensions", *own_errors, sep="\n")
+    return code or (1 if own_errors else 0)
 
 
 def python(program: str) -> list[str]:

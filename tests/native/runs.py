@@ -34,5 +34,5 @@ def outcome(code: str, folder: Path, *options: str, deadline_seconds: float = DE
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, ""), f"exit code {ran.returncode}: {ran.stdout}{ran.stderr}"
-    said: dict[str, Any] = json.loads(ran.stdout)
-    return said
+    printed: dict[str, Any] = json.loads(ran.stdout)
+    return printed

@@ -1,4 +1,4 @@
-"""The programs of others that read what heap-exporter converts a snapshot to, and that the tests compare it with.
+"""Other tools that read converted snapshots; the tests compare heap-exporter's results with those of the tools.
 
-`install.py` puts them here, `answers.py` asks them.
+`install.py` installs them, `answers.py` runs them and reads their results.
 """

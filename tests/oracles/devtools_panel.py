@@ -49,8 +49,8 @@ class Panel:
         for path in snapshots:
             self._one("element.type === 'file'").send_keys(str(path))
             text = "element.innerText.trim()"
-            said = f"{text}.startsWith('{path.stem}') && {text}.endsWith('B)')"  # it has its size: it is loaded
-            entry = self._one(f"element.matches('li.heap-snapshot-sidebar-tree-item') && {said}")
+            is_loaded = f"{text}.startsWith('{path.stem}') && {text}.endsWith('B)')"  # it has its size: it is loaded
+            entry = self._one(f"element.matches('li.heap-snapshot-sidebar-tree-item') && {is_loaded}")
         entry.click()
 
     def compare(self) -> None:
@@ -72,7 +72,7 @@ class Panel:
         return cells
 
     def container(self, name: str) -> str:
-        """Select the first object of a class, and return what its retainers say of the one that has it as an item.
+        """Select the first object of a class, and return the text of the retainer that has it as an item.
 
         A click or a key that comes while the panel draws is lost: they are given again until the retainers are there.
         """

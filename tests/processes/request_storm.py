@@ -113,15 +113,15 @@ def process_with_server(folder: Path, objects: int) -> Iterator[Callable[[], dic
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        sent, said = process.stdin, process.stdout
-        first = iter([said.readline()])
+        commands, output = process.stdin, process.stdout
+        first = iter([output.readline()])
 
         def state() -> dict[str, Any]:
             line = next(first, "")
             if not line:
-                sent.write("\n")
-                sent.flush()
-                line = said.readline()
+                commands.write("\n")
+                commands.flush()
+                line = output.readline()
             found: dict[str, Any] = json.loads(line)
             return found
 

@@ -60,7 +60,7 @@ def test_the_setting_chooses_the_walker(native: FakeWalker) -> None:
     assert choose_walker("native").chosen == WalkerChoice("native", "setting")
     assert choose_walker("portable").chosen == WalkerChoice("portable", "setting")
     assert choose_walker("portable").census().walker == "portable"
-    assert native.asked == 0
+    assert native.walk_count == 0
 
 
 def test_without_the_extension_the_portable_walker_walks_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_after_three_successive_failures_the_portable_walker_walks_with_a_reason
     assert "3 successive walks of the native walker failed; the last: the walk failed (crashed)" in walker.chosen.detail
     assert walker.chosen.detail in caplog.text
     assert walker.census().walker == "portable"
-    assert native.asked == 3
+    assert native.walk_count == 3
 
 
 def test_failures_with_a_success_between_them_are_not_successive(native: FakeWalker) -> None:
