@@ -1,6 +1,6 @@
 """Starts and stops one exporter for each process: the monitor, the HTTP port, the registries and the OTLP push.
 
-Only this module starts the threads that export; the monitor has its own. In a forked child it starts all anew.
+Only this module starts the threads that export; the monitor has its own. In a forked child it starts all again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sampling thread of a process: starts and stops it, and starts it anew in a forked child."""
+"""The sampling thread of a process: starts and stops it, and starts a new one in a forked child."""
 
 from __future__ import annotations
 

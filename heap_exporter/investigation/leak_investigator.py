@@ -36,7 +36,7 @@ ALERT_PREFIX = "alert "
 """Put before the fingerprint of an alert: snapshots and alerts have separate cooldowns."""
 
 ALERT_PIN_SECONDS = 7 * 86_400.0
-"""how long the snapshots of an alert are pinned."""
+"""How long the snapshots of an alert are pinned."""
 
 
 class LeakInvestigator:

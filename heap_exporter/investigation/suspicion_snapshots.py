@@ -18,7 +18,7 @@ SECOND_AFTER_BYTES = 1024 * 1024
 """Time and growth from the first snapshot to the second: so much growth stands out in the comparison."""
 
 PIN_WINDOWS = 4.0
-"""how long a snapshot of a suspicion is pinned, however many others are taken meanwhile."""
+"""How long a snapshot of a suspicion is pinned, however many others are taken meanwhile."""
 
 
 class SuspicionSnapshots:

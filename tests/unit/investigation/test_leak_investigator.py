@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from heap_exporter.heapfile.format import read_header
+from heap_exporter.investigation import findings
 from heap_exporter.investigation.leak_investigator import LeakInvestigator
 from heap_exporter.model import (
     Cause,
+    Finding,
+    FindingKind,
     GrowingType,
     LeakAlert,
     MappingGrowth,
@@ -26,9 +30,11 @@ from heap_exporter.model import (
 from heap_exporter.probes.mappings import MappingGroup, Mappings
 from heap_exporter.report.advice_text import alert_advice
 from heap_exporter.snapshot.budget import Budget, Moment
+from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
 from tests.doubles.web_source import PausedWalker
+from tests.examples.alerts import full_alert
 from tests.examples.readings import GREW, GREW_TEXT
 
 MIB = 1024**2
@@ -333,3 +339,89 @@ def test_a_reading_without_the_memory_of_the_process_is_no_error(process: Proces
     process.investigate(replace(verdict, state=State.CONFIRMED), Reading(0.0, None))
 
     assert len(process.alerts[0].snapshots) == 2
+
+
+CONFIRMS = Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS, full_alert().accumulation)
+IN_FLIGHT = Finding(FindingKind.CLEARS_IN_FLIGHT, in_flight_types=("bytearray",))
+
+
+class ComparedProcess(Process):
+    """A process whose comparisons have the ``state`` and the ``result`` that are set here."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(folder)
+        self.state: Literal["running", "written", "failed"] = "running"
+        self.result: Finding | None = CONFIRMS
+        monkeypatch.setattr(self.snapshots.comparisons, "state", self._comparison)
+        monkeypatch.setattr(findings, "interpret_report", lambda *_: (self.result, self.result and self.result.accumulation))
+
+    def takes_both_snapshots(self) -> None:
+        """Let the process be suspected until both snapshots are taken."""
+        self.sees(State.SUSPECTED)
+        self.sees(State.SUSPECTED, WINDOW / 3)
+        assert self.taken == 2
+
+    def finding(self) -> Finding | None:
+        """Return the finding as of now."""
+        return self.investigator.finding(self._reading())
+
+    def _comparison(self, id: str) -> Comparison:
+        return Comparison(self.state, "before", report={} if self.state == "written" else None)
+
+
+@pytest.fixture
+def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ComparedProcess:
+    return ComparedProcess(tmp_path, monkeypatch)
+
+
+def test_a_confirming_finding_waits_until_growth_has_continued_and_is_returned_once(compared: ComparedProcess) -> None:
+    compared.takes_both_snapshots()
+    assert compared.finding() is None
+    compared.state = "written"
+    assert compared.finding() is None
+    compared.sees(State.SUSPECTED, WINDOW / 3)
+
+    assert compared.finding() == CONFIRMS
+    assert compared.finding() is None
+
+
+def test_a_clearing_finding_is_returned_at_once(compared: ComparedProcess) -> None:
+    compared.takes_both_snapshots()
+    compared.state, compared.result = "written", IN_FLIGHT
+
+    assert compared.finding() == IN_FLIGHT
+
+
+def test_work_in_flight_clears_one_suspicion_only(compared: ComparedProcess) -> None:
+    compared.result = IN_FLIGHT
+    for expected in (IN_FLIGHT, None):
+        compared.state = "running"
+        compared.sees(State.STEADY, HOUR + WINDOW + 1)
+        compared.sees(State.SUSPECTED)
+        compared.sees(State.SUSPECTED, WINDOW / 3)
+        compared.state = "written"
+
+        assert compared.finding() == expected
+
+
+def test_an_alert_waits_for_the_comparison_and_has_its_accumulation(compared: ComparedProcess) -> None:
+    compared.takes_both_snapshots()
+    compared.sees(State.CONFIRMED)
+    compared.state = "written"
+    compared.sees(State.CONFIRMED)
+    assert compared.alerts == []
+
+    compared.finding()
+    compared.sees(State.CONFIRMED)
+
+    assert compared.alerts[0].accumulation == full_alert().accumulation
+    assert compared.alerts[0].fingerprint == CONFIRMS.accumulation.fingerprint  # type: ignore[union-attr]  # it has one
+
+
+def test_an_alert_does_not_wait_for_a_comparison_that_failed(compared: ComparedProcess) -> None:
+    compared.takes_both_snapshots()
+    compared.state = "failed"
+    assert compared.finding() is None
+    compared.sees(State.CONFIRMED)
+
+    assert compared.alerts[0].accumulation is None
