@@ -353,7 +353,9 @@ class ComparedProcess(Process):
         self.state: Literal["running", "written", "failed"] = "running"
         self.result: Finding | None = CONFIRMS
         monkeypatch.setattr(self.snapshots.comparisons, "state", self._comparison)
-        monkeypatch.setattr(findings, "interpret_report", lambda *_: (self.result, self.result and self.result.accumulation))
+        monkeypatch.setattr(
+            findings, "interpret_report", lambda *_: (self.result, self.result and self.result.accumulation)
+        )
 
     def takes_both_snapshots(self) -> None:
         """Let the process be suspected until both snapshots are taken."""
