@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 import time
-from importlib import metadata
 from typing import Any
 
 from heap_exporter.errors import HeapExporterError
@@ -99,6 +98,8 @@ def _attribute(module_name: str, module: object, name: str) -> Any:
 
 
 def _version() -> str:
+    from importlib import metadata  # slow to import, and needed for an error only
+
     try:
         return metadata.version(API)
     except metadata.PackageNotFoundError:

@@ -23,7 +23,7 @@ MAX_RETRY_SECONDS = 6 * 3600.0
 CRASHING = ("crashed", "hung")
 """Failures that a type with a broken ``tp_traverse`` may cause: a graph walk in this process would crash or hang it."""
 
-Result = TypeVar("Result", Census, Walk)
+WalkResult = TypeVar("WalkResult", Census, Walk)
 
 
 def choose_walker(
@@ -146,7 +146,7 @@ class ChosenWalker:
             return self._portable
         return self._native
 
-    def _guarded(self, walk: Callable[[], Result]) -> Result:
+    def _guarded(self, walk: Callable[[], WalkResult]) -> WalkResult:
         """Return the result of a native walk; count a failure and raise it as :class:`WalkFailed`."""
         try:
             return walk()

@@ -137,8 +137,8 @@ def test_snapshots_and_reports_are_uploaded_with_their_checksums(
     first, second = snapshot(folder, 1), snapshot(folder, 2)
     report = second.with_suffix(".report.json")
     report.write_text("{}")
-    code, out, err = ran(variables, folder, folder, "--to", "s3://evidence/a b")
-    found = stored(monkeypatch, variables, server, "s3://evidence/a b")
+    code, out, err = ran(variables, folder, folder, "--to", "s3://heaps/a b")
+    found = stored(monkeypatch, variables, server, "s3://heaps/a b")
 
     assert (code, err) == (0, "")
     assert out.count("verified") == 3
@@ -151,10 +151,10 @@ def test_snapshots_and_reports_are_uploaded_with_their_checksums(
 
 def test_a_file_that_the_store_has_is_not_sent_again(folder: Path, variables: dict[str, str], gate: Proxy) -> None:
     path = snapshot(folder, 1, 10 * MIB)
-    ran(variables, folder, folder, "--to", "s3://evidence/again")
+    ran(variables, folder, folder, "--to", "s3://heaps/again")
     (folder / "uploads.json").unlink()
     gate.bytes_in = 0
-    code, out, _ = ran(variables, folder, path, "--to", "s3://evidence/again", "--json")
+    code, out, _ = ran(variables, folder, path, "--to", "s3://heaps/again", "--json")
     result = json.loads(out)["files"][0]
 
     assert code == 0
@@ -167,17 +167,17 @@ def test_an_upload_that_was_killed_leaves_no_object_and_is_sent_again(
     folder: Path, variables: dict[str, str], gate: Proxy, server: running.SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = snapshot(folder, 1, LARGE_BYTES // 2)
-    process = command(variables, folder, folder, "--to", "s3://evidence/killed")
+    process = command(variables, folder, folder, "--to", "s3://heaps/killed")
     gate.at(SEEN_BYTES, process.kill)
     process.communicate(timeout=120)
     assert ledger(folder) == {}
     assert RetentionPins(folder).pinned("upload") == {path.stem}
-    assert stored(monkeypatch, variables, server, "s3://evidence/killed") == {}
-    code, _, err = ran(variables, folder, folder, "--to", "s3://evidence/killed")
+    assert stored(monkeypatch, variables, server, "s3://heaps/killed") == {}
+    code, _, err = ran(variables, folder, folder, "--to", "s3://heaps/killed")
 
     assert (code, err) == (0, "")
     assert RetentionPins(folder).pinned("upload") == set()
-    assert stored(monkeypatch, variables, server, "s3://evidence/killed")[path.name] == path.read_bytes()
+    assert stored(monkeypatch, variables, server, "s3://heaps/killed")[path.name] == path.read_bytes()
 
 
 def test_a_server_that_restarts_during_an_upload_receives_the_remaining_parts(
@@ -191,7 +191,7 @@ def test_a_server_that_restarts_during_an_upload_receives_the_remaining_parts(
         is_dead.set()
 
     gate.at(SEEN_BYTES, kill)
-    process = command(variables, folder, folder, "--to", "s3://evidence/died")
+    process = command(variables, folder, folder, "--to", "s3://heaps/died")
     try:
         assert is_dead.wait(PATIENCE_SECONDS)
     finally:
@@ -199,7 +199,7 @@ def test_a_server_that_restarts_during_an_upload_receives_the_remaining_parts(
     _, err = process.communicate(timeout=120)
 
     assert (process.returncode, err) == (0, "")
-    assert stored(monkeypatch, variables, server, "s3://evidence/died")[path.name] == path.read_bytes()
+    assert stored(monkeypatch, variables, server, "s3://heaps/died")[path.name] == path.read_bytes()
     assert gate.bytes_in < path.stat().st_size + RETRIED_BYTES
 
 
@@ -209,7 +209,7 @@ def test_a_server_that_is_away_for_long_is_an_error_and_receives_the_file_later(
     path = snapshot(folder, 1, LARGE_BYTES // 2)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    target = Target("s3://evidence/away", retry_seconds=1.0)
+    target = Target("s3://heaps/away", retry_seconds=1.0)
     gate.at(SEEN_BYTES, server.kill)
     with pytest.raises(UploadError, match="the store cannot be reached"):
         upload(path, target, Ledger(folder))
@@ -218,13 +218,13 @@ def test_a_server_that_is_away_for_long_is_an_error_and_receives_the_file_later(
     server.start()
     upload(path, target, Ledger(folder))
 
-    assert stored(monkeypatch, variables, server, "s3://evidence/away")[path.name] == path.read_bytes()
+    assert stored(monkeypatch, variables, server, "s3://heaps/away")[path.name] == path.read_bytes()
 
 
 def test_wrong_credentials_are_an_error_that_does_not_show_them(folder: Path, variables: dict[str, str]) -> None:
     path = snapshot(folder, 1)
     variables["AWS_SECRET_ACCESS_KEY"] = "wr0ng-s3cr3t"
-    code, out, err = ran(variables, folder, folder, "--to", "s3://evidence/denied", "--remove-local")
+    code, out, err = ran(variables, folder, folder, "--to", "s3://heaps/denied", "--remove-local")
 
     assert code == 1
     assert "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in out
@@ -249,13 +249,13 @@ def test_a_copy_that_differs_is_an_error_and_nothing_is_removed(
 ) -> None:
     path = snapshot(folder, 1, bytes // 2)
     gate.spoils = True
-    code, out, _ = ran(variables, folder, folder, "--to", "s3://evidence/spoilt", "--remove-local")
+    code, out, _ = ran(variables, folder, folder, "--to", "s3://heaps/spoilt", "--remove-local")
     assert code == 1
     assert "differs from the file" in out
     assert path.exists()
 
     gate.spoils = False
-    code, out, _ = ran(variables, folder, folder, "--to", "s3://evidence/spoilt", "--remove-local")
+    code, out, _ = ran(variables, folder, folder, "--to", "s3://heaps/spoilt", "--remove-local")
     assert code == 0
     assert not path.exists()
 
@@ -263,7 +263,7 @@ def test_a_copy_that_differs_is_an_error_and_nothing_is_removed(
 def test_a_truncated_snapshot_is_refused(folder: Path, variables: dict[str, str]) -> None:
     path = snapshot(folder, 1, MIB)
     path.write_bytes(path.read_bytes()[:MIB])
-    code, out, _ = ran(variables, folder, folder, "--to", "s3://evidence/half")
+    code, out, _ = ran(variables, folder, folder, "--to", "s3://heaps/half")
 
     assert code == 1
     assert "cannot be read as a snapshot" in out
@@ -271,7 +271,7 @@ def test_a_truncated_snapshot_is_refused(folder: Path, variables: dict[str, str]
 
 def test_a_folder_is_a_store_and_only_the_owner_can_read_it(folder: Path, tmp_path: Path) -> None:
     path = snapshot(folder, 1, 20 * MIB)
-    target = tmp_path / "mounted" / "evidence"
+    target = tmp_path / "mounted" / "heaps"
     code, _, err = ran({}, folder, folder, "--to", f"file://{target}")
 
     assert (code, err) == (0, "")
@@ -305,10 +305,10 @@ def test_a_service_uploads_the_snapshots_from_before_it_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip  # one line of arguments is enough
     paths = [snapshot(folder, number) for number in range(3)]
-    uploads = make("s3://evidence/waited")
+    uploads = make("s3://heaps/waited")
     poll_until(uploads, lambda: uploads.outcomes == {"uploaded": 3, "failed": 0})
 
-    found = stored(monkeypatch, variables, server, "s3://evidence/waited")
+    found = stored(monkeypatch, variables, server, "s3://heaps/waited")
     assert {path.name for path in paths} <= set(found)
     assert not list(folder.glob("*.kept"))
     assert not (folder / "upload.lock").exists()
@@ -319,12 +319,12 @@ def test_only_verified_snapshots_that_nothing_needs_are_removed(
 ) -> None:
     first, newest, other_process = snapshot(folder, 1, 3 * MIB), snapshot(folder, 2), snapshot(folder, 3, process=8)
     gate.spoils = True
-    uploads = make("s3://evidence/removed", remove_local=True)
+    uploads = make("s3://heaps/removed", remove_local=True)
     poll_until(uploads, lambda: uploads.outcomes["failed"] == 1)
     assert first.exists()
 
     gate.spoils = False
-    uploads = make("s3://evidence/removed", remove_local=True)
+    uploads = make("s3://heaps/removed", remove_local=True)
     (folder / "uploads.json").unlink()
     poll_until(uploads, lambda: uploads.outcomes["uploaded"] == 3)
     assert not first.exists()
@@ -334,7 +334,7 @@ def test_only_verified_snapshots_that_nothing_needs_are_removed(
 
 def test_two_workers_send_each_snapshot_once(folder: Path, make: Callable[..., Uploads], gate: Proxy) -> None:
     sent = sum(snapshot(folder, number, 6 * MIB).stat().st_size for number in range(4))
-    workers = [make("s3://evidence/workers") for _ in range(2)]
+    workers = [make("s3://heaps/workers") for _ in range(2)]
 
     def have_finished() -> bool:
         for worker in workers:
@@ -352,7 +352,7 @@ def test_a_failure_is_logged_once_and_tried_later(
 ) -> None:
     snapshot(folder, 1)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wr0ng-s3cr3t")
-    uploads = make("s3://evidence/later")
+    uploads = make("s3://heaps/later")
     poll_until(uploads, lambda: uploads.outcomes == {"uploaded": 0, "failed": 1})
     before = ledger(folder)
     uploads._search_at = 0.0
@@ -372,7 +372,7 @@ def test_a_subprocess_that_is_killed_is_started_again(folder: Path, make: Callab
             os.kill(pid, signal.SIGKILL)
 
     gate.at(SEEN_BYTES, kill)
-    uploads = make("s3://evidence/again-and-again")
+    uploads = make("s3://heaps/again-and-again")
     poll_until(uploads, lambda: uploads._killed_count == 1)
     uploads._search_at = 0.0
     poll_until(uploads, lambda: uploads.outcomes["uploaded"] == 1)
@@ -400,7 +400,7 @@ def test_the_subprocess_gets_only_the_variables_that_it_needs(
     seen: list[bytes] = []
     snapshot(folder, 1, 3 * MIB)
     gate.at(0, lambda: seen.extend(Path(f"/proc/{pid}/environ").read_bytes() for pid in uploaders(folder)))
-    uploads = make("s3://evidence/again-and-again-alone")
+    uploads = make("s3://heaps/again-and-again-alone")
     poll_until(uploads, lambda: uploads.outcomes["uploaded"] == 1)
 
     assert seen
@@ -412,7 +412,7 @@ def test_without_free_memory_for_the_subprocess_the_upload_waits(
     folder: Path, make: Callable[..., Uploads], caplog: pytest.LogCaptureFixture
 ) -> None:
     snapshot(folder, 1)
-    uploads = make("s3://evidence/no-memory", headroom=MIB)
+    uploads = make("s3://heaps/no-memory", headroom=MIB)
     uploads.poll()
 
     assert "1.0 MiB are free under the memory limit" in caplog.text
