@@ -37,13 +37,18 @@ class Notifier:
 
     def send(self, alert: LeakAlert) -> None:
         """Send an alert: write it to the log now, and queue it for the other receivers. Waits for nothing."""
-        document = alert_document(alert)
+        try:
+            self._send_document(alert_document(alert))
+        finally:
+            self._listeners.send(alert)
+
+    def _send_document(self, document: AlertDocument) -> None:
+        """Write an alert to the log, and queue it for the webhook and OpenTelemetry."""
         log_alert(document)
         if self._webhook is not None:
             self._webhook.post(document)
         if otlp_event.provider() is not None:
             self._events.post(document)
-        self._listeners.send(alert)
 
     @property
     def listeners(self) -> dict[str, int]:

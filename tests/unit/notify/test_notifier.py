@@ -31,3 +31,17 @@ def test_a_listener_that_raises_stops_no_other_receiver(caplog: pytest.LogCaptur
 
     assert notifier.webhooks == {"sent": 1, "failed": 0, "dropped": 0}
     assert "<lambda> failed" in caplog.text
+
+
+def test_a_document_that_cannot_be_made_stops_no_listener(monkeypatch: pytest.MonkeyPatch) -> None:
+    received_alerts: Queue[LeakAlert] = Queue()
+    listeners = LeakListeners()
+    listeners.add("leak", received_alerts.put)
+    monkeypatch.setattr("heap_exporter.notify.notifier.alert_document", lambda alert: 1 / 0)
+    notifier = Notifier(Settings(), listeners)
+
+    with pytest.raises(ZeroDivisionError):
+        notifier.send(full_alert())
+
+    assert received_alerts.get(timeout=20) == full_alert()
+    notifier.stop(time.monotonic() + 20)
