@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from heap_exporter.errors import CrashRecordError
 from heap_exporter.model import Cause, Ending, EndingReason, LastExit, MemoryLimits, Point, State, Verdict
-from heap_exporter.recording.csv_format import Recorded
+from heap_exporter.recording.csv_format import HEADER, Recorded, csv_row
 from heap_exporter.recording.last_exit import HISTORY_SECONDS, MAX_SAMPLES, claim_last_exit, find_exits, last_exit
 from heap_exporter.recording.notes import read_notes
 from heap_exporter.recording.recorder import MAX_RECORDINGS, Recorder
@@ -89,7 +89,8 @@ def test_the_last_hour_is_read_across_the_two_files_of_a_long_series(tmp_path: P
 
 
 def test_of_samples_that_come_often_the_newest_are_read(tmp_path: Path) -> None:
-    crash(tmp_path, *(Point(index / 10, index) for index in range(MAX_SAMPLES + 500)))
+    path = crash(tmp_path)
+    path.write_text(HEADER + "".join(csv_row(Point(index / 10, index)) for index in range(MAX_SAMPLES + 500)))
 
     (found,) = exits(tmp_path)
 
@@ -210,18 +211,26 @@ def test_the_folder_of_another_user_is_not_read(tmp_path: Path, caplog: pytest.L
     assert "belongs to user 4711; set HEAP_EXPORTER_SNAPSHOT_DIR" in caplog.text
 
 
+POINTS = [Point(float(second), 1000 + second, threads=second) for second in range(20)]
+
+
+@pytest.fixture(scope="module")
+def crashed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """Return the CSV file of a crashed process, and its content."""
+    path = crash(tmp_path_factory.mktemp("snapshots"), *POINTS)
+    return path, path.read_bytes()
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_series_that_is_cut_off_anywhere_has_the_samples_before(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    crashed: tuple[Path, bytes], data: st.DataObject
 ) -> None:
-    folder = tmp_path_factory.mktemp("snapshots")
-    path = crash(folder, *(Point(float(second), 1000 + second, threads=second) for second in range(20)))
-    whole = path.read_bytes()
+    path, whole = crashed
     length = data.draw(st.integers(0, len(whole)))
     path.write_bytes(whole[:length])
 
-    found = exits(folder)
+    found = exits(path.parent.parent)
 
     lines = whole[:length].count(b"\n") - 1
     assert [point.rss_bytes for each in found for point in each.points] == [1000 + second for second in range(lines)]
@@ -229,20 +238,18 @@ def test_a_series_that_is_cut_off_anywhere_has_the_samples_before(
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_altered_bytes_cost_no_other_samples(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    folder = tmp_path_factory.mktemp("snapshots")
-    points = [Point(float(second), 1000 + second) for second in range(20)]
-    path = crash(folder, *points)
-    altered = bytearray(path.read_bytes())
+def test_altered_bytes_cost_no_other_samples(crashed: tuple[Path, bytes], data: st.DataObject) -> None:
+    path, whole = crashed
+    altered = bytearray(whole)
     header = altered.index(b"\n") + 1
     places = st.sampled_from(range(header, len(altered)))
     for at in data.draw(st.lists(places, min_size=1, max_size=4, unique=True)):
         altered[at] = 0
 
     path.write_bytes(altered)
-    found = {point for each in exits(folder) for point in each.points}
+    found = {point for each in exits(path.parent.parent) for point in each.points}
 
-    assert len(found & set(points)) >= 20 - 8
+    assert len(found & set(POINTS)) >= 20 - 8
 
 
 @given(st.binary(max_size=200))

@@ -49,11 +49,11 @@ def recorded(recorder: Recorder) -> list[Point]:
 
 
 def leaking_points() -> list[Point]:
-    """Return six hours of a process that begins to leak: census and allocators with each fourth sample, one finding."""
+    """Return three hours of a process that begins to leak: census and allocators in every fourth point, one finding."""
     noise = random.Random(5)
     points = []
-    for number in range(1440):
-        leaked = max(number - 400, 0) * 300_000
+    for number in range(720):
+        leaked = max(number - 200, 0) * 300_000
         size = 200_000_000 + leaked + noise.randrange(500_000)
         slow = number % 4 == 0
         points.append(
@@ -69,7 +69,7 @@ def leaking_points() -> list[Point]:
                 pymalloc_used_bytes=150_000_000 + leaked if slow else None,
                 pymalloc_retained_bytes=10_000_000 if slow else None,
                 gc_enabled=1,
-                finding=Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS) if number == 1000 else None,
+                finding=Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS) if number == 500 else None,
             )
         )
     return points
