@@ -101,7 +101,7 @@ def _print_failure(problem: str) -> None:
 
 
 def _abandon_stdout() -> None:
-    """Drop the rest of the output: the interpreter would report a broken stdout when it exits."""
+    """Drop the rest of the command's output: the interpreter would report a broken stdout at its exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the file, print its path, and return 0."""
+    """Convert the snapshot, print the path of the new file, and return the exit code 0 of the command."""
     writer = importlib.import_module(f"heap_exporter.report.{arguments.format}")
     file = arguments.file
     target = arguments.output or file.parent / f"{file.stem}{writer.SUFFIX}"

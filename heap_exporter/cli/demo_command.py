@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the shop and the visitors, show the state, and return 0 if the demo shows what it should."""
+    """Run the shop and its visitors, show the verdict, and return the exit code of the demo command."""
     with _shop(arguments) as (shop_url, exporter_url):
         host, port = shop_url.removeprefix("http://").rstrip("/").rsplit(":", 1)
         visitors = Visitors(reachable(host), int(port), arguments.visitors)
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _shop(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    """Run the shop in a subprocess, and yield the URLs of the shop and of heap-exporter."""
+    """Run the demo's shop in a subprocess, and yield the URLs of the shop and of heap-exporter."""
     command = [
         sys.executable, "-m", "shop", "--host", arguments.host, "--window", str(arguments.window),
         "--port", str(_port(arguments.host, arguments.port, 9465)),
@@ -105,7 +105,7 @@ def _shop(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
 
 
 def _ignore_interrupts() -> None:
-    """Ignore Ctrl-C in the shop, which would print a traceback during imports. The demo ends the shop."""
+    """Ignore Ctrl-C in the shop's subprocess, where it would cause a traceback; the demo command ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -123,7 +123,7 @@ def _port(host: str, wanted: int | None, default: int) -> int:
 
 
 def _request(url: str, method: str = "GET") -> Status:
-    """Return the JSON answer of heap-exporter."""
+    """Return the JSON answer of the demo's exporter."""
     token = Settings.load().token
     headers = {"Accept": "application/json", **({"Authorization": "Bearer " + token} if token else {})}
     request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310  # the URL of the subprocess
@@ -162,7 +162,7 @@ class _Screen:
             self._live.stop()
 
     def show(self, status: Status, elapsed_seconds: float) -> None:
-        """Show a status; without a terminal, one every two seconds."""
+        """Show a status on the terminal; without a terminal, print one every two seconds."""
         from rich.constrain import Constrain
 
         if self._live:
@@ -187,7 +187,7 @@ class _Screen:
 
 
 def _watch(arguments: argparse.Namespace, visitors: Visitors, shop_url: str, exporter_url: str) -> int:
-    """Show the state until Ctrl-C, or with --once until the leak is found. Return the exit code."""
+    """Show the verdict until Ctrl-C, or with --once until the leak is found. Return the command's exit code."""
     links = [
         f"shop      {shop_url}",
         f"status    {exporter_url}",

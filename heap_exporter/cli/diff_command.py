@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the changes and return 0."""
+    """Print what changed between two snapshots, and return the exit code 0 of the command."""
     from heap_exporter.report import json_documents, text
 
     found = analysis.compare(screen.open_snapshot(arguments.before), screen.open_snapshot(arguments.after))

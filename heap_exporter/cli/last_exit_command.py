@@ -64,7 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the last exits and return 0. Raises :class:`HeapExporterError` if DIR is not a readable folder."""
+    """Print how earlier processes ended, and return the exit code 0 of the command.
+
+    Raises :class:`HeapExporterError` if DIR is not a readable folder.
+    """
     folder = arguments.folder or Settings.load().snapshot_dir
     recordings = folder if folder.name == FOLDER else folder / FOLDER
     _check(folder if arguments.folder else recordings, recordings)
@@ -196,7 +199,7 @@ def _memory_change(points: tuple[Point, ...]) -> str:
 
 
 def _parts(point: Point) -> str:
-    """Return the parts of the memory that are known."""
+    """Return the known parts of a crashed process's memory, as columns of the command's output."""
     parts = {
         "anonymous": point.anonymous_bytes,
         "swapped out": point.swap_bytes or None,

@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the paths and return 0. Raises :class:`HeapExporterError` if the snapshot has no such type."""
+    """Print the retainer paths of a type, and return the exit code 0 of the command.
+
+    Raises :class:`HeapExporterError` if the snapshot has no such type.
+    """
     from heap_exporter.report import json_documents, text
 
     heap = screen.open_snapshot(arguments.file)
@@ -47,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _matching_types(types: Sequence[TypeRow], wanted: str) -> list[TypeRow]:
-    """Return the types with that full name, or else with that short name."""
+    """Return the snapshot's types with the full name that the user typed, or else with that short name."""
     found = [row for row in types if row.type_name == wanted] or [
         row for row in types if short_name(row.type_name) == wanted
     ]

@@ -1,4 +1,4 @@
-"""Judge recorded samples again with the detector that runs in a service, and print each change of the verdict.
+"""Run the leak detector of a service on recorded samples, and print each change of the verdict.
 
     heap-exporter replay series/*.csv series/*.csv.gz
     heap-exporter replay --json prod.csv | jq 'select(.state == "confirmed")'
@@ -36,7 +36,7 @@ from heap_exporter.report.verdict_text import verdict_summary
 from heap_exporter.runtime import formatting
 from heap_exporter.settings import MIN_SAMPLES_A_WINDOW, rules
 
-HELP = "judge recorded samples again"
+HELP = "run the leak detector on recorded samples"
 
 MIN_UNIX_SECONDS = 1e9
 """Smaller times in a series are seconds since its start, and are printed as such."""
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print each change of the verdict. Return 0, or 2 if a file could not be read to its end."""
+    """Print each change of the verdict. Return the exit code: 0, or 2 if a file could not be read to its end."""
     replay = partial(_replay, thresholds=_thresholds(arguments), line=_line_format(arguments))
     code = 0
     with screen.progress("replay") as report_progress:

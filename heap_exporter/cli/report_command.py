@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the report or write the page, and return 0, whether there is a leak or not."""
+    """Print the report or write the HTML page, and return the exit code 0 of the command, leak or not."""
     if arguments.output:
         files.refuse_overwriting(arguments.output, *filter(None, (arguments.before, arguments.after)))
     found = _found(arguments)

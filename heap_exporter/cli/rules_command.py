@@ -30,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print or write the rules and return 0. Raises :class:`HeapExporterError` for a bad threshold or file."""
+    """Print or write the alert rules, and return the exit code 0 of the command.
+
+    Raises :class:`HeapExporterError` for a bad threshold or file.
+    """
     typed = {name: text for name in options() if (text := getattr(args, name)) is not None}
     rules = render_rules(AlertThresholds.read(typed), _command(typed))
     if args.output is None:

@@ -49,7 +49,7 @@ def stdout_errors() -> Iterator[None]:
 
 
 def print_line(line: str) -> None:
-    """Print a line. Raises :class:`HeapExporterError` if stdout cannot be written."""
+    """Print a line on stdout. Raises :class:`HeapExporterError` if stdout cannot be written."""
     with stdout_errors():
         print(line)
 

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Post the request, print the answer, and return 0 for a snapshot or 1 for a refusal."""
+    """Request a snapshot over HTTP, print the answer, and return the exit code: 0 for a snapshot, 1 for a refusal."""
     answer, done = _post(arguments)
     if arguments.json:
         print_line(json.dumps(answer))
@@ -70,11 +70,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Does not follow redirects: a POST would become a GET, and the token would go to another host."""
 
     def redirect_request(self, *_: Any) -> None:
-        """Return no request to follow."""
+        """Return no request: the command follows no redirect."""
 
 
 def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
-    """Return the answer, and whether it is a snapshot. Raises :class:`HeapExporterError` if another server answers."""
+    """Send the POST request of the command; return the answer, and whether it is a snapshot.
+
+    Raises :class:`HeapExporterError` if another server answers.
+    """
     exporter = _address(arguments.url)
     shown = without_secrets(exporter)
     query = urllib.parse.urlencode({"reason": arguments.reason}, errors="replace")
@@ -94,7 +97,10 @@ def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
 
 
 def _address(url: str | None) -> str:
-    """Return the address without a slash at its end. Raises :class:`HeapExporterError` if it is not a valid URL."""
+    """Return the address given on the command line without a slash at its end.
+
+    Raises :class:`HeapExporterError` if it is not a valid URL.
+    """
     if url is None:
         settings = Settings.load()
         host = reachable(settings.host)
@@ -110,7 +116,10 @@ def _address(url: str | None) -> str:
 
 
 def _refusal(error: urllib.error.HTTPError, shown: str) -> dict[str, Any]:
-    """Return the problem in an error answer. Raises :class:`HeapExporterError` for one of another server."""
+    """Return the problem in an error answer, for the command to print.
+
+    Raises :class:`HeapExporterError` for one of another server.
+    """
     try:
         return _document(error, REFUSAL)
     except (OSError, http.client.HTTPException, ValueError, RecursionError):

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the types and return 0."""
+    """Print the largest types of a snapshot, and return the exit code 0 of the command."""
     from heap_exporter.report import json_documents, text
 
     heap = screen.open_snapshot(arguments.file)

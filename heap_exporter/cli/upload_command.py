@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Upload, print the result for each file, and return 0, or 1 if one failed."""
+    """Upload snapshots, print each result, and return the exit code of the command: 0, or 1 if an upload failed."""
     settings = Settings.load()
     url = arguments.to or settings.upload_url
     if not url:
@@ -79,7 +79,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _found(paths: Sequence[Path]) -> dict[Path, list[Path]]:
-    """Return the files to upload by folder. Raises :class:`HeapExporterError` for a path that does not exist."""
+    """Return the files given on the command line to upload, by folder.
+
+    Raises :class:`HeapExporterError` for a path that does not exist.
+    """
     found: dict[Path, list[Path]] = {}
     for path in paths:
         if path.is_dir():
