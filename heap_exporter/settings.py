@@ -74,10 +74,7 @@ class Settings:
         60.0, "Minimum time between censuses, and between other slow readings.", min=0.2, max=86400
     )
     census_cpu_percent: float = setting(
-        0.5,
-        "Share of one core that slow readings may use; a slower heap has longer intervals.",
-        min=0.01,
-        max=100,
+        0.5, "Share of one core that slow readings may use; a larger heap has longer intervals.", min=0.01, max=100
     )
     window_seconds: float = setting(900.0, "Window over which growth is judged.", min=2, max=604800)
     growth_threshold_percent: float = setting(
@@ -85,18 +82,12 @@ class Settings:
         min=0, max=1000, aliases={NODE_THRESHOLD: 1},
     )  # fmt: skip  # reads as one line
     min_slope_bytes_per_hour: float = setting(
-        8 * 1024 * 1024,
-        "Growth below this slope times the window is never suspected.",
-        min=0,
-        max=1e15,
+        8 * 1024 * 1024, "Growth below this slope times the window is never suspected.", min=0, max=1e15
     )
     max_samples: int = setting(
-        1440,
-        "Samples kept in memory; those of one window are always kept.",
-        min=10,
-        max=MAX_SAMPLES,
-        aliases={"HEAP_MONITOR_MAX_SAMPLES": 1},
-    )
+        1440, "Samples kept in memory; those of one window are always kept.",
+        min=10, max=MAX_SAMPLES, aliases={"HEAP_MONITOR_MAX_SAMPLES": 1},
+    )  # fmt: skip  # reads as one line
     snapshot_dir: Path = setting(
         Path(), "Folder for snapshots, made with mode 0700. Default: `heap-exporter-<uid>` in the temporary folder.",
         aliases={"HEAP_DUMP_DIR": 1},
