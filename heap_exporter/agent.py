@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from heap_exporter.export.otlp import Pusher
     from heap_exporter.export.prometheus import HeapCollector, MetricsPage
     from heap_exporter.web.app import App
-    from heap_exporter.web.server import Server
+    from heap_exporter.web.server import HttpServer
 
 STOP_SECONDS = 1.6
 """How long :meth:`HeapExporter.stop` waits for all threads together."""
@@ -54,7 +54,7 @@ class HeapExporter:
 
     def _reset(self) -> None:
         """Set everything that belongs to one process: sockets, threads, push."""
-        self._server: Server | None = None
+        self._server: HttpServer | None = None
         self._pusher: Pusher | None = None
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
@@ -120,18 +120,18 @@ class HeapExporter:
 
     def _listen(self, *, forked: bool = False) -> None:
         """Open the port, or a free one if another worker of this service has it. Raises :class:`PortTaken`."""
-        from heap_exporter.web.server import Server
+        from heap_exporter.web.server import HttpServer
 
         if self._server:
             return
         host, port = self.settings.host, self.settings.port
         app = self._app(trust_loopback=True)
         try:
-            self._server = Server(app, host, port)
+            self._server = HttpServer(app, host, port)
         except PortTaken:
             if not forked and not port_conflict.is_sibling_exporter(host, port):
                 raise
-            self._server = Server(app, host, 0)
+            self._server = HttpServer(app, host, 0)
         self._has_listened = True
         self._server.start()
         moved = not forked and port not in (0, self._server.port)

@@ -1,4 +1,4 @@
-"""Reads the two allocators: the blocks of the interpreter, and the bytes of malloc in the C library."""
+"""Reads the two allocators of the process: the blocks of the interpreter, and the bytes of malloc in the C library."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from heap_exporter.model import Malloc
 
 
 def read_allocated_blocks() -> int:
-    """Return the number of memory blocks the interpreter has allocated.
+    """Return the number of memory blocks that the interpreter of this process has allocated.
 
     Raises :class:`SourceMissing` under ``PYTHONMALLOC=malloc``: the interpreter does not count blocks and returns 0.
     """
     blocks = sys.getallocatedblocks()
     if blocks == 0:
-        raise SourceMissing("the interpreter does not count blocks (PYTHONMALLOC=malloc, or a build without pymalloc)")
+        raise SourceMissing("the interpreter does not count memory blocks (PYTHONMALLOC=malloc, or Python has no pymalloc)")
     return blocks
 
 
 def read_malloc() -> Malloc:
-    """Return the bytes of malloc in all its arenas, from ``mallinfo2`` of glibc 2.33 and newer.
+    """Return the bytes of malloc in all arenas of the process, from ``mallinfo2`` of glibc 2.33 and newer.
 
     Takes microseconds as a rule, but milliseconds with hundreds of thousands of free chunks, under the locks of the
     arenas and without the GIL. Raises :class:`SourceMissing` with another C library.
@@ -44,7 +44,7 @@ class _MallInfo2(ctypes.Structure):
 
 @cache
 def _mallinfo2() -> ctypes._NamedFuncPointer:
-    """Return ``mallinfo2`` of the C library."""
+    """Return ``mallinfo2`` of the process's C library."""
     try:
         function = ctypes.CDLL(None).mallinfo2
     except (AttributeError, OSError, TypeError):

@@ -33,7 +33,7 @@ def read_limits(proc: Path = PROC, root: Path = CGROUP_ROOT) -> MemoryLimits:
         if version == 2 and any((folder / "memory.events").exists() for folder in folders):
             limits = [_limit(folder, *_FILES_VERSION_2) for folder in folders]
             return _lowest(limits, _events_version_2(folders[0]))
-    raise SourceMissing("the process is in no readable memory cgroup")
+    raise SourceMissing("the process is in no memory cgroup that it can read")
 
 
 def _memberships(proc: Path) -> Iterator[tuple[int, str]]:
@@ -41,7 +41,7 @@ def _memberships(proc: Path) -> Iterator[tuple[int, str]]:
     try:
         lines = (proc / "self" / "cgroup").read_text().splitlines()
     except OSError as error:
-        raise SourceMissing(f"no cgroup: {error}") from None
+        raise SourceMissing(f"the cgroup of the process cannot be read: {error}") from None
     for line in lines:
         hierarchy, controllers, path = line.split(":", 2)
         if "memory" in controllers.split(","):
@@ -51,7 +51,7 @@ def _memberships(proc: Path) -> Iterator[tuple[int, str]]:
 
 
 def _from_group_to_root(mount: Path, path: str) -> Iterator[Path]:
-    """Yield the folder of the group and its parents; the root only if the path is outside of the container."""
+    """Yield the folders of a cgroup and its parents; only the root for a path outside of the container."""
     group = mount / path.lstrip("/")
     if ".." in group.parts or not group.is_dir():
         group = mount
@@ -62,7 +62,7 @@ def _from_group_to_root(mount: Path, path: str) -> Iterator[Path]:
 
 
 def _limit(folder: Path, limit_file: str, usage_file: str, cache_field: str) -> tuple[int, int | None] | None:
-    """Return the limit of a group and the bytes left below it, ``None`` if it has no limit."""
+    """Return the memory limit of a cgroup and the bytes left below it, ``None`` if it has no limit."""
     text, usage = _text(folder / limit_file), _text(folder / usage_file)
     if not text.isdigit() or int(text) >= NO_LIMIT_BYTES:
         return None
@@ -73,7 +73,7 @@ def _limit(folder: Path, limit_file: str, usage_file: str, cache_field: str) -> 
 
 
 def _lowest(limits: list[tuple[int, int | None] | None], events: dict[str, int]) -> MemoryLimits:
-    """Return the lowest of the limits of a cgroup and its ancestors."""
+    """Return the lowest memory limit of a cgroup and its ancestors."""
     known = [limit for limit in limits if limit is not None]
     headrooms = [headroom for _, headroom in known if headroom is not None]
     return MemoryLimits(min((limit for limit, _ in known), default=None), min(headrooms, default=None), events)

@@ -11,7 +11,7 @@ GENERATIONS = 3
 
 
 def read_collector() -> CollectorState:
-    """Return the counters of the collector: a microsecond, and no collection."""
+    """Return the counters of the process's garbage collector; takes a microsecond and starts no collection."""
     stats, thresholds = gc.get_stats(), gc.get_threshold()
     return CollectorState(
         pending_objects=gc.get_count(),
@@ -25,7 +25,7 @@ def read_collector() -> CollectorState:
 
 
 class PauseMeter:
-    """Sums the time spent in collections, by generation, from ``gc.callbacks``.
+    """Sums the time that the process spends in garbage collections, by generation, from ``gc.callbacks``.
 
     The interpreter runs one collection at a time, with the GIL, so the meter needs no lock. It must take none: a
     collection can start in any allocation of any thread, with any locks held.
@@ -36,12 +36,12 @@ class PauseMeter:
         self._began = 0.0
 
     def start(self) -> None:
-        """Start measuring collections, unless it has started."""
+        """Start to measure the garbage collections of the process, unless it has started."""
         if self._on_collection not in gc.callbacks:
             gc.callbacks.append(self._on_collection)
 
     def stop(self) -> None:
-        """Stop measuring collections, if it has started."""
+        """Stop measuring the garbage collections of the process, if it has started."""
         if self._on_collection in gc.callbacks:
             gc.callbacks.remove(self._on_collection)
 

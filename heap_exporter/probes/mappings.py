@@ -37,7 +37,7 @@ _FIELDS = {b"Rss": "resident", b"Anonymous": "anonymous", b"Shared_Dirty": "shar
 
 @dataclass(frozen=True, slots=True)
 class MappingGroup:
-    """All mappings of one sort: ``heap``, ``anonymous``, ``thread stacks``, or a file by its name."""
+    """All memory mappings of one sort: ``heap``, ``anonymous``, ``thread stacks``, or a file by its name."""
 
     name: str
     mappings: int
@@ -49,7 +49,7 @@ class MappingGroup:
 
 @dataclass(frozen=True, slots=True)
 class Mappings:
-    """The groups with most memory in RAM, the largest first; ``is_complete`` is false after the time limit."""
+    """The groups of mappings with most memory in RAM, largest first; ``is_complete`` is false after the time limit."""
 
     groups: tuple[MappingGroup, ...]
     is_complete: bool
@@ -69,7 +69,7 @@ class _Mapping:
 
 
 def read_mappings(proc: Path = PROC, max_seconds: float = MAX_SECONDS, max_groups: int = MAX_GROUPS) -> Mappings:
-    """Return the mappings of the process by sort, in bytes.
+    """Return the memory mappings of the process by sort, in bytes.
 
     Raises :class:`SourceMissing` if the kernel does not show them.
     """
@@ -86,7 +86,7 @@ def read_mappings(proc: Path = PROC, max_seconds: float = MAX_SECONDS, max_group
 
 
 def growth(before: Mappings, after: Mappings) -> tuple[MappingGrowth, ...]:
-    """Return the groups that have more in RAM than before, the largest gain first."""
+    """Return the groups of memory mappings that have more in RAM than before, the largest gain first."""
     known = {group.name: group.resident_bytes for group in before.groups}
     gains = (MappingGrowth(group.name, known.get(group.name, 0), group.resident_bytes) for group in after.groups)
     grown = (gain for gain in gains if gain.after_bytes > gain.before_bytes)
@@ -94,7 +94,7 @@ def growth(before: Mappings, after: Mappings) -> tuple[MappingGrowth, ...]:
 
 
 def _lines(path: Path, max_seconds: float) -> tuple[list[bytes], bool]:
-    """Return the lines of a file, and whether all were read in time."""
+    """Return the lines of ``/proc/self/smaps``, and whether all were read in time."""
     deadline = time.monotonic() + max_seconds
     chunks: list[bytes] = []
     try:
@@ -107,7 +107,7 @@ def _lines(path: Path, max_seconds: float) -> tuple[list[bytes], bool]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise SourceMissing(f"no mappings: {error}") from None
+        raise SourceMissing(f"the memory mappings of the process cannot be read: {error}") from None
     return b"".join(chunks).split(b"\n"), True
 
 
@@ -129,7 +129,7 @@ def _mappings(lines: list[bytes]) -> Iterator[_Mapping]:
 
 
 def _name(mapping: _Mapping, below: _Mapping | None, above: _Mapping | None) -> str:
-    """Return the sort of a mapping; ``below`` and ``above`` are the mappings next to it, if any."""
+    """Return the sort of a memory mapping; ``below`` and ``above`` are the mappings next to it, if any."""
     path = mapping.path.decode("utf-8", "replace").removesuffix(" (deleted)")
     if path.startswith("["):
         return path.strip("[]")
@@ -143,7 +143,7 @@ def _name(mapping: _Mapping, below: _Mapping | None, above: _Mapping | None) -> 
 
 
 def _is_arena(mapping: _Mapping, above: _Mapping | None) -> bool:
-    """Return whether a mapping is an arena of malloc for threads."""
+    """Return whether a memory mapping is an arena of malloc for threads."""
     if mapping.begin % ARENA_ALIGNMENT != 0:
         return False
     # The address is not enough: since Linux 6.7 all large mappings are aligned. The rest of an arena is a reserve.
@@ -154,7 +154,7 @@ def _is_arena(mapping: _Mapping, above: _Mapping | None) -> bool:
 
 
 def _is_stack(mapping: _Mapping, below: _Mapping | None) -> bool:
-    """Return whether a mapping is the stack of a thread: it lies above a guard."""
+    """Return whether a memory mapping is the stack of a thread: it lies above a guard."""
     if below is None or below.path or below.end != mapping.begin or not mapping.permissions.startswith(b"rw"):
         return False
     return below.permissions.startswith(b"---") and below.end - below.begin <= LARGEST_GUARD_BYTES

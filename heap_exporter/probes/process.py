@@ -37,14 +37,14 @@ def read_memory(proc: Path = PROC) -> ProcessMemory:
 
 
 def read_shares(proc: Path = PROC) -> Shares:
-    """Return PSS and USS in bytes from ``/proc/self/smaps_rollup``: some milliseconds in a large process.
+    """Return PSS and USS of the process in bytes from ``/proc/self/smaps_rollup``: milliseconds in a large process.
 
     Raises :class:`SourceMissing` if the kernel has no such file or hides it.
     """
     try:
         rollup = _read(proc / "self" / "smaps_rollup")
     except OSError as error:
-        raise SourceMissing(f"no PSS and USS: {error}") from None
+        raise SourceMissing(f"PSS and USS of the process cannot be read: {error}") from None
     fields = dict(line.split(b":", 1) for line in rollup.splitlines()[1:])
     proportional = _kib(fields.get(b"Pss"))
     clean, dirty = _kib(fields.get(b"Private_Clean")), _kib(fields.get(b"Private_Dirty"))
@@ -54,14 +54,14 @@ def read_shares(proc: Path = PROC) -> Shares:
 
 
 def read_physical_bytes() -> int:
-    """Return the memory of the machine, in bytes."""
+    """Return the physical memory of the machine in bytes, as the kernel reports it."""
     import psutil
 
     return int(psutil.virtual_memory().total)
 
 
 def read_start_time() -> float:
-    """Return when the process started, in Unix seconds."""
+    """Return when the kernel started this process, in Unix seconds."""
     import psutil
 
     return float(psutil.Process().create_time())
@@ -82,7 +82,7 @@ def _kib(text: bytes | None) -> int | None:
 
 
 def _memory_from_psutil() -> ProcessMemory:
-    """Return the resident memory from psutil, where there is no ``/proc``."""
+    """Return the resident memory of the process from psutil, where there is no ``/proc``."""
     import psutil
 
     try:

@@ -22,14 +22,14 @@ _ALLOCATED = re.compile(rb"# bytes in allocated blocks\s*=\s*([\d,]+)")
 
 
 class PymallocReader:
-    """Reads pymalloc; returns the last reading again while another one would cost too much."""
+    """Reads pymalloc in this process; returns the last reading again while another one would cost too much."""
 
     def __init__(self) -> None:
         self._last: Malloc | None = None
         self._next_at = 0.0
 
     def read(self) -> Malloc:
-        """Return the bytes in allocated blocks, and the other bytes of the arenas.
+        """Return the bytes in allocated blocks of pymalloc, and the other bytes of its arenas.
 
         Raises :class:`SourceMissing` without pymalloc, or without in-memory C streams.
         """
@@ -41,27 +41,27 @@ class PymallocReader:
 
 
 def read_pymalloc() -> Malloc:
-    """Return the bytes in allocated blocks, and the other bytes of the arenas. Raises :class:`SourceMissing`."""
+    """Return the bytes in allocated blocks of pymalloc, and the others of its arenas. Raises :class:`SourceMissing`."""
     text = _statistics()
     arenas, allocated = _ARENAS.search(text), _ALLOCATED.search(text)
     if arenas is None or allocated is None:
-        raise SourceMissing("pymalloc does not report its memory (PYTHONMALLOC, or a build without it)")
+        raise SourceMissing("pymalloc is not in use (PYTHONMALLOC is set, or Python was built without pymalloc)")
     used = _number(allocated)
     return Malloc(used_bytes=used, retained_bytes=_number(arenas) - used)
 
 
 def _number(found: re.Match[bytes]) -> int:
-    """Return a matched number that may have commas."""
+    """Return a number of pymalloc's report, which may have commas."""
     return int(found[1].replace(b",", b""))
 
 
 def _statistics() -> bytes:
-    """Return what ``sys._debugmallocstats()`` prints, without writing it to stderr."""
+    """Return pymalloc's report, as ``sys._debugmallocstats()`` prints it, without writing it to stderr."""
     library, write_statistics = _functions()
     buffer, length = ctypes.c_void_p(), ctypes.c_size_t()
     stream = library.open_memstream(ctypes.byref(buffer), ctypes.byref(length))
     if not stream:
-        raise SourceMissing("no memory for the report of pymalloc")
+        raise SourceMissing("there is not enough memory to read the report of pymalloc")
     try:
         write_statistics(stream)
     finally:

@@ -16,14 +16,17 @@ PROBES = ("process", "blocks", "collector", "malloc", "pymalloc", "shares", "lim
 
 
 class Sampler:
-    """Reads the process. ``boundary`` counts and logs the probes that fail; a method returns ``None`` for these."""
+    """Reads the probes of the process.
+
+    ``boundary`` counts and logs the probes that fail; a method returns ``None`` for these.
+    """
 
     def __init__(self, boundary: ErrorBoundary | None = None) -> None:
         self._run = (boundary or ErrorBoundary(PROBES)).run
         self._pymalloc = PymallocReader()
 
     def sample(self, process_started_at: float | None) -> Sample:
-        """Return one cheap reading: tens of microseconds."""
+        """Read the cheap probes of the process: tens of microseconds."""
         taken_at, began = time.time(), time.perf_counter()
         memory = self._run("process", process.read_memory)
         counters = self._run("collector", garbage_collector.read_collector)
@@ -38,7 +41,7 @@ class Sampler:
         )
 
     def detail(self) -> Detail:
-        """Return one reading of the slower sources: tenths of a millisecond in a small process, more in a large one."""
+        """Read the expensive probes: tenths of a millisecond in a small process, more in a large one."""
         return Detail(
             malloc=self._run("malloc", allocators.read_malloc),
             pymalloc=self._run("pymalloc", self._pymalloc.read),
@@ -47,23 +50,23 @@ class Sampler:
         )
 
     def refresh_limits(self, detail: Detail) -> Detail:
-        """Return the slow readings with the memory limits read again if there is one: it may be reached in between."""
+        """Read the memory limit from the cgroup again, if there is one: the process may have come closer to it."""
         if detail.limits is None or not detail.limits.limit_bytes:
             return detail
         return dataclasses.replace(detail, limits=self.limits())
 
     def limits(self) -> MemoryLimits | None:
-        """Return the memory limit of the process and what is left of it."""
+        """Read the memory limit of the process, and what is left of it, from its cgroup."""
         return self._run("limits", cgroup.read_limits)
 
     def mappings(self) -> Mappings | None:
-        """Return the memory mappings of the process by sort: milliseconds."""
+        """Read the memory mappings of the process by sort: milliseconds."""
         return self._run("mappings", mappings.read_mappings)
 
     def start_time(self) -> float | None:
-        """Return when the process started, in Unix seconds."""
+        """Read from the kernel when the process started, in Unix seconds."""
         return self._run("process", process.read_start_time)
 
     def physical_bytes(self) -> int | None:
-        """Return the memory of the machine, in bytes."""
+        """Read the physical memory of the machine from the kernel, in bytes."""
         return self._run("limits", process.read_physical_bytes)

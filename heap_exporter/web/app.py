@@ -81,19 +81,19 @@ ROUTES = Map(
 Headers = dict[str, str]
 
 
-class Source(Protocol):
-    """What the pages show. Each request reads its properties again: a fork replaces the objects."""
+class PageSource(Protocol):
+    """The data that the HTTP pages show. Each request reads the properties again: a fork replaces the objects."""
 
     @property
     def snapshots(self) -> Snapshots:
-        """Return the service that takes and stores snapshots."""
+        """Return the service that takes the snapshots which HTTP requests order, and lists them for the pages."""
 
     @property
     def history(self) -> History:
-        """Return the samples of the past."""
+        """Return the past samples, for the charts on the status page."""
 
     def reading(self) -> Reading:
-        """Return the last reading."""
+        """Return the last reading, for the HTTP pages to show."""
 
 
 class App:
@@ -104,7 +104,7 @@ class App:
     """
 
     def __init__(
-        self, source: Source, metrics: Callable[[str], tuple[bytes, str]], *, token: str, trust_loopback: bool
+        self, source: PageSource, metrics: Callable[[str], tuple[bytes, str]], *, token: str, trust_loopback: bool
     ) -> None:
         self._source = source
         self._metrics = metrics
@@ -134,7 +134,7 @@ class App:
             response = _http_problem(request, error).response()
         except Exception:
             log.exception("heap-exporter failed to answer %s %s", request.method, request.path)
-            detail = "heap-exporter failed to answer; the log of the process has the traceback"
+            detail = "heap-exporter failed to answer the request; the log of the service has the traceback"
             response = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail).response()
         return response
 
@@ -186,15 +186,16 @@ class App:
                 info.path, request.environ, "application/octet-stream", as_attachment=True, conditional=True, etag=False
             )
         except OSError as error:
-            raise SnapshotNotFound(f"snapshot {id} has just been removed") from error
+            raise SnapshotNotFound(f"snapshot {id} has been removed since the request arrived") from error
 
     def _post_snapshot(self, request: Request) -> Response:
         wait = request.args.get("wait", "1")
         if wait not in ("0", "1"):
             raise Problem(
-                HTTPStatus.BAD_REQUEST, "wait must be 0 (answer at once) or 1 (after the snapshot is written)"
+                HTTPStatus.BAD_REQUEST,
+                "wait must be 0 (answer at once) or 1 (answer once the snapshot is written)",
             )
-        reason, snapshots = _reason(request), self._source.snapshots
+        reason, snapshots = _requested_reason(request), self._source.snapshots
         if wait == "0":
             found, status = snapshots.state(snapshots.reserve(reason)), HTTPStatus.ACCEPTED
         else:
@@ -216,8 +217,8 @@ def _json(document: responses.Document, status: HTTPStatus = HTTPStatus.OK, head
     return Response(json.dumps(document) + "\n", status, headers, content_type="application/json")
 
 
-def _reason(request: Request) -> str:
-    """Return the reason for a snapshot: ``reason`` in the query, in a form, or in a JSON object."""
+def _requested_reason(request: Request) -> str:
+    """Return the reason for a snapshot from an HTTP request: from its query, a form, or a JSON object."""
     if not request.is_json:
         return request.values.get("reason", DEFAULT_REASON)
     document = request.get_json()
@@ -228,15 +229,16 @@ def _reason(request: Request) -> str:
 
 
 def _not_yet(reading: Reading, what: str, interval_seconds: float) -> Problem:
-    """Return the 503 for a census or verdict that is not there yet: when it is expected, or how late it is."""
+    """Return the HTTP answer 503 for a census or verdict that does not exist yet: when it is due, or how late it is."""
     if failures := reading.counters.sample_errors.get(what, 0):
-        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the {what} failed {failures} times; see the log")
+        times = "once" if failures == 1 else f"{failures} times"
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the {what} has failed {times}; see the log of the service")
     due_seconds = reading.started_at + interval_seconds - time.time()
     wait = max(1, math.ceil(due_seconds))
     if due_seconds < -interval_seconds:
-        detail = f"no {what} yet, {duration(-due_seconds)} after it was expected; see the log of the process"
+        detail = f"there is no {what} yet, {duration(-due_seconds)} after it was expected; see the log of the service"
     else:
-        detail = f"no {what} yet; the first is expected within {wait} s"
+        detail = f"there is no {what} yet; the first is expected within {wait} s"
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, [("Retry-After", str(wait))])
 
 

@@ -33,7 +33,7 @@ WHAT_TO_SET = "set HEAP_EXPORTER_TOKEN, restart, and send it as `Authorization: 
 
 
 class Gate:
-    """Checks requests.
+    """Decides which HTTP requests are allowed.
 
     ``trust_loopback`` means that REMOTE_ADDR is the address of the client. That holds on the exporter's own server; a
     mounted app can be behind a proxy, and all its clients then seem to be local.
@@ -44,7 +44,7 @@ class Gate:
         self._trust_loopback = trust_loopback
 
     def check(self, request: Request) -> None:
-        """Raise a :class:`Problem` if the request is not allowed."""
+        """Raise a :class:`Problem` if the HTTP request is not allowed."""
         if request.path in OPEN_PATHS:
             return
         if request.method not in ("GET", "HEAD", "OPTIONS"):
@@ -63,7 +63,7 @@ class Gate:
         elif kind.lower() == "basic":
             given = _password(credentials)
         else:
-            raise _unauthorized("the Authorization header has another scheme; it must be `Bearer <token>`")
+            raise _unauthorized("the Authorization header has an unsupported scheme; it must be `Bearer <token>`")
         if not hmac.compare_digest(given, self._token):
             raise _unauthorized(f"the {kind.capitalize()} token is wrong; it must be the value of HEAP_EXPORTER_TOKEN")
 
@@ -74,12 +74,12 @@ class Gate:
             raise _forbidden(f"without a token this server answers only clients on this machine; {WHAT_TO_SET}")
         if not is_loopback(_host_name(request)):
             raise _forbidden(
-                f"the Host header is not this machine; use localhost or 127.0.0.1 in the URL, or {WHAT_TO_SET}"
+                f"the Host header does not name this machine; use localhost or 127.0.0.1 in the URL, or {WHAT_TO_SET}"
             )
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host name or address is a loopback one."""
+    """Return whether the Host header or the client address of an HTTP request is a loopback one."""
     if host.lower() == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""One client's connection: what has been received, and the answer that is being sent."""
+"""The HTTP connection of one client: the received bytes, and the answer that is being sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECEIVE_BYTES = 64 * 1024
 
 
 class ConnectionState(Enum):
-    """What the server waits for."""
+    """What the HTTP server waits for on a connection."""
 
     RECEIVING = auto()  # the client sends a request
     ANSWERING = auto()  # a worker makes and sends the answer
@@ -23,7 +23,7 @@ class ConnectionState(Enum):
 
 
 class Connection:
-    """A connection, used by one thread at a time. Times are monotonic seconds.
+    """An HTTP connection, used by one thread at a time. Times are monotonic seconds.
 
     The server closes it at its ``deadline``, and from ``protected_until`` on if another client needs the place.
     """
@@ -40,18 +40,18 @@ class Connection:
 
     @property
     def is_answer_begun(self) -> bool:
-        """Return whether a part of an answer may have been sent."""
+        """Return whether a part of an HTTP answer may have been sent."""
         return self._handler is not None
 
     def receive(self) -> bool:
-        """Receive once. Return False at the end of what the client sends. Raises :class:`OSError`."""
+        """Receive a piece of an HTTP request. Return False once the client sends no more. Raises :class:`OSError`."""
         data = self.socket.recv(RECEIVE_BYTES)
         if self.state is ConnectionState.RECEIVING:
             self.received += data
         return bool(data)
 
     def send(self, site: Site) -> ConnectionState:
-        """Send a piece of the answer to the first request. Return the next state.
+        """Send a piece of the answer to the first HTTP request. Return the next state.
 
         Raises what the application raises.
         """
@@ -75,7 +75,7 @@ class Connection:
         return ConnectionState.ANSWERING
 
     def close(self) -> None:
-        """Close the socket and the application's answer."""
+        """Close the socket and the answer of the WSGI application."""
         with suppress(OSError):
             self.socket.close()
         with suppress(Exception):  # the application may fail, and a worker may be in the generator just now

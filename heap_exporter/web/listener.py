@@ -1,4 +1,4 @@
-"""The listening socket, and clear errors where there can be none."""
+"""The listening socket of the HTTP server, and clear errors where it cannot be made."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from heap_exporter.settings import variable
 
 
 def listen(host: str, port: int, backlog: int) -> socket.socket:
-    """Return a listening socket. Raises :class:`PortTaken` or :class:`SettingsError`."""
+    """Return the listening socket of the HTTP server. Raises :class:`PortTaken` or :class:`SettingsError`."""
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         problem = getattr(error, "strerror", None) or str(error)
-        raise SettingsError(variable("host"), host, f"no address to listen on: {problem}") from error
+        raise SettingsError(variable("host"), host, f"there is no such address to listen on: {problem}") from error
     family, _, _, _, address = addresses[0]
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -33,6 +33,6 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(host, port) from error
         if error.errno == errno.EACCES:
-            raise SettingsError(variable("port"), port, f"not allowed to listen on it: {error.strerror}") from error
-        raise SettingsError(variable("host"), host, f"cannot listen on it: {error.strerror}") from error
+            raise SettingsError(variable("port"), port, f"it cannot be listened on: {error.strerror}") from error
+        raise SettingsError(variable("host"), host, f"it cannot be listened on: {error.strerror}") from error
     return listener

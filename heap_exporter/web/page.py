@@ -41,7 +41,7 @@ SUSPECTS_SHOWN = 5
 _BACKTICKS = re.compile("`([^`]*)`")
 
 WALKER_REASONS = {
-    "best": "it counts every object and does not stop the process",
+    "best": "it counts every object while the service continues to run",
     "setting": "HEAP_EXPORTER_WALKER selects it",
     "no_extension": "the C extension of the native walker was not built at installation",
     "platform": "the native walker needs Linux",
@@ -54,7 +54,7 @@ WALKER_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the page shows; ``root`` is the path prefix of the pages."""
+    """The data of the status page; ``root`` is the path prefix of the pages."""
 
     reading: Reading
     points: Sequence[Point]
@@ -65,7 +65,7 @@ class View:
 
 
 def render(view: View) -> str:
-    """Return the page as HTML. Every text from the process is escaped."""
+    """Return the status page as HTML. Every text from the process is escaped."""
     return _TEMPLATE.substitute(
         style=_STYLE,
         script=_SCRIPT,
@@ -89,7 +89,7 @@ def _state(reading: Reading) -> str:
 
 
 def _verdict(reading: Reading) -> str:
-    """Return the headline, the three lines of the verdict, and the reasons behind a fold."""
+    """Return the verdict on the status page as HTML: headline, three lines, and the reasons behind a fold."""
     verdict, alert = reading.verdict, reading.alert
     lines = "".join(f"<p>{_marked(line)}</p>" for line in verdict_summary(verdict, alert).lines)
     facts = [*_reasons(verdict), *_alert_facts(alert)]
@@ -106,7 +106,7 @@ def _alert_facts(alert: LeakAlert | None) -> Sequence[str]:
     if alert is None:
         return ()
     grown = [
-        f"mappings ({each.name}): {formatting.gain(each.after_bytes - each.before_bytes)}"
+        f"memory mappings ({each.name}): {formatting.gain(each.after_bytes - each.before_bytes)}"
         for each in alert.mappings[:3]
     ]
     return (f"alert sent {formatting.moment(alert.verdict.judged_at)}, fingerprint {alert.fingerprint}", *grown)
@@ -167,17 +167,18 @@ def _types(reading: Reading) -> str:
 
 
 def walker_text(choice: WalkerChoice) -> str:
-    """Return which walker counts the objects and why, as a sentence."""
+    """Return the sentence of the status page on the walker in use, and why it was chosen."""
     detail = f" ({choice.detail})" if choice.detail else ""
-    return f"Walker: {choice.name}, because {WALKER_REASONS[choice.reason]}{detail}."
+    return f"heap-exporter uses the {choice.name} walker because {WALKER_REASONS[choice.reason]}{detail}."
 
 
 def census_text(found: Census, interval_seconds: float) -> str:
-    """Return how the last census was taken, and how often one is taken, as a sentence."""
+    """Return the sentence of the status page on how, and how often, all objects are counted."""
     where = "in this process" if found.in_process else "in a clone of the process"
     return (
-        f"Counted {where} in {formatting.duration(found.duration_seconds)} with a pause of "
-        f"{formatting.duration(found.pause_seconds)}, every {formatting.duration(interval_seconds)}."
+        f"heap-exporter counts all objects every {formatting.duration(interval_seconds)}. The last count ran {where}, "
+        f"took {formatting.duration(found.duration_seconds)} and paused the service for "
+        f"{formatting.duration(found.pause_seconds)}."
     )
 
 
@@ -211,12 +212,12 @@ def _comparison(found: Comparison | None) -> str:
 
 
 def _suspect(suspect: dict[str, Any]) -> str:
-    """Return a suspect of a ``report`` document: three lines, and the numbers behind a fold."""
+    """Return a suspect of a comparison as HTML for the status page: three lines, and numbers behind a fold."""
     lines = "".join(f"<p>{_marked(line)}</p>" for line in suspect["summary"].values() if line)
     retained, share = suspect["retained_bytes"]["after"], suspect["share"]
     numbers = [
         f"path: {' → '.join(suspect['path'])}",
-        f"{share:.0%} of the growth, retains {formatting.size(retained)} now",
+        f"{share:.0%} of the growth; retains {formatting.size(retained)} now",
         f"fingerprint {suspect['fingerprint']}",
     ]
     items = "".join(f"<li>{escape(number)}</li>" for number in numbers)
@@ -227,7 +228,7 @@ def _suspect(suspect: dict[str, Any]) -> str:
 
 
 def _marked(sentence: str) -> str:
-    """Return a sentence as HTML, with the names between backticks as code."""
+    """Return a sentence as HTML for the status page, with the names between backticks as code."""
     return _BACKTICKS.sub(r"<code>\1</code>", escape(sentence))
 
 

@@ -12,7 +12,7 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class Problem(Exception):  # the name in RFC 9457
-    """An error answer: a status, a sentence on what to do, and headers."""
+    """An HTTP error answer: a status, a sentence on what to do, and headers."""
 
     def __init__(self, status: HTTPStatus, detail: str, headers: Iterable[tuple[str, str]] = ()) -> None:
         super().__init__(detail)
@@ -21,11 +21,11 @@ class Problem(Exception):  # the name in RFC 9457
         self.headers = list(headers)
 
     def response(self) -> Response:
-        """Return the problem as an answer."""
+        """Return the problem as an HTTP answer."""
         return Response(body(self.status, self.detail), self.status, self.headers, content_type=CONTENT_TYPE)
 
 
 def body(status: HTTPStatus, detail: str) -> bytes:
-    """Return the JSON of a problem."""
+    """Return the JSON body of an HTTP error answer."""
     problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
     return json.dumps(problem).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""The request class of the pages."""
+"""The HTTP request class of the pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ BODY_BYTES = 64 * 1024
 
 
 class Request(WerkzeugRequest):
-    """A request whose body and form have a maximum size."""
+    """An HTTP request whose body and form have a maximum size."""
 
     max_content_length = BODY_BYTES
     max_form_memory_size = BODY_BYTES

@@ -21,18 +21,18 @@ TYPES_IN_STATUS = 20
 
 
 def health(pid: int) -> Document:
-    """Return the name, version and process of the exporter."""
+    """Return the JSON of /-/healthy: the name, version and process of the exporter."""
     return {"name": "heap-exporter", "version": VERSION, "pid": pid, "status": "ok"}
 
 
 def snapshot(info: SnapshotInfo, root: str) -> Document:
-    """Return a finished snapshot; ``root`` is the path prefix of the routes."""
+    """Return a finished snapshot as the JSON of /snapshots/ID; ``root`` is the path prefix of the HTTP routes."""
     url = f"{root}/snapshots/{info.id}"
     return {**asdict(info), "path": str(info.path), "state": "written", "url": url, "file_url": f"{url}/file"}
 
 
 def progress(found: SnapshotProgress, comparison_found: Comparison | None, root: str) -> Document:
-    """Return the state of a snapshot, and of its comparison with the snapshot before it."""
+    """Return the JSON of /snapshots/ID: the state of a snapshot and of its comparison with the one before it."""
     if found.info is not None:
         return {**snapshot(found.info, root), "comparison": comparison_found and comparison(comparison_found)}
     document = {"id": found.id, "state": found.state, "url": f"{root}/snapshots/{found.id}"}
@@ -40,24 +40,24 @@ def progress(found: SnapshotProgress, comparison_found: Comparison | None, root:
 
 
 def comparison(found: Comparison) -> Document:
-    """Return the state of a comparison and, once it is done, what grew and what holds it."""
+    """Return a comparison as JSON for HTTP clients: its state and, once it is done, what grew and what holds it."""
     report = found.report or {}
     result: Document = {name: report[name] for name in ("minutes", "verdict", "suspects", "notes") if name in report}
     return {"state": found.state, "before_id": found.before_id, "problem": found.problem, **result}
 
 
 def snapshots(infos: Sequence[SnapshotInfo], root: str) -> Document:
-    """Return the list of snapshots, newest first."""
+    """Return the JSON of /snapshots: the list of snapshots, newest first."""
     return {"snapshots": [snapshot(info, root) for info in infos]}
 
 
 def census(found: Census, reading: Reading) -> Document:
-    """Return a census with its totals, the walker and why it was chosen, and the interval."""
+    """Return the JSON of /census: types, totals, the interval, the walker and why it was chosen."""
     return {**_walked(found, reading), "types": [asdict(count) for count in found.types]}
 
 
 def verdict(found: Verdict, alerted: LeakAlert | None) -> Document:
-    """Return a verdict in three lines and in numbers, and the last alert."""
+    """Return the JSON of /verdict: the verdict in three lines and in numbers, and the last alert."""
     trends = [
         {**asdict(trend), "slope_mb_per_hour": trend.slope_bytes_per_second * 3600 / 1e6} for trend in found.trends
     ]
@@ -76,7 +76,7 @@ def verdict(found: Verdict, alerted: LeakAlert | None) -> Document:
 
 
 def alert(found: LeakAlert) -> Document:
-    """Return an alert: when it was sent, what accumulates where, and the ids of its snapshots."""
+    """Return the alert in the JSON of /verdict: when it was sent, what accumulates where, and its snapshot ids."""
     return {
         "judged_at": found.verdict.judged_at,
         "cause": found.verdict.cause,
@@ -109,7 +109,7 @@ def status(
 
 
 def _walked(found: Census, reading: Reading) -> Document:
-    """Return a census without its types."""
+    """Return a census without its types, as a part of the JSON of an HTTP route."""
     return {
         "objects": found.objects,
         "bytes": found.bytes,

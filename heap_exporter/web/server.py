@@ -22,7 +22,7 @@ from heap_exporter.runtime.port_conflict import reachable
 from heap_exporter.runtime.threads import start_thread
 from heap_exporter.web.connection import Connection, ConnectionState
 from heap_exporter.web.listener import listen
-from heap_exporter.web.workers import Workers
+from heap_exporter.web.workers import RequestWorkers
 from heap_exporter.web.wsgi import HEAD_BYTES, Site, head_size, refusal, request_size
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ STOP_GRACE_SECONDS = 0.7
 STOP_SECONDS = 1.5
 
 
-class Server:
-    """Serves ``application`` on ``host:port``, bound at once; ``port`` 0 takes a free one.
+class HttpServer:
+    """Serves the WSGI ``application`` on ``host:port``, bound at once; ``port`` 0 takes a free one.
 
     Raises :class:`~heap_exporter.errors.PortTaken`, or :class:`~heap_exporter.errors.SettingsError` on an address that
     cannot be listened on.
@@ -84,7 +84,7 @@ class Server:
             self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
             opened.pop_all()
         self._connections: set[Connection] = set()
-        self._workers = Workers(Site(application, self.host, self.port), self._waker)
+        self._workers = RequestWorkers(Site(application, self.host, self.port), self._waker)
         self._loop: threading.Thread | None = None
         self._next_warning_at = 0.0
         self._stopping = False
@@ -96,13 +96,13 @@ class Server:
         return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
 
     def start(self) -> None:
-        """Serve, on threads of the server's own, until :meth:`stop`."""
+        """Serve HTTP requests, on threads of the server's own, until :meth:`stop`."""
         # The loop must not start them: the interpreter refuses new threads, with a message, once the program ends.
         self._workers.start()
         self._loop = start_thread("http", self._serve)
 
     def stop(self) -> None:
-        """End threads and sockets within two seconds. Requests that are being answered get a moment to end."""
+        """Close threads and sockets within two seconds; HTTP requests that are being answered may still end."""
         if self._stopping:
             return
         self._stopping = True
@@ -124,7 +124,7 @@ class Server:
             end.close()
 
     def abandon(self) -> None:
-        """In a forked child: close the inherited descriptors, and nothing else.
+        """Close the HTTP server's inherited descriptors in a forked child, and nothing else.
 
         Nothing is shut down: the parent uses the connections and the listener. No lock is taken: a thread that does
         not exist in the child may hold it for ever.
@@ -137,22 +137,22 @@ class Server:
         self._selector.close()
 
     def _serve(self) -> None:
-        """Run the loop until the stop; the body of its thread."""
+        """Run the HTTP server's loop until the stop; the body of its thread."""
         while not self._stopping:
             try:
                 self._turn()
             except Exception:
                 if self._stopping:
                     break
-                log.exception("heap-exporter's server failed and continues")
+                log.exception("heap-exporter's HTTP server had an unexpected error and continues to serve")
                 time.sleep(ACCEPT_PAUSE_SECONDS)
 
     def _turn(self) -> None:
-        """Wait for one event, and handle all that have come."""
+        """Wait for an event on the HTTP connections, and handle all that have come."""
         for key, _ in self._selector.select(self._seconds_to_next_deadline()):
             if not isinstance(key.data, Connection):
                 key.data()
-            elif key.data in self._connections:  # not closed in this same turn, to give its place to another
+            elif key.data in self._connections:  # not closed in this same turn for a new client
                 self._continue(key.data)
         self._expire()
 
@@ -181,16 +181,16 @@ class Server:
     def _warn(self, error: OSError) -> None:
         if time.monotonic() >= self._next_warning_at:
             self._next_warning_at = time.monotonic() + LOG_INTERVAL_SECONDS
-            log.warning("heap-exporter cannot accept a connection: %s", error.strerror)
+            log.warning("heap-exporter's HTTP server cannot accept a connection: %s", error.strerror)
 
     def _replaceable(self) -> Connection | None:
-        """Return the connection that gives its place to a new client: of the unprotected ones, the next to expire."""
+        """Return the HTTP connection to close for a new client: of the unprotected ones, the next to expire."""
         now = time.monotonic()
         unprotected = (found for found in self._connections if found.protected_until <= now)
         return min(unprotected, key=lambda found: found.deadline, default=None)
 
     def _continue(self, connection: Connection) -> None:
-        """Handle a socket that is ready."""
+        """Receive from, or queue for its answer, an HTTP connection whose socket is ready."""
         if connection.state is ConnectionState.STALLED:
             self._queue(connection, math.inf)
             return
@@ -211,7 +211,7 @@ class Server:
         if request_size(connection.received):
             self._queue(connection, time.monotonic() + QUEUE_SECONDS)
         elif len(connection.received) >= HEAD_BYTES and not head_size(connection.received):
-            detail = f"the head of the request is longer than {HEAD_BYTES >> 10} KiB"
+            detail = f"the request line and the headers are longer than {HEAD_BYTES >> 10} KiB"
             self._refuse(connection, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
 
     def _queue(self, connection: Connection, deadline: float) -> None:
@@ -221,7 +221,7 @@ class Server:
         self._workers.put(connection)
 
     def _take_back(self) -> None:
-        """Watch the connections that need no worker any more."""
+        """Watch the HTTP connections that need no worker any more."""
         with suppress(BlockingIOError):
             self._woken.recv(4096)
         while self._workers.done:
@@ -240,7 +240,7 @@ class Server:
         self._linger(connection)
 
     def _linger(self, connection: Connection) -> None:
-        """Send the end of the connection, and wait a little for the client to close."""
+        """Send the end of the HTTP connection, and wait briefly for the client to close it."""
         try:
             connection.socket.shutdown(socket.SHUT_WR)
         except OSError:
@@ -270,7 +270,7 @@ class Server:
                 if self._workers.take(connection):
                     self._refuse_or_continue(connection)
             elif connection.state is ConnectionState.RECEIVING and connection.received:
-                detail = f"the request did not arrive within {REQUEST_SECONDS:g} s"
+                detail = f"the request did not arrive completely within {REQUEST_SECONDS:g} s"
                 self._refuse(connection, HTTPStatus.REQUEST_TIMEOUT, detail)
             else:
                 self._close(connection)

@@ -21,11 +21,11 @@ TURN_SECONDS = 0.05
 """How long a worker sends one long answer while other requests wait."""
 
 
-class Workers:
-    """Threads that answer connections, first come, first served, and leave them in ``done`` with their next state.
+class RequestWorkers:
+    """Threads that answer HTTP requests, first come, first served.
 
-    They send a byte into ``waker`` for each. They have no reference to the server: the cycle would be left to the
-    garbage collector of the application.
+    They leave each connection in ``done`` with its next state, and send a byte into ``waker``. They have no reference
+    to the server: the cycle would be left to the garbage collector of the application.
     """
 
     def __init__(self, site: Site, waker: socket.socket) -> None:
@@ -38,31 +38,31 @@ class Workers:
 
     @property
     def waiting(self) -> int:
-        """Return the number of connections that wait for a worker."""
+        """Return the number of HTTP connections that wait for a worker."""
         return len(self._waiting)
 
     def start(self) -> None:
-        """Start the threads."""
+        """Start the threads that answer HTTP requests."""
         self._threads = [start_thread(f"http-{number + 1}", self._work) for number in range(WORKERS)]
 
     def stop(self) -> None:
-        """Let each thread end after its present answer."""
+        """Let each thread end after its current HTTP answer."""
         self._waiting.clear()
         self._queue.put(None)
 
     def join(self, deadline: float) -> None:
-        """Wait until the threads have ended, at the latest until ``deadline`` (monotonic seconds)."""
+        """Wait until the HTTP threads have ended, at the latest until ``deadline`` (monotonic seconds)."""
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(max(deadline - time.monotonic(), 0.0))
 
     def put(self, connection: Connection) -> None:
-        """Have a request answered, or an answer continued."""
+        """Queue a connection whose HTTP request is to be answered, or its answer continued."""
         self._waiting.add(connection)
         self._queue.put(connection)
 
     def take(self, connection: Connection) -> bool:
-        """Return whether the connection still waits; it is the caller's then."""
+        """Take an HTTP connection from the queue. Return False if a worker already has it."""
         try:
             self._waiting.remove(connection)  # atomic, unlike a test and a removal
         except KeyError:
@@ -75,7 +75,7 @@ class Workers:
         self._queue.put(None)  # for the next thread
 
     def _answer_next(self) -> bool:
-        """Answer the next connection. Return False at the stop."""
+        """Answer the next HTTP connection. Return False at the stop."""
         connection = self._queue.get()
         if connection is None:
             return False
@@ -91,13 +91,13 @@ class Workers:
         return True
 
     def _answer(self, connection: Connection) -> ConnectionState:
-        """Send an answer until the client must read, or until another request has waited for a turn."""
+        """Send an HTTP answer until the client must read, or until another request has waited for a turn."""
         turn_end = time.monotonic() + TURN_SECONDS
         try:
             while (state := connection.send(self._site)) is ConnectionState.ANSWERING:
                 if self._waiting and time.monotonic() > turn_end:
                     break
         except BaseException:  # whatever it is, this thread is needed for the next request
-            log.exception("heap-exporter failed to answer a request")
+            log.exception("heap-exporter failed to answer an HTTP request")
             return ConnectionState.LINGERING
         return state

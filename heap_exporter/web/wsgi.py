@@ -35,13 +35,13 @@ _LENGTH = re.compile(rb"^content-length:[ \t]*([0-9]{1,18})[ \t]*\r$", re.IGNORE
 
 
 def head_size(received: bytes | bytearray) -> int:
-    """Return the bytes of the first request's head, 0 while its end has not been received."""
+    """Return the size of the first HTTP request's head in bytes, 0 while its end has not been received."""
     end = _HEAD_END.search(received, 0, HEAD_BYTES)
     return end.end() if end else 0
 
 
 def request_size(received: bytes | bytearray) -> int:
-    """Return the bytes of the first request, 0 while it is incomplete. A body that is too long is not waited for."""
+    """Return the size of the first HTTP request in bytes, 0 while it is incomplete; without a body that is too long."""
     head = head_size(received)
     length = _LENGTH.search(received, 0, head)
     body = int(length[1]) if length else 0
@@ -68,7 +68,7 @@ class Site:
 
 
 class RequestHandler(WSGIRequestHandler):
-    """One complete request. ``close_connection`` is final after the last of :meth:`chunks`."""
+    """One complete HTTP request. ``close_connection`` is final after the last of :meth:`chunks`."""
 
     protocol_version = "HTTP/1.1"
     server_version = SERVER_NAME
@@ -82,21 +82,21 @@ class RequestHandler(WSGIRequestHandler):
         super().__init__(cast("Any", request), address, cast("Any", site))
 
     def setup(self) -> None:
-        """Read the request's bytes, and write the head of the answer into a buffer."""
+        """Read the HTTP request from its bytes, and write the head of the answer into a buffer."""
         self.rfile, self.wfile = io.BytesIO(self.request), self._head
 
     def handle(self) -> None:
-        """Parse the request."""
+        """Parse the HTTP request."""
         if _HEAD.fullmatch(self.request, 0, head_size(self.request)):
             self.handle_one_request()
         else:
             self.send_error(HTTPStatus.BAD_REQUEST, "the request line or a header is malformed")
 
     def finish(self) -> None:
-        """Leave the buffers open: the application reads the body later."""
+        """Leave the buffers open: the WSGI application reads the request's body later."""
 
     def do_GET(self) -> None:  # noqa: N802  # the standard library calls it by this name
-        """Prepare the call of the application, or refuse what it could misread."""
+        """Prepare the call of the WSGI application, or refuse a request that it could misread."""
         found = self._find_problem()
         if found:
             self.send_error(*found)
@@ -108,16 +108,16 @@ class RequestHandler(WSGIRequestHandler):
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_GET  # noqa: N815  # likewise
 
     def do_CONNECT(self) -> None:  # noqa: N802  # likewise
-        """Refuse to be a proxy."""
+        """Refuse an HTTP CONNECT request: this server is no proxy."""
         self.send_error(HTTPStatus.METHOD_NOT_ALLOWED, "this server is not a proxy")
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer with a problem, after which the connection ends."""
+        """Answer the HTTP request with a problem, after which the connection ends."""
         self.close_connection = True
         self._refusal = refusal(HTTPStatus(code), message or explain or "")
 
     def chunks(self) -> Iterator[bytes]:
-        """Run the application and yield the head and the body of its answer. Raises what the application raises."""
+        """Yield the head and the body of the WSGI application's answer. Raises what the application raises."""
         if self._refusal:
             yield self._refusal
             return
@@ -140,14 +140,20 @@ class RequestHandler(WSGIRequestHandler):
         if len(hosts) > 1 or len(lengths) > 1 or (lengths and encodings):
             found = (
                 HTTPStatus.BAD_REQUEST,
-                "Host, Content-Length or Transfer-Encoding contradict each other",
+                "the Host, Content-Length and Transfer-Encoding headers contradict each other",
             )
         elif lengths and not re.fullmatch("[0-9]{1,18}", lengths[0].strip(" \t")):
-            found = HTTPStatus.BAD_REQUEST, "the Content-Length is not a number of bytes"
+            found = HTTPStatus.BAD_REQUEST, "the Content-Length header is not a number of bytes"
         elif lengths and int(lengths[0]) > BODY_BYTES:
-            found = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {BODY_BYTES >> 10} KiB"
+            found = (
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"the request's body is longer than {BODY_BYTES >> 10} KiB",
+            )
         elif encodings == ["chunked"]:
-            found = HTTPStatus.LENGTH_REQUIRED, "send the body with a Content-Length, not in chunks"
+            found = (
+                HTTPStatus.LENGTH_REQUIRED,
+                "send the request's body with a Content-Length header, not in chunks",
+            )
         elif encodings:
             found = HTTPStatus.NOT_IMPLEMENTED, "this Transfer-Encoding is not supported"
         else:
@@ -178,7 +184,7 @@ class RequestHandler(WSGIRequestHandler):
 
 
 def refusal(status: HTTPStatus, detail: str) -> bytes:
-    """Return a complete answer with a problem, after which the connection ends."""
+    """Return a complete HTTP error answer, after which the connection ends."""
     body = problem.body(status, detail or f"{status.description or status.phrase}.")
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nServer: {SERVER_NAME}\r\nContent-Type: {problem.CONTENT_TYPE}\r\n"

@@ -21,7 +21,7 @@ from heap_exporter.model import Census, Reading, TypeCount, Walk
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
 from heap_exporter.web.app import App
-from heap_exporter.web.server import Server
+from heap_exporter.web.server import HttpServer
 from tests.examples.readings import full_reading
 
 TYPES = (TypeCount("shop.sessions.Session", 48210, 3_085_440), TypeCount("dict", 9000, 2_000_000))
@@ -93,9 +93,9 @@ def metrics(accept: str) -> tuple[bytes, str]:
 
 
 @contextmanager
-def serving(app: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
+def serving(app: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[HttpServer]:
     """Run a server, and stop it at the end."""
-    server = Server(app, host, port)
+    server = HttpServer(app, host, port)
     server.start()
     try:
         yield server
@@ -103,7 +103,7 @@ def serving(app: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[Server
         server.stop()
 
 
-def exchange(server: Server, raw: bytes) -> bytes:
+def exchange(server: HttpServer, raw: bytes) -> bytes:
     """Send raw bytes and return all that comes back until the server closes the connection."""
     with socket.create_connection((server.host, server.port), timeout=WAIT_SECONDS) as client:
         client.sendall(raw)
@@ -120,7 +120,7 @@ def read_all(client: socket.socket) -> bytes:
 
 
 def fetch(
-    server: Server, method: str, path: str, headers: dict[str, str] | None = None
+    server: HttpServer, method: str, path: str, headers: dict[str, str] | None = None
 ) -> tuple[int, http.client.HTTPMessage, Any]:
     """Return the status, the headers, and the JSON or the bytes of an answer."""
     connection = http.client.HTTPConnection(server.host, server.port, timeout=WAIT_SECONDS)
@@ -134,7 +134,7 @@ def fetch(
         connection.close()
 
 
-def connect(server: Server, sent: bytes = b"") -> socket.socket:
+def connect(server: HttpServer, sent: bytes = b"") -> socket.socket:
     """Return a connection on which `sent` has been sent."""
     client = socket.create_connection((server.host, server.port), timeout=WAIT_SECONDS)
     client.sendall(sent)

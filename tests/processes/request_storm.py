@@ -29,7 +29,7 @@ from heap_exporter.runtime.threads import start_thread
 from heap_exporter.web import server as limits
 from heap_exporter.walker.choose import choose_walker
 from heap_exporter.web.app import App
-from heap_exporter.web.server import Server
+from heap_exporter.web.server import HttpServer
 # The thousand clients are one process, which on a busy machine takes seconds to send all requests.
 limits.PROTECTED_SECONDS = limits.REQUEST_SECONDS = limits.QUEUE_SECONDS = turns.BURST_SECONDS = 600.0
 held = [{"key": [number]} for number in range(int(sys.argv[2]))]
@@ -38,7 +38,7 @@ class Source:
     pass
 source = Source()
 source.snapshots = snapshots
-server = Server(App(source, lambda accept: (b"", "text/plain"), token="", trust_loopback=True), "127.0.0.1", 0)
+server = HttpServer(App(source, lambda accept: (b"", "text/plain"), token="", trust_loopback=True), "127.0.0.1", 0)
 server.start()
 max_threads, late = 0, []
 def beat():

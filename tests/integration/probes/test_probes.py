@@ -11,4 +11,4 @@ def test_without_pymalloc_the_blocks_are_a_missing_source() -> None:
     environ = {**os.environ, "PYTHONMALLOC": "malloc"}
     result = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
 
-    assert "SourceMissing: the interpreter does not count blocks" in result.stderr
+    assert "SourceMissing: the interpreter does not count memory blocks" in result.stderr

@@ -18,11 +18,11 @@ def is_open(descriptor: int) -> bool:
 def test_without_free_descriptors_the_loop_neither_ends_nor_spins() -> None:
     program = """
 import os, resource, socket, time
-from heap_exporter.web.server import Server
+from heap_exporter.web.server import HttpServer
 def app(environ, start_response):
     start_response("200 OK", [("Content-Length", "2")])
     return [b"ok"]
-server = Server(app, "127.0.0.1", 0)
+server = HttpServer(app, "127.0.0.1", 0)
 server.start()
 client = socket.create_connection((server.host, server.port)); client.close()
 waiting = socket.socket()
@@ -42,7 +42,7 @@ print(waiting.recv(100).startswith(b"HTTP/1.1 200"))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
 
     assert done.stdout.split() == ["True", "True"]
-    assert done.stderr.count("heap-exporter cannot accept a connection: Too many open files\n") <= 1
+    assert done.stderr.count("heap-exporter's HTTP server cannot accept a connection: Too many open files\n") <= 1
 
 
 def test_a_forked_child_closes_its_sockets_and_the_parent_continues(process: Process) -> None:

@@ -101,5 +101,5 @@ def test_growth_is_sorted_by_gain() -> None:
 
 
 def test_a_missing_proc_is_a_missing_source(tmp_path: Path) -> None:
-    with pytest.raises(SourceMissing, match="no mappings"):
+    with pytest.raises(SourceMissing, match="memory mappings of the process cannot be read"):
         read_mappings(proc=tmp_path)

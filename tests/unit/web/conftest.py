@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.web.server import Server
+from heap_exporter.web.server import HttpServer
 from tests.doubles.web_source import Process, serving
 
 
@@ -15,6 +15,6 @@ def process(tmp_path: Path) -> Process:
 
 
 @pytest.fixture
-def server(process: Process) -> Iterator[Server]:
+def server(process: Process) -> Iterator[HttpServer]:
     with serving(process.app()) as running:
         yield running

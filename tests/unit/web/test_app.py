@@ -190,7 +190,7 @@ def test_without_disk_the_answer_is_507_and_names_the_setting(tmp_path: Path) ->
 
 
 def test_a_snapshot_that_the_stop_interrupts_is_answered_503(client: Client, process: Process) -> None:
-    process.walker.failure = WalkCancelled("the exporter was stopped during a walk")
+    process.walker.failure = WalkCancelled("heap-exporter was stopped during the heap walk")
 
     answer = fetch(client, "/snapshots", "POST")
 
@@ -264,9 +264,9 @@ def test_an_unknown_path_is_404(client: Client, path: str) -> None:
 @pytest.mark.parametrize(
     ("age_seconds", "wait", "detail"),
     [
-        (20.0, "40", "no {} yet; the first is expected within 40 s"),
-        (61.0, "1", "no {} yet; the first is expected within 1 s"),
-        (660.0, "1", "no {} yet, 10 min after it was expected; see the log of the process"),
+        (20.0, "40", "there is no {} yet; the first is expected within 40 s"),
+        (61.0, "1", "there is no {} yet; the first is expected within 1 s"),
+        (660.0, "1", "there is no {} yet, 10 min after it was expected; see the log of the service"),
     ],
 )
 def test_before_the_first_census_the_answer_is_503_with_retry_after(

@@ -111,8 +111,8 @@ def test_with_the_token_every_client_gets_every_page(process: Process, authoriza
         (basic("me", "wrong"), "the Basic token is wrong"),
         ("Basic !!!", "the Basic token is wrong"),
         ("Basic", "the Basic token is wrong"),
-        (f"Digest {TOKEN}", "another scheme"),
-        (TOKEN.encode().decode("latin-1"), "another scheme"),
+        (f"Digest {TOKEN}", "an unsupported scheme"),
+        (TOKEN.encode().decode("latin-1"), "an unsupported scheme"),
     ],
 )
 def test_a_wrong_token_and_a_wrong_scheme_are_answered_differently(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from werkzeug.utils import send_file
 
-from heap_exporter.web.server import MAX_CONNECTIONS, Server
+from heap_exporter.web.server import MAX_CONNECTIONS, HttpServer
 from heap_exporter.web.workers import WORKERS
 from tests.doubles.web_source import WAIT_SECONDS, Process, connect, exchange, fetch, read_all, serving, until
 
@@ -22,7 +22,7 @@ FORM = (
 )
 
 
-def test_a_snapshot_is_taken_over_a_real_socket(server: Server, process: Process) -> None:
+def test_a_snapshot_is_taken_over_a_real_socket(server: HttpServer, process: Process) -> None:
     status, headers, document = fetch(server, "POST", "/snapshots?reason=curl")
 
     assert status == 201
@@ -30,7 +30,7 @@ def test_a_snapshot_is_taken_over_a_real_socket(server: Server, process: Process
     assert [info.reason for info in process.snapshots.store.list()] == ["curl"]
 
 
-def test_of_two_posts_at_the_same_time_one_is_201_and_the_other_429(server: Server, process: Process) -> None:
+def test_of_two_posts_at_the_same_time_one_is_201_and_the_other_429(server: HttpServer, process: Process) -> None:
     process.walker.hold()
     answers: list[int] = []
     threads = [
@@ -60,7 +60,7 @@ def test_of_two_posts_at_the_same_time_one_is_201_and_the_other_429(server: Serv
         "/%2e%2e/%2e%2e/etc/passwd",
     ],
 )
-def test_no_path_reads_a_file_outside_the_snapshot_folder(server: Server, path: str) -> None:
+def test_no_path_reads_a_file_outside_the_snapshot_folder(server: HttpServer, path: str) -> None:
     status, headers, document = fetch(server, "GET", path)
 
     assert status == 404
@@ -106,7 +106,7 @@ def test_no_path_reads_a_file_outside_the_snapshot_folder(server: Server, path: 
     ],
 )
 def test_the_answer_to_a_malformed_request_names_the_problem_and_the_next_request_is_answered(
-    server: Server, process: Process, raw: bytes, status: int
+    server: HttpServer, process: Process, raw: bytes, status: int
 ) -> None:
     answer = exchange(server, raw)
 
@@ -117,14 +117,14 @@ def test_the_answer_to_a_malformed_request_names_the_problem_and_the_next_reques
     assert process.snapshots.outcomes["written"] == 0
 
 
-def test_a_header_with_an_underscore_is_dropped(server: Server) -> None:
+def test_a_header_with_an_underscore_is_dropped(server: HttpServer) -> None:
     raw = b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec_Fetch_Site: none\r\n\r\n"
 
     assert b" 403 " in exchange(server, raw.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
 
 
 @pytest.mark.parametrize("line_ends", [b"", b"\r\n"])
-def test_ten_megabytes_of_header_are_refused_and_the_answer_arrives(server: Server, line_ends: bytes) -> None:
+def test_ten_megabytes_of_header_are_refused_and_the_answer_arrives(server: HttpServer, line_ends: bytes) -> None:
     header = (b"X-Long: " + b"x" * 8000 + line_ends) * (10 * 1024 * 1024 // 8000)
 
     answer = exchange(server, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n\r\n")
@@ -133,7 +133,7 @@ def test_ten_megabytes_of_header_are_refused_and_the_answer_arrives(server: Serv
     assert b"longer than 32 KiB" in answer
 
 
-def test_a_body_that_the_application_does_not_read_does_not_destroy_the_answer(server: Server) -> None:
+def test_a_body_that_the_application_does_not_read_does_not_destroy_the_answer(server: HttpServer) -> None:
     body = b"x" * 60_000
 
     answer = exchange(
@@ -145,7 +145,7 @@ def test_a_body_that_the_application_does_not_read_does_not_destroy_the_answer(s
 
 
 def test_a_body_that_does_not_arrive_is_answered_408(
-    server: Server, process: Process, monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("heap_exporter.web.server.REQUEST_SECONDS", 0.2)
 
@@ -155,7 +155,7 @@ def test_a_body_that_does_not_arrive_is_answered_408(
     assert process.snapshots.outcomes["written"] == 0
 
 
-def test_bodies_that_arrive_byte_by_byte_hold_up_no_scrape(server: Server) -> None:
+def test_bodies_that_arrive_byte_by_byte_hold_up_no_scrape(server: HttpServer) -> None:
     with ExitStack() as stack:
         slow = [stack.enter_context(connect(server, FORM % 60_000 + b"\r\n")) for _ in range(4 * WORKERS)]
         for _ in range(20):
@@ -166,7 +166,7 @@ def test_bodies_that_arrive_byte_by_byte_hold_up_no_scrape(server: Server) -> No
             assert server._workers.waiting == 0
 
 
-def test_a_body_may_arrive_in_pieces_and_the_connection_stays_open(server: Server, process: Process) -> None:
+def test_a_body_may_arrive_in_pieces_and_the_connection_stays_open(server: HttpServer, process: Process) -> None:
     with connect(server, FORM % 11) as client:
         for piece in (b"\r", b"\nreas", b"on=cur", b"l" + FORM % 10 + b"Connection: close\r\n\r\nreason=two"):
             time.sleep(0.05)  # so that the pieces arrive one by one
@@ -193,7 +193,7 @@ def test_endless_answers_leave_turns_for_other_requests(monkeypatch: pytest.Monk
         start_response("200 OK", [("Content-Length", str(1 << 50) if number else "2")])
         return endless(number) if number else [b"ok"]
 
-    def read_on(server: Server, number: int) -> None:
+    def read_on(server: HttpServer, number: int) -> None:
         with connect(server, b"GET /%d HTTP/1.0\r\n\r\n" % number) as client:
             answers[number] = client.recv(65536)
             while data := client.recv(65536):
@@ -215,7 +215,7 @@ def test_endless_answers_leave_turns_for_other_requests(monkeypatch: pytest.Monk
         assert not any(b"503" in answer for answer in answers.values())
 
 
-def slow_reader(server: Server, stack: ExitStack) -> socket.socket:
+def slow_reader(server: HttpServer, stack: ExitStack) -> socket.socket:
     """Return a client that requests `/long` and has read nothing."""
     client = stack.enter_context(socket.socket())
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -271,7 +271,7 @@ def test_a_client_that_reads_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) 
         assert closed.wait(WAIT_SECONDS)
 
 
-def test_a_connection_serves_many_requests_also_if_all_arrive_together(server: Server) -> None:
+def test_a_connection_serves_many_requests_also_if_all_arrive_together(server: HttpServer) -> None:
     request = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n"
 
     answer = exchange(server, (request + b"\r\n") * 4 + request + b"Connection: close\r\n\r\n")
@@ -279,7 +279,7 @@ def test_a_connection_serves_many_requests_also_if_all_arrive_together(server: S
     assert answer.count(b"HTTP/1.1 200 OK") == 5
 
 
-def test_a_request_that_arrives_byte_by_byte_is_answered(server: Server) -> None:
+def test_a_request_that_arrives_byte_by_byte_is_answered(server: HttpServer) -> None:
     with connect(server) as client:
         for byte in b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n":
             client.send(bytes([byte]))
@@ -288,7 +288,7 @@ def test_a_request_that_arrives_byte_by_byte_is_answered(server: Server) -> None
 
 
 @pytest.mark.parametrize("sent", [b"", b"G", b"GET /metrics HTTP/1.1\r\nHost: loc", b"GET /metrics HTTP/1.1\r\n" * 100])
-def test_slow_clients_hold_up_no_scrape(server: Server, sent: bytes) -> None:
+def test_slow_clients_hold_up_no_scrape(server: HttpServer, sent: bytes) -> None:
     with ExitStack() as stack:
         for _ in range(MAX_CONNECTIONS // 2):
             stack.enter_context(connect(server, sent))
@@ -297,7 +297,7 @@ def test_slow_clients_hold_up_no_scrape(server: Server, sent: bytes) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nHo"])
-def test_300_silent_clients_hold_up_no_scrape(server: Server, sent: bytes) -> None:
+def test_300_silent_clients_hold_up_no_scrape(server: HttpServer, sent: bytes) -> None:
     with ExitStack() as stack:
         for _ in range(300):
             stack.enter_context(connect(server, sent))
@@ -309,7 +309,7 @@ def test_300_silent_clients_hold_up_no_scrape(server: Server, sent: bytes) -> No
 
 
 def test_with_more_clients_than_places_the_oldest_silent_client_is_closed(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("heap_exporter.web.server.PROTECTED_SECONDS", 0.2)
     with ExitStack() as stack:
@@ -319,7 +319,7 @@ def test_with_more_clients_than_places_the_oldest_silent_client_is_closed(
         assert read_all(slow[0]) == b""
 
 
-def test_a_head_that_does_not_end_is_answered_408(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_head_that_does_not_end_is_answered_408(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heap_exporter.web.server.REQUEST_SECONDS", 0.2)
 
     answer = exchange(server, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n")
@@ -327,7 +327,7 @@ def test_a_head_that_does_not_end_is_answered_408(server: Server, monkeypatch: p
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_silent_client_is_closed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_client_is_closed(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heap_exporter.web.server.REQUEST_SECONDS", 0.2)
 
     assert exchange(server, b"") == b""

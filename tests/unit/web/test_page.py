@@ -106,14 +106,19 @@ def test_the_page_names_the_walker_and_why_it_was_chosen() -> None:
 
     page = render(View(reading, (), (), None, "", 1))
 
-    assert "Walker: portable, because the native walker needs Linux (this is Plan 9)." in page
-    assert "Counted in this process in 250 ms with a pause of 4.5 ms, every 60 s." in page
+    assert "heap-exporter uses the portable walker because the native walker needs Linux (this is Plan 9)." in page
+    assert (
+        "heap-exporter counts all objects every 60 s. The last count ran in this process, took 250 ms and paused the "
+        "service for 4.5 ms." in page
+    )
 
 
 def test_a_census_of_a_clone_is_marked() -> None:
     census = Census(1.7e9, 0.25, 0.01, 0.2, "native", (), (), in_process=False)
 
-    assert census_text(census, 600).startswith("Counted in a clone of the process in 250 ms")
+    assert census_text(census, 600).startswith(
+        "heap-exporter counts all objects every 10 min. The last count ran in a clone of the process, took 250 ms "
+    )
 
 
 def test_every_reason_for_a_walker_has_a_text() -> None:
@@ -121,7 +126,7 @@ def test_every_reason_for_a_walker_has_a_text() -> None:
 
     assert set(WALKER_REASONS) == reasons
     assert walker_text(WalkerChoice("native", "best")) == (
-        "Walker: native, because it counts every object and does not stop the process."
+        "heap-exporter uses the native walker because it counts every object while the service continues to run."
     )
 
 

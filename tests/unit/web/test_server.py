@@ -11,7 +11,7 @@ import pytest
 
 from heap_exporter.errors import PortTaken, SettingsError
 from heap_exporter.web.connection import Connection
-from heap_exporter.web.server import REQUEST_SECONDS, STOP_SECONDS, Server
+from heap_exporter.web.server import REQUEST_SECONDS, STOP_SECONDS, HttpServer
 from heap_exporter.web.workers import WORKERS
 from tests.doubles.web_source import WAIT_SECONDS, Process, connect, exchange, fetch, read_all, serving, until
 
@@ -83,7 +83,7 @@ def test_stopping_waits_a_moment_for_unfinished_answers(process: Process, monkey
 
 
 def test_a_server_that_was_not_started_can_be_stopped_and_its_port_is_free_again() -> None:
-    server = Server(lambda environ, start_response: [], "127.0.0.1", 0)
+    server = HttpServer(lambda environ, start_response: [], "127.0.0.1", 0)
     server.stop()
     server.stop()
 
@@ -99,27 +99,27 @@ def test_a_server_that_cannot_be_created_closes_its_descriptors(failing: str, mo
     before = set(os.listdir("/dev/fd"))
     monkeypatch.setattr(failing, fail)
     with pytest.raises(OSError, match="too many open files") as caught:
-        Server(lambda environ, start_response: [], "127.0.0.1", 0)
+        HttpServer(lambda environ, start_response: [], "127.0.0.1", 0)
 
     assert caught.traceback  # it refers to the incomplete server
     assert set(os.listdir("/dev/fd")) <= before
 
 
-def test_every_thread_is_a_daemon_named_after_the_product(server: Server) -> None:
+def test_every_thread_is_a_daemon_named_after_the_product(server: HttpServer) -> None:
     until(lambda: len(own_threads()) == WORKERS + 1)
 
     assert all(thread.daemon for thread in own_threads())
 
 
-def test_a_port_that_is_taken_is_a_clear_error(server: Server) -> None:
+def test_a_port_that_is_taken_is_a_clear_error(server: HttpServer) -> None:
     with pytest.raises(PortTaken, match="HEAP_EXPORTER_PORT"):
-        Server(lambda environ, start_response: [], server.host, server.port)
+        HttpServer(lambda environ, start_response: [], server.host, server.port)
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid", "not a host", "x" * 300])
 def test_an_address_of_another_machine_is_a_clear_error(host: str) -> None:
     with pytest.raises(SettingsError, match="HEAP_EXPORTER_HOST"):
-        Server(lambda environ, start_response: [], host, 0)
+        HttpServer(lambda environ, start_response: [], host, 0)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_the_host_may_be_an_address_or_a_name_of_ipv4_or_ipv6(process: Process, 
             assert read_all(client).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_closed_connection_needs_no_garbage_collector_to_release_its_descriptor(server: Server) -> None:
+def test_a_closed_connection_needs_no_garbage_collector_to_release_its_descriptor(server: HttpServer) -> None:
     gc.collect()  # what other tests have left
     before = len(os.listdir("/dev/fd"))
     gc.disable()
@@ -157,7 +157,7 @@ def test_a_closed_connection_needs_no_garbage_collector_to_release_its_descripto
         gc.enable()
 
 
-def test_nothing_is_printed_into_the_applications_stderr(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_printed_into_the_applications_stderr(server: HttpServer, capfd: pytest.CaptureFixture[str]) -> None:
     for raw in (b"nonsense\r\n\r\n", b"GET /metrics HTTP/1.1\r\n\r\n"):
         with connect(server, raw):
             pass

@@ -8,15 +8,15 @@ from contextlib import ExitStack
 import pytest
 
 from heap_exporter.snapshot.turns import BURST_REQUESTS
-from heap_exporter.web.server import MAX_CONNECTIONS, Server
+from heap_exporter.web.server import MAX_CONNECTIONS, HttpServer
 from tests.doubles.web_source import WAIT_SECONDS, Process, connect, fetch, read_all, until
 
 
-def test_requests_one_after_the_other_are_all_served(server: Server) -> None:
+def test_requests_one_after_the_other_are_all_served(server: HttpServer) -> None:
     assert [fetch(server, "POST", "/snapshots")[0] for _ in range(10)] == [201] * 10
 
 
-def test_many_requests_at_once_are_answered_429_with_a_time_to_retry_after(server: Server, process: Process) -> None:
+def test_many_requests_at_once_are_answered_429_with_a_retry_time(server: HttpServer, process: Process) -> None:
     process.walker.hold()
     first = threading.Thread(target=fetch, args=(server, "POST", "/snapshots"))
     first.start()
@@ -35,7 +35,7 @@ def test_many_requests_at_once_are_answered_429_with_a_time_to_retry_after(serve
 
 
 def test_a_crowd_costs_no_more_descriptors_than_there_are_places(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seconds in ("PROTECTED_SECONDS", "REQUEST_SECONDS"):  # this test's clients are slow
         monkeypatch.setattr(f"heap_exporter.web.server.{seconds}", WAIT_SECONDS)
