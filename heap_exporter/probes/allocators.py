@@ -17,7 +17,9 @@ def read_allocated_blocks() -> int:
     """
     blocks = sys.getallocatedblocks()
     if blocks == 0:
-        raise SourceMissing("the interpreter does not count memory blocks (PYTHONMALLOC=malloc, or Python has no pymalloc)")
+        raise SourceMissing(
+            "the interpreter does not count memory blocks (PYTHONMALLOC=malloc, or Python has no pymalloc)"
+        )
     return blocks
 
 

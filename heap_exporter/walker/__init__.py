@@ -1,4 +1,4 @@
-"""Walks over the heap of this process; :class:`Walker` is the interface of the native and the portable walker."""
+"""Heap walks over this process; :class:`Walker` is the interface of the native and the portable walker."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from heap_exporter.model import Census, Walk
 class Walker(Protocol):
     """Walks the heap of its own process, one walk at a time, without heap-exporter's own objects.
 
-    Both methods raise :class:`~heap_exporter.errors.SourceMissing` if no walk is possible here, and
-    :class:`~heap_exporter.errors.WalkFailed` if a walk failed.
+    Both methods raise :class:`~heap_exporter.errors.SourceMissing` if no heap walk is possible here, and
+    :class:`~heap_exporter.errors.WalkFailed` if one failed.
     """
 
     @property
     def name(self) -> str:
-        """Return ``native`` or ``portable``."""
+        """Return the name of the walker, ``native`` or ``portable``."""
 
     def census(self) -> Census:
-        """Return all objects by type."""
+        """Walk the heap and return all objects by type."""
 
     def write_graph(self, out: BlockWriter) -> Walk:
-        """Write all objects and their references as the data of a snapshot; the caller writes header and footer.
+        """Walk the heap and write all objects and references as data of a snapshot, without header and footer.
 
         Raises ``OSError`` if this process writes to the file of ``out`` and cannot.
         """

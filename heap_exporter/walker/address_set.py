@@ -1,4 +1,4 @@
-"""A compact set of object addresses."""
+"""A compact set of object addresses for a heap walk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class AddressSet:
         self._pages: dict[int, bytearray] = {}
 
     def add(self, place: int) -> bool:
-        """Add a place; return whether it is new."""
+        """Add the place of an object that a heap walk has found; return whether it is new."""
         page = self._pages.get(place >> PAGE_BITS)
         if page is None:
             page = self._pages[place >> PAGE_BITS] = bytearray((1 << PAGE_BITS) // 8)

@@ -14,7 +14,7 @@ from heap_exporter.walker import Walker
 from heap_exporter.walker.portable_walker import PortableWalker
 
 MAX_SUCCESSIVE_FAILURES = 3
-"""Successive failures of the native walker after which the portable one walks."""
+"""Successive failures of the native walker after which the portable walker is used."""
 
 MIN_RETRY_SECONDS = 600.0
 MAX_RETRY_SECONDS = 6 * 3600.0
@@ -34,7 +34,7 @@ def choose_walker(
     timeout_seconds: float = 120.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> ChosenWalker:
-    """Return the walker for a setting: ``auto``, ``native`` or ``portable``.
+    """Return the heap walker for a setting: ``auto``, ``native`` or ``portable``.
 
     ``own_roots`` are objects of heap-exporter that are reachable from none of its modules. A walk ends early with
     :class:`~heap_exporter.errors.WalkCancelled` once ``is_stopping()`` is true. With ``keys`` keys of plain dicts are
@@ -55,7 +55,7 @@ def choose_walker(
 def _native(
     own_roots: tuple[object, ...], is_stopping: Callable[[], bool], keys: bool, timeout_seconds: float
 ) -> Walker:
-    """Return the native walker. Raises :class:`NativeUnavailable` and nothing else."""
+    """Return the native heap walker. Raises :class:`NativeUnavailable` and nothing else."""
     try:
         from heap_exporter.walker.native_walker import NativeWalker
 
@@ -63,14 +63,16 @@ def _native(
     except NativeUnavailable:
         raise
     except Exception as error:  # the application must start anyway
-        raise NativeUnavailable("no_extension", f"the extension cannot be loaded: {error}") from error
+        raise NativeUnavailable(
+            "no_extension", f"the C extension of the native walker cannot be loaded: {error}"
+        ) from error
 
 
 class ChosenWalker:
     """A :class:`~heap_exporter.walker.Walker` that uses the native walker and falls back to the portable one.
 
-    A failed walk of the native walker is an error and is counted. After three successive failures the portable one
-    walks; after some time a walk tries the native one again, and a success ends the fallback. After a crash or a hang
+    A failed walk of the native walker is an error and is counted. After three successive failures the portable walker
+    is used; after some time the native one is tried again, and a success ends the fallback. After a crash or a hang
     of a clone the portable one takes censuses only: these follow no reference, and following one may be the cause.
     A full disk and a cancelled walk are no failures of the walker, and a successful walk in this process does not end
     the fallback, because only clones fail.
@@ -93,7 +95,7 @@ class ChosenWalker:
 
     @property
     def name(self) -> str:
-        """Return the name of the walker that the next walk uses."""
+        """Return the name of the walker that the next heap walk uses."""
         return self._current().name
 
     @property
@@ -102,22 +104,23 @@ class ChosenWalker:
         if not self._falls_back:
             return self._choice
         detail = (
-            f"{self._successive_failures} successive walks of the native walker failed; the last: {self._last_failure}"
+            f"the native walker failed {self._successive_failures} times in succession; "
+            f"the last failure: {self._last_failure}"
         )
         return WalkerChoice(self._portable.name, "failing", detail)
 
     @property
     def failures(self) -> Mapping[str, int]:
-        """Return how many walks of the native walker failed, by cause."""
+        """Return how many heap walks of the native walker failed, by cause."""
         return dict(self._failures)
 
     @property
     def clone_cpu_seconds(self) -> float:
-        """Return the processor time of all clones in seconds; the times of this process do not include it."""
+        """Return the processor time of all clones that walked the heap, in seconds; this process's lacks it."""
         return self._clone_cpu_seconds
 
     def census(self) -> Census:
-        """Return all objects by type. The native walker raises only :class:`SourceMissing`."""
+        """Walk the heap and return all objects by type. The native walker raises only :class:`SourceMissing`."""
         walker = self._current()
         if walker is not self._native:
             return walker.census()
@@ -127,11 +130,11 @@ class ChosenWalker:
         return census
 
     def write_graph(self, out: BlockWriter) -> Walk:
-        """Write the data blocks of the whole graph. The native walker raises only :class:`SourceMissing`."""
+        """Walk the heap and write the whole graph. The native walker raises only :class:`SourceMissing`."""
         walker = self._current()
         if walker is not self._native:
             if self._may_crash:
-                raise SourceMissing(f"a graph walk in this process could crash it: {self.chosen.detail}")
+                raise SourceMissing(f"a snapshot by the portable walker could crash this process: {self.chosen.detail}")
             return walker.write_graph(out)
         walk = self._guarded(lambda: walker.write_graph(out))
         self._succeeded(walk.cpu_seconds)
@@ -147,7 +150,7 @@ class ChosenWalker:
         return self._native
 
     def _guarded(self, walk: Callable[[], WalkResult]) -> WalkResult:
-        """Return the result of a native walk; count a failure and raise it as :class:`WalkFailed`."""
+        """Return the result of a native heap walk; count a failure and raise it as :class:`WalkFailed`."""
         try:
             return walk()
         except WalkFailed as error:
@@ -172,13 +175,13 @@ class ChosenWalker:
         if not self._falls_back:
             log.warning("%s", error)
             return
-        log.warning("%s; the portable walker is used for %.0f s", self.chosen.detail, self._retry_seconds)
+        log.warning("%s; the portable walker replaces it for %.0f s", self.chosen.detail, self._retry_seconds)
         self._retry_at = self._clock() + self._retry_seconds
         self._retry_seconds = min(2 * self._retry_seconds, MAX_RETRY_SECONDS)
 
     def _succeeded(self, cpu_seconds: float) -> None:
         if self._falls_back:
-            log.info("the native walker works again")
+            log.info("the native walker works again, and heap-exporter uses it again")
         self._clone_cpu_seconds += cpu_seconds
         self._successive_failures = 0
         self._may_crash = False

@@ -1,4 +1,4 @@
-"""Times a walk in this process, and releases the GIL during it."""
+"""Times a heap walk in this process, and releases the GIL during it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class WalkClock:
         self._cpu_started = self._cpu_resumed = time.thread_time()
 
     def release_gil(self) -> None:
-        """Let other threads take the GIL."""
+        """Let other threads take the GIL during the heap walk."""
         # Processor time: wall time would include the threads that took the GIL in between.
         self.longest_pause = max(self.longest_pause, time.thread_time() - self._cpu_resumed)
         time.sleep(GIL_RELEASE_SECONDS)
@@ -26,10 +26,10 @@ class WalkClock:
 
     @property
     def duration_seconds(self) -> float:
-        """Return the time since the start of the walk."""
+        """Return the time since the start of the heap walk."""
         return time.perf_counter() - self._started
 
     @property
     def cpu_seconds(self) -> float:
-        """Return the processor time since the start of the walk."""
+        """Return the processor time since the start of the heap walk."""
         return time.thread_time() - self._cpu_started

@@ -1,4 +1,4 @@
-"""Writes the graph of the given objects and of all objects that are reachable from them."""
+"""Walks the heap from the given objects, and writes the graph of all objects that are reachable from them."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class GraphWriter:
         self._edges_since_release = 0
 
     def expect(self, objects: list[object]) -> None:
-        """Announce objects for :meth:`write`, so that none is written earlier when a reference leads to it."""
+        """Announce objects of the heap for :meth:`write`, so that none is written earlier as a referent of another."""
         for found in objects:
             if found is not None and not self._is_own(found):
                 self._known.add(id(found) >> PLACE_SHIFT)
 
     def write(self, pending: list[object]) -> None:
-        """Write the objects, and new objects that are reachable from them; empty the list.
+        """Walk the heap from the objects: write them and what is newly reachable from them; empty the list.
 
         :meth:`expect` was called with all of them. The list is the only reference of heap-exporter to them, and is
         subtracted from their reference counts.
@@ -87,7 +87,7 @@ class GraphWriter:
             self._write_names([key for key in list(found) if type(key) is str and 0 < len(key) <= MAX_NAME_LENGTH])
 
     def _write_edges(self, referents: Referents, fresh: list[object]) -> None:
-        """Write the edges of the current node, in pieces; those whose targets are gone meanwhile as no reference."""
+        """Write the references of the current object of the walk, in pieces; to objects freed meanwhile as none."""
         targets = islice(referents.targets, referents.length)
         for begin in range(0, referents.length, BATCH_EDGES):
             piece = min(BATCH_EDGES, referents.length - begin)

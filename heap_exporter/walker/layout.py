@@ -17,7 +17,7 @@ KINDS = {id(list): SEQUENCE, id(tuple): SEQUENCE, id(dict): MAPPING, id(set): SE
 """Kinds of the exact types; the references of a subclass have another order."""
 
 NOTHING = object()
-"""Stands for the target of a dead weak reference."""
+"""Stands for the target of a weak reference to a freed object."""
 
 _MODULE_NAMESPACE = vars(types.ModuleType)["__dict__"].__get__
 _WEAK_TARGET = weakref.ref.__call__
@@ -31,7 +31,7 @@ class Referents(NamedTuple):
 
 
 class Layout:
-    """The layout of the instances of ``cls``, written to ``encoder`` as a shape."""
+    """The layout of the instances of ``cls`` in a heap walk, written to ``encoder`` as a shape."""
 
     __slots__ = ("attribute_keys", "cls", "referents", "shape", "size", "size_bytes")
 
@@ -50,7 +50,7 @@ class Layout:
         )
 
     def size_of(self, instance: object) -> int:
-        """Return the shallow size of an instance in bytes, 0 if its ``__sizeof__`` fails."""
+        """Return the shallow size of a walked object in bytes, 0 if its ``__sizeof__`` fails."""
         try:
             return self.size(instance)
         except Exception:  # another package's __sizeof__ may fail; the object is written anyway
@@ -106,7 +106,7 @@ def _of_any(found: object) -> Referents:
 
 
 def _attribute_keys(cls: type) -> Callable[..., Iterable[object]] | None:
-    """Return a function from an instance to the attribute names in it, ``None`` for classes without any."""
+    """Return a function from a walked object to the attribute names in it, ``None`` for classes without any."""
     if is_subclass(cls, type):
         return namespace_keys
     if is_subclass(cls, types.ModuleType):

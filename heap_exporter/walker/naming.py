@@ -1,4 +1,4 @@
-"""Names and sizes of objects, read without running the application's code.
+"""Names and sizes of the objects in a heap walk, read without running the application's code.
 
 A metaclass can override attribute access, equality and hashing, and a class can override ``__sizeof__``. So everything
 here uses the descriptors of ``type``, and compares types by ``id``.
@@ -25,13 +25,13 @@ _GC_HEADER_BYTES = sys.getsizeof([]) - [].__sizeof__()
 
 
 def module_of(cls: type) -> str:
-    """Return the ``__module__`` of a class, or ``""``."""
+    """Return the ``__module__`` of a class in a heap walk, ``""`` if it has no valid one."""
     module = _MODULE(cls)
     return module if type(module) is str else ""
 
 
 def type_name(cls: type) -> str:
-    """Return the qualified name of a class, without the module for builtins, at most 120 characters."""
+    """Return the type name of a walked object's class: qualified, without ``builtins``, at most 120 characters."""
     module, name = module_of(cls), _QUALNAME(cls)
     full = name if module in ("builtins", "") else f"{module}.{name}"
     full = full.encode("utf-8", "backslashreplace").decode()  # a label must not contain a lone surrogate
@@ -39,7 +39,7 @@ def type_name(cls: type) -> str:
 
 
 def sizer(cls: type) -> Callable[[object], int]:
-    """Return a function from an instance of ``cls`` to its shallow size in bytes; it runs no Python code."""
+    """Return a function from a walked instance of ``cls`` to its shallow size in bytes; it runs no Python code."""
     for base in _MRO(cls):
         method = _NAMESPACE(base).get("__sizeof__")
         if method is not None:
@@ -48,34 +48,34 @@ def sizer(cls: type) -> Callable[[object], int]:
 
 
 def has_one_size(cls: type) -> bool:
-    """Return whether all instances of ``cls`` have the same size."""
+    """Return whether all instances of ``cls`` that a heap walk finds have the same size."""
     if _ITEMSIZE(cls):
         return False
     return next(base for base in _MRO(cls) if "__sizeof__" in _NAMESPACE(base)) is object
 
 
 def has_referents(cls: type) -> bool:
-    """Return whether the garbage collector can traverse instances of ``cls``."""
+    """Return whether a heap walk can follow the references of instances of ``cls`` with the garbage collector."""
     return bool(_FLAGS(cls) & _HAVE_GC)
 
 
 def is_subclass(cls: type, of: type) -> bool:
-    """Return whether ``cls`` is a subclass of ``of``, without calling a metaclass."""
+    """Return whether a walked class is a subclass of ``of``, without calling its metaclass."""
     return any(base is of for base in _MRO(cls))
 
 
 def namespace_keys(cls: type) -> list[object]:
-    """Return the keys of the namespace of a class."""
+    """Return the keys of the namespace of a class that a heap walk has found."""
     return list(_NAMESPACE(cls))
 
 
 def is_identifier(key: object) -> TypeGuard[str]:
-    """Return whether a key of a namespace can be the name of an attribute, as opposed to data."""
+    """Return whether a key in a walked namespace can be the name of an attribute, as opposed to data."""
     return type(key) is str and len(key) <= MAX_NAME_LENGTH and key.isidentifier()
 
 
 def tuple_bytes(length: int) -> int:
-    """Return the shallow size in bytes of a tracked tuple with ``length`` items."""
+    """Return the shallow size in bytes of a tuple of ``length`` items that a heap walk has found."""
     return tuple.__basicsize__ + length * tuple.__itemsize__ + _GC_HEADER_BYTES
 
 

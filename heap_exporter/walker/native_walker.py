@@ -51,11 +51,11 @@ _NO_MEMORY, _WRITE, _, _SIGNAL, _TIMEOUT = range(1, 6)
 
 
 class NativeWalker:
-    """A :class:`~heap_exporter.walker.Walker` in C.
+    """The heap walker in C, a :class:`~heap_exporter.walker.Walker`.
 
     A census is taken in this process if that is faster than a clone: few objects in a large process. A clone takes the
-    first census and the one after a failure, so that a heap that crashes a walk crashes a clone. A clone also takes
-    over a census that exceeds its time limit. Raises :class:`NativeUnavailable`.
+    first census and the one after a failure, so that a heap that crashes a walk crashes only a clone. A clone also
+    takes over a census that exceeds its time limit. Raises :class:`NativeUnavailable`.
     """
 
     name = "native"
@@ -73,7 +73,7 @@ class NativeWalker:
         self._since_clone = 0
 
     def census(self) -> Census:
-        """Return all objects by type. Raises :class:`WalkFailed`, :class:`~heap_exporter.errors.WalkCancelled`."""
+        """Walk the heap and return all objects by type. Raises :class:`WalkFailed`, :class:`WalkCancelled`."""
         taken_at, began = time.time(), time.perf_counter()
         result, pause_seconds, in_process = self._count()
         self._walk_seconds = result["walk_ns"] / 1e9
@@ -90,7 +90,7 @@ class NativeWalker:
         )
 
     def _count(self) -> tuple[dict[str, Any], float, bool]:
-        """Return the result of a census, its longest pause in seconds, and whether it ran in this process."""
+        """Walk the heap; return the counts, the longest pause in seconds, and whether it ran in this process."""
         exceeded_seconds = 0.0
         if self._walk_seconds < self._clone_seconds and self._since_clone < CLONES_AFTER:
             self._since_clone += 1
@@ -104,12 +104,14 @@ class NativeWalker:
         return result, max(exceeded_seconds, self._clone_seconds), False
 
     def write_graph(self, out: BlockWriter) -> Walk:
-        """Write the data of a snapshot. Raises :class:`WalkFailed`, :class:`~heap_exporter.errors.WalkCancelled`."""
+        """Walk the heap and write the data of a snapshot. Raises :class:`WalkFailed`, :class:`WalkCancelled`."""
         began, begin = time.perf_counter(), os.lseek(out.fd, 0, os.SEEK_CUR)
         walk = self._start(out.fd, out.crc)
         result = self._finish(walk)
         if os.lseek(out.fd, 0, os.SEEK_CUR) - begin != result["file_bytes"]:
-            raise WalkFailed("damaged", "the file's length differs from the clone's result", result["cpu_ns"] / 1e9)
+            raise WalkFailed(
+                "damaged", "the snapshot file has another length than the clone reported", result["cpu_ns"] / 1e9
+            )
         out.crc = result["crc"]
         out.bytes += result["file_bytes"]
         return Walk(
@@ -121,9 +123,9 @@ class NativeWalker:
         )
 
     def _start(self, file: int, crc: int, *, max_ns: int = 0) -> _native.Walk:
-        """Start a walk in a clone, or with ``max_ns`` run one in this process that ends after that time."""
+        """Start a heap walk in a clone, or with ``max_ns`` run one in this process that ends after that time."""
         if not max_ns and _has_other_pid_namespace():
-            raise WalkFailed("refused", "children of this process start in another PID namespace (unshare)")
+            raise WalkFailed("refused", "the process cannot be cloned: its children start in another PID namespace")
         try:
             walk: _native.Walk = self._native.start(
                 file=file,
@@ -144,14 +146,16 @@ class NativeWalker:
         return walk
 
     def _finish(self, walk: _native.Walk) -> dict[str, Any]:
-        """Wait until a walk has ended and return its result. The clone is gone afterwards in any case."""
+        """Wait until a heap walk has ended and return its result. No clone remains afterwards in any case."""
         deadline, pause = time.monotonic() + self._timeout_seconds + GRACE_SECONDS, MIN_POLL_SECONDS
         try:
             while not walk.poll():
                 if self._is_stopping():
-                    raise WalkCancelled("the exporter was stopped during a walk")
+                    raise WalkCancelled("heap-exporter was stopped during the heap walk")
                 if time.monotonic() > deadline:
-                    raise WalkFailed("hung", f"the clone did not end within {self._timeout_seconds:g} s")
+                    raise WalkFailed(
+                        "hung", f"the clone that walks the heap did not end within {self._timeout_seconds:g} s"
+                    )
                 time.sleep(pause)  # looked up each time: gevent may have replaced it
                 pause = min(2 * pause, MAX_POLL_SECONDS)
         finally:
@@ -164,42 +168,45 @@ class NativeWalker:
 
 
 def _checked(walk: _native.Walk, timeout_seconds: float) -> dict[str, Any]:
-    """Return the result of a walk that has ended. Raises :class:`WalkFailed`."""
+    """Return the result of a heap walk that has ended. Raises :class:`WalkFailed`."""
     try:
         result = walk.result()
     except ValueError as error:
         raise WalkFailed("damaged", str(error)) from error
     if not result["is_complete"]:
-        cause, problem = _failure(result, timeout_seconds)
+        cause, problem = _walk_failure(result, timeout_seconds)
         raise WalkFailed(cause, problem, result["cpu_ns"] / 1e9)
     return result
 
 
-def _failure(result: dict[str, Any], timeout_seconds: float) -> tuple[str, str]:
-    """Return the cause of a failed walk and a sentence."""
+def _walk_failure(result: dict[str, Any], timeout_seconds: float) -> tuple[str, str]:
+    """Return why the clone's heap walk failed: the cause, and a sentence."""
     if result["fault"]:
-        return _fault(result["fault"], result["os_error"], result["crashed_type"])
+        return _walk_fault(result["fault"], result["os_error"], result["crashed_type"])
     killer = result["signal"]
     if killer == signal.SIGALRM:
-        return "hung", f"the clone did not end within {timeout_seconds:g} s"
+        return "hung", f"the clone that walks the heap did not end within {timeout_seconds:g} s"
     if killer == signal.SIGKILL:
-        return "killed", "the clone was killed (SIGKILL): by the kernel for lack of memory, or by another process"
+        return (
+            "killed",
+            "the clone was killed (SIGKILL) by the kernel for lack of memory, or by another process",
+        )
     if killer:
-        return "crashed", f"{_signal_name(killer)} ended the clone"
-    return "damaged", "the clone ended without a result"
+        return "crashed", f"the clone that walks the heap was ended by {_signal_name(killer)}"
+    return "damaged", "the clone that walks the heap ended without a result"
 
 
-def _fault(fault: int, os_error: int, crashed_type: str) -> tuple[str, str]:
-    """Return the cause and a sentence for a fault that the walk reported."""
+def _walk_fault(fault: int, os_error: int, crashed_type: str) -> tuple[str, str]:
+    """Return the cause and a sentence for a fault that the heap walk reported."""
     if fault == _SIGNAL:
         traversed = f"an object of type {crashed_type}" if crashed_type else "the heap"
-        return "crashed", f"the clone got {_signal_name(os_error)} while it traversed {traversed}"
+        return "crashed", f"the clone crashed with {_signal_name(os_error)} while it traversed {traversed}"
     if fault == _NO_MEMORY:
-        return "no_memory", "the clone had no memory for its tables"
+        return "no_memory", "the clone that walks the heap ran out of memory"
     if fault == _WRITE:
         cause = "no_disk" if os_error in NO_DISK else "refused"
-        return cause, f"the file could not be written: {os.strerror(os_error)}"
-    return "damaged", "an object has an impossible address"
+        return cause, f"the snapshot file could not be written: {os.strerror(os_error)}"
+    return "damaged", "the heap walk found an object at an impossible address"
 
 
 def _signal_name(number: int) -> str:
@@ -210,7 +217,7 @@ def _signal_name(number: int) -> str:
 
 
 def _types(rows: list[tuple[str, int, int]]) -> tuple[TypeCount, ...]:
-    """Return the rows of a census, largest first; types of one name are summed."""
+    """Return the rows of a heap walk's census, largest first; types of one name are summed."""
     counts: dict[str, tuple[int, int]] = {}
     for name, objects, size in rows:
         before = counts.get(name, (0, 0))
@@ -227,7 +234,7 @@ def _numpy_major() -> int:
 
 
 def _has_other_pid_namespace() -> bool:
-    """Return whether a clone of this thread would be the init process of another PID namespace.
+    """Return whether a clone for a heap walk would be the init process of another PID namespace.
 
     See pid_namespaces(7).
     """
@@ -240,24 +247,26 @@ def _has_other_pid_namespace() -> bool:
 
 
 def _load() -> Any:
-    """Return the extension. Raises :class:`NativeUnavailable` if it is missing or was built for another interpreter."""
+    """Return the C extension of the native walker. Raises :class:`NativeUnavailable` if it cannot be used here."""
     if sys.platform != "linux":
-        raise NativeUnavailable("platform", f"the native walker runs on Linux, not on {sys.platform}")
+        raise NativeUnavailable("platform", f"the native walker runs on Linux only, not on {sys.platform}")
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         raise NativeUnavailable("free_threaded", "the native walker needs the GIL, and this interpreter has none")
     if sys.version_info < (3, 11, 2):
-        raise NativeUnavailable("layout", "CPython before 3.11.2 keeps cleared frames reachable; update it")
+        raise NativeUnavailable("layout", "the native walker needs CPython 3.11.2 or newer; update Python")
     try:
         from heap_exporter import _native
     except ImportError as error:
         raise NativeUnavailable(
             "no_extension",
-            f"the extension is missing ({error}); "
-            "install a wheel, or reinstall heap-exporter with a C compiler and Python's headers",
+            f"the C extension of the native walker is missing ({error}); "
+            "install a wheel of heap-exporter, or reinstall it with a C compiler and Python's headers",
         ) from error
     if problem := _layout_problem(_native):
         version = platform.python_version()
-        raise NativeUnavailable("layout", f"{problem} in CPython {version} differ from those at build time")
+        raise NativeUnavailable(
+            "layout", f"{problem} in CPython {version} differ from those that the C extension was built for"
+        )
     return _native
 
 
@@ -268,7 +277,7 @@ class _Probe:
 
 
 def _layout_problem(native: Any) -> str:
-    """Return which structures of the interpreter the extension misreads, tried on known objects; ``""`` if none."""
+    """Return what the walker's C extension misreads in the interpreter, tried on known objects; ``""`` if nothing."""
     if problem := native.layout(sys._getframe().f_code):
         return str(problem)
     probe = _Probe()

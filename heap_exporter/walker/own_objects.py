@@ -1,4 +1,4 @@
-"""Heap-exporter's own objects, which a walk leaves out.
+"""Heap-exporter's own objects, which a heap walk leaves out.
 
 They are the instances of its classes, and the objects that are reachable from its modules and from the given roots
 without passing through a module, class, function or instance of another package.
@@ -34,14 +34,14 @@ SHARED_OBJECTS = (builtins.__dict__, sys.modules, sys, gc.callbacks, ())
 
 
 class OwnObjects(NamedTuple):
-    """The ids of all own objects, and the lengths of the tracked exact tuples among them."""
+    """The ids of all objects that a heap walk leaves out, and the lengths of the tracked exact tuples among them."""
 
     ids: set[int]
     tuple_lengths: list[int]
 
 
 def own_objects(roots: Iterable[object]) -> OwnObjects:
-    """Return heap-exporter's own objects, including the result itself."""
+    """Return heap-exporter's own objects, which a heap walk leaves out, including the result itself."""
     shared = {id(found) for found in SHARED_OBJECTS}
     own: set[int] = set()
     tuple_lengths: list[int] = []
@@ -59,7 +59,7 @@ def own_objects(roots: Iterable[object]) -> OwnObjects:
 
 
 def own_modules() -> list[types.ModuleType]:
-    """Return the modules of this package that are loaded."""
+    """Return the loaded modules of heap-exporter, which a heap walk leaves out."""
     # copy() is atomic; iteration would let other threads import meanwhile.
     return [module for name, module in sys.modules.copy().items() if in_package(name)]
 
@@ -77,10 +77,10 @@ def _is_own(found: object) -> bool:
 
 
 def is_own_class(cls: type) -> bool:
-    """Return whether a class was defined in this package."""
+    """Return whether heap-exporter defines a class, so that a heap walk leaves its instances out."""
     return in_package(module_of(cls))
 
 
 def in_package(name: object) -> bool:
-    """Return whether this is the name of this package or of a module in it."""
+    """Return whether this is the name of a module of heap-exporter, which a heap walk leaves out."""
     return type(name) is str and (name == PACKAGE or name.startswith(f"{PACKAGE}."))

@@ -1,4 +1,4 @@
-"""The walker in pure Python, for interpreters and platforms without the native walker.
+"""The heap walker in pure Python, for interpreters and platforms without the native walker.
 
 A census lacks the objects that the garbage collector does not track: str, int, bytes, and tuples and dicts of only
 those. A graph contains them if an object in it refers to them. It lacks tuples and untracked objects that only running
@@ -37,7 +37,7 @@ FROZEN_BY_THE_INTERPRETER = 1000
 
 
 class PortableWalker:
-    """A :class:`~heap_exporter.walker.Walker` over ``gc.get_objects()`` and ``gc.get_referents()``.
+    """The heap walker over ``gc.get_objects()`` and ``gc.get_referents()``, a :class:`~heap_exporter.walker.Walker`.
 
     ``own_roots`` are objects of heap-exporter that are reachable from none of its modules. A walk ends early with
     :class:`~heap_exporter.errors.WalkCancelled` once ``is_stopping()`` is true. With ``keys`` the keys of dicts are
@@ -52,7 +52,7 @@ class PortableWalker:
         self._keys = keys
 
     def census(self) -> Census:
-        """Return all tracked objects by type. Raises :class:`SourceMissing` on a frozen heap."""
+        """Walk the heap and return all tracked objects by type. Raises :class:`SourceMissing` on a frozen heap."""
         counter = _TypeCounter()
         clock, own = WalkClock(), own_objects(self._own_roots)
         _refuse_a_frozen_heap()
@@ -76,7 +76,7 @@ class PortableWalker:
         )
 
     def write_graph(self, out: BlockWriter) -> Walk:
-        """Write all objects that Python can see. Raises :class:`SourceMissing` on a frozen heap."""
+        """Walk the heap and write all objects that Python can see. Raises :class:`SourceMissing` on a frozen heap."""
         clock, own = WalkClock(), own_objects(self._own_roots)
         _refuse_a_frozen_heap()
         clock.release_gil()
@@ -98,24 +98,24 @@ class PortableWalker:
     def _check_for_stop(self, clock: WalkClock) -> None:
         clock.release_gil()
         if self._is_stopping():
-            raise WalkCancelled("the exporter was stopped during a walk")
+            raise WalkCancelled("heap-exporter was stopped during the heap walk")
 
 
 def _refuse_a_frozen_heap() -> None:
     frozen = gc.get_freeze_count()
     if frozen > FROZEN_BY_THE_INTERPRETER:
-        raise SourceMissing(f"gc.freeze() was called: Python cannot see {frozen:,} objects")
+        raise SourceMissing(f"the service called gc.freeze(), which hides {frozen:,} objects from the portable walker")
 
 
 def _taken_from(objects: list[object]) -> list[object]:
-    """Remove and return the newest of the objects; the result is heap-exporter's only reference to them."""
+    """Remove and return the newest objects of a heap walk; the result is heap-exporter's only reference to them."""
     chunk = objects[-CHUNK_OBJECTS:]
     del objects[-CHUNK_OBJECTS:]
     return chunk
 
 
 class _TypeTotals:
-    """The totals of one type during a census."""
+    """The totals of one type during a heap walk."""
 
     __slots__ = ("bytes", "cls", "objects", "size")
 
@@ -127,13 +127,13 @@ class _TypeTotals:
 
 
 class _TypeCounter:
-    """Counts objects and bytes by class."""
+    """Counts the objects and bytes of a heap walk by class."""
 
     def __init__(self) -> None:
         self._entries: dict[int, _TypeTotals] = {}
 
     def add(self, chunk: list[object], own: set[int]) -> None:
-        """Count the objects of a chunk whose ids are not in ``own``."""
+        """Count the objects in a chunk of the heap whose ids are not in ``own``."""
         entries = self._entries
         for found in chunk:
             if id(found) in own:
@@ -156,7 +156,7 @@ class _TypeCounter:
             entry.bytes += objects * tuple_bytes(length)
 
     def types(self) -> tuple[TypeCount, ...]:
-        """Return the totals, largest type first; types with the same name are summed."""
+        """Return the totals of the heap walk, largest type first; types with the same name are summed."""
         counts: dict[str, tuple[int, int]] = {}
         for entry in self._entries.values():
             if entry.objects and not is_own_class(entry.cls):

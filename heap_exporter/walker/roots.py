@@ -1,4 +1,4 @@
-"""References to objects from outside the graph, as far as Python shows them: modules, and frames of other threads."""
+"""The roots of a heap walk, as far as Python shows them: modules, and frames of other threads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Before Python 3.13 it copies them to a dict of the frame, which would keep them 
 
 
 def write_roots(encoder: GraphEncoder, own: set[int], release_gil: Callable[[], None]) -> None:
-    """Write the modules, and the frames of all threads except heap-exporter's, without the objects of ``own``.
+    """Write the roots of the heap: modules, and frames of other threads than heap-exporter's; none of ``own``.
 
     Local variables are written from Python 3.13 on, see :data:`LOCALS_ARE_HARMLESS`, and never those of this thread.
     """
@@ -33,9 +33,8 @@ def write_roots(encoder: GraphEncoder, own: set[int], release_gil: Callable[[], 
             encoder.root(MODULE, id(module) >> PLACE_SHIFT, _dotted(name), owned=False)
     release_gil()
     running = sys._current_frames()
-    del running[
-        threading.get_ident()
-    ]  # this frame would otherwise refer to itself, which would keep the walk's objects alive
+    # A reference from this frame to itself would keep the walk's objects alive.
+    del running[threading.get_ident()]
     for ident, innermost in running.items():
         frames = list(_frames(innermost))
         if not any(in_package(_module(frame)) for frame in frames):
@@ -71,5 +70,5 @@ def _module(frame: types.FrameType) -> str:
 
 
 def _dotted(name: str) -> str:
-    """Return a name if it can be a module's, else ``""``."""
+    """Return the name of a module among the heap's roots, ``""`` if it is not a valid one."""
     return name if len(name) <= MAX_NAME_LENGTH and all(map(str.isidentifier, name.split("."))) else ""

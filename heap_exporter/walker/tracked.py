@@ -1,4 +1,4 @@
-"""The objects that the garbage collector tracks, listed without side effects on tuples.
+"""The objects of the heap that the garbage collector tracks, listed without side effects on tuples.
 
 ``tuple(generator)`` creates a tracked tuple and resizes it while items arrive; CPython raises ``SystemError`` in that
 thread if another reference to the tuple exists. ``gc.get_objects()`` refers to every tuple. So these references must
@@ -18,7 +18,7 @@ YOUNG_GENERATIONS = 2
 
 
 class Tracked(NamedTuple):
-    """The tracked objects; ``objects`` has ``None`` instead of each exact tuple, ``tuple_lengths`` its length."""
+    """The tracked objects of the heap; ``objects`` has ``None`` for each exact tuple, ``tuple_lengths`` its length."""
 
     objects: list[object]
     tuple_lengths: list[int]
@@ -26,7 +26,7 @@ class Tracked(NamedTuple):
 
 
 def tracked_objects() -> Tracked:
-    """Return all tracked objects, in one call that takes about three times as long as ``gc.get_objects()``."""
+    """Return all tracked objects of the heap, in one call that takes about thrice as long as ``gc.get_objects()``."""
     held: list[list[object]] = []
     types: list[type] = []
     places: list[int] = []
@@ -43,10 +43,10 @@ def tracked_objects() -> Tracked:
         ),
         maxlen=0,
     )
-    young = [_count(generation) for generation in range(YOUNG_GENERATIONS)]
+    young = [_count_generation(generation) for generation in range(YOUNG_GENERATIONS)]
     return Tracked(held[0], tuple_lengths, (*young, max(len(held[0]) - sum(young), 0)))
 
 
-def _count(generation: int) -> int:
-    """Return the number of objects in a generation, in one call into C for the same reason."""
+def _count_generation(generation: int) -> int:
+    """Return the number of tracked objects of the heap in a generation, in one call into C for the same reason."""
     return sum(map(len, starmap(gc.get_objects, [(generation,)])))

@@ -93,14 +93,14 @@ def test_a_crash_outside_tp_traverse_names_no_type(tmp_path: Path) -> None:
     report(found=found)
     """
     said = report(code, tmp_path)
-    problem = "the clone got SIGSEGV while it traversed the heap"
+    problem = "the clone crashed with SIGSEGV while it traversed the heap"
 
     assert said == CLEAN | {"found": {"cause": "crashed", "problem": problem}}
 
 
 def test_a_clone_that_hangs_ends_by_its_own_alarm(tmp_path: Path) -> None:
     for found in failures("with hanging():", tmp_path).values():
-        assert found == {"cause": "hung", "problem": "the clone did not end within 1 s"}
+        assert found == {"cause": "hung", "problem": "the clone that walks the heap did not end within 1 s"}
 
 
 def test_a_clone_without_alarm_is_killed_by_its_parent(tmp_path: Path) -> None:
@@ -117,14 +117,19 @@ def test_a_clone_without_alarm_is_killed_by_its_parent(tmp_path: Path) -> None:
     stopper.join()
     report(found=found)
     """
-    assert report(code, tmp_path) == CLEAN | {"found": {"cause": "hung", "problem": "the clone did not end within 1 s"}}
+    assert report(code, tmp_path) == CLEAN | {
+        "found": {"cause": "hung", "problem": "the clone that walks the heap did not end within 1 s"}
+    }
 
 
 def test_a_limit_on_file_sizes_is_the_failure_no_disk(tmp_path: Path) -> None:
     found = failures("with limited(resource.RLIMIT_FSIZE, 4096):", tmp_path)
 
     assert found["census"] is None
-    assert found["snapshot"] == {"cause": "no_disk", "problem": "the file could not be written: File too large"}
+    assert found["snapshot"] == {
+        "cause": "no_disk",
+        "problem": "the snapshot file could not be written: File too large",
+    }
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
@@ -151,7 +156,10 @@ def test_a_full_or_read_only_file_system_is_the_failure_no_disk(options: str, tm
     if options == "ro":
         assert found["cause"] == "SnapshotNoDisk"
     else:
-        assert found == {"cause": "no_disk", "problem": "the file could not be written: No space left on device"}
+        assert found == {
+            "cause": "no_disk",
+            "problem": "the snapshot file could not be written: No space left on device",
+        }
 
 
 def test_a_folder_that_is_removed_during_a_walk_is_the_failure_no_disk(tmp_path: Path) -> None:
@@ -303,7 +311,7 @@ def test_after_three_failures_the_portable_walker_walks_until_a_retry_succeeds(t
     assert steps[0] == ["native", "best"]
     assert steps[1][:2] == ["portable", "failing"]
     assert "Poison" in steps[1][2]
-    assert "a graph walk in this process could crash it" in str(refusal)
+    assert "a snapshot by the portable walker could crash this process" in str(refusal)
     assert steps[2:] == [["portable", 3], ["failing", "portable"], ["native", "native", "best"]]
 
 

@@ -95,7 +95,9 @@ def test_an_extension_that_fails_to_load_does_not_stop_the_application(
 
     choice = choose_walker().chosen
 
-    assert choice == WalkerChoice("portable", "no_extension", "the extension cannot be loaded: symbol not found")
+    assert choice == WalkerChoice(
+        "portable", "no_extension", "the C extension of the native walker cannot be loaded: symbol not found"
+    )
 
 
 def test_a_failed_walk_is_an_error_and_is_counted(native: FakeWalker) -> None:
@@ -117,7 +119,10 @@ def test_after_three_successive_failures_the_portable_walker_walks_with_a_reason
         fail(walker, native, WalkFailed("crashed", "by signal 11"), times=3)
 
     assert (walker.name, walker.chosen.reason) == ("portable", "failing")
-    assert "3 successive walks of the native walker failed; the last: the walk failed (crashed)" in walker.chosen.detail
+    assert (
+        "the native walker failed 3 times in succession; the last failure: the walk failed (crashed)"
+        in walker.chosen.detail
+    )
     assert walker.chosen.detail in caplog.text
     assert walker.census().walker == "portable"
     assert native.walk_count == 3
