@@ -11,6 +11,7 @@ from pathlib import Path
 
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.runtime.atomic_file import part_path, replace_when_complete
+from heap_exporter.runtime.formatting import size
 
 
 def input_path(text: str) -> Path:
@@ -38,8 +39,8 @@ def refuse_overwriting(target: Path, *snapshots: Path) -> None:
 def write_text(target: Path, text: str) -> str:
     """Write a text to a file and return a line about it. Raises :class:`HeapExporterError` if that fails."""
     with output_file(target) as part:
-        size = part.write_bytes(text.encode("utf-8", "replace"))
-    return f"written to {target} ({size:,} bytes)"
+        byte_count = part.write_bytes(text.encode("utf-8", "replace"))
+    return f"written to {target} ({size(byte_count)})"
 
 
 @contextmanager

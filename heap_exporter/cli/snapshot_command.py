@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from heap_exporter.cli.screen import print_line
 from heap_exporter.errors import HeapExporterError
+from heap_exporter.runtime.formatting import duration, size
 from heap_exporter.runtime.port_conflict import reachable
 from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.runtime.urls import http_url_problem
@@ -58,9 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_line(json.dumps(answer))
     elif done:
-        print_line(f"{answer['path']}  {answer['content']} of {answer['objects']:,} objects, {answer['bytes']:,} bytes"
-            f" in {answer['duration_seconds']:.2f} s, longest pause {answer['pause_seconds'] * 1000:.1f} ms"
-            f"{answer['note'] and '; '}{answer['note']}")  # fmt: skip  # one sentence
+        note = f"; {answer['note']}" if answer["note"] else ""
+        print_line(
+            f"{answer['path']}  {answer['content']} of {answer['objects']:,} objects, {size(answer['bytes'])}"
+            f" in {duration(answer['duration_seconds'])}, longest pause {duration(answer['pause_seconds'])}{note}"
+        )
     else:
         print_line(f"refused: {answer.get('detail') or answer.get('title')}")
     return 0 if done else 1

@@ -79,7 +79,7 @@ def test_a_snapshot_is_one_line_and_a_refusal_is_exit_code_1(
     done = run("snapshot", serve(http(OBJECT))[0])
     refused = run("snapshot", serve(http(b'{"title": "Conflict", "detail": "busy"}', "409 Conflict"))[0], code=1)
 
-    assert done.stdout == "/a.heap  all of 3 objects, 4 bytes in 1.00 s, longest pause 0.0 ms\n"
+    assert done.stdout == "/a.heap  all of 3 objects, 4 B in 1.0 s, longest pause 0.0 ms\n"
     assert refused.stdout == "refused: busy\n"
 
 
