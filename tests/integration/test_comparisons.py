@@ -80,7 +80,7 @@ def compared(url: str) -> Any:
     )
 
 
-def test_the_second_snapshot_tells_what_grew_and_who_holds_it(tmp_path: Path) -> None:
+def test_the_second_snapshot_shows_what_grew_and_what_holds_it(tmp_path: Path) -> None:
     with program(SERVICE, tmp_path) as process:
         url = next_json(process)
         first = get_json(f"{url}snapshots", data=b"")
@@ -101,7 +101,7 @@ def test_the_second_snapshot_tells_what_grew_and_who_holds_it(tmp_path: Path) ->
     assert heard == []
 
 
-def test_a_service_that_grows_no_more_is_told_so(tmp_path: Path) -> None:
+def test_a_service_that_stopped_growing_has_no_suspect(tmp_path: Path) -> None:
     with program(SERVICE, tmp_path) as process:
         url = next_json(process)
         grow(process, 4000)
@@ -149,9 +149,7 @@ def test_a_program_that_has_ended_is_reaped_with_the_next_sample(parent: str, tm
 
 
 @pytest.mark.parametrize("parent", PARENTS.values(), ids=PARENTS)
-def test_a_program_that_runs_as_the_exporter_stops_is_ended_where_nobody_else_would_reap_it(
-    parent: str, tmp_path: Path
-) -> None:
+def test_a_stop_ends_a_running_comparison_that_no_other_process_would_reap(parent: str, tmp_path: Path) -> None:
     with program(parent + COMPARES, tmp_path) as process:
         assert process.stdin
         print("60", file=process.stdin, flush=True)
@@ -161,7 +159,7 @@ def test_a_program_that_runs_as_the_exporter_stops_is_ended_where_nobody_else_wo
         assert next_json(process) == [[], "failed"]
 
 
-def test_a_program_that_runs_as_the_exporter_stops_goes_on_where_it_is_nobodys_child(tmp_path: Path) -> None:
+def test_a_stop_leaves_a_comparison_running_that_is_no_child_of_the_service(tmp_path: Path) -> None:
     with program(COMPARES, tmp_path) as process:
         assert process.stdin
         print("60", file=process.stdin, flush=True)

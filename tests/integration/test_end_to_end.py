@@ -1,6 +1,6 @@
 """The whole way on real servers: a leaking shop is scraped, the alert fires, the webhook comes, a snapshot is taken.
 
-The healthy shop stands beside it under the same rules and stays silent. Prometheus and Alertmanager run on the very
+A healthy shop runs under the same rules and raises no alert. Prometheus and Alertmanager run on the very
 files of the compose stack; the rules are those of ``heap-exporter rules`` with a window of seconds.
 """
 

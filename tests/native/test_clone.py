@@ -162,10 +162,10 @@ def test_no_handler_of_a_fork_runs(tmp_path: Path) -> None:
         from tests.native.clones import begin, end, libc, walker
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
-        def telling(byte):
+        def write_byte(byte):
             return lambda: os.write(writer, byte) and None
-        os.register_at_fork(before=telling(b"p"), after_in_parent=telling(b"q"), after_in_child=telling(b"r"))
-        handlers = [ctypes.CFUNCTYPE(None)(telling(byte)) for byte in (b"x", b"y", b"z")]
+        os.register_at_fork(before=write_byte(b"p"), after_in_parent=write_byte(b"q"), after_in_child=write_byte(b"r"))
+        handlers = [ctypes.CFUNCTYPE(None)(write_byte(byte)) for byte in (b"x", b"y", b"z")]
         registered = libc.__register_atfork(*handlers, None) if hasattr(libc, "__register_atfork") else (
             libc.pthread_atfork(*handlers))
         def report():

@@ -148,7 +148,7 @@ def test_a_full_or_read_only_file_system_is_the_failure_no_disk(options: str, tm
     """
     said = report(code, tmp_path)
     if said == {"skip": True}:
-        pytest.skip("this machine lets nobody make a mount namespace")
+        pytest.skip("this machine allows no mount namespaces")
     found = said.pop("found")
 
     assert said == CLEAN
@@ -218,7 +218,7 @@ def test_a_process_that_may_not_clone_is_refused(tmp_path: Path) -> None:
     """
     said = report(code, tmp_path)
     if said == {"skip": True}:
-        pytest.skip("this machine lets nobody filter system calls")
+        pytest.skip("this machine allows no system call filters")
     problem = "the process cannot be cloned: Resource temporarily unavailable"
     assert said == {"found": [{"cause": "refused", "problem": problem}] * 2, "files": [], "left": [], "open": 4}
 

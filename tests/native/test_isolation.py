@@ -229,6 +229,6 @@ def test_a_new_pid_namespace_is_left_to_the_application(tmp_path: Path) -> None:
         """
     said = outcome(code, tmp_path)
     if said == {"skip": True}:
-        pytest.skip("this machine lets nobody make a namespace of processes")
+        pytest.skip("this machine allows no PID namespaces")
 
     assert said == {"causes": ["refused", "refused"], "pid": 1, "left": []}

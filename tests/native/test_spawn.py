@@ -1,4 +1,4 @@
-"""A program is started beside the application, which neither hears of it nor waits for it."""
+"""A program is started without a signal to the application, and without a child for it to wait for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import json, os, signal, sys, time
 from pathlib import Path
 from heap_exporter import _native
 
-TOLD = '''
+REPORTING = '''
 import json, os, signal, sys
 from pathlib import Path
 names = ("SIGINT", "SIGHUP", "SIGTERM")
@@ -24,7 +24,7 @@ Path("report.part").rename("report")
 '''
 
 def spawn():
-    program = (sys.executable, "-I", "-S", "-X", "utf8", "-c", TOLD)
+    program = (sys.executable, "-I", "-S", "-X", "utf8", "-c", REPORTING)
     return _native.spawn(tuple(map(os.fsencode, program)), (b"LC_ALL=C.UTF-8",))
 
 def report():
@@ -34,7 +34,7 @@ def report():
     return json.loads(Path("report").read_text())
 
 def is_gone(pid):
-    # It is whoever gets the orphans that reaps them, or does not.
+    # The new parent of an orphan reaps it, or leaves it a zombie.
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
