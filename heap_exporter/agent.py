@@ -28,7 +28,7 @@ from heap_exporter.settings import Settings
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from heap_exporter.export.otlp import Pusher
+    from heap_exporter.export.otlp import OtlpPusher
     from heap_exporter.export.prometheus import HeapCollector, MetricsPage
     from heap_exporter.web.app import App
     from heap_exporter.web.server import HttpServer
@@ -55,7 +55,7 @@ class HeapExporter:
     def _reset(self) -> None:
         """Set everything that belongs to one process: sockets, threads, push."""
         self._server: HttpServer | None = None
-        self._pusher: Pusher | None = None
+        self._pusher: OtlpPusher | None = None
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
 
@@ -110,9 +110,9 @@ class HeapExporter:
         receiver = find_receiver(self.settings.otlp_endpoint)
         if receiver:
             try:
-                from heap_exporter.export.otlp import Pusher
+                from heap_exporter.export.otlp import OtlpPusher
 
-                self._pusher = Pusher(receiver, self.monitor.reading, self.monitor.count_push)
+                self._pusher = OtlpPusher(receiver, self.monitor.reading, self.monitor.count_push)
             except (OpenTelemetryChanged, ImportError) as error:
                 log.warning("metrics are not pushed to %s: %s", receiver.name, error)
                 return

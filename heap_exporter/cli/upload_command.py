@@ -32,8 +32,8 @@ from heap_exporter.settings import Settings, variable
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
 from heap_exporter.snapshot.retention import RetentionPins
 from heap_exporter.upload import uploader
-from heap_exporter.upload.ledger import Ledger
-from heap_exporter.upload.target import Target, UploadError
+from heap_exporter.upload.ledger import UploadLedger
+from heap_exporter.upload.target import UploadError, UploadTarget
 
 HELP = "upload snapshots to S3, GCS, Azure or a folder"
 
@@ -67,11 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise HeapExporterError(f"no upload URL: use --to s3://bucket/folder, or set {variable('upload_url')}")
     os.umask(uploader.UMASK)
     found = _found(arguments.paths or [settings.snapshot_dir])
-    target = Target(url, PATIENCE_SECONDS)
+    target = UploadTarget(url, PATIENCE_SECONDS)
     results: list[dict[str, Any]] = []
     for folder, paths in found.items():
         with _alone(folder):
-            results += _all_uploaded(paths, target, Ledger(folder))
+            results += _all_uploaded(paths, target, UploadLedger(folder))
             if arguments.remove_local:
                 _remove(folder, paths, target.url)
     screen.print_result(arguments, {"document": "upload", "version": 1, "files": results}, _lines(results))
@@ -103,7 +103,7 @@ def _alone(folder: Path) -> Iterator[None]:
         raise HeapExporterError(f"{folder} is being uploaded by {error.owner}; wait until it ends") from None
 
 
-def _all_uploaded(paths: Sequence[Path], target: Target, ledger: Ledger) -> Iterator[dict[str, Any]]:
+def _all_uploaded(paths: Sequence[Path], target: UploadTarget, ledger: UploadLedger) -> Iterator[dict[str, Any]]:
     """Upload files and yield a JSON document for each. After a failure of the store the other files are not tried."""
     store_failed = False
     for path in paths:
@@ -122,7 +122,7 @@ def _all_uploaded(paths: Sequence[Path], target: Target, ledger: Ledger) -> Iter
 
 def _remove(folder: Path, paths: Sequence[Path], url: str) -> None:
     """Remove the snapshots that are verified in the store with their reports and are not being compared."""
-    ledger, compared = Ledger(folder), RetentionPins(folder).pinned(COMPARISON)
+    ledger, compared = UploadLedger(folder), RetentionPins(folder).pinned(COMPARISON)
     for path in paths:
         both = [one for one in (path, uploader.report_of(path)) if one.exists()]
         if path.suffix == SUFFIX and path.stem not in compared and all(ledger.is_uploaded(one, url) for one in both):

@@ -1,4 +1,4 @@
-"""The private names of OpenTelemetry that this package uses; no other module uses any.
+"""The private names of OpenTelemetry that the export uses; no other module uses any.
 
 OpenTelemetry's public getters create a global provider where ``OTEL_PYTHON_METER_PROVIDER`` or
 ``OTEL_PYTHON_LOGGER_PROVIDER`` names one and the application has not set its own yet. Such a provider starts threads
@@ -35,12 +35,12 @@ class OpenTelemetryChanged(HeapExporterError):
         self.version = _version()
         super().__init__(
             f"OpenTelemetry {self.version} has no {name}; "
-            f"upgrade heap-exporter, or install an OpenTelemetry from {TESTED_VERSIONS}"
+            f"upgrade heap-exporter, or install OpenTelemetry in a version from {TESTED_VERSIONS}"
         )
 
 
 def meter_provider() -> object | None:
-    """Return the application's global MeterProvider, ``None`` if it has set none.
+    """Return the application's global OpenTelemetry MeterProvider, ``None`` if it has set none.
 
     Raises :class:`OpenTelemetryChanged`.
     """
@@ -49,7 +49,7 @@ def meter_provider() -> object | None:
 
 
 def logger_provider() -> Any | None:
-    """Return the application's global LoggerProvider, ``None`` if it has set none.
+    """Return the application's global OpenTelemetry LoggerProvider, ``None`` if it has set none.
 
     Raises :class:`OpenTelemetryChanged`.
     """
@@ -57,7 +57,7 @@ def logger_provider() -> Any | None:
 
 
 def emit_event(provider: Any, scope: tuple[str, str], name: str, body: str, attributes: dict[str, Any]) -> None:
-    """Emit a log record with an event name and severity WARN on ``provider``; ``scope`` is a library and its version.
+    """Emit an OpenTelemetry log record with an event name and severity WARN; ``scope`` is a library and its version.
 
     Raises :class:`OpenTelemetryChanged`, and what the provider's processors raise.
     """

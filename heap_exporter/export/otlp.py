@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics.export import MetricsData
 
 from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource
 from heap_exporter.export.otlp_provider import BorrowedInstruments, Read, borrow_from_application
-from heap_exporter.export.otlp_receiver import Receiver
+from heap_exporter.export.otlp_receiver import OtlpReceiver
 from heap_exporter.export.otlp_sender import LOGGERS, OtlpSender, import_exporter
 from heap_exporter.runtime.log_capture import LOG_CAPTURE
 from heap_exporter.runtime.logs import log
@@ -26,8 +26,8 @@ LAST_PUSH_SECONDS = 0.8
 """How long a stop waits for the last push; a connection that is still being made takes a second more."""
 
 
-class Pusher:
-    """Pushes what ``read`` returns at every interval, from the thread that calls :meth:`run`.
+class OtlpPusher:
+    """Pushes what ``read`` returns over OTLP at every interval, from the thread that calls :meth:`run`.
 
     Once the application has a MeterProvider of the SDK, that provider collects the metrics and nothing is pushed here.
     ``on_push`` is called with ``"success"`` or ``"failure"`` after each push. All imports happen in the constructor,
@@ -35,7 +35,7 @@ class Pusher:
     :class:`~heap_exporter.export.otel_internals.OpenTelemetryChanged` if the installed OpenTelemetry is unsuitable.
     """
 
-    def __init__(self, receiver: Receiver, read: Read, on_push: Callable[[str], None]) -> None:
+    def __init__(self, receiver: OtlpReceiver, read: Read, on_push: Callable[[str], None]) -> None:
         import_exporter(receiver.protocol)
         self._receiver = receiver
         self._read = read
@@ -49,7 +49,7 @@ class Pusher:
         self._borrowed: BorrowedInstruments | None = borrow_from_application(read)
 
     def run(self, stop: threading.Event) -> None:
-        """Push at every interval and a last time when ``stop`` is set, then close the connection."""
+        """Push metrics over OTLP at every interval and a last time when ``stop`` is set, then close the connection."""
         stopping = False
         while not stopping:
             stopping = stop.wait(self._receiver.interval_seconds)
@@ -63,12 +63,12 @@ class Pusher:
         self._over.set()
 
     def stop(self) -> None:
-        """Wait until :meth:`run`, whose event must be set, has sent its last push; interrupt it if that takes long."""
+        """Wait until :meth:`run`, whose event must be set, has sent the last OTLP push; end a push that takes long."""
         if not self._over.wait(LAST_PUSH_SECONDS):
             self._interrupt()
 
     def _interrupt(self) -> None:
-        """End the push in progress and all later ones."""
+        """End the OTLP push in progress, and prevent later ones."""
         self._interrupted = True
         if self._sender is not None:
             with LOG_CAPTURE.capture(), suppress(Exception):
@@ -82,7 +82,7 @@ class Pusher:
                 return
             with LOG_CAPTURE.capture() as messages:
                 works = self._send(metrics_data(reading, self._resource, now_ns, self._delivered))
-            reason = messages[0] if messages else "no reason was given"
+            reason = messages[0] if messages else "the OpenTelemetry SDK reported no reason"
         except Exception as error:
             works, reason = False, f"{type(error).__name__}: {error}"
         if works and self._delivered is not None:
@@ -97,14 +97,14 @@ class Pusher:
         return not self._interrupted and self._sender.send(data)
 
     def _log_change(self, works: bool, reason: str) -> None:
-        """Log once that pushing began to fail, and once that it works again."""
+        """Log once that the OTLP push began to fail, and once that it works again."""
         if not works and self._works is not False:
             log.warning(
-                "cannot push metrics to %s (%s); trying again every %g s",
+                "cannot push metrics to %s (%s); heap-exporter tries again every %g s",
                 self._receiver.name, reason, self._receiver.interval_seconds,
             )  # fmt: skip  # reads as one line
         elif works and self._works is False:
-            log.info("metrics reach %s again", self._receiver.name)
+            log.info("metrics are pushed to %s again", self._receiver.name)
         self._works = works
 
 

@@ -32,14 +32,14 @@ SCOPE = InstrumentationScope("heap_exporter", VERSION)
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The last reading that the receiver accepted, if any, and the time of that push in Unix ns."""
+    """The last reading that the OTLP receiver accepted, if any, and the time of that push in Unix ns."""
 
     reading: Reading | None
     at_ns: int
 
 
 def process_resource() -> Resource:
-    """Return this process as a resource: ``OTEL_RESOURCE_ATTRIBUTES``, ``OTEL_SERVICE_NAME``, its pid.
+    """Return this process as an OTLP resource: ``OTEL_RESOURCE_ATTRIBUTES``, ``OTEL_SERVICE_NAME``, its pid.
 
     ``service.instance.id`` ends in the pid even if the user sets one: the workers of a forking server inherit the
     environment, and without the pid all would write to the same series.
@@ -76,7 +76,7 @@ def metrics_data(reading: Reading, resource: Resource, at_ns: int, since: Delive
 
 
 def attributes(metric: Metric, labels: tuple[str, ...]) -> dict[str, str]:
-    """Return the attributes of one point: the metric's label names with their values."""
+    """Return the attributes of one OTLP data point: the metric's label names with their values."""
     return dict(zip(metric.labels, labels, strict=True))
 
 

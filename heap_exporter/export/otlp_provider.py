@@ -19,7 +19,7 @@ Read = Callable[[], Reading | None]
 
 
 class BorrowedInstruments:
-    """Instruments on the application's MeterProvider.
+    """OpenTelemetry instruments on the application's MeterProvider.
 
     Instruments cannot be removed from a provider, so a restarted exporter takes over those that exist: it replaces
     ``read``.
@@ -32,7 +32,7 @@ class BorrowedInstruments:
             create(metric.otel_name, [self._callback(metric)], metric.unit, metric.help)
 
     def end(self) -> None:
-        """Report nothing from now on."""
+        """Report nothing to the application's MeterProvider from now on."""
         self.read = None
 
     def _callback(self, metric: Metric) -> Callable[[CallbackOptions], Iterable[Observation]]:

@@ -31,7 +31,7 @@ class OtlpProtocol(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
+class OtlpReceiver:
     """An OTLP receiver, and how to push to it."""
 
     url: str
@@ -42,12 +42,12 @@ class Receiver:
 
     @property
     def name(self) -> str:
-        """Return the address for logs: without user, password and query."""
+        """Return the address of the OTLP receiver for logs: without user, password and query."""
         return without_secrets(self.url)
 
 
-def find_receiver(setting: str, environ: Mapping[str, str] | None = None) -> Receiver | None:
-    """Return where to push metrics, or ``None`` if no endpoint is set or ``OTEL_*`` turns the push off.
+def find_receiver(setting: str, environ: Mapping[str, str] | None = None) -> OtlpReceiver | None:
+    """Return the OTLP receiver to push metrics to, ``None`` if no endpoint is set or ``OTEL_*`` turns the push off.
 
     ``setting`` is the value of ``otlp_endpoint``, which has precedence over the standard variables. Over HTTP the path
     ``/v1/metrics`` is added to a setting without a path, as to ``OTEL_EXPORTER_OTLP_ENDPOINT``.
@@ -65,7 +65,7 @@ def find_receiver(setting: str, environ: Mapping[str, str] | None = None) -> Rec
         url = _with_path(key, url)
     _check_timeouts(environ)
     _check_files(environ)
-    return Receiver(
+    return OtlpReceiver(
         url=url,
         protocol=protocol,
         interval_seconds=_interval_seconds(environ),
@@ -75,12 +75,12 @@ def find_receiver(setting: str, environ: Mapping[str, str] | None = None) -> Rec
 
 
 def _get(environ: Mapping[str, str], key: str) -> str:
-    """Return a variable's value; as the OpenTelemetry specification requires, an empty one counts as unset."""
+    """Return the value of an ``OTEL_*`` variable; as OpenTelemetry specifies, an empty one counts as unset."""
     return environ.get(key, "").strip()
 
 
 def _first(environ: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Return key and value of an exporter variable; the one for metrics has precedence over that for all signals."""
+    """Return key and value of an OTLP variable; the one for metrics has precedence over that for all signals."""
     for key in (f"OTEL_EXPORTER_OTLP_METRICS_{name}", f"OTEL_EXPORTER_OTLP_{name}"):
         if value := _get(environ, key):
             return key, value
@@ -105,7 +105,7 @@ def _protocol(environ: Mapping[str, str]) -> OtlpProtocol:
     try:
         return OtlpProtocol(value.lower())
     except ValueError:
-        raise SettingsError(key, value, f"must be {' or '.join(OtlpProtocol)}") from None
+        raise SettingsError(key, value, f"it must be {' or '.join(OtlpProtocol)}") from None
 
 
 def _check_address(key: str, url: str, protocol: OtlpProtocol) -> None:
@@ -118,7 +118,7 @@ def _check_address(key: str, url: str, protocol: OtlpProtocol) -> None:
         usable = False
     if not usable or not (bare or parts.scheme in ("http", "https")):
         example = "http://collector:4317" if protocol is OtlpProtocol.GRPC else "http://collector:4318"
-        raise SettingsError(key, without_secrets(url), f"not the address of an OTLP receiver, such as {example}")
+        raise SettingsError(key, without_secrets(url), f"it is not the address of an OTLP receiver, such as {example}")
 
 
 def _with_path(key: str, url: str) -> str:
@@ -146,14 +146,14 @@ def _positive(key: str, value: str, unit: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise SettingsError(key, value, f"not a number of {unit} above 0")
+        raise SettingsError(key, value, f"it must be a number of {unit} above 0")
     return number
 
 
 def _compression(environ: Mapping[str, str]) -> str:
     key, value = _first(environ, "COMPRESSION")
     if value and value.lower() not in _COMPRESSIONS:
-        raise SettingsError(key, value, f"must be one of {', '.join(_COMPRESSIONS)}")
+        raise SettingsError(key, value, f"it must be one of {', '.join(_COMPRESSIONS)}")
     return value.lower() or "none"
 
 
@@ -161,4 +161,4 @@ def _check_files(environ: Mapping[str, str]) -> None:
     for name in _FILES:
         key, value = _first(environ, name)
         if value and not os.access(value, os.R_OK):
-            raise SettingsError(key, value, "no such file, or not readable")
+            raise SettingsError(key, value, "the file does not exist or is not readable")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
-from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver
+from heap_exporter.export.otlp_receiver import OtlpProtocol, OtlpReceiver
 from heap_exporter.runtime.cancellable_http import CancellableAdapter
 
 LOGGERS = (
@@ -30,29 +30,29 @@ _End = Callable[[], None]
 class OtlpSender:
     """Sends metrics to one receiver, over HTTP or gRPC."""
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: OtlpReceiver) -> None:
         make = _grpc_exporter if receiver.protocol is OtlpProtocol.GRPC else _http_exporter
         self._exporter, self._end_request = make(receiver)
 
     def send(self, data: MetricsData) -> bool:
-        """Return whether the receiver took the data."""
+        """Send metrics to the OTLP receiver; return whether it accepted them."""
         return self._exporter.export(data) is MetricExportResult.SUCCESS
 
     def close(self) -> None:
-        """End the request in progress and refuse later ones. Any thread may call it."""
+        """End the OTLP request in progress and refuse later ones. Any thread may call it."""
         self._exporter.shutdown()
         self._end_request()
 
 
 def import_exporter(protocol: OtlpProtocol) -> None:
-    """Import the SDK's exporter for a protocol; only the exporter for gRPC imports gRPC. Raises ``ImportError``."""
+    """Import OpenTelemetry's exporter for a protocol; only the one for gRPC imports gRPC. Raises ``ImportError``."""
     if protocol is OtlpProtocol.GRPC:
         import opentelemetry.exporter.otlp.proto.grpc.metric_exporter  # the import is the purpose
     else:
         import opentelemetry.exporter.otlp.proto.http.metric_exporter  # noqa: F401  # as above
 
 
-def _grpc_exporter(receiver: Receiver) -> tuple[MetricExporter, _End]:
+def _grpc_exporter(receiver: OtlpReceiver) -> tuple[MetricExporter, _End]:
     import grpc
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 
@@ -65,7 +65,7 @@ def _grpc_exporter(receiver: Receiver) -> tuple[MetricExporter, _End]:
     return exporter, lambda: None  # shutdown() closes the channel, which ends the call
 
 
-def _http_exporter(receiver: Receiver) -> tuple[MetricExporter, _End]:
+def _http_exporter(receiver: OtlpReceiver) -> tuple[MetricExporter, _End]:
     import requests
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 

@@ -19,7 +19,7 @@ MAX_FORMATS = 4
 
 
 def families(reading: Reading) -> Iterator[Metric]:
-    """Yield a metric family for each metric that has a value in the reading."""
+    """Yield a Prometheus metric family for each metric that has a value in the reading."""
     for entry in METRICS:
         points = entry.read(reading)
         family = _family(entry)
@@ -35,17 +35,17 @@ def _family(entry: metrics.Metric) -> CounterMetricFamily | GaugeMetricFamily:
 
 
 class HeapCollector:
-    """A collector for any ``CollectorRegistry``. It returns the last reading and never walks the heap."""
+    """A Prometheus collector for any ``CollectorRegistry``. It returns the last reading and never walks the heap."""
 
     def __init__(self, read: Callable[[], Reading]) -> None:
         self._read = read
 
     def describe(self) -> Iterable[Metric]:
-        """Return every family without samples, so that registering the collector collects nothing."""
+        """Return every Prometheus family without samples, so that to register the collector collects nothing."""
         return [_family(entry) for entry in METRICS]
 
     def collect(self) -> Iterable[Metric]:
-        """Return the families of the last reading."""
+        """Return the Prometheus families of the last reading."""
         return families(self._read())
 
 
@@ -71,11 +71,11 @@ class MetricsPage:
         self._encoded: tuple[Reading, dict[str, bytes]] | None = None
 
     def publish(self, reading: Reading) -> None:
-        """Encode a reading in each format that was scraped before, so that a scrape need not encode it."""
+        """Encode a reading in each Prometheus format that was scraped before, so that a scrape need not encode it."""
         self._encoded = reading, {kind: _encode(reading, accept) for kind, accept in self._accepted.copy().items()}
 
     def render(self, accept: str) -> tuple[bytes, str]:
-        """Return the page in the format that the ``Accept`` header prefers, and its content type."""
+        """Return /metrics in the Prometheus format that the ``Accept`` header prefers, and its content type."""
         encoder, content_type = choose_encoder(accept)
         if len(self._accepted) < MAX_FORMATS:
             self._accepted.setdefault(content_type, accept)

@@ -1,4 +1,4 @@
-"""Which types get their own series: a bounded number in a process, without gaps between scrapes."""
+"""Which types get their own Prometheus series: a bounded number in a process, without gaps between scrapes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ RESERVED_FOR_GROWTH = 16
 
 
 class TypeSeries:
-    """Chooses types at each census; a chosen type stays, so that its series has no gaps."""
+    """Chooses the types to export at each census; a chosen type stays, so that its series has no gaps."""
 
     def __init__(self) -> None:
         self._chosen: dict[str, None] = {}
 
     def choose(self, census: Census, growers: Sequence[GrowingType]) -> tuple[TypeCount, ...]:
-        """Return the counts of the chosen types, also those without objects, then ``other`` with the rest."""
+        """Return the counts of the types to export, also those without objects, then ``other`` with the rest."""
         self._take([count.type_name for count in census.types[:TOP_BY_BYTES]], MAX_TYPES - RESERVED_FOR_GROWTH)
         self._take([grower.type_name for grower in growers[:TOP_BY_GROWTH]], MAX_TYPES)
         counts = {count.type_name: count for count in census.types}

@@ -1,4 +1,4 @@
-"""Edges with their roles: each edge of a node combined with the node's shape."""
+"""The edges of a snapshot file with their roles: each edge of a node combined with the node's shape."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Edge(NamedTuple):
 
 
 def edges(node: NodeRecord) -> Iterator[Edge]:
-    """Yield the edges of a node in order, without those that refer to nothing."""
+    """Yield the edges of a NODE record in the order of the snapshot file, without the empty ones."""
     shape = node.shape
     named = len(shape.edge_names)
     for position, (target, name) in enumerate(zip(node.edges, shape.edge_names, strict=False)):

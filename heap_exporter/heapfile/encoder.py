@@ -30,7 +30,7 @@ PENDING_BYTES = 256 * 1024
 
 
 class GraphEncoder:
-    """Encodes records and writes them to ``out``.
+    """Encodes the records of a snapshot file and writes them to ``out``.
 
     Types and shapes are numbered from 0 in the order of the calls. Each method raises ``OSError`` if ``out`` does, and
     ``ValueError`` for a number that is out of range.
@@ -44,7 +44,7 @@ class GraphEncoder:
         self._last_place = 0
 
     def type(self, name: str, place: int = 0, kind: int = PLAIN) -> int:
-        """Write a type; return its number."""
+        """Write a TYPE record; return the number of the type."""
         self._varints(TYPE)
         self._string(name)
         self._varints(place, kind)
@@ -62,7 +62,7 @@ class GraphEncoder:
         edge_names: Sequence[str] = (),
         cell_names: Sequence[str] = (),
     ) -> int:
-        """Write a shape, whose nodes all have ``size_bytes`` if given; return its number."""
+        """Write a SHAPE record, whose nodes all have ``size_bytes`` if given; return the number of the shape."""
         flags = (0 if size_bytes is None else FIXED_SIZE) | LEAF * leaf | WEAK * weak | NO_TAIL * (not tail)
         self._varints(SHAPE, type_number, flags)
         if size_bytes is not None:
@@ -75,12 +75,12 @@ class GraphEncoder:
         return len(self._shape_flags) - 1
 
     def node(self, shape: int, place: int, size_bytes: int, reference_count: int, edges: Sequence[int]) -> None:
-        """Write an object and the places of its referents, 0 for an empty reference."""
+        """Write a NODE record: an object and the places of its referents, 0 for an empty reference."""
         self.begin_node(shape, place, size_bytes, reference_count, len(edges))
         self.edges(edges)
 
     def begin_node(self, shape: int, place: int, size_bytes: int, reference_count: int, edges: int) -> None:
-        """Write an object; exactly ``edges`` edges must follow by calls of :meth:`edges`, before anything else."""
+        """Write the begin of a NODE record; calls of :meth:`edges` with exactly ``edges`` edges must follow at once."""
         flags = self._shape_flags[shape]
         self._varints(NODE + shape, _zigzag(place - self._last_place))
         if not flags & FIXED_SIZE:
@@ -92,7 +92,7 @@ class GraphEncoder:
         self._write_if_full()
 
     def edges(self, targets: Iterable[int]) -> None:
-        """Write edges of the current node: the places of their targets, 0 for an empty reference."""
+        """Write edges of the current NODE record: the places of their targets, 0 for an empty reference."""
         place, append = self._last_place, self._pending.append
         for target in targets:
             # _varints() and _zigzag() inlined: most of a file is edges.
@@ -105,32 +105,32 @@ class GraphEncoder:
         self._write_if_full()
 
     def name(self, place: int, identifier: str) -> None:
-        """Write the identifier that is the value of the ``str`` at ``place``."""
+        """Write a NAME record: the identifier that is the value of the ``str`` at ``place``."""
         self._varints(NAME, _zigzag(place - self._last_place))
         self._string(identifier)
 
     def thread(self, ident: int, native_id: int = 0) -> None:
-        """Write a thread; its frames follow."""
+        """Write a THREAD record; its frames follow."""
         self._varints(THREAD, ident, native_id)
 
     def frame(self, depth: int, function: str) -> None:
-        """Write a frame of the current thread; the innermost has depth 0."""
+        """Write a FRAME record of the current thread; the innermost has depth 0."""
         self._varints(FRAME, depth)
         self._string(function)
 
     def root(self, role: int, place: int, name: str = "", *, owned: bool) -> None:
-        """Write a root: a reference to the object at ``place`` from outside the graph."""
+        """Write a ROOT record: a reference to the object at ``place`` from outside the graph."""
         self._varints(ROOT, role, owned)
         self._string(name)
         self._varints(_zigzag(place - self._last_place))
 
     def count(self, type_number: int, objects: int, size_bytes: int) -> None:
-        """Write a row of a census."""
+        """Write a COUNT record: a row of a census."""
         self._varints(COUNT, type_number, objects, size_bytes)
         self._write_if_full()
 
     def end(self) -> None:
-        """Write the END record and flush."""
+        """Write the END record, and all records that are still in memory."""
         self._varints(END)
         self._write()
 
@@ -138,7 +138,7 @@ class GraphEncoder:
         append = self._pending.append
         for value in values:
             if not 0 <= value < VARINT_END:
-                raise ValueError(f"{value} is out of range for a record")
+                raise ValueError(f"the number {value} is out of range for a snapshot record")
             while value > 127:
                 append(value & 127 | 128)
                 value >>= 7  # noqa: PLW2901  # the remaining bits
@@ -161,7 +161,7 @@ class GraphEncoder:
 
 
 def write_census(out: BlockWriter, census: Census) -> None:
-    """Write a census as the data of a file with content "census". Raises ``OSError``."""
+    """Write a census as the data of a snapshot file with content "census". Raises ``OSError``."""
     encoder = GraphEncoder(out)
     for row in census.types:
         encoder.count(encoder.type(row.type_name), row.objects, row.bytes)

@@ -113,10 +113,10 @@ _TAIL = struct.Struct("<I4s")
 
 
 class BlockWriter:
-    """Writes the blocks of one file to the descriptor ``fd``, which stays the caller's.
+    """Writes the blocks of one snapshot file to the descriptor ``fd``, which stays the caller's.
 
-    ``crc`` is that of the last block, ``bytes`` how many were written: who writes blocks to ``fd`` by itself brings
-    both up to date. Every verb may raise ``OSError``.
+    ``crc`` is that of the last block, ``bytes`` how many were written: a caller that writes blocks to ``fd``
+    itself must update both. Every method may raise ``OSError``.
     """
 
     def __init__(self, fd: int) -> None:
@@ -125,7 +125,7 @@ class BlockWriter:
         self.bytes = 0
 
     def header(self, header: Header) -> None:
-        """Write the magic bytes and the header, before any data; threads that do not fit into it are left out."""
+        """Write the begin of a snapshot file: magic bytes and header, without threads that do not fit into it."""
         self._write_through(MAGIC)
         payload = header_payload(header)
         while len(payload) > MAX_HEADER_BYTES and header.threads:
@@ -135,7 +135,7 @@ class BlockWriter:
         self.write(payload)
 
     def write(self, payload: bytes | bytearray) -> None:
-        """Write a payload of any length as data, in blocks."""
+        """Write a payload of any length as data blocks of the snapshot file."""
         with memoryview(payload) as whole:
             for begin in range(0, len(whole), MAX_BLOCK_BYTES):
                 piece = whole[begin : begin + MAX_BLOCK_BYTES]
@@ -145,7 +145,7 @@ class BlockWriter:
                 piece.release()
 
     def footer(self, footer: Footer) -> None:
-        """Write the footer and the tail, after all data."""
+        """Write the end of a snapshot file: footer and tail, after all data."""
         payload = footer_payload(footer)
         self.write(payload)
         self._write_through(_TAIL.pack(len(payload), TAIL_MARK))
@@ -159,7 +159,7 @@ class BlockWriter:
 
 
 class BlockReader:
-    """Reads and verifies the blocks of ``file`` one after the other; errors name ``path``.
+    """Reads and verifies the blocks of a snapshot file one after the other; errors name ``path``.
 
     Every method raises :class:`SnapshotFileError`.
     """
@@ -170,7 +170,7 @@ class BlockReader:
         self._crc = zlib.crc32(MAGIC)
 
     def header(self) -> Header:
-        """Return the header; it is read before any block."""
+        """Return the header of the snapshot file; it is read before any block."""
         magic = self._file.read(len(MAGIC))
         if magic != MAGIC:
             cut = MAGIC.startswith(magic) and magic
@@ -178,7 +178,7 @@ class BlockReader:
         return parse_header(self._path, self.block(MAX_HEADER_BYTES))
 
     def block(self, max_bytes: int = MAX_BLOCK_BYTES) -> bytes:
-        """Return the payload of the next block."""
+        """Return the payload of the next block of the snapshot file."""
         length, crc = BLOCK_HEAD.unpack(self._read(BLOCK_HEAD.size))
         if not 0 < length <= max_bytes:
             raise self.fault(f"it is damaged: the length of a block is {length} bytes")
@@ -189,7 +189,7 @@ class BlockReader:
         return payload
 
     def footer(self) -> Footer:
-        """Return the footer, after all data, and check that the file ends there."""
+        """Return the footer of the snapshot file, after all data, and check that the file ends there."""
         payload = self.block(MAX_FOOTER_BYTES)
         if _TAIL.unpack(self._read(_TAIL.size)) != (len(payload), TAIL_MARK):
             raise self.fault("it is damaged: its tail does not match")
@@ -198,7 +198,7 @@ class BlockReader:
         return parse_footer(self._path, payload)
 
     def fault(self, problem: str) -> SnapshotFileError:
-        """Return an error about this file."""
+        """Return an error about this snapshot file."""
         return SnapshotFileError(self._path, problem)
 
     def _read(self, length: int) -> bytes:

@@ -34,7 +34,7 @@ T = TypeVar("T", "Header", "Footer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """The data known at the start of a snapshot. ``threads`` maps thread idents to names.
+    """The first block of a snapshot file. ``threads`` maps thread idents to names.
 
     ``predicted_bytes`` is the predicted size of the file; ``note`` is the reason for a census instead of a graph.
     """
@@ -56,7 +56,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footer:
-    """The data known at the end of a snapshot; the times are those of :class:`~heap_exporter.model.Walk`."""
+    """The last block of a snapshot file; the times are those of :class:`~heap_exporter.model.Walk`."""
 
     objects: int
     references: int
@@ -66,33 +66,35 @@ class Footer:
 
 
 def header_payload(header: Header) -> bytes:
-    """Return the bytes of a header."""
+    """Return the bytes of a snapshot file's header."""
     return json.dumps({"format": NAME, "version": VERSION, **asdict(header)}).encode("ascii")
 
 
 def footer_payload(footer: Footer) -> bytes:
-    """Return the bytes of a footer."""
+    """Return the bytes of a snapshot file's footer."""
     return json.dumps(asdict(footer)).encode("ascii")
 
 
 def parse_header(path: Path, payload: bytes) -> Header:
-    """Return the header that these bytes are. Raises :class:`SnapshotFileError` for ``path``."""
+    """Return the header of a snapshot file from its bytes. Raises :class:`SnapshotFileError` for ``path``."""
     document = _document(path, "header", payload)
     if document.get("format") != NAME:
         raise SnapshotFileError(path, f"it is not a heap-exporter snapshot: its format is not {NAME}")
     version = document.get("version")
     if version != VERSION:
         shown = str(version) if type(version) is int and 0 <= version < _MAX_NUMBER else "unknown"
-        raise SnapshotFileError(path, f"its format version is {shown}; this heap-exporter reads version {VERSION}")
+        raise SnapshotFileError(
+            path, f"its format version is {shown}; this release of heap-exporter reads version {VERSION}"
+        )
     header = _built(path, "header", Header, document)
     try:
         return replace(header, threads={int(ident): str(name) for ident, name in header.threads.items()})
     except ValueError as error:
-        raise SnapshotFileError(path, "it is damaged: its header has no valid threads") from error
+        raise SnapshotFileError(path, "it is damaged: the threads in its header are not valid") from error
 
 
 def parse_footer(path: Path, payload: bytes) -> Footer:
-    """Return the footer that these bytes are. Raises :class:`SnapshotFileError` for ``path``."""
+    """Return the footer of a snapshot file from its bytes. Raises :class:`SnapshotFileError` for ``path``."""
     return _built(path, "footer", Footer, _document(path, "footer", payload))
 
 

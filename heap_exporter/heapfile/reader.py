@@ -50,7 +50,7 @@ from heap_exporter.heapfile.records import (
 
 
 class SnapshotReader:
-    """A snapshot file open for reading: ``header`` at once, then :meth:`records`, then :attr:`footer`.
+    """A snapshot file that is open for reading: ``header`` at once, then :meth:`records`, then :attr:`footer`.
 
     Every method raises :class:`SnapshotFileError` if the file is not a snapshot, is truncated or is damaged.
     """
@@ -84,13 +84,13 @@ class SnapshotReader:
 
     @property
     def footer(self) -> Footer:
-        """Return the footer. Raises ``ValueError`` before all records are read."""
+        """Return the footer of the snapshot file. Raises ``ValueError`` before all records are read."""
         if self._footer is None:
-            raise ValueError("the footer follows the records: read all records first")
+            raise ValueError("the footer of a snapshot file can be read only after all its records")
         return self._footer
 
     def records(self) -> Iterator[Record]:
-        """Yield the records once, in the order of the file; after the last one the footer is verified."""
+        """Yield the records once, in the order of the snapshot file; after the last one the footer is verified."""
         others: dict[int, Callable[[], Record]] = {
             TYPE: self._type, SHAPE: self._shape, NAME: self._name, THREAD: self._thread, FRAME: self._frame,
             ROOT: self._root, COUNT: self._count,
@@ -107,7 +107,7 @@ class SnapshotReader:
             yield self._blocks.block()
 
     def _type(self) -> TypeRecord:
-        record = TypeRecord(len(self._types), self._string(), self._varint(), self._limited(SET + 1, "kind of a type"))
+        record = TypeRecord(len(self._types), self._string(), self._varint(), self._limited(SET + 1, "type kind"))
         if record.place >= PLACE_END:
             raise self._damaged("a place is out of range")
         self._types.append(record)
@@ -115,7 +115,7 @@ class SnapshotReader:
 
     def _shape(self) -> ShapeRecord:
         type_record = self._type_at(self._varint())
-        flags = self._limited(16, "flags of a shape")
+        flags = self._limited(16, "value of the shape flags")
         record = ShapeRecord(
             len(self._shapes),
             type_record,
@@ -140,7 +140,7 @@ class SnapshotReader:
         return FrameRecord(self._varint(), self._string())
 
     def _root(self) -> RootRecord:
-        role, owned = self._limited(HELD_BY_INTERPRETER + 1, "role of a root"), bool(self._limited(2, "flag of a root"))
+        role, owned = self._limited(HELD_BY_INTERPRETER + 1, "root role"), bool(self._limited(2, "root flag"))
         return RootRecord(role, owned, self._string(), self._place())
 
     def _count(self) -> CountRecord:
@@ -148,7 +148,7 @@ class SnapshotReader:
 
     def _node(self, index: int) -> NodeRecord:
         if index >= len(self._shapes):
-            raise self._damaged(f"a node has shape {index} of {len(self._shapes)}")
+            raise self._damaged(f"an object has shape {index}, but only {len(self._shapes)} shapes were defined")
         shape = self._shapes[index]
         place = self._last_place = self._place()
         size_bytes = self._varint() if shape.size_bytes is None else shape.size_bytes
@@ -157,7 +157,7 @@ class SnapshotReader:
         return NodeRecord(place, shape, size_bytes, reference_count, edges)
 
     def _edges(self, place: int, count: int) -> array[int]:
-        """Return ``count`` edges of the node at ``place``; :meth:`_varint` is inlined here."""
+        """Return ``count`` edges of the NODE record at ``place``; :meth:`_varint` is inlined here."""
         edges = array("Q")
         if not count:
             return edges
@@ -200,7 +200,7 @@ class SnapshotReader:
     def _limited(self, limit: int, what: str) -> int:
         value = self._varint()
         if value >= limit:
-            raise self._damaged(f"the {what} is {value}")
+            raise self._damaged(f"the {what} is out of range ({value})")
         return value
 
     def _place(self) -> int:
@@ -211,7 +211,7 @@ class SnapshotReader:
         return place
 
     def _string(self) -> str:
-        length = self._limited(MAX_STRING_BYTES + 1, "length of a string")
+        length = self._limited(MAX_STRING_BYTES + 1, "string length")
         encoded = bytes(islice(self._bytes, length))
         if len(encoded) < length:
             raise self._truncated()
@@ -222,7 +222,7 @@ class SnapshotReader:
 
     def _type_at(self, index: int) -> TypeRecord:
         if index >= len(self._types):
-            raise self._damaged(f"type {index} of {len(self._types)} is used")
+            raise self._damaged(f"a record has type {index}, but only {len(self._types)} types were defined")
         return self._types[index]
 
     def _damaged(self, problem: str) -> SnapshotFileError:

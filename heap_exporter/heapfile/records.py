@@ -1,4 +1,4 @@
-"""The records of a snapshot as they are read; :mod:`heap_exporter.heapfile.format` describes them.
+"""The records of a snapshot file as they are read; :mod:`heap_exporter.heapfile.format` describes them.
 
 Types and shapes are numbered from 0 in order of appearance.
 """

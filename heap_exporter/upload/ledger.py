@@ -38,8 +38,8 @@ class LedgerEntry:
     attempts: int = 0
 
 
-class Ledger:
-    """The entries of the files in ``directory``, as last saved; a damaged file counts as an empty one.
+class UploadLedger:
+    """The uploads of the files in ``directory``, as last saved; a damaged file counts as an empty one.
 
     ``problem`` is the cause of the last failure, ``failures`` the number of failures in succession, and ``next_at`` the
     Unix time before which nothing is tried.
@@ -56,7 +56,7 @@ class Ledger:
             self._read(json.loads(self._path.read_bytes()))
 
     def entry(self, path: Path, url: str) -> LedgerEntry:
-        """Return the entry of a file for ``url``, a new one if the file has changed. Raises ``OSError``."""
+        """Return the upload of a file to ``url``, a new one if the file has changed. Raises ``OSError``."""
         status = path.stat()
         fresh = LedgerEntry(url, status.st_size, status.st_mtime_ns)
         entry = self._entries.get(path.name, fresh)
@@ -68,12 +68,12 @@ class Ledger:
         return bool(self.entry(path, url).sha256)
 
     def record_upload(self, path: Path, entry: LedgerEntry, sha256: str) -> None:
-        """Record that a file is uploaded and verified."""
+        """Record that the upload of a file is complete and verified."""
         self.problem, self.failures, self.next_at = "", 0, 0.0
         self._update(path, replace(entry, sha256=sha256, verified_at=time.time()))
 
     def record_failure(self, path: Path, url: str, problem: str) -> None:
-        """Record that an attempt has failed, and postpone the next one. Raises ``OSError``."""
+        """Record that an upload has failed, and postpone the next attempt. Raises ``OSError``."""
         self.problem, self.failures = problem, self.failures + 1
         wait = min(MIN_WAIT_SECONDS * 2 ** min(self.failures - 1, 10), MAX_WAIT_SECONDS)
         self.next_at = time.time() + wait
@@ -81,18 +81,18 @@ class Ledger:
         self._update(path, replace(entry, attempts=entry.attempts + 1))
 
     def wait_seconds(self) -> float:
-        """Return how long to wait before the next attempt; 0 if the clock was set back since the failure."""
+        """Return how long the next upload must wait in seconds; 0 if the clock was set back since the failure."""
         wait = self.next_at - time.time()
         return wait if 0 < wait <= MAX_WAIT_SECONDS else 0.0
 
     def count(self, run: str, outcome: str) -> None:
-        """Count the outcome of a snapshot, or ``"ended"`` for a finished uploader, under the identifier ``run``."""
+        """Count the outcome of a snapshot's upload, or ``"ended"`` for a finished uploader, under the id ``run``."""
         counts = self._runs.pop(run, {})
         self._runs[run] = counts | {outcome: counts.get(outcome, 0) + 1}
         self._save()
 
     def counted(self, run: str, outcome: str) -> int:
-        """Return the count of an outcome."""
+        """Return how many uploads of a run had an outcome."""
         return self._runs.get(run, {}).get(outcome, 0)
 
     def _update(self, path: Path, entry: LedgerEntry) -> None:
@@ -106,7 +106,7 @@ class Ledger:
         self.next_at = float(document["next_at"])
 
     def _save(self) -> None:
-        """Replace the file by a new one. Where the folder is not writable, nothing is recorded."""
+        """Replace the ledger's file by a new one. Where the folder is not writable, no upload is recorded."""
         folder = self._path.parent
         document = {
             "files": {name: asdict(entry) for name, entry in self._entries.items() if (folder / name).exists()},

@@ -1,4 +1,4 @@
-"""The place that files are uploaded to: a folder in any store that obstore supports.
+"""The target of an upload: a folder in any store that obstore supports.
 
 A file appears in the store only once it is complete. Each file is read back after the upload and its SHA-256 compared:
 an ETag would be cheaper, but proves the content with few stores only. The digest is written next to the object in the
@@ -49,8 +49,8 @@ class UploadError(HeapExporterError):
     """A file could not be uploaded; ``str(error)`` has the cause and what to do, and no secret."""
 
 
-class Target:
-    """The folder ``url`` of a store; a request is retried for ``retry_seconds``.
+class UploadTarget:
+    """The folder ``url`` of an object store; a request is retried for ``retry_seconds``.
 
     Raises :class:`UploadError` if obstore is not installed, or if ``url`` is not the address of a store.
     """
@@ -81,14 +81,14 @@ class Target:
         )
 
     def refuse_own_folder(self, path: Path) -> None:
-        """Raise :class:`UploadError` if the target is the folder that ``path`` is in: it would overwrite itself."""
+        """Raise :class:`UploadError` if the upload target is the folder that contains ``path``."""
         if self._folder is not None:
             with suppress(OSError):
                 if (self._folder / path.name).samefile(path):
-                    raise UploadError(f"{self.url} is the folder that {path.name} is in; name another folder")
+                    raise UploadError(f"{self.url} is the folder that contains {path.name}; upload to another folder")
 
     def size_bytes(self, name: str) -> int | None:
-        """Return the size of an object, ``None`` if there is none or the credentials do not allow the question."""
+        """Return the size of an object in the store, ``None`` if there is none or access is denied."""
         import obstore
 
         with self._store_errors(), suppress(FileNotFoundError, obstore.exceptions.PermissionDeniedError):
@@ -96,7 +96,7 @@ class Target:
         return None
 
     def sha256(self, name: str, on_bytes: OnBytes) -> str:
-        """Read an object back and return its digest in hex. Raises :class:`UploadError`."""
+        """Read an object back from the store and return its digest in hex. Raises :class:`UploadError`."""
         import obstore
 
         digest, done = hashlib.sha256(), 0
@@ -141,7 +141,7 @@ class Target:
 
     @contextmanager
     def _store_errors(self) -> Iterator[None]:
-        """Raise an error of the store as :class:`UploadError`."""
+        """Raise an error of the object store as :class:`UploadError`."""
         from obstore.exceptions import BaseError
 
         try:
@@ -165,12 +165,12 @@ def _may_be_store(url: str) -> bool:
 
 
 def missing_extra(problem: str) -> str:
-    """Return what to install where obstore cannot be imported."""
-    return f"obstore cannot be used ({problem}); pip install {EXTRA!r}"
+    """Return what to install for uploads where obstore cannot be imported."""
+    return f"uploads need the package obstore ({problem}); run `pip install {EXTRA!r}`"
 
 
 def described(url: str, error_text: str) -> str:
-    """Return the cause of a store's or obstore's error and what to do, without the secrets that its text may hold."""
+    """Return why an upload failed and what to do, without the secrets that an error of the store may contain."""
     code = re.search(r"<Code>(\w{1,64})</Code>", error_text)
     status = re.search(r"status code: (\d{3})", error_text)
     shown = code[1] if code else status[1] if status else ""
@@ -182,26 +182,29 @@ def described(url: str, error_text: str) -> str:
 
 
 _CAUSES = {
-    r"169\.254\.|metadata\.google|/metadata/identity": "there are no credentials; set AWS_ACCESS_KEY_ID and "
-    "AWS_SECRET_ACCESS_KEY (GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY) or give the machine a role",
+    r"169\.254\.|metadata\.google|/metadata/identity": "no credentials for the store were found; set "
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (on Google Cloud: GOOGLE_APPLICATION_CREDENTIALS, on Azure: "
+    "AZURE_STORAGE_ACCOUNT_KEY), or give the machine a role that may write to the store",
     "Account must be specified": "set AZURE_STORAGE_ACCOUNT_NAME",
     "NoSuchBucket|ContainerNotFound|bucket does not exist": "the bucket does not exist; create it, or correct the "
     "address",
     "SignatureDoesNotMatch|InvalidAccessKeyId|InvalidToken|ExpiredToken": "the store does not accept the credentials; "
     "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-    "AuthenticationFailed|status code: 401": "the store does not accept the credentials",
-    "RequestTimeTooSkewed": "the clock of this machine is wrong; set it",
+    "AuthenticationFailed|status code: 401": "the store does not accept the credentials; correct them",
+    "RequestTimeTooSkewed": "the clock of this machine differs from the clock of the store; correct it",
     "PermanentRedirect|AuthorizationHeaderMalformed|without LOCATION": "the bucket is in another region; set "
     "AWS_REGION",
     "AccessDenied|status code: 403": "the credentials do not allow the upload; docs/upload.md lists the permissions",
-    "BadScheme": "the address of the store is http://; set AWS_ALLOW_HTTP=true to allow that",
-    "certificate|UnknownIssuer": "the store's certificate is not trusted; set SSL_CERT_FILE to one that is",
+    "BadScheme": "the address of the store is not encrypted (http://); set AWS_ALLOW_HTTP=true to allow it",
+    "certificate|UnknownIssuer": "the certificate of the store is not trusted; set SSL_CERT_FILE to the "
+    "file of its certificate authority",
     "dns error|Name or service not known": "the store's host name does not resolve; correct AWS_ENDPOINT_URL or the "
     "address",
-    "Connect|timed out|error sending request|refused|reset|closed": "the store cannot be reached",
-    "No space left": "the target's disk is full",
-    "Read-only|Permission denied|No such file|Unable to c": "the folder is not writable; correct its permissions or "
-    "the address",
-    r"InternalError|status code: 5\d\d": "the store failed; see its log",
+    "Connect|timed out|error sending request|refused|reset|closed": "the store cannot be reached; check "
+    "its address and the network",
+    "No space left": "the disk of the upload folder is full; free disk space on it",
+    "Read-only|Permission denied|No such file|Unable to c": "the upload folder is not writable; correct its "
+    "permissions or the address",
+    r"InternalError|status code: 5\d\d": "the store had an internal error; see the log of the store",
 }
 """Patterns in the text of an error, the most specific first → the cause, and what to do."""

@@ -20,8 +20,8 @@ from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.settings import variable
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
 from heap_exporter.snapshot.retention import ID, REPORT_SUFFIX, RetentionPins
-from heap_exporter.upload.ledger import Ledger
-from heap_exporter.upload.target import CHUNK_BYTES, OnBytes, Target, UploadError
+from heap_exporter.upload.ledger import UploadLedger
+from heap_exporter.upload.target import CHUNK_BYTES, OnBytes, UploadError, UploadTarget
 
 UPLOAD_LOCK = "upload.lock"
 PURPOSE = "upload"
@@ -62,7 +62,7 @@ def main(directory: str, remove_local: str, run: str) -> None:
     os.umask(UMASK)
     folder = Path(directory)
     with suppress(LockHeld), FolderLock(folder, UPLOAD_LOCK).holding():
-        ledger = Ledger(folder)
+        ledger = UploadLedger(folder)
         _upload_waiting(folder, url, ledger, run)
         if remove_local:
             for path in removable(folder, ledger, without_secrets(url)):
@@ -70,12 +70,12 @@ def main(directory: str, remove_local: str, run: str) -> None:
         ledger.count(run, ENDED)
 
 
-def _upload_waiting(folder: Path, url: str, ledger: Ledger, run: str) -> None:
-    """Upload until nothing waits or one file fails, because most failures affect all files."""
+def _upload_waiting(folder: Path, url: str, ledger: UploadLedger, run: str) -> None:
+    """Upload the waiting files until one fails, because most failures affect all files."""
     target, place = None, without_secrets(url)
     while path := next(iter(waiting(folder, ledger, place)), None):
         try:
-            target = target or Target(url)
+            target = target or UploadTarget(url)
             upload(path, target, ledger)
         except FileNotFoundError:  # removed by hand meanwhile
             continue
@@ -89,7 +89,7 @@ def _upload_waiting(folder: Path, url: str, ledger: Ledger, run: str) -> None:
 
 
 def upload(
-    path: Path, target: Target, ledger: Ledger, on_progress: OnProgress = lambda _stage, _done: None
+    path: Path, target: UploadTarget, ledger: UploadLedger, on_progress: OnProgress = lambda _stage, _done: None
 ) -> Uploaded:
     """Upload a file and verify it. Raises :class:`UploadError`, :class:`SnapshotFileError`, ``OSError``."""
     if path.suffix == SUFFIX:
@@ -104,7 +104,7 @@ def upload(
         pins.unpin(snapshot, PURPOSE)
 
 
-def _upload(path: Path, target: Target, ledger: Ledger, on_progress: OnProgress) -> Uploaded:
+def _upload(path: Path, target: UploadTarget, ledger: UploadLedger, on_progress: OnProgress) -> Uploaded:
     target.refuse_own_folder(path)
     entry = ledger.entry(path, target.url)
 
@@ -116,14 +116,15 @@ def _upload(path: Path, target: Target, ledger: Ledger, on_progress: OnProgress)
     if not was_there:
         target.send(path, share("sending"))
         if target.sha256(path.name, share("verifying")) != sha256:
-            raise UploadError(f"{target.url}: the store's copy of {path.name} differs from the file; it is sent again")
+            problem = f"the store's copy of {path.name} differs from the file; the next attempt uploads it again"
+            raise UploadError(f"{target.url}: {problem}")
     target.write_checksum(path.name, sha256)
     ledger.record_upload(path, entry, sha256)
     return Uploaded(path, f"{target.url.rstrip('/')}/{path.name}", entry.bytes, sha256, was_there)
 
 
 def files(folder: Path) -> Sequence[Path]:
-    """Return the complete snapshots of a folder, the oldest first, each followed by its report if it has one."""
+    """Return the files to upload from a folder: complete snapshots, oldest first, each followed by its report."""
     found = []
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         if path.is_file() and not path.name.startswith("."):
@@ -133,11 +134,11 @@ def files(folder: Path) -> Sequence[Path]:
 
 
 def report_of(snapshot: Path) -> Path:
-    """Return the path of the report that compares a snapshot with the one before it, whether it exists or not."""
+    """Return the path of the report that is uploaded with a snapshot, whether the report exists or not."""
     return snapshot.with_name(snapshot.stem + REPORT_SUFFIX)
 
 
-def waiting(folder: Path, ledger: Ledger, url: str) -> Sequence[Path]:
+def waiting(folder: Path, ledger: UploadLedger, url: str) -> Sequence[Path]:
     """Return the files that are not uploaded to ``url``: the oldest first, after them those whose upload failed."""
     found = []
     for path in files(folder):
@@ -148,8 +149,8 @@ def waiting(folder: Path, ledger: Ledger, url: str) -> Sequence[Path]:
     return [path for _, path in sorted(found, key=lambda one: one[0])]
 
 
-def removable(folder: Path, ledger: Ledger, url: str) -> Iterator[Path]:
-    """Yield the snapshots that are uploaded and verified, and that nothing here needs any more.
+def removable(folder: Path, ledger: UploadLedger, url: str) -> Iterator[Path]:
+    """Yield the snapshots whose upload is verified and that nothing on this machine needs any more.
 
     The newest snapshot of each process is still needed: the next one is compared with it.
     """
@@ -165,7 +166,7 @@ def removable(folder: Path, ledger: Ledger, url: str) -> Iterator[Path]:
 
 
 def remove(snapshot: Path) -> None:
-    """Remove a snapshot, its report and its retention pins, as far as possible. Never raises."""
+    """Remove an uploaded snapshot, its report and its retention pins, as far as possible. Never raises."""
     with suppress(OSError):
         snapshot.unlink()
         report_of(snapshot).unlink(missing_ok=True)

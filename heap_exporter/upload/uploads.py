@@ -20,7 +20,7 @@ from heap_exporter.runtime.formatting import size
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.snapshot.store import Store
-from heap_exporter.upload.ledger import MAX_WAIT_SECONDS, MIN_WAIT_SECONDS, OUTCOMES, Ledger
+from heap_exporter.upload.ledger import MAX_WAIT_SECONDS, MIN_WAIT_SECONDS, OUTCOMES, UploadLedger
 from heap_exporter.upload.target import missing_extra
 from heap_exporter.upload.uploader import ENDED, UPLOAD_LOCK, URL_VARIABLE, waiting
 
@@ -46,7 +46,7 @@ OWN_VARIABLES = {"TOKIO_WORKER_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 """Speed does not matter: one thread and two pools of malloc save memory."""
 
 NOT_INSTALLED = missing_extra("obstore is not installed")
-WAS_ENDED = "the subprocess that uploads was killed or could not start; run `heap-exporter upload` to see the cause"
+WAS_ENDED = "the upload subprocess was killed or could not start; run `heap-exporter upload` to see the cause"
 
 
 class Uploads:
@@ -72,7 +72,7 @@ class Uploads:
         self._last_problem = ""
 
     def poll(self) -> None:
-        """Count the outcomes of a subprocess that has ended, and start one if files wait."""
+        """Count the outcomes of an upload subprocess that has ended, and start one if files wait."""
         if not self._url:
             return
         try:
@@ -82,7 +82,7 @@ class Uploads:
             self._search_at = time.monotonic() + MAX_WAIT_SECONDS
 
     def give_up(self) -> None:
-        """End the subprocess; the files that it has not uploaded still wait."""
+        """End the upload subprocess; the files that it has not uploaded still wait."""
         if self._program is not None:
             self._program.give_up()
 
@@ -95,13 +95,13 @@ class Uploads:
         if time.monotonic() < self._search_at or not self._folder.is_dir():
             return
         self._search_at = time.monotonic() + SEARCH_SECONDS
-        ledger = Ledger(self._folder)
+        ledger = UploadLedger(self._folder)
         if ledger.wait_seconds() > 0 or not waiting(self._folder, ledger, self._place) or not self._is_free():
             return
         self._start(ledger)
 
     def _count_outcomes(self) -> None:
-        ledger = Ledger(self._folder)
+        ledger = UploadLedger(self._folder)
         for outcome in OUTCOMES:
             self.outcomes[outcome] = max(self.outcomes[outcome], ledger.counted(self._run, outcome))
         if ledger.counted(self._run, ENDED) > self._ended:
@@ -115,14 +115,15 @@ class Uploads:
             wait = min(MIN_WAIT_SECONDS * 2 ** min(self._killed_count, 10), MAX_WAIT_SECONDS)
             self._search_at = time.monotonic() + wait
 
-    def _start(self, ledger: Ledger) -> None:
+    def _start(self, ledger: UploadLedger) -> None:
         folders, headroom = _library_folders(), self._headroom()
         if not folders:
             self._warn(NOT_INSTALLED)
             return
         if headroom is not None and headroom < NEEDED_BYTES:
             self._warn(
-                f"it may need {size(NEEDED_BYTES)}, and {size(headroom)} are free under the memory limit; it waits"
+                f"the upload subprocess may need {size(NEEDED_BYTES)}, but only {size(headroom)} are free under the "
+                f"service's memory limit; heap-exporter tries again every {SEARCH_SECONDS:.0f} s"
             )
             return
         self._ended = ended = ledger.counted(self._run, ENDED)
@@ -136,12 +137,12 @@ class Uploads:
         try:
             self._program = subprocesses.start(
                 command,
-                lambda: Ledger(self._folder).counted(self._run, ENDED) > ended,
+                lambda: UploadLedger(self._folder).counted(self._run, ENDED) > ended,
                 # An address may contain a password, and every user can read the arguments of a process.
                 _variables(os.environ) | {URL_VARIABLE: self._url},
             )
         except OSError as error:
-            self._warn(f"the subprocess could not be started: {error.strerror or error}")
+            self._warn(f"the upload subprocess could not be started: {error.strerror or error}")
 
     def _is_free(self) -> bool:
         with suppress(LockHeld, OSError), FolderLock(self._folder, UPLOAD_LOCK).holding():

@@ -13,14 +13,14 @@ from tests.doubles.otlp_receivers import grpc_receiver, http_receiver
 
 FORKING = """
 import faulthandler, os, sys, threading
-from heap_exporter.export.otlp import Pusher
-from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver
+from heap_exporter.export.otlp import OtlpPusher
+from heap_exporter.export.otlp_receiver import OtlpProtocol, OtlpReceiver
 from tests.examples.readings import full_reading
 
 def pushing():
     pushed, stop = threading.Event(), threading.Event()
-    receiver = Receiver(sys.argv[1], OtlpProtocol(sys.argv[2]), 0.01)
-    pusher = Pusher(receiver, full_reading, lambda outcome: outcome == "success" and pushed.set())
+    receiver = OtlpReceiver(sys.argv[1], OtlpProtocol(sys.argv[2]), 0.01)
+    pusher = OtlpPusher(receiver, full_reading, lambda outcome: outcome == "success" and pushed.set())
     threading.Thread(target=pusher.run, args=(stop,), daemon=True).start()
     return pusher, pushed, stop
 

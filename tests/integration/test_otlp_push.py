@@ -20,8 +20,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from heap_exporter.export.otlp import Pusher
-from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver
+from heap_exporter.export.otlp import OtlpPusher
+from heap_exporter.export.otlp_receiver import OtlpProtocol, OtlpReceiver
 from heap_exporter.metrics import METRICS
 from tests.doubles import otlp_receivers
 from tests.doubles.otlp_receivers import closed_port, grpc_receiver, http_receiver, silent_receiver, wait_until
@@ -40,7 +40,7 @@ def pushing(
     """Push to ``url`` during a block; yield the outcomes. The stop must end within a time limit."""
     outcomes: Queue[str] = Queue()
     stop = threading.Event()
-    pusher = Pusher(Receiver(url, protocol, interval_seconds, delta=delta), full_reading, outcomes.put)
+    pusher = OtlpPusher(OtlpReceiver(url, protocol, interval_seconds, delta=delta), full_reading, outcomes.put)
     thread = threading.Thread(target=pusher.run, args=(stop,), daemon=True)
     before = set(threading.enumerate())
     thread.start()
@@ -213,7 +213,7 @@ def test_a_receiver_that_works_again_is_logged_once(caplog: pytest.LogCaptureFix
         take(outcomes)
 
     [_, again] = caplog.records
-    assert again.getMessage() == f"metrics reach {receiver.url} again"
+    assert again.getMessage() == f"metrics are pushed to {receiver.url} again"
 
 
 @BOTH
@@ -261,12 +261,12 @@ def test_an_application_that_traces_its_requests_does_not_trace_a_push() -> None
 
 EXITING = """
 import atexit, sys, threading
-from heap_exporter.export.otlp import Pusher
-from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver
+from heap_exporter.export.otlp import OtlpPusher
+from heap_exporter.export.otlp_receiver import OtlpProtocol, OtlpReceiver
 from tests.examples.readings import full_reading
 
 stop = threading.Event()
-pusher = Pusher(Receiver(sys.argv[1], OtlpProtocol(sys.argv[2]), 3600), full_reading, print)
+pusher = OtlpPusher(OtlpReceiver(sys.argv[1], OtlpProtocol(sys.argv[2]), 3600), full_reading, print)
 threading.Thread(target=pusher.run, args=(stop,), daemon=True).start()
 
 @atexit.register

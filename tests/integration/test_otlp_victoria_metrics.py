@@ -18,8 +18,8 @@ import pytest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from heap_exporter.export.otlp import Pusher
-from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver
+from heap_exporter.export.otlp import OtlpPusher
+from heap_exporter.export.otlp_receiver import OtlpProtocol, OtlpReceiver
 from heap_exporter.export.prometheus import families
 from heap_exporter.metrics import METRICS, Instrument
 from heap_exporter.model import Reading
@@ -93,8 +93,8 @@ def push_once(url: str) -> None:
     outcomes: list[str] = []
     stop = threading.Event()
     stop.set()
-    receiver = Receiver(f"{url}/opentelemetry/v1/metrics", OtlpProtocol.HTTP, 3600)
-    Pusher(receiver, full_reading, outcomes.append).run(stop)
+    receiver = OtlpReceiver(f"{url}/opentelemetry/v1/metrics", OtlpProtocol.HTTP, 3600)
+    OtlpPusher(receiver, full_reading, outcomes.append).run(stop)
     assert outcomes == ["success"]
 
 

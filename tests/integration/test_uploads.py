@@ -19,8 +19,8 @@ from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.snapshot.retention import RetentionPins
 from heap_exporter.snapshot.store import Store
-from heap_exporter.upload.ledger import Ledger
-from heap_exporter.upload.target import Target, UploadError
+from heap_exporter.upload.ledger import UploadLedger
+from heap_exporter.upload.target import UploadError, UploadTarget
 from heap_exporter.upload.uploader import upload
 from heap_exporter.upload.uploads import Uploads
 from tests.doubles.proxies import Proxy, proxy
@@ -209,14 +209,14 @@ def test_a_server_that_is_away_for_long_is_an_error_and_receives_the_file_later(
     path = snapshot(folder, 1, LARGE_BYTES // 2)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    target = Target("s3://heaps/away", retry_seconds=1.0)
+    target = UploadTarget("s3://heaps/away", retry_seconds=1.0)
     gate.at(SEEN_BYTES, server.kill)
     with pytest.raises(UploadError, match="the store cannot be reached"):
-        upload(path, target, Ledger(folder))
+        upload(path, target, UploadLedger(folder))
     with pytest.raises(UploadError, match="the store cannot be reached"):
-        upload(path, target, Ledger(folder))
+        upload(path, target, UploadLedger(folder))
     server.start()
-    upload(path, target, Ledger(folder))
+    upload(path, target, UploadLedger(folder))
 
     assert stored(monkeypatch, variables, server, "s3://heaps/away")[path.name] == path.read_bytes()
 
@@ -285,7 +285,7 @@ def test_the_snapshot_folder_itself_is_refused_as_a_target(folder: Path) -> None
     code, out, _ = ran({}, folder, folder, "--to", f"file://{folder}", "--remove-local")
 
     assert code == 1
-    assert "name another folder" in out
+    assert "upload to another folder" in out
     assert path.exists()
 
 
@@ -415,5 +415,5 @@ def test_without_free_memory_for_the_subprocess_the_upload_waits(
     uploads = make("s3://heaps/no-memory", headroom=MIB)
     uploads.poll()
 
-    assert "1.0 MiB are free under the memory limit" in caplog.text
+    assert "only 1.0 MiB are free under the service's memory limit" in caplog.text
     assert uploads.outcomes == {"uploaded": 0, "failed": 0}

@@ -13,8 +13,8 @@ import pytest
 from heap_exporter.snapshot.retention import RetentionPins
 from heap_exporter.snapshot.store import Store
 from heap_exporter.upload import uploads as upload_module
-from heap_exporter.upload.ledger import MAX_WAIT_SECONDS, MIN_WAIT_SECONDS, Ledger
-from heap_exporter.upload.target import Target, UploadError, described
+from heap_exporter.upload.ledger import MAX_WAIT_SECONDS, MIN_WAIT_SECONDS, UploadLedger
+from heap_exporter.upload.target import UploadError, UploadTarget, described
 from heap_exporter.upload.uploader import removable, waiting
 from heap_exporter.upload.uploads import NOT_INSTALLED, Uploads
 
@@ -32,7 +32,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 
 def record_upload(path: Path, url: str = URL) -> None:
-    ledger = Ledger(path.parent)
+    ledger = UploadLedger(path.parent)
     ledger.record_upload(path, ledger.entry(path, url), "digest")
 
 
@@ -40,21 +40,21 @@ def test_the_oldest_snapshot_is_first_and_a_failed_one_last(tmp_path: Path, writ
     second, first, third = write(2), write(1), write(3)
     report = write(2, ".report.json")
     write(4, ".report.json")
-    assert waiting(tmp_path, Ledger(tmp_path), URL) == [first, second, report, third]
+    assert waiting(tmp_path, UploadLedger(tmp_path), URL) == [first, second, report, third]
 
-    Ledger(tmp_path).record_failure(first, URL, "no")
+    UploadLedger(tmp_path).record_failure(first, URL, "no")
     record_upload(second)
-    assert waiting(tmp_path, Ledger(tmp_path), URL) == [report, third, first]
+    assert waiting(tmp_path, UploadLedger(tmp_path), URL) == [report, third, first]
 
 
 def test_a_file_that_was_uploaded_elsewhere_or_has_changed_waits(tmp_path: Path, write: Callable[..., Path]) -> None:
     path = write(1)
     record_upload(path)
-    assert not waiting(tmp_path, Ledger(tmp_path), URL)
-    assert waiting(tmp_path, Ledger(tmp_path), "s3://heaps/other") == [path]
+    assert not waiting(tmp_path, UploadLedger(tmp_path), URL)
+    assert waiting(tmp_path, UploadLedger(tmp_path), "s3://heaps/other") == [path]
 
     path.write_bytes(b"another")
-    assert waiting(tmp_path, Ledger(tmp_path), URL) == [path]
+    assert waiting(tmp_path, UploadLedger(tmp_path), URL) == [path]
 
 
 def test_the_newest_snapshot_and_one_being_compared_are_kept(tmp_path: Path, write: Callable[..., Path]) -> None:
@@ -67,12 +67,12 @@ def test_the_newest_snapshot_and_one_being_compared_are_kept(tmp_path: Path, wri
     pins.pin(compared.stem, "comparison", 60)
     pins.pin(gone.stem, "alert", 60)
 
-    assert list(removable(tmp_path, Ledger(tmp_path), URL)) == [gone]
+    assert list(removable(tmp_path, UploadLedger(tmp_path), URL)) == [gone]
     assert unsent.exists()
 
 
 def test_the_wait_after_failures_grows_up_to_a_limit(tmp_path: Path, write: Callable[..., Path]) -> None:
-    path, ledger = write(1), Ledger(tmp_path)
+    path, ledger = write(1), UploadLedger(tmp_path)
     waits = []
     for _ in range(12):
         ledger.record_failure(path, URL, "no")
@@ -82,11 +82,11 @@ def test_the_wait_after_failures_grows_up_to_a_limit(tmp_path: Path, write: Call
     assert waits == sorted(waits)
     assert waits[-1] == MAX_WAIT_SECONDS
     record_upload(path)
-    assert Ledger(tmp_path).wait_seconds() == 0
+    assert UploadLedger(tmp_path).wait_seconds() == 0
 
 
 def test_a_clock_that_was_set_back_does_not_stop_uploads(tmp_path: Path, write: Callable[..., Path]) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = UploadLedger(tmp_path)
     ledger.record_failure(write(1), URL, "no")
     ledger.next_at = time.time() + 86400
 
@@ -98,7 +98,7 @@ def test_a_damaged_ledger_is_an_empty_one(tmp_path: Path, write: Callable[..., P
     path = write(1)
     (tmp_path / "uploads.json").write_text(text)
 
-    assert waiting(tmp_path, Ledger(tmp_path), URL) == [path]
+    assert waiting(tmp_path, UploadLedger(tmp_path), URL) == [path]
 
 
 def test_a_ledger_drops_the_entries_of_removed_files(tmp_path: Path, write: Callable[..., Path]) -> None:
@@ -113,7 +113,7 @@ def test_a_ledger_drops_the_entries_of_removed_files(tmp_path: Path, write: Call
 @pytest.mark.parametrize(
     ("error_text", "words"),
     [
-        ("Error performing PUT http://169.254.169.254/latest/api/token", "there are no credentials"),
+        ("Error performing PUT http://169.254.169.254/latest/api/token", "no credentials for the store were found"),
         ("status code: 403 Forbidden: <Code>InvalidAccessKeyId</Code><Key>AKIA</Key>", "correct AWS_ACCESS_KEY_ID"),
         ("status code: 403 Forbidden: <Code>AccessDenied</Code>", "docs/upload.md"),
         ("status code: 404: <Error><Code>NoSuchBucket</Code></Error>", "the bucket does not exist"),
@@ -137,7 +137,7 @@ def test_an_unknown_failure_is_described_without_the_query_of_a_signed_address()
 @pytest.mark.parametrize("url", ["nonsense", "ftp://host/x", "https://host/x", "memory:///", ""])
 def test_an_address_of_no_store_is_refused_with_examples(url: str) -> None:
     with pytest.raises(UploadError, match="s3://bucket/folder"):
-        Target(url)
+        UploadTarget(url)
 
 
 @pytest.mark.parametrize("url", ["foo://bucket/x", "s3://["])
@@ -145,7 +145,7 @@ def test_an_unknown_scheme_is_refused_without_obstore_too(url: str, monkeypatch:
     monkeypatch.setitem(sys.modules, "obstore", None)
 
     with pytest.raises(UploadError, match="cannot upload to"):
-        Target(url)
+        UploadTarget(url)
 
 
 def test_without_the_extra_one_warning_says_what_to_install(
@@ -193,7 +193,7 @@ def test_no_error_of_an_upload_reaches_the_monitor(
     tmp_path: Path, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(1)
-    monkeypatch.setattr(upload_module, "Ledger", lambda _folder: 1 / 0)
+    monkeypatch.setattr(upload_module, "UploadLedger", lambda _folder: 1 / 0)
     Uploads(URL, Store(tmp_path, 20), lambda: None, remove_local=False).poll()
 
     assert "ZeroDivisionError" in caplog.text

@@ -13,8 +13,8 @@ import os, sys
 from heap_exporter.export.otlp_receiver import find_receiver
 receiver = find_receiver("", {{"OTEL_EXPORTER_OTLP_PROTOCOL": "{protocol}"}} | dict(os.environ))
 if receiver:
-    from heap_exporter.export.otlp import Pusher
-    Pusher(receiver, lambda: None, print)
+    from heap_exporter.export.otlp import OtlpPusher
+    OtlpPusher(receiver, lambda: None, print)
 print(*sys.modules)
 """
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"} if protocol else {}

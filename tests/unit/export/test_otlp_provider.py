@@ -11,9 +11,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric, NumberDataPoint, Sum
 
 from heap_exporter._version import VERSION
-from heap_exporter.export.otlp import Pusher
+from heap_exporter.export.otlp import OtlpPusher
 from heap_exporter.export.otlp_provider import borrow_from_application
-from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver
+from heap_exporter.export.otlp_receiver import OtlpProtocol, OtlpReceiver
 from heap_exporter.metrics import METRICS
 from tests.doubles.otlp_receivers import http_receiver, wait_until
 from tests.examples.readings import full_reading
@@ -84,7 +84,7 @@ def test_with_a_provider_of_the_application_nothing_is_pushed(collected: InMemor
     pushed: list[str] = []
     stop = threading.Event()
     with http_receiver() as receiver:
-        pusher = Pusher(Receiver(receiver.url, OtlpProtocol.HTTP, 0.01), full_reading, pushed.append)
+        pusher = OtlpPusher(OtlpReceiver(receiver.url, OtlpProtocol.HTTP, 0.01), full_reading, pushed.append)
         thread = threading.Thread(target=pusher.run, args=(stop,))
         thread.start()
         seen = reported(collected)
@@ -101,7 +101,7 @@ def test_a_provider_that_the_application_sets_late_takes_over(monkeypatch: pytes
     reader = InMemoryMetricReader()
     stop = threading.Event()
     with http_receiver() as receiver:
-        pusher = Pusher(Receiver(receiver.url, OtlpProtocol.HTTP, 0.05), full_reading, lambda _: None)
+        pusher = OtlpPusher(OtlpReceiver(receiver.url, OtlpProtocol.HTTP, 0.05), full_reading, lambda _: None)
         thread = threading.Thread(target=pusher.run, args=(stop,))
         thread.start()
         receiver.next()

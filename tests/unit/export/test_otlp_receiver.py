@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.errors import SettingsError
-from heap_exporter.export.otlp_receiver import OtlpProtocol, Receiver, find_receiver
+from heap_exporter.export.otlp_receiver import OtlpProtocol, OtlpReceiver, find_receiver
 
 COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 
 
-def found(setting: str = "", **environ: str) -> Receiver:
+def found(setting: str = "", **environ: str) -> OtlpReceiver:
     receiver = find_receiver(setting, environ)
     assert receiver is not None
     return receiver
@@ -104,7 +104,9 @@ def test_an_invalid_value_is_an_error_with_key_and_value(key: str, value: str) -
 
 
 def test_an_invalid_value_of_the_setting_is_an_error_that_names_the_setting() -> None:
-    with pytest.raises(SettingsError, match="HEAP_EXPORTER_OTLP_ENDPOINT='http://:80': not the address of an OTLP "):
+    with pytest.raises(
+        SettingsError, match="HEAP_EXPORTER_OTLP_ENDPOINT='http://:80': it is not the address of an OTLP "
+    ):
         find_receiver("http://:80", {})
 
 
@@ -135,4 +137,4 @@ def test_a_readable_certificate_is_accepted(tmp_path: Path) -> None:
     ],
 )
 def test_the_name_for_logs_contains_no_secret(url: str, name: str) -> None:
-    assert Receiver(url, OtlpProtocol.HTTP, 60.0).name == name
+    assert OtlpReceiver(url, OtlpProtocol.HTTP, 60.0).name == name

@@ -124,7 +124,7 @@ def test_header_and_footer_are_read_as_they_were_written(tmp_path: Path) -> None
     assert read_footer(path) == FOOTER
     with SnapshotReader(path) as reader:
         assert reader.header == odd
-        with pytest.raises(ValueError, match="read all records first"):
+        with pytest.raises(ValueError, match="only after all its records"):
             assert reader.footer
         list(reader.records())
         assert reader.footer == FOOTER
@@ -215,5 +215,5 @@ def test_a_name_that_is_too_long_is_truncated_at_a_character(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("number", [-1, VARINT_END])
 def test_a_number_out_of_range_is_refused(number: int) -> None:
-    with pytest.raises(ValueError, match="is out of range for a record"):
+    with pytest.raises(ValueError, match="is out of range for a snapshot record"):
         GraphEncoder(BlockWriter(-1)).thread(number)
