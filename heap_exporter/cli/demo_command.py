@@ -32,6 +32,9 @@ from heap_exporter.settings import Settings
 HELP = "run a leaking web shop and watch heap-exporter find the leak"
 
 MAX_SECONDS = 60.0
+MAX_WINDOWS = 3
+"""Windows that --once waits at least: one to suspect the leak, two for the snapshots and their comparison."""
+
 START_SECONDS = 20.0
 REFRESH_SECONDS = 0.5
 LINE_SECONDS = 2.0
@@ -195,12 +198,13 @@ def _watch(arguments: argparse.Namespace, visitors: Visitors, shop_url: str, exp
         f"try       curl -X POST {exporter_url}snapshots",
     ]
     started, progress = time.monotonic(), _LeakProgress()
+    max_seconds = max(MAX_SECONDS, MAX_WINDOWS * arguments.window)
     with _Screen(arguments, visitors, exporter_url, links) as screen:
         while True:
             status, elapsed = _request(exporter_url), time.monotonic() - started
             screen.show(status, elapsed)
             screen.print(*progress.news(status, elapsed))
-            if arguments.once and (progress.is_confirmed or elapsed > MAX_SECONDS):
+            if arguments.once and (progress.is_confirmed or elapsed > max_seconds):
                 break
             time.sleep(REFRESH_SECONDS)
         if not progress.is_suspected:

@@ -89,8 +89,10 @@ class Detector:
         judged = self._judge(self._machine, point)
         if point.finding is not None:
             self._apply(self._machine, point.finding, at)
-        if judged or point.finding is not None or self._verdict is None:
+        is_warming_up = self._verdict is None or self._verdict.state is State.WARMING_UP
+        if judged or point.finding is not None or is_warming_up:  # the warm-up counts up with each point
             self._verdict = self._new_verdict(self._machine, point)
+        assert self._verdict is not None
         return self._verdict
 
     def _begin(self, at: float) -> None:

@@ -68,6 +68,12 @@ def test_a_leak_that_begins_late_under_noise_is_suspected_within_twenty_minutes(
     assert 3 <= first(found, State.SUSPECTED) <= 3.34
 
 
+def test_the_warm_up_counts_up_with_each_point() -> None:
+    seen = [verdict.reasons[0].values["seen_seconds"] for verdict in verdicts(points(lambda _: 100, 0.2))]
+
+    assert seen == [step * INTERVAL for step in range(len(seen))]
+
+
 def test_a_leak_under_a_short_sawtooth_is_suspected() -> None:
     assert State.SUSPECTED in states(lambda hour: 200 + 120 * hour + 20 * (hour * 80 % 1))
 
