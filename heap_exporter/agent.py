@@ -53,7 +53,7 @@ class HeapExporter:
         self._reset()
 
     def _reset(self) -> None:
-        """Set everything that belongs to one process: sockets, threads, push."""
+        """Set what belongs to the exporter of one process: its sockets, threads and OTLP push."""
         self._server: HttpServer | None = None
         self._pusher: OtlpPusher | None = None
         self._threads: list[threading.Thread] = []
@@ -61,27 +61,27 @@ class HeapExporter:
 
     @property
     def url(self) -> str | None:
-        """Return the address of the status page, ``None`` while no port is open."""
+        """Return the address of the exporter's status page, ``None`` while the exporter has no open port."""
         return self._server.url if self._server else None
 
     def snapshot(self, reason: str = "requested by the application") -> SnapshotInfo:
-        """Take a snapshot now. Raises :class:`~heap_exporter.errors.SnapshotError` with the reason if that fails."""
+        """Have the exporter take a snapshot now. Raises :class:`~heap_exporter.errors.SnapshotError` if that fails."""
         return self.monitor.snapshot(reason)
 
     def census(self) -> Census:
-        """Count all objects by type now. Raises :class:`~heap_exporter.errors.SourceMissing` on a frozen heap."""
+        """Have the exporter take a census now. Raises :class:`~heap_exporter.errors.SourceMissing` on a frozen heap."""
         return self.monitor.census()
 
     def verdict(self) -> Verdict | None:
-        """Return the last verdict, ``None`` before the first."""
+        """Return the last verdict of the exporter's monitor, ``None`` before the first."""
         return self.monitor.verdict()
 
     def on(self, event: str, listener: LeakListener) -> None:
-        """Call ``listener`` at each ``"leak"``. Raises ``ValueError`` for any other event."""
+        """Have the exporter call ``listener`` at each ``"leak"``. Raises ``ValueError`` for any other event."""
         self.monitor.on(event, listener)
 
     def stop(self) -> None:
-        """Stop all threads, sockets and pushes within two seconds. A second call does nothing."""
+        """Stop the exporter, all its threads, sockets and pushes, within two seconds. A second call does nothing."""
         _forget(self)
         deadline = time.monotonic() + STOP_SECONDS
         self._stopping.set()
@@ -106,7 +106,7 @@ class HeapExporter:
         self.stop()
 
     def _start_push(self) -> None:
-        """Start the OTLP push if a receiver is set. Raises :class:`SettingsError` if its address cannot be used."""
+        """Start the exporter's OTLP push if a receiver is set. Raises :class:`SettingsError` for a bad address."""
         receiver = find_receiver(self.settings.otlp_endpoint)
         if receiver:
             try:
@@ -114,12 +114,12 @@ class HeapExporter:
 
                 self._pusher = OtlpPusher(receiver, self.monitor.reading, self.monitor.count_push)
             except (OpenTelemetryChanged, ImportError) as error:
-                log.warning("metrics are not pushed to %s: %s", receiver.name, error)
+                log.warning("heap-exporter does not push metrics to %s: %s", receiver.name, error)
                 return
             self._start_thread("push", functools.partial(self._pusher.run, self._stopping))
 
     def _listen(self, *, forked: bool = False) -> None:
-        """Open the port, or a free one if another worker of this service has it. Raises :class:`PortTaken`."""
+        """Open the exporter's port, or a free one if a worker of this service uses it. Raises :class:`PortTaken`."""
         from heap_exporter.web.server import HttpServer
 
         if self._server:
@@ -138,26 +138,26 @@ class HeapExporter:
         log.log(
             logging.WARNING if moved else logging.INFO,
             "heap-exporter of process %d listens on %s%s",
-            os.getpid(), self.url, f": another worker of this service has port {port}" if moved else "",
+            os.getpid(), self.url, f": another worker of this service is already using port {port}" if moved else "",
         )  # fmt: skip  # format and arguments together
         if not forked:
             self._warn_of_open_port(self._server.host)
 
     def _warn_of_open_port(self, host: str) -> None:
-        """Log what other machines can read if they can reach the port and no token is set."""
+        """Log what other machines can read if they can reach the exporter's port and no token is set."""
         from heap_exporter.web.auth import OPEN_PATHS, is_loopback
 
         if self.settings.token or is_loopback(host):
             return
         log.warning(
-            "heap-exporter listens on %s without a token: every machine that reaches it can read %s, with names of "
-            "types; all other paths are refused to other machines. With HEAP_EXPORTER_TOKEN they need the token, with "
-            "HEAP_EXPORTER_HOST=127.0.0.1 they reach nothing",
+            "heap-exporter listens on %s without a token: every machine that can reach it can read %s, which "
+            "contain names of types; other paths are refused to other machines. Set HEAP_EXPORTER_TOKEN to require "
+            "a token, or HEAP_EXPORTER_HOST=127.0.0.1 to accept connections from this machine only",
             host, " and ".join(sorted(OPEN_PATHS, reverse=True)),
         )  # fmt: skip  # format and arguments together
 
     def _app(self, trust_loopback: bool) -> App:
-        """Return the status page, the metrics page and all other routes as a WSGI application."""
+        """Return the exporter's status page, metrics page and all other routes as a WSGI application."""
         from heap_exporter.export.prometheus import MetricsPage
         from heap_exporter.web.app import App
 
@@ -167,7 +167,7 @@ class HeapExporter:
         return App(self.monitor, self._metrics_page.render, token=self.settings.token, trust_loopback=trust_loopback)
 
     def _register(self, registry: CollectorRegistry) -> None:
-        """Add the metrics to a registry, once."""
+        """Add the exporter's metrics to a registry of the application, once."""
         from heap_exporter.export.prometheus import HeapCollector
 
         if all(known is not registry for known, _ in self._registered):
@@ -176,11 +176,11 @@ class HeapExporter:
             self._registered.append((registry, collector))
 
     def _start_thread(self, name: str, target: Callable[[], None]) -> None:
-        """Start a thread that :meth:`stop` waits for."""
+        """Start a thread of the exporter, for which :meth:`stop` waits."""
         self._threads.append(start_thread(name, target))
 
     def after_fork(self) -> None:
-        """Close the sockets of the parent in a forked child. The child's new sampling thread opens its own later."""
+        """Reset the exporter in a forked child, which has no threads: close the parent's sockets."""
         global _starting  # noqa: PLW0603  # another thread may have held the lock at the moment of the fork
         _starting = threading.RLock()
         if self._server:
@@ -188,15 +188,15 @@ class HeapExporter:
         self._reset()
 
     def _export_in_child(self) -> None:
-        """Start the exports anew in a forked child. Raises nothing: it runs on the sampling thread."""
+        """Open the exporter's port and start its OTLP push in a forked child. Raises nothing."""
         try:
             self._start_push()
             if self._has_listened:
                 self._listen(forked=True)
         except HeapExporterError as error:
-            log.warning("heap-exporter of forked process %d: %s", os.getpid(), error)
+            log.warning("heap-exporter cannot export metrics of forked process %d: %s", os.getpid(), error)
         except Exception:  # it would end the sampling thread
-            log.exception("heap-exporter of forked process %d exports nothing", os.getpid())
+            log.exception("heap-exporter cannot export metrics of forked process %d", os.getpid())
 
 
 _current: HeapExporter | None = None
@@ -273,7 +273,9 @@ def _running(overrides: dict[str, Any]) -> HeapExporter:
     global _current  # noqa: PLW0603  # one exporter in each process
     if _current is not None:
         if overrides and Settings.load(**overrides) != _current.settings:
-            log.warning("heap-exporter runs already and ignores these settings: %s", ", ".join(overrides))
+            log.warning(
+                "heap-exporter already runs in this process and ignores these settings: %s", ", ".join(overrides)
+            )
         return _current
     exporter = HeapExporter(Settings.load(**overrides))
     if exporter.settings.enabled:
@@ -286,7 +288,7 @@ def _running(overrides: dict[str, Any]) -> HeapExporter:
 
 
 def _forget(exporter: HeapExporter) -> None:
-    """Unregister an exporter from the hooks for fork and exit."""
+    """Forget the exporter of this process: unregister it from the hooks for fork and exit."""
     global _current  # noqa: PLW0603  # one exporter in each process
     atexit.unregister(exporter.stop)
     forks.unregister(exporter)

@@ -24,7 +24,7 @@ class PortTaken(HeapExporterError, OSError):
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
-            f"{host}:{port} is in use by another process; "
+            f"another process is already using {host}:{port}; "
             "set HEAP_EXPORTER_PORT to a free port, or to 0 for any free port"
         )
         self.host = host
@@ -36,24 +36,24 @@ class SourceMissing(HeapExporterError):
 
 
 class WalkCancelled(SourceMissing):
-    """A walk was cancelled because the exporter stops."""
+    """A heap walk was cancelled because the exporter stops."""
 
 
 class WalkFailed(SourceMissing):
-    """A walk failed; the process goes on as before.
+    """A heap walk failed; the process continues as before.
 
     ``cause`` is one of :data:`WALK_FAILURES`; ``cpu_seconds`` is the processor time of the clone that failed.
     """
 
     def __init__(self, cause: str, problem: str, cpu_seconds: float = 0.0) -> None:
-        super().__init__(f"the walk failed ({cause}): {problem}")
+        super().__init__(f"the heap walk failed ({cause}): {problem}")
         self.cause = cause
         self.problem = problem
         self.cpu_seconds = cpu_seconds
 
 
 WALK_FAILURES = ("crashed", "killed", "hung", "no_memory", "no_disk", "refused", "damaged")
-"""Causes of a failed walk: the clone crashed, was killed, took too long, lacked memory or disk, or wrote bad data."""
+"""Causes of a failed heap walk: a clone crashed, was killed or slow, lacked memory or disk, or wrote bad data."""
 
 
 class NativeUnavailable(HeapExporterError):
@@ -92,7 +92,7 @@ class SnapshotNoDisk(SnapshotError):
     outcome = "no_disk"
 
     def __init__(self, directory: Path, problem: str) -> None:
-        super().__init__(f"cannot write a snapshot into {directory}: {problem}")
+        super().__init__(f"cannot write a snapshot into the folder {directory}: {problem}")
         self.directory = directory
         self.problem = problem
 

@@ -44,7 +44,7 @@ class Metric:
 
     @property
     def name(self) -> str:
-        """Return the Prometheus name."""
+        """Return the name of the metric in Prometheus."""
         name = self.otel_name.replace(".", "_")
         suffix = _UNIT_SUFFIXES.get(self.unit, "")
         if suffix and not name.endswith(f"_{suffix}"):
@@ -56,7 +56,7 @@ _UNIT_SUFFIXES = {"By": "bytes", "s": "seconds", "By/s": "bytes_per_second", "1"
 
 
 def _value(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
-    """Return a reader of the single value at the end of an attribute path."""
+    """Return a function that reads the single value of a metric at an attribute path of the reading."""
 
     def read(reading: Reading) -> Iterable[LabelledValue]:
         found = _follow(reading, path)
@@ -66,7 +66,7 @@ def _value(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
 
 
 def _by_key(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
-    """Return a reader of a mapping from label value to value."""
+    """Return a function that reads the values of a metric from a mapping by label value."""
 
     def read(reading: Reading) -> Iterable[LabelledValue]:
         found = _follow(reading, path)
@@ -76,7 +76,7 @@ def _by_key(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
 
 
 def _by_generation(*path: str) -> Callable[[Reading], Iterable[LabelledValue]]:
-    """Return a reader of a tuple with one value per generation."""
+    """Return a function that reads the values of a metric from a tuple with one value per generation."""
 
     def read(reading: Reading) -> Iterable[LabelledValue]:
         return [((str(generation),), float(value)) for generation, value in enumerate(_follow(reading, path) or ())]
@@ -90,7 +90,10 @@ def _slopes(reading: Reading) -> Iterable[LabelledValue]:
 
 
 def _by_cause(attribute: str) -> Callable[[Reading], Iterable[LabelledValue]]:
-    """Return a reader with 1 for the cause of the verdict and 0 for all others, so that each series is always there."""
+    """Return a function that reads the values of a metric by cause: 1 for the cause of the verdict, 0 for the others.
+
+    So the metric always has a series for each cause.
+    """
 
     def read(reading: Reading) -> Iterable[LabelledValue]:
         verdict = reading.verdict
@@ -112,7 +115,7 @@ def _state(reading: Reading) -> Iterable[LabelledValue]:
 
 
 def _by_type(attribute: str) -> Callable[[Reading], Iterable[LabelledValue]]:
-    """Return a reader of one attribute of the types that have a series."""
+    """Return a function that reads the values of a metric by type: one attribute of the types that have a series."""
 
     def read(reading: Reading) -> Iterable[LabelledValue]:
         return [((count.type_name,), float(getattr(count, attribute))) for count in reading.types]
@@ -150,11 +153,11 @@ METRICS: tuple[Metric, ...] = (
     Metric("python.heap.resident", "By", _SIZE, _value("sample", "process", "resident_bytes"),
            "Memory of the process in RAM (RSS)."),
     Metric("python.heap.resident.anonymous", "By", _SIZE, _value("sample", "process", "anonymous_bytes"),
-           "Private memory in RAM that no file backs; leaks show here."),
+           "Anonymous memory in RAM: private, and not backed by a file; a memory leak makes it grow."),
     Metric("python.heap.resident.file", "By", _SIZE, _value("sample", "process", "file_bytes"),
-           "Mapped file pages in RAM; the kernel can take them back."),
+           "Pages of mapped files in RAM, which the kernel can evict."),
     Metric("python.heap.resident.shmem", "By", _SIZE, _value("sample", "process", "shmem_bytes"),
-           "Shared memory in RAM."),
+           "Shared memory of the process in RAM."),
     Metric("python.heap.resident.peak", "By", _GAUGE, _value("sample", "process", "peak_bytes"),
            "The highest RSS since the process started."),
     Metric("python.heap.swap", "By", _SIZE, _value("sample", "process", "swap_bytes"),
@@ -162,35 +165,37 @@ METRICS: tuple[Metric, ...] = (
     Metric("python.heap.proportional", "By", _SIZE, _value("detail", "shares", "proportional_bytes"),
            "RSS with each shared page divided by the number of processes that share it (PSS); read with the census."),
     Metric("python.heap.unique", "By", _SIZE, _value("detail", "shares", "unique_bytes"),
-           "Memory that would be freed if the process ended (USS); read with the census."),
+           "Memory that the kernel would free if the process ended (USS); read with the census."),
     Metric("python.heap.limit", "By", _SIZE, _value("detail", "limits", "limit_bytes"),
            "The lowest memory limit of the process's cgroup and its ancestors; absent without a limit."),
     Metric("python.heap.allocated_blocks", "{block}", _GAUGE, _value("sample", "allocated_blocks"),
            "Memory blocks that the interpreter has allocated (sys.getallocatedblocks)."),
     Metric("python.heap.malloc.used", "By", _SIZE, _value("detail", "malloc", "used_bytes"),
-           "Memory in use in malloc: large Python objects and C extensions; read with the census."),
+           "Memory that large Python objects and C extensions have allocated from malloc; read with the census."),
     Metric("python.heap.malloc.retained", "By", _SIZE, _value("detail", "malloc", "retained_bytes"),
-           "Free memory that malloc keeps, an upper bound of fragmentation; read with the census."),
+           "Freed memory that malloc has not returned to the kernel, an upper bound of fragmentation; read "
+           "with the census."),
     Metric("python.heap.threads", "{thread}", _GAUGE, _value("sample", "process", "threads"),
-           "Threads of the process."),
+           "Number of threads of the process."),
     Metric("python.heap.process.start_time", "s", _GAUGE, _value("process_started_at"),
-           "When the process started, in Unix seconds."),
+           "Time at which the process started, in Unix seconds."),
     Metric("python.heap.gc.pending_objects", "{object}", _GAUGE,
            _by_generation("sample", "collector", "pending_objects"),
-           "Counters towards the next garbage collection of each generation (gc.get_count).", ("generation",)),
+           "Counters that trigger the next garbage collection of each generation (gc.get_count).", ("generation",)),
     Metric("python.heap.gc.objects", "{object}", _GAUGE, _gc_objects,
            "Objects that the garbage collector tracks, by generation; read with the census.", ("generation",)),
     Metric("python.heap.gc.collections", "{collection}", _COUNTER, _by_generation("sample", "collector", "collections"),
-           "Garbage collections.", ("generation",)),
+           "Garbage collections since the process started.", ("generation",)),
     Metric("python.heap.gc.uncollectable_objects", "{object}", _COUNTER,
            _by_generation("sample", "collector", "uncollectable_objects"),
-           "Objects that the garbage collector found unreachable and could not free.", ("generation",)),
+           "Objects that the garbage collector found unreachable but could not free.", ("generation",)),
     Metric("python.heap.gc.pause", "s", _COUNTER, _by_generation("counters", "gc_pause_seconds"),
-           "Total pause for garbage collections since the exporter started.", ("generation",)),
+           "Total duration of garbage collections since the exporter started; the process pauses meanwhile.",
+           ("generation",)),
     Metric("python.heap.type", "By", _SIZE, _by_type("bytes"),
            "Shallow size of the objects of a type at the last census; small types are in 'other'.", ("type_name",)),
     Metric("python.heap.type.objects", "{object}", _GAUGE, _by_type("objects"),
-           "Objects of a type at the last census; small types are in 'other'.", ("type_name",)),
+           "Number of objects of a type at the last census; small types are in 'other'.", ("type_name",)),
     Metric("python.heap.leak.state", "", _GAUGE, _state,
            "1 for the current state of the leak detector, 0 for the others.", ("state",)),
     Metric("python.heap.leak.suspected", "", _GAUGE, _by_cause("is_suspicion"),
@@ -198,71 +203,76 @@ METRICS: tuple[Metric, ...] = (
     Metric("python.heap.leak.confirmed", "", _GAUGE, _by_cause("is_confirmed"),
            "1 while a leak of this cause is confirmed, by the shape of the growth or by snapshots.", ("cause",)),
     Metric("python.heap.leak.slope", "By/s", _GAUGE, _slopes,
-           "Robust slope of this kind of memory over the time that the verdict rests on.", ("kind",)),
+           "Robust slope of this kind of memory, over the time on which the leak detector bases its verdict.",
+           ("kind",)),
     Metric("python.heap.leak.tail", "1", _GAUGE, _value("verdict", "tail_ratio"),
-           "Slope of the last third divided by the slope over the whole time: 1 is unchanged, 0 has levelled off."),
+           "Slope of the growth in the last third of the time divided by that over the whole time: 1 means steady "
+           "growth, 0 means that it has levelled off."),
     Metric("python.heap.leak.confidence", "1", _GAUGE, _value("verdict", "confidence"),
-           "Confidence of the detector that the growth is a leak, 0 to 1."),
+           "Confidence of the leak detector that the growth is a leak, from 0 to 1."),
     Metric("python.heap.leak.evidence", "s", _GAUGE, _value("verdict", "evidence_seconds"),
-           "Length of the time that the verdict rests on."),
+           "Length of the time on which the leak detector bases its verdict."),
     Metric("python.heap.leak.time_to_exhaustion", "s", _GAUGE, _value("verdict", "seconds_to_limit"),
-           "Time until the process reaches its memory limit at this rate; absent without growth or limit."),
+           "Time until the process reaches its memory limit at the current rate of growth; absent without "
+           "growth or limit."),
     Metric("python.heap.leak.detections", "{detection}", _COUNTER, _value("counters", "detections"),
-           "Leaks that were suspected."),
+           "Number of times that the leak detector has suspected a leak."),
     Metric("python.heap.leak.alerts", "{alert}", _COUNTER, _value("counters", "alerts"),
-           "Leak alerts that were sent."),
+           "Number of leak alerts that the exporter has sent."),
     Metric("python.heap.cgroup.events", "{event}", _COUNTER, _by_key("detail", "limits", "events"),
-           "Memory events of the process's cgroup; read with the census.", ("event",)),
+           "Memory events of the process's cgroup, such as oom_kill; read with the census.", ("event",)),
     Metric("heap_exporter.build_info", "", _GAUGE, _build_info,
-           "Versions of heap-exporter and of its interpreter.", ("version", "implementation", "python")),
+           "Versions of heap-exporter and of the Python interpreter; the value is always 1.",
+           ("version", "implementation", "python")),
     Metric("heap_exporter.sample.duration", "s", _GAUGE, _value("sample", "duration_seconds"),
-           "Duration of the last sample."),
+           "Time that it took to take the last sample."),
     Metric("heap_exporter.sample.errors", "{error}", _COUNTER, _by_key("counters", "sample_errors"),
-           "Errors by probe or stage: a probe failed or its source is missing, a stage raised.", ("source",)),
+           "Errors of the exporter, by the probe or stage that failed; a missing source of a probe counts too.",
+           ("source",)),
     Metric("heap_exporter.last_sample.timestamp", "s", _GAUGE, _value("sample", "taken_at"),
-           "When the last sample was taken, in Unix seconds."),
+           "Time at which the last sample was taken, in Unix seconds."),
     Metric("heap_exporter.census.duration", "s", _GAUGE, _value("census", "duration_seconds"),
-           "Duration of the last census, with the breaks that it makes for the application."),
+           "Duration of the last census (count of all objects by type), including breaks for the application."),
     Metric("heap_exporter.census.pause", "s", _GAUGE, _value("census", "pause_seconds"),
-           "Longest pause of the process for the last census."),
+           "Longest pause of the process that the last census caused."),
     Metric("heap_exporter.census.interval", "s", _GAUGE, _value("census_interval_seconds"),
-           "Time between censuses; it is longer where a census costs more than its CPU budget."),
+           "Time between two censuses; it is longer where a census would otherwise exceed its CPU budget."),
     Metric("heap_exporter.last_census.timestamp", "s", _GAUGE, _value("census", "taken_at"),
-           "When the last census was taken, in Unix seconds."),
+           "Time at which the last census was taken, in Unix seconds."),
     Metric("heap_exporter.overhead.cpu", "s", _COUNTER, _value("counters", "cpu_seconds"),
-           "CPU time of the exporter's sampling thread and of the clones that walk the heap."),
+           "CPU time of the exporter's sampling thread, and of the clones of the process that walk the heap."),
     Metric("heap_exporter.walker", "", _GAUGE, _walker,
-           "The walker that walks the heap, and the reason for the choice.", ("name", "reason")),
+           "1 for the heap walker in use, with the reason why it was chosen.", ("name", "reason")),
     Metric("heap_exporter.walk.failures", "{failure}", _COUNTER, _by_key("counters", "walk_failures"),
-           "Walks of the native walker that failed.", ("cause",)),
+           "Failed heap walks of the native walker, by cause.", ("cause",)),
     Metric("heap_exporter.snapshots", "{snapshot}", _COUNTER, _by_key("counters", "snapshots"),
-           "Requested snapshots, by outcome.", ("outcome",)),
+           "Snapshots that were requested, by outcome.", ("outcome",)),
     Metric("heap_exporter.snapshot.pause", "s", _GAUGE, _value("snapshot", "pause_seconds"),
-           "Longest pause of the process for the last snapshot."),
+           "Longest pause of the process that the last snapshot caused."),
     Metric("heap_exporter.snapshot.duration", "s", _GAUGE, _value("snapshot", "duration_seconds"),
-           "Duration of the last snapshot; the application runs meanwhile."),
+           "Time that it took to take the last snapshot; the application runs meanwhile."),
     Metric("heap_exporter.snapshot.size", "By", _GAUGE, _value("snapshot", "bytes"),
-           "Size of the last snapshot's file."),
+           "Size of the last snapshot file."),
     Metric("heap_exporter.snapshot.predicted", "By", _GAUGE, _value("snapshot", "predicted_bytes"),
-           "Size of the last snapshot's file as estimated before it was taken."),
+           "Size of the last snapshot file, as estimated before the snapshot was taken."),
     Metric("heap_exporter.pushes", "{push}", _COUNTER, _by_key("counters", "pushes"),
-           "OTLP pushes, by outcome.", ("outcome",)),
+           "Pushes of the metrics by OTLP, by outcome.", ("outcome",)),
     Metric("heap_exporter.last_exit", "", _GAUGE, _last_exit,
-           "1 if a process before this one did not stop cleanly, with the way it ended.", ("ended",)),
+           "1 if an earlier process of the service did not stop cleanly, with how it ended.", ("ended",)),
     Metric("heap_exporter.last_exit.timestamp", "s", _GAUGE, _value("last_exit", "last", "t_seconds"),
-           "Last sample of the process that did not stop cleanly, in Unix seconds."),
+           "Time of the last sample of the earlier process that did not stop cleanly, in Unix seconds."),
     Metric("heap_exporter.last_exit.uptime", "s", _GAUGE, _value("last_exit", "uptime_seconds"),
-           "Uptime of that process."),
+           "Uptime of the earlier process that did not stop cleanly."),
     Metric("heap_exporter.last_exit.resident", "By", _GAUGE, _value("last_exit", "last", "rss_bytes"),
-           "RSS of that process at its last sample."),
+           "RSS of the earlier process that did not stop cleanly, at its last sample."),
     Metric("heap_exporter.last_exit.limit", "By", _GAUGE, _value("last_exit", "last", "limit_bytes"),
-           "Memory limit of that process; absent without a limit."),
+           "Memory limit of the earlier process that did not stop cleanly; absent without a limit."),
     Metric("heap_exporter.last_exit.slope", "By/s", _GAUGE, _value("last_exit", "slope_bytes_per_second"),
-           "Slope of that process's memory over its last 15 minutes."),
+           "Slope of the memory of the earlier process that did not stop cleanly, over its last 15 minutes."),
     Metric("heap_exporter.webhooks", "{post}", _COUNTER, _by_key("counters", "webhooks"),
-           "Alerts for the webhook, by outcome.", ("outcome",)),
+           "Leak alerts to post to the webhook, by outcome.", ("outcome",)),
     Metric("heap_exporter.listener.calls", "{call}", _COUNTER, _by_key("counters", "listeners"),
            "Calls of the application's leak listeners, by outcome.", ("outcome",)),
     Metric("heap_exporter.uploads", "{upload}", _COUNTER, _by_key("counters", "uploads"),
-           "Snapshots to upload, by outcome.", ("outcome",)),
+           "Snapshots to upload to the object store, by outcome.", ("outcome",)),
 )  # fmt: skip  # a table is easier to read in columns

@@ -40,7 +40,7 @@ class HeapMonitor:
         self._reset()
 
     def _reset(self) -> None:
-        """Make everything that belongs to one process: locks, events, counts, history."""
+        """Make what the monitor of one process needs: its events, its pipeline and the meter of pauses."""
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -64,12 +64,12 @@ class HeapMonitor:
 
     @property
     def history(self) -> History:
-        """Return the points of the past."""
+        """Return the history of points that the monitor has sampled."""
         return self._pipeline.history
 
     @property
     def snapshots(self) -> Snapshots:
-        """Return the service that takes the snapshots of this process."""
+        """Return the service that takes the snapshots for the monitor."""
         return self._pipeline.snapshots
 
     @property
@@ -78,20 +78,20 @@ class HeapMonitor:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Start the sampling thread, unless it runs already."""
+        """Start the monitor's sampling thread, unless it runs already."""
         if not self.running:
             self._stopping.clear()
             self._pipeline.notifier = Notifier(self.settings, self._leak_listeners)  # a stopped one sends nothing
             self._start(self._run)
 
     def _start(self, run: Callable[[], None]) -> None:
-        """Start the sampling thread, and the measuring of pauses."""
+        """Start the sampling thread, and measure the pauses of the garbage collector."""
         forks.register(self)
         self._pauses.start()
         self._thread = start_thread("sampler", run)
 
     def request_stop(self) -> None:
-        """Signal the sampling thread to end; a walk under way is cancelled."""
+        """Signal the sampling thread to end; a heap walk under way is cancelled."""
         forks.unregister(self)
         self._stopping.set()
         self._wake.set()
@@ -108,13 +108,13 @@ class HeapMonitor:
         self._pipeline.notifier.stop(time.monotonic() + STOP_SECONDS if deadline is None else deadline)
 
     def after_fork(self) -> None:
-        """Start anew in a forked child, where no thread survived, with the child's own values."""
+        """Start a new sampling thread in a forked child, where no thread survived."""
         self._pauses.stop()
         self._reset()
         self._start(self._run_in_child)
 
     def on(self, event: str, listener: LeakListener) -> None:
-        """Call ``listener`` at each ``"leak"``. Raises ``ValueError`` for any other event."""
+        """Have the monitor call ``listener`` at each ``"leak"``. Raises ``ValueError`` for any other event."""
         self._leak_listeners.add(event, listener)
 
     def on_reading(self, listener: ReadingListener) -> None:
@@ -123,28 +123,34 @@ class HeapMonitor:
         listener(self.reading())
 
     def count_push(self, outcome: str) -> None:
-        """Count an OTLP push; the next reading has the count."""
+        """Count an OTLP push; the next reading of the monitor contains the count."""
         pushes = self._pipeline.pushes
         pushes[outcome] = pushes.get(outcome, 0) + 1
 
     def reading(self) -> Reading:
-        """Return everything known now; takes no lock and reads nothing."""
+        """Return the newest reading of the sampling thread; takes no lock and measures nothing."""
         return self._pipeline.reading
 
     def verdict(self) -> Verdict | None:
-        """Return the last verdict, ``None`` before the first."""
+        """Return the last verdict of the sampling thread, ``None`` before the first."""
         return self.reading().verdict
 
     def census(self) -> Census:
-        """Walk the heap now, on the calling thread. Raises :class:`~heap_exporter.errors.SourceMissing`."""
+        """Take a census now, on the calling instead of the sampling thread.
+
+        Raises :class:`~heap_exporter.errors.SourceMissing`.
+        """
         return self._pipeline.walker.census()
 
     def snapshot(self, reason: str = "requested by the application") -> SnapshotInfo:
-        """Take a snapshot now, on the calling thread. Raises :class:`~heap_exporter.errors.SnapshotError`."""
+        """Take a snapshot now, on the calling instead of the sampling thread.
+
+        Raises :class:`~heap_exporter.errors.SnapshotError`.
+        """
         return self.snapshots.take(reason)
 
     def _run_in_child(self) -> None:
-        """Wait for the grace period after a fork, then start the exports and the sampling."""
+        """Wait for the grace period after a fork, then start the exports and sample, on the sampling thread."""
         self._stopping.wait(FORK_GRACE_SECONDS)
         if not self._stopping.is_set():
             self.on_child_start()

@@ -104,7 +104,7 @@ class Pipeline:
         )
 
     def _build_snapshots(self, process_started_at: float | None, wake: Callable[[], None]) -> None:
-        """Make the services that take, store, upload and investigate snapshots."""
+        """Make what the stages of the pipeline use to take, store, upload and investigate snapshots."""
         settings = self._settings
         store = Store(
             settings.snapshot_dir, settings.snapshot_keep, settings.snapshot_max_bytes, settings.free_disk_bytes
@@ -125,13 +125,13 @@ class Pipeline:
         self._investigator = Investigator(settings, self.snapshots, self._sampler)
 
     def begin(self) -> None:
-        """Begin on a new sampling thread: clean up the folder, and open the recording."""
+        """Prepare the pipeline on a new sampling thread: clean up the snapshot folder, and open the recording."""
         self._earlier_cpu_seconds = self._cpu_seconds
         self._boundary.run("snapshot", self.snapshots.clean_up)
         self._boundary.run("record", self._open_recorder)
 
     def tick(self) -> None:
-        """Take a sample and run the stages on it."""
+        """Run all stages of the pipeline once: take a sample, record it, judge it, investigate and notify."""
         run, before = self._boundary.run, self.reading
         self._poll()
         taken = run("read", lambda: self._read(before))
@@ -160,12 +160,12 @@ class Pipeline:
         self._publish(self.reading)
 
     def end(self) -> None:
-        """End on the sampling thread: cancel what waits, and leave no subprocess that this process must wait for."""
+        """End the pipeline on the sampling thread: cancel what waits, and leave no subprocess to wait for."""
         self._boundary.run("snapshot", self.snapshots.give_up)
         self._boundary.run("snapshot", self._uploads.give_up)
 
     def finish_recording(self, *, close: bool) -> None:
-        """Record that the exporter stops in order. ``close`` also closes the files: no thread may write to them."""
+        """End the record stage: note a clean stop. ``close`` also closes the files: no thread may write to them."""
         if self._recorder is not None:
             self._recorder.finish()
         if close:
@@ -173,13 +173,13 @@ class Pipeline:
             self._recorder = None
 
     def _poll(self) -> None:
-        """Collect the results of the subprocesses and of the calls that run in the background."""
+        """Collect, before the stages run, the results of subprocesses and of calls in the background."""
         self._boundary.run("snapshot", self.snapshots.poll)
         self._boundary.run("snapshot", self._uploads.poll)
         self._boundary.run("notify", self.notifier.poll)
 
     def _read(self, before: Reading) -> Taken:
-        """Read the cheap sources, the slow ones when they are due, and what a comparison of snapshots has found."""
+        """Run the read stage: read the cheap sources, the slow ones when due, and a finding of an investigation."""
         sample = self._sampler.sample(before.process_started_at)
         reading = dataclasses.replace(before, sample=sample, detail=self._sampler.refresh_limits(before.detail))
         is_limit_near = self._boundary.run(
@@ -192,7 +192,7 @@ class Pipeline:
         return Taken(reading, point, reading.census if reading.census is not before.census else None)
 
     def _read_slow(self, reading: Reading) -> Reading:
-        """Read the slow sources, and schedule the next time by what they cost."""
+        """Read the slow sources in the read stage, and schedule the next time by their cost."""
         began, clones_began = time.thread_time(), self.walker.clone_cpu_seconds
         detail = self._sampler.detail()
         census = self._boundary.run("census", self.walker.census)
@@ -202,7 +202,7 @@ class Pipeline:
         return dataclasses.replace(reading, detail=detail, census=census, census_interval_seconds=interval)
 
     def _open_recorder(self) -> None:
-        """Begin to record, and publish the last exit if an earlier process left a crash record."""
+        """Prepare the record stage, and publish the last exit if an earlier process left a crash record."""
         if not self._settings.record:
             return
         self._recorder = Recorder(self._settings.snapshot_dir, self.reading.process_started_at)
@@ -212,7 +212,7 @@ class Pipeline:
         self._publish(dataclasses.replace(self.reading, last_exit=last_exit))
 
     def _record(self, taken: Taken) -> None:
-        """Keep the point in memory and on disk, before anything that may fail looks at it."""
+        """Run the record stage: keep the point in memory and on disk, before a later stage can fail on it."""
         if taken.point is None:
             return
         self.history.add(taken.point)
@@ -220,19 +220,19 @@ class Pipeline:
             self._recorder.record(taken.point, taken.reading.detail.limits, taken.census)
 
     def _record_verdict(self, verdict: Verdict | None) -> None:
-        """Record the verdict on the point that is recorded already."""
+        """Record the verdict of the judge stage on the point that is recorded already."""
         if self._recorder is not None and verdict is not None:
             self._recorder.record_verdict(verdict)
 
     def _record_snapshots(self, of_investigation: Sequence[SnapshotInfo]) -> None:
-        """Record which snapshots show the growth: those of the last alert, and those taken since."""
+        """Record, after the investigate stage, which snapshots show the growth: of the last alert, and since."""
         if self._recorder is not None:
             alert = self.reading.alert
             shown = (*(alert.snapshots if alert else ()), *of_investigation)
             self._recorder.record_snapshots(list(dict.fromkeys(info.id for info in shown)))
 
     def _judge_point(self, taken: Taken) -> Verdict | None:
-        """Return the verdict on a point, ``None`` without a point."""
+        """Run the judge stage: return the verdict on a point, ``None`` without a point."""
         if taken.point is None:
             return None
         verdict = self._judge.judge(taken.point, taken.census)
@@ -240,29 +240,29 @@ class Pipeline:
         return verdict
 
     def _types(self, taken: Taken) -> tuple[TypeCount, ...]:
-        """Return the types that have a series of their own, by the last census."""
+        """Return the types that the published reading lists, by the last census."""
         if taken.census is None:
             return taken.reading.types if taken.reading.census else ()
         return self._type_series.choose(taken.census, self._judge.growing_types)
 
     def _notify(self, alert: LeakAlert) -> None:
-        """Publish an alert, and send it."""
+        """Run the notify stage: publish an alert, and send it."""
         self._alerts += 1
         self._publish(dataclasses.replace(self.reading, alert=alert))
         self._boundary.run("notify", lambda: self.notifier.send(alert))
 
     def _publish(self, reading: Reading) -> None:
-        """Replace the published reading by this one, with new counters. A listener that raises stops no other."""
+        """Publish a reading after a stage, with new counters. A listener that raises does not stop the others."""
         self.reading = self._boundary.run("publish", lambda: self._with_counters(reading)) or reading
         for listener in self._listeners:
             self._boundary.run("publish", functools.partial(listener, self.reading))
 
     def _recording_failures(self) -> int:
-        """Return how many writes of the recorder failed: it raises nothing."""
+        """Return the failed writes of the record stage: the recorder only counts them."""
         return self._recorder.failures if self._recorder else 0
 
     def _with_counters(self, reading: Reading) -> Reading:
-        """Return a reading with the counters of now, the last snapshot, and the walker that is used."""
+        """Return a reading to publish: with the counters of all stages, the last snapshot, and the walker in use."""
         self._cpu_seconds = self._earlier_cpu_seconds + time.thread_time()
         errors = dict(self._boundary.errors)
         errors["record"] += self._recording_failures()
@@ -282,6 +282,6 @@ class Pipeline:
         return dataclasses.replace(reading, counters=counters, snapshot=self.snapshots.last, walker=self.walker.chosen)
 
     def _headroom_bytes(self) -> int | None:
-        """Return the bytes left below the memory limit, ``None`` without a limit."""
+        """Return the bytes left below the memory limit for what the stages start, ``None`` without a limit."""
         limits = self._sampler.limits()
         return limits.headroom_bytes if limits else None

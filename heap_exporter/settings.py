@@ -57,101 +57,86 @@ def setting(default: Any, help: str, **rule: Any) -> Any:
 class Settings:
     """All settings. Raises :class:`SettingsError` on a value out of range or of the wrong kind."""
 
+    # Without the formatter, each setting takes two or three lines.
+    # fmt: off
     enabled: bool = setting(
-        True, "`false` turns everything off: `start()` starts nothing.", aliases={"HEAP_MONITOR_ENABLED": 1}
-    )
-    host: str = setting("127.0.0.1", "Address to listen on. Set a token if other machines can reach it.")
-    port: int = setting(9465, "Port to listen on; 0 takes a free one.", min=0, max=65535)
-    http: bool = setting(True, "`false` opens no port, for services that mount the pages or push metrics.")
+        True, "`false` turns the exporter off: `start()` starts nothing.", aliases={"HEAP_MONITOR_ENABLED": 1})
+    host: str = setting(
+        "127.0.0.1", "Address that the HTTP server listens on. Set a token if other machines can reach it.")
+    port: int = setting(9465, "Port that the HTTP server listens on; 0 takes any free port.", min=0, max=65535)
+    http: bool = setting(
+        True, "`false` starts no HTTP server, for services that mount the pages in their own server or push metrics.")
     token: Secret = setting(
-        Secret(""),
-        "Bearer token of all paths but `/metrics` and `/-/healthy`. Without it other machines reach these two only.",
-    )
+        Secret(""), "Bearer token that a request needs for all paths but `/metrics` and `/-/healthy`. Without a token, "
+        "other machines can read these two paths only.")
     interval_seconds: float = setting(
-        15.0, "Time between samples.", min=0.05, max=3600, aliases={"HEAP_MONITOR_INTERVAL_MS": 0.001}
-    )
+        15.0, "Time between two samples of the process.",
+        min=0.05, max=3600, aliases={"HEAP_MONITOR_INTERVAL_MS": 0.001})
     census_interval_seconds: float = setting(
-        60.0, "Minimum time between censuses, and between other slow readings.", min=0.2, max=86400
-    )
+        60.0, "Minimum time between two censuses (counts of all objects by type). Malloc, PSS and USS are measured "
+        "with each census.", min=0.2, max=86400)
     census_cpu_percent: float = setting(
-        0.5, "Share of one core that slow readings may use; a larger heap has longer intervals.", min=0.01, max=100
-    )
-    window_seconds: float = setting(900.0, "Window over which growth is judged.", min=2, max=604800)
+        0.5, "Share of one CPU core that censuses may use; the census of a larger heap is taken less often.",
+        min=0.01, max=100)
+    window_seconds: float = setting(
+        900.0, "Detection window: the shortest time over which the leak detector measures growth.", min=2, max=604800)
     growth_threshold_percent: float = setting(
-        1.0, "Growth below this percentage is never suspected.",
-        min=0, max=1000, aliases={NODE_THRESHOLD: 1},
-    )  # fmt: skip  # reads as one line
+        1.0, "The leak detector ignores growth below this percentage of the memory of the process.",
+        min=0, max=1000, aliases={NODE_THRESHOLD: 1})
     min_slope_bytes_per_hour: float = setting(
-        8 * 1024 * 1024, "Growth below this slope times the window is never suspected.", min=0, max=1e15
-    )
+        8 * 1024 * 1024, "The leak detector ignores growth that is smaller than this slope reaches in one detection "
+        "window.", min=0, max=1e15)
     max_samples: int = setting(
-        1440, "Samples kept in memory; those of one window are always kept.",
-        min=10, max=MAX_SAMPLES, aliases={"HEAP_MONITOR_MAX_SAMPLES": 1},
-    )  # fmt: skip  # reads as one line
+        1440, "Number of samples kept in memory; those of one detection window are always kept.",
+        min=10, max=MAX_SAMPLES, aliases={"HEAP_MONITOR_MAX_SAMPLES": 1})
     snapshot_dir: Path = setting(
-        Path(), "Folder for snapshots, made with mode 0700. Default: `heap-exporter-<uid>` in the temporary folder.",
-        aliases={"HEAP_DUMP_DIR": 1},
-    )  # fmt: skip  # reads as one line
+        Path(), "Snapshot folder, created with mode 0700. Default: `heap-exporter-<uid>` in the temporary folder.",
+        aliases={"HEAP_DUMP_DIR": 1})
     snapshot_keep: int = setting(
-        20, "Number of snapshots kept in the folder; the oldest are deleted first.", min=1, max=100_000
-    )
+        20, "Number of snapshots kept in the snapshot folder; the oldest are deleted first.", min=1, max=100_000)
     snapshot_max_bytes: int = setting(
-        4 * 1024**3, "Bytes that the folder may hold; the oldest snapshots are deleted first.",
-        min=1024**2, max=10**15,
-    )  # fmt: skip  # reads as one line
+        4 * 1024**3, "Maximum total size of the snapshots in the snapshot folder; the oldest are deleted first.",
+        min=1024**2, max=10**15)
     free_disk_bytes: int = setting(
-        64 * 1024**2, "Bytes that a snapshot must leave free on the disk.", min=0, max=10**15
-    )
+        64 * 1024**2, "Free disk space that must remain after a snapshot is written.", min=0, max=10**15)
     snapshot_on_leak: bool = setting(
-        True, "Take a snapshot when a leak is suspected, and a second one to compare it with."
-    )
+        True, "Take a snapshot when a leak is suspected, and a second one later to compare it with.")
     snapshot_cooldown_seconds: float = setting(
-        3600.0, "Time after a snapshot or an alert of a leak without another one of the same leak.", min=0, max=604800
-    )
+        3600.0, "After automatic snapshots or an alert of a leak: the time until the next ones of the same leak.",
+        min=0, max=604800)
     snapshots_a_day: int = setting(
-        12,
-        "Automatic snapshots in 24 hours of all processes that share the folder; a suspected leak takes two.",
-        min=0,
-        max=10_000,
-    )
+        12, "Maximum number of automatic snapshots in 24 hours, of all processes that share the snapshot folder; a "
+        "suspected leak takes two.", min=0, max=10_000)
     near_limit_percent: float = setting(
-        85.0,
-        "Use of the memory limit from which a growing process takes a census and a snapshot at once.",
-        min=1,
-        max=100,
-    )
-    record: bool = setting(True, "Record samples in the folder: for `replay`, and for `last-exit` after a crash.")
+        85.0, "Use of the cgroup's memory limit from which a growing process takes a census and a snapshot at once.",
+        min=1, max=100)
+    record: bool = setting(
+        True, "Record samples in the snapshot folder, for `heap-exporter replay` and, after a crash, for "
+        "`heap-exporter last-exit`.")
     upload_url: str = setting(
-        "", "Address to upload snapshots to, such as `s3://bucket/folder`; needs the extra `heap-exporter[s3]`."
-    )
-    upload_remove_local: bool = setting(False, "Delete a snapshot from the folder after its upload is verified.")
+        "", "Address to which snapshots are uploaded, such as `s3://bucket/folder`; needs the extra "
+        "`heap-exporter[s3]`.")
+    upload_remove_local: bool = setting(
+        False, "Delete a snapshot from the snapshot folder after its upload is verified.")
     alert_webhook_url: Secret = setting(
-        Secret(""), "Address to post alerts to.", is_url=True, aliases={"ALERT_WEBHOOK_URL": 1}
-    )
+        Secret(""), "Address of a webhook to which leak alerts are posted.",
+        is_url=True, aliases={"ALERT_WEBHOOK_URL": 1})
     alert_webhook_format: str = setting(
-        "json", "Format of the posted alerts.", choices=("json", "slack", "alertmanager")
-    )
-    snapshot_keys: bool = setting(False, "Write the keys of plain dicts into snapshots. They may contain secrets.")
+        "json", "Format of the leak alerts that are posted to the webhook.", choices=("json", "slack", "alertmanager"))
+    snapshot_keys: bool = setting(
+        False, "Write the keys of plain dicts into snapshots; the keys may contain secrets.")
     walker: str = setting(
-        "auto",
-        "How the heap is walked: `native` (in a clone; Linux), `portable` (in Python), or `auto`: the best that works.",
-        choices=("auto", "native", "portable"),
-    )
+        "auto", "Heap walker: `native` (C code in a clone of the process; Linux only), `portable` (Python code), or "
+        "`auto`: the best one that works.", choices=("auto", "native", "portable"))
     walk_timeout_seconds: float = setting(
-        120.0, "Time after which a clone that still walks is killed.", min=1, max=3600
-    )
+        120.0, "Maximum duration of a heap walk in a clone of the process; then the clone is killed.", min=1, max=3600)
     compare_max_objects: int = setting(
-        3_000_000,
-        "Largest heap whose snapshots are compared, in a subprocess, with the snapshot before; 0 compares none.",
-        min=0,
-        max=2_000_000_000,
-    )
+        3_000_000, "Maximum number of objects in a snapshot that is compared, in a subprocess, with the snapshot "
+        "before; 0 compares no snapshots.", min=0, max=2_000_000_000)
     otlp_endpoint: str = setting(
-        "",
-        "Address to push OTLP metrics to; overrides `OTEL_EXPORTER_OTLP_ENDPOINT`. The default path is `/v1/metrics`.",
-        is_url=True,
-        aliases={"METRICS_ENDPOINT": 1},
-    )
+        "", "Address to which metrics are pushed by OTLP; overrides `OTEL_EXPORTER_OTLP_ENDPOINT`. The default path is "
+        "`/v1/metrics`.", is_url=True, aliases={"METRICS_ENDPOINT": 1})
+    # fmt: on
 
     def __post_init__(self) -> None:
         for name, (rule, _) in rules().items():
@@ -173,7 +158,7 @@ class Settings:
             raise SettingsError(
                 "window_seconds",
                 window,
-                f"too short to judge with a sample every {interval:g} s; set window_seconds to at "
+                f"too short to detect growth with a sample every {interval:g} s; set window_seconds to at "
                 f"least {MIN_SAMPLES_A_WINDOW * interval:g}, or interval_seconds to at most "
                 f"{window / MIN_SAMPLES_A_WINDOW:g}",
             )
@@ -187,7 +172,7 @@ class Settings:
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-        """Return the settings of the environment, replaced by ``overrides``.
+        """Return the settings of the environment variables, replaced by ``overrides``.
 
         An unknown ``HEAP_EXPORTER_*`` variable is logged as a warning with the nearest known name. Raises
         :class:`SettingsError` for a value that is not allowed, and for an unknown override.
@@ -197,7 +182,7 @@ class Settings:
         for name, value in overrides.items():
             if name not in _TYPES:
                 # The value of a misspelt name may be the token.
-                raise SettingsError(name, HIDDEN, f"there is no such setting{_nearest(name, _TYPES)}")
+                raise SettingsError(name, HIDDEN, f"heap-exporter has no such setting{_nearest(name, _TYPES)}")
             values[name] = _parse(name, value, _TYPES[name])
             _check(name, values[name], rules()[name][0])
         _warn_of_unknown(environ)
@@ -205,7 +190,7 @@ class Settings:
 
 
 def default_snapshot_dir() -> Path:
-    """Return the default folder for snapshots: one for each user, in the temporary folder."""
+    """Return the default of the setting ``snapshot_dir``: a folder for each user in the temporary folder."""
     user = os.getuid() if hasattr(os, "getuid") else os.getpid()
     return Path(tempfile.gettempdir()) / f"heap-exporter-{user}"
 
@@ -221,7 +206,7 @@ def rules() -> dict[str, tuple[Rule, Any]]:
 
 
 def _rule(field: dataclasses.Field[Any]) -> Rule:
-    """Return the rule of a settings field."""
+    """Return the rule of a field of :class:`Settings`."""
     rule = field.metadata["rule"]
     assert isinstance(rule, Rule)
     return rule
@@ -242,7 +227,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _parse(key: str, value: Any, kind: type) -> Any:
-    """Return ``value``, which may be the text of an environment variable, as ``kind``."""
+    """Return the value of a setting, which may be the text of an environment variable, as ``kind``."""
     if kind is Secret and isinstance(value, Secret):
         return value
     if kind is bool:
@@ -272,7 +257,7 @@ def _parse_bool(key: str, value: Any) -> bool:
 
 
 def _check(key: str, value: Any, rule: Rule, factor: float = 1.0) -> None:
-    """Raise :class:`SettingsError` unless the rule allows the value times ``factor``."""
+    """Raise :class:`SettingsError` unless the rule of a setting allows the value times ``factor``."""
     if isinstance(value, float | int) and not rule.min <= value * factor <= rule.max:
         raise SettingsError(key, value, f"must be from {rule.min / factor:g} to {rule.max / factor:g}")
     if rule.choices and value not in rule.choices:
@@ -282,15 +267,17 @@ def _check(key: str, value: Any, rule: Rule, factor: float = 1.0) -> None:
 
 
 def _warn_of_unknown(environ: Mapping[str, str]) -> None:
-    """Log each environment variable with the prefix that is not a setting."""
+    """Log each ``HEAP_EXPORTER_*`` environment variable that is not a setting."""
     known = [variable(name) for name in _TYPES]
     for key in environ:
         if key.startswith(PREFIX) and not key.startswith(TESTS_PREFIX) and key not in known:
-            log.warning("heap-exporter has no setting %s%s", key, _nearest(key, known))
+            log.warning(
+                "heap-exporter ignores the environment variable %s: it has no such setting%s", key, _nearest(key, known)
+            )
 
 
 def _nearest(name: str, known: Any) -> str:
-    """Return a hint with the setting of the most similar name, "" if none is similar."""
+    """Return a hint for a misspelt setting: the setting of the most similar name, "" if none is similar."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 

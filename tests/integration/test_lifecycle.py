@@ -200,7 +200,7 @@ def test_a_port_of_another_program_is_a_clear_error(tmp_path: Path) -> None:
             words, nothing_runs = next_json(process)
 
     assert words == (
-        f"127.0.0.1:{port} is in use by another process; "
+        f"another process is already using 127.0.0.1:{port}; "
         "set HEAP_EXPORTER_PORT to a free port, or to 0 for any free port"
     )
     assert nothing_runs

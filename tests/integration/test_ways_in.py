@@ -185,5 +185,5 @@ def test_a_port_that_other_machines_reach_without_a_token_is_logged_once(
     with program(code, tmp_path, **settings) as process:
         _, errors = process.communicate(timeout=60)
 
-    assert errors.count("without a token: every machine that reaches it can read /metrics and /-/healthy") == warnings
+    assert errors.count("without a token: every machine that can reach it can read /metrics and /-/healthy") == warnings
     assert errors.count("HEAP_EXPORTER_HOST=127.0.0.1 they reach nothing") == warnings

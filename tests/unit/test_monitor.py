@@ -84,7 +84,7 @@ def test_a_walker_that_keeps_failing_is_reported_with_the_next_reading(
     monitor = monitored(tmp_path)
     walker.failure = WalkFailed("killed", "by signal 9")
     for _ in range(3):
-        with pytest.raises(SnapshotError, match=r"the walk failed \(killed\): by signal 9"):
+        with pytest.raises(SnapshotError, match=r"the heap walk failed \(killed\): by signal 9"):
             monitor.snapshot()
 
     reading = first_reading(monitor)

@@ -41,11 +41,11 @@ def test_every_setting_can_be_set_by_variable_and_by_keyword() -> None:
     [
         (
             {"window_seconds": 60},
-            "=60.0: too short to judge with a sample every 15 s; set window_seconds to at least 180",
+            "=60.0: too short to detect growth with a sample every 15 s; set window_seconds to at least 180",
         ),
         (
             {"interval_seconds": 120},
-            "=900.0: too short to judge with a sample every 120 s; set window_seconds to at least 1440",
+            "=900.0: too short to detect growth with a sample every 120 s; set window_seconds to at least 1440",
         ),
         ({"interval_seconds": 120}, "at least 1440, or interval_seconds to at most 75"),
     ],
@@ -131,7 +131,7 @@ def test_an_unknown_variable_is_a_warning_with_the_nearest_name(caplog: pytest.L
     with caplog.at_level(logging.WARNING, "heap_exporter"):
         Settings.load({"HEAP_EXPORTER_PROT": "1"})
 
-    assert "heap-exporter has no setting HEAP_EXPORTER_PROT; did you mean HEAP_EXPORTER_PORT?" in caplog.text
+    assert "HEAP_EXPORTER_PROT: it has no such setting; did you mean HEAP_EXPORTER_PORT?" in caplog.text
 
 
 def test_an_unknown_keyword_is_an_error_with_the_nearest_name() -> None:

@@ -182,7 +182,7 @@ def test_a_failed_walk_is_reported_by_its_cause_and_leaves_no_file(
     all_snapshots = snapshots(walker, tmp_path)
     walker.failure = WalkFailed(cause, "it was so")
 
-    with pytest.raises(kind, match=rf"the walk failed \({cause}\): it was so"):
+    with pytest.raises(kind, match=rf"the heap walk failed \({cause}\): it was so"):
         all_snapshots.take("")
 
     assert all_snapshots.outcomes == {**NOTHING_YET, outcome: 1}
