@@ -23,7 +23,7 @@ class TypeSeries:
         self._chosen: dict[str, None] = {}
 
     def choose(self, census: Census, growers: Sequence[GrowingType]) -> tuple[TypeCount, ...]:
-        """Return the counts of the types to export, also those without objects, then ``other`` with the rest."""
+        """Return the counts of the types to export as series, also empty ones, then ``other`` with the rest."""
         self._take([count.type_name for count in census.types[:TOP_BY_BYTES]], MAX_TYPES - RESERVED_FOR_GROWTH)
         self._take([grower.type_name for grower in growers[:TOP_BY_GROWTH]], MAX_TYPES)
         counts = {count.type_name: count for count in census.types}

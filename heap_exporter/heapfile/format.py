@@ -192,7 +192,7 @@ class BlockReader:
         """Return the footer of the snapshot file, after all data, and check that the file ends there."""
         payload = self.block(MAX_FOOTER_BYTES)
         if _TAIL.unpack(self._read(_TAIL.size)) != (len(payload), TAIL_MARK):
-            raise self.fault("it is damaged: its tail does not match")
+            raise self.fault("it is damaged: its last bytes do not match its footer")
         if self._file.read(1):
             raise self.fault("it is damaged: data follows its end")
         return parse_footer(self._path, payload)
@@ -225,7 +225,7 @@ def _open_at_once(name: str, flags: int) -> int:
 
 
 def read_header(path: Path) -> Header:
-    """Return the header of a snapshot without reading its data. Raises :class:`SnapshotFileError`."""
+    """Return the header of a snapshot file without reading its data. Raises :class:`SnapshotFileError`."""
     try:
         with open_snapshot(path) as file:
             return BlockReader(file, path).header()
@@ -234,7 +234,7 @@ def read_header(path: Path) -> Header:
 
 
 def read_footer(path: Path) -> Footer:
-    """Return the footer of a snapshot, read from the end of the file. Raises :class:`SnapshotFileError`.
+    """Return the footer of a snapshot file, read from its end. Raises :class:`SnapshotFileError`.
 
     It is not verified: its checksum depends on all blocks before it.
     """
@@ -252,5 +252,5 @@ def read_footer(path: Path) -> Footer:
         raise SnapshotFileError(path, "it is truncated")
     claimed, _crc = BLOCK_HEAD.unpack_from(end, begin)
     if claimed != length:
-        raise SnapshotFileError(path, "it is damaged: its tail does not match")
+        raise SnapshotFileError(path, "it is damaged: its last bytes do not match its footer")
     return parse_footer(path, end[begin + BLOCK_HEAD.size : -_TAIL.size])

@@ -110,7 +110,7 @@ class NativeWalker:
         result = self._finish(walk)
         if os.lseek(out.fd, 0, os.SEEK_CUR) - begin != result["file_bytes"]:
             raise WalkFailed(
-                "damaged", "the snapshot file has another length than the clone reported", result["cpu_ns"] / 1e9
+                "damaged", "the snapshot file does not have the length that the clone reported", result["cpu_ns"] / 1e9
             )
         out.crc = result["crc"]
         out.bytes += result["file_bytes"]

@@ -29,7 +29,7 @@ CHALLENGES = (
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]+))(?::[0-9]{1,5})?")
 """An address in brackets or a name, and a port. The other forms of RFC 3986 are refused: no usual client sends them."""
 
-WHAT_TO_SET = "set HEAP_EXPORTER_TOKEN, restart, and send it as `Authorization: Bearer <token>`"
+WHAT_TO_SET = "set HEAP_EXPORTER_TOKEN, restart the service, and send the header `Authorization: Bearer <token>`"
 
 
 class Gate:

@@ -16,7 +16,7 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         problem = getattr(error, "strerror", None) or str(error)
-        raise SettingsError(variable("host"), host, f"there is no such address to listen on: {problem}") from error
+        raise SettingsError(variable("host"), host, f"it does not resolve to an address: {problem}") from error
     family, _, _, _, address = addresses[0]
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -33,6 +33,8 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(host, port) from error
         if error.errno == errno.EACCES:
-            raise SettingsError(variable("port"), port, f"it cannot be listened on: {error.strerror}") from error
-        raise SettingsError(variable("host"), host, f"it cannot be listened on: {error.strerror}") from error
+            raise SettingsError(
+                variable("port"), port, f"heap-exporter may not listen on it: {error.strerror}"
+            ) from error
+        raise SettingsError(variable("host"), host, f"heap-exporter cannot listen on it: {error.strerror}") from error
     return listener
