@@ -53,21 +53,27 @@ __all__ = [
 
 
 def open(path: str | os.PathLike[str], progress: ProgressCallback = ignore_progress) -> Heap:  # noqa: A001 - it opens a file
-    """Return the summary of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
+    """Return the types and the retainer paths of a snapshot's objects.
+
+    Raises :class:`~heap_exporter.errors.SnapshotFileError`.
+    """
     from heap_exporter.analysis.summary import summarise
 
     return summarise(load(path, progress), progress)
 
 
 def load(path: str | os.PathLike[str], progress: ProgressCallback = ignore_progress) -> Graph:
-    """Return the whole graph of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
+    """Return the whole object graph of a snapshot, with its dominators.
+
+    Raises :class:`~heap_exporter.errors.SnapshotFileError`.
+    """
     from heap_exporter.analysis import graph
 
     return graph.load(Path(path), progress)
 
 
 def compare(before: Heap, after: Heap) -> Diff:
-    """Return the changes between two snapshots, and the suspects."""
+    """Return what grew between two snapshots, and the suspects: the places where objects accumulate."""
     from heap_exporter.analysis import diff
 
     return diff.compare(before, after)

@@ -30,7 +30,7 @@ RESTART_SECONDS = 60.0
 
 
 def compare(before: Heap, after: Heap) -> Diff:
-    """Return the changes from one snapshot to a later one.
+    """Return what grew from one snapshot to a later one, by type and by retainer path.
 
     Objects match by path and type, never by address: the snapshots may be of different processes, with no minutes
     between them. Snapshots of different walkers are not searched for suspects.
@@ -53,7 +53,7 @@ def compare(before: Heap, after: Heap) -> Diff:
 
 
 def was_restarted(before: Header, after: Header) -> bool:
-    """Return whether a process with the same id was started between two snapshots, as far as the headers show."""
+    """Return whether the process of two compared snapshots was restarted in between, as far as the headers show."""
     if before.uptime_seconds is None or after.uptime_seconds is None:
         return False
     started, started_after = before.taken_at - before.uptime_seconds, after.taken_at - after.uptime_seconds
@@ -99,7 +99,9 @@ def _path_changes(pairs: Sequence[Pair]) -> tuple[PathChange, ...]:
 
 
 def _large_new_group(root: Pair) -> NewGroup | None:
-    """Return the topmost group that only the later snapshot has, if it is large and neither code nor a whole thread.
+    """Return the topmost path group that only the later of two snapshots has, if it is large.
+
+    Modules, classes and whole threads do not count.
 
     Two snapshots do not show whether it continues to grow.
     """

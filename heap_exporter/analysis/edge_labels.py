@@ -123,7 +123,7 @@ _NAMESPACE_KINDS = {
 
 
 def step_to(position: Position, label: int, name: str, type_name: str) -> Reached:
-    """Return the step to an object of ``type_name`` behind the edge ``label`` (``name``, if it has one).
+    """Return the step of a retainer path along an edge ``label`` (``name``) to an object of ``type_name``.
 
     ``type_name`` is :data:`CLASS` for every class.
     """
@@ -145,7 +145,7 @@ def step_to(position: Position, label: int, name: str, type_name: str) -> Reache
 
 
 def step_from_holder(kind: str, name: str, type_name: str) -> Reached:
-    """Return the step from a holder of a kind of :class:`~heap_exporter.analysis.graph.Holder`."""
+    """Return the first step of a retainer path: from a holder of the snapshot's graph to an object."""
     shown = name or short_name(type_name)
     if kind == "frame":
         return _reach(Step(StepKind.LOCAL_VARIABLE, "", shown), type_name)
@@ -154,7 +154,7 @@ def step_from_holder(kind: str, name: str, type_name: str) -> Reached:
 
 
 def is_event_loop(type_name: str) -> bool:
-    """Return whether objects of a type are event loops. Their paths begin at the loop, whatever refers to it."""
+    """Return whether a type is an event loop: retainer paths begin at the loop, whatever refers to it."""
     return type_name == "uvloop.Loop" or (type_name.startswith("asyncio.") and type_name.endswith("EventLoop"))
 
 

@@ -11,7 +11,7 @@ DIGITS = 12
 
 
 def fingerprint(holder: RetainerPath, type_name: str) -> str:
-    """Return 12 hexadecimal digits of the typed steps to a holder and of the type that accumulates there.
+    """Return the fingerprint of a suspect: 12 hexadecimal digits of its retainer path and the type that accumulates.
 
     Numbers in names do not count: the names of threads and numbered attributes change from run to run. The module
     ``__mp_main__`` counts as ``__main__``: multiprocessing renames it in the processes that it starts.

@@ -31,7 +31,7 @@ DEEPEST_GROUP = 64
 
 
 class Holder(NamedTuple):
-    """A node that stands for references from outside of the graph. ``parent`` is the number of a holder."""
+    """A node of the snapshot's graph for references from outside of it. ``parent`` is the number of a holder."""
 
     kind: str
     name: str
@@ -75,26 +75,28 @@ class Graph(Protocol):
     def type_of(self) -> memoryview[int]: ...
 
     def labels(self) -> memoryview[int]:
-        """Return the label of each edge slot, parallel to ``targets``. A dict's value has its key's name, if known."""
+        """Return the label of each edge of the snapshot's graph, parallel to ``targets``: a value's is its dict key."""
 
     def places(self) -> memoryview[int]:
-        """Return the place of each object: its address divided by 16."""
+        """Return the place of each object of the snapshot's graph: its address divided by 16."""
 
     def retained_by(self, groups: memoryview[int], count: int) -> memoryview[int]:
-        """Return, for each of ``count`` groups, the bytes that its objects retain together.
+        """Return, for each of ``count`` groups of the snapshot's objects, the bytes that they retain together.
 
         ``groups`` has the number of a group for each object; an object with a number from ``count`` on is in none.
         """
 
     def totals_by(self, groups: memoryview[int], count: int) -> tuple[memoryview[int], memoryview[int]]:
-        """Return, for each of ``count`` groups, the number of its objects, and their shallow bytes."""
+        """Return, for each of ``count`` groups of the snapshot's objects, their number and their shallow bytes."""
 
     def regroup(self, classes: memoryview[int]) -> memoryview[int]:
-        """Return the class of the path group of each object: ``classes[group]``."""
+        """Return ``classes[group]`` for each object of the snapshot's graph, by its path group."""
 
 
 def load(path: Path, progress: ProgressCallback = ignore_progress) -> Graph:
-    """Return the graph of a snapshot file, from the kernel in C or, where that was not built, from the one in Python.
+    """Return the object graph of a snapshot, with dominators and path groups.
+
+    The kernel in C makes it, or the one in Python where the one in C was not built.
 
     Raises :class:`~heap_exporter.errors.SnapshotFileError`, and ``MemoryError`` if the graph does not fit into memory.
     """

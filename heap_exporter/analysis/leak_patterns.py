@@ -202,7 +202,7 @@ CONTAINERS: dict[LeakPattern, Rule] = {
 
 
 def leak_pattern(trail: Trail, onwards: Iterable[Trail] = ()) -> LeakPattern | None:
-    """Return the leak pattern of what accumulates, ``None`` where no rule matches.
+    """Return the known leak pattern of a retainer path to what accumulates, ``None`` where no rule matches.
 
     ``trail`` has the links from below the root to the accumulating objects, ``onwards`` has trails from there on. A
     specific pattern in any of them counts first, then the container that is nearest to the objects.

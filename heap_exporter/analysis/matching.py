@@ -12,7 +12,7 @@ from heap_exporter.model.paths import RetainerPath, Step, StepKind
 _NOTHING = Group(-1, Step(StepKind.ROOT), "", 0, 0, 0, 0)
 
 _Key = tuple[int, Step, str]
-"""What makes a pair one: its parent, its step, and the type."""
+"""The identity of a pair: its parent, its step, and the type."""
 
 
 @dataclass(slots=True, eq=False)
@@ -32,31 +32,31 @@ class Pair:
 
     @property
     def objects(self) -> Change:
-        """The number of objects of the type."""
+        """The number of objects of the type in each of two snapshots."""
         return Change((self.before or _NOTHING).objects, (self.after or _NOTHING).objects)
 
     @property
     def shallow_bytes(self) -> Change:
-        """The bytes of the objects themselves."""
+        """The shallow bytes of the objects in each of two snapshots."""
         return Change((self.before or _NOTHING).shallow_bytes, (self.after or _NOTHING).shallow_bytes)
 
     @property
     def retained_bytes(self) -> Change:
-        """The bytes that would be freed with the objects."""
+        """The bytes that would be freed with the objects, in each of two snapshots."""
         return Change((self.before or _NOTHING).retained_bytes, (self.after or _NOTHING).retained_bytes)
 
     @property
     def total_bytes(self) -> Change:
-        """The bytes of all groups in the subtree."""
+        """The bytes of all path groups in the subtree, in each of two snapshots."""
         return Change((self.before or _NOTHING).total_bytes, (self.after or _NOTHING).total_bytes)
 
     @property
     def is_in_both(self) -> bool:
-        """Whether both snapshots have the group."""
+        """Whether both snapshots have the path group."""
         return self.before is not None and self.after is not None
 
     def trail(self) -> list[Pair]:
-        """Return the pairs from the root to this one."""
+        """Return the pairs of path groups from the root to this one."""
         trail, pair = [], self
         while pair.parent is not None:
             trail.append(pair)
@@ -64,15 +64,16 @@ class Pair:
         return [pair, *reversed(trail)]
 
     def path(self) -> RetainerPath:
-        """Return the steps from a root to the objects."""
+        """Return the retainer path: the steps from a root to the objects."""
         return retainer_path([pair.step for pair in self.trail()])
 
 
 def match_groups(before: Heap, after: Heap) -> list[Pair]:
-    """Return all pairs, parents before children; the first is the root."""
+    """Return the path groups of two snapshots in pairs, parents before children; the first is the root."""
     found: dict[_Key, Pair] = {}
     pairs_after = _place(after.groups, found, {})
-    pairs_before = _place(before.groups, found, _moved(before.groups, after.groups, pairs_after))
+    moved = _moved_globals(before.groups, after.groups, pairs_after)
+    pairs_before = _place(before.groups, found, moved)
     for group, pair in zip(after.groups, pairs_after, strict=True):
         pair.after = group
     for group, pair in zip(before.groups, pairs_before, strict=True):
@@ -86,7 +87,7 @@ def match_groups(before: Heap, after: Heap) -> list[Pair]:
 
 
 def _place(groups: Sequence[Group], found: dict[_Key, Pair], known: dict[int, Pair]) -> list[Pair]:
-    """Return the pair of each group, from ``known`` (by the index of the group), from ``found``, or added there."""
+    """Return the pair of each path group: from ``known`` by the group's index, from ``found``, or added there."""
     placed: list[Pair] = []
     for index, group in enumerate(groups):
         parent = placed[group.parent] if group.parent >= 0 else None
@@ -100,8 +101,8 @@ def _place(groups: Sequence[Group], found: dict[_Key, Pair], known: dict[int, Pa
     return placed
 
 
-def _moved(before: Sequence[Group], after: Sequence[Group], pairs: Sequence[Pair]) -> dict[int, Pair]:
-    """Return the pairs of globals that two modules have and that each snapshot ascribes to another one.
+def _moved_globals(before: Sequence[Group], after: Sequence[Group], pairs: Sequence[Pair]) -> dict[int, Pair]:
+    """Return the pairs of globals that each of two snapshots ascribes to another module.
 
     The module that defines a global may show only once the global has contents.
     """
@@ -118,7 +119,7 @@ def _moved(before: Sequence[Group], after: Sequence[Group], pairs: Sequence[Pair
 
 
 def _globals(groups: Sequence[Group]) -> dict[tuple[Step, str], int]:
-    """Return the index of the group of each module's global, by its step and its type."""
+    """Return the index of the path group of each module's global, by its step and its type."""
     return {
         (normalised(group.step), group.type_name): index
         for index, group in enumerate(groups)

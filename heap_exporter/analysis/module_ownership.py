@@ -21,7 +21,7 @@ MAX_GLOBALS = 10_000
 
 
 def defining_namespaces(graph: Graph) -> dict[int, int]:
-    """Return the groups of globals that another module defines → the group of that module's namespace."""
+    """Return the path groups of globals that another module defines → the path group of that module."""
     if "__dict__" not in graph.strings:
         return {}
     return _ModuleOwnership(graph).moved_groups()
@@ -42,7 +42,7 @@ class _ModuleOwnership:
                     self._imports[namespace].add(source)
 
     def moved_groups(self) -> dict[int, int]:
-        """Return the result of :func:`defining_namespaces`."""
+        """Return path groups of globals → the path group of the defining module: see :func:`defining_namespaces`."""
         group, parent = self._graph.group, self._graph.group_parent
         moved = {}
         for (_name, value), owners in self._owners.items():
@@ -77,7 +77,7 @@ class _ModuleOwnership:
         return self._graph.types[self._graph.type_of[node]]
 
     def _definer(self, value: int, owners: list[int]) -> int | None:
-        """Return the owner that defines a value, ``None`` if the graph does not show it."""
+        """Return the module that defines a global, ``None`` if the snapshot's graph does not show it."""
         definer = self._of_code(value)
         if definer in owners:
             return definer
@@ -89,7 +89,7 @@ class _ModuleOwnership:
         return importing_none[0] if len(importing_none) == 1 else None
 
     def _of_code(self, value: int) -> int | None:
-        """Return the namespace that defines a function, or most methods of a class."""
+        """Return the node of the module namespace that defines a function, or most methods of a class."""
         if value not in self._known:
             self._known[value] = None  # a class may be among its own attributes
             self._known[value] = self._find_code(value)

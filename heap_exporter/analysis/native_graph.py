@@ -19,7 +19,10 @@ END_BYTES = 2 * BLOCK_HEAD.size + MAX_FOOTER_BYTES
 
 
 def load(path: Path, progress: ProgressCallback = ignore_progress) -> NativeGraph:
-    """Return the graph of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
+    """Return the object graph of a snapshot from the kernel in C.
+
+    Raises :class:`~heap_exporter.errors.SnapshotFileError`.
+    """
     kernel = Kernel()
     try:
         _feed(kernel, path, lambda done: progress("reading", done / 2))
@@ -72,30 +75,30 @@ class NativeGraph:
 
     @cached_property
     def type_of(self) -> memoryview[int]:
-        """Return the number of the type of each object."""
+        """Return the index of the type of each object of the snapshot's graph."""
         return self._kernel.type_of()
 
     def labels(self) -> memoryview[int]:
-        """Return the label of each edge slot, parallel to ``targets``."""
+        """Return the label of each edge of the snapshot's graph, parallel to ``targets``."""
         return self._kernel.labels()
 
     def places(self) -> memoryview[int]:
-        """Return the place of each object: its address divided by 16."""
+        """Return the place of each object of the snapshot's graph: its address divided by 16."""
         return self._kernel.places()
 
     def retained_by(self, groups: memoryview[int], count: int) -> memoryview[int]:
-        """Return, for each of ``count`` groups, the bytes that its objects retain together.
+        """Return, for each of ``count`` groups of the snapshot's objects, the bytes that they retain together.
 
         ``groups`` has the number of a group for each object; an object with a number from ``count`` on is in none.
         """
         return self._kernel.retained_by(groups, count)
 
     def totals_by(self, groups: memoryview[int], count: int) -> tuple[memoryview[int], memoryview[int]]:
-        """Return, for each of ``count`` groups, the number of its objects, and their shallow bytes."""
+        """Return, for each of ``count`` groups of the snapshot's objects, their number and their shallow bytes."""
         return self._kernel.totals_by(groups, count)
 
     def regroup(self, classes: memoryview[int]) -> memoryview[int]:
-        """Return the class of the path group of each object: ``classes[group]``."""
+        """Return ``classes[group]`` for each object of the snapshot's graph, by its path group."""
         return self._kernel.regroup(classes)
 
 

@@ -51,7 +51,7 @@ class PathTree:
         self._prune()
 
     def groups(self) -> tuple[Group, ...]:
-        """Return the groups with their retained bytes, parents before children."""
+        """Return the groups of the retainer paths, with the bytes that they retain, parents before children."""
         graph, nodes = self._graph, self._nodes
         by_object = graph.regroup(memoryview(self.group_of_raw))
         retained = list(graph.retained_by(by_object, len(nodes)))
@@ -129,7 +129,7 @@ class PathTree:
                 above.is_kept |= node.is_kept
 
     def _prune(self) -> None:
-        """Remove the holders without objects, except the topmost ones."""
+        """Remove holders without objects from the tree of retainer paths, except the topmost ones."""
         moved = array("I")
         kept: list[_Node] = []
         for number, node in enumerate(self._nodes):
@@ -142,7 +142,7 @@ class PathTree:
 
 
 def topmost_holders(graph: Graph) -> Iterator[int]:
-    """Yield the topmost holder of each group of the graph."""
+    """Yield the topmost holder of each path group of the snapshot's graph."""
     tops = array("I", range(len(graph.holders)))
     for number, holder in enumerate(graph.holders):
         if holder.kind in ("thread", "frame"):
@@ -153,7 +153,7 @@ def topmost_holders(graph: Graph) -> Iterator[int]:
 
 
 def _metaclasses(graph: Graph) -> set[int]:
-    """Return the types whose objects are classes: each class has an ``__mro__`` of its own."""
+    """Return the types of the snapshot's graph whose objects are classes: each class has an own ``__mro__``."""
     plain = {number for number, name in enumerate(graph.types) if name == "type"}
     if "__mro__" not in graph.strings:
         return plain
@@ -174,7 +174,7 @@ def _module_names(graph: Graph) -> set[str]:
 
 
 def _names_of_main(graph: Graph) -> set[str]:
-    """Return all names of the module ``__main__``: multiprocessing adds ``__mp_main__``."""
+    """Return all names of the module ``__main__`` in the snapshot's graph: multiprocessing adds ``__mp_main__``."""
     named = [
         (target, graph.strings[label - NAMED])
         for holder, target, label in graph.root_edges
@@ -185,7 +185,7 @@ def _names_of_main(graph: Graph) -> set[str]:
 
 
 def _function(full_name: str, modules: set[str]) -> str:
-    """Return the name of a frame's function without its module and without the functions around it."""
+    """Return the function of a frame in a retainer path: its name without its module and the functions around it."""
     name = full_name.rpartition(_LOCALS)[2]
     module = name
     while module and module not in modules:

@@ -44,7 +44,7 @@ class ProgressCallback(Protocol):
 
 
 def ignore_progress(stage: str, done: float) -> None:
-    """Ignore the progress of a stage: a :class:`ProgressCallback`."""
+    """Ignore the progress of a stage of the analysis: a :class:`ProgressCallback`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Heap:
     holdings: tuple[Holding, ...]
 
     def steps(self, index: int) -> RetainerPath:
-        """Return the steps from a root to the objects of a group; none for the root itself."""
+        """Return the retainer path to the objects of a group: the steps from a root; none for the root itself."""
         steps: list[Step] = []
         while index >= 0:
             steps.append(self.groups[index].step)
@@ -119,7 +119,7 @@ class Change:
 
     @property
     def growth(self) -> int:
-        """The later value minus the earlier one."""
+        """The value in the later of two snapshots minus that in the earlier one."""
         return self.after - self.before
 
 
@@ -134,7 +134,7 @@ class TypeChange:
 
     @property
     def kind(self) -> ChangeKind:
-        """Whether the type is new or gone, else whether its retained bytes grew, else whether its objects did."""
+        """The change between two snapshots: new or gone, else by the retained bytes, else by the number of objects."""
         return _kind(self.objects, self.retained_bytes)
 
 
@@ -151,7 +151,7 @@ class PathChange:
 
     @property
     def kind(self) -> ChangeKind:
-        """Whether the path is new or gone, else whether its total bytes grew, else whether its objects did."""
+        """The change between two snapshots: new or gone, else by the total bytes, else by the number of objects."""
         return _kind(self.objects, self.total_bytes)
 
 
@@ -209,12 +209,12 @@ class Diff:
 
 
 def short_name(type_name: str) -> str:
-    """Return the name of a type without its module and without the functions around it."""
+    """Return a type's name in a retainer path: without its module and without the functions around it."""
     return type_name.rpartition(".")[2]
 
 
 def retainer_path(steps: Sequence[Step]) -> RetainerPath:
-    """Return the path of a group from the steps of all groups above it, the root first, and its own.
+    """Return the retainer path of a group from the steps of all groups above it, the root first, and its own.
 
     The path leaves out the root, the modules and the threads, and each step that the next step repeats in its
     ``owner_type``: the module before its global, the class before its attribute, a nameless object before
@@ -236,7 +236,7 @@ def _is_repeated(step: Step, following: Step) -> bool:
 
 
 def _full_name(step: Step) -> str | None:
-    """Return the name by which later steps refer to the object behind a step, ``None`` if it has no such name."""
+    """Return the name by which later steps of a retainer path refer to an object, ``None`` if it has no such name."""
     if step.kind in FULL_NAMES:
         return f"{step.owner_type}.{step.name}"
     if step.kind is StepKind.ATTRIBUTE:

@@ -17,7 +17,7 @@ _HOLDING_OF_HOLDER = {OUTSIDE: 1, GARBAGE: 2}
 
 
 def summarise(graph: Graph, progress: ProgressCallback = ignore_progress) -> Heap:
-    """Return the summary of a graph."""
+    """Return the objects of a snapshot's graph by type, by retainer path, and by what holds them."""
     progress("summarising", 0.0)
     types = _types(graph)
     progress("summarising", 0.3)
@@ -47,7 +47,7 @@ def _types(graph: Graph) -> tuple[TypeRow, ...]:
 
 
 def _holdings(graph: Graph) -> tuple[Holding, ...]:
-    """Return the objects by what holds them. A class here is the objects of one type with one kind of holding."""
+    """Return the graph's objects by what holds them. A class here: the objects of one type with one kind of holding."""
     classes: dict[tuple[int, int], int] = {}
     class_of_group = array("I")
     objects: list[int] = []

@@ -56,9 +56,10 @@ _HOLDINGS = {StepKind.OUTSIDE: HoldingKind.OUTSIDE, StepKind.GARBAGE: HoldingKin
 
 
 def find_suspects(pairs: Sequence[Pair], reachable_objects: int, minutes: float | None) -> tuple[Suspect, ...]:
-    """Return the suspects by falling growth.
+    """Return the places where objects accumulate between two snapshots, by falling growth.
 
-    ``pairs`` are all pairs, the root first; ``reachable_objects`` is their number in the later snapshot.
+    ``pairs`` are all pairs, the root first. ``reachable_objects`` is the number of objects in the later snapshot that
+    roots lead to.
     """
     root = pairs[0]
     search = _SuspectSearch(pairs, reachable_objects)
@@ -94,7 +95,7 @@ class _SuspectSearch:
         self._normal_garbage_objects = max(YOUNG_GARBAGE_OBJECTS, OLD_GARBAGE_SHARE * reachable_objects)
 
     def below(self, holder: Pair) -> list[_Place]:
-        """Return the places below a holder that both snapshots have."""
+        """Return the suspects below a holder that both snapshots have."""
         if holder.step.kind is StepKind.GARBAGE and not self._is_uncollected(holder):
             return []
         here: list[Pair] = []
@@ -131,7 +132,7 @@ class _SuspectSearch:
         return _beyond_number(pair.objects, pair.total_bytes) > pair.total_bytes.growth / 2
 
     def _swells(self, pair: Pair) -> bool:
-        """Return whether the objects themselves grew, without their subtrees: a buffer, a list of None."""
+        """Return whether the objects themselves grew between two snapshots, without their subtrees: a large buffer."""
         if not pair.type_name or _is_unrooted(pair):
             return False
         growth, size_bytes = _beyond_number(pair.objects, pair.shallow_bytes), pair.shallow_bytes
@@ -143,13 +144,13 @@ class _SuspectSearch:
 
 
 def is_application_type(type_name: str) -> bool:
-    """Return whether a type is neither built in nor of the standard library."""
+    """Return whether a suspect's type is neither built in nor of the standard library."""
     package, dot, _ = type_name.partition(".")
     return bool(dot) and package not in sys.stdlib_module_names
 
 
 def _beyond_number(objects: Change, size_bytes: Change) -> float:
-    """Return the growth of the bytes less that of the number of objects, at their earlier mean size."""
+    """Return the growth between two snapshots beyond that of the number of objects, at their earlier mean size."""
     if not objects.before:
         return 0.0
     return size_bytes.growth - size_bytes.before / objects.before * objects.growth
@@ -182,7 +183,7 @@ def _links(trail: Sequence[Pair]) -> Trail:
 
 
 def _onwards(pair: Pair, heaviest: Sequence[Pair]) -> Iterator[Trail]:
-    """Yield the trails from the accumulating objects on: the heaviest one, and each of one step."""
+    """Yield the retainer paths on from the accumulating objects: the heaviest one, and each of one step."""
     yield from map(_links, chain([heaviest], ([child] for child in pair.children if child.gained_bytes)))
 
 
@@ -230,7 +231,7 @@ def _comes_with_code(pair: Pair) -> bool:
 
 
 def _code_growth(pairs: Sequence[Pair]) -> float:
-    """Return the ratio of classes and functions after to those before; 1 where there are fewer."""
+    """Return the ratio of classes and functions in the later snapshot to those before; 1 where there are fewer."""
     before = sum(pair.objects.before for pair in pairs if pair.type_name in ("function", "type"))
     after = sum(pair.objects.after for pair in pairs if pair.type_name in ("function", "type"))
     return max(1.0, after / before) if before else 1.0

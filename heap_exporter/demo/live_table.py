@@ -39,7 +39,7 @@ class LiveTable:
         self._heap: deque[float] = deque(maxlen=POINTS_SHOWN)
 
     def draw(self, status: Status, elapsed_seconds: float, requests: int) -> RenderableType:
-        """Return the table for a status."""
+        """Return the demo's live table for a status."""
         self._resident.append(resident_bytes(status))
         self._heap.append(status["heap_bytes"] or 0)
         parts: list[RenderableType] = [
@@ -52,7 +52,7 @@ class LiveTable:
         return Panel(Group(*spaced[:-1]), title=self._title, padding=(1, 2))
 
     def line(self, status: Status, elapsed_seconds: float, requests: int) -> str:
-        """Return a status as one line."""
+        """Return a status as one line of the demo's output."""
         top, is_warming_up = top_type(status), state(status) == "warming-up"
         growing = f"  {top['type_name']} {difference(top['objects'])} objects" if top else ""
         verdict = summary(status)["growth"].lower() if is_warming_up else f"{state(status)}  {growth_rate(status)}"
@@ -74,7 +74,7 @@ class LiveTable:
 
 
 def _verdict(status: Status) -> Group:
-    """Return the verdict as a headline and three lines."""
+    """Return the verdict in the demo's live table: a headline and three lines."""
     shown = summary(status)
     title = Text(shown["headline"], style=STYLES.get(state(status), "bold"))
     return Group(title, *(sentence(line) for line in summary_lines(shown)))
@@ -93,36 +93,36 @@ def _growing_types(status: Status) -> RenderableType:
 
 
 def state(status: Status) -> str:
-    """Return the state of the verdict."""
+    """Return the state of the verdict that the demo shows."""
     return str(status["verdict"]["state"]) if status["verdict"] else "warming-up"
 
 
 def summary(status: Status) -> dict[str, str]:
-    """Return the headline of the verdict and its three lines."""
+    """Return the headline and the three lines of the verdict that the demo shows."""
     if not status["verdict"]:
         return {"headline": "Warming up", "growth": "No samples yet"}
     return dict(status["verdict"]["summary"])
 
 
 def summary_lines(found: dict[str, str]) -> list[str]:
-    """Return the lines of a verdict that are known: what grows, where it is held, what to do."""
+    """Return the lines of a verdict that the demo shows: what grows, where it is held, what to do."""
     return [line for name in ("growth", "holder", "advice") if (line := found.get(name, ""))]
 
 
 def growers(status: Status) -> list[dict[str, Any]]:
-    """Return the types that grew, most bytes first."""
+    """Return the types that grew, in the demo's live table, most bytes first."""
     return list(status["verdict"]["growers"]) if status["verdict"] else []
 
 
 def types_shown(status: Status) -> list[dict[str, Any]]:
-    """Return the growing types to show: first the type that the verdict names, then those with most bytes."""
+    """Return the rows of the demo's live table: first the type that the verdict names, then those with most bytes."""
     top = top_type(status)
     others = [grown for grown in growers(status) if not top or grown["type_name"] != top["type_name"]]
     return [*([top] if top else []), *others][:TYPES_SHOWN]
 
 
 def top_type(status: Status) -> dict[str, Any] | None:
-    """Return the growing type that the verdict names: that of the alert, or else the largest of the application."""
+    """Return the type at the top of the demo's live table: of the alert, or else the largest of the application."""
     found = growers(status)
     alert = status["verdict"]["alert"] if status["verdict"] else None
     if alert and alert["accumulation"]:
@@ -134,12 +134,12 @@ def top_type(status: Status) -> dict[str, Any] | None:
 
 
 def own_snapshots(status: Status) -> list[dict[str, Any]]:
-    """Return the snapshots that this process took, newest first."""
+    """Return the snapshots that the demo's shop took, newest first."""
     return [found for found in status["snapshots"] if f"-{status['pid']}-" in found["id"]]
 
 
 def suspected_lines(status: Status, elapsed_seconds: float) -> list[str]:
-    """Return the lines to print when a leak is suspected."""
+    """Return the lines that the demo prints when a leak is suspected."""
     snapshot = own_snapshots(status)[0]
     return [
         f"suspected after {elapsed_seconds:.0f} s:",
@@ -149,18 +149,18 @@ def suspected_lines(status: Status, elapsed_seconds: float) -> list[str]:
 
 
 def confirmed_lines(alert: dict[str, Any], elapsed_seconds: float) -> list[str]:
-    """Return the lines to print when a leak is confirmed: what grows, where it is held, what to do."""
+    """Return the lines that the demo prints when a leak is confirmed: what grows, where it is held, what to do."""
     return [f"confirmed after {elapsed_seconds:.0f} s by a second snapshot:", *_plain(summary_lines(alert["summary"]))]
 
 
 def resident_bytes(status: Status) -> int:
-    """Return the resident memory, 0 if unknown."""
+    """Return the resident memory of the demo's shop, 0 if unknown."""
     process = status["sample"] and status["sample"]["process"]
     return int(process["resident_bytes"]) if process else 0
 
 
 def growth_rate(status: Status) -> str:
-    """Return the growth rate of the memory, "–" if unknown."""
+    """Return the growth rate of the demo's shop, "–" if unknown."""
     trends = status["verdict"]["trends"] if status["verdict"] else []
     slopes = [trend["slope_bytes_per_second"] for trend in trends if trend["kind"] == "total"]
     return rate(slopes[0]) if slopes else "–"

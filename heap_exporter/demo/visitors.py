@@ -27,12 +27,12 @@ class Visitors:
         self.failures = 0
 
     def start(self) -> None:
-        """Start the threads."""
+        """Start the threads that visit the demo's shop."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Stop the threads after their current request."""
+        """Stop the threads that visit the demo's shop after their current request."""
         self._stopping.set()
         for thread in self._threads:
             thread.join(2.0)
@@ -58,7 +58,7 @@ class Visitors:
             connection.close()
 
     def _request(self, connection: http.client.HTTPConnection, method: str, path: str, cookie: str) -> str:
-        """Send one request and return the cookie for the next."""
+        """Send one request to the demo's shop and return the cookie for the next."""
         connection.request(method, path, headers={"Cookie": cookie} if cookie else {})
         response = connection.getresponse()
         response.read()

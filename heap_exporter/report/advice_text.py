@@ -114,16 +114,16 @@ _CAUSE_ADVICE = {
 
 
 def pattern_advice(pattern: LeakPattern | None) -> str:
-    """Return what to do about a leak pattern, "" where none is known."""
+    """Return the advice about a leak pattern as text, "" without a pattern."""
     return _PATTERN_ADVICE[pattern] if pattern else ""
 
 
 def cause_advice(cause: Cause | None) -> str:
-    """Return what to do about growth of a cause, "" where none is known."""
+    """Return the advice about a cause of growth as text, "" without a cause."""
     return _CAUSE_ADVICE[cause] if cause else ""
 
 
 def alert_advice(alert: LeakAlert) -> str:
-    """Return what to do about a confirmed leak: by its leak pattern, or else by its cause."""
+    """Return the advice about a confirmed leak as text: by its leak pattern, or else by its cause."""
     pattern = alert.accumulation.pattern if alert.accumulation else None
     return pattern_advice(pattern) or cause_advice(alert.verdict.cause)

@@ -13,5 +13,5 @@ _REASONS = {
 
 
 def ending_reason(reason: EndingReason) -> str:
-    """Return why the ending of a process is believed to be the one it is."""
+    """Return as text why a process is assumed to have ended in a certain way."""
     return _REASONS[reason]

@@ -14,17 +14,17 @@ NOT_COMPARABLE = "taken by different walkers, which see different objects: take 
 
 
 def code(name: str) -> str:
-    """Return a name between backticks; backticks in the name become single quotes."""
+    """Return a name as text between backticks; backticks in the name become single quotes."""
     return f"`{name.replace('`', chr(39))}`"
 
 
 def percent(share: float) -> str:
-    """Return a share as ``98 %``; a small share that is not 0 is ``< 1 %``."""
+    """Return a share as text: ``98 %``; a small share that is not 0 is ``< 1 %``."""
     return "< 1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
 
 
 def finding_text(finding: Finding) -> str:
-    """Return a finding as a sentence."""
+    """Return a finding as text: one sentence."""
     if finding.accumulation:
         return accumulation_text(finding.accumulation)
     if finding.confirms:
@@ -37,7 +37,7 @@ def finding_text(finding: Finding) -> str:
 
 
 def accumulation_text(found: Accumulation) -> str:
-    """Return what accumulates where, and how fast."""
+    """Return as text what accumulates where, and how fast."""
     name, more = code(short_name(found.type_name)), found.objects
     what = f"gained {more:,} {name} object{'' if more == 1 else 's'}" if more > 0 else f"has larger {name} objects"
     grown = gain(found.bytes) + (f" in {duration(found.minutes * 60)}" if found.minutes else "")
@@ -46,12 +46,12 @@ def accumulation_text(found: Accumulation) -> str:
 
 
 def suspect_text(found: Suspect) -> str:
-    """Return what accumulates where, and how fast: the sentence that an operator reads first."""
+    """Return a suspect as text: what accumulates where, and how fast."""
     return accumulation_text(suspect_accumulation(found))
 
 
 def suspect_accumulation(found: Suspect) -> Accumulation:
-    """Return a suspect of a comparison as an accumulation."""
+    """Return a suspect of a comparison as the accumulation that a report shows."""
     return Accumulation(
         type_name=found.type_name,
         holder=found.holder,
@@ -66,7 +66,7 @@ def suspect_accumulation(found: Suspect) -> Accumulation:
 
 
 def comparison_text(found: Diff) -> str:
-    """Return the result of a comparison as one sentence."""
+    """Return the result of a comparison as text: one sentence."""
     if not found.is_comparable:
         return NOT_COMPARABLE
     if found.suspects:

@@ -32,7 +32,9 @@ class Cell:
 
 
 def cells(after: Heap, before: Heap | None, limit: int) -> list[Cell]:
-    """Return the largest groups of ``after``, parents before children, and one cell for the other children of each.
+    """Return the cells of the HTML report's flame graph: the largest groups, parents before children.
+
+    One cell stands for the smaller children of a group.
 
     There are at most ``limit`` groups. They are sorted by their share of all bytes, or of all growth if that is larger.
     """
@@ -51,7 +53,7 @@ def cells(after: Heap, before: Heap | None, limit: int) -> list[Cell]:
 
 
 def _largest(pairs: Sequence[Pair], limit: int) -> set[int]:
-    """Return the indexes of the largest pairs. No child is larger than its parent, so parents are included."""
+    """Return the indexes of the largest pairs for the flame graph. Their parents are included: none is smaller."""
     max_bytes = max((pair.total_bytes.after for pair in pairs), default=0) or 1
     most_gained = max((pair.gained_bytes for pair in pairs), default=0) or 1
 

@@ -46,7 +46,7 @@ _AT_ONCE = 1 << 18
 
 
 def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = ignore_progress) -> None:  # noqa: ARG001 - all formats have the same arguments
-    """Write the graph to the file ``target``. May raise ``OSError``."""
+    """Write the snapshot's graph as a ``.heapsnapshot`` for DevTools to the file ``target``. May raise ``OSError``."""
     with target.open("w", encoding="utf-8", newline="\n") as out:
         roots = _holder_edges(graph)
         edges = graph.references + sum(map(len, roots)) // len(EDGE_FIELDS)
@@ -69,7 +69,7 @@ def _description(nodes: int, edges: int) -> dict[str, object]:
 
 
 def _strings(graph: Graph) -> list[str]:
-    """Return the table of strings: the names of edges, with the label as the index, then types and holders."""
+    """Return the string table of a ``.heapsnapshot``: names of edges, by label, then types and holders."""
     unnamed = [_NAME_OF_UNNAMED.get(label, "") for label in range(NAMED)]
     holders = [holder.name or f"({holder.kind})" for holder in graph.holders]
     return [*unnamed, *graph.strings, *graph.types, *holders]
@@ -96,7 +96,7 @@ def _holder_nodes(graph: Graph, roots: list[list[int]]) -> list[int]:
 
 
 def _holder_edges(graph: Graph) -> list[list[int]]:
-    """Return the edges of each holder: first to the holders below it, then to objects."""
+    """Return the ``.heapsnapshot`` edges of each holder: first to the holders below it, then to objects."""
     first_name = NAMED + len(graph.strings) + len(graph.types)
     edges: list[list[int]] = [[] for _ in graph.holders]
     for number, holder in enumerate(graph.holders[1:], 1):
@@ -123,7 +123,7 @@ def _object_nodes(graph: Graph, progress: ProgressCallback) -> Iterator[list[int
 
 
 def _known_before(graph: Graph) -> array[int]:
-    """Return the number of edges that are not EMPTY before those of each object, and the total at the end."""
+    """Return the number of ``.heapsnapshot`` edges before those of each object, and the total at the end."""
     known, before = array("I"), 0
     offsets = graph.offsets
     for begin, end in _pieces(len(graph.targets), "", ignore_progress):
@@ -155,7 +155,7 @@ def _object_edges(graph: Graph, progress: ProgressCallback) -> Iterator[list[int
 
 
 def _number_items(names: list[int], offsets: Sequence[int], labels: Sequence[int], begin: int) -> None:
-    """Replace the names of item edges, from slot ``begin`` on, with the index of the item in its sequence."""
+    """Replace ``.heapsnapshot`` names of item edges from slot ``begin`` on with the index in the sequence."""
     end = begin + len(names)
     first = bisect_right(offsets, begin) - 1
     for low, high in pairwise(offsets[first : bisect_left(offsets, end) + 1]):

@@ -30,7 +30,7 @@ SCALES = (1.0, 0.5, 0.25, 0.1, 0.02)
 
 
 def render(found: Heap | Diff) -> str:
-    """Return the page about one snapshot, or about the changes between two, with at most ``MAX_BYTES`` bytes.
+    """Return the HTML report of one snapshot, or of the changes between two, with at most ``MAX_BYTES`` bytes.
 
     Groups that are too small to see are left out; the page shows their number.
     """
@@ -94,7 +94,7 @@ def _suspects(diff: Diff) -> str:
 
 
 def _suspect(suspect: Suspect) -> str:
-    """Return what grows, where it is held and what to do, with the numbers behind a fold."""
+    """Return a suspect as HTML: what grows, where it is held and what to do; a click shows the numbers."""
     growth, *others = accumulation_summary(suspect_accumulation(suspect)).lines
     lines = "".join(f"<p>{marked(line)}</p>" for line in others)
     share = min(max(suspect.share, 0.0), 1.0)

@@ -18,7 +18,7 @@ VERSION = 1
 
 
 def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = ignore_progress) -> None:  # noqa: ARG001 - as all do
-    """Write the summary to the file ``target``. May raise ``OSError``."""
+    """Write the summary of a snapshot as JSON to the file ``target``. May raise ``OSError``."""
     with target.open("w", encoding="ascii", newline="\n") as out:
         out.write("{\n" + ",\n".join(f"{json.dumps(name)}: {text}" for name, text in _members(heap)) + "\n}\n")
     progress("writing", 1.0)
@@ -57,5 +57,5 @@ def _group_row(group: Group) -> dict[str, Any]:
 
 
 def _rows(rows: Iterable[dict[str, Any]]) -> str:
-    """Return rows as an array, one a line."""
+    """Return rows as a JSON array, one a line."""
     return "[\n" + ",\n".join(map(json.dumps, rows)) + "\n]"

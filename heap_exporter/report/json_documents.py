@@ -23,12 +23,12 @@ Document = dict[str, Any]
 
 
 def top(heap: Heap, rows: Sequence[TypeRow]) -> Document:
-    """Return the document of ``top``: some of the types of a snapshot, in the order given."""
+    """Return the JSON document of ``top``: some of the types of a snapshot, in the order given."""
     return _document("top", snapshot=_snapshot(heap), types_total=len(heap.types), types=[asdict(row) for row in rows])
 
 
 def diff(found: Diff, limit: int) -> Document:
-    """Return the document of ``diff``: the ``limit`` types and paths that changed most."""
+    """Return the JSON document of ``diff``: the ``limit`` types and paths that changed most."""
     return _document(
         "diff",
         before=_snapshot(found.before),
@@ -40,7 +40,7 @@ def diff(found: Diff, limit: int) -> Document:
 
 
 def report(found: Heap | Diff, limit: int) -> Document:
-    """Return the document of ``report``: for two snapshots with suspects, for one with what holds its memory."""
+    """Return the JSON document of ``report``: for two snapshots with suspects, for one with what holds its memory."""
     if isinstance(found, Heap):
         return _document(
             "report",
@@ -66,7 +66,7 @@ def report(found: Heap | Diff, limit: int) -> Document:
 
 
 def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: int) -> Document:
-    """Return the document of ``path``: the types that match, and the groups of their objects."""
+    """Return the JSON document of ``path``: the types that match, and the groups of their objects."""
     return _document(
         "path",
         snapshot=_snapshot(heap),
@@ -79,7 +79,7 @@ def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: in
 def info(
     file: Path, header: Header, footer: Footer, *, holdings: Sequence[Holding], types: Sequence[TypeRow]
 ) -> Document:
-    """Return the document of ``info``; only a graph has ``holdings``, only a census has ``types``."""
+    """Return the JSON document of ``info``; only a graph has ``holdings``, only a census has ``types``."""
     return _document(
         "info",
         path=str(file),
@@ -92,7 +92,7 @@ def info(
 
 
 def path_row(heap: Heap, index: int) -> Document:
-    """Return one group of a snapshot with the path to it."""
+    """Return one group of a snapshot, with the path to it as text, for a JSON report."""
     group = heap.groups[index]
     path = heap.steps(index)
     return {
@@ -192,7 +192,7 @@ def _change(change: Change) -> Document:
 
 
 def holding_row(holding: Holding) -> Document:
-    """Return the objects that are held in one way."""
+    """Return the objects that are held in one way, for a JSON report."""
     return {
         "name": HOLDING_NAMES[holding.kind],
         "objects": holding.objects,

@@ -15,7 +15,7 @@ CHILD_SHARE = 0.95
 
 
 def largest_paths(heap: Heap, limit: int) -> list[int]:
-    """Return the indexes of the largest groups, largest first. None is below another one in the list."""
+    """Return the largest groups to list in a report, largest first. None is below another one in the list."""
     largest_child = [0] * len(heap.groups)
     for group in heap.groups:
         if group.parent >= 0:
@@ -36,12 +36,12 @@ def largest_paths(heap: Heap, limit: int) -> list[int]:
 
 
 def growth_bytes(change: PathChange | TypeChange) -> int:
-    """Return the growth to sort by: of a path the bytes with its subtree, of a type the retained bytes."""
+    """Return the growth by which a table of the report is sorted: a path's total bytes, a type's retained bytes."""
     return (change.total_bytes if isinstance(change, PathChange) else change.retained_bytes).growth
 
 
 def most_changed(changes: Sequence[C], limit: int) -> list[C]:
-    """Return the ``limit`` largest changes, growth or decrease, in their original order."""
+    """Return the ``limit`` largest changes for a table of the report, in their original order."""
     kept = nlargest(limit, range(len(changes)), key=lambda index: abs(growth_bytes(changes[index])))
     return [changes[index] for index in sorted(kept)]
 

@@ -35,7 +35,7 @@ def shortened(text: str, length: int) -> str:
 
 
 def data(shown: Sequence[Cell], *, compared: bool) -> str:
-    """Return the cells as JSON columns that are safe in an HTML script: no name can end the script."""
+    """Return the flame graph's cells as JSON columns that are safe in an HTML script: no name can end the script."""
     names: dict[str, int] = {}
     columns = {
         "compared": compared,

@@ -18,7 +18,7 @@ SUFFIX = ".parquet"
 
 
 def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = ignore_progress) -> None:
-    """Write the four tables into the folder ``target``. May raise ``OSError``.
+    """Write a snapshot as four Parquet tables into the folder ``target``. May raise ``OSError``.
 
     Raises :class:`~heap_exporter.errors.HeapExporterError` if pyarrow is not installed, or if a damaged file has
     numbers that Parquet cannot store.

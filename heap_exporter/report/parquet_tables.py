@@ -53,7 +53,7 @@ Columns = dict[str, Any]
 
 
 def write(graph: Graph, heap: Heap, target: Path, name: str, progress: ProgressCallback) -> None:
-    """Write a file of that name for each table into the folder ``target``, which is created if its parent exists.
+    """Write a Parquet file of that name for each table into the folder ``target``, created if its parent exists.
 
     May raise ``OSError``, and ``OverflowError`` or ``ValueError`` for a number that is too large for its column.
     """
@@ -114,7 +114,7 @@ def _paths(heap: Heap) -> Iterator[tuple[int, Columns]]:
 
 
 def _holdings(heap: Heap) -> list[str]:
-    """Return how each group is held: reachable, from outside, or garbage."""
+    """Return the Parquet column of holdings: each group is reachable, held from outside, or garbage."""
     reachable, outside, garbage = (HOLDING_NAMES[holding.kind] for holding in heap.holdings)
     holdings: list[str] = []
     for number, group in enumerate(heap.groups):
@@ -124,7 +124,7 @@ def _holdings(heap: Heap) -> list[str]:
 
 
 def _nodes(graph: Graph, progress: ProgressCallback) -> Iterator[tuple[int, Columns]]:
-    """Yield the objects, then the holders, as rows."""
+    """Yield the objects, then the holders, as rows of the Parquet table."""
     path_of_group = PathTree(graph).group_of_raw
     types = pa.array(graph.types, TEXT)
     everything = (
@@ -160,7 +160,7 @@ def _nodes(graph: Graph, progress: ProgressCallback) -> Iterator[tuple[int, Colu
 
 
 def _edges(graph: Graph, progress: ProgressCallback) -> Iterator[tuple[int, Columns]]:
-    """Yield the edges of the objects, then those of the holders."""
+    """Yield the edges of the objects, then those of the holders, as rows of the Parquet table."""
     kinds = pa.array([_KINDS.get(label) for label in range(NAMED + 1)], TEXT)
     names = pa.array([*[None] * NAMED, *graph.strings], TEXT)
 
@@ -181,7 +181,7 @@ def _edges(graph: Graph, progress: ProgressCallback) -> Iterator[tuple[int, Colu
 
 
 def _array(values: memoryview[int]) -> pa.Array:
-    """Return numbers as an Arrow array without copying them."""
+    """Return numbers as an Arrow array for the Parquet file, without copying them."""
     kind = {"I": pa.uint32(), "Q": pa.uint64()}[values.format]
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 

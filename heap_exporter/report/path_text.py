@@ -84,7 +84,7 @@ _OUTER = {
 
 
 def step_text(step: Step) -> str:
-    """Return one step as text, without the steps before it."""
+    """Return one step of a path as text, without the steps before it."""
     kind, owner, name = step
     if kind in _TEXTS:
         return _TEXTS[kind]
@@ -109,19 +109,19 @@ def step_texts(path: RetainerPath) -> tuple[str, ...]:
 
 
 def path_text(path: RetainerPath) -> str:
-    """Return a path as one line."""
+    """Return a path as text: one line."""
     return ARROW.join(step_texts(path))
 
 
 def path_to_type(path: RetainerPath, type_name: str) -> str:
-    """Return a path as one line that ends with the short name of the type, unless the last step ends with it."""
+    """Return a path as one line of text that ends with the short name of the type."""
     steps, name = step_texts(path), short_name(type_name)
     is_shown = name in ("", "module") or (steps and steps[-1].endswith(name))
     return ARROW.join(steps if is_shown else (*steps, name))
 
 
 def path_to_group(heap: Heap, index: int) -> str:
-    """Return the path to a group of a snapshot as one line that ends with the short name of its type."""
+    """Return the path to a group of a snapshot as one line of text that ends with the short name of its type."""
     return path_to_type(heap.steps(index), heap.groups[index].type_name)
 
 
@@ -130,7 +130,7 @@ def _thread_text(_owner: str, name: str) -> str:
 
 
 def _frame_text(_owner: str, name: str) -> str:
-    """Return the name of a function as a call; ``<module>`` and ``<listcomp>`` stay as they are."""
+    """Return a frame of a path as text: the function as a call; ``<module>`` and ``<listcomp>`` stay as they are."""
     return name if name.endswith(">") and name != "<lambda>" else f"{name}()"
 
 

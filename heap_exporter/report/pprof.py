@@ -30,7 +30,7 @@ _LINES_OF_LOCATION = 4
 
 
 def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = ignore_progress) -> None:  # noqa: ARG001 - all formats have the same arguments
-    """Write the tree of paths to the file ``target``. May raise ``OSError``."""
+    """Write the tree of paths as a pprof profile to the file ``target``. May raise ``OSError``."""
     with target.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, compresslevel=6, mtime=0) as out:
         out.write(b"".join(_profile(heap, progress)))
 
@@ -85,7 +85,7 @@ def _packed(field: int, values: Iterable[int]) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    """Return a number as LEB128, as in the snapshot file."""
+    """Return a number of the pprof profile as LEB128."""
     encoded = bytearray()
     while value > 127:
         encoded.append(value & 127 | 128)

@@ -18,7 +18,7 @@ MEMORY_NAMES = {
 
 
 def sentences(verdict: Verdict) -> tuple[str, ...]:
-    """Return the finding of a verdict, if any, and its reasons: one sentence each, without a full stop.
+    """Return the finding of a verdict, if any, and its reasons as text: one sentence each, without a full stop.
 
     A reason of a kind or with values that this version does not know, as in the crash record of another version, is
     left out.
@@ -28,12 +28,12 @@ def sentences(verdict: Verdict) -> tuple[str, ...]:
 
 
 def summary(verdict: Verdict) -> str:
-    """Return the first sentence of a verdict, "" if it has none."""
+    """Return a verdict as text: its first sentence, "" if it has none."""
     return next(iter(sentences(verdict)), "")
 
 
 def sentence(reason: Reason) -> str | None:
-    """Return a reason as one sentence, None if this version does not know its kind or values."""
+    """Return a verdict's reason as text: one sentence, None if this version does not know its kind or values."""
     write = _SENTENCES.get(reason.kind)
     if write is None:
         return None
@@ -103,7 +103,7 @@ def _did_not_grow() -> str:
 
 
 def _part(name: str) -> Callable[[float, float], str]:
-    """Return the sentence about a part of the growth that has only the two values of all parts."""
+    """Return the writer of a sentence about a part of the growth that has only the two values of all parts."""
 
     def write(gained_bytes: float, growth_bytes: float) -> str:
         return f"{name}: {_share(gained_bytes, growth_bytes)}"

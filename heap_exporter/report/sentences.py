@@ -21,7 +21,7 @@ HOLDING_TEXTS = {
 
 
 def group_text(heap: Heap, index: int) -> str:
-    """Return how much memory a group and its subtree hold."""
+    """Return a group as text: how much memory it and its subtree hold."""
     group = heap.groups[index]
     share = percent(group.total_bytes / (heap.shallow_bytes or 1))
     name = code(short_name(group.type_name))
@@ -37,23 +37,23 @@ def steps_to_type(path: RetainerPath, type_name: str) -> tuple[str, ...]:
 
 
 def heap_text(heap: Heap) -> str:
-    """Return the numbers of objects, bytes and references in a snapshot."""
+    """Return a snapshot as text: its numbers of objects, bytes and references."""
     return f"{plural(heap.objects, 'object')}, {size(heap.shallow_bytes)}, {plural(heap.references, 'reference')}"
 
 
 def type_text(row: TypeRow) -> str:
-    """Return the numbers of a type."""
+    """Return a type as text: its number of objects and its sizes."""
     objects = plural(row.objects, "object")
     return f"{row.type_name}: {objects}, {size(row.shallow_bytes)} shallow, {size(row.retained_bytes)} retained"
 
 
 def holding_text(holding: Holding) -> str:
-    """Return how much memory is held in one way."""
+    """Return as text how much memory is held in one way."""
     return f"{plural(holding.objects, 'object')}, {size(holding.shallow_bytes)}: {HOLDING_TEXTS[holding.kind]}"
 
 
 def header_text(header: Header) -> str:
-    """Return when and of which process a snapshot was taken."""
+    """Return as text when and of which process a snapshot was taken."""
     age = f", uptime {duration(header.uptime_seconds)}" if header.uptime_seconds is not None else ""
     return (
         f"{moment(header.taken_at)}, process {header.pid}{age}, {header.implementation} {header.python_version}, "
@@ -62,7 +62,7 @@ def header_text(header: Header) -> str:
 
 
 def comparison_notes(diff: Diff) -> Sequence[str]:
-    """Return why the differences between two snapshots may be something else than growth, one sentence each."""
+    """Return as text why differences between two snapshots may not be growth, one sentence each."""
     before, after = diff.before.header, diff.after.header
     found = []
     if before.id == after.id:
@@ -85,7 +85,7 @@ def comparison_notes(diff: Diff) -> Sequence[str]:
 
 
 def unknown_references_text(heap: Heap) -> str:
-    """Return a note about references to objects that are not in the snapshot, "" if there are none."""
+    """Return a note as text about references to objects that are not in the snapshot, "" if there are none."""
     if not heap.unknown_references:
         return ""
     return (

@@ -28,7 +28,7 @@ _SCATTER = 0x9E3779B97F4A7C15
 
 
 def holder_ids(holders: Sequence[Holder]) -> list[int]:
-    """Return an id for each holder, a hash of its kind, name and parent. The first, the root, has ROOT_ID."""
+    """Return the ``.heapsnapshot`` id of each holder: ROOT_ID for the first, else a hash of kind, name and parent."""
     ids = [ROOT_ID]
     taken = {0, ROOT_ID}
     seen: Counter[tuple[int, str, str]] = Counter()
@@ -44,7 +44,7 @@ def holder_ids(holders: Sequence[Holder]) -> list[int]:
 
 
 def object_ids(places: memoryview[int], reserved: set[int]) -> array[int]:
-    """Return an id for each object, none of them reserved. The places are in ascending order."""
+    """Return the ``.heapsnapshot`` id of each object, none of them reserved. The places are in ascending order."""
     halves = places.cast("B").cast("I")
     ids = array("I", halves[sys.byteorder == "big" :: 2].tobytes())
     if not ids:
@@ -73,7 +73,7 @@ def object_ids(places: memoryview[int], reserved: set[int]) -> array[int]:
 
 
 def _stretches(places: memoryview[int]) -> Iterator[tuple[int, int]]:
-    """Yield the begin and the end (exclusive) of each run of objects within 64 GiB."""
+    """Yield the begin and the end (exclusive) of each run of ``.heapsnapshot`` objects within 64 GiB."""
     begin = 0
     while begin < len(places):
         end = bisect_left(places, places[begin] + _END, begin)

@@ -20,7 +20,7 @@ MIN_RANGE = 0.02
 
 
 def text_sparkline(values: Sequence[float]) -> str:
-    """Return at least one value as a row of at most :data:`MAX_BARS` bars; a bar is the highest value of its part."""
+    """Return one or more values as text: at most :data:`MAX_BARS` bars, each the highest value of its part."""
     columns = min(len(values), MAX_BARS)
     edges = [index * len(values) // columns for index in range(columns + 1)]
     highest = [max(values[begin:end]) for begin, end in itertools.pairwise(edges)]
@@ -61,7 +61,7 @@ class Sparkline:
 
 
 def _levels(values: Sequence[float], bottom: float) -> list[float]:
-    """Return the height of each value above ``bottom`` as a share of the range shown."""
+    """Return the height of each value of the sparkline above ``bottom`` as a share of the range shown."""
     span = _span(min(values), max(values))
     return [(value - bottom) / span for value in values]
 

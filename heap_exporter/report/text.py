@@ -23,7 +23,7 @@ GROUPS_SHOWN = 5
 
 
 def top(heap: Heap, rows: Sequence[TypeRow]) -> RenderableType:
-    """Return a table of types."""
+    """Return the types of a snapshot as text: a table for the terminal."""
     return Lines(
         _plain(f"{heap.path.name}: {sentences.heap_text(heap)}"),
         "",
@@ -33,12 +33,12 @@ def top(heap: Heap, rows: Sequence[TypeRow]) -> RenderableType:
 
 
 def diff(found: Diff, limit: int) -> RenderableType:
-    """Return tables of the types and of the paths that changed, the largest growth first."""
+    """Return tables for the terminal of the types and paths that changed, the largest growth first."""
     return Lines(*_opening(found), "", *_changes(found, limit, shrunk=True))
 
 
 def report(found: Heap | Diff, limit: int, *, verbose: bool = False) -> RenderableType:
-    """Return the suspects in three lines each, then the tables of growth; of one snapshot, what holds its memory."""
+    """Return the suspects as text, then tables of growth; of one snapshot, what holds its memory."""
     if isinstance(found, Heap):
         return Lines(
             _plain(f"{found.path.name}: {sentences.heap_text(found)}"),
@@ -59,7 +59,7 @@ def report(found: Heap | Diff, limit: int, *, verbose: bool = False) -> Renderab
 
 
 def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: int) -> RenderableType:
-    """Return the totals of some types, and a table of the paths to their objects."""
+    """Return the totals of some types as text, and a table of the paths to their objects."""
     table = _table("objects", "shallow", "retained", "subtree", "path")
     for index in indexes[:limit]:
         group = heap.groups[index]
@@ -82,7 +82,7 @@ def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: in
 def info(
     name: str, header: Header, footer: Footer, *, holdings: Sequence[Holding], types: Sequence[TypeRow], limit: int
 ) -> RenderableType:
-    """Return the facts about a snapshot; a graph has holdings, a census has types."""
+    """Return the facts about a snapshot as text; a graph has holdings, a census has types."""
     facts = _facts({
         "content": header.content + (f" ({header.note})" if header.note else ""),
         "id": header.id,
@@ -125,7 +125,7 @@ def _single(heap: Heap, limit: int) -> list[RenderableType]:
 
 
 def _suspect(number: int, suspect: Suspect, *, verbose: bool) -> RenderableType:
-    """Return what grows, where it is held and what to do; with ``verbose`` also the numbers behind it."""
+    """Return a suspect as text: what grows, where it is held and what to do; ``verbose`` adds the numbers."""
     growth, *others = accumulation_summary(suspect_accumulation(suspect)).lines
     lines: list[RenderableType] = [Text.assemble(f"{number}. ", sentence(growth))]
     lines += [Padding(sentence(line), (0, 0, 0, 3)) for line in others]
@@ -142,7 +142,7 @@ def _suspect(number: int, suspect: Suspect, *, verbose: bool) -> RenderableType:
 
 
 def _changes(found: Diff, limit: int, *, shrunk: bool) -> list[RenderableType]:
-    """Return tables of what grew, by path and by type; with ``shrunk`` also of what shrank."""
+    """Return tables as text of what grew, by path and by type; with ``shrunk`` also of what shrank."""
     lines: list[RenderableType] = []
     everything: Sequence[tuple[Sequence[PathChange | TypeChange], str, str]] = (
         (found.paths, "path", "size"),
@@ -196,7 +196,7 @@ def _types(rows: Sequence[TypeRow]) -> Table:
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
-    """Return a table of numbers with a name as the last column, which is folded and never cut."""
+    """Return a table of the report: numbers, and a name as the last column, which is folded and never cut."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title, title_justify="left", title_style="bold")
     for column in columns[:-1]:
         table.add_column(column, justify="right", no_wrap=True, header_style="dim")
@@ -223,7 +223,7 @@ def _quiet(text: str) -> Text:
 
 
 def sentence(text: str, style: str = "") -> Text:
-    """Return a sentence with the names between `backticks` in colour."""
+    """Return a sentence as rich text, with the names between `backticks` in colour."""
     parts = text.split("`")
     marked = [(f"`{_shown(part)}`", "cyan") if index % 2 else (_shown(part), "") for index, part in enumerate(parts)]
     return Text.assemble(*marked, style=style)

@@ -80,12 +80,12 @@ class VerdictSummary(NamedTuple):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Return the lines that are known."""
+        """Return the lines of text that are known."""
         return tuple(filter(None, self))
 
 
 def headline(verdict: Verdict | None) -> str:
-    """Return the state of a verdict as a title, with the cause of a suspected or confirmed leak."""
+    """Return the state of a verdict as a title in text, with the cause of a suspected or confirmed leak."""
     if verdict is None:
         return HEADLINES[State.WARMING_UP]
     cause = f" in {CAUSES[verdict.cause]}" if verdict.cause and verdict.is_suspicion else ""
@@ -93,7 +93,7 @@ def headline(verdict: Verdict | None) -> str:
 
 
 def verdict_summary(verdict: Verdict | None, alert: LeakAlert | None = None) -> VerdictSummary:
-    """Return a verdict in three lines; ``alert`` is the last alert, which counts if the leak is still confirmed."""
+    """Return a verdict as three lines of text; ``alert`` is the last alert, for a leak that is still confirmed."""
     if verdict is None:
         return VerdictSummary("No samples yet")
     if found := accumulation_of(verdict, alert):
@@ -104,7 +104,7 @@ def verdict_summary(verdict: Verdict | None, alert: LeakAlert | None = None) -> 
 
 
 def accumulation_of(verdict: Verdict | None, alert: LeakAlert | None) -> Accumulation | None:
-    """Return where objects accumulate, for a leak that snapshots have shown and that is still confirmed."""
+    """Return the accumulation that the text names, for a leak that snapshots have shown and that is still confirmed."""
     if verdict is None or not verdict.is_suspicion:
         return None
     if verdict.finding and verdict.finding.accumulation:
@@ -118,7 +118,7 @@ def verdict_document(verdict: Verdict | None, alert: LeakAlert | None = None) ->
 
 
 def accumulation_summary(found: Accumulation) -> VerdictSummary:
-    """Return in three lines what accumulates where."""
+    """Return an accumulation as three lines of text."""
     name = code(_short_name(found.type_name))
     span = f" in {duration(found.minutes * 60)}" if found.minutes else ""
     speed = f" ({rate(found.bytes_per_minute / 60)})" if found.bytes_per_minute is not None else ""
@@ -144,7 +144,7 @@ def _holder_of(found: Accumulation) -> str:
 
 
 def _marked(steps: Sequence[str]) -> str:
-    """Return a path as one line; the first step and the type at its end are marked as names."""
+    """Return a path as one line of text; the first step and the type at its end are marked as names."""
     last = len(steps) - 1
     return ARROW.join(code(step) if index in (0, last) else step for index, step in enumerate(steps))
 
@@ -158,7 +158,7 @@ def _advice(found: Accumulation) -> str:
 
 
 def _growth(verdict: Verdict) -> str:
-    """Return how much memory grew and how fast; the type that grows comes first."""
+    """Return as text how much memory grew and how fast; the type that grows comes first."""
     state = verdict.state
     if state is State.WARMING_UP:
         reason = _reason(verdict, ReasonKind.WARMING_UP)
@@ -180,7 +180,7 @@ def _type_growth(top: GrowingType) -> str:
 
 
 def _grown(verdict: Verdict) -> str:
-    """Return the growth of all memory, "" if no reason has it."""
+    """Return the growth of all memory as text, "" if no reason has it."""
     for kind in (ReasonKind.GREW, ReasonKind.GREW_TOO_LITTLE, ReasonKind.GREW_UNSTEADILY):
         if reason := _reason(verdict, kind):
             gained, seconds = _number(reason, "gained_bytes"), _number(reason, "seconds")

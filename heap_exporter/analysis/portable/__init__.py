@@ -16,7 +16,10 @@ __all__ = ["load"]
 
 
 def load(path: Path, progress: ProgressCallback = ignore_progress) -> Graph:
-    """Return the graph of a snapshot file. Raises :class:`~heap_exporter.errors.SnapshotFileError`."""
+    """Return the object graph of a snapshot, made in Python.
+
+    Raises :class:`~heap_exporter.errors.SnapshotFileError`.
+    """
     contents = read(path, progress)
     progress("tracing", 0.0)
     links = Links.of(contents)
@@ -58,26 +61,26 @@ class PortableGraph:
 
     @property
     def type_of(self) -> memoryview[int]:
-        """Return the number of the type of each object."""
+        """Return the index of the type of each object of the snapshot's graph."""
         return memoryview(self._contents.types_of_objects())
 
     def labels(self) -> memoryview[int]:
-        """Return the label of each edge slot, parallel to ``targets``."""
+        """Return the label of each edge of the snapshot's graph, parallel to ``targets``."""
         return memoryview(self._contents.labels())
 
     def places(self) -> memoryview[int]:
-        """Return the place of each object: its address divided by 16."""
+        """Return the place of each object of the snapshot's graph: its address divided by 16."""
         return memoryview(self._contents.places)
 
     def retained_by(self, groups: memoryview[int], count: int) -> memoryview[int]:
-        """Return, for each of ``count`` groups, the bytes that its objects retain together.
+        """Return, for each of ``count`` groups of the snapshot's objects, the bytes that they retain together.
 
         ``groups`` has the number of a group for each object; an object with a number from ``count`` on is in none.
         """
         return memoryview(self._tree.retained_by(groups, count))
 
     def totals_by(self, groups: memoryview[int], count: int) -> tuple[memoryview[int], memoryview[int]]:
-        """Return, for each of ``count`` groups, the number of its objects, and their shallow bytes."""
+        """Return, for each of ``count`` groups of the snapshot's objects, their number and their shallow bytes."""
         objects, sizes = array("Q", bytes(8 * count)), array("Q", bytes(8 * count))
         for group, size in zip(groups, self.size, strict=True):
             if group < count:
@@ -86,5 +89,5 @@ class PortableGraph:
         return memoryview(objects), memoryview(sizes)
 
     def regroup(self, classes: memoryview[int]) -> memoryview[int]:
-        """Return the class of the path group of each object: ``classes[group]``."""
+        """Return ``classes[group]`` for each object of the snapshot's graph, by its path group."""
         return memoryview(array("I", [classes[group] for group in self.group]))

@@ -79,24 +79,24 @@ class SnapshotContents:
 
     @property
     def objects(self) -> int:
-        """Return the number of objects."""
+        """Return the number of objects in the snapshot's graph."""
         return len(self.places)
 
     def label(self, name: str) -> int:
-        """Return the label of a name; EMPTY, which is no label, if the file does not have the name."""
+        """Return the label of edges with a name in the snapshot's graph; EMPTY, which is no label, if it has none."""
         return NAMED + self.strings.index(name) if name in self.strings else EMPTY
 
     def type_number(self, name: str) -> int:
-        """Return the number of a type by its name; EMPTY, which is no number, if the file does not have the type."""
+        """Return the index of a type in the snapshot's graph; EMPTY, which is no index, if no object has the type."""
         return self.types.index(name) if name in self.types else EMPTY
 
     def types_of_objects(self) -> array[int]:
-        """Return the number of the type of each object."""
+        """Return the index of the type of each object of the snapshot's graph."""
         types = [known.type for known in self.shapes]
         return array("I", [types[number] for number in self.shape_of])
 
     def labels(self) -> array[int]:
-        """Return the label of each edge slot. A dict's value has the name of its key, if known."""
+        """Return the label of each edge of the snapshot's graph. A dict's value has the name of its key, if known."""
         labels = array("I")
         for number, begin, end in zip(self.shape_of, self.offsets, self.offsets[1:], strict=False):
             labels.extend(self.shapes[number].labels(end - begin))
@@ -128,7 +128,7 @@ class _Records:
     bytes: int = 0
 
     def add(self, record: Record) -> None:
-        """Add a record that is not a node."""
+        """Add a record other than a node to the object graph."""
         match record:
             case TypeRecord():
                 self.types.setdefault(record.name, len(self.types))
@@ -148,7 +148,7 @@ class _Records:
                 self.roots.append(Root(record.role, holder, root_label, record.place))
 
     def add_node(self, node: NodeRecord) -> None:
-        """Add an object."""
+        """Add a node to the object graph: a record of an object."""
         number = len(self.nodes)
         if self.nodes.setdefault(node.place, number) != number:
             raise self.altered("it contains an object twice")
@@ -163,21 +163,21 @@ class _Records:
 
     @property
     def innermost(self) -> int:
-        """Return the holder of a local variable: the last frame, or the last thread if it has no frame yet."""
+        """Return the graph's holder of a local variable: the last frame, or the last thread if it has no frame yet."""
         last = len(self.holders) - 1
         return last if self.holders[last].kind in ("thread", "frame") else THREADS
 
     def intern(self, text: str) -> int:
-        """Return the number of a string."""
+        """Return the number of a string in the object graph, which stores each string once."""
         return self.strings.setdefault(text, len(self.strings))
 
     def altered(self, how: str) -> SnapshotFileError:
-        """Return the error for a file with invalid contents."""
+        """Return the error for a snapshot whose graph is invalid."""
         return SnapshotFileError(self.path, f"it is damaged: {how}")
 
 
 def read(path: Path, progress: ProgressCallback) -> SnapshotContents:
-    """Return the contents of a file. Raises :class:`SnapshotFileError`."""
+    """Return the objects and references of a snapshot, to analyse. Raises :class:`SnapshotFileError`."""
     with SnapshotReader(path) as reader:
         if reader.header.content == "census":
             raise SnapshotFileError(path, f"it has a census, not a graph: {reader.header.note}")
@@ -194,7 +194,7 @@ def read(path: Path, progress: ProgressCallback) -> SnapshotContents:
 
 
 def _in_order(records: _Records, footer: Footer) -> SnapshotContents:
-    """Return the records with nodes in the order of their places, and with node numbers instead of places."""
+    """Return the graph with its nodes in the order of their places, and with node numbers instead of places."""
     if max(len(records.edges), len(records.nodes) + len(records.holders)) >= EMPTY:
         raise SnapshotFileError(records.path, "it has more objects or references than can be analysed")
     order = array("I", [records.nodes[place] for place in sorted(records.nodes)])

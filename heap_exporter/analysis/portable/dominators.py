@@ -28,7 +28,7 @@ class DominatorTree(NamedTuple):
     subtree: array[int]
 
     def retained_by(self, groups: Sequence[int], count: int) -> array[int]:
-        """Return the bytes that the objects of each of ``count`` groups retain together.
+        """Return the bytes that the dominators in each of ``count`` groups retain together.
 
         An object that another object of the same group dominates adds nothing: the other one retains it already.
         """
@@ -44,7 +44,7 @@ class DominatorTree(NamedTuple):
 
 
 def dominator_tree(links: Links, sizes: Sequence[int], root: int) -> DominatorTree:
-    """Return the dominator tree of all nodes; ``root`` leads to all. Nodes beyond ``sizes`` have the size 0."""
+    """Return the dominator tree of the graph; ``root`` leads to all nodes. Nodes beyond ``sizes`` have the size 0."""
     search = _search(links, root)
     idom = _idom(search, links.reversed())
     retained = array("Q", sizes)
@@ -76,7 +76,7 @@ def _search(links: Links, root: int) -> _Search:
 
 
 def _idom(search: _Search, holders: Links) -> array[int]:
-    """Return the immediate dominators, all by the numbers of the search."""
+    """Return the immediate dominators of the nodes, all by the numbers of the search."""
     nodes, number, parent = search
     count = len(nodes)
     semi, idom = array("I", range(count)), array("I", bytes(4 * count))
@@ -127,7 +127,7 @@ class _Forest:
 
 
 def _tree(search: _Search, idom: array[int], retained: array[int]) -> DominatorTree:
-    """Return the tree by nodes. The number of a node is above that of its dominator, so one pass finds the order."""
+    """Return the dominator tree by nodes. A node's number is above its dominator's, so one pass finds the order."""
     nodes, count = search.nodes, len(search.nodes)
     subtree = array("I", [1]) * count
     for number in range(count - 1, 0, -1):

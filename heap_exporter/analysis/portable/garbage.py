@@ -10,7 +10,7 @@ from heap_exporter.analysis.portable.links import Links
 
 
 def garbage_heads(unreached: list[int], contents: SnapshotContents, links: Links) -> list[int]:
-    """Return the fewest objects that lead to all unreached objects: one of each cycle that no other garbage refers to.
+    """Return the fewest objects of the snapshot's graph that lead to all garbage: one for each unreferenced cycle.
 
     An instance of a class with a module comes before its dict. The second search goes backwards: it drops each head
     that a later head leads to.
@@ -23,7 +23,7 @@ def garbage_heads(unreached: list[int], contents: SnapshotContents, links: Links
 
 
 def _heads(candidates: Iterable[int], unreached: list[int], links: Links) -> Iterator[int]:
-    """Yield the candidates that no earlier candidate leads to."""
+    """Yield the garbage objects of the graph that no earlier candidate leads to."""
     fresh = bytearray(len(links.offsets) - 1)
     for number in unreached:
         fresh[number] = 1

@@ -33,7 +33,7 @@ class Groups:
             self._depth.append(self._depth[holder.parent] + 1 if number else 0)
 
     def below(self, group: int, label: int, type_number: int, function: int | None = None) -> int:
-        """Return the group of the objects that ``group`` refers to by a label; a recursion keeps to its first group."""
+        """Return the path group of the objects that ``group`` refers to by a label; a recursion has one group."""
         key = (group, label, type_number, function)
         known = self._known.get(key)
         if known is None:

@@ -29,7 +29,7 @@ class Trace(NamedTuple):
 
 
 def trace(contents: SnapshotContents, links: Links, progress: ProgressCallback) -> Trace:
-    """Return the path of each object of a file.
+    """Return the shortest retainer path of each object of a snapshot.
 
     The holders come one after the other: modules, threads, the interpreter, then objects with more references than the
     file has, and last the garbage.
@@ -58,7 +58,7 @@ def _edges(roots: Iterable[Root]) -> list[RootEdge]:
 
 
 def _held_from_outside(contents: SnapshotContents, links: Links, group: array[int]) -> Iterator[int]:
-    """Yield the unreached objects with references that are not in the file.
+    """Yield the unreached objects of the graph with references that the snapshot does not have.
 
     Objects behind roots are reached already, whether or not the reference of the root is in the reference count.
     """
@@ -80,7 +80,7 @@ class _Tracer:
         self.groups = Groups(contents.holders, contents.label("__dict__"), contents.type_number("coroutine"))
 
     def reach(self, sources: list[RootEdge]) -> None:
-        """Assign a group to every object that these edges lead to and that has none yet."""
+        """Assign a path group to every object of the graph that these edges lead to and that has none yet."""
         queue = array("I")
         for holder, target, label in sources:
             if self.group[target] == UNREACHED:
@@ -96,7 +96,7 @@ class _Tracer:
                     queue.append(target)
 
     def _group_below(self, node: int, slot: int, target: int) -> int:
-        """Return the group of the object in an edge slot of a node.
+        """Return the path group of the object behind an edge of a node.
 
         The values of a namespace get the names of their keys, the cells of a closure the names that the function has.
         """

@@ -25,12 +25,12 @@ class Shape(NamedTuple):
     strong: int
 
     def label(self, slot: int) -> int:
-        """Return the label of a strong edge by its position."""
+        """Return the label of a strong edge of the graph by its position."""
         named = len(self.named)
         return self.named[slot] if slot < named else self.tail[(slot - named) % len(self.tail)]
 
     def labels(self, slots: int) -> array[int]:
-        """Return the labels of the edges of a node with this number of edges."""
+        """Return the labels of the edges of a graph node with this number of edges."""
         rest = max(slots - len(self.named), 0)
         labels = array("I", self.named[:slots])
         labels.extend(array("I", self.tail) * (rest // len(self.tail) + 1))
@@ -40,7 +40,7 @@ class Shape(NamedTuple):
 
 
 def label_of_name(name: str, unnamed: int, intern: Callable[[str], int]) -> int:
-    """Return the label of a name, or ``unnamed`` if the name is empty."""
+    """Return the label of a graph edge with a name, or ``unnamed`` if the name is empty."""
     return NAMED + intern(name) if name else unnamed
 
 
@@ -53,7 +53,7 @@ _TAILS = {
 
 
 def shape_of_record(record: ShapeRecord, type_number: int, intern: Callable[[str], int]) -> Shape:
-    """Return the shape of a record; ``intern`` returns the number of a string."""
+    """Return the edge labels that a snapshot's nodes of one shape share; ``intern`` returns the number of a string."""
     named = [label_of_name(name, REFERENT, intern) for name in record.edge_names]
     cells = [label_of_name(name, ITEM, intern) for name in record.cell_names]
     tail = (REFERENT,) if record.flags & file_format.NO_TAIL else _TAILS[record.type.kind]

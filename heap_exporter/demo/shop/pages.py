@@ -25,7 +25,7 @@ URLS = Map(
 
 
 def make_app(leaky: bool) -> Wsgi:
-    """Return the WSGI application. Sessions never expire in a leaky one."""
+    """Return the WSGI application of the demo's shop. Sessions never expire in a leaky one."""
 
     @Request.application
     def app(request: Request) -> Response:

@@ -15,7 +15,7 @@ class Page:
         self.lines = [f"<p>{self.title}, paragraph {number}</p>" for number in range(20)]
 
     def html(self) -> str:
-        """Return the page as HTML."""
+        """Return the shop's page as HTML."""
         return f"<h1>{self.title}</h1>{''.join(self.lines)}"
 
 

@@ -42,7 +42,7 @@ def session_of(visitor: str, expire: bool) -> Session:
 
 
 def _drop_expired(now: float) -> None:
-    """Remove the expired sessions, which are at the front of the dict."""
+    """Remove the shop's expired sessions, which are at the front of the dict."""
     while SESSIONS:
         oldest = next(iter(SESSIONS))
         if now - SESSIONS[oldest].seen_at < SESSION_SECONDS:
