@@ -36,7 +36,7 @@ __all__ = [
     "start",
 ]
 
-_HOMES = {
+_MODULES = {
     "heap_exporter.agent": ("HeapExporter", "current", "make_asgi_app", "make_wsgi_app", "register", "start"),
     "heap_exporter.errors": ("HeapExporterError",),
     "heap_exporter.model": ("Census", "LeakAlert", "SnapshotInfo", "Verdict"),
@@ -47,9 +47,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that importing the package costs next to nothing."""
-    for home, names in _HOMES.items():
+    for module, names in _MODULES.items():
         if name in names:
-            return getattr(importlib.import_module(home), name)
+            return getattr(importlib.import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -16,7 +16,7 @@ from heap_exporter.runtime import forks
 from heap_exporter.runtime.threads import start_thread
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.service import Snapshots
-from heap_exporter.walker.choose import choose_walker
+from heap_exporter.walker.fallback_walker import choose_walker
 
 STOP_SECONDS = 1.0
 """How long :meth:`HeapMonitor.stop` waits for the sampling thread by default."""
@@ -124,8 +124,7 @@ class HeapMonitor:
 
     def count_push(self, outcome: str) -> None:
         """Count an OTLP push; the next reading of the monitor contains the count."""
-        pushes = self._pipeline.pushes
-        pushes[outcome] = pushes.get(outcome, 0) + 1
+        self._pipeline.count_push(outcome)
 
     def reading(self) -> Reading:
         """Return the newest reading of the sampling thread; takes no lock and measures nothing."""

@@ -13,8 +13,7 @@ from heap_exporter.detection.detector import DetectorThresholds
 from heap_exporter.detection.history import History, point_of
 from heap_exporter.detection.judge import Judge
 from heap_exporter.export.type_series import TypeSeries
-from heap_exporter.investigation.investigator import Investigator
-from heap_exporter.investigation.leak_investigator import ALERT_PIN_SECONDS
+from heap_exporter.investigation.stage import InvestigationStage
 from heap_exporter.model import (
     Census,
     Counters,
@@ -33,10 +32,11 @@ from heap_exporter.recording.last_exit import claim_last_exit
 from heap_exporter.recording.recorder import Recorder
 from heap_exporter.runtime.error_boundary import ErrorBoundary
 from heap_exporter.settings import Settings
+from heap_exporter.snapshot.retention import ALERT_PIN_SECONDS
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
-from heap_exporter.upload.uploads import Uploads
-from heap_exporter.walker.choose import ChosenWalker
+from heap_exporter.upload.upload_scheduler import UploadScheduler
+from heap_exporter.walker.fallback_walker import ChosenWalker
 
 STAGES = ("read", "record", "judge", "investigate", "notify", "publish", "snapshot")
 """The names under which ``heap_exporter_sample_errors_total`` counts the stages.
@@ -58,10 +58,11 @@ class Taken(NamedTuple):
 class Pipeline:
     """The stages of one process. :meth:`tick` takes a sample and runs all stages on it.
 
-    Each stage takes what the stages before it returned, and none calls back. A stage that raises is counted under its
-    own name and logged at most once an hour; the others run all the same, and what was read is published in any case.
-    No method raises. All run on the sampling thread, but for :meth:`finish_recording`; any thread may read
-    :attr:`reading`.
+    Each stage takes what the stages before it returned, and none calls back. What the investigate stage finds in two
+    snapshots is read with a later sample, as a value of its point, so that a replay judges the same. A stage that
+    raises is counted under its own name and logged at most once an hour; the others run all the same, and what was
+    read is published in any case. No method raises. All run on the sampling thread, but for :meth:`finish_recording`
+    and :meth:`count_push`; any thread may read :attr:`reading`.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Pipeline:
         self._pauses = pauses
         self._listeners = listeners
         self.notifier = notifier
-        self.pushes: dict[str, int] = {}
+        self._pushes: dict[str, int] = {}
         self._boundary = ErrorBoundary((*PROBES, *STAGES))
         self._sampler = Sampler(self._boundary)
         self._next_slow_at = 0.0
@@ -119,10 +120,10 @@ class Pipeline:
             process_started_at=process_started_at,
             wake=wake,
         )
-        self._uploads = Uploads(
+        self._uploads = UploadScheduler(
             settings.upload_url, store, self._headroom_bytes, remove_local=settings.upload_remove_local
         )
-        self._investigator = Investigator(settings, self.snapshots, self._sampler)
+        self._investigator = InvestigationStage(settings, self.snapshots, self._sampler)
 
     def begin(self) -> None:
         """Prepare the pipeline on a new sampling thread: clean up the snapshot folder, and open the recording."""
@@ -163,6 +164,10 @@ class Pipeline:
         """End the pipeline on the sampling thread: cancel what waits, and leave no subprocess to wait for."""
         self._boundary.run("snapshot", self.snapshots.give_up)
         self._boundary.run("snapshot", self._uploads.give_up)
+
+    def count_push(self, outcome: str) -> None:
+        """Count an OTLP push; the next reading has the count."""
+        self._pushes[outcome] = self._pushes.get(outcome, 0) + 1
 
     def finish_recording(self, *, close: bool) -> None:
         """End the record stage: note a clean stop. ``close`` also closes the files: no thread may write to them."""
@@ -273,7 +278,7 @@ class Pipeline:
             alerts=self._alerts,
             webhooks=dict(self.notifier.webhooks),
             listeners=dict(self.notifier.listeners),
-            pushes=dict(self.pushes),
+            pushes=dict(self._pushes),
             walk_failures=self.walker.failures,
             gc_pause_seconds=tuple(self._pauses.seconds),
             uploads=dict(self._uploads.outcomes),

@@ -163,10 +163,10 @@ def _parts(growths: FieldGrowth, growth: float) -> list[Part]:
 def _python(growths: FieldGrowth, growth: float) -> PythonGrowth | None:
     """Return the growth of Python objects, ``None`` if neither a census nor a count of blocks or objects is known."""
     heap, blocks, used = growths.of("heap_bytes"), growths.of("allocated_blocks"), growths.of("pymalloc_used_bytes")
-    things = blocks if blocks is not None else growths.of("n_objects")
-    if heap is None and things is None:
+    new_objects = blocks if blocks is not None else growths.of("n_objects")
+    if heap is None and new_objects is None:
         return None
-    count = max(things or 0.0, 0.0)
+    count = max(new_objects or 0.0, 0.0)
     has_own_allocator = blocks is not None or heap is None
     small = used if used is not None else count * SMALL_BLOCK_BYTES * has_own_allocator
     sees_too_little = heap is None or heap < count * MIN_BLOCK_BYTES

@@ -21,6 +21,7 @@ from heap_exporter.report.finding_text import finding_text
 from heap_exporter.report.verdict_text import verdict_summary
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.budget import Budget
+from heap_exporter.snapshot.retention import ALERT_PIN_SECONDS
 from heap_exporter.snapshot.service import Snapshots
 
 GROWTH_CONTINUES_SHARE = 0.25
@@ -34,9 +35,6 @@ FORGOTTEN_AFTER_WINDOWS = 1.0
 
 ALERT_PREFIX = "alert "
 """Put before the fingerprint of an alert: snapshots and alerts have separate cooldowns."""
-
-ALERT_PIN_SECONDS = 7 * 86_400.0
-"""How long the snapshots of an alert are pinned."""
 
 
 class LeakInvestigator:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heap_exporter.model import LeakAlert
-from heap_exporter.notify import otlp_event
+from heap_exporter.notify import otel_event
+from heap_exporter.notify.alert_log import log_alert
 from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.notify.payload import AlertDocument, alert_document
-from heap_exporter.notify.record import log_alert
 from heap_exporter.runtime.background_queue import BackgroundQueue
 from heap_exporter.runtime.logs import log
 from heap_exporter.settings import Settings
@@ -47,7 +47,7 @@ class Notifier:
         log_alert(document)
         if self._webhook is not None:
             self._webhook.post(document)
-        if otlp_event.provider() is not None:
+        if otel_event.provider() is not None:
             self._events.post(document)
 
     @property
@@ -80,7 +80,7 @@ class Notifier:
 
 def _emit(document: AlertDocument) -> None:
     """Emit an alert as an OpenTelemetry event."""
-    otlp_event.emit(document)
+    otel_event.emit(document)
 
 
 def _drop() -> None:

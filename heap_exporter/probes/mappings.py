@@ -1,4 +1,4 @@
-"""Reads the memory mappings of the process by sort: they show growth outside of Python objects.
+"""Reads the memory mappings of the process by kind: they show growth outside of Python objects.
 
 ``/proc/self/smaps`` (proc(5)) costs milliseconds for each GiB, in which no other thread can map memory: it is read for
 a suspected leak only.
@@ -69,7 +69,7 @@ class _Mapping:
 
 
 def read_mappings(proc: Path = PROC, max_seconds: float = MAX_SECONDS, max_groups: int = MAX_GROUPS) -> Mappings:
-    """Return the memory mappings of the process by sort, in bytes.
+    """Return the memory mappings of the process by kind, in bytes.
 
     Raises :class:`SourceMissing` if the kernel does not show them.
     """

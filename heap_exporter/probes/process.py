@@ -1,4 +1,4 @@
-"""Reads the memory of the process from the kernel: resident memory by sort, swap, threads, PSS, USS, start time.
+"""Reads the memory of the process from the kernel: resident memory by kind, swap, threads, PSS, USS, start time.
 
 All is read from ``/proc/self``, which is always the process that opens it, also in a forked child. Without ``/proc``,
 psutil reads a part.

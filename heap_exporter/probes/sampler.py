@@ -60,7 +60,7 @@ class Sampler:
         return self._run("limits", cgroup.read_limits)
 
     def mappings(self) -> Mappings | None:
-        """Read the memory mappings of the process by sort: milliseconds."""
+        """Read the memory mappings of the process by kind: milliseconds."""
         return self._run("mappings", mappings.read_mappings)
 
     def start_time(self) -> float | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
@@ -15,7 +13,7 @@ from heap_exporter.report import html_tables, sentences
 from heap_exporter.report.finding_text import comparison_text, percent, suspect_accumulation
 from heap_exporter.report.flame import Cell, cells
 from heap_exporter.report.largest import largest_paths
-from heap_exporter.report.markup import PATH_LENGTH, cut, data, marked, name, steps
+from heap_exporter.report.markup import PATH_LENGTH, csp_hash, cut, data, marked, name, steps
 from heap_exporter.report.path_text import HOLDING_NAMES
 from heap_exporter.report.verdict_text import accumulation_summary
 from heap_exporter.runtime.formatting import difference, gain, size
@@ -181,15 +179,11 @@ def _asset(name: str) -> str:
     return resources.files("heap_exporter.report").joinpath("pages", name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
 _TEMPLATE = Template(_asset("report.html"))
 _STYLE = _asset("report.css")
 _SCRIPT = _asset("flame.js") + _asset("tables.js")
 _POLICY = (
-    f"default-src 'none'; script-src {_hash(_SCRIPT)}; style-src {_hash(_STYLE)}; img-src data:; "
+    f"default-src 'none'; script-src {csp_hash(_SCRIPT)}; style-src {csp_hash(_STYLE)}; img-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
 """The browser runs only the script of the page itself, checked by its hash, and loads nothing."""

@@ -38,11 +38,6 @@ def rate(bytes_per_second: float) -> str:
     return ("±" if text == "0 MiB/h" else _sign(bytes_per_second)) + text
 
 
-def object_rate(objects_per_second: float) -> str:
-    """Return how fast objects become more, with the sign: ``+5,400 objects/h``."""
-    return f"{difference(round(objects_per_second * HOUR_SECONDS))} objects/h"
-
-
 def difference(number: int) -> str:
     """Return a difference between two counts with its sign: ``+48,210``, ``−3``, ``±0``."""
     return f"{_sign(number)}{abs(number):,}"

@@ -170,7 +170,7 @@ class Comparisons:
         memory = _memory_bytes(max(before.objects, after.objects))
         files = map(os.path.abspath, (before.path, after.path, self._report_path(after.id)))
         return subprocesses.command(
-            "heap_exporter.report.unattended",
+            "heap_exporter.report.comparison_subprocess",
             [*files, str(memory)],
             memory_bytes=memory,
             cpu_seconds=MAX_CPU_SECONDS,

@@ -21,6 +21,10 @@ REPORT_SUFFIX = ".report.json"
 """The file of the comparison with the snapshot before, next to the snapshot."""
 
 PIN_SUFFIX = ".kept"
+
+ALERT_PIN_SECONDS = 7 * 86_400.0
+"""How long the snapshots of an alert or a crash are pinned."""
+
 SNAPSHOT_LOCK = "snapshot.lock"
 BUDGET_LOCK = "budget.lock"
 BUDGET_FILE = "budget.json"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from heap_exporter.model import (
     WalkerChoice,
 )
 from heap_exporter.report import reason_text
+from heap_exporter.report.markup import csp_hash
 from heap_exporter.report.path_text import path_text
 from heap_exporter.report.sparkline import Sparkline
 from heap_exporter.report.verdict_text import accumulation_of, headline, verdict_summary
@@ -254,16 +253,12 @@ def _asset(name: str) -> str:
     return resources.files("heap_exporter.web").joinpath("pages", name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
 _TEMPLATE = Template(_asset("status.html"))
 _STYLE = _asset("status.css")
 _SCRIPT = _asset("status.js")
 
 CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; script-src {_hash(_SCRIPT)}; style-src {_hash(_STYLE)}; img-src data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    f"default-src 'none'; script-src {csp_hash(_SCRIPT)}; style-src {csp_hash(_STYLE)}; img-src data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """The browser runs only the script of the page itself, checked by its hash, and loads nothing."""

@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 def make(tracked: str, before: str, after: str) -> Row:
     """Write two snapshots of a heap with ``tracked`` gc-tracked objects."""
-    from heap_exporter.walker.choose import choose_walker
+    from heap_exporter.walker.fallback_walker import choose_walker
     from tests.bench.heap import build
     from tests.heaps.walks import snapshot
 

@@ -21,7 +21,7 @@ from functools import lru_cache
 from heap_exporter.detection.history import point
 from heap_exporter.probes.sampler import Sampler
 from heap_exporter.recording.csv_format import HEADER, csv_row
-from heap_exporter.walker.choose import choose_walker
+from heap_exporter.walker.fallback_walker import choose_walker
 from tests.corpus.recorded import FOLDER, TRUTH
 
 STEP_SECONDS = 15.0

@@ -14,7 +14,7 @@ from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model import Walk
 from heap_exporter.walker import Walker
-from heap_exporter.walker.choose import choose_walker
+from heap_exporter.walker.fallback_walker import choose_walker
 
 
 def chosen(name: str, *, keys: bool = False) -> Walker:

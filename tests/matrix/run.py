@@ -48,7 +48,7 @@ PROCESS_TESTS = (
 
 NATIVE_TESTS = ("tests/native",)
 
-WALKER = f"from {PACKAGE}.walker.choose import choose_walker; print(choose_walker().chosen.reason)"
+WALKER = f"from {PACKAGE}.walker.fallback_walker import choose_walker; print(choose_walker().chosen.reason)"
 """Says why the walker is the one it is: `best` where the extension was built, `no_extension` where it could not be."""
 
 COLUMNS = ("interpreter", "install", "without compiler", "unit tests", "native tests", "process tests")

@@ -10,7 +10,7 @@ from subprocess import Popen
 
 import pytest
 
-from heap_exporter.walker.choose import choose_walker
+from heap_exporter.walker.fallback_walker import choose_walker
 from tests.processes.programs import program
 
 REPOSITORY = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ FAILURE = """
     from pathlib import Path
     from heap_exporter.errors import SnapshotError, SourceMissing, WalkFailed
     from heap_exporter.snapshot.store import Store
-    from heap_exporter.walker.choose import choose_walker
+    from heap_exporter.walker.fallback_walker import choose_walker
     from heap_exporter.walker.native_walker import NativeWalker
     from tests.native.clones import (PATIENCE_SECONDS, begin, children, crashing, descriptors, end, graph, hanging,
                                      libc, limited, vanishing, walker, write_data)

@@ -57,7 +57,7 @@ def test_a_walk_finds_the_heap_of_its_own_interpreter_only(tmp_path: Path) -> No
     class Other: pass
     others = [Other() for _ in range(3000)]
     if {{writer}} >= 0:
-        from heap_exporter.walker.choose import choose_walker
+        from heap_exporter.walker.fallback_walker import choose_walker
         chosen = choose_walker()
         rows = {{{{row.type_name: row.objects for row in chosen.census().types}}}}
         os.write({{writer}}, json.dumps([rows.get("__main__.Other"), rows.get("__main__.Kept", 0)]).encode())

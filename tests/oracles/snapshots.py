@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from heap_exporter.walker.choose import choose_walker
+from heap_exporter.walker.fallback_walker import choose_walker
 from tests.bench.heap import build
 from tests.heaps.walks import snapshot
 

@@ -27,7 +27,7 @@ from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.runtime.threads import start_thread
 from heap_exporter.web import server as limits
-from heap_exporter.walker.choose import choose_walker
+from heap_exporter.walker.fallback_walker import choose_walker
 from heap_exporter.web.app import App
 from heap_exporter.web.server import HttpServer
 # The thousand clients are one process, which on a busy machine takes seconds to send all requests.

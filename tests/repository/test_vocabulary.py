@@ -1,4 +1,4 @@
-"""The words of the old dialect stay out of the repository, and one name means one thing."""
+"""Words that were unclear to readers stay out of the repository, and one name means one thing."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ IDENTIFIERS = (
     r"wind_clock", r"[Bb]lackbox\w*", r"newcomers?", r"culprits?", r"homes", r"CaseFile", r"Lives", r"LIVES", r"Course",
     r"FLOORS", r"CATALOGUE",
 )  # fmt: skip  # one list
-"""Names that CONTRIBUTING's vocabulary replaces; each is searched for as a whole word."""
+"""Names that readers did not understand; each is searched for as a whole word."""
 
 PHRASES = (
     r"tells?(?!\()", r"told", r"telling", r"nobody", r"somebody", r"everybody", r"reckon\w*", r"heeds?",
@@ -26,7 +26,7 @@ PHRASES = (
     r"to be had", r"for want of", r"newcomers?", r"culprits?", r"stands? back", r"beside the service",
     r"asks nobody", r"denies nothing", r"goes without saying", r"go without saying", r"none of ours", r"what is ours",
 )  # fmt: skip  # one list
-"""Phrases of the old dialect, as regular expressions over whole words, in any case."""
+"""Phrases that readers did not understand, as regular expressions over whole words, in any case."""
 
 TEXT = {".py", ".pyi", ".c", ".h", ".md", ".yml", ".yaml", ".toml", ".html", ".js", ".css", ".mjs", ""}
 NOT_SEARCHED = {"LICENSE", "CHANGELOG.md", "tests/repository/test_vocabulary.py"}
@@ -55,11 +55,11 @@ def any_of(patterns: tuple[str, ...], flags: int = 0) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(patterns)})\b", flags)
 
 
-def test_no_identifier_of_the_old_dialect_is_left() -> None:
+def test_no_identifier_is_unclear() -> None:
     assert occurrences(any_of(IDENTIFIERS), in_words=False) == []
 
 
-def test_no_phrase_of_the_old_dialect_is_left() -> None:
+def test_no_phrase_is_unclear() -> None:
     assert occurrences(any_of(PHRASES, re.IGNORECASE), in_words=True) == []
 
 

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from heap_exporter.detection.judge import Judge
 from heap_exporter.export.prometheus import MetricsPage
-from heap_exporter.investigation.investigator import InvestigationOutcome, Investigator
+from heap_exporter.investigation.stage import InvestigationOutcome, InvestigationStage
 from heap_exporter.model import Cause, Finding, FindingKind, LeakAlert, Reading, State, Verdict
 from heap_exporter.monitor import HeapMonitor
 from heap_exporter.notify.notifier import Notifier
@@ -64,7 +64,7 @@ def scrape(page: MetricsPage) -> dict[str, float]:
 BROKEN_STAGES = {
     "record": (Recorder, "record"),
     "judge": (Judge, "judge"),
-    "investigate": (Investigator, "investigate"),
+    "investigate": (InvestigationStage, "investigate"),
     "notify": (Notifier, "send"),
     "snapshot": (Snapshots, "poll"),
     "read": (Sampler, "sample"),
@@ -80,7 +80,7 @@ def test_a_stage_that_raises_leaves_the_page_fresh_and_is_counted_and_logged_und
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(
-        Investigator, "investigate", lambda *_: InvestigationOutcome(full_alert(), ())
+        InvestigationStage, "investigate", lambda *_: InvestigationOutcome(full_alert(), ())
     )  # so that there is something to send
     monkeypatch.setattr(*BROKEN_STAGES[stage], broken)
     pipeline.tick()
@@ -170,7 +170,7 @@ def test_a_snapshot_near_the_memory_limit_is_taken_though_the_judge_raises(
 ) -> None:
     investigated: list[Verdict | None] = []
     monkeypatch.setattr(Judge, "judge", broken)
-    monkeypatch.setattr(Investigator, "investigate", lambda _, verdict, reading: investigated.append(verdict))
+    monkeypatch.setattr(InvestigationStage, "investigate", lambda _, verdict, reading: investigated.append(verdict))
     pipeline.tick()
 
     assert investigated == [None]
@@ -197,7 +197,7 @@ def test_the_sample_is_recorded_before_it_is_judged_and_published_before_it_is_i
         (Recorder, "record"),
         (Judge, "judge"),
         (Recorder, "record_verdict"),
-        (Investigator, "investigate"),
+        (InvestigationStage, "investigate"),
     ):
         traced(owner, method)
     pipeline.tick()
@@ -209,7 +209,7 @@ def test_an_alert_is_published_counted_and_sent(
     monitor: HeapMonitor, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[LeakAlert] = []
-    monkeypatch.setattr(Investigator, "investigate", lambda *_: InvestigationOutcome(full_alert(), ()))
+    monkeypatch.setattr(InvestigationStage, "investigate", lambda *_: InvestigationOutcome(full_alert(), ()))
     monkeypatch.setattr(Notifier, "send", lambda _, alert: sent.append(alert))
     pipeline.tick()
 
@@ -224,7 +224,7 @@ def test_a_finding_is_recorded_and_judged_with_the_sample_of_the_same_tick(
     finding = Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS)
     findings = iter([finding])
     pipeline.tick()
-    monkeypatch.setattr(Investigator, "finding", lambda *_: next(findings, None))
+    monkeypatch.setattr(InvestigationStage, "finding", lambda *_: next(findings, None))
     pipeline.tick()
     pipeline.tick()
 
@@ -236,7 +236,7 @@ def test_a_finding_is_judged_again_with_the_next_sample_when_the_judge_raises(
 ) -> None:
     finding = Finding(FindingKind.CLEARS_BOUNDED_CACHE)
     findings = iter([finding])
-    monkeypatch.setattr(Investigator, "finding", lambda *_: next(findings, None))
+    monkeypatch.setattr(InvestigationStage, "finding", lambda *_: next(findings, None))
     with monkeypatch.context() as patch:
         patch.setattr(Judge, "judge", broken)
         pipeline.tick()

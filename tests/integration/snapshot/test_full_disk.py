@@ -18,7 +18,7 @@ from heap_exporter.errors import SnapshotNoDisk
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.store import Store
 from heap_exporter.snapshot.service import Snapshots
-from heap_exporter.walker.choose import choose_walker
+from heap_exporter.walker.fallback_walker import choose_walker
 
 held = [[number] for number in range(2000)]
 walker = choose_walker(sys.argv[2])

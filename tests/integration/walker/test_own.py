@@ -8,7 +8,7 @@ from tests.processes.programs import next_json, program
 
 CODE = """
     import gc, json, sys, types
-    import heap_exporter.walker.choose
+    import heap_exporter.walker.fallback_walker
     from heap_exporter.walker.own_objects import own_modules
 
     class Importing:

@@ -15,7 +15,7 @@ def test_the_counts_agree_with_the_collector_in_a_quiet_process() -> None:
     answer = run("""
         import gc
         from collections import Counter
-        from heap_exporter.walker.choose import choose_walker
+        from heap_exporter.walker.fallback_walker import choose_walker
         from heap_exporter.walker.naming import module_of, type_name
         walker = choose_walker("portable")
         walker.census()
@@ -33,7 +33,7 @@ def test_heap_exporter_s_own_objects_are_left_out() -> None:
         run("""
         import wsgiref.simple_server, werkzeug.routing, prometheus_client, psutil, ctypes, a2wsgi, json, logging
         import heap_exporter.agent, heap_exporter.web.app, heap_exporter.web.server, heap_exporter.export.prometheus
-        from heap_exporter.walker.choose import choose_walker
+        from heap_exporter.walker.fallback_walker import choose_walker
         before = {c.type_name: c.objects for c in choose_walker("portable").census().types}
         exporter = heap_exporter.agent.start(
             port=0, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100,
@@ -72,7 +72,7 @@ def test_no_code_of_the_application_runs_during_a_walk() -> None:
         held = [Hostile() for _ in range(100)]
         import os
         from heap_exporter.heapfile.format import BlockWriter
-        from heap_exporter.walker.choose import choose_walker
+        from heap_exporter.walker.fallback_walker import choose_walker
         walker = choose_walker("portable")
         calls.clear()
         census = walker.census()
@@ -87,7 +87,7 @@ def test_no_code_of_the_application_runs_during_a_walk() -> None:
 def test_a_frozen_heap_is_refused() -> None:
     answer = run("""
         import gc
-        from heap_exporter.walker.choose import choose_walker
+        from heap_exporter.walker.fallback_walker import choose_walker
         gc.freeze()
         try:
             choose_walker("portable").census()
@@ -103,7 +103,7 @@ def test_a_walk_keeps_no_references() -> None:
     answer = run("""
         import gc, os
         from heap_exporter.heapfile.format import BlockWriter
-        from heap_exporter.walker.choose import choose_walker
+        from heap_exporter.walker.fallback_walker import choose_walker
         walker = choose_walker("portable")
         walker.census()
         before = len(gc.get_objects())
@@ -122,7 +122,7 @@ def test_the_application_can_finish_a_tuple_during_a_walk(walk_count: int) -> No
     program = """
 import os, sys, threading
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.walker.choose import choose_walker
+from heap_exporter.walker.fallback_walker import choose_walker
 
 walker, done, walks = choose_walker("portable"), threading.Event(), 0
 file = os.open(os.devnull, os.O_WRONLY)

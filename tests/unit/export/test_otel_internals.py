@@ -12,7 +12,7 @@ from opentelemetry.metrics import _internal as metrics_api
 
 from heap_exporter.export import otel_internals
 from heap_exporter.export.otel_internals import OpenTelemetryChanged
-from heap_exporter.notify import otlp_event
+from heap_exporter.notify import otel_event
 from tests.matrix import otel_versions
 
 MOVED = "opentelemetry.metrics._internal._METER_PROVIDER"
@@ -54,13 +54,13 @@ def test_when_a_name_moved_alerts_are_not_emitted_as_events_and_one_warning_says
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "heap_exporter")
-    otlp_event._warn_once.cache_clear()
+    otel_event._warn_once.cache_clear()
     from opentelemetry._logs import _internal as logs_api
 
     monkeypatch.delattr(logs_api, "_LOGGER_PROVIDER")
 
-    assert otlp_event.provider() is None
-    assert otlp_event.provider() is None
+    assert otel_event.provider() is None
+    assert otel_event.provider() is None
     [record] = caplog.records
     text = record.getMessage()
     assert text.startswith("leak alerts are not emitted as OpenTelemetry events: OpenTelemetry ")

@@ -8,7 +8,7 @@ import pytest
 
 from heap_exporter.errors import SourceMissing
 from heap_exporter.model import Census
-from heap_exporter.walker.choose import choose_walker
+from heap_exporter.walker.fallback_walker import choose_walker
 from heap_exporter.walker.naming import MAX_NAME_LENGTH, sizer, tuple_bytes, type_name
 
 

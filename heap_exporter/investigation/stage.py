@@ -21,7 +21,7 @@ class InvestigationOutcome(NamedTuple):
     snapshots: tuple[SnapshotInfo, ...]
 
 
-class Investigator:
+class InvestigationStage:
     """Investigates one suspicion after the other, within the snapshot budget that the processes of a folder share."""
 
     def __init__(self, settings: Settings, snapshots: Snapshots, sampler: Sampler) -> None:

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
+from heap_exporter.notify.alert_log import log_alert
 from heap_exporter.notify.payload import alert_document
-from heap_exporter.notify.record import log_alert
 from tests.examples.alerts import SNAPSHOT_ID, bare_alert, full_alert
 
 

@@ -9,7 +9,7 @@ import pytest
 from heap_exporter.errors import NativeUnavailable, SettingsError, SourceMissing, WalkCancelled, WalkFailed
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import WalkerChoice
-from heap_exporter.walker.choose import MAX_RETRY_SECONDS, MIN_RETRY_SECONDS, ChosenWalker, choose_walker
+from heap_exporter.walker.fallback_walker import MAX_RETRY_SECONDS, MIN_RETRY_SECONDS, ChosenWalker, choose_walker
 from tests.doubles.native_walkers import FakeWalker, install_native, remove_native
 
 

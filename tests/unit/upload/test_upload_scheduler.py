@@ -12,11 +12,11 @@ import pytest
 
 from heap_exporter.snapshot.retention import RetentionPins
 from heap_exporter.snapshot.store import Store
-from heap_exporter.upload import uploads as upload_module
+from heap_exporter.upload import upload_scheduler as upload_module
 from heap_exporter.upload.ledger import MAX_WAIT_SECONDS, MIN_WAIT_SECONDS, UploadLedger
 from heap_exporter.upload.target import UploadError, UploadTarget, described
+from heap_exporter.upload.upload_scheduler import NOT_INSTALLED, UploadScheduler
 from heap_exporter.upload.uploader import removable, waiting
-from heap_exporter.upload.uploads import NOT_INSTALLED, Uploads
 
 URL = "s3://heaps/shop"
 
@@ -152,7 +152,7 @@ def test_without_the_extra_one_warning_says_what_to_install(
     tmp_path: Path, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(upload_module, "LIBRARY", ("no_such_library",))
-    uploads = Uploads(URL, Store(tmp_path, 20), lambda: None, remove_local=False)
+    uploads = UploadScheduler(URL, Store(tmp_path, 20), lambda: None, remove_local=False)
     for number in range(3):
         write(number)
         uploads._search_at = 0.0
@@ -164,7 +164,7 @@ def test_without_the_extra_one_warning_says_what_to_install(
 
 def test_without_an_address_nothing_happens(tmp_path: Path, write: Callable[..., Path]) -> None:
     path = write(1)
-    uploads = Uploads("", Store(tmp_path, 20), lambda: None, remove_local=True)
+    uploads = UploadScheduler("", Store(tmp_path, 20), lambda: None, remove_local=True)
     uploads.poll()
 
     assert os.listdir(tmp_path) == [path.name]
@@ -180,7 +180,7 @@ def test_a_subprocess_that_is_a_child_is_ended_and_reaped_by_give_up(
     monkeypatch.delattr("heap_exporter._native", raising=False)
     write(1)
     before = children()
-    uploads = Uploads(f"file://{tmp_path}/store", Store(tmp_path, 20), lambda: None, remove_local=False)
+    uploads = UploadScheduler(f"file://{tmp_path}/store", Store(tmp_path, 20), lambda: None, remove_local=False)
     uploads.poll()
     assert len(children() - before) == 1
 
@@ -194,6 +194,6 @@ def test_no_error_of_an_upload_reaches_the_monitor(
 ) -> None:
     write(1)
     monkeypatch.setattr(upload_module, "UploadLedger", lambda _folder: 1 / 0)
-    Uploads(URL, Store(tmp_path, 20), lambda: None, remove_local=False).poll()
+    UploadScheduler(URL, Store(tmp_path, 20), lambda: None, remove_local=False).poll()
 
     assert "ZeroDivisionError" in caplog.text

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from tests.processes.programs import next_json, program
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 ALERT = f"""
 import json, sys
 sys.path.insert(0, {str(ROOT)!r})
-from heap_exporter.notify import otlp_event
+from heap_exporter.notify import otel_event
 from heap_exporter.notify.payload import alert_document
 from tests.examples.alerts import bare_alert, full_alert
 
@@ -38,7 +38,7 @@ def test_the_provider_of_the_application_gets_one_event_with_flat_attributes(tmp
     code = """
 from google.protobuf.json_format import MessageToDict
 document = alert_document(full_alert())
-emitted = otlp_event.emit(document)
+emitted = otel_event.emit(document)
 (resource,) = MessageToDict(encode_logs(exporter.get_finished_logs()))["resourceLogs"]
 show([emitted, document["text"], resource])
 """
@@ -61,7 +61,7 @@ show([emitted, document["text"], resource])
 
 
 def test_unknown_values_are_left_out(tmp_path: Path) -> None:
-    code = "show(sorted(otlp_event.attributes(alert_document(bare_alert()))))"
+    code = "show(sorted(otel_event.attributes(alert_document(bare_alert()))))"
     with program(ALERT + code, tmp_path) as process:
         assert next_json(process) == [
             f"python.heap.leak.{name}" for name in ("confidence", "fingerprint", "reasons", "state")
@@ -70,7 +70,7 @@ def test_unknown_values_are_left_out(tmp_path: Path) -> None:
 
 def test_without_a_provider_nothing_is_imported_and_nothing_is_emitted(tmp_path: Path) -> None:
     code = """
-emitted = otlp_event.emit(alert_document(full_alert()))
+emitted = otel_event.emit(alert_document(full_alert()))
 show([emitted, [name for name in sys.modules if name.startswith("opentelemetry")]])
 """
     with program(ALERT + code, tmp_path) as process:
@@ -80,7 +80,7 @@ show([emitted, [name for name in sys.modules if name.startswith("opentelemetry")
 def test_a_provider_that_only_the_environment_names_is_not_created(tmp_path: Path) -> None:
     code = """
 import opentelemetry._logs
-show([otlp_event.emit(alert_document(full_alert())), "opentelemetry.sdk._logs" in sys.modules])
+show([otel_event.emit(alert_document(full_alert())), "opentelemetry.sdk._logs" in sys.modules])
 """
     with program(ALERT + code, tmp_path, OTEL_PYTHON_LOGGER_PROVIDER="sdk_logger_provider") as process:
         assert next_json(process) == [False, False]
@@ -94,7 +94,7 @@ class Broken(sdk.LogRecordProcessor):
     def shutdown(self): pass
     def force_flush(self, timeout_millis=0): return True
 provider.add_log_record_processor(Broken())
-show(otlp_event.emit(alert_document(full_alert())))
+show(otel_event.emit(alert_document(full_alert())))
 """
     with program(ALERT + PROVIDER + code, tmp_path) as process:
         assert next_json(process) is False

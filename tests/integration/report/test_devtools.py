@@ -37,7 +37,7 @@ def agrees(path: Path) -> None:
 EVERY_KIND = """
 import sys, warnings
 from pathlib import Path
-from heap_exporter.walker.choose import choose_walker
+from heap_exporter.walker.fallback_walker import choose_walker
 from tests.heaps.walks import snapshot
 from tests.native.sample_objects import KINDS, plant
 warnings.simplefilter("ignore")
@@ -50,7 +50,7 @@ def test_retained_sizes_dominators_and_types_of_objects_of_every_kind_are_the_sa
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "own.heap"
-    subprocess.run([sys.executable, "-c", EVERY_KIND, path], cwd=Path(__file__).parents[2], check=True)
+    subprocess.run([sys.executable, "-c", EVERY_KIND, path], cwd=Path(__file__).parents[3], check=True)
 
     agrees(path)
 

@@ -15,7 +15,7 @@ from heap_exporter.analysis.summary import summarise
 from heap_exporter.report import parquet
 from tests.oracles.snapshots import REQUEST, snapshots_of_leak
 
-PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
+PAGE = Path(__file__).parents[3] / "docs" / "queries.md"
 
 PROCESSES = 10
 LEAKED = [*range(30, 30 + PROCESSES - 1), 300]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from heap_exporter.investigation.investigator import Investigator
+from heap_exporter.investigation.stage import InvestigationStage
 from heap_exporter.model import Detail, MemoryLimits, Point, Reading
 from heap_exporter.probes.sampler import Sampler
 from heap_exporter.settings import Settings
@@ -17,7 +17,7 @@ MIB = 1024**2
 
 def test_a_snapshot_near_the_memory_limit_is_taken_once_without_a_verdict(tmp_path: Path) -> None:
     snapshots = Snapshots(PausedWalker(), Store(tmp_path, 20), lambda: None)
-    investigator = Investigator(Settings(snapshot_dir=tmp_path), snapshots, Sampler())
+    investigator = InvestigationStage(Settings(snapshot_dir=tmp_path), snapshots, Sampler())
     limits = MemoryLimits(limit_bytes=200 * MIB, headroom_bytes=10 * MIB, events={})
     reading = Reading(0.0, None, detail=Detail(limits=limits))
 

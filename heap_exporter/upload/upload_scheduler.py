@@ -49,7 +49,7 @@ NOT_INSTALLED = missing_extra("obstore is not installed")
 WAS_ENDED = "the upload subprocess was killed or could not start; run `heap-exporter upload` to see the cause"
 
 
-class Uploads:
+class UploadScheduler:
     """Uploads the snapshots of ``store`` to ``url`` (empty: nowhere) while ``headroom()`` bytes of memory suffice.
 
     With ``remove_local``, snapshots are removed from the folder once their upload is verified. ``outcomes`` counts the

@@ -21,8 +21,8 @@ from heap_exporter.snapshot.retention import RetentionPins
 from heap_exporter.snapshot.store import Store
 from heap_exporter.upload.ledger import UploadLedger
 from heap_exporter.upload.target import UploadError, UploadTarget
+from heap_exporter.upload.upload_scheduler import UploadScheduler
 from heap_exporter.upload.uploader import upload
-from heap_exporter.upload.uploads import Uploads
 from tests.doubles.proxies import Proxy, proxy
 from tests.processes.commands import command_line
 from tests.processes.programs import PATIENCE_SECONDS, environment, eventually
@@ -123,7 +123,7 @@ def ledger(folder: Path) -> Any:
     return json.loads(path.read_bytes()) if path.exists() else {}
 
 
-def poll_until(uploads: Uploads, condition: Callable[[], bool]) -> None:
+def poll_until(uploads: UploadScheduler, condition: Callable[[], bool]) -> None:
     def is_met() -> bool:
         uploads.poll()
         return condition()
@@ -290,18 +290,18 @@ def test_the_snapshot_folder_itself_is_refused_as_a_target(folder: Path) -> None
 
 
 @pytest.fixture
-def make(folder: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Uploads]:
+def make(folder: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., UploadScheduler]:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    def make(url: str, *, remove_local: bool = False, headroom: int | None = None) -> Uploads:
-        return Uploads(url, Store(folder, 20), lambda: headroom, remove_local=remove_local)
+    def make(url: str, *, remove_local: bool = False, headroom: int | None = None) -> UploadScheduler:
+        return UploadScheduler(url, Store(folder, 20), lambda: headroom, remove_local=remove_local)
 
     return make
 
 
 def test_a_service_uploads_the_snapshots_from_before_it_started(
-    folder: Path, make: Callable[..., Uploads], variables: dict[str, str], server: running.SeaweedFS,
+    folder: Path, make: Callable[..., UploadScheduler], variables: dict[str, str], server: running.SeaweedFS,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip  # one line of arguments is enough
     paths = [snapshot(folder, number) for number in range(3)]
@@ -315,7 +315,7 @@ def test_a_service_uploads_the_snapshots_from_before_it_started(
 
 
 def test_only_verified_snapshots_that_nothing_needs_are_removed(
-    folder: Path, make: Callable[..., Uploads], gate: Proxy
+    folder: Path, make: Callable[..., UploadScheduler], gate: Proxy
 ) -> None:
     first, newest, other_process = snapshot(folder, 1, 3 * MIB), snapshot(folder, 2), snapshot(folder, 3, process=8)
     gate.spoils = True
@@ -332,7 +332,7 @@ def test_only_verified_snapshots_that_nothing_needs_are_removed(
     assert other_process.exists()
 
 
-def test_two_workers_send_each_snapshot_once(folder: Path, make: Callable[..., Uploads], gate: Proxy) -> None:
+def test_two_workers_send_each_snapshot_once(folder: Path, make: Callable[..., UploadScheduler], gate: Proxy) -> None:
     sent = sum(snapshot(folder, number, 6 * MIB).stat().st_size for number in range(4))
     workers = [make("s3://heaps/workers") for _ in range(2)]
 
@@ -348,7 +348,10 @@ def test_two_workers_send_each_snapshot_once(folder: Path, make: Callable[..., U
 
 
 def test_a_failure_is_logged_once_and_tried_later(
-    folder: Path, make: Callable[..., Uploads], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    folder: Path,
+    make: Callable[..., UploadScheduler],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     snapshot(folder, 1)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wr0ng-s3cr3t")
@@ -364,7 +367,9 @@ def test_a_failure_is_logged_once_and_tried_later(
     assert "wr0ng" not in caplog.text
 
 
-def test_a_subprocess_that_is_killed_is_started_again(folder: Path, make: Callable[..., Uploads], gate: Proxy) -> None:
+def test_a_subprocess_that_is_killed_is_started_again(
+    folder: Path, make: Callable[..., UploadScheduler], gate: Proxy
+) -> None:
     snapshot(folder, 1, LARGE_BYTES // 2)
 
     def kill() -> None:
@@ -394,7 +399,7 @@ def uploaders(folder: Path) -> list[int]:
 
 
 def test_the_subprocess_gets_only_the_variables_that_it_needs(
-    folder: Path, make: Callable[..., Uploads], gate: Proxy, monkeypatch: pytest.MonkeyPatch
+    folder: Path, make: Callable[..., UploadScheduler], gate: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_PASSWORD", "s3cr3t")
     seen: list[bytes] = []
@@ -409,7 +414,7 @@ def test_the_subprocess_gets_only_the_variables_that_it_needs(
 
 
 def test_without_free_memory_for_the_subprocess_the_upload_waits(
-    folder: Path, make: Callable[..., Uploads], caplog: pytest.LogCaptureFixture
+    folder: Path, make: Callable[..., UploadScheduler], caplog: pytest.LogCaptureFixture
 ) -> None:
     snapshot(folder, 1)
     uploads = make("s3://heaps/no-memory", headroom=MIB)
