@@ -24,7 +24,7 @@ LARGE_BLOCK_BYTES = 16_384
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
-    """One alert; ``hold_seconds`` is its ``for`` in the rule file."""
+    """One alert rule; ``hold_seconds`` is its ``for`` in the rule file."""
 
     name: str
     severity: str
@@ -36,7 +36,7 @@ class AlertRule:
 
 
 def alert_rules(t: AlertThresholds) -> tuple[AlertRule, ...]:
-    """Return the alerts: growth of all memory first, then of its kinds, then errors of the exporter."""
+    """Return the alert rules: growth of all memory first, then of its kinds, then errors of the exporter."""
     return (
         _growth_sustained(t),
         _leak_suspected(t),
@@ -56,7 +56,7 @@ def _at_least(t: AlertThresholds, series: str, min_per_hour: float) -> str:
 
 
 def _unless_vetoed(t: AlertThresholds, condition: str, extra_label: str = "") -> str:
-    """Return ``condition`` for all processes but those whose detector has reported no leak for a whole window.
+    """Return the PromQL ``condition``, except for processes whose detector has reported no leak for a whole window.
 
     A detector that is warming up, or whose metrics are absent, has no veto. ``extra_label`` is a label of the condition
     that the metrics of the process do not have.
@@ -78,7 +78,7 @@ def _growth_sustained(t: AlertThresholds) -> AlertRule:
         keep_firing_seconds=t.window_seconds,
         summary="The memory of a Python process has been growing steadily.",
         description=f"Memory {OF_PROCESS} grows by {{{{ $value | humanize1024 }}}}B/h and does not level off. "
-        "A cache that fills looks the same.",
+        "A cache that is filling up grows in the same way.",
     )
 
 
@@ -101,9 +101,9 @@ def _leak_suspected(t: AlertThresholds) -> AlertRule:
         ),
         hold_seconds=t.hold_seconds * 2,
         keep_firing_seconds=t.window_seconds * 4,
-        summary="A Python process is likely to leak memory.",
+        summary="A Python process is probably leaking memory.",
         description=f"Memory {OF_PROCESS} has been growing by {{{{ $value | humanize1024 }}}}B/h "
-        f"for {promql_duration(t.window_seconds * 24)}, in a straight line, to new heights.",
+        f"for {promql_duration(t.window_seconds * 24)}, in a straight line, beyond its earlier maximum.",
     )
 
 
@@ -119,11 +119,11 @@ def _leak_confirmed(t: AlertThresholds) -> AlertRule:
         expr=f"(python_heap_leak_confirmed == 1)\n* ignoring (cause) group_left ()\n  (({slope}) * 3600)",
         hold_seconds=t.hold_seconds / 3,
         keep_firing_seconds=t.window_seconds,
-        summary="A Python process leaks memory, as its detector has confirmed.",
-        description=f"The detector in {OF_PROCESS.removeprefix('of ')} has confirmed a leak of "
+        summary="The leak detector of a Python process has confirmed a memory leak.",
+        description=f"The leak detector in {OF_PROCESS.removeprefix('of ')} has confirmed a leak of "
         "{{ $value | humanize1024 }}B/h with the cause {{ $labels.cause }}. "
-        "GET /verdict of the process has the reasons and the ids of the snapshots; "
-        "`heap-exporter report A B` shows what holds the memory.",
+        "GET /verdict of the process shows the reasons and the ids of the snapshots; "
+        "`heap-exporter report A B` shows which references keep the memory in use.",
     )
 
 
@@ -163,9 +163,9 @@ def _native_leak_suspected(t: AlertThresholds) -> AlertRule:
         ),
         hold_seconds=t.hold_seconds * 2,
         keep_firing_seconds=t.window_seconds * 4,
-        summary="C code in a Python process is likely to leak memory.",
-        description=f"The memory in use in malloc {OF_PROCESS} grows by {{{{ $value | humanize1024 }}}}B/h, "
-        "and Python objects do not explain it.",
+        summary="C code in a Python process is probably leaking memory.",
+        description=f"The malloc memory {OF_PROCESS} grows by {{{{ $value | humanize1024 }}}}B/h, "
+        "and Python objects do not account for the growth.",
     )
 
 
@@ -182,8 +182,8 @@ def _type_growing(t: AlertThresholds) -> AlertRule:
         hold_seconds=t.hold_seconds,
         keep_firing_seconds=t.window_seconds,
         summary="The number of objects of one type grows steadily in a Python process.",
-        description="{{ $labels.instance }} ({{ $labels.job }}) has {{ $value | humanize }} more objects of type "
-        "{{ $labels.type_name }} each hour.",
+        description="The number of objects of type {{ $labels.type_name }} in {{ $labels.instance }} "
+        "({{ $labels.job }}) grows by {{ $value | humanize }} per hour.",
     )
 
 
@@ -196,9 +196,9 @@ def _fragmentation_high(t: AlertThresholds) -> AlertRule:
             f"{MALLOC_RETAINED} > clamp_min(0.25 * {MEMORY}, {promql_number(t.min_retained_bytes)})",
         ),
         hold_seconds=t.hold_seconds * 4,
-        summary="Much memory that a Python process has freed stays in malloc.",
+        summary="Malloc does not return much of the memory that a Python process has freed.",
         description=f"{{{{ $value | humanizePercentage }}}} of the malloc heap {OF_PROCESS} is free "
-        "but not returned to the system.",
+        "but has not been returned to the kernel.",
     )
 
 
@@ -222,6 +222,6 @@ def _sampler_stalled(t: AlertThresholds) -> AlertRule:
         expr=f"time() - heap_exporter_last_sample_timestamp_seconds > {promql_number(t.sample_interval_seconds * 12)}",
         hold_seconds=t.hold_seconds / 3,
         summary="The heap exporter of a Python process has stopped taking samples.",
-        description="The last sample of {{ $labels.instance }} ({{ $labels.job }}) was taken "
+        description="The heap exporter of {{ $labels.instance }} ({{ $labels.job }}) took its last sample "
         "{{ $value | humanizeDuration }} ago; its memory metrics and alerts are out of date.",
     )

@@ -37,7 +37,7 @@ def older_than(seconds: float, extra_label: str = "") -> str:
 
 
 def steady_over_one_window(series: str, window: float, extra_label: str = "") -> str:
-    """Return PromQL for the slope of ``series`` per second over ``window`` seconds while 5/3 windows grow steadily.
+    """Return the PromQL of an alert rule: the slope of ``series`` over one window while 5/3 windows grow steadily.
 
     Absent for a cache that fills with a time constant below 3 windows: its slope falls to 0.8 = exp(-2/3 / 3) within
     the 2/3 of a window between the two slopes. Noise of a fifth of a window's growth hides it; longer ranges show it.
@@ -54,7 +54,7 @@ def steady_over_one_window(series: str, window: float, extra_label: str = "") ->
 
 
 def steady_over_four_windows(series: str, window: float, extra_label: str = "") -> str:
-    """Return PromQL for the slope of ``series`` over 4 windows while the later half is about as steep as the first.
+    """Return the PromQL of an alert rule: the slope of ``series`` over 4 windows while both halves are as steep.
 
     Absent for a cache that fills with a time constant below 5 windows: exp(-2 / 5) is less than 0.7.
     """
@@ -68,7 +68,7 @@ def steady_over_four_windows(series: str, window: float, extra_label: str = "") 
 
 
 def steady_over_24_windows(series: str, window: float) -> str:
-    """Return PromQL for the slope of ``series`` per second over 24 windows while they grow steadily to their end."""
+    """Return the PromQL of an alert rule: the slope of ``series`` over 24 windows while they grow to their end."""
     w, medium, long, offset = (promql_duration(window * count) for count in (1, 4, 24, 20))
     return all_of(
         f"(deriv({series}[{long}]) > 0)",

@@ -19,14 +19,14 @@ _RATE = re.compile(rf"({_NUMBER}.*?)\s*/\s*(h|m|s|d)")
 
 
 def parse_duration(key: str, text: str) -> float:
-    """Return the seconds of a text such as ``15m``, ``90s`` or ``1h30m``. Raises :class:`SettingsError`."""
+    """Return the seconds of an option of the alert rules such as ``1h30m``. Raises :class:`SettingsError`."""
     if not _DURATION.fullmatch(text.strip()):
         raise SettingsError(key, text, "not a duration; write it like 15m, 90s or 1h30m")
     return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
 def parse_bytes(key: str, text: str) -> float:
-    """Return the bytes of a text such as ``128MiB``. Raises :class:`SettingsError`."""
+    """Return the bytes of an option of the alert rules such as ``128MiB``. Raises :class:`SettingsError`."""
     size = _bytes(text.strip())
     if size is None:
         raise SettingsError(key, text, f"not a size; write it like 128MiB, with {_UNITS}")
@@ -34,7 +34,7 @@ def parse_bytes(key: str, text: str) -> float:
 
 
 def parse_bytes_per_hour(key: str, text: str) -> float:
-    """Return the bytes per hour of a text such as ``4MiB/h`` or ``1KiB/s``. Raises :class:`SettingsError`."""
+    """Return the bytes per hour of an option of the alert rules such as ``4MiB/h``. Raises :class:`SettingsError`."""
     wanted = f"a slope; write it like 4MiB/h or 1KiB/s, with {_UNITS}"
     amount, seconds = _split_rate(key, text, wanted)
     size = _bytes(amount)
@@ -44,8 +44,8 @@ def parse_bytes_per_hour(key: str, text: str) -> float:
 
 
 def parse_percent_per_hour(key: str, text: str) -> float:
-    """Return the percent per hour of a text such as ``1%/h``. Raises :class:`SettingsError`."""
-    wanted = "a growth; write it like 1%/h"
+    """Return the percent per hour of an option of the alert rules such as ``1%/h``. Raises :class:`SettingsError`."""
+    wanted = "a percentage per time; write it like 1%/h"
     amount, seconds = _split_rate(key, text, wanted)
     if not re.fullmatch(rf"{_NUMBER}\s*%", amount):
         raise SettingsError(key, text, f"not {wanted}")
@@ -53,7 +53,7 @@ def parse_percent_per_hour(key: str, text: str) -> float:
 
 
 def parse_objects_per_hour(key: str, text: str) -> float:
-    """Return the objects per hour of a text such as ``1000/h``. Raises :class:`SettingsError`."""
+    """Return the objects per hour of an option of the alert rules such as ``1000/h``. Raises :class:`SettingsError`."""
     wanted = "a number of objects per time; write it like 1000/h"
     amount, seconds = _split_rate(key, text, wanted)
     if not re.fullmatch(_NUMBER, amount):
@@ -83,7 +83,7 @@ def _bytes(text: str) -> float | None:
 
 
 def _split_rate(key: str, text: str, wanted: str) -> tuple[str, float]:
-    """Return the amount, as text, and the seconds of its unit of time."""
+    """Return the amount in an option of the alert rules, as text, and the seconds of its unit of time."""
     found = _RATE.fullmatch(text.strip())
     if not found:
         raise SettingsError(key, text, f"not {wanted}")

@@ -34,27 +34,28 @@ def recording_rules(t: AlertThresholds) -> tuple[RecordingRule, ...]:
     return (
         RecordingRule(
             name=MEMORY,
-            why="Memory that can leak: anonymous, in RAM or swapped out. Swap is absent where it cannot be read, "
-            "and some systems do not split RSS.",
+            why="Memory in which a leak shows: anonymous memory, in RAM or swapped out. The second and third "
+            "expression are for systems that do not report swap, or only RSS.",
             expr="(python_heap_resident_anonymous_bytes + python_heap_swap_bytes)\n"
             "or python_heap_resident_anonymous_bytes\n"
             "or python_heap_resident_bytes",
         ),
         RecordingRule(
             name=steady(t, MEMORY, 1),
-            why="Its slope in bytes per second while it grows steadily, over three ranges; otherwise absent.",
+            why="The slope of this memory in bytes per second, over three ranges; absent unless it grows steadily.",
             expr=steady_over_one_window(MEMORY, w),
         ),
         RecordingRule(name=steady(t, MEMORY, 4), expr=steady_over_four_windows(MEMORY, w)),
         RecordingRule(name=steady(t, MEMORY, 24), expr=steady_over_24_windows(MEMORY, w)),
         RecordingRule(
             name=steady(t, MALLOC_USED, 24),
-            why="The same for memory in use in malloc: of C extensions, and of large Python objects.",
+            why="The slope of the memory that C extensions and large Python objects have allocated from malloc, in "
+            "bytes per second; absent unless it grows steadily.",
             expr=steady_over_24_windows(MALLOC_USED, w),
         ),
         RecordingRule(
             name=steady(t, TYPE_OBJECTS, 1),
-            why="The same for the objects of each type, in objects per second.",
+            why="The slope of the number of objects of each type per second; absent unless it grows steadily.",
             expr=steady_over_one_window(NAMED_TYPE_OBJECTS, w, extra_label="type_name"),
         ),
         RecordingRule(
@@ -63,8 +64,8 @@ def recording_rules(t: AlertThresholds) -> tuple[RecordingRule, ...]:
         ),
         RecordingRule(
             name=SUSPECTED,
-            why="The verdict of the detector in the process: 1 while it suspects a leak, 0 while it does not; absent "
-            "while it is warming up, and where it is not scraped.",
+            why="The verdict of the leak detector in the process: 1 while it suspects a leak, 0 while it does not; "
+            "absent while it is warming up, and where its metrics are not scraped.",
             expr="max without (cause) (python_heap_leak_suspected)\n"
             'unless ignoring (state) python_heap_leak_state{state="warming-up"} == 1',
         ),
@@ -72,7 +73,7 @@ def recording_rules(t: AlertThresholds) -> tuple[RecordingRule, ...]:
 
 
 def steady(t: AlertThresholds, series: str, windows: int) -> str:
-    """Return the name of the recording rule for the steady growth of a series over a number of windows."""
+    """Return the name of the Prometheus recording rule for the steady growth of a series over some windows."""
     metric = series.removeprefix("instance:").removesuffix(":sum")
     level = "instance_type_name" if series == TYPE_OBJECTS else "instance"
     return f"{level}:{metric}:steady_deriv{promql_duration(t.window_seconds * windows)}"

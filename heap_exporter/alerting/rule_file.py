@@ -15,7 +15,7 @@ RUNBOOK = "https://github.com/heap-exporter/heap-exporter/blob/main/alerts/runbo
 
 
 def render_rules(thresholds: AlertThresholds | None = None, command: str = "heap-exporter rules") -> str:
-    """Return the rule file as YAML text; ``command`` is named in its header as the one that made it."""
+    """Return the alert and recording rules as YAML text; ``command`` is named in its header as the one that made it."""
     t = thresholds or AlertThresholds()
     head = (
         f"# Made by `{command}`; to change a number, run that with other options (see --help).\n"

@@ -33,12 +33,12 @@ class Option:
     why: str
 
     def check(self, value: float, shown: object) -> None:
-        """Raise :class:`SettingsError`, with the value as ``shown``, unless it is within the bounds."""
+        """Raise :class:`SettingsError` unless a threshold of the alert rules, as ``shown``, is within its bounds."""
         if not self.parse(self.flag, self.min_text) <= value <= self.parse(self.flag, self.max_text):
             raise SettingsError(self.flag, shown, f"must be from {self.min_text} to {self.max_text}")
 
     def read(self, text: str) -> float:
-        """Return the threshold that a user typed. Raises :class:`SettingsError`."""
+        """Return the threshold of an alert rule that a user typed. Raises :class:`SettingsError`."""
         value = self.parse(self.flag, text)
         self.check(value, text)
         return value
@@ -57,38 +57,39 @@ class AlertThresholds:
     # fmt: off
     window_seconds: float = threshold(
         "--window", parse_duration, "15m", ("5s", "3h"),
-        "The shortest range over which growth is judged; the longer ranges are multiples of it, 1h and 6h by default. "
-        "Raise it if your caches take hours to fill. Lower it for earlier alerts and more false ones.",
+        "The shortest time range over which the rules measure growth; the longer ranges are 4 and 24 times as long. "
+        "Raise it if your caches take hours to fill. Lower it for earlier, but more false alerts.",
     )
     hold_seconds: float = threshold(
         "--for", parse_duration, "15m", ("1s", "1d"),
-        "How long a condition must hold before its alert fires. Raise it if alerts fire and resolve too often.",
+        "How long the condition of an alert must hold before it fires. Raise it if alerts fire and resolve too often.",
     )
     min_slope_bytes_per_hour: float = threshold(
         "--min-slope", parse_bytes_per_hour, "4MiB/h", ("1B/h", "1000GiB/h"),
-        "Slower growth over one window raises no alert. Raise it for services that restart daily anyway.",
+        "Growth over one --window that is slower than this fires no alert. Raise it for services that restart daily.",
     )
     min_slow_slope_bytes_per_hour: float = threshold(
         "--min-slow-slope", parse_bytes_per_hour, "1MiB/h", ("1B/h", "1000GiB/h"),
-        "The same for growth over 24 windows (6h), which shows slower leaks. Lower it for services that run months.",
+        "Growth over 24 times --window that is slower than this fires no alert. Lower it for services that run for "
+        "months without a restart.",
     )
     min_growth_percent_per_hour: float = threshold(
         "--min-growth", parse_percent_per_hour, "1%/h", ("0%/h", "1000%/h"),
-        "Growth below this share of the memory of the process raises no alert: the memory of large processes varies. "
+        "Growth below this share of the memory of the process fires no alert: the memory of large processes varies. "
         "Lower it for processes of many GiB that must run for weeks.",
     )
     min_type_growth_per_hour: float = threshold(
         "--min-type-growth", parse_objects_per_hour, "1000/h", ("1/h", "1000000000/h"),
-        "A type whose count grows more slowly raises no alert. Lower it if single objects are large.",
+        "A type whose number of objects grows more slowly than this fires no alert. Lower it if the objects are large.",
     )
     min_retained_bytes: float = threshold(
         "--min-retained", parse_bytes, "128MiB", ("0B", "1000GiB"),
-        "Less free memory in malloc than this raises no alert. Lower it for small containers.",
+        "Less freed memory than this in malloc fires no fragmentation alert. Lower it for small containers.",
     )
     sample_interval_seconds: float = threshold(
         "--sample-interval", parse_duration, "15s", ("50ms", "1h"),
-        "HEAP_EXPORTER_INTERVAL_SECONDS of your services. The sampler counts as stalled after twelve missing samples, "
-        "and a window needs twelve samples.",
+        "The value of HEAP_EXPORTER_INTERVAL_SECONDS of your services. An alert fires after twelve missing samples, "
+        "and --window must contain at least twelve samples.",
     )
     # fmt: on
 
@@ -98,7 +99,7 @@ class AlertThresholds:
         self._check_window()
 
     def _check_window(self) -> None:
-        """Raise :class:`SettingsError` unless a window has the number of samples that a service requires."""
+        """Raise :class:`SettingsError` unless the window of the alert rules has enough samples of a service."""
         window, interval = self.window_seconds, self.sample_interval_seconds
         if window < MIN_SAMPLES_A_WINDOW * interval:
             raise SettingsError(
@@ -111,10 +112,10 @@ class AlertThresholds:
 
     @classmethod
     def read(cls, texts: Mapping[str, str]) -> AlertThresholds:
-        """Return the thresholds from ``texts``, by field name; fields that are left out keep their defaults."""
+        """Return the thresholds of the alert rules from ``texts`` by field name, others with their defaults."""
         return cls(**{name: options()[name].read(text) for name, text in texts.items()})
 
 
 def options() -> dict[str, Option]:
-    """Return the option of each threshold by field name, in the order of definition."""
+    """Return the option of each threshold of the alert rules by field name, in the order of definition."""
     return {field.name: field.metadata["option"] for field in dataclasses.fields(AlertThresholds)}

@@ -74,7 +74,7 @@ class Part:
     values: tuple[tuple[str, object], ...] = ()
 
     def reason(self, growth_bytes: float) -> Reason:
-        """Return the reason that states this part of the growth."""
+        """Return the detector's reason that states this part of the growth."""
         return Reason(self.kind, {"gained_bytes": self.bytes, "growth_bytes": growth_bytes, **dict(self.values)})
 
 
@@ -89,12 +89,12 @@ class PythonGrowth:
 
     @property
     def bytes(self) -> float:
-        """Return the bytes that Python objects gained in both allocators."""
+        """Return the growth in bytes of Python objects in both allocators."""
         return self.small_bytes + self.large_bytes
 
 
 def explain(points: Sequence[Point], *, with_cause: bool) -> Explanation:
-    """Return what the growth over points of one process, oldest first, consists of."""
+    """Return what the growth of one process consists of, for the detector; its points are oldest first."""
     trends = tuple(trend for kind, field in FIELDS.items() if (trend := _trend(points, kind, field)) is not None)
     if not with_cause or len(points) < MIN_POINTS:
         return Explanation(None, (), trends)
@@ -140,7 +140,7 @@ def _file_or_shared(growths: FieldGrowth) -> Part:
 
 
 def _parts(growths: FieldGrowth, growth: float) -> list[Part]:
-    """Return the parts of the growth that the known fields distinguish; none if the Python part is unknown."""
+    """Return the parts of the judged growth that the known fields distinguish; none if the Python part is unknown."""
     python = _python(growths, growth)
     if python is None:
         return []
@@ -161,7 +161,7 @@ def _parts(growths: FieldGrowth, growth: float) -> list[Part]:
 
 
 def _python(growths: FieldGrowth, growth: float) -> PythonGrowth | None:
-    """Return the growth of Python objects, ``None`` if neither a census nor a count of blocks or objects is known."""
+    """Return the judged growth of Python objects, ``None`` if neither a census nor a count of blocks is known."""
     heap, blocks, used = growths.of("heap_bytes"), growths.of("allocated_blocks"), growths.of("pymalloc_used_bytes")
     new_objects = blocks if blocks is not None else growths.of("n_objects")
     if heap is None and new_objects is None:
@@ -183,7 +183,7 @@ def _python(growths: FieldGrowth, growth: float) -> PythonGrowth | None:
 
 
 def _rest(growths: FieldGrowth, growth: float, rest: float) -> Part:
-    """Return the part of the growth that no known field explains."""
+    """Return the part of the judged growth that no known field explains."""
     if growths.of_allocator("pymalloc") is None and growths.peak_above_last_bytes(SMALL_BLOCK_BYTES) >= growth:
         return Part(Cause.FRAGMENTATION, rest, ReasonKind.FREED_BY_PYTHON)
     if growths.of_allocator("malloc") is None:

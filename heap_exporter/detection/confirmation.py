@@ -71,7 +71,7 @@ WHOLE_DAY = LeakShape(96.0, -1.0, 0.3, 2.0, 2.5, 0.5, 0.6, 0.5)
 
 
 def times_grown(growth: Growth) -> float:
-    """Return the gain as a multiple of the memory before."""
+    """Return the growth as a multiple of the memory before, for the judgement of its shape."""
     return growth.trend.gained / max(growth.trend.first, USUAL_CACHE_BYTES)
 
 
@@ -87,7 +87,7 @@ def leak_shapes(growth: Growth) -> tuple[LeakShape, ...]:
 
 
 def windows_needed(growth: Growth) -> float:
-    """Return the windows that a growth of this size must have lasted at least."""
+    """Return how many windows a growth of this size must last at least before it is confirmed as a leak."""
     return leak_shapes(growth)[0].windows
 
 

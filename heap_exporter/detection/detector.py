@@ -44,7 +44,7 @@ class JudgedMemory:
         self.has_changed = False
 
     def bytes(self, point: Point) -> float | None:
-        """Return the bytes to judge, or ``None`` if the point lacks them.
+        """Return the bytes that the detector judges, or ``None`` if the point lacks them.
 
         ``has_changed`` is true if they are RSS and those before were private memory, or the reverse.
         """
@@ -61,7 +61,7 @@ class JudgedMemory:
 
     @property
     def is_private(self) -> bool:
-        """Return whether the last bytes were private memory."""
+        """Return whether the last judged bytes were private memory."""
         return self._private_at is not None
 
 
@@ -76,7 +76,7 @@ class Detector:
         self._verdict: Verdict | None = None
 
     def observe(self, point: Point) -> Verdict:
-        """Add a point and return the verdict as of now."""
+        """Judge a new point and return the detector's verdict as of now."""
         at = point.t_seconds
         if self._machine is None or at < self._last_at:
             self._machine = GrowthStateMachine(self._thresholds, at)
@@ -146,7 +146,7 @@ class Detector:
         return replace(verdict, reasons=_reasons(verdict, growth, explained, machine.min_bytes(), point.limit_bytes))
 
     def _with_finding(self, state: State) -> State:
-        """Return the state with the finding applied, and forget the finding when the growth it was about has ended."""
+        """Return the detector's state with a finding applied; forget the finding when the growth has ended."""
         if self._finding is None:
             return state
         cleared = not self._finding.confirms
@@ -178,7 +178,7 @@ class Detector:
         )
 
     def _explain(self, state: State, growth: Growth, now: float) -> Explanation:
-        """Return what the growth consists of, computed once a window and when the state changes."""
+        """Return what the judged growth consists of, computed once a window and when the state changes."""
         if self._explained:
             before, at, explained = self._explained
             if before is state and now - at < self._window_seconds:

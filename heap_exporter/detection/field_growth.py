@@ -46,7 +46,7 @@ class FieldGrowth:
         return self._known[allocator]
 
     def ends(self, allocator: str, name: str) -> list[tuple[float, float]]:
-        """Return the bytes of the allocator and a field, at the first and at the last point that has both."""
+        """Return the bytes of the allocator and a field, at the first and the last judged point that has both."""
         known = [
             (held, value)
             for point in self._points
@@ -55,21 +55,21 @@ class FieldGrowth:
         return [known[0], known[-1]] if known else []
 
     def first(self, name: str) -> float | None:
-        """Return the first known value of a field of the points."""
+        """Return the first known value of a field of the judged points."""
         return next((value for point in self._points if (value := getattr(point, name)) is not None), None)
 
     def last(self, name: str) -> float | None:
-        """Return the last known value of a field of the points."""
+        """Return the last known value of a field of the judged points."""
         backwards = reversed(self._points)
         return next((value for point in backwards if (value := getattr(point, name)) is not None), None)
 
     def counted(self, name: str) -> float | None:
-        """Return the difference of the last and the first value of a field that only counts up."""
+        """Return the growth of a field that only counts up: the last value minus the first."""
         first, last = self.first(name), self.last(name)
         return None if first is None or last is None else last - first
 
     def peak_above_last_bytes(self, block_bytes: int) -> float:
-        """Return the peak above the last value of the Python heap, or of its blocks at ``block_bytes`` each."""
+        """Return by how much the Python heap, or its blocks at ``block_bytes`` each, shrank after its growth."""
         peaks = [
             self._peak_above_last(lambda point: point.heap_bytes),
             self._peak_above_last(lambda point: point.allocated_blocks) * block_bytes,

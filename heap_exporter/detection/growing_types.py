@@ -26,7 +26,7 @@ class TypeHistory:
         self._newest: Census | None = None
 
     def add(self, census: Census) -> None:
-        """Add a census to compare the next ones with."""
+        """Add a census in which the detector looks for growing types."""
         if self._newest and census.taken_at < self._newest.taken_at:
             self._checkpoints.clear()  # the clock was set back
         self._newest = census
@@ -35,7 +35,7 @@ class TypeHistory:
             self._checkpoints.append((census.taken_at, large))
 
     def growing_types(self) -> tuple[GrowingType, ...]:
-        """Return the types that gained objects or bytes within the window, most bytes first."""
+        """Return the types that gained objects or bytes within the detector's window, most bytes first."""
         if self._newest is None:
             return ()
         _, before = self._checkpoints[0]

@@ -19,7 +19,7 @@ class History:
         self._points: deque[Point] = deque(maxlen=max_samples)
 
     def add(self, point: Point) -> None:
-        """Add a point. If the clock was set back, the points before it are forgotten: they lie in the future."""
+        """Add a point to judge. If the clock was set back, earlier points are forgotten: they lie in the future."""
         if self._points and point.t_seconds < self._points[-1].t_seconds:
             self._points.clear()
         self._points.append(point)
@@ -28,7 +28,7 @@ class History:
         return len(self._points)
 
     def points(self) -> Sequence[Point]:
-        """Return all points, oldest first."""
+        """Return the points in memory by which the detector judges growth, oldest first."""
         return tuple(self._points)
 
 
@@ -45,13 +45,13 @@ class ThinnedHistory:
         self._sparse = _Buckets(SPARSE_WINDOWS)
 
     def add(self, point: Point) -> None:
-        """Add a point, and drop those that are older than the history is long."""
+        """Add a judged point, and drop those that are older than the history is long."""
         bucket = int((point.t_seconds - self._begin) * BUCKETS_A_WINDOW / self._window_seconds)
         self._dense.add(bucket, point)
         self._sparse.add(bucket // BUCKETS_A_WINDOW, point)
 
     def last(self, seconds: float) -> tuple[Point, ...]:
-        """Return the points of the last ``seconds``, oldest first."""
+        """Return the judged points of the last ``seconds``, oldest first."""
         buckets = self._dense if seconds <= DENSE_WINDOWS * self._window_seconds else self._sparse
         return buckets.last(seconds)
 
@@ -90,7 +90,7 @@ def point(
     restart: bool = False,
     finding: Finding | None = None,
 ) -> Point | None:
-    """Return the point of a sample and of the slow readings taken with it; ``None`` if the kernel gave no memory."""
+    """Return the point for the detector to judge, from one sample; ``None`` if the kernel gave no memory."""
     if sample.process is None:
         return None
     return Point(
@@ -108,7 +108,7 @@ def point(
 
 
 def point_of(reading: Reading, before: Reading, *, restart: bool, finding: Finding | None) -> Point | None:
-    """Return the point of a reading with the slow readings that are new since the reading ``before``.
+    """Return the point for the detector to judge, from a reading and what is new in it since ``before``.
 
     ``None`` where there is no sample, or one without the memory of the process.
     """
@@ -126,7 +126,7 @@ def point_of(reading: Reading, before: Reading, *, restart: bool, finding: Findi
 
 
 def _is_new(detail: Detail, before: Detail) -> bool:
-    """Return whether the slow sources were read again; the limits are read with every sample."""
+    """Return whether a point to judge has new details: the limits are read with every sample, others rarely."""
     return any(getattr(detail, name) is not getattr(before, name) for name in ("malloc", "pymalloc", "shares"))
 
 

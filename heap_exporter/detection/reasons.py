@@ -10,36 +10,36 @@ from heap_exporter.model import MemoryKind, MemoryTrend, Reason, ReasonKind, Sta
 
 
 def warming_up(seen_seconds: float, window_seconds: float) -> Reason:
-    """Return how much of the first window has been seen."""
+    """Return the detector's reason while it warms up: how much of the first window has been seen."""
     return Reason(ReasonKind.WARMING_UP, {"seen_seconds": seen_seconds, "needed_seconds": window_seconds})
 
 
 def grew(growth: Growth) -> Reason:
-    """Return how much memory grew, in which time, and how fast."""
+    """Return the detector's reason that states how much memory grew, in which time, and how fast."""
     return Reason(ReasonKind.GREW, {**_gain(growth), "slope_bytes_per_second": growth.slope})
 
 
 def steady(growth: Growth, min_bytes: float) -> tuple[Reason, ...]:
-    """Return the reasons for a steady state: the growth is too small, or not steady."""
+    """Return the detector's reasons for a steady state: the growth is too small, or not steady."""
     if growth.trend.gained < min_bytes:
         return (Reason(ReasonKind.GREW_TOO_LITTLE, {**_gain(growth), "min_bytes": min_bytes}),)
     return Reason(ReasonKind.GREW_UNSTEADILY, _gain(growth)), lows_rise(growth)
 
 
 def lows_rise(growth: Growth) -> Reason:
-    """Return which share of the lows rose, and by how much more than their noise."""
+    """Return the detector's reason that states which share of the lows rose, and how far above their noise."""
     line = growth.trend
     noise_ratio = line.gained / line.noise if line.noise else None
     return Reason(ReasonKind.LOWS_RISE, {"share": (1 + line.tau) / 2, "noise_ratio": noise_ratio})
 
 
 def last_third(growth: Growth) -> Reason:
-    """Return how fast the last third grew."""
+    """Return the detector's reason that states how fast the last third of the growth was."""
     return Reason(ReasonKind.LAST_THIRD, {"slope_ratio": growth.trend.tail_ratio})
 
 
 def memory_slopes(trends: Sequence[MemoryTrend]) -> list[Reason]:
-    """Return the slope of each kind of memory but the total."""
+    """Return the detector's reason that states the slope of each kind of memory but the total."""
     return [
         Reason(
             ReasonKind.MEMORY_SLOPE,
@@ -51,7 +51,7 @@ def memory_slopes(trends: Sequence[MemoryTrend]) -> list[Reason]:
 
 
 def outlook(verdict: Verdict, growth: Growth) -> list[Reason]:
-    """Return the confidence and, for a suspicion, how long the growth must last to be confirmed."""
+    """Return the detector's reasons that state its confidence and how long suspected growth must last."""
     confidence = Reason(ReasonKind.CONFIDENCE, {"confidence": verdict.confidence})
     if verdict.state is not State.SUSPECTED:
         return [confidence]
@@ -60,7 +60,7 @@ def outlook(verdict: Verdict, growth: Growth) -> list[Reason]:
 
 
 def time_to_limit(limit_bytes: int, seconds: float) -> Reason:
-    """Return the reason that states when the memory limit is reached."""
+    """Return the detector's reason that states when the growth reaches the memory limit."""
     return Reason(ReasonKind.TIME_TO_LIMIT, {"limit_bytes": limit_bytes, "seconds": seconds})
 
 

@@ -27,13 +27,13 @@ class GrowthStateMachine:
         self.reset(begin)
 
     def reset(self, at: float) -> None:
-        """Forget everything: values from here on are not comparable with those before."""
+        """Forget the growth so far: values from here on are not comparable with those before."""
         self._suspicion = Suspicion(self._thresholds.window_seconds, self._thresholds.day_seconds)
         self._earlier_runs = EarlierRuns()
         self._begin(ProcessRun(at, self._thresholds.window_seconds))
 
     def restart(self, at: float) -> None:
-        """Begin the run of a new process; the heights of the run before count unless it was suspected for long."""
+        """Begin to judge the run of a new process; the heights of the run before count unless long suspected."""
         window = self._thresholds.window_seconds
         whole = self.run.whole()
         if whole:
@@ -47,7 +47,7 @@ class GrowthStateMachine:
         self.confirmed: Growth | None = None
 
     def add(self, at: float, size: float) -> bool:
-        """Add a value; return whether anything was judged."""
+        """Add a value of memory; return whether its growth was judged."""
         judged = False
         self._now = at
         for level in self.run.add(at, size):

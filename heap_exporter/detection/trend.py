@@ -68,7 +68,7 @@ def fit_trend(lows: Series) -> Trend | None:
 
 
 def bucket_minima(series: Series, since: float, until: float, buckets: int = 12) -> list[tuple[float, float]]:
-    """Return (time, minimum) of each bucket of ``[since, until]`` that has a point; the time is the minimum's own."""
+    """Return (time, minimum) of each bucket of a trend in ``[since, until]``; the time is the minimum's own."""
     width = (until - since) / buckets or 1.0
     lowest: dict[int, tuple[float, float]] = {}
     for at, value in series:
@@ -85,14 +85,14 @@ def theil_sen(points: Series) -> float:
 
 
 def _median(values: list[float]) -> float:
-    """Return the median of values, which are sorted in place; 3 times as fast as ``statistics.median``."""
+    """Return the median of a trend's slopes, sorted in place; 3 times as fast as ``statistics.median``."""
     values.sort()
     middle = len(values) // 2
     return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
 
 
 def _slope_and_tau(points: Series) -> tuple[float, float]:
-    """Return the Theil-Sen slope and Kendall's tau: the median and the balance of the slopes of all pairs."""
+    """Return the Theil-Sen slope and Kendall's tau of a trend: median and balance of the slopes of all pairs."""
     slopes = sorted([(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2)])
     count = len(slopes)
     slope = (slopes[count // 2] + slopes[(count - 1) // 2]) / 2

@@ -50,7 +50,7 @@ class BucketMinima:
         self._open: list[BucketMinimum | None] = [None] * LEVELS
 
     def add(self, at: float, size: float) -> tuple[int, ...]:
-        """Add a value at a time not before the last one; return the levels on which this completes a bucket."""
+        """Add a value of the judged memory, in order of time; return the levels on which this completes a bucket."""
         index = int((at - self.begin) / self.bucket_seconds)
         done: list[int] = []
         for level in range(LEVELS):
@@ -73,7 +73,7 @@ class BucketMinima:
         return [minimum for minimum in done if minimum.bucket > since]
 
     def seconds(self, level: int) -> float:
-        """Return the length of a bucket of a level in seconds."""
+        """Return the length of a bucket of minima on a level in seconds."""
         return self.bucket_seconds * float(1 << level)
 
 
@@ -170,7 +170,7 @@ class ProcessRun:
         return min(sizes[-length.buckets // 4 :]) > sizes[0]
 
     def heights(self) -> list[float]:
-        """Return the greatest lasting height by level, in bytes."""
+        """Return the greatest lasting height of the judged memory by level, in bytes."""
         return [
             max([highest, *(height.bytes for height in heights)])
             for highest, heights in zip(self._highest, self._heights, strict=True)

@@ -41,7 +41,7 @@ _CONTAINERS = (dict, list, set, deque, OrderedDict)
 
 
 def cache_limit(path: RetainerPath, modules: Mapping[str, types.ModuleType] | None = None) -> CacheLimit | None:
-    """Return the limit nearest to the end of a path if it is not exceeded, ``None`` if there is none."""
+    """Return the cache limit nearest to where suspected objects accumulate, ``None`` if none or exceeded."""
     nearest: list[CacheLimit] = []
     for trail in _trails(path, sys.modules if modules is None else modules):
         containers = [place for place, _ in trail[1:]]
@@ -58,7 +58,7 @@ LiveTrail = tuple[tuple[Any, Step], ...]
 
 
 def _trails(path: RetainerPath, modules: Mapping[str, types.ModuleType]) -> list[LiveTrail]:
-    """Return the trails that a path may stand for; none where it cannot be followed."""
+    """Return the trails in the running process that the path of an accumulation may stand for."""
     if not path or path[0].kind not in _GLOBALS:
         return []
     found = _global(f"{path[0].owner_type}.{path[0].name}", modules)
@@ -74,7 +74,7 @@ def _trails(path: RetainerPath, modules: Mapping[str, types.ModuleType]) -> list
 
 
 def _global(full_name: str, modules: Mapping[str, types.ModuleType]) -> Any:
-    """Return the variable of a module, or the attribute of a class in one, that a dotted name stands for."""
+    """Return the variable of a module, or class attribute, at which the path of an accumulation begins."""
     parts = full_name.split(".")
     for length in range(len(parts) - 1, 0, -1):
         module = modules.get(".".join(parts[:length]))
@@ -87,7 +87,7 @@ def _global(full_name: str, modules: Mapping[str, types.ModuleType]) -> Any:
 
 
 def _after(place: Any, step: Step) -> Iterator[Any]:
-    """Yield the objects that a step may lead to from a place."""
+    """Yield the live objects that a step of an accumulation's path may lead to."""
     listed = _ITEMS.get((step.kind, step.owner_type))
     if listed:
         if type(place) in (*listed, *_CONTAINERS):
@@ -100,7 +100,7 @@ def _after(place: Any, step: Step) -> Iterator[Any]:
 
 
 def _attribute(place: Any, name: str) -> Any:
-    """Return an attribute without running code of the application, ``None`` if there is none."""
+    """Return an attribute of an investigated object without running code of the application."""
     try:
         found = inspect.getattr_static(place, name)
     except (AttributeError, TypeError):
@@ -111,7 +111,7 @@ def _attribute(place: Any, name: str) -> Any:
 
 
 def _limit(place: Any, step: Step, inside: Any) -> CacheLimit | None:
-    """Return the limit that a place sets for itself, or for the container ``inside`` it; ``None`` if it sets none."""
+    """Return the limit that a suspected cache sets for itself, or for the container ``inside`` it."""
     known = _KNOWN.get(type(place))
     if known is not None:
         entries, max_entries = known(place)
@@ -125,7 +125,7 @@ def _limit(place: Any, step: Step, inside: Any) -> CacheLimit | None:
 
 
 def _attributes(place: Any) -> list[tuple[str, Any]]:
-    """Return the attributes of an instance, from its dict and from its slots."""
+    """Return the attributes of an investigated instance, from its dict and from its slots."""
     if isinstance(place, type | types.ModuleType | types.FunctionType):
         return []
     found = _attribute(place, "__dict__")
@@ -141,7 +141,7 @@ def _is_limit(name: str) -> bool:
 
 
 def _length(container: Any) -> int:
-    """Return the number of items, without the ``__len__`` of a subclass."""
+    """Return the number of items of a suspected cache, without the ``__len__`` of a subclass."""
     base = next(base for base in _CONTAINERS if isinstance(container, base))
     return int(base.__len__(container))
 

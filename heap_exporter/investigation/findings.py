@@ -35,7 +35,7 @@ FindLimit = Callable[[RetainerPath], CacheLimit | None]
 
 
 def accumulations(report: Mapping[str, Any]) -> tuple[Accumulation, ...]:
-    """Return the suspects of a report (the document of ``report --json``), most growth first."""
+    """Return where objects accumulate by the comparison of a suspicion's snapshots, most growth first."""
     return tuple(map(_accumulation, report["suspects"]))
 
 
@@ -106,7 +106,7 @@ def _without_accumulation(report: Mapping[str, Any], gained_bytes: int, grown_by
 def _usable_limit(
     report: Mapping[str, Any], found: Accumulation, limit: FindLimit, max_bytes: int | None
 ) -> CacheLimit | None:
-    """Return the limit of a cache that stays within the memory of the process when it is full."""
+    """Return the limit of a suspected cache that stays within the memory of the process when it is full."""
     cache_limit = limit(found.path)
     if cache_limit is None or cache_limit.entries == 0:
         return None
@@ -116,7 +116,7 @@ def _usable_limit(
 
 
 def _is_in_flight(path: RetainerPath) -> bool:
-    """Return whether the objects are local variables of running calls, and not the contents of one such variable."""
+    """Return whether accumulated objects are local variables of running calls, not the contents of one."""
     locals_at = [index for index, step in enumerate(path) if step.kind is StepKind.LOCAL_VARIABLE]
     if not locals_at or path[0].kind not in _RUNNING:
         return False

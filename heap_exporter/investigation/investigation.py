@@ -50,7 +50,7 @@ class Investigation:
         return len(self.snapshots) == SNAPSHOTS_A_SUSPICION
 
     def add_snapshot(self, taken: SnapshotInfo, growing_bytes: int, now: float) -> None:
-        """Keep a snapshot that was taken now, when the process had ``growing_bytes``."""
+        """Add a snapshot of the suspicion, taken now, when the process had ``growing_bytes``."""
         self.snapshots.append(taken)
         self.grown_bytes, self.growing_bytes = growing_bytes - self.growing_bytes, growing_bytes
         self.snapshot_at = now
@@ -64,6 +64,6 @@ def provisional_fingerprint(verdict: Verdict) -> str:
 
 
 def growing_bytes(reading: Reading) -> int:
-    """Return the memory in which a leak shows, 0 where it is unknown."""
+    """Return the memory in which the suspected leak shows, 0 where it is unknown."""
     process = reading.sample.process if reading.sample else None
     return process.growing_bytes if process else 0

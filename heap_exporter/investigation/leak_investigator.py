@@ -84,7 +84,7 @@ class LeakInvestigator:
         if finding.confirms and grown_since < GROWTH_CONTINUES_SHARE * current.grown_bytes:
             return None
         current.finding = None
-        log.info("the comparison of two snapshots: %s", finding_text(finding))
+        log.info("the two snapshots of the suspected leak were compared: %s", finding_text(finding))
         return finding
 
     def investigate(self, verdict: Verdict, reading: Reading) -> LeakAlert | None:
@@ -98,7 +98,7 @@ class LeakInvestigator:
         return self._alert(current, verdict)
 
     def _investigation_of(self, verdict: Verdict) -> Investigation | None:
-        """Return the current investigation, or the one that this verdict opens."""
+        """Return the current investigation, or a new one if this verdict suspects a leak."""
         now, current = self._clock(), self._current
         if verdict.is_suspicion:
             if current is None:
@@ -146,7 +146,7 @@ class LeakInvestigator:
         accumulation = current.accumulation
         fingerprint = accumulation.fingerprint if accumulation else current.fingerprint
         if refusal := self._budget.request(f"{ALERT_PREFIX}{fingerprint}", snapshots=0):
-            log.info("no alert of the leak %s: %s", fingerprint, refusal.reason)
+            log.info("no alert is sent for the leak %s: %s", fingerprint, refusal.reason)
             return None
         self._budget.start_cooldown(f"{ALERT_PREFIX}{current.fingerprint}")
         for snapshot in current.snapshots:

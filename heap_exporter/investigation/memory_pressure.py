@@ -32,7 +32,7 @@ SAMPLES_AHEAD = 2
 
 
 def used_percent(limits: MemoryLimits | None) -> float:
-    """Return how much of its memory limit the cgroup of the process uses, without page cache; 0 without a limit."""
+    """Return the percentage of its memory limit that the cgroup uses, without page cache, to investigate in time."""
     if limits is None or not limits.limit_bytes or limits.headroom_bytes is None:
         return 0.0
     return 100.0 * (1 - limits.headroom_bytes / limits.limit_bytes)
@@ -54,12 +54,12 @@ class MemoryPressure:
         self._taken: list[SnapshotInfo] = []
 
     def notice(self, limits: MemoryLimits | None, points: Sequence[Point]) -> bool:
-        """Return whether the limit has come near just now. ``points`` are the newest, oldest first."""
+        """Return whether the memory limit has come near just now, so that a snapshot of the growth is due."""
         self._is_snapshot_due = self._has_come_near(limits, points)
         return self._is_snapshot_due
 
     def _has_come_near(self, limits: MemoryLimits | None, points: Sequence[Point]) -> bool:
-        """Return whether the memory limit has come near, which is noticed once."""
+        """Return whether the memory limit has come near to the growing process, which is noticed once."""
         used, noticed = used_percent(limits), self._noticed_percent
         if noticed is not None and used < min(noticed, self._percent) - CALM_PERCENT:
             noticed = self._noticed_percent = None
@@ -70,7 +70,9 @@ class MemoryPressure:
         if not is_near and (noticed is not None or not _is_soon_full(used, points, limits.limit_bytes)):
             return False
         self._noticed_percent = used
-        log.warning("memory is at %.0f%% of its limit and grows%s", used, "" if is_near else " fast")
+        log.warning(
+            "memory is at %.0f%% of the cgroup's limit and the process grows%s", used, "" if is_near else " fast"
+        )
         return True
 
     @property
@@ -79,23 +81,23 @@ class MemoryPressure:
         return tuple(self._taken)
 
     def take_due(self) -> None:
-        """Take a snapshot if the limit has just come near and snapshots are wanted. One that fails is logged."""
+        """Take a snapshot if the memory limit has just come near and automatic snapshots are on; log a failure."""
         is_due, self._is_snapshot_due = self._is_snapshot_due, False
         if not is_due or not self._wants_snapshots:
             return
         used = self._noticed_percent or 0.0
         if refusal := self._budget.request(NEAR_LIMIT if used >= self._percent else SOON_FULL):
-            log.info("no snapshot near the memory limit: %s", refusal.reason)
+            log.info("no snapshot is taken near the memory limit: %s", refusal.reason)
             self._snapshots.count(refusal.outcome)
             return
         try:
             self._taken.append(self._snapshots.take(snapshot_reason_text.near_limit(used)))
         except SnapshotError as error:
-            log.warning("no snapshot near the memory limit: %s", error)
+            log.warning("no snapshot could be taken near the memory limit: %s", error)
 
 
 def _grows(points: Sequence[Point], limit_bytes: int) -> bool:
-    """Return whether memory grew over the last points, by more than noise."""
+    """Return whether the process under pressure grew over the last points, by more than noise."""
     recent = points[-LOOK_BACK_POINTS:]
     if len(recent) < 2:
         return False

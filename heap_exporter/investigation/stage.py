@@ -57,6 +57,6 @@ class InvestigationStage:
         return InvestigationOutcome(alert, (*self._leak.snapshots, *self._pressure.snapshots))
 
     def _max_bytes(self, reading: Reading) -> int | None:
-        """Return all the memory that this process may have: its limit, or else the memory of the machine."""
+        """Return all the memory that the investigated process may have: its limit, or else the machine's memory."""
         limits = reading.detail.limits
         return limits.limit_bytes if limits and limits.limit_bytes is not None else self._sampler.physical_bytes()

@@ -49,7 +49,7 @@ class SuspicionSnapshots:
         return has_grown or verdict.is_confirmed
 
     def _is_granted(self, investigation: Investigation) -> bool:
-        """Return whether the budget grants two snapshots; after a refusal it is asked again one window later."""
+        """Return whether the budget grants two snapshots of the suspicion; a refusal holds for one window."""
         if investigation.is_granted or self._clock() < investigation.next_request_at:
             return investigation.is_granted
         refusal = self._budget.request(investigation.fingerprint, snapshots=SNAPSHOTS_A_SUSPICION)
@@ -57,12 +57,12 @@ class SuspicionSnapshots:
         investigation.next_request_at = self._clock() + self._window_seconds
         if refusal:
             level = logging.INFO if refusal.outcome == "cooldown" else logging.WARNING
-            log.log(level, "no snapshots of the suspected leak for now: %s", refusal.reason)
+            log.log(level, "no snapshots of the suspected leak are taken for now: %s", refusal.reason)
             self._snapshots.count(refusal.outcome)
         return investigation.is_granted
 
     def _take(self, investigation: Investigation, verdict: Verdict, reading: Reading) -> bool:
-        """Take a snapshot, and return whether there is one. While another one is taken, this one is tried again."""
+        """Take a snapshot of the suspicion, and return whether there is one. A busy turn is tried again later."""
         try:
             if investigation.snapshots:
                 taken = self._snapshots.take(snapshot_reason_text.continued_growth(), since=investigation.snapshots[0])
@@ -70,7 +70,7 @@ class SuspicionSnapshots:
                 taken = self._snapshots.take(snapshot_reason_text.suspected_leak(verdict))
         except SnapshotError as error:
             investigation.wants_snapshots = isinstance(error, SnapshotBusy)
-            log.warning("no snapshot of the suspected leak: %s", error)
+            log.warning("no snapshot of the suspected leak could be taken: %s", error)
             return False
         self._snapshots.store.pins.pin(taken.id, "suspicion", PIN_WINDOWS * self._window_seconds)
         investigation.add_snapshot(taken, growing_bytes(reading), self._clock())

@@ -28,7 +28,7 @@ class Accumulation:
 
     @property
     def minutes(self) -> float | None:
-        """Return the time between the snapshots, ``None`` if it is not known."""
+        """Return the value in minutes of the time between the snapshots, ``None`` if it is not known."""
         return self.bytes / self.bytes_per_minute if self.bytes_per_minute else None
 
 

@@ -95,10 +95,10 @@ class LastExit:
 
     @property
     def last(self) -> Point:
-        """Return the last sample before the process ended."""
+        """Return the last point of this frozen value: the last sample before the process ended."""
         return self.points[-1]
 
     @property
     def uptime_seconds(self) -> float | None:
-        """Return the uptime of the process at the last sample."""
+        """Return the uptime of the ended process, computed from the fields of this value."""
         return None if self.process_started_at is None else max(self.last.t_seconds - self.process_started_at, 0.0)

@@ -20,7 +20,7 @@ class ProcessMemory:
 
     @property
     def growing_bytes(self) -> int:
-        """Return the memory in which a leak shows: anonymous pages, in RAM or swapped out."""
+        """Return the sum of the fields in which a leak shows: anonymous pages, in RAM or swapped out."""
         private = self.resident_bytes if self.anonymous_bytes is None else self.anonymous_bytes
         return private + (self.swap_bytes or 0)
 

@@ -79,7 +79,7 @@ class Finding:
 
     @property
     def confirms(self) -> bool:
-        """Return whether the finding confirms a leak; otherwise it clears the suspicion."""
+        """Return whether the kind of this value confirms a leak; otherwise it clears the suspicion."""
         return self.kind is FindingKind.CONFIRMS_ACCUMULATION
 
 
@@ -115,7 +115,7 @@ class Point(NamedTuple):
 
     @property
     def growing_bytes(self) -> int:
-        """Return the memory in which a leak shows: all but file pages where that is known, in RAM or swapped out."""
+        """Return the sum of the fields in which a leak shows: all but file pages where known, in RAM or swapped out."""
         private = self.rss_bytes if self.anonymous_bytes is None else self.anonymous_bytes + (self.shmem_bytes or 0)
         return private + (self.swap_bytes or 0)
 
@@ -265,10 +265,10 @@ class Verdict:
 
     @property
     def is_suspicion(self) -> bool:
-        """Return whether a leak is suspected, or more."""
+        """Return whether the state of this verdict is suspected or confirmed."""
         return self.state in (State.SUSPECTED, State.CONFIRMED)
 
     @property
     def is_confirmed(self) -> bool:
-        """Return whether a leak is confirmed."""
+        """Return whether the state of this verdict is confirmed."""
         return self.state is State.CONFIRMED

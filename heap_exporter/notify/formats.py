@@ -26,7 +26,7 @@ _SLACK_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def body(document: AlertDocument, format: str, url: str) -> bytes:
-    """Return what to post to ``url``: ASCII JSON of ``json``, ``slack`` or ``alertmanager``."""
+    """Return the alert as the body of a post to the webhook ``url``: ASCII JSON of a webhook format."""
     if format == "slack":
         shaped: Any = slack(document)
     elif format == "alertmanager":
@@ -96,7 +96,7 @@ def api_alert(document: AlertDocument) -> dict[str, Any]:
 
 
 def _labels(document: AlertDocument) -> dict[str, str]:
-    """Return the labels that identify the alert: the leak and the process, no numbers."""
+    """Return the labels that identify the alert for Alertmanager: the leak and the process, no numbers."""
     labels = {
         "alertname": ALERT_NAME,
         "severity": "warning",
@@ -123,7 +123,7 @@ def _annotations(document: AlertDocument) -> dict[str, str]:
 
 
 def _slack_fields(document: AlertDocument) -> dict[str, str]:
-    """Return the fields of a Slack message by name, at most ten; unknown ones are left out."""
+    """Return the fields of an alert in Slack by name, at most ten; unknown ones are left out."""
     grown, slope, left = document["growth_bytes"], document["slope_bytes_per_second"], document["seconds_to_limit"]
     fields = {
         "Type": document["type_name"],
@@ -140,17 +140,17 @@ def _slack_fields(document: AlertDocument) -> dict[str, str]:
 
 
 def _section(text: str) -> dict[str, Any]:
-    """Return a text block of a Slack message."""
+    """Return a text block of an alert in Slack."""
     return {"type": "section", "text": _mrkdwn(text)}
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:
-    """Return a text object of Slack without automatic links."""
+    """Return a text object of an alert in Slack, without automatic links."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def _slack_text(text: str, max_chars: int) -> str:
-    """Return a text without links, mentions and channels, escaped and at most ``max_chars`` long."""
+    """Return a text for Slack without links, mentions and channels, escaped and at most ``max_chars`` long."""
     pieces: list[str] = []
     left = max_chars - 1
     for sign in text:
@@ -163,5 +163,5 @@ def _slack_text(text: str, max_chars: int) -> str:
 
 
 def _time(unix_seconds: float) -> str:
-    """Return a time as Alertmanager writes it: RFC 3339 in UTC."""
+    """Return a time of an alert as Alertmanager writes it: RFC 3339 in UTC."""
     return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

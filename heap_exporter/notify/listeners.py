@@ -36,14 +36,14 @@ class LeakListeners:
         self._calls: list[_ListenerCalls] = []
 
     def add(self, event: str, listener: LeakListener) -> None:
-        """Call ``listener`` at each ``"leak"``. Raises ``ValueError`` for any other event."""
+        """Register a ``listener`` for leak alerts, the event ``"leak"``. Raises ``ValueError`` for any other event."""
         if event != "leak":
             raise ValueError(f"there is no event {event!r}, only 'leak'")
         self.outcomes = self.outcomes or dict.fromkeys(OUTCOMES, 0)
         self._calls.append(_ListenerCalls(listener, self._count))
 
     def begin(self) -> None:
-        """Call the listeners from now on, also after a stop. Start anew in a forked child: no thread survived there."""
+        """Call the alert listeners from now on, also after a stop, and with new threads in a forked child."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._counting = threading.Lock()
@@ -58,12 +58,12 @@ class LeakListeners:
             calls.queue.post(alert)
 
     def poll(self) -> None:
-        """Count and log calls that hang."""
+        """Count and log calls of alert listeners that hang."""
         for calls in tuple(self._calls):
             calls.poll()
 
     def request_stop(self) -> None:
-        """Make no call after those under way."""
+        """Call no alert listener after the calls under way."""
         for calls in tuple(self._calls):
             calls.queue.request_stop()
 
@@ -74,7 +74,7 @@ class LeakListeners:
             calls.queue.stop(deadline)
 
     def _count(self, outcome: str) -> None:
-        """Count the outcome of a call of a listener, from any thread."""
+        """Count the outcome of a call of an alert listener, from any thread."""
         with self._counting:
             self.outcomes[outcome] += 1
 
@@ -94,12 +94,12 @@ class _ListenerCalls:
     def poll(self) -> None:
         if self._settle("hung", HANGING_SECONDS):
             log.warning(
-                "the leak listener %s has not returned for %.0f s; its next alerts wait, other listeners get theirs",
+                "the leak listener %s has not returned for %.0f s; it gets no more alerts until it returns",
                 _name(self.listener), HANGING_SECONDS,
             )  # fmt: skip  # format and arguments together
 
     def _call(self, alert: LeakAlert) -> None:
-        """Call the listener. A process that it starts receives signals, as from any thread of the application."""
+        """Call the listener with an alert. A process that it starts receives signals as usual."""
         self._begun_at = time.monotonic()
         outcome = "returned"
         try:
@@ -111,7 +111,7 @@ class _ListenerCalls:
         self._settle(outcome)
 
     def _settle(self, outcome: str, min_seconds: float = 0.0) -> bool:
-        """Count the outcome of the call under way, once, if it has taken at least ``min_seconds``."""
+        """Count the outcome of the listener's call under way, once, if it has taken at least ``min_seconds``."""
         with self._lock:
             if self._begun_at is None or time.monotonic() - self._begun_at < min_seconds:
                 return False
@@ -121,6 +121,6 @@ class _ListenerCalls:
 
 
 def _name(listener: LeakListener) -> str:
-    """Return the name of a listener for the log."""
+    """Return the name of an alert listener for the log."""
     name = getattr(listener, "__qualname__", None)
     return name if type(name) is str else type(listener).__qualname__

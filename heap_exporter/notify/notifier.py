@@ -52,29 +52,29 @@ class Notifier:
 
     @property
     def listeners(self) -> dict[str, int]:
-        """Return the number of calls of listeners by outcome."""
+        """Return the number of calls of alert listeners by outcome."""
         return self._listeners.outcomes
 
     def poll(self) -> None:
-        """Count and log listeners that hang."""
+        """Count and log alert listeners that hang."""
         self._listeners.poll()
 
     def request_stop(self) -> None:
-        """Send nothing more after what is being sent now."""
+        """Send no more alerts after the one that is being sent."""
         self._listeners.request_stop()
         self._events.request_stop()
         if self._webhook is not None:
             self._webhook.request_stop()
 
     def stop(self, deadline: float) -> None:
-        """Stop the threads that send, but for those that hang, by ``deadline`` (monotonic seconds)."""
+        """Stop the threads that send alerts, except those that hang, by ``deadline`` (monotonic seconds)."""
         if self._webhook is not None:
             self._webhook.stop(deadline)
         self._events.stop(deadline)
         self._listeners.stop(deadline)
 
     def _count(self, outcome: str) -> None:
-        """Count the outcome of a webhook post."""
+        """Count the outcome of posting an alert to the webhook."""
         self.webhooks[outcome] += 1
 
 
@@ -84,5 +84,7 @@ def _emit(document: AlertDocument) -> None:
 
 
 def _drop() -> None:
-    """Log an OpenTelemetry event that was dropped."""
-    log.warning("a leak alert was not emitted as an OpenTelemetry event: earlier events hang, or the process stops")
+    """Log that the OpenTelemetry event of an alert was dropped."""
+    log.warning(
+        "a leak alert was not emitted as an OpenTelemetry event: earlier events are not accepted, or the process stops"
+    )

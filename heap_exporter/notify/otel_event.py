@@ -53,14 +53,14 @@ def emit(document: AlertDocument) -> bool:
 
 
 def attributes(document: AlertDocument) -> dict[str, Any]:
-    """Return the attributes of the event: strings, numbers and lists of strings."""
+    """Return the attributes of the OpenTelemetry event of an alert: strings, numbers and lists of strings."""
     found = {f"{EVENT_NAME}.{name}": document[member] for member, name in _ATTRIBUTES.items()}
     found[f"{EVENT_NAME}.snapshots"] = [snapshot["id"] for snapshot in document["snapshots"]]
     return {name: value for name, value in found.items() if value not in (None, "", [])}
 
 
 def provider() -> Any:
-    """Return the LoggerProvider of the application, ``None`` if it has none or if OpenTelemetry has changed."""
+    """Return the LoggerProvider to emit alerts with: the application's, ``None`` without a usable one."""
     try:
         return otel_internals.logger_provider()
     except OpenTelemetryChanged as error:
@@ -70,5 +70,5 @@ def provider() -> Any:
 
 @functools.cache
 def _warn_once(problem: str) -> None:
-    """Log a problem with OpenTelemetry, once each."""
+    """Log a problem with emitting alerts to OpenTelemetry, once each."""
     log.warning("leak alerts are not emitted as OpenTelemetry events: %s", problem)

@@ -27,7 +27,7 @@ AlertDocument = dict[str, Any]
 
 
 def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -> AlertDocument:
-    """Return the document of an alert. ``environ`` (default: of the process) is used for the service name only."""
+    """Return the JSON document of an alert. ``environ`` (default: of the process) gives the service name only."""
     verdict = alert.verdict
     service = service_name(os.environ if environ is None else environ)
     host = socket.gethostname()
@@ -54,7 +54,7 @@ def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -
 
 
 def service_name(environ: Mapping[str, str]) -> str:
-    """Return the service name that is set for OpenTelemetry, or else the file name of the program."""
+    """Return the service name for alerts: the one set for OpenTelemetry, or else the file name of the program."""
     name = environ.get("OTEL_SERVICE_NAME", "").strip()
     for pair in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
         key, _, value = pair.partition("=")
@@ -64,14 +64,14 @@ def service_name(environ: Mapping[str, str]) -> str:
 
 
 def _program() -> str:
-    """Return the file name of the program, or of the package that runs; its arguments may be secret."""
+    """Return the program's name for alerts: its file or package, without arguments, which may be secret."""
     path = PurePath(sys.argv[0] if sys.argv else "")
     name = path.parent.name if path.name == "__main__.py" else path.name
     return name if name not in ("", "-c", "-m") else PurePath(sys.executable or "python").name
 
 
 def _text(alert: LeakAlert, who: str) -> str:
-    """Return the alert as one sentence."""
+    """Return the alert as one sentence for its receivers."""
     verdict = alert.verdict
     cause = f", {verdict.cause.value}" if verdict.cause else ""
     growth, holder, _ = verdict_summary(verdict, alert)
@@ -79,7 +79,7 @@ def _text(alert: LeakAlert, who: str) -> str:
 
 
 def _verdict_members(verdict: Verdict) -> AlertDocument:
-    """Return the members of the document that the verdict has."""
+    """Return the members of the alert document that come from the verdict."""
     slopes = {trend.kind.value: trend.slope_bytes_per_second for trend in verdict.trends}
     return {
         "judged_at": verdict.judged_at,
@@ -96,7 +96,7 @@ def _verdict_members(verdict: Verdict) -> AlertDocument:
 
 
 def _accumulation_members(found: Accumulation | None) -> AlertDocument:
-    """Return where objects accumulate; all members are null if no snapshots were compared."""
+    """Return the members of the alert document on where objects accumulate, null without compared snapshots."""
     return {
         "type_name": found and found.type_name,
         "holder": found and path_text(found.holder),

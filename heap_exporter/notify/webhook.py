@@ -77,17 +77,17 @@ class Webhook:
         self._queue.post(document)
 
     def request_stop(self) -> None:
-        """Make no attempt after the one under way."""
+        """Make no further attempt to post alerts after the one under way."""
         self._queue.request_stop()
 
     def stop(self, deadline: float) -> None:
-        """Wait for the attempt under way until ``deadline`` (monotonic seconds), then cancel it."""
+        """Wait for the post of an alert under way until ``deadline`` (monotonic seconds), then cancel it."""
         self._queue.stop(deadline)
         if (adapter := self._adapter) is not None:
             adapter.cancel()
 
     def _run(self, document: AlertDocument) -> None:
-        """Post one alert and report the outcome; the work of the background queue."""
+        """Post one alert to the webhook and report the outcome; the work of the background queue."""
         try:
             outcome = self._deliver(document)
         except Exception:  # it would end the thread and lose the alerts that wait
@@ -96,7 +96,7 @@ class Webhook:
         self._on_outcome(outcome)
 
     def _deliver(self, document: AlertDocument) -> str:
-        """Post until the alert is accepted, finally refused, or all attempts are made; return the outcome."""
+        """Post until the webhook accepts or refuses the alert, or all attempts are made; return the outcome."""
         content = formats.body(document, self._format, self._url)
         for wait in (*WAITS_SECONDS, None):
             if self._queue.stopping.is_set():
@@ -104,7 +104,7 @@ class Webhook:
             attempt = self._attempt(content)
             if not attempt.problem:
                 log.info(
-                    "alert sent %s to %s, fingerprint %s",
+                    "a leak alert was sent at %s to %s, fingerprint %s",
                     clock(time.time()), self.name, document["fingerprint"],
                 )  # fmt: skip  # format and arguments together
                 return "sent"
@@ -115,7 +115,7 @@ class Webhook:
         return "failed"
 
     def _attempt(self, content: bytes) -> Attempt:
-        """Post once, within the time limit."""
+        """Post an alert to the webhook once, within the time limit."""
         adapter = self._adapter = CancellableAdapter(CONNECT_SECONDS)
         has_ended = threading.Event()
 
@@ -131,7 +131,7 @@ class Webhook:
             has_ended.set()
 
     def _post(self, adapter: CancellableAdapter, content: bytes) -> Attempt:
-        """Send the request, and return the result."""
+        """Send the alert to the webhook, and return the result."""
         headers = {"Content-Type": "application/json", "User-Agent": f"heap-exporter/{VERSION}"}
         with requests.Session() as session:
             session.mount("http://", adapter)
@@ -142,24 +142,29 @@ class Webhook:
                 ) as response:
                     return _result(response)
             except requests.exceptions.InvalidURL:
-                return Attempt("it redirects; set the address that it redirects to", is_final=True)
+                return Attempt(
+                    "the webhook redirects; set HEAP_EXPORTER_ALERT_WEBHOOK_URL to the address that it redirects to",
+                    is_final=True,
+                )
             except requests.RequestException as error:  # its text has the address
-                return Attempt(f"{type(error).__name__}, tried {len(WAITS_SECONDS) + 1} times")
+                return Attempt(f"{type(error).__name__} in the last of {len(WAITS_SECONDS) + 1} attempts")
 
 
 def _result(response: requests.Response) -> Attempt:
-    """Return what a response means: after 408, 429 and server errors another attempt is made, after others not."""
+    """Return the result of a webhook's response: after 408, 429 and server errors the alert is posted again."""
     status = response.status_code
     if 200 <= status < 300:
         return Attempt("")
     is_temporary = status in (408, 429) or status >= 500
     return Attempt(
-        f"it answered {status}", not is_temporary, _retry_after_seconds(response.headers.get("Retry-After", ""))
+        f"the webhook answered {status}",
+        not is_temporary,
+        _retry_after_seconds(response.headers.get("Retry-After", "")),
     )
 
 
 def _retry_after_seconds(text: str) -> float:
-    """Return the wait that a ``Retry-After`` header sets (RFC 9110, 10.2.3): seconds or a date; 0 if neither."""
+    """Return the wait that the ``Retry-After`` of a webhook's answer to an alert sets (RFC 9110, 10.2.3), 0 if none."""
     try:
         seconds = float(text) if text.strip().isdigit() else parsedate_to_datetime(text).timestamp() - time.time()
     except (TypeError, ValueError, OverflowError):

@@ -50,7 +50,7 @@ class Recorded(NamedTuple):
 
 
 def csv_row(point: Point, limits: MemoryLimits | None = None) -> str:
-    """Return a point, and what the cgroup's limits were then, as a line of CSV in the order of :data:`COLUMNS`."""
+    """Return a point, and the cgroup's limits then, as a line of recorded series in the order of :data:`COLUMNS`."""
     cells = [_cell(value) for value in point[: len(NUMBERS)]]
     found = point.finding
     cells += (found.kind.value, found.cause or "") if found else ("", "")
@@ -61,7 +61,7 @@ def csv_row(point: Point, limits: MemoryLimits | None = None) -> str:
 
 
 def read_series(path: Path) -> Iterator[Point]:
-    """Yield the points of a ``.csv`` or gzipped file, in its order; columns with other names are ignored.
+    """Yield the points of recorded series, a ``.csv`` or gzipped file, in its order; other columns are ignored.
 
     Raises :class:`HeapExporterError` that names the file, the line and the column of what cannot be read.
     """
@@ -93,7 +93,7 @@ class RowConverter:
             raise _no_columns(names)
         doubled = [name for name in COLUMNS if names.count(name) > 1]
         if doubled:
-            raise ValueError(f"two columns {doubled[0]}")
+            raise ValueError(f"the header has two columns {doubled[0]}")
         self._width = len(names)
         self._plan = [
             (names.index(name), place, _CONVERTERS.get(name, _whole))
@@ -104,7 +104,7 @@ class RowConverter:
         self._cgroup = [names.index(name) if name in names else -1 for name in CGROUP]
 
     def point(self, cells: Cells) -> Point:
-        """Return the point of a row."""
+        """Return the point of a row of recorded series."""
         if len(cells) != self._width:
             error = _Incomplete if len(cells) < self._width else ValueError
             raise error(f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}, where the header has {self._width}")
@@ -119,7 +119,7 @@ class RowConverter:
         return Point._make(values)
 
     def recorded(self, cells: Cells) -> Recorded:
-        """Return the whole sample of a row."""
+        """Return the recorded sample of a row."""
         point = self.point(cells)
         headroom, kills = (None if index < 0 else _whole(cells[index]) for index in self._cgroup)
         return Recorded(point, headroom, kills)
@@ -127,7 +127,7 @@ class RowConverter:
     def _found(self, cells: Cells) -> Finding:
         kind, cause = ("" if index < 0 else cells[index] for index in self._finding)
         if kind not in list(FindingKind):
-            raise ValueError(f"finding is {kind[:40]!r}; it is one of {', '.join(FindingKind)}, or empty")
+            raise ValueError(f"finding is {kind[:40]!r}; it must be one of {', '.join(FindingKind)}, or empty")
         return Finding(FindingKind(kind), Cause(cause) if cause else None)
 
 
@@ -142,7 +142,7 @@ class _Rows(Iterable[Cells]):
 
     @property
     def is_unfinished(self) -> bool:
-        """Return whether the current row is the last line of the file and has no line end."""
+        """Return whether the current row of the series is the last line of the file and has no line end."""
         return not self._ends_with_line and self.number == self._lines_read
 
     def __iter__(self) -> Iterator[Cells]:
@@ -169,7 +169,7 @@ class _Rows(Iterable[Cells]):
 
 def _checked(line: str) -> str:
     if len(line) >= MAX_LINE_CHARS:
-        raise ValueError(f"longer than {MAX_LINE_CHARS:,} characters, as no line of a series is")
+        raise ValueError(f"the line is longer than {MAX_LINE_CHARS:,} characters, the maximum in recorded series")
     return line
 
 
@@ -186,7 +186,7 @@ def _no_columns(names: Cells) -> ValueError:
 
 
 def _whole(text: str) -> int | None:
-    """Return the number in a cell, ``None`` if it is not known."""
+    """Return the number in a cell of recorded series, ``None`` if it is not known."""
     try:
         return int(text)
     except ValueError:

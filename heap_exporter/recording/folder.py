@@ -43,12 +43,12 @@ class Recording(NamedTuple):
 
     @property
     def older(self) -> Path:
-        """Return the file of the samples before those of ``csv``."""
+        """Return the file of the recorded samples before those of ``csv``."""
         return self.csv.with_suffix(OLDER_SUFFIX)
 
     @property
     def notes(self) -> Path:
-        """Return the file of the notes."""
+        """Return the file of the recording's notes."""
         return self.csv.with_suffix(NOTES_SUFFIX)
 
 
@@ -69,7 +69,7 @@ def create_recording(folder: Path) -> tuple[Recording, int]:
 
 
 def check_owner(folder: Path) -> None:
-    """Raise :class:`CrashRecordError` if another user owns the folder or its parent; ``OSError`` if there is none."""
+    """Raise :class:`CrashRecordError` if another user owns the folder of recordings; ``OSError`` if there is none."""
     owner = foreign_owner(folder, folder.parent)
     if owner is not None:
         raise CrashRecordError(
@@ -125,7 +125,7 @@ class _Found(NamedTuple):
             return False
 
     def remove(self) -> bool:
-        """Remove the files unless a process uses them; return whether they are gone."""
+        """Remove the files of the recording unless a process uses them; return whether they are gone."""
         try:
             with open_unless_locked(self.recording.csv, exclusive=True) as file:
                 return file is not None and self._unlink()

@@ -42,7 +42,7 @@ SAMPLES_PER_LIMITS = 20
 
 
 def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastExit | None:
-    """Return the newest exit of a crashed process that no other start has claimed, ``None`` if there is none.
+    """Return the newest exit in the crash records that no other start has claimed, ``None`` if there is none.
 
     ``limits`` are those of the cgroup now. Never raises; problems are logged.
     """
@@ -51,15 +51,15 @@ def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastE
     except FileNotFoundError:
         return None
     except (CrashRecordError, OSError) as problem:
-        log.warning("the recordings of earlier processes cannot be read: %s", problem)
+        log.warning("the crash records of earlier processes cannot be read: %s", problem)
         return None
     except Exception:  # the application must not see it, whatever it is
-        log.exception("the recordings in %s cannot be used", snapshot_folder)
+        log.exception("the crash records in the folder %s cannot be used", snapshot_folder)
         return None
     if found is not None:
         log.log(
             logging.WARNING if found.ended is Ending.OOM_KILL else logging.INFO,
-            "an earlier process, %d, did not stop cleanly (%s); `heap-exporter last-exit %s` shows its memory before",
+            "an earlier process, %d, did not stop cleanly (%s); `heap-exporter last-exit %s` shows its last hour",
             found.pid, found.ended.value, snapshot_folder,
         )  # fmt: skip  # format and arguments together
     return found
@@ -86,7 +86,7 @@ def find_exits(folder: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Pa
 
 
 def last_exit(noted: notes.Notes, samples: Sequence[Recorded], limits: MemoryLimits | None) -> LastExit | None:
-    """Return the exit of a process that left these notes and samples, ``None`` without a sample.
+    """Return the exit of a process that left this crash record, notes and samples; ``None`` without a sample.
 
     ``limits`` are those of the cgroup now, if this process is the successor of that one.
     """
@@ -108,7 +108,7 @@ def last_exit(noted: notes.Notes, samples: Sequence[Recorded], limits: MemoryLim
 
 
 def slope(points: Sequence[Point]) -> float | None:
-    """Return the slope of the growing memory before an exit: bytes a second over the last 15 minutes of the points."""
+    """Return the slope of memory in a crash record: bytes a second over the last 15 minutes of the points."""
     recent = [point for point in points if point.t_seconds >= points[-1].t_seconds - SLOPE_SECONDS]
     times, sizes = [point.t_seconds for point in recent], [float(point.growing_bytes) for point in recent]
     try:
@@ -127,7 +127,7 @@ def _claim(folder: Path, limits: MemoryLimits | None) -> LastExit | None:
 
 
 def _claim_one(recording: Recording, file: int, limits: MemoryLimits | None) -> LastExit | None:
-    """Return how the process of a recording ended, and note it; ``None`` if that is claimed already."""
+    """Return how the process of a recording ended, and note that; ``None`` if another start has claimed it."""
     noted = notes.read_notes(recording.notes)
     if notes.read_ending(noted) is not None:
         return None
@@ -140,7 +140,7 @@ def _claim_one(recording: Recording, file: int, limits: MemoryLimits | None) -> 
 
 
 def _read_samples(recording: Recording, file: int) -> Sequence[Recorded]:
-    """Return the samples of the last hour. ``file`` is the open CSV file: to open it again would drop its lock."""
+    """Return the recorded samples of the last hour. ``file`` is the open CSV: opening it again would drop its lock."""
     samples = _last_hour(os.pread(file, MAX_CSV_BYTES, 0))
     if samples and samples[-1].point.t_seconds - samples[0].point.t_seconds < HISTORY_SECONDS:
         with suppress(OSError, EOFError, zlib.error):
@@ -154,7 +154,7 @@ def _read_samples(recording: Recording, file: int) -> Sequence[Recorded]:
 
 
 def _last_hour(data: bytes) -> list[Recorded]:
-    """Return the samples of the last hour in a CSV file, without lines that are damaged."""
+    """Return the recorded samples of the last hour in a CSV file, without lines that are damaged."""
     lines = data.decode("utf-8", "replace").split("\n")[:-1]  # the text after the last line end is no whole line
     found: list[Recorded] = []
     try:
@@ -177,7 +177,7 @@ def _recorded(convert: RowConverter, lines: Iterator[str]) -> Iterator[Recorded]
 def _ending(
     noted: notes.Notes, samples: Sequence[Recorded], limits: MemoryLimits | None
 ) -> tuple[Ending, EndingReason]:
-    """Return how a process ended, judged by its last samples and by what its cgroup has counted since."""
+    """Return how a recorded process ended, by its last samples and by what its cgroup has counted since."""
     last = samples[-1]
     kills = limits.events.get("oom_kill") if limits else None
     if kills is not None and last.oom_kills is not None and kills > last.oom_kills:
@@ -192,7 +192,7 @@ def _ending(
 
 
 def _free_bytes(samples: Sequence[Recorded]) -> float | None:
-    """Return what was left under the limit one sample after the last, if memory continued to grow.
+    """Return the memory left one sample after the last recorded one, if memory continued to grow.
 
     The cgroup's limits are read less often than samples are taken: growth since their last reading is subtracted.
     """

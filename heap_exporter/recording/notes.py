@@ -132,7 +132,7 @@ def ending_note(ended: Ending, reason: EndingReason) -> Notes:
 
 
 def read_ending(notes: Notes) -> tuple[Ending, EndingReason] | None:
-    """Return how the process ended, as its successor found it; ``None`` before it is claimed."""
+    """Return how the recorded process ended, as its successor found it; ``None`` before it is claimed."""
     return _read(notes.get("ending"), lambda note: (Ending(note["ended"]), EndingReason(note["reason"])))
 
 
@@ -147,7 +147,7 @@ def read_start(notes: Notes) -> float | None:
 
 
 def _reason_row(reason: Reason) -> list[Any]:
-    """Return the kind and the values of a reason, with names shortened to :data:`MAX_NAME_CHARS` characters."""
+    """Return the kind and the values of a reason as a note, with names of :data:`MAX_NAME_CHARS` at most."""
     values = {
         name: value[:MAX_NAME_CHARS] if isinstance(value, str) else value for name, value in reason.values.items()
     }
@@ -165,7 +165,7 @@ def _reasons(rows: Sequence[Any]) -> tuple[Reason, ...]:
 
 
 def _finding_row(finding: Finding) -> dict[str, Any]:
-    """Return the values of a finding, only its kind and cause if they are long."""
+    """Return the values of a finding as a note, only its kind and cause if they are long."""
     row = asdict(finding)
     is_short = len(json.dumps(row)) <= MAX_FINDING_CHARS
     return row if is_short else asdict(Finding(finding.kind, finding.cause))

@@ -105,12 +105,12 @@ class Recorder:
             file.remove_notes()
 
     def _attempt(self, write: Callable[[], object]) -> bool:
-        """Return whether it succeeded; log the first failure."""
+        """Return whether a write of the recording succeeded; log the first failure."""
         try:
             write()
         except Exception as problem:  # the application must not see it, whatever it is
             if not self._has_warned:
-                log.warning("samples are not recorded in %s for now: %s", self._folder, problem)
+                log.warning("samples cannot be recorded in the folder %s for now: %s", self._folder, problem)
             self._has_warned = True
             self.failures += 1
             return False
@@ -137,7 +137,7 @@ class Recorder:
         remove_excess(self._folder, self._max_recordings, self._max_folder_bytes)
 
     def _note(self, name: str, note: object, delay_seconds: float = 0.0) -> None:
-        """Keep a note, and write the notes, or let them wait for at most ``delay_seconds``."""
+        """Add a note to the recording, and write the notes within ``delay_seconds``."""
         self._notes[name] = note
         due_at = time.monotonic() + delay_seconds
         self._notes_due_at = due_at if self._notes_due_at is None else min(self._notes_due_at, due_at)
@@ -177,7 +177,7 @@ class _RecordingFile:
         )
 
     def append(self, line: str) -> None:
-        """Write a line after the last whole one."""
+        """Write a line of the recording after the last whole one."""
         data = line.encode("utf-8", "replace")
         written = os.pwrite(self._descriptor, data, self.size)
         if written < len(data):
@@ -192,11 +192,11 @@ class _RecordingFile:
         self.size = len(HEADER)
 
     def write_notes(self, content: notes.Notes) -> None:
-        """Replace the notes."""
+        """Replace the notes of the recording."""
         notes.write_notes(self.recording.notes, content)
 
     def remove_notes(self) -> None:
-        """Remove the notes, if they are of this process. Raises nothing."""
+        """Remove the notes of the recording, if they are of this process. Raises nothing."""
         if self._pid == os.getpid():
             with suppress(OSError):
                 self.recording.notes.unlink()

@@ -33,7 +33,7 @@ class BackgroundQueue(Generic[Item]):
         self._thread: threading.Thread | None = None
 
     def post(self, item: Item) -> None:
-        """Add an item. Returns at once and never raises."""
+        """Add an item of any type for the background thread. Returns at once and never raises."""
         with self._lock:
             self._waiting.append(item)
             dropped = self._drop_oldest(0 if self.stopping.is_set() else MAX_WAITING)
@@ -45,18 +45,18 @@ class BackgroundQueue(Generic[Item]):
         self._count_dropped(dropped)
 
     def request_stop(self) -> None:
-        """Deliver no more items after the current one."""
+        """Have the background thread deliver no more items after the current one."""
         self.stopping.set()
 
     def stop(self, deadline: float) -> None:
-        """Wait for the current delivery, at most until ``deadline`` (monotonic seconds)."""
+        """Wait for the background thread's current delivery, at most until ``deadline`` (monotonic seconds)."""
         self.request_stop()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(deadline - time.monotonic(), 0))
 
     def resume(self) -> None:
-        """Deliver new items again."""
+        """Have the background thread deliver new items again."""
         self.stopping.clear()
 
     def _run(self) -> None:

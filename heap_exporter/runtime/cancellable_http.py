@@ -27,7 +27,7 @@ class CancellableAdapter(HTTPAdapter):
         super().__init__()
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
-        """Return the pool for a request; its connections are registered for :meth:`cancel`."""
+        """Return the connection pool for any HTTP request; its sockets are registered for :meth:`cancel`."""
         pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*args, **kwargs))
         if pool not in self._pools:
             self._pools.add(pool)
@@ -43,22 +43,23 @@ class CancellableAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send as :class:`HTTPAdapter` does; ``timeout`` is in seconds.
+        """Send any HTTP request as the base class does, unless cancelled; ``timeout`` is in seconds.
 
-        Raises ``ConnectionError`` after :meth:`cancel`, and ``InvalidURL`` on a redirection, which a POST cannot follow
-        and which OpenTelemetry's exporter counts as a success.
+        Raises ``ConnectionError`` after :meth:`cancel`, and ``InvalidURL`` on a redirection.
         """
         if self._cancelled:
             raise requests.ConnectionError("the exporter is stopping")
         bounded = (min(timeout, self._connect_timeout_seconds), timeout)
         response = super().send(request, stream=stream, timeout=bounded, verify=verify, cert=cert, proxies=proxies)
-        if response.is_redirect:
+        if response.is_redirect:  # a POST cannot follow it, and OpenTelemetry's exporter counts it as a success
             response.close()
-            raise requests.exceptions.InvalidURL(f"it redirects to {response.headers['Location']}: push there")
+            raise requests.exceptions.InvalidURL(
+                f"it redirects to {response.headers['Location']}; set that address instead"
+            )
         return response
 
     def cancel(self) -> None:
-        """End the current request and refuse all later ones. Any thread may call it."""
+        """End the current HTTP request and refuse all later ones. Any thread may call it."""
         self._cancelled = True
         for connected in list(self._sockets):
             _shut(connected)

@@ -31,7 +31,7 @@ class ErrorBoundary:
         self._next_log_at = dict.fromkeys(self.errors, -math.inf)
 
     def run(self, name: str, function: Callable[[], Result]) -> Result | None:
-        """Return what ``function`` returns, ``None`` if it raises."""
+        """Return what any ``function`` returns, ``None`` if it raises; count and log the exception."""
         try:
             return function()
         except WalkCancelled:  # the exporter stops: no error
@@ -56,7 +56,7 @@ class ErrorBoundary:
         *arguments: object,
         error: Exception | None = None,
     ) -> None:
-        """Log, with the traceback of ``error``, unless the name is silent; it is silent from then on for a time."""
+        """Log a text, with the traceback of ``error``, unless the name is silent; then silence the name for a time."""
         now = self._clock()
         if now >= self._next_log_at[name]:
             self._next_log_at[name] = now + silence_seconds

@@ -34,7 +34,7 @@ def is_sibling_exporter(host: str, port: int) -> bool:
 
 
 def _exporter_pid(host: str, port: int) -> int | None:
-    """Return the pid in the answer of ``/-/healthy``, ``None`` if no heap-exporter answers."""
+    """Return the pid of the process that has a port, ``None`` if it is no heap-exporter."""
     try:
         answer = json.loads(_health(reachable(host), port).partition(b"\r\n\r\n")[2])
         return int(answer["pid"]) if answer["name"] == "heap-exporter" else None

@@ -63,12 +63,12 @@ class _Grant:
     boot: str
 
     def age_seconds(self, now: Moment) -> float:
-        """Return how old the grant is; below 0 if the machine rebooted and its clock was set back."""
+        """Return how old a grant of snapshots is; below 0 if the machine rebooted and its clock was set back."""
         return now.uptime_seconds - self.uptime_seconds if self.boot and self.boot == now.boot else now.at - self.at
 
 
 def read_moment() -> Moment:
-    """Return the time now; without a boot id (another platform) only the wall clock counts."""
+    """Return the moment now for a grant of snapshots; without a boot id only the wall clock counts."""
     return Moment(time.time(), time.monotonic(), read_boot_id())
 
 
@@ -90,7 +90,7 @@ class Budget:
         self._unsaved: list[_Grant] = []
 
     def request(self, fingerprint: str, snapshots: int = 1) -> Refusal | None:
-        """Grant snapshots to a fingerprint and start its cooldown, or return the refusal.
+        """Grant automatic snapshots of the leak with a fingerprint and start its cooldown, or return the refusal.
 
         Of all processes that request the same fingerprint at once, one is granted. With 0 snapshots only the cooldown
         counts: one of several workers sends an alert. Where the grant cannot be recorded, no snapshot is granted, and
@@ -102,7 +102,9 @@ class Budget:
         except (OSError, LockHeld, SnapshotNoDisk) as error:
             if snapshots:
                 return Refusal("over_budget", f"no automatic snapshot is taken, because it cannot be recorded: {error}")
-            log.warning("the alert cannot be recorded, so other processes may send it again: %s", error)
+            log.warning(
+                "the exporter cannot record that it sends this alert, so other processes may send it again: %s", error
+            )
             del self._unsaved[:-MAX_UNSAVED]
             return self._judge(self._unsaved, fingerprint, 0)
 
@@ -113,7 +115,7 @@ class Budget:
             with self._grants() as grants:
                 grants.append(grant)
         except (OSError, LockHeld, SnapshotNoDisk) as error:
-            log.warning("the cooldown of %s cannot be recorded for other processes: %s", fingerprint, error)
+            log.warning("the cooldown of the leak %s cannot be recorded for other processes: %s", fingerprint, error)
             self._unsaved.append(grant)
 
     def _judge(self, grants: list[_Grant], fingerprint: str, snapshots: int) -> Refusal | None:
@@ -143,7 +145,7 @@ class Budget:
         if not snapshots or excess <= 0:
             return None
         limit = f"HEAP_EXPORTER_SNAPSHOTS_A_DAY allows {self._a_day} automatic snapshots in 24 h"
-        reason = f"{limit}; {snapshots} more exceed it"
+        reason = f"{limit}; {snapshots} more would exceed this limit"
         for grant in sorted(today, key=lambda grant: grant.age_seconds(now), reverse=True):
             excess -= grant.snapshots
             if excess <= 0:
@@ -153,13 +155,16 @@ class Budget:
 
     @contextmanager
     def _grants(self) -> Iterator[list[_Grant]]:
-        """Yield the grants under the lock, and save them with the changes of the block, without outdated ones."""
+        """Yield the grants of snapshots under a lock, and save them with the changes of the block."""
         self._store.prepare()
         with self._locked():
             payload = self._payload()
             grants = _parsed(payload)
             if grants is None:
-                log.warning("%s is damaged; no leak triggers a snapshot until a cooldown has passed", self._file)
+                log.warning(
+                    "%s is damaged; suspected leaks trigger no snapshots until the snapshot cooldown has passed",
+                    self._file,
+                )
                 grants = [self._new_grant(ANY_LEAK, 0)]
             grants += self._unsaved
             yield grants
@@ -190,7 +195,7 @@ class Budget:
             self._lock.release()
 
     def _payload(self) -> bytes:
-        """Return the content of the file, nothing if there is none. Raises :class:`OSError`."""
+        """Return the content of the file of the snapshot budget, b"" if there is none. Raises :class:`OSError`."""
         try:
             file = os.open(self._file, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
         except FileNotFoundError:
@@ -200,7 +205,7 @@ class Budget:
 
 
 def _parsed(payload: bytes) -> list[_Grant] | None:
-    """Return the grants in the file, ``None`` if it is damaged."""
+    """Return the grants in the file of the snapshot budget, ``None`` if it is damaged."""
     try:
         return [_grant(recorded) for recorded in json.loads(payload)["granted"]] if payload else []
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
@@ -208,7 +213,7 @@ def _parsed(payload: bytes) -> list[_Grant] | None:
 
 
 def _grant(recorded: Any) -> _Grant:
-    """Return a grant in the file. Raises what :func:`_parsed` expects."""
+    """Return a grant in the file of the snapshot budget. Raises what :func:`_parsed` expects."""
     grant = _Grant(
         fingerprint=str(recorded["fingerprint"]),
         snapshots=int(recorded["snapshots"]),

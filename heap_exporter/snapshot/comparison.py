@@ -33,7 +33,7 @@ MAX_KEPT = 64
 
 MAX_REPORT_BYTES = 4 * 1024 * 1024
 
-ELSEWHERE = "run `heap-exporter report` on another machine"
+ELSEWHERE = "run `heap-exporter report` with both on another machine"
 WAS_KILLED = f"the subprocess that compared them was killed or could not write its report; {ELSEWHERE}"
 WAS_STOPPED = f"the exporter was stopped before the comparison; {ELSEWHERE}"
 WAS_LATE = f"the snapshots of a suspected leak have priority; {ELSEWHERE}"
@@ -81,7 +81,7 @@ class Comparisons:
         self._waiting_has_priority = False
 
     def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, has_priority: bool = False) -> None:
-        """Queue a comparison of two snapshots; one without priority never replaces one with it. Raises nothing."""
+        """Queue the comparison of two snapshots in the folder; one without priority never replaces one with it."""
         if self._max_objects == 0 or {before.content, after.content} != {"graph"}:
             return
         with self._lock:
@@ -95,7 +95,7 @@ class Comparisons:
             self._advance()
 
     def poll(self) -> None:
-        """Note the end of the running comparison of snapshots, and start the waiting one."""
+        """Note the end of the subprocess that compares two snapshots, and start the one for the waiting pair."""
         with self._lock:
             self._advance()
 
@@ -122,7 +122,9 @@ class Comparisons:
         try:
             program = subprocesses.start(self._command(before, after), self._report_path(after.id).exists)
         except OSError as error:
-            self._give_up(before, after, f"its subprocess cannot be started: {error.strerror or error}")
+            self._give_up(
+                before, after, f"the subprocess for the comparison cannot be started: {error.strerror or error}"
+            )
             return
         self._running = _Running(after.id, program)
 
@@ -140,7 +142,7 @@ class Comparisons:
         return (running is not None and running.id == id) or (waiting is not None and waiting[1].id == id)
 
     def state(self, id: str) -> Comparison | None:
-        """Return the state of the comparison of a snapshot with the one before, ``None`` if there is none."""
+        """Return the state of the comparison of a taken snapshot with the one before, ``None`` if there is none."""
         with self._lock:
             self._advance()
             started, is_under_way = self._started.get(id), self._is_under_way(id)
@@ -163,7 +165,8 @@ class Comparisons:
                 f"{ELSEWHERE}"
             )
         if headroom is not None and headroom < _memory_bytes(objects):
-            return f"it may need {size(_memory_bytes(objects))}; {size(headroom)} are left under the memory limit"
+            needed = size(_memory_bytes(objects))
+            return f"the comparison may need {needed}; {size(headroom)} are left under the memory limit"
         return ""
 
     def _command(self, before: SnapshotInfo, after: SnapshotInfo) -> Sequence[str]:

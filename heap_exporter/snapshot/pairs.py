@@ -22,7 +22,7 @@ class ComparedPairs:
         self._pinned: list[tuple[str, str]] = []
 
     def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, has_priority: bool = False) -> None:
-        """Queue a comparison of two snapshots. Raises nothing."""
+        """Queue a comparison of two snapshots, and pin both in the snapshot folder. Raises nothing."""
         self._comparisons.begin(before, after, has_priority=has_priority)
         if self._is_running(after.id):
             self._pinned.append((before.id, after.id))
@@ -30,7 +30,7 @@ class ComparedPairs:
                 self._pins.pin(compared, PURPOSE, MAX_PIN_SECONDS)
 
     def unpin_finished(self) -> bool:
-        """Unpin the pairs whose comparison has ended. Return whether there were any; raises nothing."""
+        """Unpin the snapshots whose comparison has ended. Return whether there were any; raises nothing."""
         before, self._pinned = self._pinned, [pair for pair in self._pinned if self._is_running(pair[1])]
         for ended in set(chain(*before)) - set(chain(*self._pinned)):
             self._pins.unpin(ended, PURPOSE)

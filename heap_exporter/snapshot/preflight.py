@@ -90,7 +90,7 @@ class SnapshotPlan:
 
 
 def estimate_heap_size(census: Census | None, proc: Path = Path("/proc")) -> HeapSize:
-    """Return the size of the heap by the last census if it saw all objects, otherwise by the allocator's count.
+    """Estimate the size of the heap before a snapshot: by the last census if complete, or the allocator's count.
 
     The allocator's count is also used if it exceeds the census by far: the service may have loaded its data since.
     """
@@ -167,11 +167,15 @@ def plan_snapshot(graph: ResourceNeed, census: ResourceNeed, free: FreeResources
     refusal = _shortage(census, free, directory)
     if refusal is not None:
         raise refusal
-    return SnapshotPlan("census", census.file_bytes, f"only a census, no graph: {problem}")
+    return SnapshotPlan(
+        "census",
+        census.file_bytes,
+        f"the snapshot has only a census (count of all objects by type), no graph: {problem}",
+    )
 
 
 def _shortage(need: ResourceNeed, free: FreeResources, directory: Path) -> SnapshotError | None:
-    """Return an error that names the missing resource, ``None`` if all suffice."""
+    """Return a snapshot's error that names the missing resource, ``None`` if all suffice."""
     memory, disk = SnapshotNoMemory, lambda problem: SnapshotNoDisk(directory, problem)
     checks: tuple[tuple[int | None, int, Callable[[str], SnapshotError], str], ...] = (
         (free.headroom_bytes, need.memory_bytes, memory,
@@ -179,11 +183,11 @@ def _shortage(need: ResourceNeed, free: FreeResources, directory: Path) -> Snaps
         (free.address_bytes, need.address_bytes, memory,
          "a snapshot may map {} MiB; {} MiB are left under the limit on address space (ulimit -v)"),
         (free.file_size_bytes, need.file_bytes, disk,
-         "the file may have {} MiB; the limit on file size (ulimit -f) allows {} MiB"),
+         "the snapshot file may have {} MiB; the limit on file size (ulimit -f) allows {} MiB"),
         (free.quota_bytes, need.file_bytes, disk,
-         "the file may have {} MiB; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows {} MiB"),
+         "the snapshot file may have {} MiB; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows {} MiB"),
         (free.free_disk_bytes, need.file_bytes + free.min_free_bytes, disk,
-         "{} MiB of the disk must be free, {} MiB are; free disk space"),
+         "a snapshot needs {} MiB of free disk space, but only {} MiB are free; delete files on this disk"),
     )  # fmt: skip  # a table is read in columns
     for available, needed, error, message in checks:
         if available is not None and available < needed:
@@ -192,12 +196,12 @@ def _shortage(need: ResourceNeed, free: FreeResources, directory: Path) -> Snaps
 
 
 def _mebibytes(count: int) -> int:
-    """Return bytes in MiB, rounded up: a need that exceeds 1 MiB must not read as 1 MiB."""
+    """Return bytes that a snapshot needs in MiB, rounded up: more than 1 MiB must not read as 1 MiB."""
     return -(-count >> 20)
 
 
 def _status_bytes(proc: Path, field: str) -> int | None:
-    """Return a field of ``/proc/self/status`` (proc(5)) in bytes, ``None`` without that file."""
+    """Return a size in ``/proc/self/status`` that limits snapshots, in bytes; ``None`` without that file."""
     try:
         found = dict(_STATUS_KIB.findall((proc / "self" / "status").read_text()))
     except OSError:

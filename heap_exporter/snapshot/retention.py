@@ -46,7 +46,7 @@ class RetentionPins:
         self._directory = directory
 
     def pin(self, id: str, purpose: str, seconds: float) -> None:
-        """Pin a snapshot for so long from now on. Raises nothing; a failure is logged."""
+        """Pin a snapshot in the folder for so long from now on. Raises nothing; a failure is logged."""
         pin, until = self._pin_path(id, purpose), time.time() + seconds
         try:
             os.close(os.open(pin, os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
@@ -55,12 +55,12 @@ class RetentionPins:
             log.warning("snapshot %s is not pinned (%s) and may be removed early: %s", id, purpose, error)
 
     def unpin(self, id: str, purpose: str) -> None:
-        """Remove a pin, if there is one. Raises nothing."""
+        """Remove a pin from a snapshot, if there is one. Raises nothing."""
         with suppress(OSError):
             self._pin_path(id, purpose).unlink()
 
     def pinned(self, purpose: str = "*") -> set[str]:
-        """Return the ids that any process has pinned, for one purpose or for any."""
+        """Return the ids of snapshots that any process has pinned, for one purpose or for any."""
         now, found = time.time(), set()
         for pin in self._pin_paths(purpose=purpose):
             with suppress(OSError):
@@ -131,7 +131,7 @@ def remove_stale_locks(directory: Path) -> None:
 
 
 def _is_leftover(path: Path, ids: Collection[str], is_alone: bool) -> bool:
-    """Return whether a file of this package belongs to no snapshot and no running process. Raises ``OSError``."""
+    """Return whether a file in the snapshot folder has no snapshot and no running process. Raises ``OSError``."""
     if companion := _COMPANION.fullmatch(path.name):
         return companion[1] not in ids or (path.suffix == PIN_SUFFIX and _is_stale(path))
     if part := _PART.fullmatch(path.name):

@@ -182,7 +182,7 @@ class Snapshots:
         return self.comparisons.state(self._last_graph.id) if self._last_graph else None
 
     def _begin(self, *, limit_bursts: bool) -> str:
-        """Take the turn until :meth:`_end`, and return the id of a new snapshot."""
+        """Take the turn in the snapshot folder until :meth:`_end`, and return the id of a new snapshot."""
         try:
             self._turns.begin(limit_bursts=limit_bursts)
         except SnapshotError as error:
@@ -295,6 +295,6 @@ class Snapshots:
 
 
 def _one_line(reason: str) -> str:
-    """Return the caller's reason on one line, printable and short."""
+    """Return the caller's reason for a snapshot on one line, printable and short."""
     words = "".join(char if char.isprintable() else " " for char in reason[: 4 * MAX_REASON_CHARS])
     return " ".join(words.split())[:MAX_REASON_CHARS]

@@ -57,7 +57,7 @@ class Store:
                 self.directory, f"it belongs to user {owner}; set HEAP_EXPORTER_SNAPSHOT_DIR to a folder of your own"
             )
         if not os.access(self.directory, os.W_OK | os.X_OK):
-            raise self._no_disk(PermissionError(errno.EACCES, "this process cannot write there"))
+            raise self._no_disk(PermissionError(errno.EACCES, "this process cannot write to the folder"))
         return free
 
     def write(self, id: str, write: Callable[[int], None]) -> None:
@@ -138,7 +138,7 @@ class Store:
         return list(filter(ID.fullmatch, ids))
 
     def _write_unnamed(self, id: str, write: Callable[[int], None]) -> bool:
-        """Write an unnamed file, which a kill removes, then name it. Return False where that is not supported."""
+        """Write a snapshot to an unnamed file, which a kill removes, then name it. Return False if not supported."""
         if not hasattr(os, "O_TMPFILE") or not os.path.exists("/proc/self/fd"):
             return False
         with ExitStack() as open_files:
@@ -163,7 +163,7 @@ class Store:
         self._keep_name(id)
 
     def _keep_name(self, id: str) -> None:
-        """Sync the folder: after a power cut the file would otherwise have no name."""
+        """Sync the snapshot folder: after a power cut the file would otherwise have no name."""
         if not hasattr(os, "O_DIRECTORY"):
             return
         try:
@@ -189,12 +189,14 @@ class Store:
 
     def _no_disk(self, error: OSError) -> SnapshotNoDisk:
         problem = error.strerror or str(error)
-        return SnapshotNoDisk(self.directory, f"{problem}; fix it or set HEAP_EXPORTER_SNAPSHOT_DIR to another folder")
+        return SnapshotNoDisk(
+            self.directory, f"{problem}; fix this, or set HEAP_EXPORTER_SNAPSHOT_DIR to another folder"
+        )
 
 
 @contextmanager
 def _opened(path: Path, flags: int) -> Iterator[int]:
-    """Yield a descriptor of ``path`` that no child process inherits. Raises :class:`OSError`."""
+    """Yield a descriptor of a path in the snapshot folder that no child inherits. Raises :class:`OSError`."""
     file = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
         yield file

@@ -60,7 +60,7 @@ class Turns:
 
     @contextmanager
     def free_turn(self) -> Iterator[bool]:
-        """Take the turn if it is free; yield whether it is certain that no other process has it."""
+        """Take the turn of snapshots if it is free; yield whether it is certain that no other process has it."""
         self._is_cleaning = True
         try:
             self._begin()

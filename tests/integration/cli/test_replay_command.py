@@ -187,5 +187,5 @@ def test_an_endless_line_does_not_fill_the_memory(run: Run, tmp_path: Path) -> N
         env=environment(tmp_path, OPENBLAS_NUM_THREADS="1"), check=False,
     )  # fmt: skip  # one reading
 
-    problem = "a.csv.gz, line 3: longer than 65,536 characters, as no line of a series is"
+    problem = "a.csv.gz, line 3: the line is longer than 65,536 characters, the maximum in recorded series"
     assert (done.returncode, done.stderr) == (2, f"heap-exporter: {problem}\n")

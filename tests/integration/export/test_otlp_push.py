@@ -177,7 +177,7 @@ def test_a_redirection_is_a_failure_with_the_new_address(caplog: pytest.LogCaptu
     with http_receiver(301, {"Location": "https://there/v1/metrics"}) as receiver, pushing(receiver.url) as outcomes:
         assert take(outcomes) == "failure"
 
-    assert "it redirects to https://there/v1/metrics: push there" in caplog.text
+    assert "it redirects to https://there/v1/metrics; set that address instead" in caplog.text
 
 
 def test_a_stop_ends_the_back_off_from_a_503_with_retry_after(

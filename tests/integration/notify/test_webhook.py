@@ -116,7 +116,7 @@ def test_a_lasting_failure_is_logged_once_after_the_last_attempt(
         assert received.requests.qsize() == len(WAITS_SECONDS) + 1
 
     assert [record.getMessage() for record in caplog.records if record.name == "heap_exporter"] == [
-        f"the leak alert could not be posted to {received.url.removesuffix('/hook')}: it answered 500"
+        f"the leak alert could not be posted to {received.url.removesuffix('/hook')}: the webhook answered 500"
     ]
 
 
@@ -129,7 +129,9 @@ def test_an_accepted_alert_is_logged_with_time_address_and_fingerprint(
 
     (record,) = [record for record in caplog.records if record.name == "heap_exporter"]
     address, fingerprint = received.url.removesuffix("/hook"), DOCUMENT["fingerprint"]
-    assert re.fullmatch(rf"alert sent \d\d:\d\d:\d\d UTC to {address}, fingerprint {fingerprint}", record.getMessage())
+    assert re.fullmatch(
+        rf"a leak alert was sent at \d\d:\d\d:\d\d UTC to {address}, fingerprint {fingerprint}", record.getMessage()
+    )
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410])
@@ -148,7 +150,7 @@ def test_a_redirect_is_logged_and_not_followed(
         wait_until(lambda: outcomes == {"failed": 1})
         assert (received.requests.qsize(), elsewhere.requests.qsize()) == (1, 0)
 
-    assert "it redirects; set the address that it redirects to" in caplog.text
+    assert "the webhook redirects; set HEAP_EXPORTER_ALERT_WEBHOOK_URL to the address" in caplog.text
 
 
 @pytest.mark.parametrize(

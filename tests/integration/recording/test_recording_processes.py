@@ -82,7 +82,7 @@ def test_a_disk_that_is_full_from_the_start_is_one_warning(tmp_path: Path) -> No
         out, err = process.communicate(timeout=60)
 
     assert out.split("\n")[0] == "None"
-    assert err.startswith("WARNING samples are not recorded in series for now: ")
+    assert err.startswith("WARNING samples cannot be recorded in the folder series for now: ")
     assert err.count("WARNING") == 1
 
 

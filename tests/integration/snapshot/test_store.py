@@ -51,7 +51,7 @@ def test_a_full_disk_is_an_error_with_its_path_and_leaves_no_file(
 
 
 def test_a_read_only_folder_is_an_error_with_its_path(tmpfs: Callable[[str], Path]) -> None:
-    with pytest.raises(SnapshotNoDisk, match="cannot write there"):
+    with pytest.raises(SnapshotNoDisk, match="cannot write to the folder"):
         write(Store(tmpfs("ro"), keep=3))
 
 

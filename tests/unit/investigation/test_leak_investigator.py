@@ -281,7 +281,7 @@ def test_a_snapshot_that_fails_is_logged_and_the_alert_has_none(
             process.sees(State.SUSPECTED, WINDOW)
     process.sees(State.CONFIRMED)
 
-    assert "no snapshot of the suspected leak: the snapshot failed: ZeroDivisionError" in caplog.text
+    assert "no snapshot of the suspected leak could be taken: the snapshot failed: ZeroDivisionError" in caplog.text
     assert process.snapshots.outcomes["failed"] == 1
     assert process.alerts[0].snapshots == ()
 

@@ -74,7 +74,7 @@ def test_the_budget_of_a_day_counts_pairs_and_names_the_time_of_the_next(tmp_pat
     assert refusal is not None
     assert refusal.outcome == "over_budget"
     assert refusal.reason == (
-        "HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 4 automatic snapshots in 24 h; 2 more exceed it; "
+        "HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 4 automatic snapshots in 24 h; 2 more would exceed this limit; "
         "the next one is allowed in 20 h"
     )
     assert one.request("alert only", snapshots=0) is None

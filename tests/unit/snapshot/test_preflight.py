@@ -48,8 +48,14 @@ def test_with_enough_of_everything_the_graph_is_written() -> None:
             "may map 300 MiB; 299 MiB are left under the limit on address space (ulimit -v)",
         ),
         ({"file_size_bytes": 199 << 20}, "may have 200 MiB; the limit on file size (ulimit -f) allows 199 MiB"),
-        ({"quota_bytes": 199 << 20}, "the file may have 200 MiB; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 199 MiB"),
-        ({"free_disk_bytes": 263 << 20}, "264 MiB of the disk must be free, 263 MiB are; free disk space"),
+        (
+            {"quota_bytes": 199 << 20},
+            "the snapshot file may have 200 MiB; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 199 MiB",
+        ),
+        (
+            {"free_disk_bytes": 263 << 20},
+            "a snapshot needs 264 MiB of free disk space, but only 263 MiB are free; delete files on this disk",
+        ),
     ],
 )
 def test_with_too_little_of_one_resource_a_census_is_written_with_the_reason(
@@ -58,7 +64,7 @@ def test_with_too_little_of_one_resource_a_census_is_written_with_the_reason(
     planned = plan_snapshot(GRAPH, CENSUS, dataclasses.replace(PLENTY, **limits), FOLDER)
 
     assert (planned.content, planned.predicted_bytes) == ("census", 1 << 20)
-    assert planned.note.startswith("only a census, no graph: ")
+    assert planned.note.startswith("the snapshot has only a census (count of all objects by type), no graph: ")
     assert planned.note.endswith(message)
 
 
@@ -73,7 +79,7 @@ def test_with_too_little_of_one_resource_a_census_is_written_with_the_reason(
         (
             {"free_disk_bytes": MIN_FREE_BYTES},
             SnapshotNoDisk,
-            "/var/snapshots: 65 MiB of the disk must be free, 64 MiB are",
+            "/var/snapshots: a snapshot needs 65 MiB of free disk space, but only 64 MiB are free",
         ),
     ],
 )

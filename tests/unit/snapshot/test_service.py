@@ -151,7 +151,9 @@ def test_with_too_little_memory_for_the_graph_a_census_is_written_with_the_reaso
         (count.type_name, count.objects, count.bytes) for count in CENSUS.types
     ]
     assert (info.content, info.objects) == ("census", CENSUS.objects)
-    assert info.note.startswith("only a census, no graph: a snapshot may need")
+    assert info.note.startswith(
+        "the snapshot has only a census (count of all objects by type), no graph: a snapshot may need"
+    )
     assert info.note in caplog.text
     assert all_snapshots.outcomes == {**NOTHING_YET, "census_only": 1}
     assert all_snapshots.store.get(info.id) == info
