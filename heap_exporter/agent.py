@@ -119,7 +119,7 @@ class HeapExporter:
             self._start_thread("push", functools.partial(self._pusher.run, self._stopping))
 
     def _listen(self, *, forked: bool = False) -> None:
-        """Open the exporter's port, or a free one if a worker of this service uses it. Raises :class:`PortTaken`."""
+        """Open the exporter's port, or a free one if another worker uses it. Raises :class:`PortTaken`."""
         from heap_exporter.web.server import HttpServer
 
         if self._server:

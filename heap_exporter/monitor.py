@@ -135,14 +135,14 @@ class HeapMonitor:
         return self.reading().verdict
 
     def census(self) -> Census:
-        """Take a census now, on the calling instead of the sampling thread.
+        """Take a census now, on the calling thread, not on the sampling thread.
 
         Raises :class:`~heap_exporter.errors.SourceMissing`.
         """
         return self._pipeline.walker.census()
 
     def snapshot(self, reason: str = "requested by the application") -> SnapshotInfo:
-        """Take a snapshot now, on the calling instead of the sampling thread.
+        """Take a snapshot now, on the calling thread, not on the sampling thread.
 
         Raises :class:`~heap_exporter.errors.SnapshotError`.
         """

@@ -166,7 +166,7 @@ class Pipeline:
         self._boundary.run("snapshot", self._uploads.give_up)
 
     def count_push(self, outcome: str) -> None:
-        """Count an OTLP push; the next reading has the count."""
+        """Count an OTLP push; the next reading that the pipeline publishes has the count."""
         self._pushes[outcome] = self._pushes.get(outcome, 0) + 1
 
     def finish_recording(self, *, close: bool) -> None:

@@ -142,7 +142,7 @@ class Snapshots:
 
     @property
     def retry_seconds(self) -> int:
-        """Return after how many seconds a request that was refused for another snapshot may be retried."""
+        """Return after how many seconds a snapshot that was refused for another snapshot may be requested again."""
         wait = self.last.duration_seconds if self.last else RETRY_SECONDS
         return max(1, math.ceil(max(wait, self._turns.burst_wait_seconds())))
 
@@ -170,7 +170,7 @@ class Snapshots:
             self._end()
 
     def state(self, id: str) -> SnapshotProgress:
-        """Return the state of the snapshot ``id``. Raises :class:`SnapshotNotFound` for an unknown id."""
+        """Return the state of the requested snapshot ``id``. Raises :class:`SnapshotNotFound` for an unknown id."""
         if id == self._running:
             return SnapshotProgress(id, "running")
         if id in self._failures:
