@@ -79,7 +79,7 @@ def _costs_now(board: Dashboard) -> None:
         ),
         number(
             "Highest cost",
-            "Share of one core that the sampling thread and the clones that walk the heap use.",
+            "Share of one core that the sampling thread and the cloned processes that walk the heap use.",
             Query(f"max({queries.OVERHEAD})"),
             SHARE,
             OVERHEADS,
@@ -110,7 +110,7 @@ def _versions(board: Dashboard) -> None:
     board.with_panel(
         rows(
             "Walkers",
-            "The walker in use and the reason: best is normal; for failing, see the log.",
+            "The heap walker in use and the reason: best is normal; for failing, see the log.",
             [Query(queries.plain(queries.WALKERS, "name", "reason"), "Processes")],
             COUNT,
             sort_by="Processes",
@@ -156,7 +156,7 @@ def _cost(board: Dashboard) -> None:
     for panel in (
         lines(
             "CPU time",
-            "Share of one core that the sampling thread and the clones that walk the heap use.",
+            "Share of one core that the sampling thread and the cloned processes that walk the heap use.",
             [Query(queries.OVERHEAD)],
             SHARE,
             OVERHEADS,
@@ -170,7 +170,7 @@ def _cost(board: Dashboard) -> None:
         ),
         lines(
             "Duration of a census",
-            "Duration of each census, with the breaks that it makes for the application.",
+            "Duration of each census, with the pauses in which the application runs.",
             [Query(queries.CENSUS_DURATION)],
             SECONDS,
         ),
@@ -195,7 +195,7 @@ def _scrapes(board: Dashboard) -> None:
         ),
         lines(
             "Samples in a scrape",
-            "Values that Prometheus stores at each scrape, with those of the application's metrics.",
+            "Number of values that Prometheus stores at each scrape, including those of the application's metrics.",
             [Query(queries.SCRAPE_SAMPLES)],
             COUNT,
         ),
@@ -217,7 +217,8 @@ def _failures(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Failed walks by cause",
-            "Failed walks of the native walker. After three in a row the portable walker takes over for a while.",
+            "Failed heap walks of the native walker. After three failures in a row, the portable walker takes over for "
+            "a while.",
             [Query(queries.WALK_FAILURES, "{{instance}} {{cause}}")],
             COUNT,
         )
@@ -229,7 +230,7 @@ def _deliveries(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "OTLP pushes",
-            "Pushes to the OTLP endpoint, by outcome. Empty if none is set.",
+            "Pushes to the OTLP endpoint, by outcome. Empty if no endpoint is set.",
             [Query(queries.PUSHES, "{{instance}} {{outcome}}")],
             COUNT,
         )
@@ -237,7 +238,7 @@ def _deliveries(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Webhook posts and listener calls",
-            "Alerts that are sent, by outcome. Empty if neither webhook nor listener is set.",
+            "Alerts that are sent, by outcome. Empty if neither a webhook nor a listener is set.",
             [
                 Query(queries.WEBHOOKS, "{{instance}} webhook {{outcome}}"),
                 Query(queries.LISTENER_CALLS, "{{instance}} listener {{outcome}}"),
@@ -248,7 +249,7 @@ def _deliveries(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Uploads",
-            "Snapshots to upload, by outcome. Empty if no upload is set.",
+            "Uploads of snapshots, by outcome. Empty if no upload URL is set.",
             [Query(queries.UPLOADS, "{{instance}} {{outcome}}")],
             COUNT,
         )

@@ -120,7 +120,8 @@ def _growth(board: Dashboard) -> None:
         ),
         lines(
             "Growth in bytes, 1h",
-            "The same over an hour. A type in both panels is a suspect; one in the left panel only may be a burst.",
+            "Growth over an hour, of the ten types that grow fastest at each moment. A type in both panels "
+            "is a suspect; one in the left panel only may be a burst.",
             [Query(_fastest(queries.TYPE_BYTES_SLOPE["1h"]), BY_TYPE)],
             MIB_PER_HOUR,
             SLOPES,

@@ -48,8 +48,8 @@ it suspects a leak. To look at snapshots yourself:
 EXIT_CODES = """\
 exit codes:
   0    done, whether memory grew or not
-  1    refused, or nothing found: a snapshot refused, an upload failed, no leak found by the demo
-  2    a wrong argument, or a file that cannot be read or written: stderr has one line with the reason
+  1    the service refused a snapshot, an upload failed, or the demo found no leak
+  2    an argument is wrong, or a file cannot be read or written: stderr has one line with the reason
   130  interrupted (Ctrl-C)
 """
 

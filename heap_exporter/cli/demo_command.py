@@ -2,7 +2,7 @@
 
 The shop runs heap-exporter in its process, as any service would. It has a bug: its sessions never expire. It also has a
 page cache with a limit, which is not a leak. The demo sends visitors over HTTP and shows the state of heap-exporter
-until Ctrl-C. Growth is judged over 20 seconds, instead of the 15 minutes of a real service.
+until Ctrl-C. The detection window is 20 seconds, instead of the 15 minutes of a real service.
 
 --once ends the demo by itself: exit code 0 if the leak was found, 1 if it was not.
 --healthy runs the shop without the bug. With --once the exit code is then 0 if nothing was suspected.
@@ -47,9 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     parser.add_argument("--once", action="store_true", help=f"end when the leak is found, or after {MAX_SECONDS:g} s")
     parser.add_argument("--healthy", action="store_true", help="run the shop without the bug")
-    parser.add_argument("--host", default="127.0.0.1", help="the address of shop and exporter (default: %(default)s)")
-    parser.add_argument("--port", type=int, help="the port of heap-exporter (default: 9465, or a free one)")
-    parser.add_argument("--shop-port", type=int, help="the port of the shop (default: 8000, or a free one)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="the address that the shop and heap-exporter listen on (default: %(default)s)",
+    )
+    parser.add_argument("--port", type=int, help="the port of heap-exporter (default: 9465, or a free port)")
+    parser.add_argument("--shop-port", type=int, help="the port of the shop (default: 8000, or a free port)")
     parser.add_argument(
         "--visitors", type=float, default=60.0, metavar="RATE", help="visitors per second (default: %(default)g)"
     )
@@ -58,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=20.0,
         metavar="SECONDS",
-        help="the time over which growth is judged (default: %(default)g)",
+        help="the detection window: the time over which growth is measured (default: %(default)g)",
     )
     parser.add_argument("--json", action="store_true", help="print each status as a line of JSON")
 
@@ -100,7 +104,9 @@ def _shop(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
         assert shop.stdout is not None
         addresses = shop.stdout.readline().split()
         if len(addresses) != 4:
-            raise HeapExporterError(f"the shop did not start (exit code {shop.wait()}); the error is above")
+            raise HeapExporterError(
+                f"the shop of the demo did not start (exit code {shop.wait()}); see the error above"
+            )
         yield addresses[1], addresses[3]
     finally:
         shop.terminate()
@@ -209,7 +215,8 @@ def _watch(arguments: argparse.Namespace, visitors: Visitors, shop_url: str, exp
             time.sleep(REFRESH_SECONDS)
         if not progress.is_suspected:
             screen.print(
-                f"no leak found in {elapsed:.0f} s" + (": correct, the shop is healthy" if arguments.healthy else "")
+                f"no leak found in {elapsed:.0f} s"
+                + (", which is correct: this shop has no bug" if arguments.healthy else "")
             )
     if arguments.healthy:
         return 1 if progress.is_suspected else 0

@@ -19,7 +19,7 @@ HELP = "show what changed between two snapshots"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     parser.add_argument("before", type=files.input_path, metavar="A", help="the earlier snapshot (.heap)")
-    parser.add_argument("after", type=files.input_path, metavar="B", help="the later one")
+    parser.add_argument("after", type=files.input_path, metavar="B", help="the later snapshot (.heap)")
     screen.add_arguments(parser)
 
 

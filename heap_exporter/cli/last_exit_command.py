@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=files.input_path,
         metavar="DIR",
-        help=f"default: {variable('snapshot_dir')}, or its default",
+        help=f"the snapshot folder of the service (default: {variable('snapshot_dir')}, or its default)",
     )
     screen.add_arguments(parser)
     screen.add_verbose(parser, "the reasons of the last verdict")
@@ -87,7 +87,7 @@ def _check(folder: Path, recordings: Path) -> None:
     try:
         if not folder.is_dir() and folder != recordings:
             raise HeapExporterError(
-                f"{folder} is not a folder; give the one that the service has as {variable('snapshot_dir')}"
+                f"{folder} is not a folder; give the folder that the service has in {variable('snapshot_dir')}"
             )
         os.listdir(recordings)
     except FileNotFoundError:
@@ -142,7 +142,7 @@ def _lines(
     damaged: list[tuple[Path, CrashRecordError]],
     arguments: argparse.Namespace,
 ) -> list[str]:
-    lines = [f"no crash record in {folder}: no process was killed, or none wrote there"]
+    lines = [f"no crash record in {folder}: no process that records there was killed or crashed"]
     if exits:
         lines = _last_exit_lines(folder, exits[0][1], verbose=arguments.verbose)
         lines += ["", "earlier exits:"] if len(exits) > 1 else []

@@ -47,25 +47,27 @@ WINDOW, GROWTH, SLOPE = "--window", "--growth-percent", "--min-slope"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files, the detector's thresholds and ``--json``."""
     defaults = {name: default for name, (_, default) in rules().items()}
-    parser.add_argument("files", type=files.input_path, nargs="+", metavar="FILE", help="a series (.csv or .csv.gz)")
+    parser.add_argument(
+        "files", type=files.input_path, nargs="+", metavar="FILE", help="recorded series (.csv or .csv.gz)"
+    )
     parser.add_argument(
         WINDOW,
         default=f"{defaults['window_seconds'] / 60:g}m",
         metavar="TIME",
-        help="the time over which growth is judged (default: %(default)s)",
+        help="the detection window: the time over which growth is measured (default: %(default)s)",
     )
     parser.add_argument(
         GROWTH,
         type=float,
         default=defaults["growth_threshold_percent"],
         metavar="PERCENT",
-        help="the least growth in a window that counts (default: %(default)g)",
+        help="the minimum growth within the detection window for a suspicion (default: %(default)g)",
     )
     parser.add_argument(
         SLOPE,
         default=f"{defaults['min_slope_bytes_per_hour'] / (1 << 20):g}MiB/h",
         metavar="SLOPE",
-        help="the least growth rate that counts (default: %(default)s)",
+        help="the minimum growth rate for a suspicion (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line (docs/replay.md)")
     screen.add_verbose(parser, "the reasons for each verdict")
@@ -164,16 +166,16 @@ def _with_times_noted(times: array[float], points: Iterable[Point]) -> Iterator[
 def _hint(path: Path, times: Sequence[float], window_seconds: float) -> str:
     """Return a hint if there are no samples, or too few for the window; else ""."""
     if not times:
-        return f"{path}: no samples, only a header"
+        return f"{path}: the series has a header but no samples"
     gaps = [after - before for before, after in pairwise(times) if after > before]
     interval = median(gaps) if gaps else 0.0
     least = MIN_SAMPLES_A_WINDOW * interval
     if window_seconds >= least:
         return ""
     return (
-        f"{path}: the samples are {interval:g} s apart, so a window of {promql_duration(window_seconds)} has fewer "
-        f"than the {MIN_SAMPLES_A_WINDOW} samples that a verdict needs: leaks are found late or never; set {WINDOW} "
-        f"{promql_duration(least)} or longer, or record more often"
+        f"{path}: the samples are {interval:g} s apart, so a detection window of {promql_duration(window_seconds)} has "
+        f"fewer than the {MIN_SAMPLES_A_WINDOW} samples that a verdict needs: leaks are found late or never; set "
+        f"{WINDOW} {promql_duration(least)} or longer, or record more often"
     )
 
 

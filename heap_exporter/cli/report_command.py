@@ -26,8 +26,12 @@ LIMIT = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     parser.add_argument("before", type=files.input_path, metavar="A", help="a snapshot (.heap)")
-    parser.add_argument("after", type=files.input_path, nargs="?", metavar="B", help="a later one, to see what grew")
-    parser.add_argument("-o", "--output", type=files.output_path, metavar="OUT.html", help="write an HTML page")
+    parser.add_argument(
+        "after", type=files.input_path, nargs="?", metavar="B", help="a later snapshot, to see what grew"
+    )
+    parser.add_argument(
+        "-o", "--output", type=files.output_path, metavar="OUT.html", help="write an HTML page to this file"
+    )
     screen.add_arguments(parser)
     screen.add_verbose(parser, "the path, the numbers and the fingerprint of each suspect")
     parser.set_defaults(limit=LIMIT)

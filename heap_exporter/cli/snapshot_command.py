@@ -44,13 +44,18 @@ REFUSAL: Members = {"title": str}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("url", nargs="?", help=f"default: from {variable('host')} and {variable('port')}")
-    parser.add_argument("--reason", default="asked for on the command line", help="a text to store in the snapshot")
+    parser.add_argument("url", nargs="?", help=f"the address (default: from {variable('host')} and {variable('port')})")
+    parser.add_argument("--reason", default="requested on the command line", help="the reason to store in the snapshot")
     parser.add_argument(
-        "--token", type=_token, default=os.environ.get(variable("token"), ""), help=f"default: ${variable('token')}"
+        "--token",
+        type=_token,
+        default=os.environ.get(variable("token"), ""),
+        help=f"the service's token (default: ${variable('token')})",
     )
-    parser.add_argument("--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="default: %(default)g")
-    parser.add_argument("--json", action="store_true", help="print the answer of the service")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="how long to wait (default: %(default)g)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the JSON answer of the service")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -114,7 +119,9 @@ def _address(url: str | None) -> str:
     if "@" in urllib.parse.urlsplit(address).netloc:
         raise HeapExporterError(f"{without_secrets(address)}: give the password with --token, not in the address")
     if not address.isascii():
-        raise HeapExporterError(f"{without_secrets(address)}: write it in ASCII, hosts as xn--…, paths with %")
+        raise HeapExporterError(
+            f"{without_secrets(address)}: write the URL in ASCII: host names as xn--…, paths with % escapes"
+        )
     return address
 
 

@@ -100,7 +100,9 @@ def _alone(folder: Path) -> Iterator[None]:
         with FolderLock(folder, uploader.UPLOAD_LOCK).holding():
             yield
     except LockHeld as error:
-        raise HeapExporterError(f"{folder} is being uploaded by {error.owner}; wait until it ends") from None
+        raise HeapExporterError(
+            f"{error.owner} is already uploading the files of {folder}; wait until it has finished"
+        ) from None
 
 
 def _all_uploaded(paths: Sequence[Path], target: UploadTarget, ledger: UploadLedger) -> Iterator[dict[str, Any]]:
@@ -108,7 +110,7 @@ def _all_uploaded(paths: Sequence[Path], target: UploadTarget, ledger: UploadLed
     store_failed = False
     for path in paths:
         result = {"path": str(path), "url": f"{target.url.rstrip('/')}/{path.name}", "sha256": "", "bytes": 0}
-        problem, was_there = "not tried: the upload before it failed" if store_failed else "", False
+        problem, was_there = "not tried, because an earlier upload failed" if store_failed else "", False
         if not problem:
             try:
                 with screen.progress(path.name) as report_progress:
@@ -133,7 +135,7 @@ def _lines(results: Sequence[dict[str, Any]]) -> str:
     lines = [
         f"{result['path']}: not uploaded: {result['problem']}"
         if result["problem"]
-        else f"{result['url']}  {size(result['bytes'])}, verified{', already there' if result['was_there'] else ''}"
+        else f"{result['url']}  {size(result['bytes'])}, verified{', stored before' if result['was_there'] else ''}"
         for result in results
     ]
     return "\n".join(lines) or "no snapshot to upload"

@@ -7,79 +7,86 @@ from heap_exporter.model.paths import LeakPattern
 
 _PATTERN_ADVICE = {
     LeakPattern.UNCOLLECTED_CYCLES: (
-        "Only reference cycles hold these, and the garbage collector does not free them: check for gc.disable() "
-        "and gc.freeze(), and whether __del__ or a callback creates them again. A weak reference breaks a cycle."
+        "Only reference cycles hold these objects, and the garbage collector does not free them: check for "
+        "gc.disable() and gc.freeze(), and whether __del__ or a callback refers to them again. A weak reference "
+        "breaks a cycle."
     ),
     LeakPattern.HELD_BY_C_CODE: (
-        "No Python object refers to these, C code does: callbacks of atexit, or an extension module that does not "
-        "release a reference, or that keeps references where the garbage collector does not see them."
+        "C code holds these objects; no Python object refers to them. Check callbacks registered with atexit, and "
+        "extension modules that do not release their references or hide them from the garbage collector."
     ),
     LeakPattern.LRU_CACHE_ON_A_METHOD: (
-        "lru_cache on a method keeps every instance that the method was called on: cache in the instance "
-        "(functools.cached_property), or cache a function of plain values."
+        "lru_cache on a method keeps every instance on which the method was called: cache in the instance instead "
+        "(functools.cached_property), or cache a function whose arguments are plain values."
     ),
     LeakPattern.LRU_CACHE: (
-        "This lru_cache has no limit, or one that is too large: set a maxsize that fits, or call cache_clear()."
+        "This lru_cache has no limit, or one that is too large: set a smaller maxsize, or call cache_clear()."
     ),
     LeakPattern.LOGGING_HANDLERS: (
-        "Handlers are added repeatedly, perhaps for each request: add them once, where logging is configured, or "
-        "remove them."
+        "Handlers are added repeatedly, perhaps for each request: add them once, where logging is configured, "
+        "or remove those that are no longer needed."
     ),
     LeakPattern.LOGGERS: (
-        "A logger is never freed: do not create loggers by request, connection or id; put these into the message."
+        "Loggers are never freed: do not create a logger for each request, connection or id; put the id into the "
+        "message."
     ),
     LeakPattern.EXCEPTION_TRACEBACKS: (
-        "A stored exception keeps its traceback, and so the local variables of all its frames: store its text, or "
-        "error.with_traceback(None)."
+        "A stored exception keeps its traceback, and with it the local variables of all its frames: store the text of "
+        "the exception, or error.with_traceback(None)."
     ),
-    LeakPattern.ENDLESS_THREADS: ("Threads are started and do not end: let them return, or use a thread pool."),
+    LeakPattern.ENDLESS_THREADS: (
+        "Threads are started and never end: let their functions return, or use a thread pool."
+    ),
     LeakPattern.FINALIZERS: (
-        "These wait for weakref.finalize: the arguments of a finalizer must not refer to the object that it watches."
+        "weakref.finalize keeps these objects until it runs: its arguments must not refer to the object that it "
+        "watches."
     ),
     LeakPattern.GC_GARBAGE: (
-        "gc.DEBUG_SAVEALL keeps everything that the garbage collector finds in gc.garbage: unset it."
+        "With gc.DEBUG_SAVEALL, the garbage collector puts all objects that it finds into gc.garbage and frees none: "
+        "unset this flag."
     ),
     LeakPattern.WARNING_REGISTRY: (
-        "Each warning with a new text is stored: take the variable part out of the message, or filter the warning."
+        "Python stores each warning with a new text: take the variable part out of the message, or filter the warning."
     ),
     LeakPattern.PENDING_TASKS: (
-        "Tasks wait for something that does not happen: await them with a time limit (asyncio.timeout), cancel "
+        "asyncio tasks wait for something that does not happen: await them with a timeout (asyncio.timeout), cancel "
         "them, or start them in a TaskGroup."
     ),
     LeakPattern.EVENT_LOOP_TIMERS: (
-        "Callbacks are scheduled faster than they run: cancel the handles that call_later() and call_at() return."
+        "Callbacks are scheduled faster than they run: call_later() and call_at() return a handle; call cancel() on "
+        "the handles that are no longer needed."
     ),
     LeakPattern.THREAD_LOCAL_DATA: (
-        "Thread-local data exist as long as their thread, and the threads of a pool do not end: clear the data "
-        "after each job."
+        "Thread-local data is kept until its thread ends, and the threads of a pool do not end: clear the data after "
+        "each job."
     ),
     LeakPattern.CONTEXT_VARIABLES: (
-        "The value of a context variable stays in every context that was copied from this one: reset() it with "
-        "the token that set() returns."
+        "The value of a context variable stays in every copy of the context in which it was set: call reset() with the "
+        "token that set() returned."
     ),
     LeakPattern.LISTENERS: (
         "Bound methods are registered as listeners and never removed: unregister them, or store a weakref.WeakMethod."
     ),
     LeakPattern.UNFINISHED_GENERATORS: (
-        "A generator that was started and not finished keeps its local variables: exhaust it or close() it."
+        "A generator that was started but not finished keeps its local variables: run it to its end, or call close()."
     ),
     LeakPattern.CLOSURES: (
-        "A function keeps the variables of its closure as long as it exists: drop the function, or let it refer "
-        "to less."
+        "A function keeps the variables of its closure as long as it exists: remove functions that are no longer "
+        "needed, or let them use fewer variables of the enclosing function."
     ),
     LeakPattern.WEAK_KEYS_KEPT_BY_VALUES: (
-        "An entry of a WeakKeyDictionary goes away with its key: no value may refer to its own key, which it then "
-        "keeps."
+        "An entry of a WeakKeyDictionary is removed when its key is freed. Here the values keep their own keys: let no "
+        "value refer to its key."
     ),
     LeakPattern.UNBOUNDED_MAPPING: (
         "Entries are added and never removed: give the mapping a limit, let entries expire, or use a "
         "weakref.WeakValueDictionary."
     ),
     LeakPattern.UNBOUNDED_COLLECTION: (
-        "Items are added and never removed: remove them when they are done, or set a limit as "
-        "collections.deque(maxlen=…) does."
+        "Items are added and never removed: remove those that are no longer needed, or set a limit, "
+        "such as collections.deque(maxlen=…)."
     ),
-    LeakPattern.ENDLESS_CHAIN: ("Objects refer to one another in a chain that grows: limit its length."),
+    LeakPattern.ENDLESS_CHAIN: ("Objects form a chain of references that grows: limit its length."),
 }
 
 _CAUSE_ADVICE = {
@@ -89,26 +96,27 @@ _CAUSE_ADVICE = {
     ),
     Cause.UNCOLLECTED_CYCLES: (
         "Let the garbage collector run: remove gc.disable() and raised thresholds, or call gc.collect() between "
-        "requests; gc.freeze() after start-up keeps its cost low. Look at gc.garbage, and unset gc.DEBUG_SAVEALL."
+        "requests; gc.freeze() after start-up makes collections cheaper. Check gc.garbage, and unset gc.DEBUG_SAVEALL."
     ),
     Cause.NATIVE: (
-        "Snapshots do not show it: the memory belongs to C code or to mappings. See which group of mappings grew, "
+        "Snapshots do not show this memory: it belongs to C code or to mappings. Check which group of mappings grew, "
         "run a copy of the service under `memray run --native` (or heaptrack), and look for extension objects "
         "that are never closed and for threads that never end."
     ),
     Cause.FRAGMENTATION: (
         "Nothing leaks, but freed memory is not returned to the system. Set MALLOC_ARENA_MAX=2, preload jemalloc, "
-        "or have malloc_trim(0) called after peaks. If long-lived objects keep pymalloc's arenas, create them "
-        "before the peaks, or run the peaks in a process that ends. Recycling workers (gunicorn --max-requests) "
-        "limits it."
+        "or call malloc_trim(0) after peaks of memory use. If long-lived objects keep pymalloc's arenas in use, "
+        "create these objects before the peaks, or do the work of the peaks in a process that ends. Regular "
+        "restarts of workers (gunicorn --max-requests) limit the memory that is kept."
     ),
     Cause.FILE_OR_SHARED: (
-        "No private memory grows. The kernel drops pages of mapped files when it needs them; shared memory stays "
-        "until it is unlinked: look into /dev/shm, and at multiprocessing.shared_memory and mmap objects."
+        "No private memory grows. The kernel frees pages of mapped files when it needs memory; shared memory stays "
+        "until it is unlinked: check /dev/shm, and multiprocessing.shared_memory and mmap objects."
     ),
     Cause.UNATTRIBUTED: (
-        "Compare two snapshots first; if the Python objects did not grow, treat it as native. The native walker "
-        "on glibc 2.33 and newer, without PYTHONMALLOC, shows more."
+        "Compare two snapshots first; if the Python objects did not grow, treat the growth as native memory. With "
+        "glibc 2.33 or newer, the native heap walker, and PYTHONMALLOC unset, the exporter measures more kinds of "
+        "memory."
     ),
 }
 

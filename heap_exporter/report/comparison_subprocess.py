@@ -25,7 +25,9 @@ def main(before: str, after: str, output: str, memory_bytes: str) -> None:
     except HeapExporterError as error:
         document = _without_result(before, str(error))
     except MemoryError:
-        document = _without_result(before, f"it needs more than its memory limit of {size(int(memory_bytes))}")
+        document = _without_result(
+            before, f"the comparison needs more than its memory limit of {size(int(memory_bytes))}"
+        )
     write_file(Path(output), json.dumps(document).encode())
 
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 from heap_exporter.model import EndingReason
 
 _REASONS = {
-    EndingReason.KILL_COUNTED: "the kernel has killed in this cgroup for lack of memory since the last sample",
-    EndingReason.AT_LIMIT: "memory had reached its limit, so most likely the kernel killed the process for that",
-    EndingReason.OTHER_BOOT: "the machine has been restarted since, or this is another machine",
-    EndingReason.NO_CLEAN_STOP: "it did not stop cleanly: it was killed by a signal, crashed, or called os._exit()",
+    EndingReason.KILL_COUNTED: (
+        "the kernel has killed a process of this cgroup for lack of memory since the last sample"
+    ),
+    EndingReason.AT_LIMIT: (
+        "memory had reached its limit, so the kernel most likely killed the process for lack of memory"
+    ),
+    EndingReason.OTHER_BOOT: (
+        "the machine has been restarted since the last sample, or the recording is from another machine"
+    ),
+    EndingReason.NO_CLEAN_STOP: (
+        "the process did not stop cleanly: it was killed by a signal, crashed, or called os._exit()"
+    ),
 }
 
 

@@ -9,8 +9,10 @@ from heap_exporter.report.advice_text import pattern_advice
 from heap_exporter.report.path_text import path_text, step_text, step_texts
 from heap_exporter.runtime.formatting import duration, gain, rate, size
 
-NO_GROWTH = "no growth to explain"
-NOT_COMPARABLE = "taken by different walkers, which see different objects: take both with the same one"
+NO_SUSPECT = "no leak suspect found"
+NOT_COMPARABLE = (
+    "different heap walkers took the two snapshots and see different objects: take both with the same walker"
+)
 
 
 def code(name: str) -> str:
@@ -30,10 +32,10 @@ def finding_text(finding: Finding) -> str:
     if finding.confirms:
         return "the comparison of two snapshots shows where objects accumulate"
     if finding.kind is FindingKind.CLEARS_IN_FLIGHT and not finding.in_flight_types:
-        return "two snapshots show no place where objects accumulate: it is work in flight"
+        return "two snapshots show no place where objects accumulate: the growth is work in flight"
     caches = [f"a cache fills up: {_cache_limit_text(limit)}" for limit in finding.cache_limits]
-    in_flight = [f"running calls hold {name}: it is work in flight" for name in finding.in_flight_types]
-    return "; ".join([*caches, *in_flight]) or "a cache fills up, and is below its limit"
+    in_flight = [f"running calls hold {name}: the growth is work in flight" for name in finding.in_flight_types]
+    return "; ".join([*caches, *in_flight]) or "a cache fills up and is below its limit"
 
 
 def accumulation_text(found: Accumulation) -> str:
@@ -73,7 +75,7 @@ def comparison_text(found: Diff) -> str:
         first = f"{found.suspects[0].type_name} accumulates in {path_text(found.suspects[0].holder)}"
         more = len(found.suspects) - 1
         return first if not more else f"{first}; {more} more suspect{'s' if more > 1 else ''}"
-    return f"{NO_GROWTH}, but {_new_group_text(found.new_group)}" if found.new_group else NO_GROWTH
+    return f"{NO_SUSPECT}, but {_new_group_text(found.new_group)}" if found.new_group else NO_SUSPECT
 
 
 def accumulation_document(found: Accumulation) -> dict[str, object]:
@@ -102,4 +104,6 @@ def _cache_limit_text(limit: CacheLimit) -> str:
 
 
 def _new_group_text(group: NewGroup) -> str:
-    return f"new: {size(group.bytes)} in {path_text(group.steps)}; a third snapshot shows whether it continues to grow"
+    return (
+        f"{size(group.bytes)} is new in {path_text(group.steps)}; a third snapshot shows whether it continues to grow"
+    )

@@ -14,13 +14,13 @@ def growth(diff: Diff, limit: int) -> str:
     if not rows:
         return ""
     head = _head(("Path", ""), ("Objects", "spare"), ("Growth", ""), ("Size", "spare"), ("Growth", ""))
-    more = f" This table has the {limit:,} largest of {len(diff.paths):,} changes." if len(diff.paths) > limit else ""
+    more = f" This table shows the {limit:,} largest of {len(diff.paths):,} changes." if len(diff.paths) > limit else ""
     return (
         '<section class="card" id="growth"><div class="heading"><h2>Growth by path</h2>'
         '<input type="search" class="filter" placeholder="Filter" aria-label="Filter the paths" autocomplete="off" '
         f'spellcheck="false"></div><div class="wide"><table data-shown="10"><thead><tr>{head}</tr></thead>'
-        f'<tbody>{rows}</tbody></table></div><p class="quiet">Sizes include the subtree, along '
-        f"shortest paths.{more}</p></section>"
+        f'<tbody>{rows}</tbody></table></div><p class="quiet">Sizes include all objects '
+        f"below the path; each object counts once, on its shortest path from a root.{more}</p></section>"
     )
 
 
@@ -65,8 +65,8 @@ def type_changes(diff: Diff, limit: int) -> str:
 
 
 def types_note(types: int, limit: int) -> str:
-    more = f" This table has {limit:,} of {types:,} types." if types > limit else ""
-    return f"Retained: the bytes that Python would free with all objects of the type.{more}"
+    more = f" This table shows {limit:,} of {types:,} types." if types > limit else ""
+    return f"Retained: the bytes that Python would free if all objects of the type were freed.{more}"
 
 
 def _kind(kind: str) -> str:

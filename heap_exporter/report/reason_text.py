@@ -47,7 +47,7 @@ def _warming_up(seen_seconds: float, needed_seconds: float) -> str:
     unit, name = (1.0, "seconds") if needed_seconds < 120 else (60.0, "minutes")
     needed = needed_seconds / unit
     seen = math.floor(min(seen_seconds / unit, needed))
-    return f"warming up: seen {seen} of {needed:.0f} {name}"
+    return f"warming up: {seen} of {needed:.0f} {name} observed"
 
 
 def _grew(gained_bytes: float, seconds: float, slope_bytes_per_second: float) -> str:
@@ -55,7 +55,7 @@ def _grew(gained_bytes: float, seconds: float, slope_bytes_per_second: float) ->
 
 
 def _grew_too_little(gained_bytes: float, seconds: float, min_bytes: float) -> str:
-    return f"{_gained(gained_bytes, seconds)}: growth counts from {formatting.size(min_bytes)}"
+    return f"{_gained(gained_bytes, seconds)}, below the minimum of {formatting.size(min_bytes)}"
 
 
 def _grew_unsteadily(gained_bytes: float, seconds: float) -> str:
@@ -65,12 +65,12 @@ def _grew_unsteadily(gained_bytes: float, seconds: float) -> str:
 def _lows_rise(share: float, noise_ratio: float | None) -> str:
     noise = f" ({noise_ratio:,.0f} × the noise)" if noise_ratio is not None else ""
     if share == 1:
-        return f"every later low is above the earlier ones{noise}"
-    return f"{math.floor(share * 100)}% of the later lows are above earlier ones{noise}"
+        return f"every later low of memory is above the earlier ones{noise}"
+    return f"{math.floor(share * 100)}% of the later lows of memory are above the earlier ones{noise}"
 
 
 def _last_third(slope_ratio: float) -> str:
-    return f"the last third grew at {slope_ratio:.0%} of that rate"
+    return f"in the last third of that time, memory grew at {slope_ratio:.0%} of that rate"
 
 
 def _memory_slope(memory: str, slope_bytes_per_second: float) -> str:
@@ -82,7 +82,7 @@ def _confidence(confidence: float) -> str:
 
 
 def _time_to_confirm(needed_seconds: float) -> str:
-    return f"straight growth like this counts as a leak after {formatting.duration(needed_seconds)}"
+    return f"linear growth like this is confirmed as a leak after {formatting.duration(needed_seconds)}"
 
 
 def _time_to_limit(limit_bytes: float, seconds: float) -> str:
@@ -91,7 +91,7 @@ def _time_to_limit(limit_bytes: float, seconds: float) -> str:
 
 
 def _only_file_pages() -> str:
-    return "private memory does not grow: the growth is file pages, which the kernel can take back"
+    return "private memory does not grow: the growth is in pages of mapped files, which the kernel can reclaim"
 
 
 def _type_grew(type_name: str, objects: int, gained_bytes: float) -> str:
@@ -99,7 +99,7 @@ def _type_grew(type_name: str, objects: int, gained_bytes: float) -> str:
 
 
 def _did_not_grow() -> str:
-    return "memory did not grow in this time"
+    return "memory did not grow in the observed time"
 
 
 def _part(name: str) -> Callable[[float, float], str]:
@@ -126,23 +126,24 @@ def _pymalloc_free(
     per_block = ""
     if first_bytes_per_block is not None and last_bytes_per_block is not None:
         per_block = f" ({first_bytes_per_block:.0f} → {last_bytes_per_block:.0f} bytes of arenas per block)"
-    return f"pymalloc free{per_block}: {_share(gained_bytes, growth_bytes)}"
+    return f"free memory in pymalloc{per_block}: {_share(gained_bytes, growth_bytes)}"
 
 
 def _mixture(growth_bytes: float, shares: Mapping[str, float]) -> str:
     parts = ", ".join(f"{cause} {share:.0%}" for cause, share in shares.items())
-    return f"no part is half of the growth of {formatting.size(growth_bytes)}: {parts or 'no part grew'}"
+    text = f"no single kind of memory accounts for half of the growth of {formatting.size(growth_bytes)}"
+    return f"{text}: {parts}" if parts else text
 
 
 def _python_unknown() -> str:
     return (
-        "malloc in use grew, but its Python part is unknown: there is no census and no block count"
-        " (PYTHONMALLOC=malloc has none)"
+        "memory in use in malloc grew, but the part of Python objects is unknown: there is no census (count of all"
+        " objects by type) and no count of memory blocks (unavailable with PYTHONMALLOC=malloc)"
     )
 
 
 def _parts_unknown() -> str:
-    return "only the size of the process is known: no census, no block count, no malloc numbers"
+    return "only the size of the process is known: Python objects, memory blocks and malloc could not be measured"
 
 
 def _in_garbage(objects: float) -> str:
@@ -151,7 +152,7 @@ def _in_garbage(objects: float) -> str:
 
 def _still_referenced(full_collections: float) -> str:
     runs = "1 full garbage collection" if full_collections == 1 else f"{full_collections:,.0f} full garbage collections"
-    return f"{runs} did not free them: they are still referenced"
+    return f"{runs} did not free the new objects: they are still referenced"
 
 
 def _not_collected(objects: float) -> str:
@@ -159,11 +160,11 @@ def _not_collected(objects: float) -> str:
 
 
 def _collector_off() -> str:
-    return "the garbage collector is off (gc.disable()): cycles are not freed"
+    return "the garbage collector is off (gc.disable()): reference cycles are not freed"
 
 
 def _collector_off_no_cycles() -> str:
-    return "the garbage collector is off, but the new objects cannot form cycles: they are still referenced"
+    return "the garbage collector is off, but the new objects cannot form reference cycles: they are still referenced"
 
 
 _SENTENCES: dict[ReasonKind, Callable[..., str]] = {
@@ -184,10 +185,10 @@ _SENTENCES: dict[ReasonKind, Callable[..., str]] = {
     ReasonKind.SHARED_MEMORY: _part("shared memory"),
     ReasonKind.PYTHON_OBJECTS: _python_objects,
     ReasonKind.PYTHON_BLOCKS: _python_blocks,
-    ReasonKind.MALLOC_IN_USE: _part("malloc in use outside of Python objects"),
-    ReasonKind.MALLOC_FREE: _part("malloc free"),
+    ReasonKind.MALLOC_IN_USE: _part("memory in use in malloc outside of Python objects"),
+    ReasonKind.MALLOC_FREE: _part("free memory in malloc"),
     ReasonKind.PYMALLOC_FREE: _pymalloc_free,
-    ReasonKind.FREED_BY_PYTHON: _part("memory of freed Python objects that the process keeps"),
+    ReasonKind.FREED_BY_PYTHON: _part("memory of freed Python objects that was not returned to the system"),
     ReasonKind.NOT_PYTHON: _part("memory outside of Python objects"),
     ReasonKind.MAPPINGS: _part("anonymous mappings outside of malloc and pymalloc (mmap, thread stacks)"),
     ReasonKind.MIXTURE: _mixture,

@@ -72,15 +72,15 @@ def comparison_notes(diff: Diff) -> Sequence[str]:
         found.append(f"The second snapshot was taken {earlier} before the first: swap them to see the growth.")
     if before.pid != after.pid:
         found.append(
-            f"The snapshots are of different processes ({before.pid}, {after.pid}): growth is their difference."
+            f"The snapshots are of different processes ({before.pid}, {after.pid}): the growth is their difference."
         )
     elif was_restarted(before, after):
-        found.append("The process was restarted in between: growth is the difference between two runs.")
+        found.append("The process was restarted between the snapshots: the growth is the difference of two runs.")
     interpreters = [f"{header.implementation} {header.python_version}" for header in (before, after)]
     if interpreters[0] != interpreters[1]:
         found.append(f"The interpreters differ ({', '.join(interpreters)}): object sizes may differ too.")
     if before.walker != after.walker:
-        found.append(f"The walkers differ ({before.walker}, {after.walker}): one of them sees more objects.")
+        found.append(f"The heap walkers differ ({before.walker}, {after.walker}): one of them sees more objects.")
     return found
 
 
@@ -90,6 +90,6 @@ def unknown_references_text(heap: Heap) -> str:
         return ""
     return (
         f"{plural(heap.unknown_references, 'reference')} lead to objects that are not in the file: those of "
-        "heap-exporter itself, or objects that were created and freed during a portable walk. Objects that only these "
-        "hold count as held from outside."
+        "heap-exporter itself, or objects that were created and freed during a heap walk of the portable walker. "
+        "Objects that only these references hold count as held from outside of the graph."
     )

@@ -13,9 +13,9 @@ def suspected_leak(verdict: Verdict) -> str:
 
 def continued_growth() -> str:
     """Return the reason for the second snapshot of a suspicion as text."""
-    return "growth continues (second of two)"
+    return "growth continues (second snapshot of two)"
 
 
 def near_limit(used_percent: float) -> str:
     """Return the reason for a snapshot near the memory limit as text; ``used_percent`` of the limit is in use."""
-    return f"memory is at {used_percent:.0f}% of its limit and grows"
+    return f"memory is at {used_percent:.0f}% of its limit and is growing"

@@ -70,8 +70,8 @@ def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: in
     on_paths = sum(heap.groups[index].objects for index in indexes)
     carriers = sum(row.objects for row in types) - on_paths
     note = (
-        f"{carriers:,} more belong to other objects (such as the dict of an object's attributes) and have no path of "
-        "their own."
+        f"{carriers:,} more objects of the type are parts of other objects (such as the dict of an object's attributes)"
+        " and have no path of their own."
     )
     return Lines(
         *(_plain(sentences.type_text(row)) for row in types), "", table, _rest(len(indexes) - limit, "paths"),
@@ -89,7 +89,7 @@ def info(
         "taken": sentences.header_text(header),
         "objects": f"{footer.objects:,}",
         "references": f"{footer.references:,}",
-        "walk": f"{duration(footer.duration_seconds)}, with a pause of the process of "
+        "heap walk": f"{duration(footer.duration_seconds)}, which paused the process for "
         f"{duration(footer.pause_seconds)}",
         "threads": ", ".join(header.threads.values()),
     })  # fmt: skip  # one a line
@@ -99,7 +99,14 @@ def info(
         table = _table("objects", "shallow", "type")
         for row in types[:limit]:
             table.add_row(f"{row.objects:,}", size(row.shallow_bytes), _plain(row.type_name))
-        parts += ["", _plain("A census: it has object counts, but no paths to what holds them."), "", table]
+        parts += [
+            "",
+            _plain(
+                "This snapshot is a census: it has the number of objects of each type, but no paths to what holds them."
+            ),
+            "",
+            table,
+        ]
         parts += [_rest(len(types) - limit, "types")]
     return Lines(*parts)
 

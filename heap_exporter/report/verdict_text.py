@@ -56,12 +56,12 @@ _GROWTH = {
 }
 
 _HOLDERS = {
-    Cause.PYTHON_OBJECTS: "The holder is known once two snapshots are compared",
+    Cause.PYTHON_OBJECTS: "The holder is known once two snapshots have been compared",
     Cause.UNCOLLECTED_CYCLES: "Held only by reference cycles that the garbage collector has not freed",
     Cause.NATIVE: "Held by C code or memory mappings, not by Python objects",
     Cause.FRAGMENTATION: "Held by an allocator that does not return freed memory to the system",
     Cause.FILE_OR_SHARED: "Held as pages of mapped files or as shared memory, not by Python objects",
-    Cause.UNATTRIBUTED: "The holder is not known: the numbers do not show which kind of memory grows",
+    Cause.UNATTRIBUTED: "The holder is not known: the measurements do not show which kind of memory grows",
 }
 
 _ROOTS = {

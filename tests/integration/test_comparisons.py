@@ -109,7 +109,7 @@ def test_a_service_that_stopped_growing_has_no_suspect(tmp_path: Path) -> None:
         comparison = compared(url)["comparison"]
 
     assert comparison["suspects"] == []
-    assert "no growth to explain" in comparison["verdict"]
+    assert "no leak suspect found" in comparison["verdict"]
 
 
 def test_the_demo_ends_with_the_name_of_the_holder(tmp_path: Path) -> None:

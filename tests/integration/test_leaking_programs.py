@@ -116,7 +116,7 @@ def test_a_healthy_program_has_no_suspect(name: str, folder: Path) -> None:
     found = compared(f"healthy_{name}", folder)
 
     assert not found.suspects
-    assert comparison_text(found) == "no growth to explain"
+    assert comparison_text(found) == "no leak suspect found"
 
 
 @pytest.mark.parametrize("name", ["session_dict", "tasks", "method_lru_cache"])

@@ -108,8 +108,8 @@ def test_the_command_changes_no_file(exits: Path, run: Run) -> None:
 
 
 def test_a_folder_without_crash_records_is_not_an_error(tmp_path: Path, run: Run) -> None:
-    assert "no process was killed, or none wrote there" in run("last-exit", tmp_path).stdout
-    assert "no process was killed, or none wrote there" in run("last-exit").stdout
+    assert "no process that records there was killed or crashed" in run("last-exit", tmp_path).stdout
+    assert "no process that records there was killed or crashed" in run("last-exit").stdout
     assert json.loads(run("last-exit", "--json").stdout)["exits"] == []
 
 
@@ -117,7 +117,7 @@ def test_a_missing_folder_is_one_line_on_stderr(tmp_path: Path, run: Run) -> Non
     problem = run("last-exit", tmp_path / "nowhere", code=2).stderr
 
     assert problem.count("\n") == 1
-    assert "nowhere is not a folder; give the one that the service has as HEAP_EXPORTER_SNAPSHOT_DIR" in problem
+    assert "nowhere is not a folder; give the folder that the service has in HEAP_EXPORTER_SNAPSHOT_DIR" in problem
 
 
 def test_an_unreadable_folder_is_an_error(tmp_path: Path, run: Run) -> None:

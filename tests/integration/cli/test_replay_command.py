@@ -148,8 +148,8 @@ def test_samples_too_far_apart_print_a_hint_with_a_window_that_works(run: Run, t
     longer = run("replay", "--json", "--window", "2h", "coarse.csv")
 
     assert done.stderr == (
-        "heap-exporter: coarse.csv: the samples are 600 s apart, so a window of 15m has fewer than the 12 samples "
-        "that a verdict needs: leaks are found late or never; set --window 2h or longer, or record more often\n"
+        "heap-exporter: coarse.csv: the samples are 600 s apart, so a detection window of 15m has fewer than the 12 "
+        "samples that a verdict needs: leaks are found late or never; set --window 2h or longer, or record more often\n"
     )
     printed = [json.loads(line) for line in done.stdout.splitlines()]
     assert {each["state"] for each in printed if each["file"] == "coarse.csv"} == {"warming-up"}
@@ -169,7 +169,7 @@ def test_a_series_without_samples_prints_a_hint(run: Run, tmp_path: Path) -> Non
 
     done = run("replay", "a.csv")
 
-    assert (done.stdout, done.stderr) == ("", "heap-exporter: a.csv: no samples, only a header\n")
+    assert (done.stdout, done.stderr) == ("", "heap-exporter: a.csv: the series has a header but no samples\n")
 
 
 def test_an_endless_line_does_not_fill_the_memory(run: Run, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_short_lived_objects_are_no_suspect(after: int) -> None:
     diff = found(heap_of(store(100, 64 * KIB)), heap_of(store(after, 64 * KIB)))
 
     assert diff.suspects == ()
-    assert comparison_text(diff) == "no growth to explain"
+    assert comparison_text(diff) == "no leak suspect found"
 
 
 def test_growth_of_a_few_bytes_is_no_suspect() -> None:
@@ -143,7 +143,7 @@ def test_a_large_new_group_is_no_suspect_but_reported() -> None:
 
     assert not diff.suspects
     assert comparison_text(diff) == (
-        "no growth to explain, but new: 5.0 MiB in shop.Store._cache; "
+        "no leak suspect found, but 5.0 MiB is new in shop.Store._cache; "
         "a third snapshot shows whether it continues to grow"
     )
 
@@ -161,7 +161,7 @@ def test_a_large_new_group_is_no_suspect_but_reported() -> None:
 def test_a_new_group_of_new_code_or_of_a_new_thread_is_not_reported(new: Branch) -> None:
     diff = found(heap_of(beside=(Branch(new.label),)), heap_of(beside=(new,)))
 
-    assert comparison_text(diff) == "no growth to explain"
+    assert comparison_text(diff) == "no leak suspect found"
 
 
 def test_the_type_of_the_application_is_named_rather_than_its_containers() -> None:

@@ -121,7 +121,7 @@ def test_a_suspicion_takes_at_most_two_snapshots_and_makes_one_alert(process: Pr
     assert process.taken == 2
     assert [read_header(info.path).reason for info in alert.snapshots] == [
         f"leak suspected: {GREW_TEXT}",
-        "growth continues (second of two)",
+        "growth continues (second snapshot of two)",
     ]
     assert process.snapshots.store.pins.pinned("alert") == {info.id for info in alert.snapshots}
 
@@ -304,7 +304,7 @@ def test_a_snapshot_is_tried_again_after_another_one_was_being_taken(process: Pr
 
     reasons = {info.id: info.reason for info in process.snapshots.store.list()}
     assert reasons.pop(busy) == "requested by another caller"
-    assert sorted(reasons.values()) == ["growth continues (second of two)", f"leak suspected: {GREW_TEXT}"]
+    assert sorted(reasons.values()) == ["growth continues (second snapshot of two)", f"leak suspected: {GREW_TEXT}"]
 
 
 def test_a_snapshot_asked_for_in_between_is_not_compared_with_the_two(tmp_path: Path) -> None:

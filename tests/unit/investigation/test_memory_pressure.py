@@ -117,7 +117,7 @@ def test_the_reason_of_the_snapshot_has_the_share_that_is_used(process: Process)
     assert process.uses(91)
     (taken,) = process.take_due()
 
-    assert read_header(taken.path).reason == "memory is at 91% of its limit and grows"
+    assert read_header(taken.path).reason == "memory is at 91% of its limit and is growing"
 
 
 def test_fast_growth_and_the_limit_coming_near_have_a_snapshot_each(process: Process) -> None:

@@ -25,6 +25,6 @@ def test_a_snapshot_near_the_memory_limit_is_taken_once_without_a_verdict(tmp_pa
     first, again = investigator.investigate(None, reading), investigator.investigate(None, reading)
 
     assert first.alert is None
-    assert [info.reason for info in first.snapshots] == ["memory is at 95% of its limit and grows"]
+    assert [info.reason for info in first.snapshots] == ["memory is at 95% of its limit and is growing"]
     assert again.snapshots == first.snapshots
     assert len(snapshots.store.list()) == 1

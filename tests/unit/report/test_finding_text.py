@@ -51,13 +51,13 @@ NAMELESS = CacheLimit("shop.LRUCache", Step(StepKind.DICT_VALUE, "dict"), 4, 70)
         ),
         (
             Finding(FindingKind.CLEARS_IN_FLIGHT),
-            "two snapshots show no place where objects accumulate: it is work in flight",
+            "two snapshots show no place where objects accumulate: the growth is work in flight",
         ),
         (
             Finding(FindingKind.CLEARS_IN_FLIGHT, cache_limits=(CACHE,), in_flight_types=("bytes",)),
             (
                 "a cache fills up: shop.stock.lookup has 400 of at most 1,000 entries; "
-                "running calls hold bytes: it is work in flight"
+                "running calls hold bytes: the growth is work in flight"
             ),
         ),
         (
@@ -92,6 +92,6 @@ def test_the_verdict_names_a_large_new_group() -> None:
     found = trees.diff(before, after, new_group=NewGroup(path("shop.Store._cache"), 5 << 20))
 
     assert comparison_text(found) == (
-        "no growth to explain, but new: 5.0 MiB in shop.Store._cache; "
+        "no leak suspect found, but 5.0 MiB is new in shop.Store._cache; "
         "a third snapshot shows whether it continues to grow"
     )

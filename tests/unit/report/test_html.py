@@ -65,14 +65,14 @@ def test_very_long_names_do_not_make_the_page_too_large() -> None:
     page = html.render(trees.diff(trees.heap(Branch("")), trees.heap(Branch("", below=below))))
 
     assert len(page.encode()) <= html.MAX_BYTES
-    assert "smaller ones are folded" in page
+    assert "smaller ones are combined" in page
 
 
 def test_an_empty_heap_has_a_page() -> None:
     empty = trees.heap(Branch(""))
 
     assert "0 objects, 0 B" in html.render(empty)
-    assert "no growth to explain" in html.render(trees.diff(empty, empty))
+    assert "no leak suspect found" in html.render(trees.diff(empty, empty))
 
 
 def test_a_suspect_is_three_lines_and_its_numbers_are_behind_a_fold() -> None:

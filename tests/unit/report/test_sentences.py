@@ -28,7 +28,7 @@ def test_two_snapshots_of_one_run_need_no_note() -> None:
         ({"id": "x"}, {"id": "x"}, "Both files are the same snapshot"),
         ({}, {"taken_at": 1.7e9 - 900}, "taken 15 min before the first: swap them"),
         ({}, {"pid": 9}, "of different processes (4711, 9)"),
-        ({}, {"taken_at": 1.7e9 + 900, "uptime_seconds": 5.0}, "restarted in between"),
+        ({}, {"taken_at": 1.7e9 + 900, "uptime_seconds": 5.0}, "restarted between the snapshots"),
         ({}, {"python_version": "3.14.0"}, "interpreters differ (cpython 3.13.0, cpython 3.14.0)"),
         ({}, {"walker": "portable"}, "walkers differ (native, portable)"),
     ],

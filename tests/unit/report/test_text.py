@@ -80,4 +80,4 @@ def test_objects_without_a_group_of_their_own_are_counted() -> None:
     heap = trees.heap(trees.shop(10))
     (row,) = [row for row in heap.types if row.type_name == "list"]
 
-    assert "10 more belong to other objects" in drawn(text.path(heap, [row], [], 5))
+    assert "10 more objects of the type are parts of other objects" in drawn(text.path(heap, [row], [], 5))

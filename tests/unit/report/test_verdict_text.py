@@ -82,7 +82,7 @@ def test_cycles_and_c_code_have_no_name_to_start_with() -> None:
 def test_the_warm_up_counts_up() -> None:
     seen = Reason(ReasonKind.WARMING_UP, {"seen_seconds": 380.0, "needed_seconds": 900.0})
 
-    assert verdict_summary(Verdict(0.0, State.WARMING_UP, (seen,), 900.0)).lines == ("Seen 6 of 15 minutes",)
+    assert verdict_summary(Verdict(0.0, State.WARMING_UP, (seen,), 900.0)).lines == ("6 of 15 minutes observed",)
     assert verdict_summary(None).lines == ("No samples yet",)
 
 
@@ -97,7 +97,7 @@ def test_a_suspicion_before_its_snapshots_names_the_growing_type_and_no_holder()
     )
 
     assert verdict_summary(verdict).growth == (f"`Session` objects grow: +4.0 KiB, +5 objects; all memory: {GREW_TEXT}")
-    assert verdict_summary(verdict).holder == "The holder is known once two snapshots are compared"
+    assert verdict_summary(verdict).holder == "The holder is known once two snapshots have been compared"
     assert "heap-exporter report a.heap b.heap" in verdict_summary(verdict).advice
 
 
