@@ -24,7 +24,7 @@ demo: $(READY) ## run a shop that leaks, and show how the leak is found (ARGS='-
 	$(BIN)/heap-exporter demo $(ARGS)
 
 test: $(READY) ## run the tests; those that need a server run where it is installed (make servers)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(READY) ## run the tests that take minutes or repeat something hundreds of times
 	$(BIN)/python -m pytest -m long $(ARGS)

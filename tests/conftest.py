@@ -25,17 +25,13 @@ WALK_THIS_PROCESS = ("unit/walker", "unit/snapshot")
 START_PROCESSES = ("native", "integration")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the tests, and keep those of a file in one worker of pytest-xdist, where they share fixtures.
+    """Sort the tests by file.
 
     The tests that walk this process run first, while its heap is small. The short tests run last, so that all workers
     end at about the same time.
     """
     folder = Path(__file__).parent
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(folder).as_posix()))
     items.sort(key=lambda item: _rank(item.path.relative_to(folder).as_posix()))
 
 
