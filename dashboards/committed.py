@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent
 
 EXPECTED_EMPTY = {
     "python_heap_limit_bytes": "no memory limit is set for the process",
-    "python_heap_leak_time_to_exhaustion_seconds": "the process does not grow, or has no limit",
+    "python_heap_leak_time_to_exhaustion_seconds": "the process is not growing, or has no memory limit",
     "python_heap_cgroup_events_total": "the process is in no cgroup that counts memory events",
     "python_heap_proportional_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",
     "python_heap_unique_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",
@@ -22,9 +22,9 @@ EXPECTED_EMPTY = {
     "heap_exporter_uploads_total": "no upload is set",
     "python_heap_leak_confirmed": "no leak is suspected",
     "heap_exporter_snapshot_pause_seconds": "no snapshot has been taken",
-    "heap_exporter_last_exit": "the process before stopped cleanly",
+    "heap_exporter_last_exit": "the previous process stopped cleanly",
     "changes(": "no process restarted in the interval",
-    "ALERTS": "no alert fires",
+    "ALERTS": "no alert is firing",
 }
 """Parts of the queries that may have an empty result on a healthy machine, and why."""
 

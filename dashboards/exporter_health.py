@@ -52,7 +52,7 @@ def _now(board: Dashboard) -> None:
         ),
         number(
             "Oldest sample",
-            "Time since the last sample of the process with the oldest one.",
+            "Time since the last sample, in the process where it is oldest.",
             Query(f"max({queries.SAMPLE_AGE})"),
             LONG_SECONDS,
             SAMPLE_AGES,
@@ -72,21 +72,21 @@ def _costs_now(board: Dashboard) -> None:
     for panel in (
         number(
             "Longest pause for a census",
-            "Longest pause of a process for its last census.",
+            "Longest pause of any process during its last census.",
             Query(f"max({queries.CENSUS_PAUSE})"),
             SECONDS,
             PAUSES,
         ),
         number(
             "Highest cost",
-            "Share of one core that the sampling thread and the cloned processes that walk the heap use.",
+            "CPU time of the sampling thread and of the cloned processes that walk the heap, as a share of one core.",
             Query(f"max({queries.OVERHEAD})"),
             SHARE,
             OVERHEADS,
         ),
         number(
             "Errors",
-            "Errors of probes and stages in the last interval, sum of all instances.",
+            "Errors of probes and stages during the last interval, summed over all instances.",
             Query(f"sum({queries.SAMPLE_ERRORS})"),
             COUNT,
             Limits(1),
@@ -110,7 +110,8 @@ def _versions(board: Dashboard) -> None:
     board.with_panel(
         rows(
             "Walkers",
-            "The heap walker in use and the reason: best is normal; for failing, see the log.",
+            "The heap walker in use and the reason for the choice: `best` is normal; for `failing`, see the log "
+            "of the service.",
             [Query(queries.plain(queries.WALKERS, "name", "reason"), "Processes")],
             COUNT,
             sort_by="Processes",
@@ -130,7 +131,7 @@ def _freshness(board: Dashboard) -> None:
         ),
         lines(
             "Age of the last sample",
-            "A sawtooth as high as the sampling interval is normal; a ramp is a stalled sampler.",
+            "A sawtooth as high as the sampling interval is normal; a steady rise means that the sampler has stalled.",
             [Query(queries.SAMPLE_AGE)],
             SECONDS,
             SAMPLE_AGES,
@@ -143,7 +144,8 @@ def _freshness(board: Dashboard) -> None:
         ),
         lines(
             "Interval between censuses",
-            "It is longer where a census costs more than its CPU budget: a large heap is counted less often.",
+            "Lengthened automatically when a census would otherwise exceed its CPU budget: a large heap is "
+            "counted less often.",
             [Query(queries.CENSUS_INTERVAL)],
             SECONDS,
         ),
@@ -156,7 +158,7 @@ def _cost(board: Dashboard) -> None:
     for panel in (
         lines(
             "CPU time",
-            "Share of one core that the sampling thread and the cloned processes that walk the heap use.",
+            "CPU time of the sampling thread and of the cloned processes that walk the heap, as a share of one core.",
             [Query(queries.OVERHEAD)],
             SHARE,
             OVERHEADS,
@@ -170,13 +172,13 @@ def _cost(board: Dashboard) -> None:
         ),
         lines(
             "Duration of a census",
-            "Duration of each census, with the pauses in which the application runs.",
+            "Duration of each census, including the breaks in which the application runs.",
             [Query(queries.CENSUS_DURATION)],
             SECONDS,
         ),
         lines(
             "Pause for a census",
-            "Longest pause of the process for a census: it answers no request meanwhile.",
+            "Longest pause of the process during a census; the process answers no requests during the pause.",
             [Query(queries.CENSUS_PAUSE)],
             SECONDS,
             PAUSES,
@@ -195,7 +197,7 @@ def _scrapes(board: Dashboard) -> None:
         ),
         lines(
             "Samples in a scrape",
-            "Number of values that Prometheus stores at each scrape, including those of the application's metrics.",
+            "Number of values that Prometheus stores at each scrape, including the application's own metrics.",
             [Query(queries.SCRAPE_SAMPLES)],
             COUNT,
         ),
@@ -208,8 +210,8 @@ def _failures(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Errors by probe and stage",
-            "Probes that failed or whose source is missing, and stages that raised. The metrics of a failed probe are "
-            "left out; all others are exported.",
+            "Probes that failed or whose source is missing, and stages that raised an exception. The metrics of "
+            "a failed probe are left out; all other metrics are exported.",
             [Query(queries.SAMPLE_ERRORS, "{{instance}} {{source}}")],
             COUNT,
         )
@@ -217,8 +219,8 @@ def _failures(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Failed walks by cause",
-            "Failed heap walks of the native walker. After three failures in a row, the portable walker takes over for "
-            "a while.",
+            "Failed heap walks of the native walker. After three failures in a row, the exporter uses the "
+            "portable walker for a while.",
             [Query(queries.WALK_FAILURES, "{{instance}} {{cause}}")],
             COUNT,
         )
@@ -238,7 +240,7 @@ def _deliveries(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Webhook posts and listener calls",
-            "Alerts that are sent, by outcome. Empty if neither a webhook nor a listener is set.",
+            "Attempts to send a leak alert, by outcome. Empty if neither a webhook nor a listener is set.",
             [
                 Query(queries.WEBHOOKS, "{{instance}} webhook {{outcome}}"),
                 Query(queries.LISTENER_CALLS, "{{instance}} listener {{outcome}}"),
@@ -269,7 +271,7 @@ def _snapshots(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Pause for the last snapshot",
-            "Longest pause of the process for the last snapshot.",
+            "Longest pause of the process during the last snapshot.",
             [Query(queries.SNAPSHOT_PAUSE)],
             SECONDS,
             PAUSES,
@@ -278,7 +280,7 @@ def _snapshots(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Duration of the last snapshot",
-            "Duration of the last snapshot; the application runs meanwhile.",
+            "Duration of the last snapshot; the application continues to run during this time.",
             [Query(queries.SNAPSHOT_DURATION)],
             SECONDS,
         )
@@ -286,7 +288,7 @@ def _snapshots(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Size of the last snapshot",
-            "Size of the last snapshot's file, and the size as estimated before it was taken.",
+            "Size of the last snapshot file, and the size that was estimated before the snapshot was taken.",
             [
                 Query(queries.SNAPSHOT_SIZE, "{{instance}}"),
                 Query(queries.SNAPSHOT_PREDICTED, "{{instance}} estimated"),

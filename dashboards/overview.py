@@ -84,7 +84,7 @@ def _verdict(board: Dashboard) -> None:
         ),
         number(
             "Shortest time to a limit",
-            "Time until a process reaches its memory limit at this rate.",
+            "Time until a process reaches its memory limit at its current growth rate.",
             Query(f"min({queries.TIME_TO_EXHAUSTION})"),
             LONG_SECONDS,
             EXHAUSTION,
@@ -117,8 +117,9 @@ def _growth(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Slope of the memory that can leak",
-            "Growth over 15 minutes, one hour and six hours. In a leak all three stay up; in a cache that fills or a "
-            "warm-up the short one falls below the long ones.",
+            "Growth rate over 15 minutes, one hour and six hours. During a leak, all three rates stay high; "
+            "while a cache is filling or the service is warming up, the 15-minute rate falls below the "
+            "longer-term rates.",
             [Query(queries.slope(window), f"{{{{instance}}}} {window}") for window in queries.WINDOWS],
             MIB_PER_HOUR,
             SLOPES,
@@ -132,9 +133,10 @@ def _attribution(board: Dashboard) -> None:
     board.with_panel(
         stacked(
             "Memory by owner",
-            "The layers add up to RSS and swap. The layer that grows is the cause: small Python objects are in the "
-            "arenas; large objects and C extensions are malloc in use; freed memory that was not returned is malloc "
-            "free; files and shared memory are no leaks of the heap.",
+            "The layers add up to RSS plus swap. The layer that grows shows the cause: arenas contain small "
+            "Python objects; malloc in use contains large objects and the memory of C extensions; malloc free is "
+            "freed memory that was not returned to the kernel. Growth of mapped files or shared memory is not a "
+            "heap leak.",
             [
                 Query(queries.OTHER_ANONYMOUS, "Python arenas, stacks, mappings"),
                 Query(queries.MALLOC_USED, "malloc in use"),
@@ -161,9 +163,9 @@ def _shares(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Peak, proportional and unique memory",
-            "The highest RSS, RSS with each shared page divided by its sharers (PSS), and the memory that would be "
-            "freed if the process ended (USS). "
-            "After a fork, USS grows while RSS does not: pages are copied, nothing leaks.",
+            "The highest RSS; RSS with each shared page divided by the number of processes that share it (PSS); "
+            "and the memory that the kernel would free if the process exited (USS). After a fork, USS can grow "
+            "while RSS does not: the kernel copies shared pages, which is not a leak.",
             [
                 Query(queries.PEAK, "{{instance}} peak"),
                 Query(queries.PROPORTIONAL, "{{instance}} PSS"),
@@ -179,8 +181,9 @@ def _python_heap(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Allocated blocks",
-            "Memory blocks that the interpreter has allocated. If they rise with RSS, Python objects accumulate. If "
-            "they are level while RSS rises: large objects, a C extension or fragmentation.",
+            "Memory blocks that the interpreter has allocated. If their number rises with RSS, Python objects "
+            "are accumulating. If it stays level while RSS rises, the cause is large objects, a C extension or "
+            "fragmentation.",
             [Query(queries.BLOCKS)],
             COUNT,
         )
@@ -196,8 +199,8 @@ def _python_heap(board: Dashboard) -> None:
     board.with_panel(
         rows(
             "Largest types",
-            "The ten types with most bytes at the last census, shallow sizes. Their growth is on the dashboard "
-            "Type growth.",
+            "The ten types with the largest shallow size at the last census. The dashboard Type growth shows how "
+            "they grow.",
             [Query(queries.LARGEST_TYPES, "Size")],
             BYTES,
             sort_by="Size",
@@ -224,7 +227,7 @@ def _collector(board: Dashboard) -> None:
         ),
         lines(
             "Towards the next collection",
-            "Counters towards the next garbage collection of each generation.",
+            "Counts that trigger the next garbage collection of each generation when they reach its threshold.",
             [Query(queries.GC_PENDING, by_generation)],
             COUNT,
         ),
@@ -243,7 +246,8 @@ def _container(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Memory events of the cgroup",
-            "Memory events of the container: max and high are memory pressure, oom_kill is a killed process.",
+            "Memory events of the container: max and high indicate memory pressure; oom_kill means that the "
+            "kernel killed a process.",
             [Query(queries.CGROUP_EVENTS, "{{instance}} {{event}}")],
             COUNT,
         )
@@ -251,7 +255,7 @@ def _container(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Threads",
-            "Threads of the process. Each thread takes memory for its stack.",
+            "Threads of the process. Each thread uses memory for its stack.",
             [Query(queries.THREADS)],
             COUNT,
         )

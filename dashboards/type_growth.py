@@ -63,7 +63,8 @@ def _census(board: Dashboard) -> None:
         ),
         number(
             "Share of the named types",
-            "Share of the types shown by name in the counted size, in the process where it is smallest.",
+            "Share of the counted size that belongs to types shown by name, in the process where this share is "
+            "smallest.",
             Query(f"min({queries.NAMED_TYPES_SHARE})"),
             SHARE,
         ),
@@ -76,7 +77,7 @@ def _census(board: Dashboard) -> None:
         ),
         number(
             "Oldest census",
-            "Time since the last census of the process with the oldest one.",
+            "Time since the last census, in the process where it is oldest.",
             Query(f"max({queries.CENSUS_AGE})"),
             LONG_SECONDS,
         ),
@@ -98,7 +99,8 @@ def _growing_types(board: Dashboard) -> None:
     board.with_panel(
         rows(
             "Types by growth",
-            "All types with a series. A leak grows over all three ranges. Click on a heading to sort by its column.",
+            "All types with a series. A leaking type grows over all three ranges. Click a column heading to sort "
+            "by that column.",
             [Query(queries.plain(expr, "type_name"), heading) for heading, (expr, _) in columns.items()],
             COUNT,
             sort_by="Growth 1h",
@@ -120,8 +122,8 @@ def _growth(board: Dashboard) -> None:
         ),
         lines(
             "Growth in bytes, 1h",
-            "Growth over an hour, of the ten types that grow fastest at each moment. A type in both panels "
-            "is a suspect; one in the left panel only may be a burst.",
+            "Growth over an hour, of the ten types that grow fastest at each moment. A type in both panels is a "
+            "leak suspect; a type in the left panel only may be a temporary burst.",
             [Query(_fastest(queries.TYPE_BYTES_SLOPE["1h"]), BY_TYPE)],
             MIB_PER_HOUR,
             SLOPES,
@@ -138,7 +140,7 @@ def _growth(board: Dashboard) -> None:
         ),
         lines(
             "Objects",
-            "Objects of each type at the last census, of the ten types with most objects at each moment.",
+            "Objects of each type at the last census, of the ten types with the most objects at each moment.",
             [Query(_fastest(queries.TYPE_OBJECTS), BY_TYPE)],
             COUNT,
         ),
@@ -151,7 +153,8 @@ def _composition(board: Dashboard) -> None:
     board.with_panel(
         stacked(
             "Size by type",
-            "Shallow size of all objects by type; small types are summed in `other`. A layer that widens is a leak.",
+            "Shallow size of all objects by type; small types are summed in `other`. A layer that keeps widening "
+            "indicates a leak.",
             [Query(queries.TYPE_BYTES, "{{type_name}}")],
             BYTES,
         )

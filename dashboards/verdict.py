@@ -44,8 +44,8 @@ def verdicts(board: Dashboard) -> None:
     board.with_panel(
         states(
             "State",
-            "State of the growth by the detector: suspected is early and may be wrong, confirmed is proven by "
-            "snapshots or by a long, straight growth.",
+            "Verdict of the leak detector: `suspected` is an early warning and may be wrong; `confirmed` is "
+            "proven by snapshots or by long, linear growth.",
             Query(queries.STATE),
             {str(rank): (state.value, STATE_COLORS[state]) for rank, state in enumerate(queries.STATES)},
         )
@@ -53,7 +53,7 @@ def verdicts(board: Dashboard) -> None:
     board.with_panel(
         states(
             "Suspected and confirmed, by cause",
-            "The kind of memory that grows. Empty: no leak is suspected.",
+            "The kind of memory that is growing. Empty if no leak is suspected.",
             Query(queries.CAUSES, "{{instance}} {{cause}}"),
             {"1": (State.SUSPECTED.value, YELLOW), "2": (State.CONFIRMED.value, RED)},
         )
@@ -61,8 +61,8 @@ def verdicts(board: Dashboard) -> None:
     board.with_panel(
         bars(
             "Suspicions and alerts",
-            "Leaks that the detector suspected, and alerts that it sent of confirmed ones. If there are many "
-            "suspicions a day and no alert, use a longer window.",
+            "Leaks that the detector suspected, and alerts that it sent for confirmed leaks. If there are many "
+            "suspicions per day but no alerts, use a longer detection window.",
             [
                 Query(queries.DETECTIONS, "{{instance}} suspected"),
                 Query(queries.LEAK_ALERTS, "{{instance}} alert sent"),
@@ -73,7 +73,8 @@ def verdicts(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Time to exhaustion",
-            "Time until a process reaches its memory limit at this rate. No line: it does not grow, or has no limit.",
+            "Time until a process reaches its memory limit at its current growth rate. No line is shown if "
+            "memory is not growing or has no limit.",
             [Query(queries.TIME_TO_EXHAUSTION)],
             LONG_SECONDS,
             EXHAUSTION,
@@ -86,16 +87,17 @@ def numbers(board: Dashboard) -> None:
     for panel in (
         lines(
             "Slope by kind of memory",
-            "Robust slope of each kind of memory over the time that the verdict rests on: it shows which kind grows.",
+            "Growth rate of each kind of memory over the observation period of the verdict: it shows which kind "
+            "is growing.",
             [Query(queries.DETECTED_SLOPE, "{{instance}} {{kind}}")],
             MIB_PER_HOUR,
             SLOPES,
             from_zero=False,
         ),
         lines(
-            "Tail of the growth",
-            "Slope of the last third divided by the slope over the whole time: near 100 % the growth continues, near 0 "
-            "it has levelled off.",
+            "Recent growth relative to overall growth",
+            "Growth rate over the last third of the observation period divided by the rate over the whole "
+            "period: near 100 %, growth continues; near 0, growth has levelled off.",
             [Query(queries.TAIL)],
             SHARE,
             from_zero=False,
@@ -107,8 +109,9 @@ def numbers(board: Dashboard) -> None:
             SHARE,
         ).max(1),
         lines(
-            "Time that the verdict rests on",
-            "Length of the series that the verdict rests on. Slow or noisy growth takes a longer one.",
+            "Observation period of the verdict",
+            "Length of the observation period on which the detector bases its verdict. Slow or noisy growth "
+            "needs a longer period.",
             [Query(queries.EVIDENCE)],
             LONG_SECONDS,
         ),
@@ -122,8 +125,8 @@ def last_exits(board: Dashboard) -> None:
     board.with_panel(
         rows(
             "Processes that did not stop cleanly",
-            "How and when they ended, and their memory before, from their crash records. Empty: the last processes "
-            "stopped cleanly.",
+            "How and when these processes ended, and their memory use before that, from their crash records. "
+            "Empty if the last processes stopped cleanly.",
             [
                 Query(queries.plain(queries.LAST_EXIT, "ended"), "Processes"),
                 Query(queries.plain(queries.LAST_EXIT_AGE), "Ended ago"),

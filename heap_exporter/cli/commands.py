@@ -38,7 +38,7 @@ it suspects a leak. To look at snapshots yourself:
 
   heap-exporter snapshot                           take a snapshot of a running service
   heap-exporter report a.heap b.heap               show what grew between two snapshots, and what holds it
-  heap-exporter report a.heap b.heap -o leak.html  write the same as an HTML page
+  heap-exporter report a.heap b.heap -o leak.html  write the same report as an HTML page
   heap-exporter path b.heap Session                show what holds the objects of one type
 
 `heap-exporter COMMAND --help` explains a command and shows examples.
@@ -47,9 +47,9 @@ it suspects a leak. To look at snapshots yourself:
 
 EXIT_CODES = """\
 exit codes:
-  0    done, whether memory grew or not
+  0    success, whether or not memory grew
   1    the service refused a snapshot, an upload failed, or the demo found no leak
-  2    an argument is wrong, or a file cannot be read or written: stderr has one line with the reason
+  2    an argument is invalid, or a file cannot be read or written: one line on stderr gives the reason
   130  interrupted (Ctrl-C)
 """
 

@@ -45,15 +45,15 @@ Status = dict[str, Any]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("--once", action="store_true", help=f"end when the leak is found, or after {MAX_SECONDS:g} s")
+    parser.add_argument("--once", action="store_true", help=f"exit when the leak is found, or after {MAX_SECONDS:g} s")
     parser.add_argument("--healthy", action="store_true", help="run the shop without the bug")
     parser.add_argument(
         "--host",
         default="127.0.0.1",
         help="the address that the shop and heap-exporter listen on (default: %(default)s)",
     )
-    parser.add_argument("--port", type=int, help="the port of heap-exporter (default: 9465, or a free port)")
-    parser.add_argument("--shop-port", type=int, help="the port of the shop (default: 8000, or a free port)")
+    parser.add_argument("--port", type=int, help="the port of heap-exporter (default: 9465, or any free port)")
+    parser.add_argument("--shop-port", type=int, help="the port of the shop (default: 8000, or any free port)")
     parser.add_argument(
         "--visitors", type=float, default=60.0, metavar="RATE", help="visitors per second (default: %(default)g)"
     )
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="the detection window: the time over which growth is measured (default: %(default)g)",
     )
-    parser.add_argument("--json", action="store_true", help="print each status as a line of JSON")
+    parser.add_argument("--json", action="store_true", help="print each status as one JSON object per line")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -104,9 +104,7 @@ def _shop(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
         assert shop.stdout is not None
         addresses = shop.stdout.readline().split()
         if len(addresses) != 4:
-            raise HeapExporterError(
-                f"the shop of the demo did not start (exit code {shop.wait()}); see the error above"
-            )
+            raise HeapExporterError(f"the demo shop did not start (exit code {shop.wait()}); see the error above")
         yield addresses[1], addresses[3]
     finally:
         shop.terminate()

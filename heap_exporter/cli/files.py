@@ -33,7 +33,7 @@ def refuse_overwriting(target: Path, *snapshots: Path) -> None:
     for snapshot in snapshots:
         with suppress(OSError):  # one that does not exist is reported when it is opened
             if target.samefile(snapshot):
-                raise HeapExporterError(f"cannot write {target}: it is the snapshot to read; give another file with -o")
+                raise HeapExporterError(f"cannot write {target}: it is the input snapshot; use -o to name another file")
 
 
 def write_text(target: Path, text: str) -> str:

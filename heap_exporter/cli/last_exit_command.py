@@ -11,7 +11,7 @@ exit and exports heap_exporter_last_exit_*.
 
 How a process ended:
 
-    oom-kill   killed by the kernel for lack of memory: the cgroup counted a kill, or memory was at its limit
+    oom-kill   killed by the kernel because memory ran out: the cgroup counted a kill, or memory was at its limit
     killed     by a signal (SIGKILL, or a SIGTERM that the service does not handle), by a crash, or by os._exit()
     machine    the machine was restarted, or the folder was moved to another machine
 
@@ -41,12 +41,12 @@ from heap_exporter.report.verdict_text import headline, verdict_summary
 from heap_exporter.runtime.formatting import duration, moment, rate, size
 from heap_exporter.settings import Settings, variable
 
-HELP = "show the memory of a service before it was killed"
+HELP = "show the memory use of a service before it was killed"
 
 TITLES = {
-    Ending.OOM_KILL: "was killed for lack of memory (OOM)",
+    Ending.OOM_KILL: "was killed because memory ran out (OOM)",
     Ending.KILLED: "was killed or crashed",
-    Ending.MACHINE: "ended when the machine restarted",
+    Ending.MACHINE: "stopped when the machine restarted",
 }
 
 
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the snapshot folder of the service (default: {variable('snapshot_dir')}, or its default)",
     )
     screen.add_arguments(parser)
-    screen.add_verbose(parser, "the reasons of the last verdict")
+    screen.add_verbose(parser, "the reasons for the last verdict")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -87,14 +87,14 @@ def _check(folder: Path, recordings: Path) -> None:
     try:
         if not folder.is_dir() and folder != recordings:
             raise HeapExporterError(
-                f"{folder} is not a folder; give the folder that the service has in {variable('snapshot_dir')}"
+                f"{folder} is not a folder; give the folder that the service uses ({variable('snapshot_dir')})"
             )
         os.listdir(recordings)
     except FileNotFoundError:
         pass
     except OSError as problem:
         raise HeapExporterError(
-            f"cannot read {recordings}: {problem.strerror}; run the command as the user of the service"
+            f"cannot read {recordings}: {problem.strerror}; run the command as the user that runs the service"
         ) from None
 
 
@@ -142,7 +142,7 @@ def _lines(
     damaged: list[tuple[Path, CrashRecordError]],
     arguments: argparse.Namespace,
 ) -> list[str]:
-    lines = [f"no crash record in {folder}: no process that records there was killed or crashed"]
+    lines = [f"no crash record in {folder}: no process that records to this folder was killed or crashed"]
     if exits:
         lines = _last_exit_lines(folder, exits[0][1], verbose=arguments.verbose)
         lines += ["", "earlier exits:"] if len(exits) > 1 else []

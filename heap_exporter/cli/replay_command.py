@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SLOPE",
         help="the minimum growth rate for a suspicion (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line (docs/replay.md)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line (docs/replay.md)")
     screen.add_verbose(parser, "the reasons for each verdict")
 
 

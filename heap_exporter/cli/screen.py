@@ -27,14 +27,18 @@ WIDEST = 100_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--limit`` and ``--json``."""
     parser.add_argument(
-        "--limit", type=_limit, default=LIMIT, metavar="N", help="rows of each table; 0 for all (default: %(default)s)"
+        "--limit",
+        type=_limit,
+        default=LIMIT,
+        metavar="N",
+        help="maximum rows to show per table; 0 for all (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON document (docs/json.md)")
 
 
 def add_verbose(parser: argparse.ArgumentParser, shown: str) -> None:
     """Add ``--verbose``; ``shown`` names what it adds."""
-    parser.add_argument("-v", "--verbose", action="store_true", help=f"show {shown} too")
+    parser.add_argument("-v", "--verbose", action="store_true", help=f"also show {shown}")
 
 
 @contextmanager
@@ -117,7 +121,7 @@ def _limit(text: str) -> int:
     try:
         limit = int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError("it must be a whole number, 0 for all") from None
+        raise argparse.ArgumentTypeError("it must be a whole number; use 0 for all") from None
     if limit < 0:
-        raise argparse.ArgumentTypeError("it must not be negative; 0 is for all")
+        raise argparse.ArgumentTypeError("it must not be negative; use 0 for all")
     return min(limit, sys.maxsize) or sys.maxsize

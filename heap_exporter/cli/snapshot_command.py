@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="how long to wait (default: %(default)g)"
     )
-    parser.add_argument("--json", action="store_true", help="print the JSON answer of the service")
+    parser.add_argument("--json", action="store_true", help="print the JSON response of the service")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -99,9 +99,11 @@ def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     except urllib.error.HTTPError as error:
         return _refusal(error, shown), False
     except OSError as error:
-        raise HeapExporterError(f"no heap-exporter answers at {shown}: {getattr(error, 'reason', error)}") from None
+        raise HeapExporterError(
+            f"heap-exporter does not answer at {shown}: {getattr(error, 'reason', error)}"
+        ) from None
     except (http.client.HTTPException, ValueError, RecursionError):
-        raise HeapExporterError(f"{shown} is not a heap-exporter (unexpected answer); {_WHAT_TO_DO}") from None
+        raise HeapExporterError(f"{shown} is not a heap-exporter server (unexpected response); {_WHAT_TO_DO}") from None
 
 
 def _address(url: str | None) -> str:
@@ -134,7 +136,7 @@ def _refusal(error: urllib.error.HTTPError, shown: str) -> dict[str, Any]:
         return _document(error, REFUSAL)
     except (OSError, http.client.HTTPException, ValueError, RecursionError):
         status = f"{error.code} {error.reason}".strip()
-        raise HeapExporterError(f"{shown} is not a heap-exporter ({status}); {_WHAT_TO_DO}") from None
+        raise HeapExporterError(f"{shown} is not a heap-exporter server ({status}); {_WHAT_TO_DO}") from None
 
 
 def _document(answer: IO[bytes], members: Members) -> dict[str, Any]:
@@ -160,6 +162,6 @@ def _seconds(text: str) -> float:
 def _token(text: str) -> str:
     if any(sign < " " or sign == "\x7f" for sign in text):
         raise argparse.ArgumentTypeError(
-            f"a token has no line breaks or control characters; correct --token or {variable('token')}"
+            f"a token must not contain line breaks or control characters; correct --token or {variable('token')}"
         )
     return text

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--remove-local",
         action="store_true",
-        help="remove each snapshot when it and its report are uploaded and verified",
+        help="delete each snapshot after it and its report have been uploaded and verified",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON document (docs/upload.md)")
 
@@ -110,7 +110,7 @@ def _all_uploaded(paths: Sequence[Path], target: UploadTarget, ledger: UploadLed
     store_failed = False
     for path in paths:
         result = {"path": str(path), "url": f"{target.url.rstrip('/')}/{path.name}", "sha256": "", "bytes": 0}
-        problem, was_there = "not tried, because an earlier upload failed" if store_failed else "", False
+        problem, was_there = "skipped because an earlier upload failed" if store_failed else "", False
         if not problem:
             try:
                 with screen.progress(path.name) as report_progress:
@@ -135,7 +135,7 @@ def _lines(results: Sequence[dict[str, Any]]) -> str:
     lines = [
         f"{result['path']}: not uploaded: {result['problem']}"
         if result["problem"]
-        else f"{result['url']}  {size(result['bytes'])}, verified{', stored before' if result['was_there'] else ''}"
+        else f"{result['url']}  {size(result['bytes'])}, verified{', already stored' if result['was_there'] else ''}"
         for result in results
     ]
-    return "\n".join(lines) or "no snapshot to upload"
+    return "\n".join(lines) or "no snapshots to upload"

@@ -1,7 +1,7 @@
 """What the comparison of two snapshots shows about a suspicion: it confirms it, clears it, or leaves it open.
 
 The shape of growth alone does not distinguish a cache that fills up from a leak. The comparison does, for Python
-objects: growth behind one holder without a limit is a leak; a cache below its limit, or work in flight, is not.
+objects: growth behind one holder without a limit is a leak; a cache below its limit, or work in progress, is not.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from heap_exporter.model.paths import LeakPattern
 
 _PATTERN_ADVICE = {
     LeakPattern.UNCOLLECTED_CYCLES: (
-        "Only reference cycles hold these objects, and the garbage collector does not free them: check for "
-        "gc.disable() and gc.freeze(), and whether __del__ or a callback refers to them again. A weak reference "
-        "breaks a cycle."
+        "Only reference cycles hold these objects, and the garbage collector does not free them: check for calls to "
+        "gc.disable() and gc.freeze(), and for a __del__ or a callback that refers to them again. "
+        "A weak reference breaks a cycle."
     ),
     LeakPattern.HELD_BY_C_CODE: (
         "C code holds these objects; no Python object refers to them. Check callbacks registered with atexit, and "
@@ -20,11 +20,11 @@ _PATTERN_ADVICE = {
         "(functools.cached_property), or cache a function whose arguments are plain values."
     ),
     LeakPattern.LRU_CACHE: (
-        "This lru_cache has no limit, or one that is too large: set a smaller maxsize, or call cache_clear()."
+        "This lru_cache has no limit, or its limit is too large: set a smaller maxsize, or call cache_clear()."
     ),
     LeakPattern.LOGGING_HANDLERS: (
         "Handlers are added repeatedly, perhaps for each request: add them once, where logging is configured, "
-        "or remove those that are no longer needed."
+        "or remove handlers that are no longer needed."
     ),
     LeakPattern.LOGGERS: (
         "Loggers are never freed: do not create a logger for each request, connection or id; put the id into the "
@@ -35,21 +35,22 @@ _PATTERN_ADVICE = {
         "the exception, or error.with_traceback(None)."
     ),
     LeakPattern.ENDLESS_THREADS: (
-        "Threads are started and never end: let their functions return, or use a thread pool."
+        "Threads are started but never finish: make sure that their functions return, or use a thread pool."
     ),
     LeakPattern.FINALIZERS: (
         "weakref.finalize keeps these objects until it runs: its arguments must not refer to the object that it "
         "watches."
     ),
     LeakPattern.GC_GARBAGE: (
-        "With gc.DEBUG_SAVEALL, the garbage collector puts all objects that it finds into gc.garbage and frees none: "
-        "unset this flag."
+        "With gc.DEBUG_SAVEALL, the garbage collector puts all objects that it finds into gc.garbage and does "
+        "not free them: unset this flag."
     ),
     LeakPattern.WARNING_REGISTRY: (
-        "Python stores each warning with a new text: take the variable part out of the message, or filter the warning."
+        "Python stores every warning with a different text: remove the variable part from the message, or filter "
+        "the warning."
     ),
     LeakPattern.PENDING_TASKS: (
-        "asyncio tasks wait for something that does not happen: await them with a timeout (asyncio.timeout), cancel "
+        "asyncio tasks wait for something that never happens: await them with a timeout (asyncio.timeout), cancel "
         "them, or start them in a TaskGroup."
     ),
     LeakPattern.EVENT_LOOP_TIMERS: (
@@ -57,8 +58,8 @@ _PATTERN_ADVICE = {
         "the handles that are no longer needed."
     ),
     LeakPattern.THREAD_LOCAL_DATA: (
-        "Thread-local data is kept until its thread ends, and the threads of a pool do not end: clear the data after "
-        "each job."
+        "Thread-local data is kept until its thread finishes, and the threads of a pool do not finish: clear the "
+        "data after each job."
     ),
     LeakPattern.CONTEXT_VARIABLES: (
         "The value of a context variable stays in every copy of the context in which it was set: call reset() with the "
@@ -68,25 +69,28 @@ _PATTERN_ADVICE = {
         "Bound methods are registered as listeners and never removed: unregister them, or store a weakref.WeakMethod."
     ),
     LeakPattern.UNFINISHED_GENERATORS: (
-        "A generator that was started but not finished keeps its local variables: run it to its end, or call close()."
+        "A generator that was started but not finished keeps its local variables: run it to completion, or call "
+        "close()."
     ),
     LeakPattern.CLOSURES: (
         "A function keeps the variables of its closure as long as it exists: remove functions that are no longer "
-        "needed, or let them use fewer variables of the enclosing function."
+        "needed, or make them use fewer variables of the enclosing function."
     ),
     LeakPattern.WEAK_KEYS_KEPT_BY_VALUES: (
-        "An entry of a WeakKeyDictionary is removed when its key is freed. Here the values keep their own keys: let no "
-        "value refer to its key."
+        "An entry of a WeakKeyDictionary is removed when its key is freed. Here, the values refer to their own "
+        "keys, so no entry is removed: store values that do not refer to their keys."
     ),
     LeakPattern.UNBOUNDED_MAPPING: (
         "Entries are added and never removed: give the mapping a limit, let entries expire, or use a "
         "weakref.WeakValueDictionary."
     ),
     LeakPattern.UNBOUNDED_COLLECTION: (
-        "Items are added and never removed: remove those that are no longer needed, or set a limit, "
+        "Items are added and never removed: remove items that are no longer needed, or set a limit, "
         "such as collections.deque(maxlen=…)."
     ),
-    LeakPattern.ENDLESS_CHAIN: ("Objects form a chain of references that grows: limit its length."),
+    LeakPattern.ENDLESS_CHAIN: (
+        "Objects form a chain of references that keeps growing: limit the length of the chain."
+    ),
 }
 
 _CAUSE_ADVICE = {
@@ -95,23 +99,24 @@ _CAUSE_ADVICE = {
         "object that holds it."
     ),
     Cause.UNCOLLECTED_CYCLES: (
-        "Let the garbage collector run: remove gc.disable() and raised thresholds, or call gc.collect() between "
+        "Let the garbage collector run: remove calls to gc.disable(), lower raised thresholds "
+        "(gc.set_threshold), or call gc.collect() between "
         "requests; gc.freeze() after start-up makes collections cheaper. Check gc.garbage, and unset gc.DEBUG_SAVEALL."
     ),
     Cause.NATIVE: (
         "Snapshots do not show this memory: it belongs to C code or to mappings. Check which group of mappings grew, "
         "run a copy of the service under `memray run --native` (or heaptrack), and look for extension objects "
-        "that are never closed and for threads that never end."
+        "that are never closed and for threads that never finish."
     ),
     Cause.FRAGMENTATION: (
         "Nothing leaks, but freed memory is not returned to the system. Set MALLOC_ARENA_MAX=2, preload jemalloc, "
         "or call malloc_trim(0) after peaks of memory use. If long-lived objects keep pymalloc's arenas in use, "
-        "create these objects before the peaks, or do the work of the peaks in a process that ends. Regular "
-        "restarts of workers (gunicorn --max-requests) limit the memory that is kept."
+        "create these objects before the peaks, or do the work that causes the peaks in a process that exits "
+        "afterwards. Regular restarts of workers (gunicorn --max-requests) limit the memory that is kept."
     ),
     Cause.FILE_OR_SHARED: (
-        "No private memory grows. The kernel frees pages of mapped files when it needs memory; shared memory stays "
-        "until it is unlinked: check /dev/shm, and multiprocessing.shared_memory and mmap objects."
+        "Private memory is not growing. The kernel frees pages of mapped files when it needs memory; shared "
+        "memory stays until it is unlinked: check /dev/shm, and multiprocessing.shared_memory and mmap objects."
     ),
     Cause.UNATTRIBUTED: (
         "Compare two snapshots first; if the Python objects did not grow, treat the growth as native memory. With "

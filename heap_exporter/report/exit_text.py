@@ -6,11 +6,9 @@ from heap_exporter.model import EndingReason
 
 _REASONS = {
     EndingReason.KILL_COUNTED: (
-        "the kernel has killed a process of this cgroup for lack of memory since the last sample"
+        "since the last sample, the kernel has killed a process in this cgroup because memory ran out"
     ),
-    EndingReason.AT_LIMIT: (
-        "memory had reached its limit, so the kernel most likely killed the process for lack of memory"
-    ),
+    EndingReason.AT_LIMIT: ("memory use had reached the limit, so the kernel most likely killed the process (OOM)"),
     EndingReason.OTHER_BOOT: (
         "the machine has been restarted since the last sample, or the recording is from another machine"
     ),

@@ -32,10 +32,10 @@ def finding_text(finding: Finding) -> str:
     if finding.confirms:
         return "the comparison of two snapshots shows where objects accumulate"
     if finding.kind is FindingKind.CLEARS_IN_FLIGHT and not finding.in_flight_types:
-        return "two snapshots show no place where objects accumulate: the growth is work in flight"
-    caches = [f"a cache fills up: {_cache_limit_text(limit)}" for limit in finding.cache_limits]
-    in_flight = [f"running calls hold {name}: the growth is work in flight" for name in finding.in_flight_types]
-    return "; ".join([*caches, *in_flight]) or "a cache fills up and is below its limit"
+        return "two snapshots show no place where objects accumulate: the growth is work in progress"
+    caches = [f"a cache is filling up: {_cache_limit_text(limit)}" for limit in finding.cache_limits]
+    in_flight = [f"running calls hold {name}: the growth is work in progress" for name in finding.in_flight_types]
+    return "; ".join([*caches, *in_flight]) or "a cache is filling up and is below its limit"
 
 
 def accumulation_text(found: Accumulation) -> str:
@@ -104,6 +104,5 @@ def _cache_limit_text(limit: CacheLimit) -> str:
 
 
 def _new_group_text(group: NewGroup) -> str:
-    return (
-        f"{size(group.bytes)} is new in {path_text(group.steps)}; a third snapshot shows whether it continues to grow"
-    )
+    new = f"{size(group.bytes)} is new in {path_text(group.steps)}"
+    return f"{new}; a third snapshot will show whether it continues to grow"

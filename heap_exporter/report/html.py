@@ -143,7 +143,7 @@ def _number(title: str, text: str, change: str = "") -> str:
 def _graph_note(shown: Sequence[Cell], heap: Heap) -> str:
     groups = sum(1 for cell in shown if not cell.folded)
     left_out = len(heap.groups) - groups
-    rest = f" It shows the {groups:,} largest groups; {left_out:,} smaller ones are combined." if left_out else ""
+    rest = f" It shows the {groups:,} largest groups; {left_out:,} smaller groups are combined." if left_out else ""
     return (
         "Each bar is a group of objects with the same path from a root; the bars below it show what they hold. The "
         f"width of a bar is its size in bytes. Click a bar to zoom in.{rest}"

@@ -65,12 +65,12 @@ def _grew_unsteadily(gained_bytes: float, seconds: float) -> str:
 def _lows_rise(share: float, noise_ratio: float | None) -> str:
     noise = f" ({noise_ratio:,.0f} × the noise)" if noise_ratio is not None else ""
     if share == 1:
-        return f"every later low of memory is above the earlier ones{noise}"
-    return f"{math.floor(share * 100)}% of the later lows of memory are above the earlier ones{noise}"
+        return f"each low point of memory use is above the earlier ones{noise}"
+    return f"{math.floor(share * 100)}% of the low points of memory use are above the earlier ones{noise}"
 
 
 def _last_third(slope_ratio: float) -> str:
-    return f"in the last third of that time, memory grew at {slope_ratio:.0%} of that rate"
+    return f"in the last third of that period, memory grew at {slope_ratio:.0%} of the average rate"
 
 
 def _memory_slope(memory: str, slope_bytes_per_second: float) -> str:
@@ -87,11 +87,11 @@ def _time_to_confirm(needed_seconds: float) -> str:
 
 def _time_to_limit(limit_bytes: float, seconds: float) -> str:
     limit, left = formatting.size(limit_bytes), formatting.duration(seconds)
-    return f"at this rate the memory limit of {limit} is reached in {left}"
+    return f"at this rate, memory will reach its limit of {limit} in {left}"
 
 
 def _only_file_pages() -> str:
-    return "private memory does not grow: the growth is in pages of mapped files, which the kernel can reclaim"
+    return "private memory is not growing: the growth is in pages of mapped files, which the kernel can reclaim"
 
 
 def _type_grew(type_name: str, objects: int, gained_bytes: float) -> str:
@@ -99,7 +99,7 @@ def _type_grew(type_name: str, objects: int, gained_bytes: float) -> str:
 
 
 def _did_not_grow() -> str:
-    return "memory did not grow in the observed time"
+    return "memory did not grow during the observation period"
 
 
 def _part(name: str) -> Callable[[float, float], str]:
@@ -137,7 +137,7 @@ def _mixture(growth_bytes: float, shares: Mapping[str, float]) -> str:
 
 def _python_unknown() -> str:
     return (
-        "memory in use in malloc grew, but the part of Python objects is unknown: there is no census (count of all"
+        "memory in use in malloc grew, but the share of Python objects is unknown: there is no census (count of all"
         " objects by type) and no count of memory blocks (unavailable with PYTHONMALLOC=malloc)"
     )
 

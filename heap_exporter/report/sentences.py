@@ -14,7 +14,7 @@ from heap_exporter.runtime.formatting import duration, moment, plural, size
 
 HOLDING_TEXTS = {
     HoldingKind.REACHABLE: "reachable from a root",
-    HoldingKind.OUTSIDE: "held by C code, outside of the object graph",
+    HoldingKind.OUTSIDE: "held by C code, outside the object graph",
     HoldingKind.GARBAGE: "garbage: only reference cycles hold it, and the garbage collector has not run yet",
 }
 """How memory is held, by the kind of a :class:`Holding`."""
@@ -72,15 +72,20 @@ def comparison_notes(diff: Diff) -> Sequence[str]:
         found.append(f"The second snapshot was taken {earlier} before the first: swap them to see the growth.")
     if before.pid != after.pid:
         found.append(
-            f"The snapshots are of different processes ({before.pid}, {after.pid}): the growth is their difference."
+            f"The snapshots are of different processes ({before.pid}, {after.pid}): the growth shown is the "
+            "difference between the two processes."
         )
     elif was_restarted(before, after):
-        found.append("The process was restarted between the snapshots: the growth is the difference of two runs.")
+        found.append(
+            "The process was restarted between the snapshots: the growth shown is the difference between the two runs."
+        )
     interpreters = [f"{header.implementation} {header.python_version}" for header in (before, after)]
     if interpreters[0] != interpreters[1]:
         found.append(f"The interpreters differ ({', '.join(interpreters)}): object sizes may differ too.")
     if before.walker != after.walker:
-        found.append(f"The heap walkers differ ({before.walker}, {after.walker}): one of them sees more objects.")
+        found.append(
+            f"The heap walkers differ ({before.walker}, {after.walker}): one of the walkers sees more objects."
+        )
     return found
 
 
@@ -89,7 +94,7 @@ def unknown_references_text(heap: Heap) -> str:
     if not heap.unknown_references:
         return ""
     return (
-        f"{plural(heap.unknown_references, 'reference')} lead to objects that are not in the file: those of "
+        f"{plural(heap.unknown_references, 'reference')} lead to objects that are not in the file: objects of "
         "heap-exporter itself, or objects that were created and freed during a heap walk of the portable walker. "
-        "Objects that only these references hold count as held from outside of the graph."
+        "Objects that only these references hold count as held from outside the graph."
     )

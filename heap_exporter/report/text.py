@@ -102,7 +102,8 @@ def info(
         parts += [
             "",
             _plain(
-                "This snapshot is a census: it has the number of objects of each type, but no paths to what holds them."
+                "This snapshot is a census: it contains the number of objects of each type, but no paths to what "
+                "holds them."
             ),
             "",
             table,
@@ -222,7 +223,7 @@ def _facts(facts: dict[str, str]) -> Table:
 
 
 def _rest(left_out: int, what: str) -> Text:
-    return _quiet(f"… and {left_out:,} more {what}: use --limit 0 for all") if left_out > 0 else Text(end="")
+    return _quiet(f"… and {left_out:,} more {what}: use --limit 0 to show all") if left_out > 0 else Text(end="")
 
 
 def _quiet(text: str) -> Text:

@@ -34,7 +34,7 @@ HEADLINES = {
     State.GROWING: "Memory is growing",
     State.SUSPECTED: "A leak is suspected",
     State.CONFIRMED: "A leak is confirmed",
-    State.PLATEAUED: "Memory grew and is level now",
+    State.PLATEAUED: "Memory has stopped growing",
 }
 
 CAUSES = {
@@ -47,21 +47,21 @@ CAUSES = {
 }
 
 _GROWTH = {
-    Cause.PYTHON_OBJECTS: "Python objects grow",
-    Cause.UNCOLLECTED_CYCLES: "Uncollected reference cycles grow",
-    Cause.NATIVE: "Native memory grows",
-    Cause.FRAGMENTATION: "Free memory in an allocator grows",
-    Cause.FILE_OR_SHARED: "Mapped files or shared memory grow",
-    Cause.UNATTRIBUTED: "Memory of unknown kind grows",
+    Cause.PYTHON_OBJECTS: "Python objects are accumulating",
+    Cause.UNCOLLECTED_CYCLES: "Uncollected reference cycles are accumulating",
+    Cause.NATIVE: "Native memory is growing",
+    Cause.FRAGMENTATION: "Free memory in an allocator is growing",
+    Cause.FILE_OR_SHARED: "Mapped files or shared memory are growing",
+    Cause.UNATTRIBUTED: "Memory of unknown kind is growing",
 }
 
 _HOLDERS = {
-    Cause.PYTHON_OBJECTS: "The holder is known once two snapshots have been compared",
+    Cause.PYTHON_OBJECTS: "The holder will be known once two snapshots have been compared",
     Cause.UNCOLLECTED_CYCLES: "Held only by reference cycles that the garbage collector has not freed",
     Cause.NATIVE: "Held by C code or memory mappings, not by Python objects",
     Cause.FRAGMENTATION: "Held by an allocator that does not return freed memory to the system",
     Cause.FILE_OR_SHARED: "Held as pages of mapped files or as shared memory, not by Python objects",
-    Cause.UNATTRIBUTED: "The holder is not known: the measurements do not show which kind of memory grows",
+    Cause.UNATTRIBUTED: "The holder is not known: the measurements do not show which kind of memory is growing",
 }
 
 _ROOTS = {
@@ -124,7 +124,7 @@ def accumulation_summary(found: Accumulation) -> VerdictSummary:
     speed = f" ({rate(found.bytes_per_minute / 60)})" if found.bytes_per_minute is not None else ""
     grown = f"{gain(found.bytes)}{span}{speed}"
     more = f", {difference(found.objects)} objects" if found.objects > 0 else ""
-    verb = "grow" if found.objects > 0 else "get larger"
+    verb = "are accumulating" if found.objects > 0 else "are getting larger"
     return VerdictSummary(f"{name} objects {verb}: {grown}{more}", _holder_of(found), _advice(found))
 
 
@@ -169,14 +169,14 @@ def _growth(verdict: Verdict) -> str:
     if state is State.GROWING or verdict.is_suspicion:
         if top and verdict.cause in (None, Cause.PYTHON_OBJECTS, Cause.UNCOLLECTED_CYCLES):
             return f"{_type_growth(top)}" + (f"; all memory: {grown}" if grown else "")
-        what = _GROWTH[verdict.cause] if verdict.cause else "Memory grows"
+        what = _GROWTH[verdict.cause] if verdict.cause else "Memory is growing"
         return f"{what}: {grown}" if grown else what
     return grown or HEADLINES[state]
 
 
 def _type_growth(top: GrowingType) -> str:
     name = code(_short_name(top.type_name))
-    return f"{name} objects grow: {gain(top.bytes)}, {difference(top.objects)} objects"
+    return f"{name} objects are accumulating: {gain(top.bytes)}, {difference(top.objects)} objects"
 
 
 def _grown(verdict: Verdict) -> str:

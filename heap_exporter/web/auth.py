@@ -94,9 +94,9 @@ def _check_origin(request: Request) -> None:
     origin = request.headers.get("Origin")
     host = request.headers.get("Host", "")
     if origin is not None and _authority(origin) != host.lower():
-        raise _forbidden("the request comes from a page of another origin; only pages of this server may send it")
+        raise _forbidden("the request comes from a page of another origin; only pages from this server may send it")
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-        raise _forbidden("the request comes from a page of another site; only pages of this server may send it")
+        raise _forbidden("the request comes from a page of another site; only pages from this server may send it")
 
 
 def _authority(origin: str) -> str | None:

@@ -34,7 +34,7 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
             raise PortTaken(host, port) from error
         if error.errno == errno.EACCES:
             raise SettingsError(
-                variable("port"), port, f"heap-exporter may not listen on it: {error.strerror}"
+                variable("port"), port, f"heap-exporter is not permitted to listen on it: {error.strerror}"
             ) from error
         raise SettingsError(variable("host"), host, f"heap-exporter cannot listen on it: {error.strerror}") from error
     return listener

@@ -42,11 +42,11 @@ _BACKTICKS = re.compile("`([^`]*)`")
 WALKER_REASONS = {
     "best": "it counts every object while the service continues to run",
     "setting": "HEAP_EXPORTER_WALKER selects it",
-    "no_extension": "the C extension of the native walker was not built at installation",
+    "no_extension": "the C extension of the native walker was not built during installation",
     "platform": "the native walker needs Linux",
     "free_threaded": "the native walker does not support free-threaded builds",
     "layout": "the C extension of the native walker was built for another interpreter",
-    "failing": "the native walker keeps failing; heap-exporter tries it again later",
+    "failing": "the native walker keeps failing; heap-exporter will try it again later",
 }
 """Why a walker was chosen, by the reason of a :class:`~heap_exporter.model.WalkerChoice`."""
 
@@ -173,7 +173,7 @@ def walker_text(choice: WalkerChoice) -> str:
 
 def census_text(found: Census, interval_seconds: float) -> str:
     """Return the sentence of the status page on how, and how often, all objects are counted."""
-    where = "in this process" if found.in_process else "in a clone of the process"
+    where = "in this process" if found.in_process else "in a cloned process"
     return (
         f"heap-exporter counts all objects every {formatting.duration(interval_seconds)}. The last count ran {where}, "
         f"took {formatting.duration(found.duration_seconds)} and paused the service for "

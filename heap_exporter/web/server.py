@@ -144,7 +144,9 @@ class HttpServer:
             except Exception:
                 if self._stopping:
                     break
-                log.exception("heap-exporter's HTTP server had an unexpected error and continues to serve")
+                log.exception(
+                    "heap-exporter's HTTP server encountered an unexpected error and continues to serve requests"
+                )
                 time.sleep(ACCEPT_PAUSE_SECONDS)
 
     def _turn(self) -> None:

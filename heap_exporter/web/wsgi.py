@@ -147,12 +147,12 @@ class RequestHandler(WSGIRequestHandler):
         elif lengths and int(lengths[0]) > BODY_BYTES:
             found = (
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"the request's body is longer than {BODY_BYTES >> 10} KiB",
+                f"the request body is longer than {BODY_BYTES >> 10} KiB",
             )
         elif encodings == ["chunked"]:
             found = (
                 HTTPStatus.LENGTH_REQUIRED,
-                "send the request's body with a Content-Length header, not in chunks",
+                "send the request body with a Content-Length header, not in chunks",
             )
         elif encodings:
             found = HTTPStatus.NOT_IMPLEMENTED, "this Transfer-Encoding is not supported"

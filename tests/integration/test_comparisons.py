@@ -120,7 +120,7 @@ def test_the_demo_ends_with_the_name_of_the_holder(tmp_path: Path) -> None:
     )
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "  Session objects grow: +" in ran.stdout
+    assert "  Session objects are accumulating: +" in ran.stdout
     assert "  Held by shop.sessions.SESSIONS → dict value → Session\n" in ran.stdout
 
 

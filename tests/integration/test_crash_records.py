@@ -185,7 +185,7 @@ def test_after_an_oom_kill_the_next_start_names_the_reason(tmp_path: Path) -> No
     found = exits(tmp_path)[-1]
 
     assert found["ended"] == "oom-kill"
-    assert found["ended_why"].startswith("the kernel has killed a process of this cgroup")
+    assert found["ended_why"].startswith("since the last sample, the kernel has killed a process in this cgroup")
     assert found["limit_bytes"] == 120 * 1024**2
     assert found["resident_bytes"] > 60 * 1024**2
     assert after["heap_exporter_last_exit_limit_bytes"] == 120 * 1024**2

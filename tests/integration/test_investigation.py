@@ -101,7 +101,7 @@ def test_two_snapshots_confirm_a_leak_and_the_alert_has_type_holder_and_growth(t
     assert "A leak is confirmed in Python objects" in page
 
 
-@pytest.mark.parametrize(("body", "words"), [(BOUNDED_CACHE, "__main__.page has "), (IN_FLIGHT, "work in flight")])
+@pytest.mark.parametrize(("body", "words"), [(BOUNDED_CACHE, "__main__.page has "), (IN_FLIGHT, "work in progress")])
 def test_a_bounded_cache_and_work_in_flight_are_cleared(body: str, words: str, tmp_path: Path) -> None:
     with service(body, tmp_path) as (url, _):
         verdict = verdict_with(url, words)

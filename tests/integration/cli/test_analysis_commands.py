@@ -48,7 +48,7 @@ def test_report_names_the_suspect_first(run: Run, pair: Pair) -> None:
     verbose = run("report", pair.before, pair.after, "--verbose").stdout
 
     growth, holder, advice = shown.partition("\n1. ")[2].splitlines()[:3]
-    assert growth.startswith("`Session` objects grow: +")
+    assert growth.startswith("`Session` objects are accumulating: +")
     assert growth.endswith(", +4,000 objects")
     assert holder.strip() == "Held by `shop.SESSIONS` → dict value → `Session`"
     assert advice.strip().startswith("Entries are added and never removed: give the mapping a limit")
@@ -219,7 +219,7 @@ def test_a_limit_below_zero_is_refused(run: Run, pair: Pair) -> None:
 def test_a_limit_that_is_not_a_number_is_refused(run: Run, pair: Pair) -> None:
     for limit in ("abc", "2.5", "", "9" * 5000):
         failed = run("top", pair.after, "--limit", limit, code=2)
-        assert failed.stderr.endswith("argument --limit: it must be a whole number, 0 for all\n")
+        assert failed.stderr.endswith("argument --limit: it must be a whole number; use 0 for all\n")
     assert lines_with(run("top", pair.after, "--limit", "9" * 50).stdout, "shop.Session")
 
 

@@ -62,7 +62,7 @@ def test_no_output_overwrites_a_snapshot_that_is_read(run: Run, pair: Pair, tmp_
         ("convert c.json --to json", "c.json"),
     ):
         failed = run(*command.split(), code=2)
-        problem = f"heap-exporter: cannot write {target}: it is the snapshot to read; give another file with -o\n"
+        problem = f"heap-exporter: cannot write {target}: it is the input snapshot; use -o to name another file\n"
         assert failed.stderr == problem
         assert contents(tmp_path) == before
 

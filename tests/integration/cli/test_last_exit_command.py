@@ -64,7 +64,7 @@ def test_it_shows_the_memory_before_the_exit(exits: Path, run: Run) -> None:
 def test_memory_at_the_limit_is_an_oom_kill(tmp_path: Path, run: Run) -> None:
     shown = run("last-exit", killed_process(tmp_path, 350)).stdout
 
-    assert "was killed for lack of memory" in shown
+    assert "was killed because memory ran out" in shown
     assert "97% of its limit of 350 MiB" in shown
 
 
@@ -108,8 +108,8 @@ def test_the_command_changes_no_file(exits: Path, run: Run) -> None:
 
 
 def test_a_folder_without_crash_records_is_not_an_error(tmp_path: Path, run: Run) -> None:
-    assert "no process that records there was killed or crashed" in run("last-exit", tmp_path).stdout
-    assert "no process that records there was killed or crashed" in run("last-exit").stdout
+    assert "no process that records to this folder was killed or crashed" in run("last-exit", tmp_path).stdout
+    assert "no process that records to this folder was killed or crashed" in run("last-exit").stdout
     assert json.loads(run("last-exit", "--json").stdout)["exits"] == []
 
 
@@ -117,7 +117,7 @@ def test_a_missing_folder_is_one_line_on_stderr(tmp_path: Path, run: Run) -> Non
     problem = run("last-exit", tmp_path / "nowhere", code=2).stderr
 
     assert problem.count("\n") == 1
-    assert "nowhere is not a folder; give the folder that the service has in HEAP_EXPORTER_SNAPSHOT_DIR" in problem
+    assert "nowhere is not a folder; give the folder that the service uses (HEAP_EXPORTER_SNAPSHOT_DIR)" in problem
 
 
 def test_an_unreadable_folder_is_an_error(tmp_path: Path, run: Run) -> None:
@@ -125,7 +125,7 @@ def test_an_unreadable_folder_is_an_error(tmp_path: Path, run: Run) -> None:
 
     problem = run("last-exit", tmp_path, code=2).stderr
 
-    assert "series: Not a directory; run the command as the user of the service" in problem
+    assert "series: Not a directory; run the command as the user that runs the service" in problem
 
 
 def test_a_damaged_file_is_listed(exits: Path, run: Run) -> None:

@@ -68,7 +68,7 @@ def test_an_answer_of_another_server_is_one_line_and_exit_code_2(
 
     done = run("snapshot", url, code=2)
 
-    assert done.stderr.startswith(f"heap-exporter: {url} is not a heap-exporter (")
+    assert done.stderr.startswith(f"heap-exporter: {url} is not a heap-exporter server (")
     assert done.stderr.endswith("; use the address that heap_exporter.start() listens on\n")
     assert done.stderr.count("\n") == 1
 
@@ -103,7 +103,7 @@ def test_a_reason_and_a_token_may_hold_any_bytes(run: Run, serve: Callable[..., 
         ("http://127.0.0.1:1/\u00fc", "write the URL in ASCII"),
         ("http://user:s3cret@127.0.0.1:1", "give the password with --token"),
         ("ftp://user:s3cret@127.0.0.1:1", "not an http:// or https:// address"),
-        ("http://127.0.0.1:1", "no heap-exporter answers at http://127.0.0.1:1: "),
+        ("http://127.0.0.1:1", "heap-exporter does not answer at http://127.0.0.1:1: "),
     ],
 )
 def test_a_bad_address_is_one_line_without_its_password(run: Run, url: str, problem: str) -> None:
@@ -117,7 +117,7 @@ def test_a_bad_address_is_one_line_without_its_password(run: Run, url: str, prob
 def test_an_ipv6_host_of_the_settings_is_used(run: Run) -> None:
     done = run("snapshot", code=2, HEAP_EXPORTER_HOST="::", HEAP_EXPORTER_PORT="1")
 
-    assert done.stderr.startswith("heap-exporter: no heap-exporter answers at http://[::1]:1: ")
+    assert done.stderr.startswith("heap-exporter: heap-exporter does not answer at http://[::1]:1: ")
 
 
 @pytest.mark.parametrize("text", ["-1", "0", "nan", "inf", "1e30", "soon"])

@@ -75,7 +75,7 @@ def test_the_leak_is_the_first_thing_on_the_page(opened: Opened) -> None:
 
     assert browser.find_element(By.ID, "headline").text == "shop.Session accumulates in shop.sessions.SESSIONS"
     first = browser.find_element(By.CSS_SELECTOR, "#suspects li").text
-    assert first.startswith("Session objects grow: +19.5 MiB in 15 min (+78.0 MiB/h), +48,210 objects\n")
+    assert first.startswith("Session objects are accumulating: +19.5 MiB in 15 min (+78.0 MiB/h), +48,210 objects\n")
     assert "Held by shop.sessions.SESSIONS → dict value → Session" in first
     assert "give the mapping a limit" in first
     assert "0123456789ab" not in first

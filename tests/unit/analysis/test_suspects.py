@@ -144,7 +144,7 @@ def test_a_large_new_group_is_no_suspect_but_reported() -> None:
     assert not diff.suspects
     assert comparison_text(diff) == (
         "no leak suspect found, but 5.0 MiB is new in shop.Store._cache; "
-        "a third snapshot shows whether it continues to grow"
+        "a third snapshot will show whether it continues to grow"
     )
 
 

@@ -20,7 +20,7 @@ def test_the_text_names_what_grows_and_where_it_is_held() -> None:
 
     assert document["text"] == (
         f"memory leak confirmed in shop (process {os.getpid()} on {document['host']}), python-objects: "
-        "`Session` objects grow: +58.2 MiB in 15 min (+233 MiB/h), +48,210 objects. "
+        "`Session` objects are accumulating: +58.2 MiB in 15 min (+233 MiB/h), +48,210 objects. "
         "Held by `shop.sessions.SESSIONS` → dict value → `Session`"
     )
 

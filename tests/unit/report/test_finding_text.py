@@ -43,21 +43,21 @@ NAMELESS = CacheLimit("shop.LRUCache", Step(StepKind.DICT_VALUE, "dict"), 4, 70)
     [
         (
             Finding(FindingKind.CLEARS_BOUNDED_CACHE, cache_limits=(CACHE,)),
-            "a cache fills up: shop.stock.lookup has 400 of at most 1,000 entries",
+            "a cache is filling up: shop.stock.lookup has 400 of at most 1,000 entries",
         ),
         (
             Finding(FindingKind.CLEARS_BOUNDED_CACHE, cache_limits=(NAMELESS,)),
-            "a cache fills up: LRUCache (dict value) has 4 of at most 70 entries",
+            "a cache is filling up: LRUCache (dict value) has 4 of at most 70 entries",
         ),
         (
             Finding(FindingKind.CLEARS_IN_FLIGHT),
-            "two snapshots show no place where objects accumulate: the growth is work in flight",
+            "two snapshots show no place where objects accumulate: the growth is work in progress",
         ),
         (
             Finding(FindingKind.CLEARS_IN_FLIGHT, cache_limits=(CACHE,), in_flight_types=("bytes",)),
             (
-                "a cache fills up: shop.stock.lookup has 400 of at most 1,000 entries; "
-                "running calls hold bytes: the growth is work in flight"
+                "a cache is filling up: shop.stock.lookup has 400 of at most 1,000 entries; "
+                "running calls hold bytes: the growth is work in progress"
             ),
         ),
         (
@@ -93,5 +93,5 @@ def test_the_verdict_names_a_large_new_group() -> None:
 
     assert comparison_text(found) == (
         "no leak suspect found, but 5.0 MiB is new in shop.Store._cache; "
-        "a third snapshot shows whether it continues to grow"
+        "a third snapshot will show whether it continues to grow"
     )

@@ -65,7 +65,7 @@ def test_very_long_names_do_not_make_the_page_too_large() -> None:
     page = html.render(trees.diff(trees.heap(Branch("")), trees.heap(Branch("", below=below))))
 
     assert len(page.encode()) <= html.MAX_BYTES
-    assert "smaller ones are combined" in page
+    assert "smaller groups are combined" in page
 
 
 def test_an_empty_heap_has_a_page() -> None:
@@ -81,6 +81,6 @@ def test_a_suspect_is_three_lines_and_its_numbers_are_behind_a_fold() -> None:
 
     shown, _, folded = suspect.partition("<details>")
     assert shown.count("<p") == 3
-    assert "<code>Session</code> objects grow: " in shown
+    assert "<code>Session</code> objects are accumulating: " in shown
     assert "Held by <code>shop.sessions.SESSIONS</code>" in shown
     assert trees.suspect().fingerprint in folded

@@ -28,14 +28,18 @@ EXAMPLES: list[tuple[ReasonKind, dict[str, object], str]] = [
     (
         ReasonKind.LOWS_RISE,
         {"share": 1.0, "noise_ratio": 87.6},
-        "every later low of memory is above the earlier ones (88 × the noise)",
+        "each low point of memory use is above the earlier ones (88 × the noise)",
     ),
     (
         ReasonKind.LOWS_RISE,
         {"share": 0.996, "noise_ratio": None},
-        "99% of the later lows of memory are above the earlier ones",
+        "99% of the low points of memory use are above the earlier ones",
     ),
-    (ReasonKind.LAST_THIRD, {"slope_ratio": 0.98}, "in the last third of that time, memory grew at 98% of that rate"),
+    (
+        ReasonKind.LAST_THIRD,
+        {"slope_ratio": 0.98},
+        "in the last third of that period, memory grew at 98% of the average rate",
+    ),
     (
         ReasonKind.MEMORY_SLOPE,
         {"memory": "native", "slope_bytes_per_second": 34 * MIB / 3600},
@@ -50,19 +54,19 @@ EXAMPLES: list[tuple[ReasonKind, dict[str, object], str]] = [
     (
         ReasonKind.TIME_TO_LIMIT,
         {"limit_bytes": 1 << 30, "seconds": 5400.0},
-        "at this rate the memory limit of 1.0 GiB is reached in 90 min",
+        "at this rate, memory will reach its limit of 1.0 GiB in 90 min",
     ),
     (
         ReasonKind.ONLY_FILE_PAGES,
         {},
-        "private memory does not grow: the growth is in pages of mapped files, which the kernel can reclaim",
+        "private memory is not growing: the growth is in pages of mapped files, which the kernel can reclaim",
     ),
     (
         ReasonKind.TYPE_GREW,
         {"type_name": "shop.Session", "objects": 48_210, "gained_bytes": 61.0 * MIB},
         "growing type: shop.Session (+48,210 objects, +61.0 MiB)",
     ),
-    (ReasonKind.DID_NOT_GROW, {}, "memory did not grow in the observed time"),
+    (ReasonKind.DID_NOT_GROW, {}, "memory did not grow during the observation period"),
     (ReasonKind.FILE_PAGES, PART, f"pages of mapped files: {PART_TEXT}"),
     (ReasonKind.SHARED_MEMORY, PART, f"shared memory: {PART_TEXT}"),
     (ReasonKind.PYTHON_OBJECTS, {**PART, "objects": 600_000.0}, f"Python objects (+600,000): {PART_TEXT}"),
@@ -112,7 +116,7 @@ EXAMPLES: list[tuple[ReasonKind, dict[str, object], str]] = [
         ReasonKind.PYTHON_UNKNOWN,
         {},
         (
-            "memory in use in malloc grew, but the part of Python objects is unknown: there is no census (count of all"
+            "memory in use in malloc grew, but the share of Python objects is unknown: there is no census (count of all"
             " objects by type) and no count of memory blocks (unavailable with PYTHONMALLOC=malloc)"
         ),
     ),
@@ -163,7 +167,7 @@ def test_every_kind_of_reason_has_an_example() -> None:
 def test_a_reason_with_values_of_another_version_is_left_out(values: dict[str, object]) -> None:
     verdict = Verdict(0.0, State.GROWING, (Reason(ReasonKind.CONFIDENCE, values), *KNOWN), 900.0)
 
-    assert sentences(verdict) == ("memory did not grow in the observed time",)
+    assert sentences(verdict) == ("memory did not grow during the observation period",)
 
 
 KNOWN = (Reason(ReasonKind.DID_NOT_GROW),)
@@ -173,7 +177,7 @@ def test_the_finding_comes_first() -> None:
     finding = Finding(FindingKind.CLEARS_IN_FLIGHT)
     verdict = Verdict(0.0, State.GROWING, KNOWN, 900.0, finding=finding)
 
-    assert sentences(verdict) == (finding_text(finding), "memory did not grow in the observed time")
+    assert sentences(verdict) == (finding_text(finding), "memory did not grow during the observation period")
     assert summary(verdict) == finding_text(finding)
 
 

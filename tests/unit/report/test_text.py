@@ -33,7 +33,7 @@ def test_a_report_has_headline_suspects_growth_and_holdings_in_this_order() -> N
         shown.index(part)
         for part in (
             "accumulates in",
-            "1. `Session` objects grow",
+            "1. `Session` objects are accumulating",
             "Held by `shop",
             "Entries are added",
             "grown, by path",

@@ -42,7 +42,7 @@ SESSIONS = Accumulation(
 def test_an_accumulation_is_three_lines() -> None:
     growth, holder, advice = accumulation_summary(SESSIONS)
 
-    assert growth == "`Session` objects grow: +10.6 MiB in 18 s (+2,099 MiB/h), +48,210 objects"
+    assert growth == "`Session` objects are accumulating: +10.6 MiB in 18 s (+2,099 MiB/h), +48,210 objects"
     assert holder == "Held by `shop.sessions.SESSIONS` → dict value → `Session`"
     assert advice.startswith("Entries are added and never removed: give the mapping a limit")
     assert advice.endswith("Start with the code that adds `Session` objects to `shop.sessions.SESSIONS`.")
@@ -65,7 +65,10 @@ def test_a_confirmed_leak_names_one_type_and_one_holder_in_all_lines() -> None:
 def test_objects_that_only_get_larger_are_not_counted() -> None:
     buffer = dataclasses.replace(SESSIONS, type_name="bytearray", objects=0, path=path("shop.log.BUFFER"), pattern=None)
 
-    assert accumulation_summary(buffer).growth == "`bytearray` objects get larger: +10.6 MiB in 18 s (+2,099 MiB/h)"
+    assert (
+        accumulation_summary(buffer).growth
+        == "`bytearray` objects are getting larger: +10.6 MiB in 18 s (+2,099 MiB/h)"
+    )
 
 
 def test_cycles_and_c_code_have_no_name_to_start_with() -> None:
@@ -96,8 +99,10 @@ def test_a_suspicion_before_its_snapshots_names_the_growing_type_and_no_holder()
         growing_types=(GrowingType("shop.Session", 5, 4096),),
     )
 
-    assert verdict_summary(verdict).growth == (f"`Session` objects grow: +4.0 KiB, +5 objects; all memory: {GREW_TEXT}")
-    assert verdict_summary(verdict).holder == "The holder is known once two snapshots have been compared"
+    assert verdict_summary(verdict).growth == (
+        f"`Session` objects are accumulating: +4.0 KiB, +5 objects; all memory: {GREW_TEXT}"
+    )
+    assert verdict_summary(verdict).holder == "The holder will be known once two snapshots have been compared"
     assert "heap-exporter report a.heap b.heap" in verdict_summary(verdict).advice
 
 
@@ -115,7 +120,7 @@ def test_native_growth_names_the_mappings_that_grew() -> None:
 
     growth, holder, advice = verdict_summary(verdict, alert)
 
-    assert growth == f"Native memory grows: {GREW_TEXT}"
+    assert growth == f"Native memory is growing: {GREW_TEXT}"
     assert holder == "Held by C code or memory mappings, not by Python objects; mappings that grew: `heap` (+8.0 MiB)"
     assert "memray" in advice
 

@@ -68,7 +68,7 @@ def test_headline_table_and_advice_name_the_same_type_and_holder() -> None:
     )
 
     assert '<h1 id="headline">A leak is confirmed in Python objects</h1>' in page
-    assert "<p><code>Session</code> objects grow: " in page
+    assert "<p><code>Session</code> objects are accumulating: " in page
     assert "<p>Held by <code>shop.sessions.SESSIONS</code> → dict value → <code>Session</code></p>" in page
     assert "adds <code>Session</code> objects to <code>shop.sessions.SESSIONS</code>." in page
     assert "shop.models.Session<small>held by shop.sessions.SESSIONS</small>" in page
@@ -117,7 +117,7 @@ def test_a_census_of_a_clone_is_marked() -> None:
     census = Census(1.7e9, 0.25, 0.01, 0.2, "native", (), (), in_process=False)
 
     assert census_text(census, 600).startswith(
-        "heap-exporter counts all objects every 10 min. The last count ran in a clone of the process, took 250 ms "
+        "heap-exporter counts all objects every 10 min. The last count ran in a cloned process, took 250 ms "
     )
 
 
