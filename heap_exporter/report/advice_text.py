@@ -7,8 +7,8 @@ from heap_exporter.model.paths import LeakPattern
 
 _PATTERN_ADVICE = {
     LeakPattern.UNCOLLECTED_CYCLES: (
-        "Only reference cycles hold these objects, and the garbage collector does not free them: check for calls to "
-        "gc.disable() and gc.freeze(), and for a __del__ or a callback that refers to them again. "
+        "Only reference cycles hold these objects, and the garbage collector does not free them: check for "
+        "gc.disable() and gc.freeze(), and for a __del__ or callback that refers to them again. "
         "A weak reference breaks a cycle."
     ),
     LeakPattern.HELD_BY_C_CODE: (

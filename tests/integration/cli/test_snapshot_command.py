@@ -130,5 +130,5 @@ def test_a_token_with_a_line_break_is_refused_and_not_shown(run: Run) -> None:
         typed = () if how else ("--token", "s3cret\n")
         errors = run("snapshot", *typed, code=2, **how).stderr
 
-        assert "argument --token: a token has no line breaks" in errors
+        assert "argument --token: a token must not contain line breaks" in errors
         assert "s3cret" not in errors
