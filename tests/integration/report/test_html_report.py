@@ -264,7 +264,7 @@ def test_the_report_of_a_large_heap_is_below_two_megabytes_and_counts_what_is_le
 
     assert len(page.encode()) < 2_000_000
     browser = opened(found)
-    assert "This file has the 8,000 largest groups" in browser.find_element(By.ID, "graph").text
+    assert "It shows the 8,000 largest groups" in browser.find_element(By.ID, "graph").text
     assert any(label.endswith("smaller") for label in bars(browser))
     bar(browser, "package149.module").click()
     assert "SomeQuiteLongTypeName.attribute149" in bars(browser)
