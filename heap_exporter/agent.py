@@ -114,7 +114,7 @@ class HeapExporter:
 
                 self._pusher = OtlpPusher(receiver, self.monitor.reading, self.monitor.count_push)
             except (OpenTelemetryChanged, ImportError) as error:
-                log.warning("heap-exporter does not push metrics to %s: %s", receiver.name, error)
+                log.warning("heap-exporter is not pushing metrics to %s: %s", receiver.name, error)
                 return
             self._start_thread("push", functools.partial(self._pusher.run, self._stopping))
 
@@ -137,7 +137,7 @@ class HeapExporter:
         moved = not forked and port not in (0, self._server.port)
         log.log(
             logging.WARNING if moved else logging.INFO,
-            "heap-exporter of process %d listens on %s%s",
+            "heap-exporter in process %d is listening on %s%s",
             os.getpid(), self.url, f": another worker of this service is already using port {port}" if moved else "",
         )  # fmt: skip  # format and arguments together
         if not forked:
@@ -150,9 +150,9 @@ class HeapExporter:
         if self.settings.token or is_loopback(host):
             return
         log.warning(
-            "heap-exporter listens on %s without a token: every machine that can reach it can read %s, which "
-            "contain names of types; other paths are refused to other machines. Set HEAP_EXPORTER_TOKEN to require "
-            "a token, or HEAP_EXPORTER_HOST=127.0.0.1 to accept connections from this machine only",
+            "heap-exporter is listening on %s without a token: every machine that can reach it can read %s, which "
+            "contain type names; only this machine can read the other paths. Set HEAP_EXPORTER_TOKEN to require a "
+            "token, or HEAP_EXPORTER_HOST=127.0.0.1 to accept connections only from this machine",
             host, " and ".join(sorted(OPEN_PATHS, reverse=True)),
         )  # fmt: skip  # format and arguments together
 
@@ -274,7 +274,7 @@ def _running(overrides: dict[str, Any]) -> HeapExporter:
     if _current is not None:
         if overrides and Settings.load(**overrides) != _current.settings:
             log.warning(
-                "heap-exporter already runs in this process and ignores these settings: %s", ", ".join(overrides)
+                "heap-exporter is already running in this process and ignores these settings: %s", ", ".join(overrides)
             )
         return _current
     exporter = HeapExporter(Settings.load(**overrides))

@@ -92,7 +92,7 @@ class SnapshotNoDisk(SnapshotError):
     outcome = "no_disk"
 
     def __init__(self, directory: Path, problem: str) -> None:
-        super().__init__(f"cannot write a snapshot into the folder {directory}: {problem}")
+        super().__init__(f"cannot write a snapshot to the folder {directory}: {problem}")
         self.directory = directory
         self.problem = problem
 

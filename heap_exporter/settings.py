@@ -60,81 +60,84 @@ class Settings:
     # Without the formatter, each setting takes two or three lines.
     # fmt: off
     enabled: bool = setting(
-        True, "`false` turns the exporter off: `start()` starts nothing.", aliases={"HEAP_MONITOR_ENABLED": 1})
+        True, "`false` turns the exporter off; `start()` then does nothing.", aliases={"HEAP_MONITOR_ENABLED": 1})
     host: str = setting(
-        "127.0.0.1", "Address that the HTTP server listens on. Set a token if other machines can reach it.")
-    port: int = setting(9465, "Port that the HTTP server listens on; 0 takes any free port.", min=0, max=65535)
+        "127.0.0.1", "Address that the HTTP server listens on. Set a token if other machines can reach this address.")
+    port: int = setting(9465, "Port that the HTTP server listens on; 0 selects any free port.", min=0, max=65535)
     http: bool = setting(
-        True, "`false` starts no HTTP server, for services that mount the pages in their own server or push metrics.")
+        True, "`false` disables the HTTP server, for services that mount the pages in their own server or push "
+        "metrics.")
     token: Secret = setting(
-        Secret(""), "Bearer token that a request needs for all paths but `/metrics` and `/-/healthy`. Without a token, "
-        "other machines can read these two paths only.")
+        Secret(""), "Bearer token that requests must carry, except for `/metrics` and `/-/healthy`. If no token is "
+        "set, other machines can read only these two paths.")
     interval_seconds: float = setting(
-        15.0, "Time between two samples of the process.",
+        15.0, "Time between consecutive samples of the process.",
         min=0.05, max=3600, aliases={"HEAP_MONITOR_INTERVAL_MS": 0.001})
     census_interval_seconds: float = setting(
-        60.0, "Minimum time between two censuses (counts of all objects by type). Malloc, PSS and USS are measured "
-        "with each census.", min=0.2, max=86400)
+        60.0, "Minimum time between consecutive censuses (counts of all objects by type). Malloc memory, PSS and USS "
+        "are also measured at each census.", min=0.2, max=86400)
     census_cpu_percent: float = setting(
-        0.5, "Share of one CPU core that censuses may use; the census of a larger heap is taken less often.",
-        min=0.01, max=100)
+        0.5, "Maximum share of one CPU core that censuses may use; censuses of a large heap are taken less often to "
+        "stay within it.", min=0.01, max=100)
     window_seconds: float = setting(
         900.0, "Detection window: the shortest time over which the leak detector measures growth.", min=2, max=604800)
     growth_threshold_percent: float = setting(
-        1.0, "The leak detector ignores growth below this percentage of the memory of the process.",
+        1.0, "The leak detector ignores growth that is below this percentage of the process's memory.",
         min=0, max=1000, aliases={NODE_THRESHOLD: 1})
     min_slope_bytes_per_hour: float = setting(
-        8 * 1024 * 1024, "The leak detector ignores growth that is smaller than this slope reaches in one detection "
-        "window.", min=0, max=1e15)
+        8 * 1024 * 1024, "The leak detector ignores growth that is below the amount that memory gains in one "
+        "detection window at this rate.", min=0, max=1e15)
     max_samples: int = setting(
-        1440, "Number of samples kept in memory; those of one detection window are always kept.",
+        1440, "Maximum number of samples kept in memory; the samples of one detection window are always kept.",
         min=10, max=MAX_SAMPLES, aliases={"HEAP_MONITOR_MAX_SAMPLES": 1})
     snapshot_dir: Path = setting(
-        Path(), "Snapshot folder, created with mode 0700. Default: `heap-exporter-<uid>` in the temporary folder.",
-        aliases={"HEAP_DUMP_DIR": 1})
+        Path(), "Snapshot folder, created with mode 0700. Default: `heap-exporter-<uid>` in the system's temporary "
+        "folder.", aliases={"HEAP_DUMP_DIR": 1})
     snapshot_keep: int = setting(
-        20, "Number of snapshots kept in the snapshot folder; the oldest are deleted first.", min=1, max=100_000)
+        20, "Maximum number of snapshots kept in the snapshot folder; the oldest are deleted first.",
+        min=1, max=100_000)
     snapshot_max_bytes: int = setting(
         4 * 1024**3, "Maximum total size of the snapshots in the snapshot folder; the oldest are deleted first.",
         min=1024**2, max=10**15)
     free_disk_bytes: int = setting(
-        64 * 1024**2, "Free disk space that must remain after a snapshot is written.", min=0, max=10**15)
+        64 * 1024**2, "Disk space that must remain free after a snapshot is written.", min=0, max=10**15)
     snapshot_on_leak: bool = setting(
-        True, "Take a snapshot when a leak is suspected, and a second one later to compare it with.")
+        True, "Take a snapshot when a leak is suspected, and a second snapshot later for comparison.")
     snapshot_cooldown_seconds: float = setting(
-        3600.0, "After automatic snapshots or an alert of a leak: the time until the next ones of the same leak.",
+        3600.0, "Minimum time before the same leak triggers automatic snapshots, or an alert, again.",
         min=0, max=604800)
     snapshots_a_day: int = setting(
-        12, "Maximum number of automatic snapshots in 24 hours, of all processes that share the snapshot folder; a "
-        "suspected leak takes two.", min=0, max=10_000)
+        12, "Maximum number of automatic snapshots in 24 hours, across all processes that share the snapshot folder; "
+        "each suspected leak takes two.", min=0, max=10_000)
     near_limit_percent: float = setting(
-        85.0, "Use of the cgroup's memory limit from which a growing process takes a census and a snapshot at once.",
-        min=1, max=100)
+        85.0, "Percentage of the cgroup's memory limit in use at which a growing process immediately takes a census "
+        "and a snapshot.", min=1, max=100)
     record: bool = setting(
-        True, "Record samples in the snapshot folder, for `heap-exporter replay` and, after a crash, for "
-        "`heap-exporter last-exit`.")
+        True, "Save samples in the snapshot folder so that `heap-exporter replay` and, after a crash, `heap-exporter "
+        "last-exit` can read them.")
     upload_url: str = setting(
-        "", "Address to which snapshots are uploaded, such as `s3://bucket/folder`; needs the extra "
+        "", "URL to which snapshots are uploaded, such as `s3://bucket/folder`; requires the extra "
         "`heap-exporter[s3]`.")
     upload_remove_local: bool = setting(
-        False, "Delete a snapshot from the snapshot folder after its upload is verified.")
+        False, "Delete each snapshot from the snapshot folder after its upload has been verified.")
     alert_webhook_url: Secret = setting(
-        Secret(""), "Address of a webhook to which leak alerts are posted.",
+        Secret(""), "URL of the webhook to which leak alerts are posted.",
         is_url=True, aliases={"ALERT_WEBHOOK_URL": 1})
     alert_webhook_format: str = setting(
-        "json", "Format of the leak alerts that are posted to the webhook.", choices=("json", "slack", "alertmanager"))
+        "json", "Format of the leak alerts posted to the webhook.", choices=("json", "slack", "alertmanager"))
     snapshot_keys: bool = setting(
-        False, "Write the keys of plain dicts into snapshots; the keys may contain secrets.")
+        False, "Include the keys of plain dicts in snapshots; these keys may contain secrets.")
     walker: str = setting(
-        "auto", "Heap walker: `native` (C code in a clone of the process; Linux only), `portable` (Python code), or "
-        "`auto`: the best one that works.", choices=("auto", "native", "portable"))
+        "auto", "Heap walker: `native` (C code in a cloned process; Linux only), `portable` (Python code in the "
+        "process itself), or `auto` (the best walker that works).", choices=("auto", "native", "portable"))
     walk_timeout_seconds: float = setting(
-        120.0, "Maximum duration of a heap walk in a clone of the process; then the clone is killed.", min=1, max=3600)
+        120.0, "Maximum duration of a heap walk in a cloned process; after this time, the clone is killed.",
+        min=1, max=3600)
     compare_max_objects: int = setting(
-        3_000_000, "Maximum number of objects in a snapshot that is compared, in a subprocess, with the snapshot "
-        "before; 0 compares no snapshots.", min=0, max=2_000_000_000)
+        3_000_000, "Maximum number of objects in a snapshot for it to be compared with the previous snapshot, in a "
+        "subprocess; 0 disables these comparisons.", min=0, max=2_000_000_000)
     otlp_endpoint: str = setting(
-        "", "Address to which metrics are pushed by OTLP; overrides `OTEL_EXPORTER_OTLP_ENDPOINT`. The default path is "
+        "", "URL to which metrics are pushed over OTLP; overrides `OTEL_EXPORTER_OTLP_ENDPOINT`. The path defaults to "
         "`/v1/metrics`.", is_url=True, aliases={"METRICS_ENDPOINT": 1})
     # fmt: on
 
@@ -158,7 +161,7 @@ class Settings:
             raise SettingsError(
                 "window_seconds",
                 window,
-                f"too short to detect growth with a sample every {interval:g} s; set window_seconds to at "
+                f"too short to detect growth with one sample every {interval:g} s; set window_seconds to at "
                 f"least {MIN_SAMPLES_A_WINDOW * interval:g}, or interval_seconds to at most "
                 f"{window / MIN_SAMPLES_A_WINDOW:g}",
             )
@@ -259,7 +262,7 @@ def _parse_bool(key: str, value: Any) -> bool:
 def _check(key: str, value: Any, rule: Rule, factor: float = 1.0) -> None:
     """Raise :class:`SettingsError` unless the rule of a setting allows the value times ``factor``."""
     if isinstance(value, float | int) and not rule.min <= value * factor <= rule.max:
-        raise SettingsError(key, value, f"must be from {rule.min / factor:g} to {rule.max / factor:g}")
+        raise SettingsError(key, value, f"must be between {rule.min / factor:g} and {rule.max / factor:g}")
     if rule.choices and value not in rule.choices:
         raise SettingsError(key, value, f"must be {', '.join(rule.choices[:-1])} or {rule.choices[-1]}")
     if rule.is_url and value and (problem := http_url_problem(value)):
@@ -272,7 +275,9 @@ def _warn_of_unknown(environ: Mapping[str, str]) -> None:
     for key in environ:
         if key.startswith(PREFIX) and not key.startswith(TESTS_PREFIX) and key not in known:
             log.warning(
-                "heap-exporter ignores the environment variable %s: it has no such setting%s", key, _nearest(key, known)
+                "heap-exporter ignores the environment variable %s: there is no such setting%s",
+                key,
+                _nearest(key, known),
             )
 
 

@@ -77,8 +77,8 @@ def _growth_sustained(t: AlertThresholds) -> AlertRule:
         hold_seconds=t.hold_seconds,
         keep_firing_seconds=t.window_seconds,
         summary="The memory of a Python process has been growing steadily.",
-        description=f"Memory {OF_PROCESS} grows by {{{{ $value | humanize1024 }}}}B/h and does not level off. "
-        "A cache that is filling up grows in the same way.",
+        description=f"Memory {OF_PROCESS} is growing by {{{{ $value | humanize1024 }}}}B/h and is not levelling off. "
+        "A cache that is filling up shows the same growth.",
     )
 
 
@@ -102,8 +102,8 @@ def _leak_suspected(t: AlertThresholds) -> AlertRule:
         hold_seconds=t.hold_seconds * 2,
         keep_firing_seconds=t.window_seconds * 4,
         summary="A Python process is probably leaking memory.",
-        description=f"Memory {OF_PROCESS} has been growing by {{{{ $value | humanize1024 }}}}B/h "
-        f"for {promql_duration(t.window_seconds * 24)}, in a straight line, beyond its earlier maximum.",
+        description=f"Memory {OF_PROCESS} has been growing linearly by {{{{ $value | humanize1024 }}}}B/h "
+        f"for {promql_duration(t.window_seconds * 24)} and exceeds its earlier maximum.",
     )
 
 
@@ -121,9 +121,9 @@ def _leak_confirmed(t: AlertThresholds) -> AlertRule:
         keep_firing_seconds=t.window_seconds,
         summary="The leak detector of a Python process has confirmed a memory leak.",
         description=f"The leak detector in {OF_PROCESS.removeprefix('of ')} has confirmed a leak of "
-        "{{ $value | humanize1024 }}B/h with the cause {{ $labels.cause }}. "
-        "GET /verdict of the process shows the reasons and the ids of the snapshots; "
-        "`heap-exporter report A B` shows which references keep the memory in use.",
+        "{{ $value | humanize1024 }}B/h (cause: {{ $labels.cause }}). "
+        "The page /verdict of the process shows the reasons and the snapshot IDs; "
+        "`heap-exporter report` shows which references keep the memory in use.",
     )
 
 
@@ -143,8 +143,8 @@ def _exhaustion_predicted(t: AlertThresholds) -> AlertRule:
         ),
         hold_seconds=t.hold_seconds,
         summary="A Python process will reach its memory limit soon.",
-        description=f"Memory {OF_PROCESS} grows steadily and reaches the memory limit of its cgroup "
-        "in {{ $value | humanizeDuration }}; the kernel then kills the process.",
+        description=f"Memory {OF_PROCESS} is growing steadily and will reach the memory limit of its cgroup "
+        "in {{ $value | humanizeDuration }}; the kernel will then kill the process.",
     )
 
 
@@ -164,7 +164,7 @@ def _native_leak_suspected(t: AlertThresholds) -> AlertRule:
         hold_seconds=t.hold_seconds * 2,
         keep_firing_seconds=t.window_seconds * 4,
         summary="C code in a Python process is probably leaking memory.",
-        description=f"The malloc memory {OF_PROCESS} grows by {{{{ $value | humanize1024 }}}}B/h, "
+        description=f"The malloc memory {OF_PROCESS} is growing by {{{{ $value | humanize1024 }}}}B/h, "
         "and Python objects do not account for the growth.",
     )
 
@@ -181,9 +181,9 @@ def _type_growing(t: AlertThresholds) -> AlertRule:
         ),
         hold_seconds=t.hold_seconds,
         keep_firing_seconds=t.window_seconds,
-        summary="The number of objects of one type grows steadily in a Python process.",
+        summary="The number of objects of one type is growing steadily in a Python process.",
         description="The number of objects of type {{ $labels.type_name }} in {{ $labels.instance }} "
-        "({{ $labels.job }}) grows by {{ $value | humanize }} per hour.",
+        "({{ $labels.job }}) is growing by {{ $value | humanize }} per hour.",
     )
 
 
@@ -196,7 +196,7 @@ def _fragmentation_high(t: AlertThresholds) -> AlertRule:
             f"{MALLOC_RETAINED} > clamp_min(0.25 * {MEMORY}, {promql_number(t.min_retained_bytes)})",
         ),
         hold_seconds=t.hold_seconds * 4,
-        summary="Malloc does not return much of the memory that a Python process has freed.",
+        summary="Most of the malloc heap of a Python process is free but has not been returned to the kernel.",
         description=f"{{{{ $value | humanizePercentage }}}} of the malloc heap {OF_PROCESS} is free "
         "but has not been returned to the kernel.",
     )
@@ -209,9 +209,9 @@ def _uncollectable_objects(t: AlertThresholds) -> AlertRule:
         severity="warning",
         expr=f"sum without (generation) (increase(python_heap_gc_uncollectable_objects_total[{w}])) > 0",
         hold_seconds=t.hold_seconds,
-        summary="The garbage collector of a Python process finds objects that it cannot free.",
+        summary="The garbage collector of a Python process has found objects that it cannot free.",
         description=f"The garbage collector {OF_PROCESS} could not free about {{{{ $value | humanize }}}} objects "
-        f"in the last {w}; they stay until the process ends.",
+        f"in the last {w}; they remain in memory until the process exits.",
     )
 
 

@@ -9,7 +9,7 @@ from heap_exporter.errors import SettingsError
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 
-_UNITS = "B, KiB, MiB, GiB, kB, MB or GB"
+_UNITS = "B, KiB, MiB, GiB, kB, MB and GB"
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _DURATION_PART = re.compile(rf"({_NUMBER})\s*(ms|d|h|m|s)")
@@ -21,7 +21,7 @@ _RATE = re.compile(rf"({_NUMBER}.*?)\s*/\s*(h|m|s|d)")
 def parse_duration(key: str, text: str) -> float:
     """Return the seconds of an option of the alert rules such as ``1h30m``. Raises :class:`SettingsError`."""
     if not _DURATION.fullmatch(text.strip()):
-        raise SettingsError(key, text, "not a duration; write it like 15m, 90s or 1h30m")
+        raise SettingsError(key, text, "not a duration such as 15m, 90s or 1h30m")
     return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
@@ -29,13 +29,13 @@ def parse_bytes(key: str, text: str) -> float:
     """Return the bytes of an option of the alert rules such as ``128MiB``. Raises :class:`SettingsError`."""
     size = _bytes(text.strip())
     if size is None:
-        raise SettingsError(key, text, f"not a size; write it like 128MiB, with {_UNITS}")
+        raise SettingsError(key, text, f"not a size such as 128MiB; the units are {_UNITS}")
     return size
 
 
 def parse_bytes_per_hour(key: str, text: str) -> float:
     """Return the bytes per hour of an option of the alert rules such as ``4MiB/h``. Raises :class:`SettingsError`."""
-    wanted = f"a slope; write it like 4MiB/h or 1KiB/s, with {_UNITS}"
+    wanted = f"a growth rate such as 4MiB/h or 1KiB/s; the units are {_UNITS}"
     amount, seconds = _split_rate(key, text, wanted)
     size = _bytes(amount)
     if size is None:
@@ -45,7 +45,7 @@ def parse_bytes_per_hour(key: str, text: str) -> float:
 
 def parse_percent_per_hour(key: str, text: str) -> float:
     """Return the percent per hour of an option of the alert rules such as ``1%/h``. Raises :class:`SettingsError`."""
-    wanted = "a percentage per time; write it like 1%/h"
+    wanted = "a percentage per unit of time, such as 1%/h"
     amount, seconds = _split_rate(key, text, wanted)
     if not re.fullmatch(rf"{_NUMBER}\s*%", amount):
         raise SettingsError(key, text, f"not {wanted}")
@@ -54,7 +54,7 @@ def parse_percent_per_hour(key: str, text: str) -> float:
 
 def parse_objects_per_hour(key: str, text: str) -> float:
     """Return the objects per hour of an option of the alert rules such as ``1000/h``. Raises :class:`SettingsError`."""
-    wanted = "a number of objects per time; write it like 1000/h"
+    wanted = "a number of objects per unit of time, such as 1000/h"
     amount, seconds = _split_rate(key, text, wanted)
     if not re.fullmatch(_NUMBER, amount):
         raise SettingsError(key, text, f"not {wanted}")

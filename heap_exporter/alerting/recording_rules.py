@@ -34,28 +34,28 @@ def recording_rules(t: AlertThresholds) -> tuple[RecordingRule, ...]:
     return (
         RecordingRule(
             name=MEMORY,
-            why="Memory in which a leak shows: anonymous memory, in RAM or swapped out. The second and third "
-            "expression are for systems that do not report swap, or only RSS.",
+            why="Memory that a leak increases: anonymous memory, in RAM or swapped out. The second expression is for "
+            "systems that do not report swap, the third for systems that report only RSS.",
             expr="(python_heap_resident_anonymous_bytes + python_heap_swap_bytes)\n"
             "or python_heap_resident_anonymous_bytes\n"
             "or python_heap_resident_bytes",
         ),
         RecordingRule(
             name=steady(t, MEMORY, 1),
-            why="The slope of this memory in bytes per second, over three ranges; absent unless it grows steadily.",
+            why="Growth rate of this memory in bytes per second, over three ranges; absent unless growth is steady.",
             expr=steady_over_one_window(MEMORY, w),
         ),
         RecordingRule(name=steady(t, MEMORY, 4), expr=steady_over_four_windows(MEMORY, w)),
         RecordingRule(name=steady(t, MEMORY, 24), expr=steady_over_24_windows(MEMORY, w)),
         RecordingRule(
             name=steady(t, MALLOC_USED, 24),
-            why="The slope of the memory that C extensions and large Python objects have allocated from malloc, in "
-            "bytes per second; absent unless it grows steadily.",
+            why="Growth rate of the memory that C extensions and large Python objects have allocated from malloc, in "
+            "bytes per second; absent unless growth is steady.",
             expr=steady_over_24_windows(MALLOC_USED, w),
         ),
         RecordingRule(
             name=steady(t, TYPE_OBJECTS, 1),
-            why="The slope of the number of objects of each type per second; absent unless it grows steadily.",
+            why="Objects of each type gained per second; absent unless growth is steady.",
             expr=steady_over_one_window(NAMED_TYPE_OBJECTS, w, extra_label="type_name"),
         ),
         RecordingRule(
@@ -64,8 +64,8 @@ def recording_rules(t: AlertThresholds) -> tuple[RecordingRule, ...]:
         ),
         RecordingRule(
             name=SUSPECTED,
-            why="The verdict of the leak detector in the process: 1 while it suspects a leak, 0 while it does not; "
-            "absent while it is warming up, and where its metrics are not scraped.",
+            why="Verdict of the leak detector in the process: 1 while it suspects a leak, otherwise 0; absent while "
+            "the detector is warming up, and if its metrics are not scraped.",
             expr="max without (cause) (python_heap_leak_suspected)\n"
             'unless ignoring (state) python_heap_leak_state{state="warming-up"} == 1',
         ),

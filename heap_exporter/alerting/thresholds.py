@@ -35,7 +35,7 @@ class Option:
     def check(self, value: float, shown: object) -> None:
         """Raise :class:`SettingsError` unless a threshold of the alert rules, as ``shown``, is within its bounds."""
         if not self.parse(self.flag, self.min_text) <= value <= self.parse(self.flag, self.max_text):
-            raise SettingsError(self.flag, shown, f"must be from {self.min_text} to {self.max_text}")
+            raise SettingsError(self.flag, shown, f"must be between {self.min_text} and {self.max_text}")
 
     def read(self, text: str) -> float:
         """Return the threshold of an alert rule that a user typed. Raises :class:`SettingsError`."""
@@ -57,38 +57,42 @@ class AlertThresholds:
     # fmt: off
     window_seconds: float = threshold(
         "--window", parse_duration, "15m", ("5s", "3h"),
-        "The shortest time range over which the rules measure growth; the longer ranges are 4 and 24 times as long. "
-        "Raise it if your caches take hours to fill. Lower it for earlier, but more false alerts.",
+        "Shortest time range over which the rules measure growth; the two longer ranges are 4 and 24 times as long. "
+        "Raise it if your caches take hours to fill. Lower it to get alerts earlier, but also more false alerts.",
     )
     hold_seconds: float = threshold(
         "--for", parse_duration, "15m", ("1s", "1d"),
-        "How long the condition of an alert must hold before it fires. Raise it if alerts fire and resolve too often.",
+        "How long the condition of an alert must hold before the alert fires. Raise it if alerts fire and resolve too "
+        "often.",
     )
     min_slope_bytes_per_hour: float = threshold(
         "--min-slope", parse_bytes_per_hour, "4MiB/h", ("1B/h", "1000GiB/h"),
-        "Growth over one --window that is slower than this fires no alert. Raise it for services that restart daily.",
+        "Minimum growth rate, measured over one or four times --window, that fires an alert. Raise it for services "
+        "that restart daily.",
     )
     min_slow_slope_bytes_per_hour: float = threshold(
         "--min-slow-slope", parse_bytes_per_hour, "1MiB/h", ("1B/h", "1000GiB/h"),
-        "Growth over 24 times --window that is slower than this fires no alert. Lower it for services that run for "
+        "Minimum growth rate, measured over 24 times --window, that fires an alert. Lower it for services that run for "
         "months without a restart.",
     )
     min_growth_percent_per_hour: float = threshold(
         "--min-growth", parse_percent_per_hour, "1%/h", ("0%/h", "1000%/h"),
-        "Growth below this share of the memory of the process fires no alert: the memory of large processes varies. "
-        "Lower it for processes of many GiB that must run for weeks.",
+        "Minimum growth rate, as a percentage of the memory of the process, that fires an alert. Lower it for "
+        "processes that use many GiB and must run for weeks.",
     )
     min_type_growth_per_hour: float = threshold(
         "--min-type-growth", parse_objects_per_hour, "1000/h", ("1/h", "1000000000/h"),
-        "A type whose number of objects grows more slowly than this fires no alert. Lower it if the objects are large.",
+        "Minimum growth rate of the number of objects of one type that fires an alert. Lower it if the objects are "
+        "large.",
     )
     min_retained_bytes: float = threshold(
         "--min-retained", parse_bytes, "128MiB", ("0B", "1000GiB"),
-        "Less freed memory than this in malloc fires no fragmentation alert. Lower it for small containers.",
+        "Minimum amount of freed memory, not returned to the kernel by malloc, that fires the fragmentation alert. "
+        "Lower it for small containers.",
     )
     sample_interval_seconds: float = threshold(
         "--sample-interval", parse_duration, "15s", ("50ms", "1h"),
-        "The value of HEAP_EXPORTER_INTERVAL_SECONDS of your services. An alert fires after twelve missing samples, "
+        "The value of HEAP_EXPORTER_INTERVAL_SECONDS in your services. An alert fires after twelve missing samples, "
         "and --window must contain at least twelve samples.",
     )
     # fmt: on
@@ -105,9 +109,9 @@ class AlertThresholds:
             raise SettingsError(
                 "--window",
                 promql_duration(window),
-                f"too short for a sample every {promql_duration(interval)}; set --window to "
-                f"{promql_duration(MIN_SAMPLES_A_WINDOW * interval)} at least, or HEAP_EXPORTER_INTERVAL_SECONDS of "
-                f"your services and --sample-interval to {promql_duration(window / MIN_SAMPLES_A_WINDOW)} at most",
+                f"too short for one sample every {promql_duration(interval)}; set --window to at least "
+                f"{promql_duration(MIN_SAMPLES_A_WINDOW * interval)}, or HEAP_EXPORTER_INTERVAL_SECONDS in your "
+                f"services and --sample-interval to at most {promql_duration(window / MIN_SAMPLES_A_WINDOW)}",
             )
 
     @classmethod

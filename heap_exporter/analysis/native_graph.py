@@ -45,7 +45,9 @@ def _feed(kernel: Kernel, path: Path, progress: Callable[[float], None]) -> tupl
             blocks, size = BlockReader(file, path), os.fstat(file.fileno()).st_size
             header = blocks.header()
             if header.content == "census":
-                raise SnapshotFileError(path, f"it has a census, not a graph: {header.note}")
+                raise SnapshotFileError(
+                    path, f"it contains only a census (counts of objects by type), not an object graph: {header.note}"
+                )
             while not kernel.feed(blocks.block(), file.tell() >= size - END_BYTES):
                 progress(file.tell() / size)
             return header, blocks.footer()

@@ -35,7 +35,7 @@ class OpenTelemetryChanged(HeapExporterError):
         self.version = _version()
         super().__init__(
             f"OpenTelemetry {self.version} has no {name}; "
-            f"upgrade heap-exporter, or install OpenTelemetry in a version from {TESTED_VERSIONS}"
+            f"upgrade heap-exporter, or install a tested version of OpenTelemetry ({TESTED_VERSIONS})"
         )
 
 

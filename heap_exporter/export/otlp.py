@@ -100,11 +100,11 @@ class OtlpPusher:
         """Log once that the OTLP push began to fail, and once that it works again."""
         if not works and self._works is not False:
             log.warning(
-                "cannot push metrics to %s (%s); heap-exporter tries again every %g s",
+                "cannot push metrics to %s (%s); heap-exporter will retry every %g s",
                 self._receiver.name, reason, self._receiver.interval_seconds,
             )  # fmt: skip  # reads as one line
         elif works and self._works is False:
-            log.info("metrics are pushed to %s again", self._receiver.name)
+            log.info("metrics are being pushed to %s again", self._receiver.name)
         self._works = works
 
 

@@ -146,7 +146,7 @@ def _positive(key: str, value: str, unit: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise SettingsError(key, value, f"it must be a number of {unit} above 0")
+        raise SettingsError(key, value, f"it must be a number of {unit} greater than 0")
     return number
 
 

@@ -181,7 +181,7 @@ class BlockReader:
         """Return the payload of the next block of the snapshot file."""
         length, crc = BLOCK_HEAD.unpack(self._read(BLOCK_HEAD.size))
         if not 0 < length <= max_bytes:
-            raise self.fault(f"it is damaged: the length of a block is {length} bytes")
+            raise self.fault(f"it is damaged: a block has the invalid length of {length} bytes")
         payload = self._read(length)
         self._crc = zlib.crc32(payload, self._crc)
         if self._crc != crc:

@@ -84,7 +84,7 @@ def parse_header(path: Path, payload: bytes) -> Header:
     if version != VERSION:
         shown = str(version) if type(version) is int and 0 <= version < _MAX_NUMBER else "unknown"
         raise SnapshotFileError(
-            path, f"its format version is {shown}; this release of heap-exporter reads version {VERSION}"
+            path, f"its format version is {shown}; this release of heap-exporter reads only version {VERSION}"
         )
     header = _built(path, "header", Header, document)
     try:

@@ -70,9 +70,7 @@ class MemoryPressure:
         if not is_near and (noticed is not None or not _is_soon_full(used, points, limits.limit_bytes)):
             return False
         self._noticed_percent = used
-        log.warning(
-            "memory is at %.0f%% of the cgroup's limit and the process grows%s", used, "" if is_near else " fast"
-        )
+        log.warning("memory use is at %.0f%% of the cgroup's limit and is growing%s", used, "" if is_near else " fast")
         return True
 
     @property
@@ -87,13 +85,13 @@ class MemoryPressure:
             return
         used = self._noticed_percent or 0.0
         if refusal := self._budget.request(NEAR_LIMIT if used >= self._percent else SOON_FULL):
-            log.info("no snapshot is taken near the memory limit: %s", refusal.reason)
+            log.info("no snapshot is taken although memory use is near the limit: %s", refusal.reason)
             self._snapshots.count(refusal.outcome)
             return
         try:
             self._taken.append(self._snapshots.take(snapshot_reason_text.near_limit(used)))
         except SnapshotError as error:
-            log.warning("no snapshot could be taken near the memory limit: %s", error)
+            log.warning("no snapshot could be taken, although memory use is near the limit: %s", error)
 
 
 def _grows(points: Sequence[Point], limit_bytes: int) -> bool:

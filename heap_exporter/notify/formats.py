@@ -130,7 +130,7 @@ def _slack_fields(document: AlertDocument) -> dict[str, str]:
         "Held by": document["holder"],
         "Gained": grown and size(grown),
         "Growth": slope and rate(slope),
-        "At the limit in": left and duration(left),
+        "Limit reached in": left and duration(left),
         "Cause": document["cause"],
         "Process": f"{document['pid']} on {document['host']}",
         "Snapshots": "\n".join(snapshot["id"] for snapshot in document["snapshots"]),

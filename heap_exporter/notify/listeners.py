@@ -38,7 +38,7 @@ class LeakListeners:
     def add(self, event: str, listener: LeakListener) -> None:
         """Register a ``listener`` for leak alerts, the event ``"leak"``. Raises ``ValueError`` for any other event."""
         if event != "leak":
-            raise ValueError(f"there is no event {event!r}, only 'leak'")
+            raise ValueError(f"unknown event {event!r}; the only event is 'leak'")
         self.outcomes = self.outcomes or dict.fromkeys(OUTCOMES, 0)
         self._calls.append(_ListenerCalls(listener, self._count))
 
@@ -94,7 +94,7 @@ class _ListenerCalls:
     def poll(self) -> None:
         if self._settle("hung", HANGING_SECONDS):
             log.warning(
-                "the leak listener %s has not returned for %.0f s; it gets no more alerts until it returns",
+                "the leak listener %s has not returned for %.0f s; it receives no more alerts until it returns",
                 _name(self.listener), HANGING_SECONDS,
             )  # fmt: skip  # format and arguments together
 

@@ -86,5 +86,6 @@ def _emit(document: AlertDocument) -> None:
 def _drop() -> None:
     """Log that the OpenTelemetry event of an alert was dropped."""
     log.warning(
-        "a leak alert was not emitted as an OpenTelemetry event: earlier events are not accepted, or the process stops"
+        "a leak alert was not emitted as an OpenTelemetry event: earlier events are still "
+        "being emitted, or the process is stopping"
     )

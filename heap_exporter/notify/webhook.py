@@ -104,8 +104,8 @@ class Webhook:
             attempt = self._attempt(content)
             if not attempt.problem:
                 log.info(
-                    "a leak alert was sent at %s to %s, fingerprint %s",
-                    clock(time.time()), self.name, document["fingerprint"],
+                    "a leak alert with the fingerprint %s was sent to %s at %s",
+                    document["fingerprint"], self.name, clock(time.time()),
                 )  # fmt: skip  # format and arguments together
                 return "sent"
             if wait is None or attempt.is_final:
@@ -143,11 +143,11 @@ class Webhook:
                     return _result(response)
             except requests.exceptions.InvalidURL:
                 return Attempt(
-                    "the webhook redirects; set HEAP_EXPORTER_ALERT_WEBHOOK_URL to the address that it redirects to",
+                    "the webhook redirects to another address; set HEAP_EXPORTER_ALERT_WEBHOOK_URL to that address",
                     is_final=True,
                 )
             except requests.RequestException as error:  # its text has the address
-                return Attempt(f"{type(error).__name__} in the last of {len(WAITS_SECONDS) + 1} attempts")
+                return Attempt(f"{len(WAITS_SECONDS) + 1} attempts failed, the last one with {type(error).__name__}")
 
 
 def _result(response: requests.Response) -> Attempt:

@@ -33,7 +33,7 @@ def read_limits(proc: Path = PROC, root: Path = CGROUP_ROOT) -> MemoryLimits:
         if version == 2 and any((folder / "memory.events").exists() for folder in folders):
             limits = [_limit(folder, *_FILES_VERSION_2) for folder in folders]
             return _lowest(limits, _events_version_2(folders[0]))
-    raise SourceMissing("the process is in no memory cgroup that it can read")
+    raise SourceMissing("the process is not in a memory cgroup that it can read")
 
 
 def _memberships(proc: Path) -> Iterator[tuple[int, str]]:

@@ -107,7 +107,7 @@ class RowConverter:
         """Return the point of a row of recorded series."""
         if len(cells) != self._width:
             error = _Incomplete if len(cells) < self._width else ValueError
-            raise error(f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}, where the header has {self._width}")
+            raise error(f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}, but the header has {self._width}")
         values = list(_NOTHING)
         for index, place, convert in self._plan:
             try:
@@ -148,7 +148,7 @@ class _Rows(Iterable[Cells]):
     def __iter__(self) -> Iterator[Cells]:
         for cells in csv.reader(self._lines(), strict=True):
             if self._lines_read > self.number:
-                raise ValueError("a quoted cell does not end on its line")
+                raise ValueError("a quoted cell is not closed on the same line")
             yield cells
             self.number = self._lines_read + 1
 

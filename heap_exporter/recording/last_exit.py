@@ -59,7 +59,7 @@ def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastE
     if found is not None:
         log.log(
             logging.WARNING if found.ended is Ending.OOM_KILL else logging.INFO,
-            "an earlier process, %d, did not stop cleanly (%s); `heap-exporter last-exit %s` shows its last hour",
+            "an earlier process (pid %d) did not stop cleanly (%s); `heap-exporter last-exit %s` shows its last hour",
             found.pid, found.ended.value, snapshot_folder,
         )  # fmt: skip  # format and arguments together
     return found

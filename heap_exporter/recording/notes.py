@@ -74,7 +74,9 @@ def read_notes(path: Path) -> Notes:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise CrashRecordError("it is not a crash record, or it is damaged") from None
     if version != VERSION:
-        raise CrashRecordError(f"it has version {version!r}; this heap-exporter reads version {VERSION}")
+        raise CrashRecordError(
+            f"it has format version {version!r}; this release of heap-exporter reads only version {VERSION}"
+        )
     return {**notes, "pid": pid}
 
 

@@ -54,7 +54,7 @@ class CancellableAdapter(HTTPAdapter):
         if response.is_redirect:  # a POST cannot follow it, and OpenTelemetry's exporter counts it as a success
             response.close()
             raise requests.exceptions.InvalidURL(
-                f"it redirects to {response.headers['Location']}; set that address instead"
+                f"it redirects to {response.headers['Location']}; use that address instead"
             )
         return response
 

@@ -42,7 +42,7 @@ class ErrorBoundary:
         except Exception as error:  # it must not reach the process that hosts this thread, whatever it is
             self.errors[name] += 1
             is_first = self.errors[name] == 1
-            text = "%s failed (%s since the start): %s: %s"
+            text = "%s failed (%s since heap-exporter started): %s: %s"
             arguments = name, plural(self.errors[name], "error"), type(error).__name__, error
             self._log(logging.WARNING, name, LOG_INTERVAL_SECONDS, text, *arguments, error=error if is_first else None)
         return None

@@ -33,7 +33,7 @@ class LockHeld(Exception):
     """Another thread or process holds the lock; ``owner`` names it, like ``process 4711 of web-1``."""
 
     def __init__(self, owner: str) -> None:
-        super().__init__(f"it is held by {owner}")
+        super().__init__(f"the lock is held by {owner}")
         self.owner = owner
 
 
@@ -114,7 +114,7 @@ class FolderLock:
             os.close(file)
             if not is_locked:
                 raise LockHeld(owner or "another process")
-        raise LockHeld("one process after the other")
+        raise LockHeld("several processes in turn")
 
     def _is_still_there(self, file: int) -> bool:
         try:
@@ -124,7 +124,7 @@ class FolderLock:
 
     def _warn(self, error: OSError) -> None:
         if not self._has_warned:
-            log.warning("%s cannot be locked, so other processes are not kept out: %s", self.path, error.strerror)
+            log.warning("%s cannot be locked, so other processes may use it too: %s", self.path, error.strerror)
         self._has_warned = True
 
 
@@ -160,7 +160,7 @@ def create_locked(path: Path) -> int:
     Raises :class:`OSError`, also where the file exists and where no lock is possible.
     """
     if fcntl is None:
-        raise OSError(errno.ENOLCK, "this platform has no record locks")
+        raise OSError(errno.ENOLCK, "this platform does not support record locks")
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

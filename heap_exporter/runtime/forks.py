@@ -42,4 +42,4 @@ def _after_fork_in_child() -> None:
             if forkable is not None:
                 forkable.after_fork()
         except Exception:  # Python would print it to the application's stderr as unraisable
-            log.exception("heap-exporter does not run in forked process %d", os.getpid())
+            log.exception("heap-exporter is not running in forked process %d", os.getpid())

@@ -101,9 +101,9 @@ class Budget:
                 return self._judge(grants, fingerprint, snapshots)
         except (OSError, LockHeld, SnapshotNoDisk) as error:
             if snapshots:
-                return Refusal("over_budget", f"no automatic snapshot is taken, because it cannot be recorded: {error}")
+                return Refusal("over_budget", f"the snapshot cannot be counted against the daily limit: {error}")
             log.warning(
-                "the exporter cannot record that it sends this alert, so other processes may send it again: %s", error
+                "heap-exporter cannot record that this alert was sent, so other processes may send it again: %s", error
             )
             del self._unsaved[:-MAX_UNSAVED]
             return self._judge(self._unsaved, fingerprint, 0)
@@ -135,8 +135,8 @@ class Budget:
             return None
         ago, due = duration(max(age, 0.0)), duration(self._cooldown_seconds - max(age, 0.0))
         if ages[age].fingerprint == ANY_LEAK:
-            return Refusal("cooldown", f"{self._file} was found damaged {ago} ago; the next one is allowed in {due}")
-        return Refusal("cooldown", f"the last one for this leak was {ago} ago; the next one is allowed in {due}")
+            return Refusal("cooldown", f"{self._file} was found damaged {ago} ago; the cooldown ends in {due}")
+        return Refusal("cooldown", f"the cooldown of this leak started {ago} ago and ends in {due}")
 
     def _overspent(self, grants: Sequence[_Grant], snapshots: int) -> Refusal | None:
         now = self._clock()
@@ -150,7 +150,7 @@ class Budget:
             excess -= grant.snapshots
             if excess <= 0:
                 due = duration(DAY_SECONDS - max(grant.age_seconds(now), 0.0))
-                return Refusal("over_budget", f"{reason}; the next one is allowed in {due}")
+                return Refusal("over_budget", f"{reason}; the next snapshot is allowed in {due}")
         return Refusal("over_budget", reason)
 
     @contextmanager

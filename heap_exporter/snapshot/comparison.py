@@ -33,8 +33,8 @@ MAX_KEPT = 64
 
 MAX_REPORT_BYTES = 4 * 1024 * 1024
 
-ELSEWHERE = "run `heap-exporter report` with both on another machine"
-WAS_KILLED = f"the subprocess that compared them was killed or could not write its report; {ELSEWHERE}"
+ELSEWHERE = "run `heap-exporter report` with both snapshots on another machine"
+WAS_KILLED = f"the subprocess that compared the snapshots was killed or could not write its report; {ELSEWHERE}"
 WAS_STOPPED = f"the exporter was stopped before the comparison; {ELSEWHERE}"
 WAS_LATE = f"the snapshots of a suspected leak have priority; {ELSEWHERE}"
 WAS_OVERTAKEN = f"newer snapshots replaced them in the queue; {ELSEWHERE}"
@@ -166,7 +166,8 @@ class Comparisons:
             )
         if headroom is not None and headroom < _memory_bytes(objects):
             needed = size(_memory_bytes(objects))
-            return f"the comparison may need {needed}; {size(headroom)} are left under the memory limit"
+            left = size(headroom)
+            return f"the comparison may need {needed} of memory, but only {left} is left below the memory limit"
         return ""
 
     def _command(self, before: SnapshotInfo, after: SnapshotInfo) -> Sequence[str]:

@@ -170,7 +170,7 @@ def plan_snapshot(graph: ResourceNeed, census: ResourceNeed, free: FreeResources
     return SnapshotPlan(
         "census",
         census.file_bytes,
-        f"the snapshot has only a census (count of all objects by type), no graph: {problem}",
+        f"the snapshot contains only a census (counts of all objects by type), not the object graph: {problem}",
     )
 
 
@@ -179,15 +179,15 @@ def _shortage(need: ResourceNeed, free: FreeResources, directory: Path) -> Snaps
     memory, disk = SnapshotNoMemory, lambda problem: SnapshotNoDisk(directory, problem)
     checks: tuple[tuple[int | None, int, Callable[[str], SnapshotError], str], ...] = (
         (free.headroom_bytes, need.memory_bytes, memory,
-         "a snapshot may need {} MiB; {} MiB are left under the memory limit"),
+         "a snapshot may need {} MiB of memory, but only {} MiB is left below the memory limit"),
         (free.address_bytes, need.address_bytes, memory,
-         "a snapshot may map {} MiB; {} MiB are left under the limit on address space (ulimit -v)"),
+         "a snapshot may need {} MiB of address space, but its limit (ulimit -v) leaves only {} MiB"),
         (free.file_size_bytes, need.file_bytes, disk,
-         "the snapshot file may have {} MiB; the limit on file size (ulimit -f) allows {} MiB"),
+         "the snapshot file may take {} MiB, but the file size limit (ulimit -f) allows only {} MiB"),
         (free.quota_bytes, need.file_bytes, disk,
-         "the snapshot file may have {} MiB; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows {} MiB"),
+         "the snapshot file may take {} MiB, but HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only {} MiB"),
         (free.free_disk_bytes, need.file_bytes + free.min_free_bytes, disk,
-         "a snapshot needs {} MiB of free disk space, but only {} MiB are free; delete files on this disk"),
+         "a snapshot needs {} MiB of free disk space, but only {} MiB is free; delete files on this disk"),
     )  # fmt: skip  # a table is read in columns
     for available, needed, error, message in checks:
         if available is not None and available < needed:

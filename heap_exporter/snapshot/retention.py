@@ -52,7 +52,7 @@ class RetentionPins:
             os.close(os.open(pin, os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
             os.utime(pin, (until, until))
         except (OSError, OverflowError) as error:
-            log.warning("snapshot %s is not pinned (%s) and may be removed early: %s", id, purpose, error)
+            log.warning("snapshot %s could not be pinned (%s) and may be deleted early: %s", id, purpose, error)
 
     def unpin(self, id: str, purpose: str) -> None:
         """Remove a pin from a snapshot, if there is one. Raises nothing."""

@@ -285,7 +285,7 @@ class Snapshots:
         if isinstance(error, HeapExporterError):
             return (SnapshotCancelled if isinstance(error, WalkCancelled) else SnapshotError)(str(error))
         log.error("snapshot %s failed", id, exc_info=error)
-        return SnapshotError(f"the snapshot failed: {type(error).__name__}: {error}; the log has the traceback")
+        return SnapshotError(f"the snapshot failed: {type(error).__name__}: {error}; see the log for the traceback")
 
     def _fail(self, id: str, error: SnapshotError) -> None:
         self.count(error.outcome)

@@ -103,10 +103,10 @@ class Store:
         try:
             status = path.lstat()
             if not stat.S_ISREG(status.st_mode) or foreign_owner(self.directory) is not None:
-                raise SnapshotNotFound(f"the folder has no snapshot {id}")
+                raise SnapshotNotFound(f"the folder contains no snapshot {id}")
             header, footer = read_header(path), read_footer(path)
         except (OSError, SnapshotFileError) as error:
-            raise SnapshotNotFound(f"the folder has no snapshot {id}") from error
+            raise SnapshotNotFound(f"the folder contains no snapshot {id}") from error
         return SnapshotInfo(
             id=id,
             path=path,
@@ -178,7 +178,7 @@ class Store:
         os.fsync(file)
         size = os.fstat(file).st_size
         if size > self.max_bytes:
-            problem = f"the file has {size:,} bytes; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows {self.max_bytes:,}"
+            problem = f"the file has {size:,} bytes; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only {self.max_bytes:,}"
             raise SnapshotNoDisk(self.directory, problem)
 
     def _report_bytes(self, id: str) -> int:

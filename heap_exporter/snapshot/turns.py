@@ -40,7 +40,7 @@ class Turns:
         """
         wait = self.burst_wait_seconds() if limit_bursts else 0.0
         if wait > 0:
-            raise SnapshotBusy(f"many snapshots were requested at once and one was taken; retry in {wait:.0f} s")
+            raise SnapshotBusy(f"too many snapshots were requested at once; retry in {wait:.0f} s")
         try:
             self._begin()
         except SnapshotBusy:
@@ -76,14 +76,14 @@ class Turns:
 
     def _begin(self) -> None:
         if not self._threads.acquire(timeout=CLEAN_UP_SECONDS if self._is_cleaning else 0):
-            raise SnapshotBusy("another snapshot is being taken; only one is taken at a time")
+            raise SnapshotBusy("another snapshot is being taken; only one can be taken at a time")
         try:
             self._store.prepare()
             self._processes.acquire()
         except BaseException as error:
             self._threads.release()
             if isinstance(error, LockHeld):
-                problem = f"another snapshot is being taken, by {error.owner}; only one is taken at a time"
+                problem = f"another snapshot is being taken by {error.owner}; only one can be taken at a time"
                 raise SnapshotBusy(problem) from error
             if isinstance(error, OSError):
                 raise SnapshotNoDisk(self._store.directory, f"{error.strerror or error}; free disk space") from error

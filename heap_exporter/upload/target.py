@@ -198,11 +198,11 @@ _CAUSES = {
     "BadScheme": "the address of the store is not encrypted (http://); set AWS_ALLOW_HTTP=true to allow it",
     "certificate|UnknownIssuer": "the certificate of the store is not trusted; set SSL_CERT_FILE to the "
     "file of its certificate authority",
-    "dns error|Name or service not known": "the store's host name does not resolve; correct AWS_ENDPOINT_URL or the "
-    "address",
+    "dns error|Name or service not known": "the host name of the store cannot be resolved; correct AWS_ENDPOINT_URL or "
+    "the address",
     "Connect|timed out|error sending request|refused|reset|closed": "the store cannot be reached; check "
     "its address and the network",
-    "No space left": "the disk of the upload folder is full; free disk space on it",
+    "No space left": "the disk of the upload folder is full; free some space on it",
     "Read-only|Permission denied|No such file|Unable to c": "the upload folder is not writable; correct its "
     "permissions or the address",
     r"InternalError|status code: 5\d\d": "the store had an internal error; see the log of the store",

@@ -104,8 +104,8 @@ class ChosenWalker:
         if not self._falls_back:
             return self._choice
         detail = (
-            f"the native walker failed {self._successive_failures} times in succession; "
-            f"the last failure: {self._last_failure}"
+            f"the native walker failed {self._successive_failures} times in a row; "
+            f"the last failure was: {self._last_failure}"
         )
         return WalkerChoice(self._portable.name, "failing", detail)
 
@@ -134,7 +134,9 @@ class ChosenWalker:
         walker = self._current()
         if walker is not self._native:
             if self._may_crash:
-                raise SourceMissing(f"a snapshot by the portable walker could crash this process: {self.chosen.detail}")
+                raise SourceMissing(
+                    f"taking a snapshot with the portable walker could crash this process: {self.chosen.detail}"
+                )
             return walker.write_graph(out)
         walk = self._guarded(lambda: walker.write_graph(out))
         self._succeeded(walk.cpu_seconds)
@@ -175,13 +177,15 @@ class ChosenWalker:
         if not self._falls_back:
             log.warning("%s", error)
             return
-        log.warning("%s; the portable walker replaces it for %.0f s", self.chosen.detail, self._retry_seconds)
+        log.warning(
+            "%s; heap-exporter uses the portable walker for the next %.0f s", self.chosen.detail, self._retry_seconds
+        )
         self._retry_at = self._clock() + self._retry_seconds
         self._retry_seconds = min(2 * self._retry_seconds, MAX_RETRY_SECONDS)
 
     def _succeeded(self, cpu_seconds: float) -> None:
         if self._falls_back:
-            log.info("the native walker works again, and heap-exporter uses it again")
+            log.info("the native walker works again; heap-exporter has switched back to it")
         self._clone_cpu_seconds += cpu_seconds
         self._successive_failures = 0
         self._may_crash = False

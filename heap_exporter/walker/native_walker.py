@@ -110,7 +110,9 @@ class NativeWalker:
         result = self._finish(walk)
         if os.lseek(out.fd, 0, os.SEEK_CUR) - begin != result["file_bytes"]:
             raise WalkFailed(
-                "damaged", "the snapshot file does not have the length that the clone reported", result["cpu_ns"] / 1e9
+                "damaged",
+                "the snapshot file does not have the length that the cloned process reported",
+                result["cpu_ns"] / 1e9,
             )
         out.crc = result["crc"]
         out.bytes += result["file_bytes"]
@@ -125,7 +127,9 @@ class NativeWalker:
     def _start(self, file: int, crc: int, *, max_ns: int = 0) -> _native.Walk:
         """Start a heap walk in a clone, or with ``max_ns`` run one in this process that ends after that time."""
         if not max_ns and _has_other_pid_namespace():
-            raise WalkFailed("refused", "the process cannot be cloned: its children start in another PID namespace")
+            raise WalkFailed(
+                "refused", "the process cannot be cloned, because its children start in another PID namespace"
+            )
         try:
             walk: _native.Walk = self._native.start(
                 file=file,
@@ -154,7 +158,8 @@ class NativeWalker:
                     raise WalkCancelled("heap-exporter was stopped during the heap walk")
                 if time.monotonic() > deadline:
                     raise WalkFailed(
-                        "hung", f"the clone that walks the heap did not end within {self._timeout_seconds:g} s"
+                        "hung",
+                        f"the cloned process that walks the heap did not finish within {self._timeout_seconds:g} s",
                     )
                 time.sleep(pause)  # looked up each time: gevent may have replaced it
                 pause = min(2 * pause, MAX_POLL_SECONDS)
@@ -185,28 +190,28 @@ def _walk_failure(result: dict[str, Any], timeout_seconds: float) -> tuple[str, 
         return _walk_fault(result["fault"], result["os_error"], result["crashed_type"])
     killer = result["signal"]
     if killer == signal.SIGALRM:
-        return "hung", f"the clone that walks the heap did not end within {timeout_seconds:g} s"
+        return "hung", f"the cloned process that walks the heap did not finish within {timeout_seconds:g} s"
     if killer == signal.SIGKILL:
         return (
             "killed",
-            "the clone was killed (SIGKILL) by the kernel for lack of memory, or by another process",
+            "the cloned process was killed (SIGKILL), by the kernel because memory ran out or by another process",
         )
     if killer:
-        return "crashed", f"the clone that walks the heap was ended by {_signal_name(killer)}"
-    return "damaged", "the clone that walks the heap ended without a result"
+        return "crashed", f"the cloned process that walks the heap was terminated by {_signal_name(killer)}"
+    return "damaged", "the cloned process that walks the heap exited without a result"
 
 
 def _walk_fault(fault: int, os_error: int, crashed_type: str) -> tuple[str, str]:
     """Return the cause and a sentence for a fault that the heap walk reported."""
     if fault == _SIGNAL:
         traversed = f"an object of type {crashed_type}" if crashed_type else "the heap"
-        return "crashed", f"the clone crashed with {_signal_name(os_error)} while it traversed {traversed}"
+        return "crashed", f"the cloned process crashed with {_signal_name(os_error)} while reading {traversed}"
     if fault == _NO_MEMORY:
-        return "no_memory", "the clone that walks the heap ran out of memory"
+        return "no_memory", "the cloned process that walks the heap ran out of memory"
     if fault == _WRITE:
         cause = "no_disk" if os_error in NO_DISK else "refused"
         return cause, f"the snapshot file could not be written: {os.strerror(os_error)}"
-    return "damaged", "the heap walk found an object at an impossible address"
+    return "damaged", "the heap walk found an object at an invalid address"
 
 
 def _signal_name(number: int) -> str:
@@ -265,7 +270,7 @@ def _load() -> Any:
     if problem := _layout_problem(_native):
         version = platform.python_version()
         raise NativeUnavailable(
-            "layout", f"{problem} in CPython {version} differ from those that the C extension was built for"
+            "layout", f"{problem} in CPython {version} differ from those that the C extension expects"
         )
     return _native
 

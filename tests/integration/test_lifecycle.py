@@ -375,5 +375,5 @@ def test_a_judge_that_raises_leaves_the_page_fresh_and_is_counted_and_logged_onc
 
     assert later[sampled_at] > first[sampled_at]
     assert [name for name, count in later.items() if name.startswith(errors) and count] == [judge]
-    assert log.count("judge failed (1 error since the start): ZeroDivisionError: a bug in the judge") == 1
+    assert log.count("judge failed (1 error since heap-exporter started): ZeroDivisionError: a bug in the judge") == 1
     assert log.count("judge failed") == 1

@@ -78,7 +78,7 @@ def failures(code: str, folder: Path) -> dict[str, dict[str, str]]:
 def test_a_type_with_a_broken_tp_traverse_crashes_the_clone_and_is_named(tmp_path: Path) -> None:
     for found in failures("with crashing():", tmp_path).values():
         assert found["cause"] == "crashed"
-        assert "SIGSEGV while it traversed an object of type Poison" in found["problem"]
+        assert "SIGSEGV while reading an object of type Poison" in found["problem"]
 
 
 def test_a_crash_outside_tp_traverse_names_no_type(tmp_path: Path) -> None:
@@ -93,14 +93,14 @@ def test_a_crash_outside_tp_traverse_names_no_type(tmp_path: Path) -> None:
     report(found=found)
     """
     said = report(code, tmp_path)
-    problem = "the clone crashed with SIGSEGV while it traversed the heap"
+    problem = "the cloned process crashed with SIGSEGV while reading the heap"
 
     assert said == CLEAN | {"found": {"cause": "crashed", "problem": problem}}
 
 
 def test_a_clone_that_hangs_ends_by_its_own_alarm(tmp_path: Path) -> None:
     for found in failures("with hanging():", tmp_path).values():
-        assert found == {"cause": "hung", "problem": "the clone that walks the heap did not end within 1 s"}
+        assert found == {"cause": "hung", "problem": "the cloned process that walks the heap did not finish within 1 s"}
 
 
 def test_a_clone_without_alarm_is_killed_by_its_parent(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_clone_without_alarm_is_killed_by_its_parent(tmp_path: Path) -> None:
     report(found=found)
     """
     assert report(code, tmp_path) == CLEAN | {
-        "found": {"cause": "hung", "problem": "the clone that walks the heap did not end within 1 s"}
+        "found": {"cause": "hung", "problem": "the cloned process that walks the heap did not finish within 1 s"}
     }
 
 
@@ -311,7 +311,7 @@ def test_after_three_failures_the_portable_walker_walks_until_a_retry_succeeds(t
     assert steps[0] == ["native", "best"]
     assert steps[1][:2] == ["portable", "failing"]
     assert "Poison" in steps[1][2]
-    assert "a snapshot by the portable walker could crash this process" in str(refusal)
+    assert "taking a snapshot with the portable walker could crash this process" in str(refusal)
     assert steps[2:] == [["portable", 3], ["failing", "portable"], ["native", "native", "best"]]
 
 

@@ -41,11 +41,11 @@ def test_every_setting_can_be_set_by_variable_and_by_keyword() -> None:
     [
         (
             {"window_seconds": 60},
-            "=60.0: too short to detect growth with a sample every 15 s; set window_seconds to at least 180",
+            "=60.0: too short to detect growth with one sample every 15 s; set window_seconds to at least 180",
         ),
         (
             {"interval_seconds": 120},
-            "=900.0: too short to detect growth with a sample every 120 s; set window_seconds to at least 1440",
+            "=900.0: too short to detect growth with one sample every 120 s; set window_seconds to at least 1440",
         ),
         ({"interval_seconds": 120}, "at least 1440, or interval_seconds to at most 75"),
     ],
@@ -72,15 +72,15 @@ def test_a_window_with_more_samples_than_fit_into_memory_is_refused() -> None:
     ("key", "value", "words"),
     [
         ("HEAP_EXPORTER_PORT", "http", "not a whole number"),
-        ("HEAP_EXPORTER_PORT", "70000", "must be from 0 to 65535"),
+        ("HEAP_EXPORTER_PORT", "70000", "must be between 0 and 65535"),
         ("HEAP_EXPORTER_PORT", "1.5", "not a whole number"),
         ("HEAP_EXPORTER_INTERVAL_SECONDS", "soon", "not a number"),
-        ("HEAP_EXPORTER_INTERVAL_SECONDS", "0", "must be from 0.05 to 3600"),
-        ("HEAP_EXPORTER_INTERVAL_SECONDS", "nan", "must be from 0.05 to 3600"),
+        ("HEAP_EXPORTER_INTERVAL_SECONDS", "0", "must be between 0.05 and 3600"),
+        ("HEAP_EXPORTER_INTERVAL_SECONDS", "nan", "must be between 0.05 and 3600"),
         ("HEAP_EXPORTER_WALKER", "fast", "must be auto, native or portable"),
         ("HEAP_EXPORTER_HTTP", "maybe", "not true or false"),
         ("HEAP_MONITOR_INTERVAL_MS", "soon", "not a number"),
-        ("HEAP_MONITOR_INTERVAL_MS", "1", "must be from 50 to 3.6e+06"),
+        ("HEAP_MONITOR_INTERVAL_MS", "1", "must be between 50 and 3.6e+06"),
         ("METRICS_ENDPOINT", "collector:4318", "not an http:// or https:// address"),
     ],
 )
@@ -131,7 +131,7 @@ def test_an_unknown_variable_is_a_warning_with_the_nearest_name(caplog: pytest.L
     with caplog.at_level(logging.WARNING, "heap_exporter"):
         Settings.load({"HEAP_EXPORTER_PROT": "1"})
 
-    assert "HEAP_EXPORTER_PROT: it has no such setting; did you mean HEAP_EXPORTER_PORT?" in caplog.text
+    assert "HEAP_EXPORTER_PROT: there is no such setting; did you mean HEAP_EXPORTER_PORT?" in caplog.text
 
 
 def test_an_unknown_keyword_is_an_error_with_the_nearest_name() -> None:

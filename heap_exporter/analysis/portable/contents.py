@@ -180,7 +180,10 @@ def read(path: Path, progress: ProgressCallback) -> SnapshotContents:
     """Return the objects and references of a snapshot, to analyse. Raises :class:`SnapshotFileError`."""
     with SnapshotReader(path) as reader:
         if reader.header.content == "census":
-            raise SnapshotFileError(path, f"it has a census, not a graph: {reader.header.note}")
+            raise SnapshotFileError(
+                path,
+                f"it contains only a census (counts of objects by type), not an object graph: {reader.header.note}",
+            )
         records = _Records(path, reader.header, holders=[Holder(kind, "", ROOT) for kind in FIRST_HOLDERS])
         expected = max(read_footer(path).objects, 1)
         for record in reader.records():
@@ -196,7 +199,7 @@ def read(path: Path, progress: ProgressCallback) -> SnapshotContents:
 def _in_order(records: _Records, footer: Footer) -> SnapshotContents:
     """Return the graph with its nodes in the order of their places, and with node numbers instead of places."""
     if max(len(records.edges), len(records.nodes) + len(records.holders)) >= EMPTY:
-        raise SnapshotFileError(records.path, "it has more objects or references than can be analysed")
+        raise SnapshotFileError(records.path, "it contains more objects or references than heap-exporter can analyse")
     order = array("I", [records.nodes[place] for place in sorted(records.nodes)])
     numbers = dict(zip(sorted(records.nodes), range(len(order)), strict=True))
     offsets, targets = array("I", [0]), array("I")

@@ -43,7 +43,7 @@ def test_when_a_name_moved_the_host_runs_and_the_push_stops_with_one_warning() -
 
     [warning, running] = done.stdout.splitlines()
     assert warning.startswith(
-        "WARNING heap-exporter does not push metrics to http://127.0.0.1:9/v1/metrics: OpenTelemetry "
+        "WARNING heap-exporter is not pushing metrics to http://127.0.0.1:9/v1/metrics: OpenTelemetry "
     )
     assert f"has no {MOVED}; upgrade heap-exporter" in warning
     assert (running, done.stderr) == ("running", "")
@@ -54,5 +54,5 @@ def test_when_the_exporter_cannot_be_imported_the_host_runs_and_is_warned() -> N
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
 
     [warning, running] = done.stdout.splitlines()
-    assert warning.startswith("WARNING heap-exporter does not push metrics to http://127.0.0.1:9/v1/metrics: ")
+    assert warning.startswith("WARNING heap-exporter is not pushing metrics to http://127.0.0.1:9/v1/metrics: ")
     assert (running, done.stderr) == ("running", "")

@@ -177,7 +177,7 @@ def test_a_redirection_is_a_failure_with_the_new_address(caplog: pytest.LogCaptu
     with http_receiver(301, {"Location": "https://there/v1/metrics"}) as receiver, pushing(receiver.url) as outcomes:
         assert take(outcomes) == "failure"
 
-    assert "it redirects to https://there/v1/metrics; set that address instead" in caplog.text
+    assert "it redirects to https://there/v1/metrics; use that address instead" in caplog.text
 
 
 def test_a_stop_ends_the_back_off_from_a_503_with_retry_after(
@@ -213,7 +213,7 @@ def test_a_receiver_that_works_again_is_logged_once(caplog: pytest.LogCaptureFix
         take(outcomes)
 
     [_, again] = caplog.records
-    assert again.getMessage() == f"metrics are pushed to {receiver.url} again"
+    assert again.getMessage() == f"metrics are being pushed to {receiver.url} again"
 
 
 @BOTH

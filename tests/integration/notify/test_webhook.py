@@ -130,7 +130,8 @@ def test_an_accepted_alert_is_logged_with_time_address_and_fingerprint(
     (record,) = [record for record in caplog.records if record.name == "heap_exporter"]
     address, fingerprint = received.url.removesuffix("/hook"), DOCUMENT["fingerprint"]
     assert re.fullmatch(
-        rf"a leak alert was sent at \d\d:\d\d:\d\d UTC to {address}, fingerprint {fingerprint}", record.getMessage()
+        rf"a leak alert with the fingerprint {fingerprint} was sent to {address} at \d\d:\d\d:\d\d UTC",
+        record.getMessage(),
     )
 
 
@@ -150,7 +151,9 @@ def test_a_redirect_is_logged_and_not_followed(
         wait_until(lambda: outcomes == {"failed": 1})
         assert (received.requests.qsize(), elsewhere.requests.qsize()) == (1, 0)
 
-    assert "the webhook redirects; set HEAP_EXPORTER_ALERT_WEBHOOK_URL to the address" in caplog.text
+    assert (
+        "the webhook redirects to another address; set HEAP_EXPORTER_ALERT_WEBHOOK_URL to that address" in caplog.text
+    )
 
 
 @pytest.mark.parametrize(

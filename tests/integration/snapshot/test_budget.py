@@ -44,7 +44,7 @@ def test_one_of_eight_workers_that_request_at_once_is_granted(tmp_path: Path) ->
     answers = sorted(worker.communicate(timeout=60)[0] for worker in workers)
 
     assert answers.count("granted\n") == 1
-    assert [answer for answer in answers if answer.startswith("the last one for this leak was")] == answers[1:]
+    assert [answer for answer in answers if answer.startswith("the cooldown of this leak started")] == answers[1:]
     assert [path.name for path in tmp_path.iterdir()] == [BUDGET_FILE]
 
 

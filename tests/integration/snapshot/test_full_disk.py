@@ -119,7 +119,7 @@ def test_a_disk_that_fills_at_any_point_leaves_all_or_nothing(
     assert len({bool(result["problem"]) for result in attempts}) == 2, "it was never full, or always full"
     for result in attempts:
         assert (result["refusal"] == "None") == result["budget"], result
-    assert "no automatic snapshot is taken, because it cannot be recorded" in str(attempts[0]["refusal"])
+    assert "the snapshot cannot be counted against the daily limit" in str(attempts[0]["refusal"])
 
 
 @walkers

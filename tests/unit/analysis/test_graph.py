@@ -264,7 +264,10 @@ def test_a_census_is_not_a_graph(load: Load, tmp_path: Path) -> None:
     census = Census(1.7e9, 0.1, 0.1, 0.1, "portable", (), (), references=0, in_process=True)
     path = write_file(tmp_path / "a.heap", lambda out: write_census(out, census), header)
 
-    with pytest.raises(SnapshotFileError, match="it has a census, not a graph: a graph did not fit"):
+    with pytest.raises(
+        SnapshotFileError,
+        match=r"only a census \(counts of objects by type\), not an object graph: a graph did not fit",
+    ):
         load(path)
 
 

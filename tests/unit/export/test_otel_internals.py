@@ -38,7 +38,7 @@ def test_a_name_that_moved_is_an_error_with_name_version_and_what_to_do(monkeypa
     assert caught.value.name == MOVED
     assert str(caught.value) == (
         f"OpenTelemetry {caught.value.version} has no {MOVED}; "
-        f"upgrade heap-exporter, or install OpenTelemetry in a version from {otel_internals.TESTED_VERSIONS}"
+        f"upgrade heap-exporter, or install a tested version of OpenTelemetry ({otel_internals.TESTED_VERSIONS})"
     )
 
 

@@ -155,7 +155,7 @@ def test_a_block_with_a_wrong_length_is_an_error_without_large_allocations(file:
 
     tracemalloc.start()
     try:
-        with pytest.raises(SnapshotFileError, match=f"the length of a block is {length} bytes"):
+        with pytest.raises(SnapshotFileError, match=f"a block has the invalid length of {length} bytes"):
             read_all(file)
         assert tracemalloc.get_traced_memory()[1] < ENOUGH_BYTES
     finally:
@@ -175,15 +175,18 @@ def _header(**changes: object) -> bytes:
         (b"\xff", "its header is not a JSON object"),
         (b"9" * 10_000, "its header is not a JSON object"),
         (b"{}", "its format is not heap-exporter"),
-        (_header(version=2), "its format version is 2; this release of heap-exporter reads version 1"),
-        (_header(version="x" * 10_000), "its format version is unknown; this release of heap-exporter reads version 1"),
+        (_header(version=2), "its format version is 2; this release of heap-exporter reads only version 1"),
+        (
+            _header(version="x" * 10_000),
+            "its format version is unknown; this release of heap-exporter reads only version 1",
+        ),
         (_header(taken_at=float("nan")), "no valid taken_at"),
         (_header(taken_at=1e300), "no valid taken_at"),
         (_header(pid=True), "no valid pid"),
         (_header(id=None), "no valid id"),
         (_header(content="poem"), "no valid content"),
         (_header(threads={"x": "y"}), "the threads in its header are not valid"),
-        (b" " * 16_385, "the length of a block is 16385 bytes"),
+        (b" " * 16_385, "a block has the invalid length of 16385 bytes"),
     ],
 )
 def test_an_invalid_header_is_a_clear_error(tmp_path: Path, header: bytes, problem: str) -> None:

@@ -160,7 +160,7 @@ def test_without_memory_for_a_snapshot_the_refusal_is_logged(
     with caplog.at_level(logging.WARNING):
         assert process.take_due() == ()
 
-    assert "near the memory limit" in caplog.text
+    assert "memory use is near the limit" in caplog.text
     assert process.snapshots.outcomes["no_memory"] == 1
 
 

@@ -27,7 +27,7 @@ def test_a_slack_message_has_a_sentence_and_fields() -> None:
     assert message["text"].startswith("memory leak confirmed in shop (process ")
     assert "*Held by*\nshop.sessions.SESSIONS" in shown
     assert "*Growth*\n+240 MiB/h" in shown
-    assert "*At the limit in*\n90 min" in shown
+    assert "*Limit reached in*\n90 min" in shown
     assert "give the mapping a limit" in shown
 
 

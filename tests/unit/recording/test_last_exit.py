@@ -171,7 +171,9 @@ def test_a_recording_of_another_version_is_skipped_and_reported(tmp_path: Path) 
     before = path.read_bytes()
 
     assert claim_last_exit(tmp_path, None) is None
-    assert "it has version 9; this heap-exporter reads version 1" in str(find_exits(tmp_path / "series")[1][0][1])
+    assert "it has format version 9; this release of heap-exporter reads only version 1" in str(
+        find_exits(tmp_path / "series")[1][0][1]
+    )
     assert path.read_bytes() == before
 
 

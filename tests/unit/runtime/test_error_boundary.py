@@ -49,9 +49,9 @@ def test_errors_are_logged_once_an_hour_with_their_count_and_the_first_with_its_
 
     first, second = caplog.records
     assert first.exc_info is not None
-    assert first.getMessage() == "judge failed (1 error since the start): ZeroDivisionError: a bug"
+    assert first.getMessage() == "judge failed (1 error since heap-exporter started): ZeroDivisionError: a bug"
     assert second.exc_info is None
-    assert second.getMessage() == "judge failed (241 errors since the start): ZeroDivisionError: a bug"
+    assert second.getMessage() == "judge failed (241 errors since heap-exporter started): ZeroDivisionError: a bug"
 
 
 def test_the_log_of_one_name_does_not_silence_another(caplog: pytest.LogCaptureFixture) -> None:

@@ -48,7 +48,7 @@ def test_a_leak_has_one_snapshot_in_a_cooldown_and_another_leak_has_its_own(tmp_
     assert one.request("a") is None
     clock.pass_seconds(720)
 
-    assert reason(one.request("a")) == "the last one for this leak was 12 min ago; the next one is allowed in 48 min"
+    assert reason(one.request("a")) == "the cooldown of this leak started 12 min ago and ends in 48 min"
     assert one.request("b") is None
     clock.pass_seconds(HOUR - 720)
     assert one.request("a") is None
@@ -75,7 +75,7 @@ def test_the_budget_of_a_day_counts_pairs_and_names_the_time_of_the_next(tmp_pat
     assert refusal.outcome == "over_budget"
     assert refusal.reason == (
         "HEAP_EXPORTER_SNAPSHOTS_A_DAY allows 4 automatic snapshots in 24 h; 2 more would exceed this limit; "
-        "the next one is allowed in 20 h"
+        "the next snapshot is allowed in 20 h"
     )
     assert one.request("alert only", snapshots=0) is None
     clock.pass_seconds(20 * HOUR)
@@ -92,7 +92,7 @@ def test_another_fingerprint_has_the_cooldown_of_the_first(tmp_path: Path, clock
     one.request("shape")
     one.start_cooldown("0123456789ab")
 
-    assert reason(made(tmp_path, clock).request("0123456789ab")).startswith("the last one for this leak was")
+    assert reason(made(tmp_path, clock).request("0123456789ab")).startswith("the cooldown of this leak started")
 
 
 @pytest.mark.parametrize("jump", [-10 * 365 * DAY_SECONDS, -60.0, 10 * 365 * DAY_SECONDS])
@@ -146,7 +146,7 @@ def test_a_damaged_file_starts_one_cooldown_of_every_leak_and_is_replaced(
     (tmp_path / BUDGET_FILE).write_bytes(damage)
     one = made(tmp_path, clock)
 
-    assert "budget.json was found damaged 0.0 ms ago; the next one is allowed in 60 min" in reason(one.request("a"))
+    assert "budget.json was found damaged 0.0 ms ago; the cooldown ends in 60 min" in reason(one.request("a"))
     assert "granted" in json.loads((tmp_path / BUDGET_FILE).read_bytes())
     clock.pass_seconds(HOUR)
     assert one.request("a") is None
@@ -158,7 +158,7 @@ def test_without_a_writable_folder_no_snapshot_is_granted_and_each_process_alert
     (tmp_path / "file").touch()
     one = made(tmp_path / "file" / "folder", clock)
 
-    assert reason(one.request("a")).startswith("no automatic snapshot is taken, because it cannot be recorded: ")
+    assert reason(one.request("a")).startswith("the snapshot cannot be counted against the daily limit: ")
     assert one.request("a", snapshots=0) is None
     assert one.request("a", snapshots=0) is not None
     one.start_cooldown("b")

@@ -136,7 +136,7 @@ def test_nothing_is_compared_if_the_process_needs_the_memory(make: Callable[...,
     found = ended(snapshots, pair(snapshots))
 
     assert found.state == "failed"
-    assert "1.0 MiB are left under the memory limit" in found.problem
+    assert "only 1.0 MiB is left below the memory limit" in found.problem
 
 
 def test_a_comparison_that_needs_too_much_memory_fails_with_a_reason(

@@ -42,19 +42,19 @@ def test_with_enough_of_everything_the_graph_is_written() -> None:
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"headroom_bytes": 499 << 20}, "may need 500 MiB; 499 MiB are left under the memory limit"),
+        ({"headroom_bytes": 499 << 20}, "may need 500 MiB of memory, but only 499 MiB is left below the memory limit"),
         (
             {"address_bytes": 299 << 20},
-            "may map 300 MiB; 299 MiB are left under the limit on address space (ulimit -v)",
+            "may need 300 MiB of address space, but its limit (ulimit -v) leaves only 299 MiB",
         ),
-        ({"file_size_bytes": 199 << 20}, "may have 200 MiB; the limit on file size (ulimit -f) allows 199 MiB"),
+        ({"file_size_bytes": 199 << 20}, "may take 200 MiB, but the file size limit (ulimit -f) allows only 199 MiB"),
         (
             {"quota_bytes": 199 << 20},
-            "the snapshot file may have 200 MiB; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 199 MiB",
+            "the snapshot file may take 200 MiB, but HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only 199 MiB",
         ),
         (
             {"free_disk_bytes": 263 << 20},
-            "a snapshot needs 264 MiB of free disk space, but only 263 MiB are free; delete files on this disk",
+            "a snapshot needs 264 MiB of free disk space, but only 263 MiB is free; delete files on this disk",
         ),
     ],
 )
@@ -64,22 +64,28 @@ def test_with_too_little_of_one_resource_a_census_is_written_with_the_reason(
     planned = plan_snapshot(GRAPH, CENSUS, dataclasses.replace(PLENTY, **limits), FOLDER)
 
     assert (planned.content, planned.predicted_bytes) == ("census", 1 << 20)
-    assert planned.note.startswith("the snapshot has only a census (count of all objects by type), no graph: ")
+    assert planned.note.startswith(
+        "the snapshot contains only a census (counts of all objects by type), not the object graph: "
+    )
     assert planned.note.endswith(message)
 
 
 @pytest.mark.parametrize(
     ("limits", "kind", "message"),
     [
-        ({"headroom_bytes": 99 << 20}, SnapshotNoMemory, "100 MiB; 99 MiB are left under the memory limit"),
-        ({"headroom_bytes": -5}, SnapshotNoMemory, "0 MiB are left"),
+        (
+            {"headroom_bytes": 99 << 20},
+            SnapshotNoMemory,
+            "100 MiB of memory, but only 99 MiB is left below the memory limit",
+        ),
+        ({"headroom_bytes": -5}, SnapshotNoMemory, "only 0 MiB is left"),
         ({"address_bytes": 0}, SnapshotNoMemory, "ulimit -v"),
         ({"file_size_bytes": 4096}, SnapshotNoDisk, "ulimit -f"),
-        ({"quota_bytes": 4096}, SnapshotNoDisk, "HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 0 MiB"),
+        ({"quota_bytes": 4096}, SnapshotNoDisk, "HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only 0 MiB"),
         (
             {"free_disk_bytes": MIN_FREE_BYTES},
             SnapshotNoDisk,
-            "/var/snapshots: a snapshot needs 65 MiB of free disk space, but only 64 MiB are free",
+            "/var/snapshots: a snapshot needs 65 MiB of free disk space, but only 64 MiB is free",
         ),
     ],
 )

@@ -50,7 +50,7 @@ def test_a_snapshot_that_alone_exceeds_the_quota_is_refused_and_no_other_is_remo
     store = Store(tmp_path, keep=2, max_bytes=10_000)
     before = [write(store, number) for number in range(2)]
 
-    with pytest.raises(SnapshotNoDisk, match="HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 10,000"):
+    with pytest.raises(SnapshotNoDisk, match="HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only 10,000"):
         store.write(snapshot_id(5), lambda file: BlockWriter(file).write(b"x" * 20_000))
 
     assert sorted(kept(store)) == before
@@ -103,7 +103,7 @@ def test_a_pin_that_cannot_be_written_is_logged_and_raises_nothing(
 ) -> None:
     RetentionPins(tmp_path / "nowhere").pin("a", "alert", A_DAY)
 
-    assert "snapshot a is not pinned (alert) and may be removed early" in caplog.text
+    assert "snapshot a could not be pinned (alert) and may be deleted early" in caplog.text
 
 
 def test_files_of_killed_processes_are_removed_and_other_files_stay(tmp_path: Path) -> None:
@@ -133,4 +133,4 @@ def test_with_a_quota_too_small_for_the_graph_a_census_is_written_with_the_reaso
     info = Snapshots(PausedWalker(), Store(tmp_path, 5, max_bytes=1 << 20), lambda: None).take("")
 
     assert info.content == "census"
-    assert "HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows 1 MiB" in info.note
+    assert "HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only 1 MiB" in info.note

@@ -128,7 +128,7 @@ def test_a_second_snapshot_is_refused_while_the_first_is_written(walker: PausedW
 def test_without_free_memory_nothing_is_walked(walker: PausedWalker, tmp_path: Path) -> None:
     all_snapshots = snapshots(walker, tmp_path, headroom=1 << 20)
 
-    with pytest.raises(SnapshotNoMemory, match="1 MiB are left under the memory limit"):
+    with pytest.raises(SnapshotNoMemory, match="1 MiB is left below the memory limit"):
         all_snapshots.take("")
 
     assert not walker.walking.is_set()
@@ -152,7 +152,7 @@ def test_with_too_little_memory_for_the_graph_a_census_is_written_with_the_reaso
     ]
     assert (info.content, info.objects) == ("census", CENSUS.objects)
     assert info.note.startswith(
-        "the snapshot has only a census (count of all objects by type), no graph: a snapshot may need"
+        "the snapshot contains only a census (counts of all objects by type), not the object graph: a snapshot may need"
     )
     assert info.note in caplog.text
     assert all_snapshots.outcomes == {**NOTHING_YET, "census_only": 1}

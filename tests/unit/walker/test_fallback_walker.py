@@ -120,7 +120,7 @@ def test_after_three_successive_failures_the_portable_walker_walks_with_a_reason
 
     assert (walker.name, walker.chosen.reason) == ("portable", "failing")
     assert (
-        "the native walker failed 3 times in succession; the last failure: the heap walk failed (crashed)"
+        "the native walker failed 3 times in a row; the last failure was: the heap walk failed (crashed)"
         in walker.chosen.detail
     )
     assert walker.chosen.detail in caplog.text

@@ -176,7 +176,7 @@ def test_with_little_free_memory_the_answer_is_a_census_with_a_note(client: Clie
     assert answer.status_code == 201
     document = json_of(answer)
     assert (document["content"], document["pause_seconds"], document["duration_seconds"]) == ("census", 0.004, 0.25)
-    assert "left under the memory limit" in document["note"]
+    assert "left below the memory limit" in document["note"]
     assert json_of(fetch(client, document["url"])) == document
 
 

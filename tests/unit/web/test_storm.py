@@ -30,7 +30,7 @@ def test_many_requests_at_once_are_answered_429_with_a_retry_time(server: HttpSe
 
     assert status == 429
     assert 5 < int(headers["Retry-After"]) <= 10
-    assert "many snapshots were requested at once" in document["detail"]
+    assert "too many snapshots were requested at once" in document["detail"]
     assert process.snapshots.take("the application's own").reason == "the application's own"
 
 
