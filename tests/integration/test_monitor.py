@@ -24,7 +24,7 @@ print(json.dumps([info.content, info.note, monitor.snapshots.outcomes["census_on
 
     content, note, degraded = json.loads(output)
     assert (content, degraded) == ("census", 1)
-    assert "the limit on file size (ulimit -f) allows 2 MiB" in note
+    assert "the file size limit (ulimit -f) allows only 2 MiB" in note
 
 
 @pytest.mark.parametrize("walker", ["auto", "portable"])
