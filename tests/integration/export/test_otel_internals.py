@@ -29,7 +29,7 @@ import heap_exporter
 import opentelemetry.metrics._internal as internal
 logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(message)s")
 del internal._METER_PROVIDER
-with heap_exporter.start(http=False, otlp_endpoint="http://127.0.0.1:9") as exporter:
+with heap_exporter.start(http=False, record=False, otlp_endpoint="http://127.0.0.1:9") as exporter:
     time.sleep(0.1)
     print("running")
 """

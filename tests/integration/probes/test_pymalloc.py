@@ -47,7 +47,9 @@ def test_the_last_reading_is_returned_while_another_one_would_cost_too_much(monk
     assert reader.read() is first
 
 
-@pytest.mark.parametrize(("allocator", "output"), [("malloc", "does not report"), ("pymalloc", "Malloc(used_bytes=")])
+@pytest.mark.parametrize(
+    ("allocator", "output"), [("malloc", "pymalloc is not in use"), ("pymalloc", "Malloc(used_bytes=")]
+)
 def test_another_allocator_is_a_missing_source(allocator: str, output: str) -> None:
     code = (
         "from heap_exporter.errors import SourceMissing\n"
