@@ -103,7 +103,8 @@ def test_every_column_is_documented_and_has_the_numbers_of_the_graph(fleet: Path
         ).fetchall()
         assert [name for name, *_ in columns if f"`{name}`" not in PAGE.read_text()] == []
 
-    query = f"SELECT node, size_bytes, retained_bytes, dominator FROM '{fleet}/heaps/nodes/pod-{PROCESSES - 1}-1.parquet' ORDER BY 1"
+    nodes = fleet / "heaps" / "nodes" / f"pod-{PROCESSES - 1}-1.parquet"
+    query = f"SELECT node, size_bytes, retained_bytes, dominator FROM '{nodes}' ORDER BY 1"
     by_node = duckdb.execute(query).fetchall()
     holders = len(graph.holders)
     assert [row[1] for row in by_node] == [*graph.size, *[0] * holders]
