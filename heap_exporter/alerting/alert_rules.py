@@ -122,7 +122,7 @@ def _leak_confirmed(t: AlertThresholds) -> AlertRule:
         summary="The leak detector of a Python process has confirmed a memory leak.",
         description=f"The leak detector in {OF_PROCESS.removeprefix('of ')} has confirmed a leak of "
         "{{ $value | humanize1024 }}B/h (cause: {{ $labels.cause }}). "
-        "The page /verdict of the process shows the reasons and the snapshot IDs; "
+        "The process's /verdict page shows the reasons and the snapshot IDs; "
         "`heap-exporter report` shows which references keep the memory in use.",
     )
 

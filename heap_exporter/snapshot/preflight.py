@@ -181,7 +181,7 @@ def _shortage(need: ResourceNeed, free: FreeResources, directory: Path) -> Snaps
         (free.headroom_bytes, need.memory_bytes, memory,
          "a snapshot may need {} MiB of memory, but only {} MiB is left below the memory limit"),
         (free.address_bytes, need.address_bytes, memory,
-         "a snapshot may need {} MiB of address space, but its limit (ulimit -v) leaves only {} MiB"),
+         "a snapshot may need {} MiB of address space, but the process's limit (ulimit -v) leaves only {} MiB"),
         (free.file_size_bytes, need.file_bytes, disk,
          "the snapshot file may take {} MiB, but the file size limit (ulimit -f) allows only {} MiB"),
         (free.quota_bytes, need.file_bytes, disk,

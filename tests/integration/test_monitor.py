@@ -44,5 +44,5 @@ except SnapshotNoMemory as error:
 """
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
-    assert "of address space, but its limit (ulimit -v) leaves only" in output
+    assert "of address space, but the process's limit (ulimit -v) leaves only" in output
     assert list(tmp_path.glob("*.heap")) == []

@@ -128,7 +128,7 @@ def test_thresholds_can_be_changed(run: Run, tmp_path: Path) -> None:
     [
         (("--window", "soon"), "--window='soon': not a duration"),
         (("--window", "1ms"), "--window='1ms': out of range"),
-        (("--min-slope", "8"), "--min-slope='8': not a slope"),
+        (("--min-slope", "8"), "--min-slope='8': not a growth rate"),
         (("--growth-percent", "nan"), "--growth-percent=nan: out of range"),
     ],
 )

@@ -45,7 +45,7 @@ def test_with_enough_of_everything_the_graph_is_written() -> None:
         ({"headroom_bytes": 499 << 20}, "may need 500 MiB of memory, but only 499 MiB is left below the memory limit"),
         (
             {"address_bytes": 299 << 20},
-            "may need 300 MiB of address space, but its limit (ulimit -v) leaves only 299 MiB",
+            "may need 300 MiB of address space, but the process's limit (ulimit -v) leaves only 299 MiB",
         ),
         ({"file_size_bytes": 199 << 20}, "may take 200 MiB, but the file size limit (ulimit -f) allows only 199 MiB"),
         (
