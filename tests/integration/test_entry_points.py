@@ -186,4 +186,4 @@ def test_a_port_that_other_machines_reach_without_a_token_is_logged_once(
         _, errors = process.communicate(timeout=60)
 
     assert errors.count("without a token: every machine that can reach it can read /metrics and /-/healthy") == warnings
-    assert errors.count("HEAP_EXPORTER_HOST=127.0.0.1 to accept connections from this machine only") == warnings
+    assert errors.count("HEAP_EXPORTER_HOST=127.0.0.1 to accept connections only from this machine") == warnings
