@@ -26,7 +26,7 @@ LEAKS = {
     "method_lru_cache": ("Report", "{}.Report.total", "lru_cache on a method"),
     "closure": ("Job", "{}.run_job → closure seen", "A function keeps the variables of its closure"),
     "listeners": ("Widget", "{}.BUS → Bus.listeners", "Bound methods are registered"),
-    "tasks": ("Request", "{}.WAITING", "Tasks wait"),
+    "tasks": ("Request", "{}.WAITING", "asyncio tasks wait"),
     "thread_local": ("Query", "{}.LOCAL → thread-local attribute", "Thread-local data"),
     "cycles": ("Parent", "garbage", "Only reference cycles hold these"),
     "generators": ("Row", "{}.OPEN", "A generator that was started"),
