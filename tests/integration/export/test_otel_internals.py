@@ -51,7 +51,9 @@ def test_when_a_name_moved_the_host_runs_and_the_push_stops_with_one_warning() -
 
 def test_when_the_exporter_cannot_be_imported_the_host_runs_and_is_warned() -> None:
     script = STARTED.replace("del internal._METER_PROVIDER", 'sys.modules["opentelemetry.sdk.metrics.export"] = None')
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={}, capture_output=True, text=True, check=True, timeout=60
+    )
 
     [warning, running] = done.stdout.splitlines()
     assert warning.startswith("WARNING heap-exporter is not pushing metrics to http://127.0.0.1:9/v1/metrics: ")
