@@ -188,13 +188,18 @@ class Pipeline:
         sample = self._sampler.sample(before.process_started_at)
         reading = dataclasses.replace(before, sample=sample, detail=self._sampler.refresh_limits(before.detail))
         is_limit_near = self._boundary.run(
-            "investigate", lambda: self._investigator.is_limit_near(reading, self.history.points())
+            "investigate", lambda: self._investigator.is_limit_near(reading, self._points_to(reading, before))
         )
         if is_limit_near or time.monotonic() >= self._next_slow_at:
             reading = self._read_slow(reading)
         self._finding = self._finding or self._boundary.run("investigate", lambda: self._investigator.finding(reading))
         point = point_of(reading, before, restart=not self.history, finding=self._finding)
         return Taken(reading, point, reading.census if reading.census is not before.census else None)
+
+    def _points_to(self, reading: Reading, before: Reading) -> Sequence[Point]:
+        """Return the points in memory and that of the reading, which the record stage adds only later."""
+        newest = point_of(reading, before, restart=not self.history, finding=None)
+        return self.history.points() if newest is None else (*self.history.points(), newest)
 
     def _read_slow(self, reading: Reading) -> Reading:
         """Read the slow sources in the read stage, and schedule the next time by their cost."""

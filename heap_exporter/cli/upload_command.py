@@ -29,6 +29,7 @@ from heap_exporter.heapfile.format import SUFFIX
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.formatting import size
 from heap_exporter.settings import Settings, variable
+from heap_exporter.snapshot.file_names import UPLOAD_LOCK
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
 from heap_exporter.snapshot.retention import RetentionPins
 from heap_exporter.upload import uploader
@@ -97,7 +98,7 @@ def _found(paths: Sequence[Path]) -> dict[Path, list[Path]]:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     try:
-        with FolderLock(folder, uploader.UPLOAD_LOCK).holding():
+        with FolderLock(folder, UPLOAD_LOCK).holding():
             yield
     except LockHeld as error:
         raise HeapExporterError(

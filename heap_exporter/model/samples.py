@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
+def memory_of_leaks(resident: int, anonymous: int | None, shared: int | None, swapped: int | None) -> int:
+    """Return the bytes in which a leak shows: all but file pages where these are known, in RAM or swapped out."""
+    in_ram = resident if anonymous is None else anonymous + (shared or 0)
+    return in_ram + (swapped or 0)
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessMemory:
     """The memory of the process by ``/proc/self/status``."""
@@ -20,9 +26,8 @@ class ProcessMemory:
 
     @property
     def growing_bytes(self) -> int:
-        """Return the sum of the fields in which a leak shows: anonymous pages, in RAM or swapped out."""
-        private = self.resident_bytes if self.anonymous_bytes is None else self.anonymous_bytes
-        return private + (self.swap_bytes or 0)
+        """Return the memory of this process in which a leak shows."""
+        return memory_of_leaks(self.resident_bytes, self.anonymous_bytes, self.shmem_bytes, self.swap_bytes)
 
 
 @dataclass(frozen=True, slots=True)

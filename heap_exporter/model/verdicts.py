@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from heap_exporter.model.accumulations import Accumulation, CacheLimit
+from heap_exporter.model.samples import memory_of_leaks
 
 MIN_NAMED_SHARE = 0.02
 """Share of the largest gain that a type of the application must have to be named instead of a builtin one."""
@@ -115,9 +116,8 @@ class Point(NamedTuple):
 
     @property
     def growing_bytes(self) -> int:
-        """Return the sum of the fields in which a leak shows: all but file pages where known, in RAM or swapped out."""
-        private = self.rss_bytes if self.anonymous_bytes is None else self.anonymous_bytes + (self.shmem_bytes or 0)
-        return private + (self.swap_bytes or 0)
+        """Return the memory at this point in which a leak shows."""
+        return memory_of_leaks(self.rss_bytes, self.anonymous_bytes, self.shmem_bytes, self.swap_bytes)
 
 
 @dataclass(frozen=True, slots=True)

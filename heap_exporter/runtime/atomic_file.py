@@ -11,9 +11,14 @@ from pathlib import Path
 PART_SUFFIX = ".part"
 
 
+def part_name(name: str) -> str:
+    """Return the name of the hidden file that a file is written to first: ``.NAME.part`` for ``NAME.any.suffix``."""
+    return f".{name.partition('.')[0]}{PART_SUFFIX}"
+
+
 def part_path(target: Path) -> Path:
-    """Return the hidden file next to ``target`` that it is written to first: ``.NAME.part`` for ``NAME.any.suffix``."""
-    return target.with_name(f".{target.name.partition('.')[0]}{PART_SUFFIX}")
+    """Return the hidden file next to ``target`` that it is written to first."""
+    return target.with_name(part_name(target.name))
 
 
 def write_file(target: Path, data: bytes, *, sync: bool = False) -> None:

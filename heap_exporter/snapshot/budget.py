@@ -21,7 +21,7 @@ from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.formatting import duration
 from heap_exporter.runtime.logs import log
-from heap_exporter.snapshot.retention import BUDGET_FILE, BUDGET_LOCK
+from heap_exporter.snapshot.file_names import BUDGET_FILE, BUDGET_LOCK
 from heap_exporter.snapshot.store import Store
 
 MAX_FILE_BYTES = 4 * 1024 * 1024

@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from heap_exporter.heapfile.format import SUFFIX
-from heap_exporter.runtime.atomic_file import PART_SUFFIX, part_path
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.logs import log
-
-ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9]{1,10}-[0-9a-f]{4}")
-"""The form of an id; no other text becomes part of a path."""
-
-REPORT_SUFFIX = ".report.json"
-"""The file of the comparison with the snapshot before, next to the snapshot."""
-
-PIN_SUFFIX = ".kept"
+from heap_exporter.snapshot.file_names import COMPANION, LOCKS, PIN_SUFFIX, SHARED_PARTS, SNAPSHOT_PART, pin_name
 
 ALERT_PIN_SECONDS = 7 * 86_400.0
 """How long the snapshots of an alert or a crash are pinned."""
 
-SNAPSHOT_LOCK = "snapshot.lock"
-BUDGET_LOCK = "budget.lock"
-BUDGET_FILE = "budget.json"
-
 STALE_PART_SECONDS = 3600.0
 """Age at which the process of a part file has ended. A pid proves nothing: containers may share the folder."""
-
-_COMPANION = re.compile(rf"({ID.pattern})(?:{re.escape(REPORT_SUFFIX)}|\.[a-z]+{re.escape(PIN_SUFFIX)})")
-_PART = re.compile(rf"\.({ID.pattern}){re.escape(PART_SUFFIX)}")
 
 
 class RetentionPins:
@@ -75,10 +59,10 @@ class RetentionPins:
                 pin.unlink()
 
     def _pin_path(self, id: str, purpose: str) -> Path:
-        return self._directory / f"{id}.{purpose}{PIN_SUFFIX}"
+        return self._directory / pin_name(id, purpose)
 
     def _pin_paths(self, id: str = "*", purpose: str = "*") -> Sequence[Path]:
-        return list(self._directory.glob(f"{id}.{purpose}{PIN_SUFFIX}"))
+        return list(self._directory.glob(pin_name(id, purpose)))
 
 
 def excess_snapshots(
@@ -122,7 +106,7 @@ def remove_leftovers(directory: Path, *, is_alone: bool) -> None:
 
 def remove_stale_locks(directory: Path) -> None:
     """Remove the lock files of killed processes from the snapshot folder. Raises nothing."""
-    for name in (SNAPSHOT_LOCK, BUDGET_LOCK):
+    for name in LOCKS:
         lock = FolderLock(directory, name)
         with suppress(LockHeld, OSError):
             if lock.path.exists():
@@ -132,12 +116,12 @@ def remove_stale_locks(directory: Path) -> None:
 
 def _is_leftover(path: Path, ids: Collection[str], is_alone: bool) -> bool:
     """Return whether a file in the snapshot folder has no snapshot and no running process. Raises ``OSError``."""
-    if companion := _COMPANION.fullmatch(path.name):
+    if companion := COMPANION.fullmatch(path.name):
         return companion[1] not in ids or (path.suffix == PIN_SUFFIX and _is_stale(path))
-    if part := _PART.fullmatch(path.name):
+    if part := SNAPSHOT_PART.fullmatch(path.name):
         # A subprocess without the lock writes a report to such a file too; the snapshot of a report exists.
         return (is_alone and part[1] not in ids) or _is_stale(path)
-    return path == part_path(path.with_name(BUDGET_FILE)) and _is_stale(path)
+    return path.name in SHARED_PARTS and _is_stale(path)
 
 
 def _is_stale(path: Path) -> bool:

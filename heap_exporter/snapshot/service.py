@@ -200,6 +200,7 @@ class Snapshots:
     def _take(self, id: str, reason: str, since: SnapshotInfo | None = None) -> SnapshotInfo:
         try:
             info = self._write(id, reason)
+            self._remember(info, since)  # before the turn ends: the next snapshot is compared with this one
         except Exception as error:
             failure = self._failure(id, error)
             self._fail(id, failure)
@@ -211,12 +212,15 @@ class Snapshots:
         self.count("written" if info.content == "graph" else "census_only")
         if info.note:
             log.warning("snapshot %s: %s", id, info.note)
+        return info
+
+    def _remember(self, info: SnapshotInfo, since: SnapshotInfo | None) -> None:
+        """Make a snapshot the last one, and begin its comparison with the one before."""
         self.last = info
         if info.content == "graph":
             if (before := since or self._last_graph) is not None:
                 self._pairs.begin(before, info, has_priority=since is not None)
             self._last_graph = info
-        return info
 
     def _write(self, id: str, reason: str) -> SnapshotInfo:
         self._pairs.unpin_finished()

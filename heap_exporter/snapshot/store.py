@@ -16,7 +16,7 @@ from heap_exporter.model import SnapshotInfo
 from heap_exporter.runtime.atomic_file import part_path, replace_when_complete
 from heap_exporter.runtime.file_owner import foreign_owner
 from heap_exporter.snapshot import retention
-from heap_exporter.snapshot.retention import ID, REPORT_SUFFIX
+from heap_exporter.snapshot.file_names import ID, report_name, snapshot_name
 
 MAX_BYTES = 4 * 1024**3
 MIN_FREE_BYTES = 64 * 1024**2
@@ -124,10 +124,10 @@ class Store:
 
     def report_path(self, id: str) -> Path:
         """Return the path of the report of a snapshot and the one before it; it is removed with the snapshot."""
-        return self.directory / f"{id}{REPORT_SUFFIX}"
+        return self.directory / report_name(id)
 
     def _path(self, id: str) -> Path:
-        return self.directory / f"{id}{SUFFIX}"
+        return self.directory / snapshot_name(id)
 
     def _ids(self) -> Iterable[str]:
         try:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from heap_exporter.errors import SnapshotBusy, SnapshotNoDisk
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
-from heap_exporter.snapshot.retention import SNAPSHOT_LOCK
+from heap_exporter.snapshot.file_names import SNAPSHOT_LOCK
 from heap_exporter.snapshot.store import Store
 
 BURST_REQUESTS = 3

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from heap_exporter.runtime.atomic_file import write_file
-
-LEDGER = "uploads.json"
+from heap_exporter.snapshot.file_names import UPLOAD_LEDGER
 
 MIN_WAIT_SECONDS = 60.0
 MAX_WAIT_SECONDS = 3600.0
@@ -46,7 +45,7 @@ class UploadLedger:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / LEDGER
+        self._path = directory / UPLOAD_LEDGER
         self._entries: dict[str, LedgerEntry] = {}
         self._runs: dict[str, dict[str, int]] = {}
         self.problem = ""

@@ -19,10 +19,11 @@ from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.formatting import size
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.redaction import without_secrets
+from heap_exporter.snapshot.file_names import UPLOAD_LOCK
 from heap_exporter.snapshot.store import Store
 from heap_exporter.upload.ledger import MAX_WAIT_SECONDS, MIN_WAIT_SECONDS, OUTCOMES, UploadLedger
 from heap_exporter.upload.target import missing_extra
-from heap_exporter.upload.uploader import ENDED, UPLOAD_LOCK, URL_VARIABLE, waiting
+from heap_exporter.upload.uploader import ENDED, URL_VARIABLE, waiting
 
 SEARCH_SECONDS = 60.0
 """How often the folder is searched for waiting files."""

@@ -18,12 +18,12 @@ from heap_exporter.heapfile.format import SUFFIX, read_footer
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.settings import variable
+from heap_exporter.snapshot.file_names import ID, UPLOAD_LOCK, report_name
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
-from heap_exporter.snapshot.retention import ID, REPORT_SUFFIX, RetentionPins
+from heap_exporter.snapshot.retention import RetentionPins
 from heap_exporter.upload.ledger import UploadLedger
 from heap_exporter.upload.target import CHUNK_BYTES, OnBytes, UploadError, UploadTarget
 
-UPLOAD_LOCK = "upload.lock"
 PURPOSE = "upload"
 URL_VARIABLE = variable("upload_url")
 
@@ -135,7 +135,7 @@ def files(folder: Path) -> Sequence[Path]:
 
 def report_of(snapshot: Path) -> Path:
     """Return the path of the report that is uploaded with a snapshot, whether the report exists or not."""
-    return snapshot.with_name(snapshot.stem + REPORT_SUFFIX)
+    return snapshot.with_name(report_name(snapshot.stem))
 
 
 def waiting(folder: Path, ledger: UploadLedger, url: str) -> Sequence[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from heap_exporter.detection.judge import Judge
 from heap_exporter.export.prometheus import MetricsPage
 from heap_exporter.investigation.stage import InvestigationOutcome, InvestigationStage
-from heap_exporter.model import Cause, Finding, FindingKind, LeakAlert, Reading, State, Verdict
+from heap_exporter.model import Cause, Finding, FindingKind, LeakAlert, Point, Reading, State, Verdict
 from heap_exporter.monitor import HeapMonitor
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.pipeline import STAGES, Pipeline
@@ -96,6 +96,24 @@ def test_a_stage_that_raises_leaves_the_page_fresh_and_is_counted_and_logged_und
     assert [record.getMessage().partition(" (")[0] for record in caplog.records if "failed" in record.message] == [
         f"{stage} failed"
     ]
+
+
+def test_the_test_of_the_memory_limit_judges_the_newest_sample(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[tuple[Reading, Sequence[Point]]] = []
+
+    def is_limit_near(_: InvestigationStage, reading: Reading, points: Sequence[Point]) -> bool:
+        judged.append((reading, points))
+        return False
+
+    monkeypatch.setattr(InvestigationStage, "is_limit_near", is_limit_near)
+    for _ in range(3):
+        pipeline.tick()
+
+    newest = [(reading.sample and reading.sample.taken_at, points[-1].t_seconds) for reading, points in judged]
+    assert [len(points) for _, points in judged] == [1, 2, 3]
+    assert [sampled_at for sampled_at, _ in newest] == [judged_at for _, judged_at in newest]
 
 
 def test_a_read_that_raises_as_a_whole_is_counted_and_the_last_reading_stays(

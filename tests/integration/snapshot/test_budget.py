@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from heap_exporter.snapshot.retention import BUDGET_FILE
+from heap_exporter.snapshot.file_names import BUDGET_FILE
 
 REQUEST = """
 import sys, time

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from heap_exporter.detection.history import point
 from heap_exporter.errors import SourceMissing
-from heap_exporter.model import MemoryLimits
+from heap_exporter.model import MemoryLimits, Sample
 from heap_exporter.probes import allocators, cgroup, garbage_collector, process
 
 STATUS = """Name:\tpython
@@ -38,8 +39,12 @@ def test_memory_is_read_from_the_status_file_in_bytes(tmp_path: Path) -> None:
     assert (memory.peak_bytes, memory.swap_bytes, memory.threads) == (2000 * 1024, 50 * 1024, 7)
 
 
-def test_growing_memory_is_anonymous_memory_and_swap(tmp_path: Path) -> None:
-    assert process.read_memory(proc_with(tmp_path, status=STATUS)).growing_bytes == 1050 * 1024
+def test_a_leak_shows_in_anonymous_shared_and_swapped_memory(tmp_path: Path) -> None:
+    memory = process.read_memory(proc_with(tmp_path, status=STATUS))
+    judged = point(Sample(1.7e9, None, 0.0, memory, None, None))
+
+    assert judged is not None
+    assert memory.growing_bytes == judged.growing_bytes == (1000 + 100 + 50) * 1024
 
 
 def test_a_status_file_without_some_fields_is_read(tmp_path: Path) -> None:

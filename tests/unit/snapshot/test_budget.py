@@ -9,7 +9,7 @@ import pytest
 
 from heap_exporter.snapshot import budget
 from heap_exporter.snapshot.budget import DAY_SECONDS, Budget, Moment
-from heap_exporter.snapshot.retention import BUDGET_FILE
+from heap_exporter.snapshot.file_names import BUDGET_FILE
 from heap_exporter.snapshot.store import Store
 
 HOUR = 3600.0

@@ -10,6 +10,7 @@ import pytest
 
 from heap_exporter.errors import SnapshotNoDisk
 from heap_exporter.heapfile.format import BlockWriter
+from heap_exporter.snapshot.file_names import LOCKS
 from heap_exporter.snapshot.retention import STALE_PART_SECONDS, RetentionPins, excess_snapshots
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
@@ -110,13 +111,15 @@ def test_files_of_killed_processes_are_removed_and_other_files_stay(tmp_path: Pa
     store = Store(tmp_path, keep=5)
     alive = write(store, 1)
     removed = snapshot_id(2)
-    leftovers = [f".{removed}.part", f"{removed}.report.json", f"{removed}.alert.kept", "snapshot.lock", "budget.lock"]
-    stays = [f"{alive}.report.json", f"{alive}.alert.kept", "budget.json", ".mine.part", "mine.lock", f".{alive}.part"]
+    leftovers = [f".{removed}.part", f"{removed}.report.json", f"{removed}.alert.kept", *LOCKS]
+    stays = [f"{alive}.report.json", f"{alive}.alert.kept", "budget.json", "uploads.json", ".mine.part", "mine.lock"]
+    stays.append(f".{alive}.part")
     for name in (*leftovers, *stays):
         (tmp_path / name).write_text("{}")
-    old = tmp_path / ".budget.part"
-    old.write_text("half")
-    os.utime(old, (0, time.time() - STALE_PART_SECONDS - 1))
+    for name in (".budget.part", ".uploads.part"):
+        old = tmp_path / name
+        old.write_text("half")
+        os.utime(old, (0, time.time() - STALE_PART_SECONDS - 1))
 
     Snapshots(PausedWalker(), store, lambda: None).clean_up()
 

@@ -21,7 +21,7 @@ from heap_exporter.heapfile.reader import SnapshotReader
 from heap_exporter.heapfile.records import CountRecord, NodeRecord
 from heap_exporter.model import TypeCount
 from heap_exporter.snapshot import preflight, service
-from heap_exporter.snapshot.retention import ID
+from heap_exporter.snapshot.file_names import ID
 from heap_exporter.snapshot.store import MIN_FREE_BYTES, Store
 from tests.doubles.web_source import CENSUS, PLACE, PausedWalker
 
@@ -123,6 +123,31 @@ def test_a_second_snapshot_is_refused_while_the_first_is_written(walker: PausedW
     first.join()
     assert [info.reason for info in all_snapshots.store.list()] == ["first"]
     assert all_snapshots.outcomes == {**NOTHING_YET, "written": 1, "busy": 2}
+
+
+def test_two_threads_compare_each_snapshot_with_an_older_one(
+    tmp_path: Path, walker: PausedWalker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+    compared: list[tuple[str, str]] = []
+    all_snapshots = snapshots(walker, tmp_path)
+    monkeypatch.setattr(
+        all_snapshots.comparisons, "begin", lambda before, after, **_: compared.append((before.reason, after.reason))
+    )
+    end = all_snapshots._turns.end
+
+    def end_and_let_the_other_thread_begin() -> None:
+        end()
+        if not taken:
+            taken.append("second")
+            all_snapshots.take("second")
+
+    monkeypatch.setattr(all_snapshots._turns, "end", end_and_let_the_other_thread_begin)
+    all_snapshots.take("first")
+
+    assert compared == [("first", "second")]
+    assert all_snapshots.last is not None
+    assert all_snapshots.last.reason == "second"
 
 
 def test_without_free_memory_nothing_is_walked(walker: PausedWalker, tmp_path: Path) -> None:

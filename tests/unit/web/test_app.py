@@ -14,7 +14,7 @@ from werkzeug.test import Client, TestResponse
 from heap_exporter.errors import SnapshotNoDisk, WalkCancelled
 from heap_exporter.model import Reading
 from heap_exporter.snapshot import preflight
-from heap_exporter.snapshot.retention import ID
+from heap_exporter.snapshot.file_names import ID
 from tests.doubles.web_source import Process, json_of
 
 HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost:9465"}
