@@ -21,8 +21,21 @@ from heap_exporter.model import CacheLimit, RetainerPath, Step, StepKind
 MAX_CANDIDATES = 64
 """Objects that one path may lead to; with more, it is not clear which one is meant."""
 
-LIMIT_NAMES = ("max", "maxsize", "max_size", "maxlen", "max_entries", "max_items", "capacity")
-"""Names of a cache's limit, also in cachetools; leading and trailing underscores do not count."""
+LIMIT_NAMES = (
+    "max", "maxsize", "max_size", "maxlen", "max_len", "max_length", "max_entries", "max_items", "max_count",
+    "capacity", "limit", "size_limit", "cache_size",
+    "max_connections", "maxconnections", "maxconn", "max_pool_size", "pool_size",
+)  # fmt: skip  # caches first, then pools of connections
+"""Names of the limit of a cache or a pool; leading and trailing underscores do not count."""
+
+SLACK_NAMES = ("threshold", "slack")
+"""Names of the share above its limit at which a cache removes entries, as in SQLAlchemy's ``LRUCache``."""
+
+USUAL_SLACK = 0.5
+"""The share above its limit that a cache may have where it does not state one: it may remove entries in batches."""
+
+WEIGHT_NAME = "currsize"
+"""Name of the sum of the sizes of a cache's entries, in the unit of its limit: cachetools with ``getsizeof``."""
 
 _ITEMS: dict[tuple[StepKind, str], tuple[type, ...]] = {
     (StepKind.DICT_VALUE, "dict"): (dict,),
@@ -51,6 +64,20 @@ def cache_limit(path: RetainerPath, modules: Mapping[str, types.ModuleType] | No
             return None  # one place without a limit can grow for ever
         nearest.append(known[-1])
     return max(nearest, key=lambda limit: limit.max_entries, default=None)
+
+
+def live_entries(holder: RetainerPath, modules: Mapping[str, types.ModuleType] | None = None) -> CacheLimit | None:
+    """Return the number of entries of a suspected holder now, ``None`` if its path cannot be followed.
+
+    Its limit is not known: ``max_entries`` is the number of entries, too.
+    """
+    trails = _trails(holder, sys.modules if modules is None else modules)
+    places = [trail[-1] for trail in trails if len(trail) == len(holder)]
+    if not places or not all(isinstance(place, _CONTAINERS) or type(place) is _LRU_CACHE for place, _ in places):
+        return None
+    entries = sum(_of_lru_cache(place)[0] if type(place) is _LRU_CACHE else _length(place) for place, _ in places)
+    place, step = places[0]
+    return CacheLimit(type(place).__qualname__, step, entries, entries)
 
 
 LiveTrail = tuple[tuple[Any, Step], ...]
@@ -117,11 +144,21 @@ def _limit(place: Any, step: Step, inside: Any) -> CacheLimit | None:
         entries, max_entries = known(place)
         return None if max_entries is None else CacheLimit(type(place).__qualname__, step, entries, max_entries)
     container = place if isinstance(place, _CONTAINERS) else inside
-    attributes = _attributes(place)
-    limits = [value for key, value in attributes if type(value) is int and value > 0 and _is_limit(key)]
+    attributes = [(_plain(key), value) for key, value in _attributes(place) if type(key) is str]
+    limits = [value for key, value in attributes if type(value) is int and value > 0 and key in LIMIT_NAMES]
     if not limits or not isinstance(container, _CONTAINERS):
         return None
-    return CacheLimit(type(place).__qualname__, step, _length(container), max(limits))
+    weights = [value for key, value in attributes if key == WEIGHT_NAME and type(value) is int]
+    entries = weights[0] if weights else _length(container)
+    return CacheLimit(type(place).__qualname__, step, entries, _with_slack(max(limits), entries, attributes))
+
+
+def _with_slack(limit: int, entries: int, attributes: list[tuple[str, Any]]) -> int:
+    """Return the most entries that a suspected cache may have before it removes some, so that its limit holds again."""
+    stated = [value for key, value in attributes if key in SLACK_NAMES and type(value) is float and 0 < value <= 1]
+    if stated:
+        return int(limit * (1 + stated[0]))
+    return limit if entries <= limit else int(limit * (1 + USUAL_SLACK))
 
 
 def _attributes(place: Any) -> list[tuple[str, Any]]:
@@ -131,13 +168,15 @@ def _attributes(place: Any) -> list[tuple[str, Any]]:
     found = _attribute(place, "__dict__")
     if isinstance(found, types.GetSetDescriptorType):
         found = found.__get__(place)
-    slots = [name for base in type(place).__mro__ for name in vars(base) if _is_limit(name)]
+    names = (*LIMIT_NAMES, *SLACK_NAMES, WEIGHT_NAME)
+    slots = [name for base in type(place).__mro__ for name in vars(base) if _plain(name) in names]
     own = [(name, _attribute(place, name)) for name in slots]
     return own + (list(found.items()) if type(found) is dict else [])
 
 
-def _is_limit(name: str) -> bool:
-    return name.rpartition("__")[2].strip("_") in LIMIT_NAMES
+def _plain(name: str) -> str:
+    """Return the name of an attribute without the class in a private name and without underscores at its ends."""
+    return name.rpartition("__")[2].strip("_")
 
 
 def _length(container: Any) -> int:
@@ -151,8 +190,10 @@ def _of_lru_cache(place: Any) -> tuple[int, int | None]:
     return info.currsize, info.maxsize
 
 
+_LRU_CACHE = type(functools.lru_cache(lambda: None))
+
 _KNOWN: dict[type, Callable[[Any], tuple[int, int | None]]] = {
-    type(functools.lru_cache(lambda: None)): _of_lru_cache,
+    _LRU_CACHE: _of_lru_cache,
     deque: lambda place: (len(place), place.maxlen),
 }
 """Types of the standard library with a limit: the number of entries, and the most that there can be."""

@@ -7,6 +7,7 @@ import math
 import sys
 from dataclasses import dataclass, field
 
+from heap_exporter.investigation.holder_watch import HolderWatch
 from heap_exporter.model import Accumulation, Cause, Finding, Reading, SnapshotInfo, Verdict, top_growing_type
 from heap_exporter.probes.mappings import Mappings
 
@@ -26,7 +27,7 @@ class Investigation:
     """All that is known of one suspicion; times are monotonic seconds.
 
     ``growing_bytes`` is the memory of the process at the last snapshot, taken at ``snapshot_at``; ``grown_bytes`` is
-    what it gained since the snapshot before. ``finding`` waits to be judged.
+    what it gained since the snapshot before. ``finding`` waits to be judged; ``watch`` decides when, if it confirms.
     """
 
     fingerprint: str
@@ -43,6 +44,7 @@ class Investigation:
     is_closed: bool = False
     accumulation: Accumulation | None = None
     finding: Finding | None = None
+    watch: HolderWatch | None = None
 
     @property
     def has_all_snapshots(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from heap_exporter.investigation import findings
 from heap_exporter.investigation.cache_limits import cache_limit
+from heap_exporter.investigation.holder_watch import HolderState, HolderWatch
 from heap_exporter.investigation.investigation import (
     PYTHON_CAUSES,
     Investigation,
@@ -23,12 +24,6 @@ from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.retention import ALERT_PIN_SECONDS
 from heap_exporter.snapshot.service import Snapshots
-
-GROWTH_CONTINUES_SHARE = 0.25
-"""Part of the gain between the snapshots that must be gained again before they confirm a leak.
-
-A queue that drains, or a cache that is full by now, was only caught on its way up.
-"""
 
 FORGOTTEN_AFTER_WINDOWS = 1.0
 """Time without a suspicion after which the next one is another."""
@@ -65,6 +60,7 @@ class LeakInvestigator:
         self._taker = SuspicionSnapshots(snapshots, budget, window_seconds, clock)
         self._current: Investigation | None = None
         self._was_in_flight = False
+        self._was_settled = False
 
     @property
     def snapshots(self) -> tuple[SnapshotInfo, ...]:
@@ -80,12 +76,14 @@ class LeakInvestigator:
         finding = current.finding
         if finding is None:
             return None
-        grown_since = growing_bytes(reading) - current.growing_bytes
-        if finding.confirms and grown_since < GROWTH_CONTINUES_SHARE * current.grown_bytes:
-            return None
+        if finding.confirms and current.watch:
+            state = current.watch.observe(growing_bytes(reading))
+            if state is HolderState.UNDECIDED:
+                return None
+            if state is HolderState.SETTLED:
+                return self._settle(current)
         current.finding = None
-        log.info("the two snapshots of the suspected leak were compared: %s", finding_text(finding))
-        return finding
+        return self._logged(finding)
 
     def investigate(self, verdict: Verdict, reading: Reading) -> LeakAlert | None:
         """Take the snapshots that are due on a verdict, and return the alert of a leak that it confirms."""
@@ -138,7 +136,25 @@ class LeakInvestigator:
         )
         if finding and finding.kind is FindingKind.CLEARS_IN_FLIGHT:
             finding, self._was_in_flight = None if self._was_in_flight else finding, True
+        if finding and finding.accumulation:
+            current.watch = HolderWatch(
+                finding.accumulation, current.growing_bytes, current.grown_bytes, growing_bytes(reading)
+            )
         current.finding = finding
+
+    def _logged(self, finding: Finding) -> Finding:
+        log.info("the two snapshots of the suspected leak were compared: %s", finding_text(finding))
+        return finding
+
+    def _settle(self, current: Investigation) -> Finding | None:
+        """Return the finding about a holder that does not grow with the memory: it clears one suspicion only."""
+        settled = current.watch.settled() if current.watch else None
+        current.finding = current.accumulation = current.watch = None
+        was_settled, self._was_settled = self._was_settled, True
+        if was_settled:
+            return None
+        finding = Finding(FindingKind.CLEARS_SETTLED_HOLDER, cache_limits=(settled,) if settled else ())
+        return self._logged(finding)
 
     def _alert(self, current: Investigation, verdict: Verdict) -> LeakAlert | None:
         """Return the alert of a confirmed leak, ``None`` within the cooldown of an earlier alert of the same leak."""

@@ -33,6 +33,11 @@ def finding_text(finding: Finding) -> str:
         return "the comparison of two snapshots shows where objects accumulate"
     if finding.kind is FindingKind.CLEARS_IN_FLIGHT and not finding.in_flight_types:
         return "two snapshots show no place where objects accumulate: the growth is work in progress"
+    if finding.kind is FindingKind.CLEARS_SETTLED_HOLDER:
+        settled = (
+            "; ".join(map(_settled_text, finding.cache_limits)) or "the place that gained objects has stopped growing"
+        )
+        return f"{settled}: it is not what grows"
     caches = [f"a cache is filling up: {_cache_limit_text(limit)}" for limit in finding.cache_limits]
     in_flight = [f"running calls hold {name}: the growth is work in progress" for name in finding.in_flight_types]
     return "; ".join([*caches, *in_flight]) or "a cache is filling up and is below its limit"
@@ -97,10 +102,17 @@ def accumulation_document(found: Accumulation) -> dict[str, object]:
 
 
 def _cache_limit_text(limit: CacheLimit) -> str:
+    return f"{_cache_name(limit)} has {limit.entries:,} of at most {limit.max_entries:,} entries"
+
+
+def _settled_text(limit: CacheLimit) -> str:
+    return f"{_cache_name(limit)} has {limit.entries:,} entries and had {limit.max_entries:,} before"
+
+
+def _cache_name(limit: CacheLimit) -> str:
     name = step_text(limit.step)
     has_own_name = limit.step.kind in (StepKind.MODULE_GLOBAL, StepKind.CLASS_ATTRIBUTE, StepKind.ATTRIBUTE)
-    name = name if has_own_name else f"{short_name(limit.type_name)} ({name})"
-    return f"{name} has {limit.entries:,} of at most {limit.max_entries:,} entries"
+    return name if has_own_name else f"{short_name(limit.type_name)} ({name})"
 
 
 def _new_group_text(group: NewGroup) -> str:

@@ -45,6 +45,23 @@ for number in range(10**9):
     if number % 30 == 0: time.sleep(0.02)
 """
 
+CACHE_IN_BATCHES = """
+class Recent:  # removes entries in batches: it may have more than its limit
+    def __init__(self):
+        self.max_items = 100_000
+        self.pages = dict.fromkeys(range(101_000))
+
+    def add(self, number):
+        self.pages[number] = Session()
+        if len(self.pages) > 1.4 * self.max_items:
+            for old in list(self.pages)[:40_000]: del self.pages[old]
+
+RECENT = Recent()
+for number in range(10**6, 10**9):
+    RECENT.add(number)
+    if number % 30 == 0: time.sleep(0.02)
+"""
+
 CYCLES = """
 gc.disable()
 while True:
@@ -101,7 +118,14 @@ def test_two_snapshots_confirm_a_leak_and_the_alert_has_type_holder_and_growth(t
     assert "A leak is confirmed in Python objects" in page
 
 
-@pytest.mark.parametrize(("body", "words"), [(BOUNDED_CACHE, "__main__.page has "), (IN_FLIGHT, "work in progress")])
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (BOUNDED_CACHE, "__main__.page has "),
+        (CACHE_IN_BATCHES, "of at most 150,000 entries"),
+        (IN_FLIGHT, "work in progress"),
+    ],
+)
 def test_a_bounded_cache_and_work_in_flight_are_cleared(body: str, words: str, tmp_path: Path) -> None:
     with service(body, tmp_path) as (url, _):
         verdict = verdict_with(url, words)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from heap_exporter.investigation.cache_limits import cache_limit
+from heap_exporter.investigation.cache_limits import cache_limit, live_entries
 from tests.heaps.steps import path
 
 
@@ -48,6 +48,30 @@ class SlottedCache:
 
     def __init__(self, most: int, entries: int) -> None:
         self._max, self._data = most, dict.fromkeys(range(entries))
+
+
+class Statements:
+    """A cache that removes entries once it is half over its capacity, like SQLAlchemy's; the share is ``threshold``."""
+
+    __slots__ = ("capacity", "stored", "threshold")
+
+    def __init__(self, capacity: int, threshold: float, entries: int) -> None:
+        self.capacity, self.threshold, self.stored = capacity, threshold, dict.fromkeys(range(entries))
+
+
+class Weighed:
+    """A cache whose limit is a sum of sizes, like those of cachetools with ``getsizeof``."""
+
+    def __init__(self, maxsize: int, currsize: int, entries: int) -> None:
+        self.__maxsize, self.__currsize = maxsize, currsize
+        self.__data = dict.fromkeys(range(entries))
+
+
+class Pool:
+    """A pool of connections in a list, like that of redis."""
+
+    def __init__(self, max_connections: int, entries: int) -> None:
+        self.max_connections, self._idle = max_connections, [object() for _ in range(entries)]
 
 
 class Service:
@@ -106,6 +130,11 @@ def test_an_lru_cache_without_maxsize_has_no_bound(modules: dict[str, types.Modu
         (Lru(500, 20), ("OrderedDict value",), 500),
         (deque(range(5), maxlen=9), ("deque item",), 9),
         (Slotted(Cache(70, 4)), ("Slotted.cache", "Cache._Cache__data", "dict value"), 70),
+        (Statements(500, 0.5, 700), ("Statements.stored", "dict value"), 750),
+        (Statements(500, 0.1, 20), ("Statements.stored", "dict value"), 550),
+        (Cache(100, 140), ("Cache._Cache__data", "dict value"), 150),
+        (Weighed(9000, 4000, 12), ("Weighed._Weighed__data", "dict value"), 9000),
+        (Pool(50, 20), ("Pool._idle", "list item"), 50),
         ({"a": Cache(70, 4), "b": Cache(80, 4)}, ("dict value", "Cache._Cache__data", "dict value"), 80),
     ],
 )
@@ -126,6 +155,9 @@ def test_a_cache_with_a_limit_is_bounded(
         ({}, ("dict value",)),
         ([], ("list item",)),
         (deque(), ("deque item",)),
+        (Statements(500, 0.1, 700), ("Statements.stored", "dict value")),
+        (Cache(100, 160), ("Cache._Cache__data", "dict value")),
+        (Weighed(100, 4000, 12), ("Weighed._Weighed__data", "dict value")),
         (Cache(10, 400), ("Cache._Cache__data", "dict value")),
         ({"a": Cache(70, 4), "b": Cache(3, 400)}, ("dict value", "Cache._Cache__data", "dict value")),
         ({n: Cache(70, 4) for n in range(1000)}, ("dict value",)),
@@ -147,3 +179,31 @@ def test_a_path_that_cannot_be_followed_has_no_bound(
     steps: tuple[str, ...], modules: dict[str, types.ModuleType]
 ) -> None:
     assert cache_limit(path(*steps), modules) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "steps", "entries"),
+    [
+        ({1: 2}, (), 1),
+        (deque(range(5)), (), 5),
+        (Slotted({1: 2, 3: 4}), ("Slotted.cache",), 2),
+        ({"a": [1, 2], "b": [3]}, ("dict value",), 3),
+        (Slotted(7), ("Slotted.cache",), None),
+        ({"a": [1, 2]}, ("dict value", "list item", "list item"), None),
+    ],
+)
+def test_the_entries_of_a_holder_are_counted_where_its_path_can_be_followed(
+    value: object, steps: tuple[str, ...], entries: int | None, modules: dict[str, types.ModuleType]
+) -> None:
+    modules["shop.stock"].PLACE = value  # type: ignore[attr-defined]  # a module of this test
+
+    found = live_entries(path("shop.stock.PLACE", *steps), modules)
+
+    assert (found and found.entries) == entries
+
+
+def test_the_entries_of_an_lru_cache_are_counted(modules: dict[str, types.ModuleType]) -> None:
+    found = live_entries(path("shop.stock.unlimited"), modules)
+
+    assert found is not None
+    assert found.entries == 30

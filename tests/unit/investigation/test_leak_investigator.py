@@ -10,9 +10,10 @@ from typing import Literal
 import pytest
 
 from heap_exporter.heapfile.format import read_header
-from heap_exporter.investigation import findings
+from heap_exporter.investigation import findings, holder_watch
 from heap_exporter.investigation.leak_investigator import LeakInvestigator
 from heap_exporter.model import (
+    CacheLimit,
     Cause,
     Finding,
     FindingKind,
@@ -36,6 +37,7 @@ from heap_exporter.snapshot.store import Store
 from tests.doubles.web_source import PausedWalker
 from tests.examples.alerts import full_alert
 from tests.examples.readings import GREW, GREW_TEXT
+from tests.heaps.steps import step
 
 MIB = 1024**2
 WINDOW = 900.0
@@ -359,9 +361,10 @@ class ComparedProcess(Process):
 
     def takes_both_snapshots(self) -> None:
         """Let the process be suspected until both snapshots are taken."""
+        before = self.taken
         self.sees(State.SUSPECTED)
         self.sees(State.SUSPECTED, WINDOW / 3)
-        assert self.taken == 2
+        assert self.taken == before + 2
 
     def finding(self) -> Finding | None:
         """Return the finding as of now."""
@@ -392,6 +395,24 @@ def test_a_clearing_finding_is_returned_at_once(compared: ComparedProcess) -> No
     compared.state, compared.result = "written", IN_FLIGHT
 
     assert compared.finding() == IN_FLIGHT
+
+
+def test_a_holder_that_holds_still_clears_one_suspicion_and_is_in_no_alert(
+    compared: ComparedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holder_watch, "live_entries", lambda _: CacheLimit("dict", step("shop.CACHE"), 500, 500))
+    for expected in (FindingKind.CLEARS_SETTLED_HOLDER, None):
+        compared.state = "running"
+        compared.sees(State.STEADY, HOUR + WINDOW + 1)
+        compared.takes_both_snapshots()
+        compared.state = "written"
+        compared.finding()
+        compared.sees(State.SUSPECTED, WINDOW / 3)
+        found = compared.finding()
+        compared.sees(State.CONFIRMED)
+
+        assert (found and found.kind) == expected
+        assert compared.alerts.pop().accumulation is None
 
 
 def test_work_in_flight_clears_one_suspicion_only(compared: ComparedProcess) -> None:

@@ -1,0 +1,65 @@
+"""Whether a suspected holder continues to grow together with the memory of the process.
+
+A cache without a limit that is known removes entries by a rule of its own. It is seen to: it shrinks, or it holds
+still while the memory grows. A leak does neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum, auto
+
+from heap_exporter.investigation.cache_limits import live_entries
+from heap_exporter.model import Accumulation, CacheLimit
+
+GROWTH_CONTINUES_SHARE = 0.25
+"""Part of the gain between the snapshots that must be gained again before they confirm a leak.
+
+A queue that drains, or a cache that is full by now, was only caught on its way up.
+"""
+
+PRUNED_SHARE = 0.1
+"""Part of its entries that a holder must lose at once to have removed them in a batch."""
+
+
+class HolderState(Enum):
+    """What a suspected holder has done since its snapshots."""
+
+    UNDECIDED = auto()
+    CONTINUES = auto()
+    SETTLED = auto()
+    """It has shrunk, or it held still while the memory of the process grew."""
+
+
+class HolderWatch:
+    """Watches one suspected holder from the comparison of its snapshots on.
+
+    ``snapshot_bytes`` is the memory of the process at the later snapshot, ``grown_bytes`` what it gained between the
+    two, ``now_bytes`` what it is now.
+    """
+
+    def __init__(self, found: Accumulation, snapshot_bytes: int, grown_bytes: int, now_bytes: int) -> None:
+        self._holder = found.holder
+        self._needed_bytes = GROWTH_CONTINUES_SHARE * grown_bytes
+        self._snapshot_bytes = snapshot_bytes
+        self._first_bytes = now_bytes
+        self._first = self._last = live_entries(found.holder) if found.objects > 0 else None
+        self._peak = self._first.entries if self._first else 0
+
+    def observe(self, now_bytes: int) -> HolderState:
+        """Return what the holder has done so far; ``now_bytes`` is the memory of the process now."""
+        has_continued = now_bytes - self._snapshot_bytes >= self._needed_bytes
+        latest = live_entries(self._holder) if self._first else None
+        if self._first is None or latest is None:
+            return HolderState.CONTINUES if has_continued else HolderState.UNDECIDED
+        self._last, self._peak = latest, max(self._peak, latest.entries)
+        if latest.entries < (1 - PRUNED_SHARE) * self._peak:
+            return HolderState.SETTLED
+        if has_continued and latest.entries > self._first.entries:
+            return HolderState.CONTINUES
+        held_still = now_bytes - self._first_bytes >= self._needed_bytes
+        return HolderState.SETTLED if has_continued and held_still else HolderState.UNDECIDED
+
+    def settled(self) -> CacheLimit | None:
+        """Return the entries of a holder that has settled, and the most that it had while it was watched."""
+        return replace(self._last, max_entries=self._peak) if self._last else None
