@@ -1,17 +1,18 @@
-"""Known leak patterns: one rule each, matched on the kinds and types of the steps to the objects that accumulate."""
+"""Known leak patterns: one rule each, matched on the kinds and types of the steps to the objects that accumulate.
+
+A pattern is about the objects that accumulate and their container, or about what is behind them. What is on the way to
+the container did not become more: a handler, a thread or a function that leads to a list is not the leak.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import pairwise
 from typing import NamedTuple
 
 from heap_exporter.analysis.results import short_name
 from heap_exporter.model.paths import LeakPattern, Step, StepKind
 
 LRU_CACHE = "functools._lru_cache_wrapper"
-MAPPINGS = ("dict", "collections.OrderedDict", "collections.defaultdict", "collections.Counter")
-COLLECTIONS = ("list", "set", "collections.deque")
 TASKS = ("_asyncio.Task", "asyncio.tasks.Task")
 GENERATORS = ("generator", "async_generator")
 
@@ -23,6 +24,7 @@ ATTRIBUTES = (
 )
 ENTRIES = (StepKind.DICT_VALUE, StepKind.DICT_KEY)
 ELEMENTS = (StepKind.ITEM, StepKind.DICT_VALUE)
+FIXED = ("tuple", "frozenset")
 
 
 class Link(NamedTuple):
@@ -32,143 +34,135 @@ class Link(NamedTuple):
     type_name: str
 
 
+_ROOT = Link(Step(StepKind.ROOT), "")
+
 Trail = tuple[Link, ...]
 """The links from below the root to the objects that accumulate."""
 
 
-def uncollected_cycles(trail: Trail) -> bool:
+def uncollected_cycles(trail: Trail, _at: int) -> bool:
     """Return whether only reference cycles hold the objects."""
-    return _begins_with(trail, StepKind.GARBAGE)
+    return trail[0].step.kind is StepKind.GARBAGE
 
 
-def held_by_c_code(trail: Trail) -> bool:
+def held_by_c_code(trail: Trail, at: int) -> bool:
     """Return whether no Python object holds the objects."""
-    return _begins_with(trail, StepKind.OUTSIDE)
+    return at == 1 and trail[0].step.kind is StepKind.OUTSIDE
 
 
-def lru_cache_on_a_method(trail: Trail) -> bool:
-    """Return whether an ``lru_cache`` that is an attribute of a class or an instance holds the objects."""
-    return any(
-        owner.type_name not in ("", "module") and cache.step.kind in ATTRIBUTES and _is_lru_cache_entry(cache, entry)
-        for owner, cache, entry in zip(trail, trail[1:], trail[2:], strict=False)
-    )
+def lru_cache_on_a_method(trail: Trail, at: int) -> bool:
+    """Return whether the objects are entries of an ``lru_cache`` that is an attribute of a class or an instance."""
+    owner, cache = _above(trail, at - 1), _above(trail, at)
+    is_on_method = owner.type_name not in ("", "module") and cache.step.kind in ATTRIBUTES
+    return is_on_method and lru_cache(trail, at)
 
 
-def lru_cache(trail: Trail) -> bool:
-    """Return whether an ``lru_cache`` holds the objects."""
-    return any(_is_lru_cache_entry(cache, entry) for cache, entry in pairwise(trail))
+def lru_cache(trail: Trail, at: int) -> bool:
+    """Return whether the objects are entries of an ``lru_cache``."""
+    return _above(trail, at).type_name == LRU_CACHE and trail[at].step.kind is StepKind.LRU_CACHE_ENTRY
 
 
-def logging_handlers(trail: Trail) -> bool:
+def logging_handlers(trail: Trail, at: int) -> bool:
     """Return whether the objects are handlers of a logger."""
-    return any(
-        short_name(handlers.step.owner_type).endswith("Logger")
-        and handlers.step.name == "handlers"
-        and handlers.type_name == "list"
-        and handler.step.kind is StepKind.ITEM
-        for handlers, handler in pairwise(trail)
-    )
+    handlers = _above(trail, at)
+    is_of_logger = short_name(handlers.step.owner_type).endswith("Logger") and handlers.step.name == "handlers"
+    return is_of_logger and handlers.type_name == "list" and trail[at].step.kind is StepKind.ITEM
 
 
-def loggers(trail: Trail) -> bool:
+def loggers(trail: Trail, at: int) -> bool:
     """Return whether the objects are loggers, by their names in the logging manager."""
-    return _has_entry_of(trail, "logging.Manager", "loggerDict")
+    return _is_entry_of(trail, at, "logging.Manager", "loggerDict")
 
 
-def exception_tracebacks(trail: Trail) -> bool:
-    """Return whether the traceback of an exception holds the objects."""
-    return any(
-        (link.step.kind in ATTRIBUTES and link.step.name == "__traceback__")
-        or link.step.kind is StepKind.TRACEBACK_FRAME
-        for link in trail
-    )
+def exception_tracebacks(trail: Trail, at: int) -> bool:
+    """Return whether the tracebacks of exceptions are among the objects."""
+    step = trail[at].step
+    is_traceback = step.kind in ATTRIBUTES and step.name == "__traceback__"
+    return is_traceback or step.kind is StepKind.TRACEBACK_FRAME
 
 
-def endless_threads(trail: Trail) -> bool:
+def endless_threads(trail: Trail, at: int) -> bool:
     """Return whether the objects are running threads."""
-    return _has_entry_of(trail, "threading", "_active")
+    return _is_entry_of(trail, at, "threading", "_active")
 
 
-def finalizers(trail: Trail) -> bool:
+def finalizers(trail: Trail, at: int) -> bool:
     """Return whether the objects wait for ``weakref.finalize``."""
-    return any((link.step.owner_type, link.step.name) == ("weakref.finalize", "_registry") for link in trail)
+    return _is_entry_of(trail, at, "weakref.finalize", "_registry")
 
 
-def gc_garbage(trail: Trail) -> bool:
+def gc_garbage(trail: Trail, at: int) -> bool:
     """Return whether the list ``gc.garbage`` holds the objects."""
-    return any((link.step.owner_type, link.step.name) == ("gc", "garbage") for link in trail)
+    return _is_named(_above(trail, at), "gc", "garbage")
 
 
-def warning_registry(trail: Trail) -> bool:
+def warning_registry(trail: Trail, at: int) -> bool:
     """Return whether the objects are warnings that were shown."""
-    return any(link.step.name == "__warningregistry__" and link.type_name == "dict" for link in trail)
+    registry = _above(trail, at)
+    return registry.step.name == "__warningregistry__" and registry.type_name == "dict"
 
 
-def pending_tasks(trail: Trail) -> bool:
-    """Return whether asyncio tasks are, or hold, the objects."""
-    return any(link.type_name in TASKS for link in trail)
+def pending_tasks(trail: Trail, at: int) -> bool:
+    """Return whether the objects are asyncio tasks."""
+    return trail[at].type_name in TASKS
 
 
-def event_loop_timers(trail: Trail) -> bool:
-    """Return whether scheduled callbacks of an event loop hold the objects."""
-    return any(
-        link.step.kind is StepKind.EVENT_LOOP_ATTRIBUTE and link.step.name in ("_scheduled", "_ready") for link in trail
-    )
+def event_loop_timers(trail: Trail, at: int) -> bool:
+    """Return whether the objects are scheduled callbacks of an event loop."""
+    step = _above(trail, at).step
+    return step.kind is StepKind.EVENT_LOOP_ATTRIBUTE and step.name in ("_scheduled", "_ready")
 
 
-def thread_local_data(trail: Trail) -> bool:
-    """Return whether ``threading.local`` data hold the objects."""
-    return _has_kind(trail, StepKind.THREAD_LOCAL_ATTRIBUTE)
+def thread_local_data(trail: Trail, at: int) -> bool:
+    """Return whether the objects are ``threading.local`` data, or items of such data."""
+    return _is_or_is_in(trail, at, StepKind.THREAD_LOCAL_ATTRIBUTE)
 
 
-def context_variables(trail: Trail) -> bool:
-    """Return whether values of context variables are, or hold, the objects."""
-    return _has_kind(trail, StepKind.CONTEXT_VALUE)
+def context_variables(trail: Trail, at: int) -> bool:
+    """Return whether the objects are values of context variables, or items of such a value."""
+    return _is_or_is_in(trail, at, StepKind.CONTEXT_VALUE)
 
 
-def listeners(trail: Trail) -> bool:
-    """Return whether a container holds bound methods."""
-    return any(link.step.kind in ELEMENTS and link.type_name == "method" for link in trail)
+def listeners(trail: Trail, at: int) -> bool:
+    """Return whether the objects are bound methods in a container."""
+    return trail[at].step.kind in ELEMENTS and trail[at].type_name == "method"
 
 
-def unfinished_generators(trail: Trail) -> bool:
-    """Return whether a container holds generators."""
-    return any(link.step.kind in (StepKind.ITEM, *ENTRIES) and link.type_name in GENERATORS for link in trail)
+def unfinished_generators(trail: Trail, at: int) -> bool:
+    """Return whether the objects are generators in a container."""
+    return trail[at].step.kind in (StepKind.ITEM, *ENTRIES) and trail[at].type_name in GENERATORS
 
 
-def closures(trail: Trail) -> bool:
-    """Return whether the closure of a function holds the objects, or a container holds functions."""
-    return _has_kind(trail, StepKind.CLOSURE_VARIABLE) or any(
-        link.step.kind in ELEMENTS and link.type_name == "function" for link in trail
-    )
+def closures(trail: Trail, at: int) -> bool:
+    """Return whether the objects are functions in a container, or variables of ever more closures."""
+    is_function = trail[at].step.kind in ELEMENTS and trail[at].type_name == "function"
+    return is_function or trail[at].step.kind is StepKind.CLOSURE_VARIABLE
 
 
-def weak_keys_kept_by_values(trail: Trail) -> bool:
+def weak_keys_kept_by_values(trail: Trail, at: int) -> bool:
     """Return whether the objects are values of a ``WeakKeyDictionary``."""
-    data, value = trail[-2:]
+    data = _above(trail, at)
     is_weak = short_name(data.step.owner_type) == "WeakKeyDictionary" and data.step.name == "data"
-    return is_weak and data.type_name == "dict" and value.step.kind is StepKind.DICT_VALUE
+    return is_weak and data.type_name == "dict" and trail[at].step.kind is StepKind.DICT_VALUE
 
 
-def unbounded_mapping(trail: Trail) -> bool:
-    """Return whether the objects are entries of a dict."""
-    mapping, entry = trail[-2:]
-    return mapping.type_name in MAPPINGS and entry.step.kind in ENTRIES
+def unbounded_mapping(trail: Trail, at: int) -> bool:
+    """Return whether the objects are entries of a mapping."""
+    return trail[at].step.kind in ENTRIES
 
 
-def unbounded_collection(trail: Trail) -> bool:
+def unbounded_collection(trail: Trail, at: int) -> bool:
     """Return whether the objects are items of a list, a set or a deque."""
-    collection, item = trail[-2:]
-    return collection.type_name in COLLECTIONS and item.step.kind is StepKind.ITEM
+    return trail[at].step.kind is StepKind.ITEM and _above(trail, at).type_name not in FIXED
 
 
-def endless_chain(trail: Trail) -> bool:
+def endless_chain(trail: Trail, at: int) -> bool:
     """Return whether the objects refer to one another by an attribute."""
-    owner, owned = trail[-2:]
-    return owner.type_name == owned.type_name and owned.step.kind in ATTRIBUTES
+    return _above(trail, at).type_name == trail[at].type_name and trail[at].step.kind in ATTRIBUTES
 
 
-Rule = Callable[[Trail], bool]
+Rule = Callable[[Trail, int], bool]
+"""Returns whether the link at an index of a trail is one of the objects that the pattern is about."""
 
 SPECIFIC: dict[LeakPattern, Rule] = {
     LeakPattern.UNCOLLECTED_CYCLES: uncollected_cycles,
@@ -190,7 +184,7 @@ SPECIFIC: dict[LeakPattern, Rule] = {
     LeakPattern.UNFINISHED_GENERATORS: unfinished_generators,
     LeakPattern.CLOSURES: closures,
 }
-"""Rules for a whole trail, behind the accumulating objects too. The first match counts."""
+"""Rules for the accumulating objects and for what is behind them. The first match counts."""
 
 CONTAINERS: dict[LeakPattern, Rule] = {
     LeakPattern.WEAK_KEYS_KEPT_BY_VALUES: weak_keys_kept_by_values,
@@ -198,40 +192,43 @@ CONTAINERS: dict[LeakPattern, Rule] = {
     LeakPattern.UNBOUNDED_COLLECTION: unbounded_collection,
     LeakPattern.ENDLESS_CHAIN: endless_chain,
 }
-"""Rules for the last two links of a trail. The match nearest to the accumulating objects counts."""
+"""Rules for the accumulating objects only, by their container."""
 
 
 def leak_pattern(trail: Trail, onwards: Iterable[Trail] = ()) -> LeakPattern | None:
     """Return the known leak pattern of a retainer path to what accumulates, ``None`` where no rule matches.
 
     ``trail`` has the links from below the root to the accumulating objects, ``onwards`` has trails from there on. A
-    specific pattern in any of them counts first, then the container that is nearest to the objects.
+    specific pattern in any of them counts first, then the container of the objects.
     """
-    trails = [trail, *((*trail, *further) for further in onwards)]
+    if not trail:
+        return None
+    last = len(trail) - 1
+    places = [(each, at) for each in _with_onwards(trail, onwards) for at in range(last, len(each))]
     for pattern, matches in SPECIFIC.items():
-        if any(map(matches, trails)):
+        if any(matches(each, at) for each, at in places):
             return pattern
-    for length in range(len(trail), 1, -1):
-        for pattern, matches in CONTAINERS.items():
-            if matches(trail[:length]):
-                return pattern
-    return None
+    return next((pattern for pattern, matches in CONTAINERS.items() if matches(trail, last)), None)
 
 
-def _begins_with(trail: Trail, kind: StepKind) -> bool:
-    return bool(trail) and trail[0].step.kind is kind
+def _with_onwards(trail: Trail, onwards: Iterable[Trail]) -> list[Trail]:
+    return [trail, *((*trail, *further) for further in onwards)]
 
 
-def _has_kind(trail: Trail, kind: StepKind) -> bool:
-    return any(link.step.kind is kind for link in trail)
+def _above(trail: Trail, at: int) -> Link:
+    """Return the link before one of a leak pattern's trail: the root before the first."""
+    return trail[at - 1] if at > 0 else _ROOT
 
 
-def _is_lru_cache_entry(cache: Link, entry: Link) -> bool:
-    return cache.type_name == LRU_CACHE and entry.step.kind is StepKind.LRU_CACHE_ENTRY
+def _is_named(link: Link, owner: str, name: str) -> bool:
+    return (link.step.owner_type, link.step.name) == (owner, name)
 
 
-def _has_entry_of(trail: Trail, owner: str, name: str) -> bool:
-    return any(
-        (mapping.step.owner_type, mapping.step.name) == (owner, name) and entry.step.kind in ENTRIES
-        for mapping, entry in pairwise(trail)
-    )
+def _is_entry_of(trail: Trail, at: int, owner: str, name: str) -> bool:
+    return _is_named(_above(trail, at), owner, name) and trail[at].step.kind in ENTRIES
+
+
+def _is_or_is_in(trail: Trail, at: int, kind: StepKind) -> bool:
+    link = trail[at]
+    is_inside = link.step.kind in (StepKind.ITEM, *ENTRIES) and _above(trail, at).step.kind is kind
+    return link.step.kind is kind or is_inside

@@ -24,7 +24,7 @@ LEAKS = {
     "session_dict": ("Session", "{}.SESSIONS", "Entries are added"),
     "unbounded_cache": ("Page", "{}.CACHE → Cache.entries", "Entries are added"),
     "method_lru_cache": ("Report", "{}.Report.total", "lru_cache on a method"),
-    "closure": ("Job", "{}.run_job → closure seen", "A function keeps the variables of its closure"),
+    "closure": ("Job", "{}.run_job → closure seen", "Items are added"),
     "listeners": ("Widget", "{}.BUS → Bus.listeners", "Bound methods are registered"),
     "tasks": ("Request", "{}.WAITING", "asyncio tasks wait"),
     "thread_local": ("Query", "{}.LOCAL → thread-local attribute", "Thread-local data"),
@@ -109,6 +109,20 @@ def test_tasks_in_a_variable_of_a_coroutine_are_not_the_task_that_runs_it(folder
     assert path_text(first.holder).startswith("event loop › timers")
     assert path_text(first.holder).endswith("task's coroutine → coroutine local waiting")
     assert first.objects.growth == 1400
+
+
+def test_advice_is_about_the_container_that_grows_not_about_what_leads_there(folder: Path) -> None:
+    found = compared("on_the_way", folder)
+
+    advice = {
+        (suspect.type_name.rpartition(".")[2], path_text(suspect.holder)): pattern_advice(suspect.pattern)[:17]
+        for suspect in found.suspects
+    }
+    assert advice == {
+        ("Line", "tests.leaks.on_the_way.LOG → Logger.handlers → list item → Recent.lines"): "Items are added a",
+        ("Answer", "threading._active → dict value → Poller.answers"): "Entries are added",
+        ("Price", "tests.leaks.on_the_way.price → closure found"): "Entries are added",
+    }
 
 
 @pytest.mark.parametrize("name", HEALTHY)

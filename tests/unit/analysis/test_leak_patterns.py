@@ -69,7 +69,7 @@ TRAILS: dict[LeakPattern, Trail] = {
     ),
     LeakPattern.LISTENERS: trail(SHOP, ("shop.BUS", "shop.Bus"), ("Bus.listeners", "list"), ("list item", "method")),
     LeakPattern.UNFINISHED_GENERATORS: trail(SHOP, ("shop.OPEN", "list"), ("list item", "generator")),
-    LeakPattern.CLOSURES: trail(SHOP, ("shop.run", "function"), ("closure seen", "list"), ("list item", "shop.Job")),
+    LeakPattern.CLOSURES: trail(SHOP, ("shop.CALLBACKS", "list"), ("list item", "function")),
     LeakPattern.WEAK_KEYS_KEPT_BY_VALUES: trail(
         SHOP, ("shop.META", "weakref.WeakKeyDictionary"), (WEAK_DATA, "dict"), ("dict value", "shop.Meta")
     ),
@@ -79,6 +79,12 @@ TRAILS: dict[LeakPattern, Trail] = {
         SHOP, ("shop.ROOT", "shop.f.<locals>.Node"), ("Node.next", "shop.f.<locals>.Node")
     ),
 }
+
+
+SEEN = trail(("Thing.seen", "list"), ("list item", "shop.Row"))
+BY_NUMBER = trail(("Thing.by_number", "shop.Index"), (Step(StepKind.DICT_VALUE, "shop.Index"), "shop.Row"))
+BUFFER = trail(("Thing.buffer", "bytearray"))
+"""Ways on from a thing to a container that grows, and to a buffer."""
 
 
 def test_every_pattern_has_one_rule_and_one_trail_here() -> None:
@@ -105,7 +111,28 @@ def test_a_specific_pattern_comes_before_the_container_whichever_trail_shows_it(
     assert leak_pattern(way, [trail(("ValueError.args", "tuple")), onwards]) is LeakPattern.EXCEPTION_TRACEBACKS
 
 
-def test_the_container_nearest_to_the_objects_decides() -> None:
+@pytest.mark.parametrize("pattern", [pattern for pattern in SPECIFIC if pattern is not LeakPattern.UNCOLLECTED_CYCLES])
+def test_what_lies_on_the_way_to_the_container_that_grows_is_no_pattern(pattern: LeakPattern) -> None:
+    on_the_way = TRAILS[pattern]
+
+    assert leak_pattern((*on_the_way, *SEEN)) is LeakPattern.UNBOUNDED_COLLECTION
+    assert leak_pattern((*on_the_way, *BY_NUMBER)) is LeakPattern.UNBOUNDED_MAPPING
+    assert leak_pattern((*on_the_way, *BUFFER)) is None
+
+
+def test_the_variable_of_a_closure_is_a_container_like_any_other() -> None:
+    closure = trail(SHOP, ("shop.run", "function"), ("closure seen", "list"), ("list item", "shop.Job"))
+
+    assert leak_pattern(closure) is LeakPattern.UNBOUNDED_COLLECTION
+
+
+def test_the_variables_of_more_and_more_closures_are_a_pattern() -> None:
+    jobs = trail(SHOP, ("shop.JOBS", "list"), ("list item", "shop.Job"))
+
+    assert leak_pattern(jobs, [trail(("Job.run", "function"), ("closure body", "bytes"))]) is LeakPattern.CLOSURES
+
+
+def test_the_container_of_the_objects_decides() -> None:
     entries = trail(SHOP, ("shop.LOG", "list"), ("list item", "shop.Entry"))
     inside = trail(("Entry.fields", "dict"), ("dict value", "str"))
     around = trail(
@@ -123,6 +150,7 @@ def test_the_container_nearest_to_the_objects_decides() -> None:
         trail(SHOP, ("shop.ROOT", "shop.Node"), ("Node.payload", "bytes")),
         trail(SHOP, ("shop.lru_cache", "shop.Cache"), ("Cache.entry", "shop.Entry")),
         trail(SHOP, ("shop.STORE", "shop.Store"), (Step(StepKind.INSIDE, "shop.Store"), "shop.Store")),
+        trail(SHOP, ("shop.PAIR", "tuple"), ("tuple item", "bytes")),
         (),
     ],
 )
