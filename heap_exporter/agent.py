@@ -14,13 +14,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from heap_exporter.errors import HeapExporterError, PortTaken
+from heap_exporter.errors import HeapExporterError
 from heap_exporter.export.otel_internals import OpenTelemetryChanged
 from heap_exporter.export.otlp_receiver import find_receiver
 from heap_exporter.model import Census, SnapshotInfo, Verdict
 from heap_exporter.monitor import HeapMonitor
 from heap_exporter.notify.listeners import LeakListener
-from heap_exporter.runtime import forks, port_conflict
+from heap_exporter.runtime import forks
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import start_thread
 from heap_exporter.settings import Settings
@@ -118,30 +118,38 @@ class HeapExporter:
                 return
             self._start_thread("push", functools.partial(self._pusher.run, self._stopping))
 
-    def _listen(self, *, forked: bool = False) -> None:
-        """Open the exporter's port, or a free one if another worker uses it. Raises :class:`PortTaken`."""
-        from heap_exporter.web.server import HttpServer
+    def _listen(self, *, strict: bool = False, forked: bool = False) -> None:
+        """Open the exporter's port, or a free one while another process uses it.
+
+        Raises :class:`SettingsError`, and with ``strict`` :class:`PortTaken`.
+        """
+        from heap_exporter.web.server import PORT_RETRY_SECONDS, HttpServer
 
         if self._server:
             return
-        host, port = self.settings.host, self.settings.port
-        app = self._app(trust_loopback=True)
-        try:
-            self._server = HttpServer(app, host, port)
-        except PortTaken:
-            if not forked and not port_conflict.is_sibling_exporter(host, port):
-                raise
-            self._server = HttpServer(app, host, 0)
         self._has_listened = True
-        self._server.start()
-        moved = not forked and port not in (0, self._server.port)
+        host, port = self.settings.host, self.settings.port
+        try:
+            server = HttpServer(self._app(trust_loopback=True), host, port, strict=strict)
+        except OSError as error:  # no descriptor or no port is free in the whole system
+            if strict:
+                raise
+            log.warning("heap-exporter in process %d has no HTTP server on %s:%d: %s", os.getpid(), host, port, error)
+            return
+        try:
+            server.start()
+        except BaseException:
+            server.stop()
+            raise
+        self._server = server
+        moved = f": another process is using port {port}, which is tried again every {PORT_RETRY_SECONDS:g} s"
         log.log(
-            logging.WARNING if moved else logging.INFO,
+            logging.WARNING if server.is_port_taken and not forked else logging.INFO,
             "heap-exporter in process %d is listening on %s%s",
-            os.getpid(), self.url, f": another worker of this service is already using port {port}" if moved else "",
+            os.getpid(), self.url, moved if server.is_port_taken else "",
         )  # fmt: skip  # format and arguments together
         if not forked:
-            self._warn_of_open_port(self._server.host)
+            self._warn_of_open_port(server.host)
 
     def _warn_of_open_port(self, host: str) -> None:
         """Log what other machines can read if they can reach the exporter's port and no token is set."""
@@ -203,18 +211,20 @@ _current: HeapExporter | None = None
 _starting = threading.RLock()
 
 
-def start(**settings: Any) -> HeapExporter:
+def start(*, strict: bool = False, **settings: Any) -> HeapExporter:
     """Start the exporter with its own port, and return it; return the exporter of this process if it runs already.
 
+    While another process uses the port, the exporter listens on a free one, logs one warning, and tries the port again.
     Keywords are the fields of :class:`~heap_exporter.settings.Settings` and win over ``HEAP_EXPORTER_*``.
-    Raises :class:`~heap_exporter.errors.SettingsError` and :class:`~heap_exporter.errors.PortTaken`.
+    Raises :class:`~heap_exporter.errors.SettingsError`, and with ``strict`` :class:`~heap_exporter.errors.PortTaken`
+    where another process uses the port.
     """
     with _starting:
         ran_before = _current is not None
         exporter = _running(settings)
         if exporter.settings.enabled and exporter.settings.http:
             try:
-                exporter._listen()
+                exporter._listen(strict=strict)
             except BaseException:
                 if not ran_before:
                     exporter.stop()

@@ -20,7 +20,7 @@ class SettingsError(HeapExporterError, ValueError):
 
 
 class PortTaken(HeapExporterError, OSError):
-    """Another process listens on the address."""
+    """Another process listens on the address; only ``start(strict=True)`` raises it."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(

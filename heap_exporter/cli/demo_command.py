@@ -26,7 +26,7 @@ from typing import Any
 
 from heap_exporter.demo.visitors import Visitors
 from heap_exporter.errors import HeapExporterError
-from heap_exporter.runtime.port_conflict import reachable
+from heap_exporter.runtime.urls import reachable
 from heap_exporter.settings import Settings
 
 HELP = "run a leaking web shop and watch heap-exporter find the leak"

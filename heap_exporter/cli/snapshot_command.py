@@ -22,9 +22,8 @@ from typing import IO, Any
 from heap_exporter.cli.screen import print_line
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.runtime.formatting import duration, size
-from heap_exporter.runtime.port_conflict import reachable
 from heap_exporter.runtime.redaction import without_secrets
-from heap_exporter.runtime.urls import http_url_problem
+from heap_exporter.runtime.urls import http_url_problem, reachable
 from heap_exporter.settings import Settings, variable
 
 HELP = "make a running service write a snapshot"

@@ -1,4 +1,4 @@
-"""Checks URLs before they are used."""
+"""Checks URLs before they are used, and finds the address of a local server."""
 
 from __future__ import annotations
 
@@ -18,3 +18,8 @@ def http_url_problem(url: str) -> str:
     except ValueError:
         is_whole = False
     return "" if is_whole else "its host or port is invalid; write it like https://host:8080/path"
+
+
+def reachable(host: str) -> str:
+    """Return the local address of a server that listens on ``host``: ``127.0.0.1`` if that is all addresses."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # not bound here

@@ -13,13 +13,15 @@ import socket
 import threading
 import time
 from contextlib import ExitStack, suppress
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from heap_exporter.errors import PortTaken, SettingsError
 from heap_exporter.runtime.error_boundary import LOG_INTERVAL_SECONDS
 from heap_exporter.runtime.logs import log
-from heap_exporter.runtime.port_conflict import reachable
 from heap_exporter.runtime.threads import start_thread
+from heap_exporter.runtime.urls import reachable
 from heap_exporter.web.connection import Connection, ConnectionState
 from heap_exporter.web.listener import listen
 from heap_exporter.web.workers import RequestWorkers
@@ -33,6 +35,9 @@ MAX_CONNECTIONS = 64
 
 BACKLOG = 1024
 """Clients that wait in the kernel."""
+
+PORT_RETRY_SECONDS = 5.0
+"""Time between two tries to listen on a port that another process uses."""
 
 PROTECTED_SECONDS = 0.1
 """How long a client keeps its place while it neither sends nor reads, though others wait for a place."""
@@ -68,26 +73,43 @@ STOP_SECONDS = 1.5
 class HttpServer:
     """Serves the WSGI ``application`` on ``host:port``, bound at once; ``port`` 0 takes a free one.
 
-    Raises :class:`~heap_exporter.errors.PortTaken`, or :class:`~heap_exporter.errors.SettingsError` on an address that
-    cannot be listened on.
+    While another process uses the port, the server listens on a free one; it tries the port again every
+    :data:`PORT_RETRY_SECONDS`, and then listens on both: clients that know the free one still use it. Raises
+    :class:`~heap_exporter.errors.SettingsError` on an address that cannot be listened on, and with ``strict``
+    :class:`~heap_exporter.errors.PortTaken`.
     """
 
-    def __init__(self, application: WSGIApplication, host: str, port: int) -> None:
+    def __init__(self, application: WSGIApplication, host: str, port: int, *, strict: bool = False) -> None:
+        host = host.removeprefix("[").removesuffix("]")
+        self._next_port_try_at = math.inf
         with ExitStack() as opened:
-            self._listener = opened.enter_context(listen(host.removeprefix("[").removesuffix("]"), port, BACKLOG))
-            self.host, self.port = self._listener.getsockname()[:2]
+            try:
+                listener = opened.enter_context(listen(host, port, BACKLOG))
+            except PortTaken:
+                if strict:
+                    raise
+                listener = opened.enter_context(listen(host, 0, BACKLOG))
+                self._next_port_try_at = time.monotonic() + PORT_RETRY_SECONDS
+            self._listeners = [listener]
+            self.host, self.port = listener.getsockname()[:2]
+            self._wanted = self.host, port
             self._waker, self._woken = map(opened.enter_context, socket.socketpair())
             self._waker.setblocking(False)
             self._woken.setblocking(False)
             self._selector = opened.enter_context(selectors.DefaultSelector())
             self._selector.register(self._woken, selectors.EVENT_READ, self._take_back)
-            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+            self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
             opened.pop_all()
         self._connections: set[Connection] = set()
         self._workers = RequestWorkers(Site(application, self.host, self.port), self._waker)
         self._loop: threading.Thread | None = None
         self._next_warning_at = 0.0
         self._stopping = False
+
+    @property
+    def is_port_taken(self) -> bool:
+        """Return whether another process uses the wanted port, and the HTTP server listens on another one."""
+        return self._next_port_try_at < math.inf
 
     @property
     def url(self) -> str:
@@ -111,7 +133,8 @@ class HttpServer:
             self._waker.send(b"\0")
         if self._loop:
             self._loop.join(STOP_SECONDS)
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         self._workers.stop()
         self._workers.join(now + STOP_GRACE_SECONDS)
         for connection in list(self._connections):
@@ -126,12 +149,12 @@ class HttpServer:
     def abandon(self) -> None:
         """Close the HTTP server's inherited descriptors in a forked child, and nothing else.
 
-        Nothing is shut down: the parent uses the connections and the listener. No lock is taken: a thread that does
+        Nothing is shut down: the parent uses the connections and the listeners. No lock is taken: a thread that does
         not exist in the child may hold it for ever.
         """
         self._stopping = True
         sockets = (connection.socket for connection in self._connections)
-        for inherited in (self._listener, self._waker, self._woken, *sockets):
+        for inherited in (*self._listeners, self._waker, self._woken, *sockets):
             with suppress(OSError):
                 os.close(inherited.detach())
         self._selector.close()
@@ -157,8 +180,20 @@ class HttpServer:
             elif key.data in self._connections:  # not closed in this same turn for a new client
                 self._continue(key.data)
         self._expire()
+        if time.monotonic() >= self._next_port_try_at:
+            self._try_port()
 
-    def _accept(self) -> None:
+    def _try_port(self) -> None:
+        """Listen on the wanted port too, if the other process has released it."""
+        self._next_port_try_at = time.monotonic() + PORT_RETRY_SECONDS
+        with suppress(OSError, SettingsError):
+            listener = listen(*self._wanted, BACKLOG)
+            self._listeners.append(listener)
+            self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
+            self._next_port_try_at, self.port = math.inf, self._wanted[1]
+            log.info("heap-exporter in process %d is now listening on %s too", os.getpid(), self.url)
+
+    def _accept(self, listener: socket.socket) -> None:
         if self._workers.waiting:
             time.sleep(CROWD_PAUSE_SECONDS)
         if len(self._connections) >= MAX_CONNECTIONS:
@@ -168,7 +203,7 @@ class HttpServer:
                 return
             self._close(replaced)
         try:
-            client, address = self._listener.accept()
+            client, address = listener.accept()
         except (BlockingIOError, ConnectionError):
             return
         except OSError as error:
@@ -290,5 +325,5 @@ class HttpServer:
         connection.close()
 
     def _seconds_to_next_deadline(self) -> float | None:
-        next_deadline = min((found.deadline for found in self._connections), default=math.inf)
+        next_deadline = min((self._next_port_try_at, *(found.deadline for found in self._connections)))
         return None if next_deadline == math.inf else max(next_deadline - time.monotonic(), 0.0)

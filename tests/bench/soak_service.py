@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import heap_exporter
 from heap_exporter import HeapExporter
@@ -53,7 +54,7 @@ def leak(number: int) -> None:
 class Service:
     """Runs its phases with an exporter."""
 
-    def __init__(self, settings: dict[str, object], calm_windows: int) -> None:
+    def __init__(self, settings: dict[str, Any], calm_windows: int) -> None:
         self._settings = settings
         self._calm_windows = calm_windows
         self._window_seconds = float(str(settings["window_seconds"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -236,6 +237,26 @@ def test_a_gunicorn_with_preload_replaces_a_killed_worker_by_one_that_reports(tm
         answer = eventually(lambda: get_json(service), lambda found: found["pid"] not in before and found["url"])
 
         assert_reports_for(answer["url"], answer["pid"])
+
+
+def test_gunicorn_reloads_while_another_program_has_the_port_and_serves_it_again_afterwards(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with gunicorn(tmp_path, exporter_port=port) as service:
+            first = workers_of(service)
+            reload(service)
+            second = workers_of(service, but=first)
+            other.close()
+            owner = eventually(lambda: healthy_pid(f"http://127.0.0.1:{port}/"), lambda pid: pid in second)
+            assert_reports_for(second[owner], owner)  # on its first port too
+
+            reload(service)
+            third = workers_of(service, but=second)
+            eventually(lambda: healthy_pid(f"http://127.0.0.1:{port}/"), lambda pid: pid in third)
+
+
+def reload(service: str) -> None:
+    os.kill(get_json(service)["parent"], signal.SIGHUP)
 
 
 def _dedent(code: str) -> str:

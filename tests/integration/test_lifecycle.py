@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes.programs import eventually, get_json, metrics, next_json, program, window_settings
+from tests.servers.running import free_port
 
 WAITING = """
     import json, signal, sys, time
@@ -183,20 +184,46 @@ def test_a_stopped_exporter_can_be_started_again(tmp_path: Path) -> None:
         assert get_json(f"{next_json(process)}-/healthy")["pid"] == process.pid
 
 
-def test_a_port_of_another_program_is_a_clear_error(tmp_path: Path) -> None:
-    with socket.socket() as stranger:
-        stranger.bind(("127.0.0.1", 0))
-        stranger.listen()
+def test_two_services_with_one_port_both_start_and_the_second_has_it_once_the_first_ends(tmp_path: Path) -> None:
+    code = """
+        import json, sys
+        import heap_exporter
+        from heap_exporter.web import server
+        server.PORT_RETRY_SECONDS = 0.1
+        print(json.dumps(heap_exporter.start().url), flush=True)
+        sys.stdin.readline()
+        """
+    port = str(free_port())
+    wanted = f"http://127.0.0.1:{port}/"
+    with program(code, tmp_path, HEAP_EXPORTER_PORT=port) as first:
+        assert next_json(first) == wanted
+        with program(code, tmp_path, HEAP_EXPORTER_PORT=port) as second:
+            other = next_json(second)
+            assert get_json(f"{other}-/healthy")["pid"] == second.pid
+            assert first.communicate("\n", timeout=20) == ("", "")
+
+            assert eventually(lambda: get_json(f"{wanted}-/healthy")["pid"]) == second.pid
+            assert get_json(f"{other}-/healthy")["pid"] == second.pid
+            _, log = second.communicate("\n", timeout=20)
+
+    assert log == (
+        f"heap-exporter in process {second.pid} is listening on {other}: another process is using port {port}, "
+        "which is tried again every 0.1 s\n"
+    )
+
+
+def test_with_strict_a_port_of_another_program_is_a_clear_error(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
-        code = """
+        code = f"""
             import json
             import heap_exporter
             try:
-                heap_exporter.start()
+                heap_exporter.start(port={port}, strict=True)
             except heap_exporter.HeapExporterError as error:
                 print(json.dumps([str(error), heap_exporter.current() is None]))
             """
-        with program(code, tmp_path, HEAP_EXPORTER_PORT=str(port)) as process:
+        with program(code, tmp_path) as process:
             words, nothing_runs = next_json(process)
 
     assert words == (

@@ -32,6 +32,7 @@ def main() -> None:
     with heap_exporter.start(
         host=arguments.host,
         port=arguments.port,
+        strict=True,
         window_seconds=arguments.window,
         interval_seconds=arguments.window / 40,
         census_interval_seconds=arguments.window / 10,

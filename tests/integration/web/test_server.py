@@ -48,7 +48,7 @@ print(waiting.recv(100).startswith(b"HTTP/1.1 200"))
 def test_a_forked_child_closes_its_sockets_and_the_parent_continues(process: Process) -> None:
     with serving(process.app()) as server, connect(server, b"GET /metrics HTTP/1.1\r\n") as client:
         until(lambda: len(server._connections) == 1)
-        inherited = [server._listener.fileno(), server._waker.fileno(), server._woken.fileno()]
+        inherited = [server._listeners[0].fileno(), server._waker.fileno(), server._woken.fileno()]
         inherited += [connection.socket.fileno() for connection in server._connections]
         child = os.fork()
         if child == 0:

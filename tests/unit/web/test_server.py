@@ -53,7 +53,8 @@ def test_stopping_ends_threads_and_sockets_whatever_clients_do(process: Process)
             stack.enter_context(connect(server, sent))
         stack.enter_context(connect(server, b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\n\r\n"))
         assert process.walker.walking.wait(WAIT_SECONDS)
-        descriptors = [server._listener.fileno(), *(connection.socket.fileno() for connection in server._connections)]
+        sockets = *server._listeners, *(connection.socket for connection in server._connections)
+        descriptors = [each.fileno() for each in sockets]
 
         began = time.monotonic()
         server.stop()
@@ -111,9 +112,31 @@ def test_every_thread_is_a_daemon_named_after_the_product(server: HttpServer) ->
     assert all(thread.daemon for thread in own_threads())
 
 
-def test_a_port_that_is_taken_is_a_clear_error(server: HttpServer) -> None:
+def test_a_port_that_is_taken_is_a_clear_error_if_it_must_be_this_one(server: HttpServer) -> None:
     with pytest.raises(PortTaken, match="HEAP_EXPORTER_PORT"):
-        HttpServer(lambda environ, start_response: [], server.host, server.port)
+        HttpServer(lambda environ, start_response: [], server.host, server.port, strict=True)
+
+
+def test_a_port_that_is_taken_is_served_too_once_it_is_free(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heap_exporter.web.server.PORT_RETRY_SECONDS", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        wanted = other.getsockname()[1]
+        with serving(process.app(), port=wanted) as server:
+            first = server.port
+            assert server.is_port_taken
+            assert fetch(server, "GET", "/-/healthy")[0] == 200
+
+            other.close()
+            until(lambda: not server.is_port_taken)
+
+            assert (server.port, server.url) == (wanted, f"http://127.0.0.1:{wanted}/")
+            for port in (first, wanted):
+                with closing(socket.create_connection((server.host, port), WAIT_SECONDS)) as client:
+                    client.sendall(b"GET /-/healthy HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                    assert read_all(client).startswith(b"HTTP/1.1 200 ")
+        for port in (first, wanted):
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((server.host, port), WAIT_SECONDS)
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid", "not a host", "x" * 300])
