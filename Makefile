@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 WORKERS ?= 3
 NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])
 
-.PHONY: help demo test test-long check servers browser oracles matrix otel-versions native asan valgrind bench bench-walker bench-analysis score soak alerts-table dashboards docs pictures clean
+.PHONY: help demo test test-long check servers browser oracles matrix otel-versions native asan valgrind bench bench-walker bench-analysis bench-large score soak alerts-table dashboards docs pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,9 @@ bench-walker: $(READY) ## measure a census and a snapshot, and other tools for c
 
 bench-analysis: $(READY) oracles ## measure the analysis of a snapshot, and DevTools, memlab and igraph for comparison (some minutes)
 	$(BIN)/python -m tests.bench.analysis $(ARGS)
+
+bench-large: $(READY) ## measure how soon a leak in a heap of ten million objects has a name (17 minutes, 2 GiB)
+	$(BIN)/python -m tests.bench.large $(ARGS)
 
 score: $(READY) ## measure how well the detector separates leaks from healthy series, by class (some minutes)
 	$(BIN)/python -m tests.corpus.score $(ARGS)

@@ -81,7 +81,7 @@ class SnapshotBusy(SnapshotError):
 
 
 class SnapshotNoMemory(SnapshotError):
-    """Too little memory is left below the memory limit to take a snapshot."""
+    """Too little memory is available to take a snapshot."""
 
     outcome = "no_memory"
 

@@ -113,15 +113,15 @@ class Pipeline:
         self.snapshots = Snapshots(
             self.walker,
             store,
-            self._headroom_bytes,
+            self._sampler.headroom_bytes,
             last_census=lambda: self.reading.census,
             keys=settings.snapshot_keys,
-            compare_max_objects=settings.compare_max_objects,
+            compare=settings.compare_snapshots,
             process_started_at=process_started_at,
             wake=wake,
         )
         self._uploads = UploadScheduler(
-            settings.upload_url, store, self._headroom_bytes, remove_local=settings.upload_remove_local
+            settings.upload_url, store, self._sampler.headroom_bytes, remove_local=settings.upload_remove_local
         )
         self._investigator = InvestigationStage(settings, self.snapshots, self._sampler)
 
@@ -290,8 +290,3 @@ class Pipeline:
             cpu_seconds=self._cpu_seconds + self.walker.clone_cpu_seconds,
         )
         return dataclasses.replace(reading, counters=counters, snapshot=self.snapshots.last, walker=self.walker.chosen)
-
-    def _headroom_bytes(self) -> int | None:
-        """Return the bytes left below the memory limit for what the stages start, ``None`` without a limit."""
-        limits = self._sampler.limits()
-        return limits.headroom_bytes if limits else None

@@ -133,9 +133,9 @@ class Settings:
     walk_timeout_seconds: float = setting(
         120.0, "Maximum duration of a heap walk in a cloned process; after this time, the clone is killed.",
         min=1, max=3600)
-    compare_max_objects: int = setting(
-        3_000_000, "Maximum number of objects in a snapshot for it to be compared with the previous snapshot, in a "
-        "subprocess; 0 disables these comparisons.", min=0, max=2_000_000_000)
+    compare_snapshots: bool = setting(
+        True, "Compare each snapshot with the previous one, in a subprocess with the lowest priority, if half of the "
+        "free memory suffices.")
     otlp_endpoint: str = setting(
         "", "URL to which metrics are pushed over OTLP; overrides `OTEL_EXPORTER_OTLP_ENDPOINT`. The path defaults to "
         "`/v1/metrics`.", is_url=True, aliases={"METRICS_ENDPOINT": 1})

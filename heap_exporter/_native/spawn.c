@@ -6,12 +6,16 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "clone.h"
 
 enum { STACK_BYTES = 64 << 10 };
+
+/* From <linux/ioprio.h>, which old kernel headers lack. */
+enum { IOPRIO_WHO_PROCESS = 1, IOPRIO_IDLE = 3 << 13 };
 
 /* Shared by the three processes, which share all memory until the program starts. */
 typedef struct {
@@ -39,6 +43,8 @@ exec_program(void *argument)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
+    /* The lowest priority of input and output; a kernel without it uses that of the niceness. See ioprio_set(2). */
+    syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
     clone_close_descriptors();
     if (open("/dev/null", O_RDWR) == 0 && dup(0) == 1 && dup(0) == 2) {
         execve(orphan->argv[0], orphan->argv, orphan->environment);

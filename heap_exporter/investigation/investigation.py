@@ -41,6 +41,7 @@ class Investigation:
     growing_bytes: int = 0
     grown_bytes: int = 0
     is_compared: bool = False
+    comparison_problem: str = ""
     is_closed: bool = False
     accumulation: Accumulation | None = None
     finding: Finding | None = None

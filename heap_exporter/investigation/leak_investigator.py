@@ -129,7 +129,10 @@ class LeakInvestigator:
             return
         current.is_compared = True
         comparison = self._snapshots.comparisons.state(current.snapshots[-1].id)
-        if comparison is None or comparison.report is None:
+        if comparison is None:
+            return
+        current.comparison_problem = comparison.problem
+        if comparison.report is None:
             return
         finding, current.accumulation = findings.interpret_report(
             comparison.report, current.grown_bytes, cache_limit, self._max_bytes(reading)
@@ -174,4 +177,5 @@ class LeakInvestigator:
             snapshots=tuple(current.snapshots),
             accumulation=accumulation,
             mappings=mappings.growth(current.mappings, after) if current.mappings and after else (),
+            comparison_problem=current.comparison_problem,
         )

@@ -49,6 +49,7 @@ def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -
             {"id": each.id, "path": str(each.path), "taken_at": each.taken_at, "bytes": each.bytes}
             for each in alert.snapshots
         ],
+        "comparison_problem": alert.comparison_problem,
         "advice": verdict_summary(alert.verdict, alert).advice,
     }
 

@@ -6,7 +6,7 @@ import dataclasses
 import time
 
 from heap_exporter.model import Detail, MemoryLimits, Sample
-from heap_exporter.probes import allocators, cgroup, garbage_collector, mappings, process
+from heap_exporter.probes import allocators, cgroup, garbage_collector, headroom, mappings, process
 from heap_exporter.probes.mappings import Mappings
 from heap_exporter.probes.pymalloc import PymallocReader
 from heap_exporter.runtime.error_boundary import ErrorBoundary
@@ -58,6 +58,10 @@ class Sampler:
     def limits(self) -> MemoryLimits | None:
         """Read the memory limit of the process, and what is left of it, from its cgroup."""
         return self._run("limits", cgroup.read_limits)
+
+    def headroom_bytes(self) -> int | None:
+        """Read the memory that is left, below the limit and on the machine, in bytes; ``None`` where it is unknown."""
+        return self._run("limits", headroom.read_headroom)
 
     def mappings(self) -> Mappings | None:
         """Read the memory mappings of the process by kind: milliseconds."""

@@ -136,7 +136,14 @@ def cause_advice(cause: Cause | None) -> str:
     return _CAUSE_ADVICE[cause] if cause else ""
 
 
+def uncompared_advice(problem: str) -> str:
+    """Return as text why two snapshots were not compared, and what to do: two clauses of ``problem``."""
+    return f"{problem[:1].upper()}{problem[1:]}."
+
+
 def alert_advice(alert: LeakAlert) -> str:
     """Return the advice about a confirmed leak as text: by its leak pattern, or else by its cause."""
+    if alert.comparison_problem:
+        return uncompared_advice(alert.comparison_problem)
     pattern = alert.accumulation.pattern if alert.accumulation else None
     return pattern_advice(pattern) or cause_advice(alert.verdict.cause)

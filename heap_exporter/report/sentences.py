@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from heap_exporter.analysis.diff import was_restarted
 from heap_exporter.analysis.results import Diff, Heap, Holding, HoldingKind, TypeRow, short_name
@@ -87,6 +89,12 @@ def comparison_notes(diff: Diff) -> Sequence[str]:
             f"The heap walkers differ ({before.walker}, {after.walker}): one of the walkers sees more objects."
         )
     return found
+
+
+def elsewhere(before: Path, after: Path) -> str:
+    """Return as text how to compare two snapshots that were not compared in the service."""
+    command = shlex.join(("heap-exporter", "report", str(before), str(after)))
+    return f"to compare the snapshots on another machine, copy them and run {code(command)}"
 
 
 def unknown_references_text(heap: Heap) -> str:

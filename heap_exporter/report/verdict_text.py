@@ -22,7 +22,7 @@ from heap_exporter.model import (
     top_growing_type,
 )
 from heap_exporter.model.paths import StepKind
-from heap_exporter.report.advice_text import cause_advice, pattern_advice
+from heap_exporter.report.advice_text import cause_advice, pattern_advice, uncompared_advice
 from heap_exporter.report.finding_text import code
 from heap_exporter.report.path_text import ARROW, path_text, step_texts
 from heap_exporter.report.reason_text import sentence
@@ -64,6 +64,8 @@ _HOLDERS = {
     Cause.UNATTRIBUTED: "The holder is not known: the measurements do not show which kind of memory is growing",
 }
 
+_UNCOMPARED = "The holder is not known: the two snapshots of the leak were not compared"
+
 _ROOTS = {
     StepKind.GARBAGE: "only by reference cycles that the garbage collector has not freed",
     StepKind.OUTSIDE: "by C code, not by a Python object",
@@ -100,6 +102,8 @@ def verdict_summary(verdict: Verdict | None, alert: LeakAlert | None = None) -> 
         return accumulation_summary(found)
     if not verdict.is_suspicion:
         return VerdictSummary(_growth(verdict))
+    if alert and verdict.is_confirmed and alert.comparison_problem:
+        return VerdictSummary(_growth(verdict), _UNCOMPARED, uncompared_advice(alert.comparison_problem))
     return VerdictSummary(_growth(verdict), _holder(verdict, alert), cause_advice(verdict.cause))
 
 

@@ -1,4 +1,4 @@
-"""Runs modules of this package in subprocesses: with low priority, with limits, and detached from the application.
+"""Runs modules of this package in subprocesses: with the lowest priority, limits, and no tie to the application.
 
 A subprocess shares no interpreter with the application. The application's ``wait()`` and SIGCHLD do not see it; it
 inherits no descriptors, no search path, and only the environment variables that it is given. Where the application is

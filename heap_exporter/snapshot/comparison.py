@@ -15,29 +15,24 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from heap_exporter.model import SnapshotInfo
+from heap_exporter.report.sentences import elsewhere
 from heap_exporter.runtime import subprocesses
 from heap_exporter.runtime.formatting import size
 from heap_exporter.runtime.logs import log
+from heap_exporter.snapshot import comparison_memory
 
 MAX_CPU_SECONDS = 300
-MEMORY_BASE_BYTES = 64 * 1024 * 1024
-MEMORY_BYTES_PER_OBJECT = 80
-MEMORY_BYTES_PER_PATH = 600
-MAX_PATHS = 400_000
-"""Memory limit of the subprocess. An object, its references and the results for it take about 65 bytes. Each object may
-have a path of its own, which is kept for both snapshots; there are many paths only where much of a heap is code.
-"""
+"""Ten million objects take 13 seconds."""
 
 MAX_KEPT = 64
 """Comparisons whose state is kept in memory; that of older ones is read from their reports."""
 
 MAX_REPORT_BYTES = 4 * 1024 * 1024
 
-ELSEWHERE = "run `heap-exporter report` with both snapshots on another machine"
-WAS_KILLED = f"the subprocess that compared the snapshots was killed or could not write its report; {ELSEWHERE}"
-WAS_STOPPED = f"the exporter was stopped before the comparison; {ELSEWHERE}"
-WAS_LATE = f"the snapshots of a suspected leak have priority; {ELSEWHERE}"
-WAS_OVERTAKEN = f"newer snapshots replaced them in the queue; {ELSEWHERE}"
+WAS_KILLED = "the subprocess that compared the snapshots was killed or could not write its report"
+WAS_STOPPED = "the exporter was stopped before the comparison"
+WAS_LATE = "the snapshots of a suspected leak have priority"
+WAS_OVERTAKEN = "newer snapshots replaced them in the queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +47,13 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Started:
-    before_id: str
+    before: SnapshotInfo
+    after: SnapshotInfo
     problem: str = ""
+
+    def failure(self) -> str:
+        """Return why there is no report, and how to compare the snapshots elsewhere."""
+        return f"{self.problem or WAS_KILLED}; {elsewhere(self.before.path, self.after.path)}"
 
 
 class _Running(NamedTuple):
@@ -62,16 +62,16 @@ class _Running(NamedTuple):
 
 
 class Comparisons:
-    """Compares snapshots of at most ``max_objects`` objects (0: none) while ``headroom()`` bytes of memory suffice.
+    """Compares snapshots if ``is_enabled`` and if they need at most half of ``headroom()``, the bytes that are free.
 
     ``report_path(id)`` is the path of the report of a snapshot and the one before it. This class starts no thread: its
     owner calls :meth:`poll` from time to time.
     """
 
     def __init__(
-        self, max_objects: int, headroom: Callable[[], int | None], report_path: Callable[[str], Path]
+        self, headroom: Callable[[], int | None], report_path: Callable[[str], Path], *, is_enabled: bool
     ) -> None:
-        self._max_objects = max_objects
+        self._is_enabled = is_enabled
         self._headroom = headroom
         self._report_path = report_path
         self._lock = threading.Lock()
@@ -82,7 +82,7 @@ class Comparisons:
 
     def begin(self, before: SnapshotInfo, after: SnapshotInfo, *, has_priority: bool = False) -> None:
         """Queue the comparison of two snapshots in the folder; one without priority never replaces one with it."""
-        if self._max_objects == 0 or {before.content, after.content} != {"graph"}:
+        if not self._is_enabled or {before.content, after.content} != {"graph"}:
             return
         with self._lock:
             if self._waiting is not None and self._waiting_has_priority and not has_priority:
@@ -91,7 +91,7 @@ class Comparisons:
             if self._waiting is not None:
                 self._give_up(*self._waiting, WAS_OVERTAKEN)
             self._waiting, self._waiting_has_priority = (before, after), has_priority
-            self._remember(after.id, _Started(before.id))
+            self._remember(_Started(before, after))
             self._advance()
 
     def poll(self) -> None:
@@ -104,7 +104,7 @@ class Comparisons:
         with self._lock:
             if self._waiting is not None:
                 (before, after), self._waiting = self._waiting, None
-                self._remember(after.id, _Started(before.id, WAS_STOPPED))
+                self._remember(_Started(before, after, WAS_STOPPED))
             if self._running is not None:
                 self._running.program.give_up()
 
@@ -115,12 +115,13 @@ class Comparisons:
         if self._waiting is None:
             return
         (before, after), self._waiting = self._waiting, None
-        problem = self._shortage(before, after)
-        if problem:
-            self._give_up(before, after, problem)
+        needed, headroom = comparison_memory.predicted_bytes(max(before.objects, after.objects)), self._headroom()
+        if headroom is not None and not comparison_memory.may_start(headroom, needed):
+            self._give_up(before, after, _shortage(needed, headroom))
             return
+        command = self._command(before, after, needed, comparison_memory.limit_bytes(headroom, needed))
         try:
-            program = subprocesses.start(self._command(before, after), self._report_path(after.id).exists)
+            program = subprocesses.start(command, self._report_path(after.id).exists)
         except OSError as error:
             self._give_up(
                 before, after, f"the subprocess for the comparison cannot be started: {error.strerror or error}"
@@ -129,11 +130,12 @@ class Comparisons:
         self._running = _Running(after.id, program)
 
     def _give_up(self, before: SnapshotInfo, after: SnapshotInfo, problem: str) -> None:
-        log.warning("snapshot %s was not compared with %s: %s", after.id, before.id, problem)
-        self._remember(after.id, _Started(before.id, problem))
+        started = _Started(before, after, problem)
+        log.warning("snapshot %s was not compared with %s: %s", after.id, before.id, started.failure())
+        self._remember(started)
 
-    def _remember(self, id: str, started: _Started) -> None:
-        self._started[id] = started
+    def _remember(self, started: _Started) -> None:
+        self._started[started.after.id] = started
         while len(self._started) > MAX_KEPT:
             del self._started[next(iter(self._started))]
 
@@ -147,36 +149,22 @@ class Comparisons:
             self._advance()
             started, is_under_way = self._started.get(id), self._is_under_way(id)
         if started is not None and is_under_way:
-            return Comparison("running", started.before_id)
+            return Comparison("running", started.before.id)
         report = self._read(id)
         if report is not None:
             problem = str(report.get("problem", ""))
-            before_id = started.before_id if started else (report.get("before") or {}).get("id", "")
+            before_id = started.before.id if started else (report.get("before") or {}).get("id", "")
             return Comparison("failed" if problem else "written", before_id, None if problem else report, problem)
         if started is None:
             return None
-        return Comparison("failed", started.before_id, problem=started.problem or WAS_KILLED)
+        return Comparison("failed", started.before.id, problem=started.failure())
 
-    def _shortage(self, before: SnapshotInfo, after: SnapshotInfo) -> str:
-        objects, headroom = max(before.objects, after.objects), self._headroom()
-        if objects > self._max_objects:
-            return (
-                f"{objects:,} objects exceed HEAP_EXPORTER_COMPARE_MAX_OBJECTS ({self._max_objects:,}); raise it, or "
-                f"{ELSEWHERE}"
-            )
-        if headroom is not None and headroom < _memory_bytes(objects):
-            needed = size(_memory_bytes(objects))
-            left = size(headroom)
-            return f"the comparison may need {needed} of memory, but only {left} is left below the memory limit"
-        return ""
-
-    def _command(self, before: SnapshotInfo, after: SnapshotInfo) -> Sequence[str]:
-        memory = _memory_bytes(max(before.objects, after.objects))
+    def _command(self, before: SnapshotInfo, after: SnapshotInfo, needed: int, limit: int) -> Sequence[str]:
         files = map(os.path.abspath, (before.path, after.path, self._report_path(after.id)))
         return subprocesses.command(
-            "heap_exporter.report.comparison_subprocess",
-            [*files, str(memory)],
-            memory_bytes=memory,
+            "heap_exporter.snapshot.comparison_subprocess",
+            [*files, str(needed)],
+            memory_bytes=limit,
             cpu_seconds=MAX_CPU_SECONDS,
         )
 
@@ -188,6 +176,5 @@ class Comparisons:
         return None
 
 
-def _memory_bytes(objects: int) -> int:
-    paths = min(objects, MAX_PATHS)
-    return MEMORY_BASE_BYTES + MEMORY_BYTES_PER_OBJECT * objects + MEMORY_BYTES_PER_PATH * paths
+def _shortage(needed: int, headroom: int) -> str:
+    return f"the comparison may need {size(needed)} of memory, more than half of the {size(headroom)} that is available"

@@ -179,7 +179,7 @@ def _shortage(need: ResourceNeed, free: FreeResources, directory: Path) -> Snaps
     memory, disk = SnapshotNoMemory, lambda problem: SnapshotNoDisk(directory, problem)
     checks: tuple[tuple[int | None, int, Callable[[str], SnapshotError], str], ...] = (
         (free.headroom_bytes, need.memory_bytes, memory,
-         "a snapshot may need {} MiB of memory, but only {} MiB is left below the memory limit"),
+         "a snapshot may need {} MiB of memory, but only {} MiB is available"),
         (free.address_bytes, need.address_bytes, memory,
          "a snapshot may need {} MiB of address space, but the process's limit (ulimit -v) leaves only {} MiB"),
         (free.file_size_bytes, need.file_bytes, disk,

@@ -65,10 +65,10 @@ class SnapshotProgress:
 class Snapshots:
     """Takes snapshots with ``walker`` into ``store``.
 
-    ``headroom()`` returns the bytes left under the memory limit, or None without a limit. ``last_census()`` returns the
-    last census, or None before the first. ``keys``: whether the walker writes the keys of plain dicts. A graph of at
-    most ``compare_max_objects`` objects is compared with the one before. ``wake()`` is called when
-    :meth:`take_pending` has a snapshot to take or a count has changed. This class starts no thread.
+    ``headroom()`` returns the bytes of memory that are left, or None where that is unknown. ``last_census()`` returns
+    the last census, or None before the first. ``keys``: whether the walker writes the keys of plain dicts. ``compare``:
+    whether a graph is compared with the one before. ``wake()`` is called when :meth:`take_pending` has a snapshot to
+    take or a count has changed. This class starts no thread.
 
     All processes that share the folder take one snapshot at a time, under a lock in the folder.
     """
@@ -82,12 +82,12 @@ class Snapshots:
         clock: Callable[[], float] = time.time,
         last_census: Callable[[], Census | None] = lambda: None,
         keys: bool = False,
-        compare_max_objects: int = 0,
+        compare: bool = False,
         process_started_at: float | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
-        self.comparisons = Comparisons(compare_max_objects, headroom, store.report_path)
+        self.comparisons = Comparisons(headroom, store.report_path, is_enabled=compare)
         self._pairs = ComparedPairs(self.comparisons, store.pins)
         self.last: SnapshotInfo | None = None
         self.outcomes = dict.fromkeys(OUTCOMES, 0)

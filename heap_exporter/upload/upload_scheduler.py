@@ -123,8 +123,8 @@ class UploadScheduler:
             return
         if headroom is not None and headroom < NEEDED_BYTES:
             self._warn(
-                f"the upload subprocess may need {size(NEEDED_BYTES)} of memory, but only {size(headroom)} is left "
-                f"below the memory limit; heap-exporter will retry every {SEARCH_SECONDS:.0f} s"
+                f"the upload subprocess may need {size(NEEDED_BYTES)} of memory, but only {size(headroom)} is "
+                f"available; heap-exporter will retry every {SEARCH_SECONDS:.0f} s"
             )
             return
         self._ended = ended = ledger.counted(self._run, ENDED)

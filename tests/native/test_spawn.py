@@ -129,3 +129,19 @@ print(json.dumps({"started": len(set(pids)), "gone": all(map(is_gone, pids))}))
     )
 
     assert found == {"started": 50, "gone": True}
+
+
+def test_it_has_the_lowest_priority_of_input_and_output(tmp_path: Path) -> None:
+    found = outcome(
+        SPAWN
+        + """
+import psutil
+pid = _native.spawn((b"/bin/sleep", b"60"), ())
+idle = psutil.Process(pid).ionice().ioclass == psutil.IOPRIO_CLASS_IDLE
+os.kill(pid, signal.SIGKILL)
+print(json.dumps({"idle": idle, "own": psutil.Process().ionice().ioclass == psutil.IOPRIO_CLASS_IDLE}))
+""",
+        tmp_path,
+    )
+
+    assert found == {"idle": True, "own": False}

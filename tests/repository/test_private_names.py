@@ -15,9 +15,11 @@ ALLOWED_MODULES = {PACKAGE / "export" / "otel_internals.py"}
 NAMED_TUPLE = {"_replace", "_asdict", "_fields", "_make", "_field_defaults"}
 """Public methods of ``typing.NamedTuple``; the underscore keeps them apart from fields."""
 
-STANDARD_LIBRARY = {"_getframe", "_current_frames", "_PyObject_DebugMallocStats", "_NamedFuncPointer", "_active"}
-"""CPython is no dependency. These are documented in ``sys``, exported for debuggers, the type of a function of
-``ctypes``, and the table of threads of ``threading``."""
+STANDARD_LIBRARY = {
+    "_getframe", "_current_frames", "_PyObject_DebugMallocStats", "_NamedFuncPointer", "_active", "_exit",
+}  # fmt: skip  # one reading
+"""CPython is no dependency. These are documented in ``sys`` and ``os``, exported for debuggers, the type of a function
+of ``ctypes``, and the table of threads of ``threading``."""
 
 
 Nodes = list[ast.AST]

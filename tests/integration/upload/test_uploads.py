@@ -420,5 +420,5 @@ def test_without_free_memory_for_the_subprocess_the_upload_waits(
     uploads = make("s3://heaps/no-memory", headroom=MIB)
     uploads.poll()
 
-    assert "only 1.0 MiB is left below the memory limit" in caplog.text
+    assert "only 1.0 MiB is available" in caplog.text
     assert uploads.outcomes == {"uploaded": 0, "failed": 0}

@@ -48,14 +48,14 @@ FAST = 10 * MIB / WINDOW
 class Process:
     """A process with an investigator and its ``alerts``. Processes of one ``folder`` share snapshots and budget."""
 
-    def __init__(self, folder: Path, *, a_day: int = 12, wants_snapshots: bool = True, compare: int = 0) -> None:
+    def __init__(self, folder: Path, *, a_day: int = 12, wants_snapshots: bool = True, compare: bool = False) -> None:
         self.now = 0.0
         self.resident_bytes = 100 * MIB
         self.anonymous_bytes = 10 * MIB
         self.alerts: list[LeakAlert] = []
         self.walker = PausedWalker()
         store = Store(folder, 20)
-        self.snapshots = Snapshots(self.walker, store, lambda: None, compare_max_objects=compare)
+        self.snapshots = Snapshots(self.walker, store, lambda: None, compare=compare)
         self.investigator = LeakInvestigator(
             self.snapshots,
             Budget(store, HOUR, a_day, self._moment),
@@ -310,7 +310,7 @@ def test_a_snapshot_is_tried_again_after_another_one_was_being_taken(process: Pr
 
 
 def test_a_snapshot_asked_for_in_between_is_not_compared_with_the_two(tmp_path: Path) -> None:
-    process = Process(tmp_path, compare=1000)
+    process = Process(tmp_path, compare=True)
     process.sees(State.SUSPECTED)
     first = process.snapshots.last
     process.snapshots.take("requested by another caller")
@@ -344,6 +344,7 @@ def test_a_reading_without_the_memory_of_the_process_is_no_error(process: Proces
 
 
 CONFIRMS = Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS, full_alert().accumulation)
+PROBLEM = "too little memory is free; run it on another machine"
 IN_FLIGHT = Finding(FindingKind.CLEARS_IN_FLIGHT, in_flight_types=("bytearray",))
 
 
@@ -371,6 +372,8 @@ class ComparedProcess(Process):
         return self.investigator.finding(self._reading())
 
     def _comparison(self, id: str) -> Comparison:
+        if self.state == "failed":
+            return Comparison("failed", "before", problem=PROBLEM)
         return Comparison(self.state, "before", report={} if self.state == "written" else None)
 
 
@@ -441,10 +444,11 @@ def test_an_alert_waits_for_the_comparison_and_has_its_accumulation(compared: Co
     assert compared.alerts[0].fingerprint == CONFIRMS.accumulation.fingerprint  # type: ignore[union-attr]  # it has one
 
 
-def test_an_alert_does_not_wait_for_a_comparison_that_failed(compared: ComparedProcess) -> None:
+def test_an_alert_does_not_wait_for_a_comparison_that_failed_and_says_why(compared: ComparedProcess) -> None:
     compared.takes_both_snapshots()
     compared.state = "failed"
     assert compared.finding() is None
     compared.sees(State.CONFIRMED)
 
     assert compared.alerts[0].accumulation is None
+    assert compared.alerts[0].comparison_problem == PROBLEM

@@ -15,6 +15,7 @@ from heap_exporter.model import (
     State,
     Verdict,
 )
+from heap_exporter.report.advice_text import alert_advice
 from heap_exporter.report.verdict_text import (
     HEADLINES,
     accumulation_summary,
@@ -123,6 +124,17 @@ def test_native_growth_names_the_mappings_that_grew() -> None:
     assert growth == f"Native memory is growing: {GREW_TEXT}"
     assert holder == "Held by C code or memory mappings, not by Python objects; mappings that grew: `heap` (+8.0 MiB)"
     assert "memray" in advice
+
+
+def test_a_leak_whose_snapshots_were_not_compared_says_why_and_how_to_compare_them() -> None:
+    problem = "too little memory is free; to compare the snapshots on another machine, run `heap-exporter report a b`"
+    alert = dataclasses.replace(full_alert(), accumulation=None, comparison_problem=problem)
+
+    _, holder, advice = verdict_summary(alert.verdict, alert)
+
+    assert holder == "The holder is not known: the two snapshots of the leak were not compared"
+    assert advice == f"T{problem[1:]}."
+    assert alert_advice(alert) == advice
 
 
 @pytest.mark.parametrize("state", [State.STEADY, State.PLATEAUED])

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from heap_exporter.runtime import subprocesses
-from heap_exporter.snapshot import comparison
+from heap_exporter.snapshot import comparison, comparison_memory
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
 from tests.doubles.web_source import PausedWalker
 from tests.heaps.walks import chosen
 
-MAX_OBJECTS = 30_000_000
 PATIENCE_SECONDS = 600.0
 """The subprocess has the lowest priority: on a busy machine it may take minutes."""
 
@@ -34,19 +34,27 @@ class Session:
 SESSIONS: dict[int, Session] = {}
 
 
+class Ended:
+    """A subprocess that has ended."""
+
+    def has_ended(self) -> bool:
+        return True
+
+    def give_up(self) -> None:
+        pass
+
+
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., Snapshots]:
     """Return a factory of snapshots of this process or, with ``tiny``, of a very small heap."""
 
-    def make(
-        max_objects: int = MAX_OBJECTS, headroom: int | None = None, keep: int = 20, *, tiny: bool = False
-    ) -> Snapshots:
+    def make(headroom: int | None = None, keep: int = 20, *, compare: bool = True, tiny: bool = False) -> Snapshots:
         walker, headrooms = PausedWalker() if tiny else chosen("native"), [None, None, headroom]
         return Snapshots(
             walker,
             Store(tmp_path, keep),
             lambda: headrooms.pop(0) if headrooms else headroom,
-            compare_max_objects=max_objects,
+            compare=compare,
         )
 
     return make
@@ -110,46 +118,56 @@ def test_the_report_stays_after_the_process_and_is_removed_with_its_snapshot(
     written = ended(snapshots, second)
 
     assert make().comparisons.state(second) == written
-    snapshots.comparisons._max_objects = 0
+    snapshots.comparisons._is_enabled = False
     snapshots.take("third")
     snapshots.take("fourth")
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".heap"]
 
 
-def test_a_heap_above_the_setting_is_not_compared(make: Callable[..., Snapshots]) -> None:
-    snapshots = make(max_objects=1000)
-    found = ended(snapshots, pair(snapshots))
-
-    assert found.state == "failed"
-    assert "HEAP_EXPORTER_COMPARE_MAX_OBJECTS (1,000)" in found.problem
-    assert "HEAP_EXPORTER_COMPARE_MAX_OBJECTS" in found.problem
-
-
-def test_nothing_is_compared_if_the_setting_is_zero(make: Callable[..., Snapshots]) -> None:
-    snapshots = make(max_objects=0)
+def test_nothing_is_compared_if_the_setting_is_off(make: Callable[..., Snapshots]) -> None:
+    snapshots = make(compare=False)
 
     assert snapshots.comparisons.state(pair(snapshots)) is None
 
 
-def test_nothing_is_compared_if_the_process_needs_the_memory(make: Callable[..., Snapshots]) -> None:
-    snapshots = make(headroom=1 << 20)
-    found = ended(snapshots, pair(snapshots))
+def test_a_comparison_that_needs_over_half_of_the_free_memory_names_the_command_for_another_machine(
+    make: Callable[..., Snapshots],
+) -> None:
+    snapshots = make(headroom=100 << 20, tiny=True)
+    first, second = snapshots.take("before"), snapshots.take("after")
+    found = ended(snapshots, second.id)
 
     assert found.state == "failed"
-    assert "only 1.0 MiB is left below the memory limit" in found.problem
+    assert "may need 64.0 MiB of memory, more than half of the 100 MiB that is available" in found.problem
+    assert f"run `heap-exporter report {first.path} {second.path}`" in found.problem
+
+
+def test_the_number_of_objects_is_no_limit_where_the_memory_suffices(
+    make: Callable[..., Snapshots], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshots = make(headroom=20 << 30, tiny=True)
+    started: list[Sequence[str]] = []
+    taken = dataclasses.replace(snapshots.take("one"), objects=100_000_000)
+
+    def start(command: Sequence[str], _is_done: Callable[[], bool]) -> Ended:
+        started.append(command)
+        return Ended()
+
+    monkeypatch.setattr(subprocesses, "start", start)
+    snapshots.comparisons.begin(taken, taken)
+
+    assert len(started) == 1
 
 
 def test_a_comparison_that_needs_too_much_memory_fails_with_a_reason(
     make: Callable[..., Snapshots], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparison, "MEMORY_BASE_BYTES", 40 << 20)
-    monkeypatch.setattr(comparison, "MEMORY_BYTES_PER_OBJECT", 0)
-    monkeypatch.setattr(comparison, "MAX_PATHS", 0)
+    monkeypatch.setattr(comparison_memory, "limit_bytes", lambda *_: 40 << 20)
     snapshots = make()
     found = ended(snapshots, pair(snapshots))
 
     assert found.state == "failed"
-    assert "needs more than" in found.problem or found.problem == comparison.WAS_KILLED
+    assert "needs more memory than it may use" in found.problem or comparison.WAS_KILLED in found.problem
 
 
 def test_a_damaged_snapshot_is_named(make: Callable[..., Snapshots]) -> None:
@@ -207,7 +225,7 @@ def test_one_comparison_runs_at_a_time_and_the_newest_runs_last(make: Callable[.
 
     assert len(at_work) <= 1
     assert found[-1].state == "written"
-    assert {one.problem for one in found if one.state == "failed"} <= {comparison.WAS_OVERTAKEN}
+    assert {one.problem.partition(";")[0] for one in found if one.state == "failed"} <= {comparison.WAS_OVERTAKEN}
 
 
 def test_a_subprocess_is_reaped_where_this_process_adopts_orphans(make: Callable[..., Snapshots]) -> None:

@@ -42,7 +42,7 @@ def test_with_enough_of_everything_the_graph_is_written() -> None:
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"headroom_bytes": 499 << 20}, "may need 500 MiB of memory, but only 499 MiB is left below the memory limit"),
+        ({"headroom_bytes": 499 << 20}, "may need 500 MiB of memory, but only 499 MiB is available"),
         (
             {"address_bytes": 299 << 20},
             "may need 300 MiB of address space, but the process's limit (ulimit -v) leaves only 299 MiB",
@@ -76,9 +76,9 @@ def test_with_too_little_of_one_resource_a_census_is_written_with_the_reason(
         (
             {"headroom_bytes": 99 << 20},
             SnapshotNoMemory,
-            "100 MiB of memory, but only 99 MiB is left below the memory limit",
+            "100 MiB of memory, but only 99 MiB is available",
         ),
-        ({"headroom_bytes": -5}, SnapshotNoMemory, "only 0 MiB is left"),
+        ({"headroom_bytes": -5}, SnapshotNoMemory, "only 0 MiB is available"),
         ({"address_bytes": 0}, SnapshotNoMemory, "ulimit -v"),
         ({"file_size_bytes": 4096}, SnapshotNoDisk, "ulimit -f"),
         ({"quota_bytes": 4096}, SnapshotNoDisk, "HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only 0 MiB"),

@@ -153,7 +153,7 @@ def test_two_threads_compare_each_snapshot_with_an_older_one(
 def test_without_free_memory_nothing_is_walked(walker: PausedWalker, tmp_path: Path) -> None:
     all_snapshots = snapshots(walker, tmp_path, headroom=1 << 20)
 
-    with pytest.raises(SnapshotNoMemory, match="1 MiB is left below the memory limit"):
+    with pytest.raises(SnapshotNoMemory, match="1 MiB is available"):
         all_snapshots.take("")
 
     assert not walker.walking.is_set()
@@ -293,7 +293,7 @@ def test_the_failure_of_a_reserved_snapshot_is_its_state(walker: PausedWalker, t
 
     progress = all_snapshots.state(reserved)
     assert progress.state == "failed"
-    assert "memory limit" in progress.problem
+    assert "0 MiB is available" in progress.problem
     all_snapshots.reserve("the next one")
 
 

@@ -147,7 +147,7 @@ def test_a_snapshot_that_failed_shows_the_problem(client: Client, process: Proce
     document = json_of(fetch(client, where))
 
     assert document["state"] == "failed"
-    assert "memory limit" in document["problem"]
+    assert "is available" in document["problem"]
 
 
 def test_wait_must_be_0_or_1(client: Client) -> None:
@@ -163,7 +163,7 @@ def test_without_free_memory_the_answer_is_503(client: Client, process: Process)
     answer = fetch(client, "/snapshots", "POST")
 
     assert answer.status_code == 503
-    assert "memory limit" in json_of(answer)["detail"]
+    assert "is available" in json_of(answer)["detail"]
 
 
 def test_with_little_free_memory_the_answer_is_a_census_with_a_note(client: Client, process: Process) -> None:
@@ -176,7 +176,7 @@ def test_with_little_free_memory_the_answer_is_a_census_with_a_note(client: Clie
     assert answer.status_code == 201
     document = json_of(answer)
     assert (document["content"], document["pause_seconds"], document["duration_seconds"]) == ("census", 0.004, 0.25)
-    assert "left below the memory limit" in document["note"]
+    assert "is available" in document["note"]
     assert json_of(fetch(client, document["url"])) == document
 
 

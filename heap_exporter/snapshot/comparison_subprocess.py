@@ -1,0 +1,71 @@
+"""Writes the report of two snapshots in a subprocess of a service, while enough memory is free.
+
+:mod:`heap_exporter.runtime.subprocesses` starts it. A thread looks at the free memory: the kernels of the analysis run
+for seconds without the GIL.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+from heap_exporter import analysis
+from heap_exporter.errors import HeapExporterError
+from heap_exporter.probes.headroom import read_headroom
+from heap_exporter.probes.process import read_memory
+from heap_exporter.report import json_documents
+from heap_exporter.report.sentences import elsewhere
+from heap_exporter.runtime.atomic_file import write_file
+from heap_exporter.runtime.formatting import size
+from heap_exporter.snapshot.comparison_memory import must_end
+
+ROWS = 20
+
+LOOK_SECONDS = 0.25
+"""How often the free memory is read: a service gains at most some hundred MiB in that time."""
+
+
+def main(before: str, after: str, output: str, predicted_bytes: str) -> None:
+    """Write the ``report --json`` document of two snapshots to ``output``, or a document with the ``problem``."""
+    result = _Result(Path(before), Path(after), Path(output))
+    threading.Thread(target=_end_when_short, args=(result, int(predicted_bytes)), daemon=True).start()
+    try:
+        found = analysis.compare(analysis.open(before), analysis.open(after))
+        result.write(json_documents.report(found, ROWS))
+    except HeapExporterError as error:
+        result.write_problem(str(error))
+    except MemoryError:
+        result.write_problem(f"the comparison needs more memory than it may use; {result.elsewhere}")
+
+
+class _Result:
+    """The file with the result of the comparison. The first result is written, and ends the process."""
+
+    def __init__(self, before: Path, after: Path, output: Path) -> None:
+        self._before = before
+        self._output = output
+        self._turn = threading.Lock()
+        self.elsewhere = elsewhere(before, after)
+
+    def write(self, document: json_documents.Document) -> None:
+        data = json.dumps(document).encode()
+        with self._turn:
+            write_file(self._output, data)
+            os._exit(0)  # the other thread must not write, and the deallocation of a large graph takes seconds
+
+    def write_problem(self, problem: str) -> None:
+        self.write({"problem": problem, "before": {"id": self._before.stem}})
+
+
+def _end_when_short(result: _Result, predicted_bytes: int) -> None:
+    """End the comparison as soon as too little memory is free for it."""
+    while True:
+        time.sleep(LOOK_SECONDS)
+        headroom = read_headroom()
+        if headroom is not None and must_end(headroom, read_memory().resident_bytes, predicted_bytes):
+            result.write_problem(
+                f"the comparison was given up, because only {size(headroom)} of memory was left; {result.elsewhere}"
+            )
