@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -26,6 +27,7 @@ from typing import Any
 
 from heap_exporter.demo.visitors import Visitors
 from heap_exporter.errors import HeapExporterError
+from heap_exporter.runtime.http_client import fetch
 from heap_exporter.runtime.urls import reachable
 from heap_exporter.settings import Settings
 
@@ -129,13 +131,14 @@ def _port(host: str, wanted: int | None, default: int) -> int:
     return default
 
 
-def _request(url: str, method: str = "GET") -> Status:
+def _status(url: str) -> Status:
     """Return the JSON answer of the demo's exporter."""
     token = Settings.load().token
     headers = {"Accept": "application/json", **({"Authorization": "Bearer " + token} if token else {})}
-    request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310  # the URL of the subprocess
-    with urllib.request.urlopen(request, timeout=START_SECONDS) as response:  # noqa: S310  # as above
-        return dict(json.load(response))
+    answer = fetch(urllib.request.Request(url, headers=headers), START_SECONDS)  # noqa: S310  # the URL of the subprocess
+    if answer.status != http.client.OK:
+        raise HeapExporterError(f"the exporter of the demo answered {answer.status} {answer.reason}")
+    return dict(json.loads(answer.body))
 
 
 class _Screen:
@@ -205,7 +208,7 @@ def _watch(arguments: argparse.Namespace, visitors: Visitors, shop_url: str, exp
     max_seconds = max(MAX_SECONDS, MAX_WINDOWS * arguments.window)
     with _Screen(arguments, visitors, exporter_url, links) as screen:
         while True:
-            status, elapsed = _request(exporter_url), time.monotonic() - started
+            status, elapsed = _status(exporter_url), time.monotonic() - started
             screen.show(status, elapsed)
             screen.print(*progress.news(status, elapsed))
             if arguments.once and (progress.is_confirmed or elapsed > max_seconds):

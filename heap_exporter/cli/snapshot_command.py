@@ -13,15 +13,15 @@ import argparse
 import http.client
 import json
 import os
-import urllib.error
 import urllib.parse
 import urllib.request
 from types import UnionType
-from typing import IO, Any
+from typing import Any
 
 from heap_exporter.cli.screen import print_line
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.runtime.formatting import duration, size
+from heap_exporter.runtime.http_client import fetch
 from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.runtime.urls import http_url_problem, reachable
 from heap_exporter.settings import Settings, variable
@@ -31,7 +31,6 @@ HELP = "make a running service write a snapshot"
 _WHAT_TO_DO = "use the address that heap_exporter.start() listens on"
 
 LONGEST_WAIT_SECONDS = 86_400.0
-MAX_ANSWER_BYTES = 1 << 20
 
 Members = dict[str, type | UnionType]
 
@@ -73,13 +72,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if done else 1
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Does not follow redirects: a POST would become a GET, and the token would go to another host."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Return no request: the command follows no redirect."""
-
-
 def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     """Send the POST request of the command; return the answer, and whether it is a snapshot.
 
@@ -93,16 +85,23 @@ def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         request = urllib.request.Request(f"{exporter}/snapshots?{query}", method="POST", headers=headers)  # noqa: S310  # it is http
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=arguments.timeout) as response:
-            return _document(response, SNAPSHOT), True
-    except urllib.error.HTTPError as error:
-        return _refusal(error, shown), False
+        answer = fetch(request, arguments.timeout)
     except OSError as error:
         raise HeapExporterError(
             f"heap-exporter does not answer at {shown}: {getattr(error, 'reason', error)}"
         ) from None
-    except (http.client.HTTPException, ValueError, RecursionError):
-        raise HeapExporterError(f"{shown} is not a heap-exporter server (unexpected response); {_WHAT_TO_DO}") from None
+    except (http.client.HTTPException, ValueError):
+        raise _another_server(shown, "unexpected response") from None
+    done = 200 <= answer.status < 300
+    try:
+        return _document(answer.body, SNAPSHOT if done else REFUSAL), done
+    except (ValueError, RecursionError):
+        status = f"{answer.status} {answer.reason}".strip()
+        raise _another_server(shown, "unexpected response" if done else status) from None
+
+
+def _another_server(shown: str, problem: str) -> HeapExporterError:
+    return HeapExporterError(f"{shown} is not a heap-exporter server ({problem}); {_WHAT_TO_DO}")
 
 
 def _address(url: str | None) -> str:
@@ -126,21 +125,9 @@ def _address(url: str | None) -> str:
     return address
 
 
-def _refusal(error: urllib.error.HTTPError, shown: str) -> dict[str, Any]:
-    """Return the problem in an error answer, for the command to print.
-
-    Raises :class:`HeapExporterError` for one of another server.
-    """
-    try:
-        return _document(error, REFUSAL)
-    except (OSError, http.client.HTTPException, ValueError, RecursionError):
-        status = f"{error.code} {error.reason}".strip()
-        raise HeapExporterError(f"{shown} is not a heap-exporter server ({status}); {_WHAT_TO_DO}") from None
-
-
-def _document(answer: IO[bytes], members: Members) -> dict[str, Any]:
+def _document(body: bytes, members: Members) -> dict[str, Any]:
     """Return the JSON object of an answer. Raises ``ValueError`` if it lacks one of these members."""
-    document = json.loads(answer.read(MAX_ANSWER_BYTES))
+    document = json.loads(body)
     if not isinstance(document, dict) or not all(
         isinstance(document.get(name), kind) for name, kind in members.items()
     ):

@@ -10,6 +10,7 @@ import time
 THREADS = 2
 CART_ITEMS = 4
 PRODUCTS = 5000
+MAX_PAGE_BYTES = 1 << 20
 
 
 class Visitors:
@@ -61,6 +62,6 @@ class Visitors:
         """Send one request to the demo's shop and return the cookie for the next."""
         connection.request(method, path, headers={"Cookie": cookie} if cookie else {})
         response = connection.getresponse()
-        response.read()
+        response.read(MAX_PAGE_BYTES)
         self.requests += 1
         return (response.getheader("Set-Cookie") or cookie).split(";")[0]

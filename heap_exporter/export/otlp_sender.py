@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
 from heap_exporter.export.otlp_receiver import OtlpProtocol, OtlpReceiver
-from heap_exporter.runtime.cancellable_http import CancellableAdapter
+from heap_exporter.runtime.limited_http import LimitedAdapter
+
+if TYPE_CHECKING:
+    import requests
 
 LOGGERS = (
     "opentelemetry.exporter.otlp.proto.http.metric_exporter",
@@ -23,6 +28,9 @@ _CREDENTIAL_PROVIDERS = (
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_METRICS_CREDENTIAL_PROVIDER",
 )
+
+_CREDENTIAL_PLUG_INS = "opentelemetry_otlp_credential_provider"
+"""The entry points in which OpenTelemetry's exporter looks for a credential provider."""
 
 _End = Callable[[], None]
 
@@ -69,11 +77,28 @@ def _http_exporter(receiver: OtlpReceiver) -> tuple[MetricExporter, _End]:
     import requests
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
-    if any(os.environ.get(key) for key in _CREDENTIAL_PROVIDERS):
-        # A plug-in makes the session to sign its requests; a request on it ends only with the exporter's timeout.
-        return OTLPMetricExporter(endpoint=receiver.url), lambda: None
-    adapter = CancellableAdapter()
-    session = requests.Session()
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return OTLPMetricExporter(endpoint=receiver.url, session=session), adapter.cancel
+    provider = next((name for key in _CREDENTIAL_PROVIDERS if (name := os.environ.get(key))), None)
+    session = _provided_session(provider) if provider else requests.Session()
+    end_request = _limit_answers(session) if session else lambda: None  # the exporter reports a missing provider
+    return OTLPMetricExporter(endpoint=receiver.url, session=session), end_request
+
+
+def _provided_session(provider: str) -> requests.Session | None:
+    """Return the session that a plug-in makes to sign its requests, ``None`` without such a plug-in."""
+    session: requests.Session | None = None
+    for plug_in in entry_points(group=_CREDENTIAL_PLUG_INS, name=provider):
+        session = plug_in.load()()
+    return session
+
+
+def _limit_answers(session: requests.Session) -> _End:
+    """Limit the answers to all requests of a session, and return what ends the current one."""
+    adapters = {prefix: LimitedAdapter(inner=inner) for prefix, inner in session.adapters.items()}
+    for prefix, adapter in adapters.items():
+        session.mount(prefix, adapter)
+
+    def end_request() -> None:
+        for adapter in adapters.values():
+            adapter.cancel()
+
+    return end_request

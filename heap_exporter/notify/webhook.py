@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -21,11 +20,10 @@ from heap_exporter._version import VERSION
 from heap_exporter.notify import formats
 from heap_exporter.notify.payload import AlertDocument
 from heap_exporter.runtime.background_queue import BackgroundQueue
-from heap_exporter.runtime.cancellable_http import CancellableAdapter
 from heap_exporter.runtime.formatting import clock
+from heap_exporter.runtime.limited_http import LimitedAdapter
 from heap_exporter.runtime.log_capture import LOG_CAPTURE
 from heap_exporter.runtime.logs import log
-from heap_exporter.runtime.threads import start_thread
 from heap_exporter.runtime.tracing import untraced
 
 OUTCOMES = ("sent", "failed", "dropped")
@@ -67,7 +65,7 @@ class Webhook:
         self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._format = format
         self._on_outcome = on_outcome
-        self._adapter: CancellableAdapter | None = None
+        self._adapter: LimitedAdapter | None = None
         self._queue: BackgroundQueue[AlertDocument] = BackgroundQueue(
             "webhook", self._run, functools.partial(on_outcome, "dropped")
         )
@@ -116,21 +114,11 @@ class Webhook:
 
     def _attempt(self, content: bytes) -> Attempt:
         """Post an alert to the webhook once, within the time limit."""
-        adapter = self._adapter = CancellableAdapter(CONNECT_SECONDS)
-        has_ended = threading.Event()
+        adapter = self._adapter = LimitedAdapter(CONNECT_SECONDS)
+        with LOG_CAPTURE.capture(), untraced():
+            return self._post(adapter, content)
 
-        def enforce_deadline() -> None:  # the timeout of a request starts anew with each byte received
-            if not has_ended.wait(ANSWER_SECONDS):
-                adapter.cancel()
-
-        start_thread("webhook-deadline", enforce_deadline)
-        try:
-            with LOG_CAPTURE.capture(), untraced():
-                return self._post(adapter, content)
-        finally:
-            has_ended.set()
-
-    def _post(self, adapter: CancellableAdapter, content: bytes) -> Attempt:
+    def _post(self, adapter: LimitedAdapter, content: bytes) -> Attempt:
         """Send the alert to the webhook, and return the result."""
         headers = {"Content-Type": "application/json", "User-Agent": f"heap-exporter/{VERSION}"}
         with requests.Session() as session:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.doubles.malicious_servers import FLOODS, TRICKLES, endless_server
 from tests.processes.commands import Run
 
 OBJECT = b"""{"path": "/a.heap", "content": "all", "note": "", "objects": 3, "bytes": 4, "duration_seconds": 1.0,
@@ -71,6 +72,18 @@ def test_an_answer_of_another_server_is_one_line_and_exit_code_2(
     assert done.stderr.startswith(f"heap-exporter: {url} is not a heap-exporter server (")
     assert done.stderr.endswith("; use the address that heap_exporter.start() listens on\n")
     assert done.stderr.count("\n") == 1
+
+
+def test_an_answer_without_end_is_of_another_server(run: Run) -> None:
+    with endless_server(*FLOODS["a body without end"]) as url:
+        assert run("snapshot", url, code=2).stderr.startswith(f"heap-exporter: {url} is not a heap-exporter server (")
+
+
+def test_an_answer_that_trickles_ends_at_the_timeout(run: Run) -> None:
+    with endless_server(*TRICKLES["a body that trickles"], pause_seconds=0.05) as url:
+        done = run("snapshot", url, "--timeout", "0.5", code=2)
+
+    assert done.stderr == f"heap-exporter: heap-exporter does not answer at {url}: no complete answer within 0.5 s\n"
 
 
 def test_a_snapshot_is_one_line_and_a_refusal_is_exit_code_1(

@@ -17,6 +17,7 @@ from heap_exporter.notify.payload import alert_document
 from heap_exporter.notify.webhook import LONGEST_WAIT_SECONDS, WAITS_SECONDS, Webhook
 from heap_exporter.runtime.background_queue import MAX_WAITING
 from heap_exporter.runtime.redaction import Secret
+from tests.doubles.malicious_servers import FLOODS, TRICKLES, endless_server, little_memory
 from tests.doubles.otlp_receivers import closed_port, silent_receiver, wait_until
 from tests.doubles.webhooks import trickling_webhook, webhook_server
 from tests.examples.alerts import full_alert
@@ -204,6 +205,23 @@ def test_a_webhook_that_sends_byte_by_byte_or_garbage_is_a_failure(make: Make, o
     with trickling_webhook(text) as (url, _):
         make(url).post(DOCUMENT)
         wait_until(lambda: outcomes == {"failed": 1})
+
+
+@pytest.mark.usefixtures("short_deadline")
+@pytest.mark.parametrize("name", ["headers without end", "interim answers without end", "interim answers that trickle"])
+def test_a_webhook_that_sends_without_end_is_a_failure_and_costs_little_memory(
+    make: Make, outcomes: Outcomes, name: str
+) -> None:
+    with endless_server(*(FLOODS | TRICKLES)[name]) as url, little_memory():
+        make(url).post(DOCUMENT)
+        wait_until(lambda: outcomes == {"failed": 1})
+
+
+@pytest.mark.parametrize("name", ["a body without end", "a body that trickles"])
+def test_the_body_of_a_webhook_s_answer_is_not_read(make: Make, outcomes: Outcomes, name: str) -> None:
+    with endless_server(*(FLOODS | TRICKLES)[name], pause_seconds=0.01) as url, little_memory():
+        make(url).post(DOCUMENT)
+        wait_until(lambda: outcomes == {"sent": 1})
 
 
 def test_a_post_waits_for_nothing_and_the_newest_alerts_are_kept(make: Make, outcomes: Outcomes) -> None:
