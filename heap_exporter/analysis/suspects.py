@@ -1,9 +1,9 @@
 """The search for places where objects accumulate: a holder that both snapshots have, with ever more objects behind it.
 
 The search starts at the roots of two matched snapshots (:mod:`.matching`). A group accumulates if it gained more
-objects than chance explains, and bytes with them. The search stops there: the subtree of these objects grew with them.
-It follows only holders that both snapshots have. The contents of a new holder, such as a module that was imported in
-between, are new and no suspect.
+objects than chance explains, and bytes with them; few objects are enough if they are heavy. The search stops there: the
+subtree of these objects grew with them. It follows only holders that both snapshots have. The contents of a new holder,
+such as a module that was imported in between, are new and no suspect.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from heap_exporter.analysis.fingerprint import fingerprint
-from heap_exporter.analysis.leak_patterns import Link, Trail, leak_pattern
+from heap_exporter.analysis.leak_patterns import LRU_CACHE, Link, Trail, leak_pattern
 from heap_exporter.analysis.matching import Pair
 from heap_exporter.analysis.results import FULL_NAMES, Change, HoldingKind, Suspect, short_name
 from heap_exporter.analysis.runtime_names import normalised
@@ -29,8 +29,16 @@ CHANCE_OBJECTS = 10
 CHANCE_DEVIATIONS = 3.0
 """Growth by chance: the number of short-lived objects varies by its square root. Three times that, and a few more."""
 
+HEAVY_BYTES = 1024 * 1024
+HEAVY_OBJECTS = 3
+HEAVY_DEVIATIONS = 2.0
+"""Growth in bytes from which on fewer new objects suffice: these, and twice the deviation of their number.
+
+They must have a considerable share of the growth of the heap, too.
+"""
+
 CONSIDERABLE = 0.25
-"""The least share of a group's growth from which on a type below the group is named in its place."""
+"""The least share of a growth that counts: of a group's, for a type below to be named in its place."""
 
 OLD_GARBAGE_SHARE = 0.25
 YOUNG_GARBAGE_OBJECTS = 10_000
@@ -46,8 +54,10 @@ _HASH_TABLES = frozenset(
     {"dict", "set", "frozenset", "OrderedDict", "defaultdict", "Counter", "_lru_cache_wrapper", "WeakValueDictionary"}
 )
 
-_BOUNDED = frozenset({("re", "_cache"), ("re", "_cacheN"), ("linecache", "cache"), ("sys", "path_importer_cache")})
+_BOUNDED = frozenset({("re", "_cache"), ("re", "_cacheN")})
 """Caches of the standard library with a limit of their own, by module and normalised name."""
+
+_CONTAINED = (StepKind.ITEM, StepKind.DICT_VALUE, StepKind.DICT_KEY)
 
 _UNROOTED = (StepKind.OUTSIDE, StepKind.INTERPRETER)
 
@@ -91,7 +101,9 @@ class _Place(NamedTuple):
 class _SuspectSearch:
     def __init__(self, pairs: Sequence[Pair], reachable_objects: int) -> None:
         self._min_bytes = max(MIN_GROWTH_BYTES, MIN_SHARE * pairs[0].gained_bytes)
+        self._heavy_bytes = max(HEAVY_BYTES, CONSIDERABLE * pairs[0].gained_bytes)
         self._code_growth = _code_growth(pairs)
+        self._more_modules = sum(pair.objects.growth for pair in pairs if pair.type_name == "module")
         self._normal_garbage_objects = max(YOUNG_GARBAGE_OBJECTS, OLD_GARBAGE_SHARE * reachable_objects)
 
     def below(self, holder: Pair) -> list[_Place]:
@@ -105,9 +117,12 @@ class _SuspectSearch:
                 further = self.below(pair) if self._grew_inside(pair) else []
                 deeper += further
                 here += [] if further else [pair]
-            elif pair.is_in_both and not _is_bounded(pair):
+            elif pair.is_in_both and not self._is_bounded(pair):
                 further = self.below(pair)
-                deeper += further or ([_Place(pair, [pair])] if self._swells(pair) else [])
+                if further and self._grew_by_number(pair):
+                    here.append(pair)
+                else:
+                    deeper += further or ([_Place(pair, [pair])] if self._swells(pair) else [])
         if not holder.type_name:
             return deeper + [_Place(pair, [pair]) for pair in here]
         # The keys, the values and the table of a dict are one leak; so are the items of a list of two types.
@@ -119,8 +134,11 @@ class _SuspectSearch:
         if self._may_come_with_code(pair):
             return False
         expected = objects.before * self._code_growth if _comes_with_code(pair) else objects.before
-        chance = CHANCE_OBJECTS + CHANCE_DEVIATIONS * math.sqrt(expected)
-        return objects.after - expected > chance and pair.total_bytes.growth >= self._min_bytes
+        gained, deviation = objects.after - expected, math.sqrt(expected)
+        if gained > CHANCE_OBJECTS + CHANCE_DEVIATIONS * deviation:
+            return pair.total_bytes.growth >= self._min_bytes
+        is_heavy = pair.total_bytes.growth >= self._heavy_bytes and not _may_be_in_use(pair)
+        return is_heavy and gained >= HEAVY_OBJECTS and gained > HEAVY_DEVIATIONS * deviation
 
     def _may_come_with_code(self, pair: Pair) -> bool:
         """Return whether imported extension modules may keep these: objects of built-in types or of their own types."""
@@ -131,6 +149,11 @@ class _SuspectSearch:
         """Return whether most of the growth is in the subtrees of the objects, not in their number."""
         return _beyond_number(pair.objects, pair.total_bytes) > pair.total_bytes.growth / 2
 
+    def _grew_by_number(self, pair: Pair) -> bool:
+        """Return whether a few more objects explain what accumulates in their subtrees: they are what to name."""
+        beyond = _beyond_number(pair.objects, pair.total_bytes)
+        return pair.objects.growth > 0 and abs(beyond) < CONSIDERABLE * pair.total_bytes.growth
+
     def _swells(self, pair: Pair) -> bool:
         """Return whether the objects themselves grew between two snapshots, without their subtrees: a large buffer."""
         if not pair.type_name or _is_unrooted(pair):
@@ -138,6 +161,16 @@ class _SuspectSearch:
         growth, size_bytes = _beyond_number(pair.objects, pair.shallow_bytes), pair.shallow_bytes
         is_resized = _is_hash_table(pair) and size_bytes.after <= HASH_TABLE_GROWTH * size_bytes.before
         return growth >= self._min_bytes and growth > pair.gained_bytes / 2 and not is_resized
+
+    def _is_bounded(self, pair: Pair) -> bool:
+        """Return whether these are a cache of the standard library that has a limit, or as many entries as code."""
+        place = _place_of_name(pair)
+        if place == ("linecache", "cache"):
+            return _more_files(pair) > _more_entries(pair) / 2
+        if place == ("sys", "path_importer_cache"):
+            return _more_entries(pair) <= self._more_modules
+        is_in_library = pair.step.kind in FULL_NAMES and place[0].partition(".")[0] in sys.stdlib_module_names
+        return place in _BOUNDED or (is_in_library and pair.type_name == LRU_CACHE)
 
     def _is_uncollected(self, garbage: Pair) -> bool:
         return sum(pair.objects.after for pair in _all_below(garbage)) > self._normal_garbage_objects
@@ -207,11 +240,21 @@ def _heaviest_below(pair: Pair) -> list[Pair]:
     return found
 
 
-def _is_bounded(pair: Pair) -> bool:
+def _place_of_name(pair: Pair) -> tuple[str, str]:
     step = normalised(pair.step)
-    is_in_library = step.kind in FULL_NAMES and step.owner_type.partition(".")[0] in sys.stdlib_module_names
-    is_lru_cache = pair.type_name == "functools._lru_cache_wrapper"
-    return (step.owner_type, step.name) in _BOUNDED or (is_in_library and is_lru_cache)
+    return step.owner_type, step.name
+
+
+def _more_entries(mapping: Pair) -> int:
+    """Return how many entries two snapshots' mapping gained: an interned key may be counted elsewhere."""
+    kinds = (StepKind.DICT_VALUE, StepKind.DICT_KEY)
+    return max(sum(each.objects.growth for each in mapping.children if each.step.kind is kind) for kind in kinds)
+
+
+def _more_files(lines: Pair) -> int:
+    """Return how many entries ``linecache`` gained for files: each has a time; generated code has none."""
+    values = [each for each in lines.children if each.step.kind is StepKind.DICT_VALUE]
+    return sum(each.objects.growth for value in values for each in value.children if each.type_name == "float")
 
 
 def _is_hash_table(pair: Pair) -> bool:
@@ -222,6 +265,14 @@ def _is_hash_table(pair: Pair) -> bool:
 def _is_unrooted(pair: Pair) -> bool:
     """Return whether no module and no thread leads to it: C code or the interpreter holds it."""
     return pair.trail()[1].step.kind in _UNROOTED
+
+
+def _may_be_in_use(pair: Pair) -> bool:
+    """Return whether a running call or C code may use the objects for a moment: no container of Python has them."""
+    trail = pair.trail()
+    variable = max((at for at, each in enumerate(trail) if each.step.kind is StepKind.LOCAL_VARIABLE), default=None)
+    is_contained = variable is None or any(each.step.kind in _CONTAINED for each in trail[variable:])
+    return _is_unrooted(pair) or not is_contained
 
 
 def _comes_with_code(pair: Pair) -> bool:

@@ -22,7 +22,10 @@ from heap_exporter.model import (
 )
 
 MIN_SHARE = 0.25
-"""The least share of the growth between the snapshots of a place that can explain the suspicion."""
+"""The least share of the growth between the snapshots of all places that can explain the suspicion.
+
+It is also the least part of the growth of the first place: smaller ones are not looked at.
+"""
 
 MIN_EXPLAINED = 0.3
 """The least share of Python objects in the growth of the process from which on their comparison explains it."""
@@ -48,8 +51,8 @@ def interpret_report(
     most: a cache whose limit of entries would need more has no limit that counts.
     """
     gained = report["after"]["shallow_bytes"] - report["before"]["shallow_bytes"]
-    found = [each for each in accumulations(report) if each.share >= MIN_SHARE and each.bytes > 0]
-    if not found:
+    found = _considerable(accumulations(report))
+    if sum(each.share for each in found) < MIN_SHARE:
         return _without_accumulation(report, gained, grown_bytes), None
     if sum(each.bytes for each in found) < MIN_EXPLAINED * grown_bytes:
         return None, found[0]
@@ -64,6 +67,12 @@ def interpret_report(
             return _confirmed(each), each
     kind = FindingKind.CLEARS_IN_FLIGHT if in_flight else FindingKind.CLEARS_BOUNDED_CACHE
     return Finding(kind, cache_limits=tuple(cache_limits), in_flight_types=tuple(in_flight)), found[0]
+
+
+def _considerable(found: Sequence[Accumulation]) -> list[Accumulation]:
+    """Return the places of a comparison that grew most: growth may be spread over many places of a few percent each."""
+    first = max((each.bytes for each in found), default=0)
+    return [each for each in found if each.bytes > 0 and each.bytes >= MIN_SHARE * first]
 
 
 def _accumulation(suspect: Mapping[str, Any]) -> Accumulation:

@@ -32,11 +32,13 @@ LEAKS = {
     "generators": ("Row", "{}.OPEN", "A generator that was started"),
     "context_variable": ("Span", "interpreter → context → context value", "The value of a context variable"),
     "log_handlers": ("Handler", "{}.LOGGER → Logger.handlers", "Handlers are added"),
+    "large_frames": ("bytearray", "{}.VIEWER → Viewer.frames", "Items are added"),
+    "heavy_documents": ("Document", "{}.LIBRARY → Library.documents", "Items are added"),
     "kept_errors": ("KeyError", "{}.ERRORS", "A stored exception keeps its traceback"),
 }
 """Program → type, holder, beginning of the advice."""
 
-HEALTHY = ("full_cache", "requests", "imports", "plateau", "tasks")
+HEALTHY = ("full_cache", "requests", "imports", "plateau", "sources", "tasks")
 
 READ = {
     "{}.DEQUE → deque item",
@@ -125,12 +127,32 @@ def test_advice_is_about_the_container_that_grows_not_about_what_leads_there(fol
     }
 
 
+def test_caches_of_the_standard_library_that_grow_without_more_files_are_suspects(folder: Path) -> None:
+    found = compared("generated_code", folder)
+
+    assert {path_text(suspect.holder): suspect.objects.growth for suspect in found.suspects} == {
+        "linecache.cache": 600,
+        "sys.path_importer_cache": 600,
+    }
+
+
 @pytest.mark.parametrize("name", HEALTHY)
 def test_a_healthy_program_has_no_suspect(name: str, folder: Path) -> None:
     found = compared(f"healthy_{name}", folder)
 
     assert not found.suspects
     assert comparison_text(found) == "no leak suspect found"
+
+
+@pytest.mark.parametrize(
+    ("name", "objects", "bytes_each"), [("large_frames", 6, 3_000_000), ("heavy_documents", 14, 0)]
+)
+def test_few_heavy_objects_are_counted_themselves(name: str, objects: int, bytes_each: int, folder: Path) -> None:
+    first = compared(name, folder).suspects[0]
+
+    assert first.objects.growth == objects
+    assert first.total_bytes.growth >= objects * bytes_each
+    assert first.share > 0.95
 
 
 @pytest.mark.parametrize("name", ["session_dict", "tasks", "method_lru_cache"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from heap_exporter.analysis import Change, Diff, compare
@@ -11,6 +13,7 @@ from tests.heaps.steps import path
 from tests.heaps.trees import Branch, heap
 
 KIB = 1024
+MIB = 1024 * KIB
 
 
 def found(before: Branch, after: Branch) -> Diff:
@@ -48,10 +51,78 @@ def test_what_accumulates_is_named_with_its_holder() -> None:
 
 @pytest.mark.parametrize("after", [100, 140, 20, 0])
 def test_short_lived_objects_are_no_suspect(after: int) -> None:
-    diff = found(heap_of(store(100, 64 * KIB)), heap_of(store(after, 64 * KIB)))
+    diff = found(heap_of(store(100, 16 * KIB)), heap_of(store(after, 16 * KIB)))
 
     assert diff.suspects == ()
     assert comparison_text(diff) == "no leak suspect found"
+
+
+@pytest.mark.parametrize(
+    ("objects", "more", "is_suspect"),
+    [(0, 3, True), (8, 6, True), (100, 21, True), (0, 2, False), (8, 5, False), (100, 20, False)],
+)
+def test_a_few_new_objects_are_a_suspect_if_they_are_heavy(objects: int, more: int, is_suspect: bool) -> None:
+    diff = found(heap_of(store(objects, 4 * MIB)), heap_of(store(objects + more, 4 * MIB)))
+
+    assert [suspect.objects.growth for suspect in diff.suspects] == ([more] if is_suspect else [])
+
+
+def test_a_few_new_objects_that_are_a_small_part_of_the_growth_are_no_suspect() -> None:
+    def beside(objects: int, models: int) -> Branch:
+        return heap_of(store(objects, MIB), Branch("shop.MODEL", "bytes", models, 100 * MIB))
+
+    assert not found(beside(8, 0), beside(16, 1)).suspects
+
+
+IN_A_CALL = "thread worker-1 › handle() › body"
+IN_A_LIST = "thread worker-1 › collect() › bodies"
+
+
+@pytest.mark.parametrize(
+    ("of", "is_suspect"),
+    [
+        (lambda count: Branch(IN_A_CALL, "bytes", count, 4 * MIB), False),
+        (lambda count: Branch(IN_A_LIST, "list", 1, 64, (Branch("list item", "bytes", count, 4 * MIB),)), True),
+    ],
+    ids=["a variable of several calls", "a list in a variable of one call"],
+)
+def test_a_few_heavy_objects_of_running_calls_are_no_suspect_unless_a_container_has_them(
+    of: Callable[[int], Branch], is_suspect: bool
+) -> None:
+    before, after = (
+        heap_of(beside=(Branch("threads", below=(Branch("thread worker-1", below=(of(count),)),)),))
+        for count in (8, 16)
+    )
+
+    assert bool(found(before, after).suspects) == is_suspect
+
+
+def test_a_few_heavy_objects_of_c_code_are_no_suspect() -> None:
+    assert not found(
+        outside(Branch("bytes", "bytes", 8, 4 * MIB)), outside(Branch("bytes", "bytes", 16, 4 * MIB))
+    ).suspects
+
+
+def reports(count: int, cells: int) -> Branch:
+    """Return a heap with reports of many cells each."""
+    table = Branch("Report.cells", "list", count, 64, (Branch("list item", "shop.Cell", cells, 100),))
+    return heap_of(Branch("shop.REPORTS", "dict", 1, 64, (Branch("dict value", "shop.Report", count, 48, (table,)),)))
+
+
+@pytest.mark.parametrize(("before", "after"), [(100, 130), (10, 12), (2, 3)])
+def test_the_heavy_object_is_named_rather_than_what_is_inside_it(before: int, after: int) -> None:
+    [suspect] = found(reports(before, 5000 * before), reports(after, 5000 * after)).suspects
+
+    assert (suspect.type_name, suspect.holder) == ("shop.Report", path("shop.REPORTS"))
+    assert suspect.objects.growth == after - before
+    assert suspect.share == 1.0
+
+
+@pytest.mark.parametrize(("before", "after"), [(10, 10), (10, 11), (2, 3)])
+def test_what_grows_inside_of_heavy_objects_is_named_rather_than_these(before: int, after: int) -> None:
+    [suspect] = found(reports(before, 5000), reports(after, 20_000)).suspects
+
+    assert (suspect.type_name, suspect.holder) == ("shop.Cell", path("shop.REPORTS", "dict value", "Report.cells"))
 
 
 def test_growth_of_a_few_bytes_is_no_suspect() -> None:
@@ -234,6 +305,29 @@ def test_caches_of_the_standard_library_with_a_limit_are_no_suspects(label: str,
         )
 
     assert not found(heap_of(beside=(cached(10),)), heap_of(beside=(cached(200),))).suspects
+
+
+def cached_lines(entries: int, files: int) -> Branch:
+    """Return the lines that ``linecache`` keeps; the entries of files have a time."""
+    line = Branch("tuple item", "list", entries, KIB)
+    time = Branch("tuple item", "float", files, 24)
+    cache = Branch("linecache.cache", "dict", 1, 64, (Branch("dict value", "tuple", entries, 88, (line, time)),))
+    return heap_of(beside=(globals_of(cache, module="linecache"),))
+
+
+def test_lines_of_generated_code_are_a_suspect_and_those_of_files_are_not() -> None:
+    assert found(cached_lines(100, 100), cached_lines(900, 110)).suspects
+    assert not found(cached_lines(100, 100), cached_lines(900, 880)).suspects
+
+
+def test_importers_of_more_folders_than_modules_are_a_suspect() -> None:
+    def importers(folders: int, modules: int) -> Branch:
+        entries = (Branch("dict key", "str", folders, 120), Branch("dict value", "FileFinder", folders, KIB))
+        cache = globals_of(Branch("sys.path_importer_cache", "dict", 1, 64, entries), module="sys")
+        return heap_of(beside=(cache, Branch("interpreter", below=(Branch("module", "module", modules, 72),))))
+
+    assert found(importers(20, 300), importers(220, 310)).suspects
+    assert not found(importers(20, 300), importers(220, 600)).suspects
 
 
 def outside(*held: Branch, functions: int = 100) -> Branch:

@@ -88,6 +88,17 @@ def test_a_limit_beyond_the_memory_of_the_process_does_not_count() -> None:
     assert finding.confirms
 
 
+def test_growth_that_many_places_share_confirms_the_first_of_them() -> None:
+    fifths = [suspect(f"shop.STORE_{letter}", growth=2 * MIB, share=0.19) for letter in "ABCDE"]
+
+    finding, accumulation = interpret_report(report(*fifths), 12 * MIB, no_limit, None)
+
+    assert finding is not None
+    assert finding.confirms
+    assert accumulation is not None
+    assert accumulation.holder == path("shop.STORE_A")
+
+
 def test_a_leak_next_to_a_cache_confirms() -> None:
     both = report({**CACHE, "share": 0.6}, {**SESSIONS, "share": 0.35}, gained=20 * MIB)
 
