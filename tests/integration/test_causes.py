@@ -48,6 +48,9 @@ CAUSES = {
 NO_SUSPICION = ("file_mmap", "unshared_after_fork")
 """Programs whose private memory does not grow."""
 
+QUICK = {"small_objects", "cycles_without_gc", "native_malloc", "malloc_fragmentation", *NO_SUSPICION}
+"""Programs that run under the exporter in `make test`: one for each cause that the detector suspects."""
+
 NEEDED_MODULES = {"numpy_arrays": "numpy", "uncollectable_cycles": "_testcapi"}
 
 
@@ -94,12 +97,15 @@ def is_possible(name: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[str]]]:
-    """Runs all programs under the exporter, some at a time, as each takes two windows."""
+def live(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Mapping[str, Future[str]]]:
+    """Runs the quick programs, or all if a long test runs, under the exporter; each takes two windows."""
+    runs_long = any(item.path == request.path and item.get_closest_marker("long") for item in request.session.items)
     folder = tmp_path_factory.mktemp("live")
     window = window_settings(4)
     with ThreadPoolExecutor(PROGRAMS_AT_A_TIME) as pool:
-        names = filter(is_possible, {*CAUSES, *NO_SUSPICION})
+        names = filter(is_possible, {*CAUSES, *NO_SUSPICION} if runs_long else QUICK)
         yield {name: pool.submit(run, "live", name, folder, **window) for name in names}
 
 
@@ -109,7 +115,14 @@ def suspicions(printed: str) -> list[str]:
     return [cause for state, cause, _ in verdicts if state in ("suspected", "confirmed")]
 
 
-@pytest.mark.parametrize("name", [name for name in CAUSES if name not in NO_SUSPICION])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.long)
+        for name in CAUSES
+        if name not in NO_SUSPICION
+    ],
+)
 def test_the_verdict_of_the_exporter_names_the_cause(name: str, live: Mapping[str, Future[str]]) -> None:
     if name not in live:
         pytest.skip(f"needs {NEEDED_MODULES[name]}")

@@ -29,16 +29,17 @@ CODE = """
     def counted(census):
         return {row.type_name: [row.objects, row.bytes] for row in census.types}
 
-    def planted(make):
-        before = counted(walker.census())
+    held, before, report = [], counted(walker.census()), {}
+    for kind, make in KINDS.items():
         made = [make(number) for number in range(1000)]
+        held.append(made)
         after = counted(walker.census())
         name = type_name(type(made[0]))
         found = [now - then for now, then in zip(after[name], before.get(name, [0, 0]))]
-        return [name, found, [len(made), sum(map(sys.getsizeof, made))]]
-
-    counted(walker.census())
-    report = {kind: planted(make) for kind, make in KINDS.items()}
+        report[kind] = [name, found, [len(made), sum(map(sys.getsizeof, made))]]
+        before = after
+    held.clear()
+    del made
     gc.collect()
     censuses = [walker.census() for _ in range(3)]
     gc.freeze()

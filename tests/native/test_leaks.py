@@ -46,7 +46,13 @@ CALLS = {
     ),
     "layout: of another": ("assert _native.layout(None) == 'the frames of threads'", 3000),
 }
-"""Public name and use → the statement, and how often it runs."""
+"""Public name and use → the statement, and how often it runs in `make test-long`."""
+
+SLOW = tuple(call for call, (statement, _) in CALLS.items() if "begin(" in statement or "spawn" in statement)
+"""Uses that take milliseconds each: in `make test` they run :data:`QUICK_ROUNDS` times."""
+
+QUICK_ROUNDS = 60
+"""A block that each call leaks is found from 50 calls on."""
 
 SURROUNDINGS = {
     "start: no room for the page that it shares": "limited(resource.RLIMIT_AS, address_space() + (2 << 20))",
@@ -60,9 +66,15 @@ STRAY_BYTES = 1 << 20
 """How much memory may grow because of the allocator, which maps this much at a time."""
 
 
-@pytest.mark.parametrize("call", CALLS)
-def test_repeated_calls_leak_nothing(call: str, tmp_path: Path) -> None:
-    statement, rounds = CALLS[call]
+@pytest.mark.parametrize(
+    ("call", "rounds"),
+    [
+        *[(call, min(rounds, QUICK_ROUNDS) if call in SLOW else rounds) for call, (_, rounds) in CALLS.items()],
+        *[pytest.param(call, CALLS[call][1], marks=pytest.mark.long) for call in SLOW],
+    ],
+)
+def test_repeated_calls_leak_nothing(call: str, rounds: int, tmp_path: Path) -> None:
+    statement, _ = CALLS[call]
     code = f"""
         import contextlib, gc, json, os, resource, sys
         from collections import Counter, OrderedDict, deque

@@ -17,7 +17,7 @@ from tests.oracles.snapshots import REQUEST, snapshots_of_leak
 
 PAGE = Path(__file__).parents[3] / "docs" / "queries.md"
 
-PROCESSES = 5
+PROCESSES = 3
 LEAKED = [*range(30, 30 + PROCESSES - 1), 300]
 """Requests that each process leaks between two snapshots; the last process differs from the others."""
 
