@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# On two cores three: many tests wait for a process or for samples.
-WORKERS ?= 3
+# On two cores four: many tests wait for a process or for samples.
+WORKERS ?= 4
 NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])
 
 .PHONY: help demo test test-long check servers browser oracles matrix otel-versions native asan valgrind bench bench-walker bench-analysis bench-large score soak alerts-table dashboards docs pictures clean

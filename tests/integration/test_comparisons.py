@@ -136,7 +136,13 @@ def test_two_workers_compare_each_their_own(tmp_path: Path) -> None:
     assert json.dumps(comparisons[0]["suspects"]).count("__main__.SESSIONS")
 
 
-@pytest.mark.parametrize("parent", PARENTS.values(), ids=PARENTS)
+@pytest.mark.parametrize(
+    "parent",
+    [
+        pytest.param(PARENTS["without the extension"], id="without the extension", marks=pytest.mark.long),
+        pytest.param(PARENTS["first of its container"], id="first of its container"),
+    ],
+)
 def test_a_program_that_has_ended_is_reaped_with_the_next_sample(parent: str, tmp_path: Path) -> None:
     with program(parent + COMPARES, tmp_path) as process:
         assert process.stdin

@@ -44,7 +44,10 @@ def run_until_killed(folder: Path, interval: float, pause: float) -> None:
 
 @pytest.mark.parametrize(
     ("interval", "pause"),
-    [pytest.param(0.1, 0.005, id="slowly"), pytest.param(1.0, 0.003, id="fast, with few samples left")],
+    [
+        pytest.param(0.1, 0.005, id="slowly", marks=pytest.mark.long),
+        pytest.param(1.0, 0.003, id="fast, with few samples left"),
+    ],
 )
 def test_a_process_that_reaches_its_memory_limit_leaves_a_census_and_a_snapshot(
     interval: float, pause: float, tmp_path: Path
