@@ -22,6 +22,7 @@ from heap_exporter.cli.screen import print_line
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.runtime.formatting import duration, size
 from heap_exporter.runtime.http_client import fetch
+from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.runtime.urls import http_url_problem, reachable
 from heap_exporter.settings import Settings, variable
@@ -95,7 +96,7 @@ def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     done = 200 <= answer.status < 300
     try:
         return _document(answer.body, SNAPSHOT if done else REFUSAL), done
-    except (ValueError, RecursionError):
+    except ValueError:
         status = f"{answer.status} {answer.reason}".strip()
         raise _another_server(shown, "unexpected response" if done else status) from None
 
@@ -127,7 +128,7 @@ def _address(url: str | None) -> str:
 
 def _document(body: bytes, members: Members) -> dict[str, Any]:
     """Return the JSON object of an answer. Raises ``ValueError`` if it lacks one of these members."""
-    document = json.loads(body)
+    document = parse_json(body)
     if not isinstance(document, dict) or not all(
         isinstance(document.get(name), kind) for name, kind in members.items()
     ):

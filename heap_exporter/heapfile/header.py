@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from heap_exporter.errors import SnapshotFileError
+from heap_exporter.runtime.json_input import parse_json
 
 NAME = "heap-exporter"
 VERSION = 1
@@ -100,8 +101,8 @@ def parse_footer(path: Path, payload: bytes) -> Footer:
 
 def _document(path: Path, part: str, payload: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(payload.decode("utf-8"))
-    except (ValueError, RecursionError):
+        document = parse_json(payload)
+    except ValueError:
         document = None
     if type(document) is not dict:
         raise SnapshotFileError(path, f"it is damaged: its {part} is not a JSON object")

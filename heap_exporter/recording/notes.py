@@ -36,6 +36,7 @@ from heap_exporter.model import (
 )
 from heap_exporter.runtime import atomic_file
 from heap_exporter.runtime.boot_id import read_boot_id
+from heap_exporter.runtime.json_input import parse_json
 
 VERSION = 1
 MAX_TYPES = 20
@@ -69,9 +70,9 @@ def read_notes(path: Path) -> Notes:
     with open(file, "rb") as opened:
         text = opened.read(MAX_FILE_BYTES)
     try:
-        notes = json.loads(text)
+        notes = parse_json(text)
         version, pid = notes["version"], int(notes["pid"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise CrashRecordError("it is not a crash record, or it is damaged") from None
     if version != VERSION:
         raise CrashRecordError(

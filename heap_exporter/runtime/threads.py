@@ -1,15 +1,25 @@
-"""Starts this package's threads: named daemon threads with signals blocked.
+"""Starts this package's threads: named daemon threads with signals blocked and a stack of their own size.
 
 The kernel delivers a signal for the process to any thread that does not block it. If a thread of this package received
 it, the main thread would not wake up: Ctrl-C and SIGTERM would wait for the end of its system call.
+
+An application with many threads may give them small stacks (``threading.stack_size``), and some systems do by default;
+a thread that needs more than it has kills the process.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import BuiltinFunctionType
+
+from heap_exporter.runtime import forks
+
+STACK_BYTES = 4 << 20
+"""Size of a thread's stack: twice what CPython 3.13 needs up to its recursion limits. Only used pages cost memory."""
 
 _SYNCHRONOUS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS", "SIGPROF")
 """Signals that a thread causes itself; if they were blocked, faulthandler would not see a crash."""
@@ -37,9 +47,66 @@ def start_thread(name: str, target: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=run, name=f"heap-exporter-{name}", daemon=True)
     synchronous = {getattr(signal, name) for name in _SYNCHRONOUS if hasattr(signal, name)}
     # A thread inherits the mask of the thread that starts it. If it blocked signals itself, one could arrive before.
-    with _masked(before | (signal.valid_signals() - synchronous)):
+    with _masked(before | (signal.valid_signals() - synchronous)), _stack_size.raised():
         thread.start()
     return thread
+
+
+class _StackSize:
+    """Raises the stack size of new threads while one starts: CPython has one size for the whole process.
+
+    A thread that the application starts at the same moment gets a larger stack than it wanted, never a smaller one. A
+    size that the application sets at the same moment stays.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._size = _sufficient_stack_bytes(0)
+        self._before: int | None = None
+        forks.register(self)
+
+    @contextmanager
+    def raised(self) -> Iterator[None]:
+        """Start threads in the block with a stack of :data:`STACK_BYTES` or more."""
+        # gevent and eventlet replace the function by one of their own, and their threads have no stack.
+        if not isinstance(threading.stack_size, BuiltinFunctionType):
+            yield
+            return
+        with self._lock:
+            before = self._before = threading.stack_size(self._size)  # it returns the size that it replaces
+            self._size = _sufficient_stack_bytes(before)
+            threading.stack_size(self._size)
+            try:
+                yield
+            finally:
+                self._restore(before)
+
+    def after_fork(self) -> None:
+        """Restore the application's size in a forked child, where no other thread will do it."""
+        self._lock = threading.RLock()
+        if self._before is not None:
+            self._restore(self._before)
+
+    def _restore(self, before: int) -> None:
+        self._before = None
+        now = threading.stack_size(before)
+        if now != self._size:  # the application has set it
+            threading.stack_size(now)
+
+
+def _sufficient_stack_bytes(chosen: int) -> int:
+    """Return the stack size for a new thread where the application has chosen a size; 0 is the default."""
+    if chosen:
+        return max(STACK_BYTES, chosen)
+    if sys.platform != "linux":
+        return 0  # the default suffices
+    import resource
+
+    # The default of the GNU C library is this limit, that of musl is 128 KiB.
+    return max(STACK_BYTES, resource.getrlimit(resource.RLIMIT_STACK)[0])
+
+
+_stack_size = _StackSize()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from heap_exporter.runtime import atomic_file
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.formatting import duration
+from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.file_names import BUDGET_FILE, BUDGET_LOCK
 from heap_exporter.snapshot.store import Store
@@ -207,8 +208,8 @@ class Budget:
 def _parsed(payload: bytes) -> list[_Grant] | None:
     """Return the grants in the file of the snapshot budget, ``None`` if it is damaged."""
     try:
-        return [_grant(recorded) for recorded in json.loads(payload)["granted"]] if payload else []
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return [_grant(recorded) for recorded in parse_json(payload)["granted"]] if payload else []
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None
 
 

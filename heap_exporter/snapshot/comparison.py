@@ -5,7 +5,6 @@ Nothing runs in the application's interpreter: see :mod:`heap_exporter.runtime.s
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from heap_exporter.model import SnapshotInfo
 from heap_exporter.report.sentences import elsewhere
 from heap_exporter.runtime import subprocesses
 from heap_exporter.runtime.formatting import size
+from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot import comparison_memory
 
@@ -171,7 +171,7 @@ class Comparisons:
     def _read(self, id: str) -> dict[str, Any] | None:
         with suppress(OSError, ValueError):
             with self._report_path(id).open("rb") as file:
-                document = json.loads(file.read(MAX_REPORT_BYTES))
+                document = parse_json(file.read(MAX_REPORT_BYTES))
             return document if isinstance(document, dict) else None
         return None
 

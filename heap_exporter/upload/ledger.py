@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from heap_exporter.runtime.atomic_file import write_file
+from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.snapshot.file_names import UPLOAD_LEDGER
 
 MIN_WAIT_SECONDS = 60.0
@@ -51,8 +52,8 @@ class UploadLedger:
         self.problem = ""
         self.failures = 0
         self.next_at = 0.0
-        with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-            self._read(json.loads(self._path.read_bytes()))
+        with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            self._read(parse_json(self._path.read_bytes()))
 
     def entry(self, path: Path, url: str) -> LedgerEntry:
         """Return the upload of a file to ``url``, a new one if the file has changed. Raises ``OSError``."""

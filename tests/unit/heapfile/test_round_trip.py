@@ -116,8 +116,16 @@ def test_any_records_are_read_as_they_were_written(records: list[Record]) -> Non
         assert read_all(write_file(Path(folder) / "a.heap", fill)) == records
 
 
+def test_half_a_character_in_a_header_is_replaced_so_that_every_reader_can_encode_it(tmp_path: Path) -> None:
+    odd = dataclasses.replace(HEADER, reason="half \udcff", note="\ud800", threads={7: "\udfff"})
+
+    header = read_header(write_file(tmp_path / "a.heap", small_graph, odd))
+
+    assert (header.reason, header.note, header.threads) == ("half \ufffd", "\ufffd", {7: "\ufffd"})
+
+
 def test_header_and_footer_are_read_as_they_were_written(tmp_path: Path) -> None:
-    odd = dataclasses.replace(HEADER, reason="half a \udcff character", uptime_seconds=3.5, keys=True, note="a note")
+    odd = dataclasses.replace(HEADER, reason="an odd \U0001f40d", uptime_seconds=3.5, keys=True, note="a note")
     path = write_file(tmp_path / "a.heap", small_graph, odd)
 
     assert read_header(path) == odd

@@ -151,9 +151,10 @@ def test_a_recording_without_samples_is_no_exit(tmp_path: Path) -> None:
     assert not path.with_suffix(".json").exists()
 
 
-def test_damaged_notes_are_skipped_and_reported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["nothing", "[" * 100_000, '{"version": 1, "pid": 1e999}', "\ud800"])
+def test_damaged_notes_are_skipped_and_reported(tmp_path: Path, text: str) -> None:
     damaged = crash(tmp_path, Point(2.0, 2)).with_suffix(".json")
-    damaged.write_text("nothing")
+    damaged.write_bytes(text.encode("utf-8", "surrogatepass"))
     crash(tmp_path, Point(1.0, 1))
 
     found = claim_last_exit(tmp_path, None)

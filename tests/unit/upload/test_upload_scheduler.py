@@ -93,7 +93,13 @@ def test_a_clock_that_was_set_back_does_not_stop_uploads(tmp_path: Path, write: 
     assert ledger.wait_seconds() == 0
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"files": {"a": 1}}', '{"files": {"a": {"odd": 1}}, "runs": {}}', "\0"])
+DEEP = "[" * 100_000
+INFINITE = '{"files": {}, "runs": {}, "problem": "", "failures": 1e999, "next_at": 0}'
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"files": {"a": 1}}', '{"files": {"a": {"odd": 1}}, "runs": {}}', "\0", DEEP, INFINITE]
+)
 def test_a_damaged_ledger_is_an_empty_one(tmp_path: Path, write: Callable[..., Path], text: str) -> None:
     path = write(1)
     (tmp_path / "uploads.json").write_text(text)

@@ -95,6 +95,25 @@ def test_a_reason_may_come_in_the_query_a_form_or_json(client: Client, options: 
     assert json_of(fetch(client, "/snapshots", "POST", **options))["reason"] == "why not"
 
 
+def test_a_reason_in_the_query_leaves_the_body_unread(client: Client) -> None:
+    for content_type in ("application/json", "multipart/form-data; boundary=x"):
+        answer = fetch(client, "/snapshots?reason=why+not", "POST", data=b"[" * 60_000, content_type=content_type)
+
+        assert json_of(answer)["reason"] == "why not"
+
+
+def test_a_body_nested_deeper_than_any_that_is_needed_is_not_parsed(
+    client: Client, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json.decoder.JSONDecoder, "decode", lambda *_: pytest.fail("it was parsed"))
+    answer = fetch(client, "/snapshots", "POST", data=b"[" * 60_000, content_type="application/json")
+    monkeypatch.undo()
+
+    assert answer.status_code == 400
+    assert "nested deeper than 32 levels" in json_of(answer)["detail"]
+    assert process.snapshots.outcomes["written"] == 0
+
+
 @pytest.mark.parametrize("body", ["[1]", '"text"', '{"reason": 3}', "{", ""])
 def test_a_body_that_is_not_an_object_is_a_clear_error(client: Client, process: Process, body: str) -> None:
     answer = fetch(client, "/snapshots", "POST", data=body, content_type="application/json")
