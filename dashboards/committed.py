@@ -22,7 +22,7 @@ EXPECTED_EMPTY = {
     "heap_exporter_uploads_total": "no upload is set",
     "python_heap_leak_confirmed": "no leak is suspected",
     "heap_exporter_snapshot_pause_seconds": "no snapshot has been taken",
-    "heap_exporter_last_exit": "the previous process stopped cleanly",
+    "heap_exporter_last_exit": "no process was killed",
     "changes(": "no process restarted in the interval",
     "ALERTS": "no alert is firing",
 }

@@ -120,13 +120,13 @@ def numbers(board: Dashboard) -> None:
 
 
 def last_exits(board: Dashboard) -> None:
-    """Add the processes that did not stop cleanly, from the crash records that the next process read."""
+    """Add the processes that were killed, from the crash records that the next process read."""
     board.with_row(Row("Last exit"))
     board.with_panel(
         rows(
-            "Processes that did not stop cleanly",
-            "How and when these processes ended, and their memory use before that, from their crash records. "
-            "Empty if the last processes stopped cleanly.",
+            "Killed processes",
+            "How and when these processes were killed, and their memory use before that, from their crash records. "
+            "Empty if none was killed by SIGKILL or because memory ran out.",
             [
                 Query(queries.plain(queries.LAST_EXIT, "ended"), "Processes"),
                 Query(queries.plain(queries.LAST_EXIT_AGE), "Ended ago"),

@@ -215,7 +215,9 @@ class Pipeline:
         """Prepare the record stage, and publish the last exit if an earlier process left a crash record."""
         if not self._settings.record:
             return
-        self._recorder = Recorder(self._settings.snapshot_dir, self.reading.process_started_at)
+        self._recorder = Recorder(
+            self._settings.snapshot_dir, self.reading.process_started_at, watch_exit=self._settings.watch_exit
+        )
         last_exit = claim_last_exit(self._settings.snapshot_dir, self._sampler.limits())
         for snapshot_id in last_exit.snapshots if last_exit else ():
             self.snapshots.store.pins.pin(snapshot_id, "crash", ALERT_PIN_SECONDS)

@@ -115,6 +115,9 @@ class Settings:
     record: bool = setting(
         True, "Save samples in the snapshot folder so that `heap-exporter replay` and, after a crash, `heap-exporter "
         "last-exit` can read them.")
+    watch_exit: bool = setting(
+        True, "Run one small process next to the service that records how its processes end: with which exit code, or "
+        "by which signal (Linux 5.3). Without it, `heap-exporter last-exit` does not know who was killed.")
     upload_url: str = setting(
         "", "URL to which snapshots are uploaded, such as `s3://bucket/folder`; requires the extra "
         "`heap-exporter[s3]`.")

@@ -1,22 +1,26 @@
-"""Show the memory of a service before it was killed.
+"""Show how the processes of a service ended, and their memory before.
 
     heap-exporter last-exit                      in the default folder
     heap-exporter last-exit /var/lib/shop/heap   in the HEAP_EXPORTER_SNAPSHOT_DIR of a service
     heap-exporter last-exit --json               a document with every sample
 
 A service that runs heap-exporter records its samples, its largest types and its last verdict in the folder "series" of
-its snapshot folder. The recording survives SIGKILL and the kernel's OOM killer. After a process that did not stop
-cleanly, this command shows the last hour of its recording, the crash record; the next start of the service logs the
-exit and exports heap_exporter_last_exit_*.
+its snapshot folder. The recording survives SIGKILL and the kernel's OOM killer. A small process next to the service
+records the exit codes (HEAP_EXPORTER_WATCH_EXIT, Linux). After a kill, the next start of the service logs it and
+exports heap_exporter_last_exit_*.
 
 How a process ended:
 
     oom-kill   killed by the kernel because memory ran out: the cgroup counted a kill, or memory was at its limit
-    killed     by a signal (SIGKILL, or a SIGTERM that the service does not handle), by a crash, or by os._exit()
+    killed     by SIGKILL
+    crashed    by SIGSEGV, SIGABRT or another signal of a crash
     machine    the machine was restarted, or the folder was moved to another machine
+    unknown    without a clean stop, and nothing recorded how: by a signal, a crash or os._exit()
+    stopped    in any other way: the interpreter ended; a signal such as SIGTERM, which the service does not handle or,
+               like uvicorn, sends to itself after its own clean-up; or os._exit(), like children of Celery
 
-The command shows the last exit in detail, and one line for each exit before it. --verbose adds the reasons of the last
-verdict. The command changes nothing, and exits with 0 if there is no crash record.
+The command shows the last exit that was no stop in detail, or else the last stop, and one line for each of the others.
+--verbose adds the reasons of the last verdict. The command changes nothing, and exits with 0 if there is no exit.
 """
 
 from __future__ import annotations
@@ -35,19 +39,13 @@ from heap_exporter.model import Ending, LastExit, Point, Verdict
 from heap_exporter.recording.folder import FOLDER
 from heap_exporter.recording.last_exit import SLOPE_SECONDS, find_exits
 from heap_exporter.report import reason_text
-from heap_exporter.report.exit_text import ending_reason
+from heap_exporter.report.exit_text import ending_reason, ending_summary, ending_title
 from heap_exporter.report.sparkline import text_sparkline
 from heap_exporter.report.verdict_text import headline, verdict_summary
 from heap_exporter.runtime.formatting import duration, moment, rate, size
 from heap_exporter.settings import Settings, variable
 
-HELP = "show the memory use of a service before it was killed"
-
-TITLES = {
-    Ending.OOM_KILL: "was killed because memory ran out (OOM)",
-    Ending.KILLED: "was killed or crashed",
-    Ending.MACHINE: "stopped when the machine restarted",
-}
+HELP = "show how a service ended, and its memory use before"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +103,8 @@ def exit_document(path: Path, found: LastExit) -> dict[str, Any]:
         "path": str(path),
         "pid": found.pid,
         "ended": found.ended.value,
-        "ended_why": ending_reason(found.reason),
+        "ended_why": ending_reason(found),
+        "exit_code": found.exit_code,
         "process_started_at": found.process_started_at,
         "last_sample_at": found.last.t_seconds,
         "uptime_seconds": found.uptime_seconds,
@@ -142,19 +141,26 @@ def _lines(
     damaged: list[tuple[Path, CrashRecordError]],
     arguments: argparse.Namespace,
 ) -> list[str]:
-    lines = [f"no crash record in {folder}: no process that records to this folder was killed or crashed"]
-    if exits:
-        lines = _last_exit_lines(folder, exits[0][1], verbose=arguments.verbose)
-        lines += ["", "earlier exits:"] if len(exits) > 1 else []
-        lines += [f"  {_line(found)}" for _, found in exits[1 : arguments.limit]]
-    return lines + [f"{path} cannot be read: {problem}" for path, problem in damaged]
+    if not exits:
+        return [f"no process that records to {folder} has ended", *_damage_lines(damaged)]
+    all_found = [found for _, found in exits]
+    shown = next((found for found in all_found if found.ended is not Ending.STOPPED), all_found[0])
+    lines = _last_exit_lines(folder, shown, verbose=arguments.verbose)
+    others = [found for found in all_found if found is not shown][: arguments.limit - 1]
+    lines += ["", "other exits:"] if others else []
+    lines += [f"  {_line(found)}" for found in others]
+    return lines + _damage_lines(damaged)
+
+
+def _damage_lines(damaged: list[tuple[Path, CrashRecordError]]) -> list[str]:
+    return [f"{path} cannot be read: {problem}" for path, problem in damaged]
 
 
 def _last_exit_lines(folder: Path, found: LastExit, *, verbose: bool) -> list[str]:
     last = found.last
     age = f"; uptime {duration(found.uptime_seconds)}" if found.uptime_seconds is not None else ""
     rows = [
-        ("reason", ending_reason(found.reason)),
+        ("reason", ending_reason(found)),
         ("last sample", f"{moment(last.t_seconds)}, {duration(max(time.time() - last.t_seconds, 0))} ago{age}"),
         ("memory", _memory_change(found.points)),
         ("", text_sparkline([point.rss_bytes for point in found.points])),
@@ -172,7 +178,7 @@ def _last_exit_lines(folder: Path, found: LastExit, *, verbose: bool) -> list[st
     if there := [path for each in found.snapshots if (path := folder / f"{each}{SUFFIX}").is_file()]:
         pair = dict.fromkeys((there[0], there[-1]))
         rows.append(("what holds it", shlex.join(("heap-exporter", "report", *map(str, pair)))))
-    title = f"process {found.pid} {TITLES[found.ended]}"
+    title = f"process {found.pid} {ending_title(found)}"
     return [title, *(f"  {name:13}  {text}".rstrip() for name, text in rows if text)]
 
 
@@ -212,4 +218,6 @@ def _parts(point: Point) -> str:
 def _line(found: LastExit) -> str:
     last, state = found.last, f", {found.verdict.state.value}" if found.verdict else ""
     shown = f", snapshots {', '.join(found.snapshots)}" if found.snapshots else ""
-    return f"{moment(last.t_seconds)}  {found.ended.value:8}  process {found.pid}, {size(last.rss_bytes)}{state}{shown}"
+    return (
+        f"{moment(last.t_seconds)}  process {found.pid} {ending_summary(found)}, {size(last.rss_bytes)}{state}{shown}"
+    )

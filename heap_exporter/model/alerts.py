@@ -61,11 +61,19 @@ class LeakAlert:
 
 
 class Ending(StrEnum):
-    """How a process ended that did not stop cleanly."""
+    """How a process ended."""
 
     OOM_KILL = "oom-kill"
     KILLED = "killed"
+    CRASHED = "crashed"
     MACHINE = "machine"
+    UNKNOWN = "unknown"
+    STOPPED = "stopped"
+
+    @property
+    def is_kill(self) -> bool:
+        """Return whether something else than the process itself ended it at once, which SIGKILL does."""
+        return self in (Ending.OOM_KILL, Ending.KILLED)
 
 
 class EndingReason(StrEnum):
@@ -73,13 +81,20 @@ class EndingReason(StrEnum):
 
     KILL_COUNTED = "kill-counted"
     AT_LIMIT = "at-limit"
+    FIRST_PROCESS = "first-process"
     OTHER_BOOT = "other-boot"
+    SIGNAL = "signal"
+    EXIT_CODE = "exit-code"
+    PARENT_ENDED = "parent-ended"
+    CLEAN_STOP = "clean-stop"
     NO_CLEAN_STOP = "no-clean-stop"
 
 
 @dataclass(frozen=True, slots=True)
 class LastExit:
     """The end of a process, and its last hour; times are Unix seconds.
+
+    ``exit_code`` is the negative number of the signal that ended the process, ``None`` if nothing saw how it ended.
 
     ``points`` are the samples, oldest first, at least one; the slope is that of the growing memory over the last 15
     minutes. ``types`` are the largest of the last census, ``snapshots`` the ids of those that show the growth.
@@ -89,6 +104,7 @@ class LastExit:
     process_started_at: float | None
     ended: Ending
     reason: EndingReason
+    exit_code: int | None
     points: tuple[Point, ...]
     slope_bytes_per_second: float | None
     verdict: Verdict | None

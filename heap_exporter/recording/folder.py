@@ -1,10 +1,11 @@
 """The folder of recordings: the names of its files, and which of them are removed.
 
-A recording consists of up to three files with one stem, ``<UTC time>-<pid>``:
+A recording consists of up to four files with one stem, ``<UTC time>-<pid>``:
 
     STEM.csv            the samples; its process keeps it locked while it runs
     STEM.older.csv.gz   the samples before those, once there are many
     STEM.json           the notes: only while the process runs, and after it ended without a clean stop
+    STEM.exit           the exit code of the process, if it was seen (exit_watcher.py)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from heap_exporter.errors import CrashRecordError
+from heap_exporter.recording.exit_codes import read_exit
 from heap_exporter.runtime.atomic_file import PART_SUFFIX
 from heap_exporter.runtime.file_lock import create_locked, open_unless_locked
 from heap_exporter.runtime.file_owner import foreign_owner
@@ -25,7 +27,9 @@ from heap_exporter.runtime.file_owner import foreign_owner
 FOLDER = "series"
 """Where recordings are, in the folder of the snapshots."""
 
-CSV_SUFFIX, OLDER_SUFFIX, NOTES_SUFFIX = ".csv", ".older.csv.gz", ".json"
+CSV_SUFFIX, OLDER_SUFFIX, NOTES_SUFFIX, EXIT_SUFFIX = ".csv", ".older.csv.gz", ".json", ".exit"
+
+_SUFFIXES = (CSV_SUFFIX, OLDER_SUFFIX, NOTES_SUFFIX, EXIT_SUFFIX, PART_SUFFIX)
 
 KEPT_CRASHES = 10
 """The newest recordings of crashed processes stay, whatever the quotas: many running workers may fill these."""
@@ -33,7 +37,7 @@ KEPT_CRASHES = 10
 MAX_SAME_NAME = 100
 """Recordings of one process that begin in one second."""
 
-_STEM = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9]+(-[0-9]+)?")
+_STEM = re.compile(r"[0-9]{8}T[0-9]{6}Z-([0-9]+)(-[0-9]+)?")
 
 
 class Recording(NamedTuple):
@@ -50,6 +54,17 @@ class Recording(NamedTuple):
     def notes(self) -> Path:
         """Return the file of the recording's notes."""
         return self.csv.with_suffix(NOTES_SUFFIX)
+
+    @property
+    def exit(self) -> Path:
+        """Return the file of the exit code of the recorded process."""
+        return self.csv.with_suffix(EXIT_SUFFIX)
+
+    @property
+    def pid(self) -> int:
+        """Return the pid of the recorded process; the name of the recording has it."""
+        match = _STEM.fullmatch(self.csv.name.removesuffix(CSV_SUFFIX))
+        return int(match[1]) if match else 0
 
 
 def create_recording(folder: Path) -> tuple[Recording, int]:
@@ -77,10 +92,10 @@ def check_owner(folder: Path) -> None:
         )
 
 
-def recordings_with_notes(folder: Path) -> Sequence[Recording]:
-    """Return the recordings that have notes, the last written first: running and crashed processes."""
+def recordings(folder: Path) -> Sequence[Recording]:
+    """Return the recordings in a folder, the last written first."""
     with suppress(FileNotFoundError):
-        return [found.recording for found in sorted(_recordings(folder), reverse=True) if found.has_notes]
+        return [found.recording for found in sorted(_recordings(folder), reverse=True)]
     return []
 
 
@@ -94,7 +109,7 @@ def remove_excess(folder: Path, max_recordings: int, max_bytes: int) -> None:
     if count <= max_recordings and size <= max_bytes:
         return
     ended = [each for each in found if each.has_ended()]
-    crashed = [each for each in ended if each.has_notes][-KEPT_CRASHES:]
+    crashed = [each for each in ended if each.has_notes and not each.has_stopped()][-KEPT_CRASHES:]
     for each in ended:
         if count <= max_recordings and size <= max_bytes:
             return
@@ -113,6 +128,11 @@ class _Found(NamedTuple):
     @property
     def has_notes(self) -> bool:
         return self.recording.notes in self.files
+
+    def has_stopped(self) -> bool:
+        """Return whether the process is known to have ended by neither SIGKILL nor a crash."""
+        seen = read_exit(self.recording.exit)
+        return seen is not None and seen.is_stop
 
     def has_ended(self) -> bool:
         """Return whether no process writes this recording."""
@@ -144,7 +164,7 @@ def _recordings(folder: Path) -> Iterator[_Found]:
     by_stem: dict[str, list[Path]] = {}
     for path in folder.iterdir():
         stem = path.name.removeprefix(".").partition(".")[0]
-        if _STEM.fullmatch(stem) and path.name.endswith((CSV_SUFFIX, OLDER_SUFFIX, NOTES_SUFFIX, PART_SUFFIX)):
+        if _STEM.fullmatch(stem) and path.name.endswith(_SUFFIXES):
             by_stem.setdefault(stem, []).append(path)
     for stem, files in by_stem.items():
         with suppress(OSError):  # another process removed it meanwhile

@@ -1,7 +1,7 @@
-"""Reads the recordings of crashed processes: how each ended, and what its memory did before.
+"""Reads the recordings of ended processes: how each ended, and what its memory did before.
 
-Each start claims the newest recording of a crashed process that no other start has claimed, and notes in it how the
-process ended. Only a start can find that out: it compares what the cgroup has counted since.
+Each start claims the newest recording of a killed process that no other start has claimed, and notes in it how the
+process ended. Only a start can find out an OOM kill: it compares what the cgroup has counted since.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from heap_exporter.errors import CrashRecordError
 from heap_exporter.model import Ending, EndingReason, LastExit, MemoryLimits, Point
 from heap_exporter.recording import notes
 from heap_exporter.recording.csv_format import Recorded, RowConverter
-from heap_exporter.recording.folder import FOLDER, Recording, check_owner, recordings_with_notes
+from heap_exporter.recording.exit_codes import FIRST_PID, ExitRecord, read_exit
+from heap_exporter.recording.folder import FOLDER, Recording, check_owner, recordings
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.file_lock import open_unless_locked
 from heap_exporter.runtime.logs import log
@@ -37,12 +38,14 @@ SLOPE_SECONDS = 900.0
 MIN_FREE_SHARE = 0.05
 """A process that had this part of its limit left, or less, was most likely killed for lack of memory."""
 
+CLEAN_STOP = Ending.STOPPED, EndingReason.CLEAN_STOP
+
 SAMPLES_PER_LIMITS = 20
 """Samples between two readings of the cgroup's limits, at most."""
 
 
 def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastExit | None:
-    """Return the newest exit in the crash records that no other start has claimed, ``None`` if there is none.
+    """Return the newest kill in the crash records that no other start has claimed, ``None`` if there is none.
 
     ``limits`` are those of the cgroup now. Never raises; problems are logged.
     """
@@ -59,24 +62,24 @@ def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastE
     if found is not None:
         log.log(
             logging.WARNING if found.ended is Ending.OOM_KILL else logging.INFO,
-            "an earlier process (pid %d) did not stop cleanly (%s); `heap-exporter last-exit %s` shows its last hour",
+            "an earlier process (pid %d) was killed (%s); `heap-exporter last-exit %s` shows its last hour",
             found.pid, found.ended.value, snapshot_folder,
         )  # fmt: skip  # format and arguments together
     return found
 
 
 def find_exits(folder: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Path, CrashRecordError]]]:
-    """Return the exits in a folder of recordings, claimed or not, last one first; and those that cannot be read.
+    """Return all exits in a folder of recordings, last one first; and the recordings that cannot be read.
 
     Nothing is claimed and nothing is written.
     """
     exits, damaged = [], []
-    for recording in recordings_with_notes(folder):
+    for recording in recordings(folder):
         with suppress(OSError), open_unless_locked(recording.csv) as file:
             if file is None:
                 continue
             try:
-                found = last_exit(notes.read_notes(recording.notes), _read_samples(recording, file), None)
+                found = _last_exit_of(recording, file)
             except CrashRecordError as problem:
                 damaged.append((recording.notes, problem))
                 continue
@@ -85,20 +88,23 @@ def find_exits(folder: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Pa
     return sorted(exits, key=lambda each: -each[1].last.t_seconds), damaged
 
 
-def last_exit(noted: notes.Notes, samples: Sequence[Recorded], limits: MemoryLimits | None) -> LastExit | None:
-    """Return the exit of a process that left this crash record, notes and samples; ``None`` without a sample.
+def last_exit(
+    noted: notes.Notes, samples: Sequence[Recorded], seen: ExitRecord | None, limits: MemoryLimits | None
+) -> LastExit | None:
+    """Return the exit of a process that left these notes and samples; ``None`` without a sample.
 
     ``limits`` are those of the cgroup now, if this process is the successor of that one.
     """
     if not samples:
         return None
     points = tuple(sample.point for sample in samples)
-    ended, reason = notes.read_ending(noted) or _ending(noted, samples, limits)
+    ended, reason = _ending(noted, samples, seen, limits)
     return LastExit(
         pid=noted["pid"],
         process_started_at=notes.read_start(noted),
         ended=ended,
         reason=reason,
+        exit_code=seen.code if seen else None,
         points=points,
         slope_bytes_per_second=slope(points),
         verdict=notes.read_verdict(noted),
@@ -119,24 +125,37 @@ def slope(points: Sequence[Point]) -> float | None:
 
 def _claim(folder: Path, limits: MemoryLimits | None) -> LastExit | None:
     check_owner(folder)
-    for recording in recordings_with_notes(folder):
+    for recording in recordings(folder):
         with suppress(OSError, CrashRecordError), open_unless_locked(recording.csv, exclusive=True) as file:
-            if file is not None and (found := _claim_one(recording, file, limits)) is not None:
+            found = None if file is None else _claim_one(recording, file, limits)
+            if found is not None and found.ended.is_kill:
                 return found
     return None
 
 
 def _claim_one(recording: Recording, file: int, limits: MemoryLimits | None) -> LastExit | None:
-    """Return how the process of a recording ended, and note that; ``None`` if another start has claimed it."""
+    """Return how the process of a recording ended, and note that; ``None`` if another start has claimed it.
+
+    Raises ``FileNotFoundError`` after a clean stop, which leaves no notes.
+    """
     noted = notes.read_notes(recording.notes)
     if notes.read_ending(noted) is not None:
         return None
-    found = last_exit(noted, _read_samples(recording, file), limits)
+    found = last_exit(noted, _read_samples(recording, file), read_exit(recording.exit), limits)
     if found is None:
         recording.notes.unlink()
     else:
         notes.write_notes(recording.notes, {**noted, "ending": notes.ending_note(found.ended, found.reason)})
     return found
+
+
+def _last_exit_of(recording: Recording, file: int) -> LastExit | None:
+    """Return the exit of a recording, claimed or not. Raises :class:`CrashRecordError`."""
+    try:
+        noted = notes.read_notes(recording.notes)
+    except FileNotFoundError:
+        noted = notes.notes_of_clean_stop(recording.pid)
+    return last_exit(noted, _read_samples(recording, file), read_exit(recording.exit), None)
 
 
 def _read_samples(recording: Recording, file: int) -> Sequence[Recorded]:
@@ -175,20 +194,55 @@ def _recorded(convert: RowConverter, lines: Iterator[str]) -> Iterator[Recorded]
 
 
 def _ending(
-    noted: notes.Notes, samples: Sequence[Recorded], limits: MemoryLimits | None
+    noted: notes.Notes, samples: Sequence[Recorded], seen: ExitRecord | None, limits: MemoryLimits | None
 ) -> tuple[Ending, EndingReason]:
-    """Return how a recorded process ended, by its last samples and by what its cgroup has counted since."""
-    last = samples[-1]
-    kills = limits.events.get("oom_kill") if limits else None
-    if kills is not None and last.oom_kills is not None and kills > last.oom_kills:
-        return Ending.OOM_KILL, EndingReason.KILL_COUNTED
-    free = _free_bytes(samples)
-    if last.point.limit_bytes and free is not None and free <= MIN_FREE_SHARE * last.point.limit_bytes:
-        return Ending.OOM_KILL, EndingReason.AT_LIMIT
+    """Return how a recorded process ended, as far as it is known.
+
+    The exit code decides. A SIGKILL is one of the OOM killer if memory was short; this also decides without a code.
+    """
+    claimed = notes.read_ending(noted)
+    if claimed == CLEAN_STOP:
+        return CLEAN_STOP
+    if seen is None or seen.is_sigkill:
+        if claimed and claimed[0] is Ending.OOM_KILL:
+            return claimed
+        reason = _oom_kill(samples, limits)
+        if reason is not None:
+            return Ending.OOM_KILL, reason
+    return _unseen(noted) if seen is None else _seen(seen)
+
+
+def _seen(seen: ExitRecord) -> tuple[Ending, EndingReason]:
+    """Return how a recorded process ended whose end the exit watcher has seen, if memory was not short."""
+    if seen.is_with_parent:
+        return Ending.STOPPED, EndingReason.PARENT_ENDED
+    if seen.is_sigkill:
+        return Ending.KILLED, EndingReason.SIGNAL
+    if seen.is_crash:
+        return Ending.CRASHED, EndingReason.SIGNAL
+    return Ending.STOPPED, EndingReason.SIGNAL if seen.code < 0 else EndingReason.EXIT_CODE
+
+
+def _unseen(noted: notes.Notes) -> tuple[Ending, EndingReason]:
+    """Return how a recorded process ended whose end nothing saw."""
     boot = read_boot_id()
     if boot and noted.get("boot_id") and boot != noted["boot_id"]:
         return Ending.MACHINE, EndingReason.OTHER_BOOT
-    return Ending.KILLED, EndingReason.NO_CLEAN_STOP
+    if noted["pid"] == FIRST_PID:
+        return Ending.KILLED, EndingReason.FIRST_PROCESS
+    return Ending.UNKNOWN, EndingReason.NO_CLEAN_STOP
+
+
+def _oom_kill(samples: Sequence[Recorded], limits: MemoryLimits | None) -> EndingReason | None:
+    """Return why the OOM killer ended a process: by its last samples, or by what its cgroup has counted since."""
+    last = samples[-1]
+    kills = limits.events.get("oom_kill") if limits else None
+    if kills is not None and last.oom_kills is not None and kills > last.oom_kills:
+        return EndingReason.KILL_COUNTED
+    free = _free_bytes(samples)
+    if last.point.limit_bytes and free is not None and free <= MIN_FREE_SHARE * last.point.limit_bytes:
+        return EndingReason.AT_LIMIT
+    return None
 
 
 def _free_bytes(samples: Sequence[Recorded]) -> float | None:

@@ -59,6 +59,11 @@ def new_notes(process_started_at: float | None) -> dict[str, Any]:
     }
 
 
+def notes_of_clean_stop(pid: int) -> Notes:
+    """Return the notes of a process that stopped cleanly, which has removed its own."""
+    return {"version": VERSION, "pid": pid, "ending": ending_note(Ending.STOPPED, EndingReason.CLEAN_STOP)}
+
+
 def write_notes(path: Path, notes: Notes) -> None:
     """Replace the file of the notes of a recording. Raises ``OSError``."""
     atomic_file.write_file(path, json.dumps(notes).encode())

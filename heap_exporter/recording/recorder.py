@@ -23,6 +23,7 @@ from heap_exporter.model import Census, MemoryLimits, Point, Verdict
 from heap_exporter.recording import notes
 from heap_exporter.recording.csv_format import HEADER, csv_row
 from heap_exporter.recording.folder import FOLDER, create_recording, remove_excess
+from heap_exporter.recording.watcher_launch import watch_exits
 from heap_exporter.runtime import atomic_file, file_lock
 from heap_exporter.runtime.logs import log
 
@@ -35,6 +36,9 @@ MAX_RECORDINGS = 20
 RETRY_SECONDS = 60.0
 """How long nothing is recorded after a failure."""
 
+WATCH_SECONDS = 60.0
+"""How often it is checked whether the exit watcher runs."""
+
 NOTES_SECONDS = 30.0
 """How old the noted verdict may become while its state and its cause stay the same."""
 
@@ -44,7 +48,8 @@ class Recorder:
 
     The folder contains ``max_recordings`` recordings and ``max_folder_bytes`` at most; :func:`remove_excess` has the
     exceptions. A forked child that records has a recording of its own. One thread records; any may call :meth:`finish`.
-    ``failures`` counts the writes that failed.
+    ``watch_exit`` also has the exit watcher of the folder record how this process ends. ``failures`` counts the writes
+    that failed.
     """
 
     def __init__(
@@ -55,12 +60,15 @@ class Recorder:
         max_bytes: int = MAX_BYTES,
         max_folder_bytes: int = MAX_FOLDER_BYTES,
         max_recordings: int = MAX_RECORDINGS,
+        watch_exit: bool = False,
     ) -> None:
         self._folder = snapshot_folder / FOLDER
         self._process_started_at = process_started_at
         self._max_bytes = max_bytes
         self._max_folder_bytes = max_folder_bytes
         self._max_recordings = max_recordings
+        self._watch_exit = watch_exit
+        self._watch_at = 0.0
         self._pid = os.getpid()
         self._file: _RecordingFile | None = None
         self._retry_at = 0.0
@@ -123,6 +131,9 @@ class Recorder:
         if file is None:  # another thread has called finish() meanwhile
             return
         file.append(csv_row(point, limits))
+        if self._watch_exit and time.monotonic() >= self._watch_at:
+            self._watch_at = time.monotonic() + WATCH_SECONDS
+            watch_exits(self._folder)
         if file.size >= self._max_bytes:
             file.compress()
             remove_excess(self._folder, self._max_recordings, self._max_folder_bytes)

@@ -1,23 +1,81 @@
-"""Sentences about how a process ended that did not stop cleanly."""
+"""Sentences about how a process ended."""
 
 from __future__ import annotations
 
-from heap_exporter.model import EndingReason
+import signal
+
+from heap_exporter.model import Ending, EndingReason, LastExit
+
+_TITLES = {
+    Ending.OOM_KILL: "was killed because memory ran out (OOM)",
+    Ending.KILLED: "was killed",
+    Ending.CRASHED: "crashed",
+    Ending.MACHINE: "stopped when the machine restarted",
+    Ending.UNKNOWN: "ended without a clean stop; it is not known how",
+    Ending.STOPPED: "stopped",
+}
 
 _REASONS = {
     EndingReason.KILL_COUNTED: (
         "since the last sample, the kernel has killed a process in this cgroup because memory ran out"
     ),
-    EndingReason.AT_LIMIT: ("memory use had reached the limit, so the kernel most likely killed the process (OOM)"),
+    EndingReason.AT_LIMIT: "memory use had reached the limit, so the kernel most likely killed the process (OOM)",
+    EndingReason.FIRST_PROCESS: (
+        "it was the first process of a container and did not stop cleanly: most likely SIGKILL from outside ended it, "
+        "else it crashed or called os._exit()"
+    ),
     EndingReason.OTHER_BOOT: (
         "the machine has been restarted since the last sample, or the recording is from another machine"
     ),
+    EndingReason.PARENT_ENDED: "SIGKILL ended it because its parent, or the thread that had forked it, had ended",
     EndingReason.NO_CLEAN_STOP: (
-        "the process did not stop cleanly: it was killed by a signal, crashed, or called os._exit()"
+        "it was ended by a signal (SIGTERM, SIGKILL or another), crashed, or called os._exit(); nothing recorded which"
     ),
 }
 
 
-def ending_reason(reason: EndingReason) -> str:
+def ending_title(found: LastExit) -> str:
+    """Return the predicate of a sentence about the end of a process."""
+    return _TITLES[found.ended]
+
+
+def ending_reason(found: LastExit) -> str:
     """Return as text why a process is assumed to have ended in a certain way."""
-    return _REASONS[reason]
+    code = found.exit_code
+    if found.reason is EndingReason.SIGNAL and code is not None:
+        return _signal_text(found.ended, _signal_name(-code))
+    if found.reason is EndingReason.EXIT_CODE:
+        return f"it called os._exit({code}), which ends a process without the clean-up of Python"
+    if found.reason is EndingReason.CLEAN_STOP:
+        return f"Python ended normally{_end_text(code)}"
+    return _REASONS[found.reason]
+
+
+def ending_summary(found: LastExit) -> str:
+    """Return in a few words how a process ended."""
+    code = found.exit_code
+    if code is None:
+        return str(found.ended)
+    return f"{found.ended}, {_signal_name(-code) if code < 0 else f'exit code {code}'}"
+
+
+def _signal_text(ended: Ending, name: str) -> str:
+    if ended is not Ending.STOPPED:
+        return f"{name} ended it"
+    return f"{name} ended it: the service does not handle this signal, or sent it to itself after its own clean-up"
+
+
+def _end_text(code: int | None) -> str:
+    """Return how a process ended after heap-exporter had stopped."""
+    if code is None:
+        return " or the service stopped heap-exporter"
+    if code >= 0:
+        return f", with exit code {code}"
+    return f" or the service stopped heap-exporter; then {_signal_name(-code)} ended the process"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

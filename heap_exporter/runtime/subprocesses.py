@@ -63,14 +63,31 @@ def start(command: Sequence[str], is_done: Callable[[], bool], variables: Mappin
 
     ``is_done()`` returns whether it has done its work: later, another process may have its pid. Raises ``OSError``.
     """
-    environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ} | dict(variables or {})
+    environment = _kept() | dict(variables or {})
     try:
         from heap_exporter._native import spawn
     except ImportError:  # no compiler, or another platform: then it is an ordinary child
         return _Child(command, environment)
-    pairs = tuple(os.fsencode(f"{name}={value}") for name, value in environment.items())
-    pid = spawn(tuple(map(os.fsencode, command)), pairs)
+    pid = spawn(tuple(map(os.fsencode, command)), _pairs(environment))
     return _Adopted(pid) if _is_child(pid) else _Orphan(pid, is_done)
+
+
+def start_orphan(script: Path, arguments: Sequence[str | Path]) -> bool:
+    """Run a file of this package in an isolated interpreter as an orphan; return whether it was started.
+
+    The process may live as long as the application, so it must not be a child of it, for which the application may
+    wait. Raises ``OSError``.
+    """
+    try:
+        from heap_exporter._native import spawn
+    except ImportError:
+        return False
+    command = [_python(), "-I", "-S", script, *arguments]
+    pid = spawn(tuple(map(os.fsencode, command)), _pairs(_kept()))
+    if not _is_child(pid):
+        return True
+    _Adopted(pid).give_up()
+    return False
 
 
 def lower_priority(memory_bytes: int, cpu_seconds: int) -> None:
@@ -83,6 +100,15 @@ def lower_priority(memory_bytes: int, cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _kept() -> dict[str, str]:
+    """Return the environment variables of the application that a subprocess inherits."""
+    return {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+
+
+def _pairs(environment: Mapping[str, str]) -> tuple[bytes, ...]:
+    return tuple(os.fsencode(f"{name}={value}") for name, value in environment.items())
 
 
 def _python() -> str:

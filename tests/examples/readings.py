@@ -106,6 +106,7 @@ def full_reading() -> Reading:
             process_started_at=1_789_000_000.0,
             ended=Ending.OOM_KILL,
             reason=EndingReason.KILL_COUNTED,
+            exit_code=-9,
             points=(Point(t_seconds=1_789_003_600.5, rss_bytes=530_000_000, limit_bytes=536_870_912),),
             slope_bytes_per_second=4096.5,
             verdict=None,

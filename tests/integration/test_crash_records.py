@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.processes.exits import exit_codes
 from tests.processes.programs import (
     PATIENCE_SECONDS,
     environment,
@@ -71,8 +72,10 @@ def test_after_a_sigkill_the_next_start_shows_what_memory_did(tmp_path: Path) ->
         seen = metrics(url)
         sampled_at = seen["heap_exporter_last_sample_timestamp_seconds"]  # recorded before the next one is published
         eventually(lambda: metrics(url)["heap_exporter_last_sample_timestamp_seconds"], lambda at: at > sampled_at)
+        eventually(lambda: exit_codes(tmp_path))
         process.kill()
         process.wait()
+    eventually(lambda: exit_codes(tmp_path)[process.pid])
 
     (found,) = exits(tmp_path)
     columns, rows = found["samples"]["columns"], found["samples"]["rows"]
@@ -112,7 +115,7 @@ def test_a_process_killed_during_a_suspicion_records_its_first_snapshot(tmp_path
     assert f"heap-exporter report {first['path']}" in output
 
 
-def test_a_process_that_stops_cleanly_is_no_exit(tmp_path: Path) -> None:
+def test_a_process_that_stops_cleanly_is_no_kill(tmp_path: Path) -> None:
     with program(SUCCESSOR, tmp_path) as process:
         next_json(process)
         eventually(lambda: list((tmp_path / "snapshots" / "series").glob("*.json")))
@@ -120,8 +123,10 @@ def test_a_process_that_stops_cleanly_is_no_exit(tmp_path: Path) -> None:
         process.stdin.close()
         assert process.wait(PATIENCE_SECONDS) == 0
 
-    assert [path.suffix for path in (tmp_path / "snapshots" / "series").iterdir()] == [".csv"]
-    assert exits(tmp_path) == []
+    assert not list((tmp_path / "snapshots" / "series").glob("*.json"))
+    (found,) = exits(tmp_path)
+    assert found["ended"] == "stopped"
+    assert found["ended_why"].startswith("Python ended normally")
 
 
 def test_a_process_that_aborts_without_memory_is_an_exit(tmp_path: Path) -> None:
@@ -214,7 +219,9 @@ def test_the_worker_that_replaces_a_killed_one_claims_its_crash_record(tmp_path:
         assert master.stdin is not None
         first = next_json(master)
         eventually(lambda: [path for path in folder.glob(f"*-{first}.csv") if path.read_bytes().count(b"\n") > 1])
+        eventually(lambda: first in exit_codes(tmp_path))
         os.kill(first, signal.SIGKILL)
+        eventually(lambda: exit_codes(tmp_path)[first])
         (found,) = exits(tmp_path)
         master.stdin.write("\n")
         master.stdin.flush()

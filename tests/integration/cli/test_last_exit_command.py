@@ -33,6 +33,7 @@ for index in range(240):
     )
 recorder.record_verdict(Verdict(now, State.CONFIRMED, (GREW,), 900.0, cause=Cause.PYTHON_OBJECTS))
 recorder.record_snapshots(["20261122T150000Z-1-abcd"])
+recorder.path.with_suffix(".exit").write_text(sys.argv[2])
 os._exit(1)
 """
 
@@ -43,15 +44,15 @@ def exits(tmp_path: Path) -> Path:
     return killed_process(tmp_path, 2048)
 
 
-def killed_process(folder: Path, limit_mib: int) -> Path:
-    subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), str(limit_mib)], cwd=folder, check=False)
+def killed_process(folder: Path, limit_mib: int, seen: str = "-9") -> Path:
+    subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), str(limit_mib), seen], cwd=folder, check=False)
     return folder / "snapshots"
 
 
 def test_it_shows_the_memory_before_the_exit(exits: Path, run: Run) -> None:
     shown = run("last-exit", exits, "--verbose").stdout
 
-    assert "was killed or crashed" in shown
+    assert " was killed\n  reason         SIGKILL ended it" in shown
     assert "100 MiB → 339 MiB in RAM within 60 min, 17% of its limit of 2.0 GiB" in shown
     assert f"{BARS[0] * 7}" in shown
     assert "growth         +240 MiB/h over the last 15 min" in shown
@@ -74,7 +75,34 @@ def test_earlier_exits_are_one_line_each(exits: Path, run: Run) -> None:
     shown = run("last-exit", exits).stdout
 
     assert shown.count("339 MiB, confirmed, snapshots 20261122T150000Z-1-abcd") == 1
-    assert "earlier exits:" in shown
+    assert "other exits:" in shown
+
+
+def test_a_kill_is_shown_before_the_stops_that_came_later(exits: Path, run: Run) -> None:
+    killed_process(exits.parent, 2048, "-15")
+    killed_process(exits.parent, 2048, "155")
+
+    shown = run("last-exit", exits).stdout
+
+    assert shown.index("was killed") < shown.index("other exits:") < shown.index("stopped, SIGTERM")
+    assert "stopped, exit code 155" in shown
+
+
+@pytest.mark.parametrize(
+    ("seen", "text"),
+    [
+        (
+            "-15",
+            " stopped\n  reason         SIGTERM ended it: the service does not handle this signal, or",
+        ),
+        ("155", " stopped\n  reason         it called os._exit(155)"),
+        ("-9 with-parent", " stopped\n  reason         SIGKILL ended it because its parent"),
+        ("-11", " crashed\n  reason         SIGSEGV ended it"),
+        ("", " ended without a clean stop; it is not known how\n  reason         it was ended by a signal"),
+    ],
+)
+def test_the_reason_says_what_is_known(seen: str, text: str, tmp_path: Path, run: Run) -> None:
+    assert text in run("last-exit", killed_process(tmp_path, 2048, seen)).stdout
 
 
 def test_the_document_has_every_sample(exits: Path, run: Run) -> None:
@@ -108,8 +136,8 @@ def test_the_command_changes_no_file(exits: Path, run: Run) -> None:
 
 
 def test_a_folder_without_crash_records_is_not_an_error(tmp_path: Path, run: Run) -> None:
-    assert "no process that records to this folder was killed or crashed" in run("last-exit", tmp_path).stdout
-    assert "no process that records to this folder was killed or crashed" in run("last-exit").stdout
+    assert "has ended" in run("last-exit", tmp_path).stdout
+    assert "has ended" in run("last-exit").stdout
     assert json.loads(run("last-exit", "--json").stdout)["exits"] == []
 
 
@@ -135,5 +163,5 @@ def test_a_damaged_file_is_listed(exits: Path, run: Run) -> None:
 
     shown = run("last-exit", exits).stdout
 
-    assert "was killed or crashed" in shown
+    assert "was killed" in shown
     assert f"{notes.name} cannot be read: it is not a crash record, or it is damaged" in shown

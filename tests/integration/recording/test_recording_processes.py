@@ -188,6 +188,8 @@ def test_workers_that_start_at_once_claim_different_exits(tmp_path: Path) -> Non
     for second in range(4):
         crashed = Recorder(tmp_path, None)
         crashed.record(Point(float(second), 1))
+        assert crashed.path is not None
+        crashed.path.with_suffix(".exit").write_text("-9")
         del crashed
     gate, claimed = FORK.Event(), FORK.SimpleQueue()
 

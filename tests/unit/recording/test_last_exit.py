@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from heap_exporter.errors import CrashRecordError
 from heap_exporter.model import Cause, Ending, EndingReason, LastExit, MemoryLimits, Point, State, Verdict
 from heap_exporter.recording.csv_format import HEADER, Recorded, csv_row
+from heap_exporter.recording.exit_codes import ExitRecord
 from heap_exporter.recording.last_exit import HISTORY_SECONDS, MAX_SAMPLES, claim_last_exit, find_exits, last_exit
 from heap_exporter.recording.notes import read_notes
 from heap_exporter.recording.recorder import MAX_RECORDINGS, Recorder
@@ -21,16 +23,18 @@ from heap_exporter.runtime.boot_id import read_boot_id
 from tests.examples.readings import GREW
 
 MIB = 1024**2
+KILL = ExitRecord(-signal.SIGKILL)
 
 
-def crash(folder: Path, *points: Point, limits: MemoryLimits | None = None) -> Path:
-    """Leave the recording of a process that did not stop cleanly; return its CSV file."""
+def crash(folder: Path, *points: Point, limits: MemoryLimits | None = None, seen: str = "-9") -> Path:
+    """Leave the recording of a process that was killed, as far as it is seen; return its CSV file."""
     recorder = Recorder(folder, 1.0)
     for point in points or (Point(1.0, 1),):
         recorder.record(point, limits)
     recorder.record_verdict(Verdict(3.0, State.CONFIRMED, (GREW,), 900.0, cause=Cause.PYTHON_OBJECTS))
     recorder.record_snapshots(["20261122T150000Z-1-abcd"])
     assert recorder.path is not None
+    recorder.path.with_suffix(".exit").write_text(seen)
     os.utime(recorder.path, (points[-1].t_seconds, points[-1].t_seconds) if points else None)
     return recorder.path  # without a reference to the recorder its file is unlocked, as after the end of a process
 
@@ -39,8 +43,10 @@ def exits(folder: Path) -> list[LastExit]:
     return [found for _, found in find_exits(folder / "series")[0]]
 
 
-def exit_of(*samples: Recorded, limits: MemoryLimits | None = None, **noted: Any) -> LastExit:
-    found = last_exit({"pid": 7, "process_started_at": 1.0, **noted}, samples, limits)
+def exit_of(
+    *samples: Recorded, limits: MemoryLimits | None = None, seen: ExitRecord | None = KILL, **noted: Any
+) -> LastExit:
+    found = last_exit({"pid": 7, "process_started_at": 1.0, **noted}, samples, seen, limits)
     assert found is not None
     return found
 
@@ -139,7 +145,8 @@ def test_the_recording_of_a_process_that_stopped_cleanly_is_no_exit(tmp_path: Pa
     recorder.finish()
 
     assert claim_last_exit(tmp_path, None) is None
-    assert exits(tmp_path) == []
+    (found,) = exits(tmp_path)
+    assert (found.pid, found.ended, found.reason) == (os.getpid(), Ending.STOPPED, EndingReason.CLEAN_STOP)
 
 
 def test_a_recording_without_samples_is_no_exit(tmp_path: Path) -> None:
@@ -295,8 +302,67 @@ def test_memory_that_reaches_its_limit_with_the_next_sample_is_an_oom_kill(
 def test_another_boot_of_the_machine_is_no_kill() -> None:
     sample = grown(1, 100, 512)
 
-    assert exit_of(sample, boot_id="another").ended is Ending.MACHINE
-    assert exit_of(sample, boot_id=read_boot_id()).ended is Ending.KILLED
+    assert exit_of(sample, seen=None, boot_id="another").ended is Ending.MACHINE
+    assert exit_of(sample, seen=None, boot_id=read_boot_id()).ended is Ending.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("seen", "ended", "reason"),
+    [
+        ("-9", Ending.KILLED, EndingReason.SIGNAL),
+        ("-9 with-parent", Ending.STOPPED, EndingReason.PARENT_ENDED),
+        ("-15", Ending.STOPPED, EndingReason.SIGNAL),
+        ("-11", Ending.CRASHED, EndingReason.SIGNAL),
+        ("155", Ending.STOPPED, EndingReason.EXIT_CODE),
+        ("", Ending.UNKNOWN, EndingReason.NO_CLEAN_STOP),
+        ("nonsense", Ending.UNKNOWN, EndingReason.NO_CLEAN_STOP),
+        ("-4711", Ending.UNKNOWN, EndingReason.NO_CLEAN_STOP),
+    ],
+)
+def test_the_exit_that_was_seen_decides_and_only_a_kill_is_claimed(
+    seen: str, ended: Ending, reason: EndingReason, tmp_path: Path
+) -> None:
+    crash(tmp_path, seen=seen)
+
+    claimed = claim_last_exit(tmp_path, None)
+    (found,) = exits(tmp_path)
+
+    assert (found.ended, found.reason) == (ended, reason)
+    assert (claimed is not None) == (ended is Ending.KILLED)
+
+
+def test_a_sigterm_at_the_limit_is_no_oom_kill() -> None:
+    limits = MemoryLimits(512 * MIB, 400 * MIB, {"oom_kill": 3})
+
+    found = exit_of(grown(1, 510, 512, kills=2), limits=limits, seen=ExitRecord(-signal.SIGTERM))
+
+    assert found.ended is Ending.STOPPED
+
+
+def test_an_oom_kill_that_the_cgroup_has_counted_is_one_also_if_the_parent_ended() -> None:
+    limits = MemoryLimits(512 * MIB, 400 * MIB, {"oom_kill": 3})
+
+    found = exit_of(grown(1, 100, 512, 400, kills=2), limits=limits, seen=ExitRecord(-signal.SIGKILL, True))
+
+    assert found.ended is Ending.OOM_KILL
+
+
+def test_the_first_process_of_a_container_was_killed_if_it_did_not_stop_cleanly() -> None:
+    found = exit_of(grown(1, 100, 512), seen=None, pid=1)
+
+    assert (found.ended, found.reason) == (Ending.KILLED, EndingReason.FIRST_PROCESS)
+
+
+def test_recordings_of_processes_that_stopped_make_room_for_those_of_crashed_ones(tmp_path: Path) -> None:
+    for second in range(2):
+        crash(tmp_path, Point(float(second), 1))
+    for second in range(2, MAX_RECORDINGS + 8):
+        crash(tmp_path, Point(float(second), 1), seen="-15")
+
+    killed = [found.last.t_seconds for found in exits(tmp_path) if found.ended is Ending.KILLED]
+    assert killed == [1.0, 0.0]
+    assert len(exits(tmp_path)) <= MAX_RECORDINGS
+    assert len(list((tmp_path / "series").glob("*.exit"))) <= MAX_RECORDINGS
 
 
 def test_the_ending_is_the_one_that_the_claim_has_found(tmp_path: Path) -> None:

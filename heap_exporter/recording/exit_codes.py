@@ -1,0 +1,63 @@
+"""Reads how recorded processes ended, which the exit watcher (``exit_watcher.py``) has seen."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+CRASHES = frozenset(
+    getattr(signal, name)
+    for name in ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
+    if hasattr(signal, name)
+)
+"""Signals by which a process ends because of an error of its own."""
+
+FIRST_PID = 1
+"""The first process of a container.
+
+When it ends, the kernel kills all others in the container, also a watcher. Of the signals that it does not handle, only
+SIGKILL from outside of the container ends it.
+"""
+
+MIN_CODE, MAX_CODE = -64, 255
+MAX_BYTES = 32
+WITH_PARENT = b"with-parent"
+
+
+class ExitRecord(NamedTuple):
+    """How a process ended: its exit code, or the negative number of the signal that ended it.
+
+    ``is_with_parent`` means that SIGKILL ended it because its parent had ended, and not by SIGKILL.
+    """
+
+    code: int
+    is_with_parent: bool = False
+
+    @property
+    def is_sigkill(self) -> bool:
+        """Return whether SIGKILL ended this process, whatever its reason."""
+        return self.code == -getattr(signal, "SIGKILL", 9)
+
+    @property
+    def is_crash(self) -> bool:
+        """Return whether this process crashed."""
+        return -self.code in CRASHES
+
+    @property
+    def is_stop(self) -> bool:
+        """Return whether this process ended in another way than by a kill or a crash."""
+        return self.is_with_parent or not (self.is_sigkill or self.is_crash)
+
+
+def read_exit(path: Path) -> ExitRecord | None:
+    """Return what the exit watcher has recorded in a file, ``None`` if it has not seen the end. Raises nothing."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(file, "rb") as opened:
+            code, *rest = opened.read(MAX_BYTES).split()
+        record = ExitRecord(int(code), rest == [WITH_PARENT])
+    except (OSError, ValueError):
+        return None
+    return record if MIN_CODE <= record.code <= MAX_CODE else None

@@ -1,0 +1,337 @@
+"""A small process that records how the processes of a service end: with which exit code, or by which signal.
+
+A process that a signal ends, or ``os._exit()``, runs no more code, so it cannot record that itself; only its parent
+may wait for it. But the kernel shows the status of an ended process to any process of the same user in
+``/proc/PID/stat`` until its parent has waited for it, and from Linux 6.15 on afterwards to holders of a pidfd.
+
+One such process watches all processes that record to one folder. It changes nothing in them: it opens a pidfd of each,
+and sleeps. It ends some seconds after the last of them. It is run as a file, with few modules of the standard library
+and none of this package, because it is there as long as the service is: it should stay small.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import struct
+import sys
+import time
+
+SCAN_SECONDS = 1.0
+"""How often the watcher looks for processes that have begun to record."""
+
+IDLE_SCANS = 5
+"""Scans without a process before the watcher ends: a process that ends is often replaced by another one."""
+
+SCANS_PER_CHANGE = 3
+"""How often a changed folder is read: a new file is not locked yet in its first moments."""
+
+WITH_PARENT_SECONDS = 1.0
+"""SIGKILL within this time after the end of the parent's thread is caused by that end."""
+
+LOCK_ATTEMPTS, LOCK_SECONDS = 10, 0.1
+"""How often the lock of the folder is tried: a process may hold it for the moment in which it looks for a watcher."""
+
+_OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_LOCK = struct.Struct("@hhqqi4x")
+"""``struct flock`` of fcntl(2) on 64-bit Linux."""
+
+_PLACEHOLDER = b" " * 16 + b"\n"
+"""Content of the file before the end: later the exit code replaces it in place, also if the disk is full then."""
+
+_STATE, _PARENT, _EXIT_CODE = 0, 1, 49
+"""Fields of ``/proc/PID/stat`` after the name of the program (proc(5), fields 3, 4 and 52)."""
+
+_ENDED = b"Z", b"X"
+"""States of a process, or a thread, that has ended."""
+
+_GET_INFO, _INFO_EXIT, _INFO_EXIT_CODE, _INFO_BYTES = 0xC040FF0B, 1 << 3, 60, 64
+"""``PIDFD_GET_INFO``, ``PIDFD_INFO_EXIT`` and ``struct pidfd_info`` of linux/pidfd.h, first version."""
+
+
+class ObservedProcess:
+    """A process whose end is observed: its pidfd and its ``/proc/PID/stat`` are open. Raises ``OSError``.
+
+    Once it has ended, ``ended_at`` is a monotonic time, and ``exit_code`` the negative number of a signal, ``None`` if
+    the kernel does not show it any more.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.ended_at: float | None = None
+        self.exit_code: int | None = None
+        self.pidfd = os.pidfd_open(pid)
+        try:
+            self._stat = os.open(f"/proc/{pid}/stat", os.O_RDONLY | _OPEN)
+        except OSError:
+            os.close(self.pidfd)
+            raise
+
+    def parent_pid(self) -> int:
+        """Return the pid of the parent. Raises ``OSError`` after the end of the process."""
+        return int(_stat_fields(self._stat)[_PARENT])
+
+    def end(self) -> None:
+        """Note that the process has ended, and its exit code."""
+        self.ended_at = time.monotonic()
+        status = self._zombie_status()
+        if status is None:
+            status = self._reaped_status()
+        self.exit_code = None if status is None else os.waitstatus_to_exitcode(status)
+
+    def close(self) -> None:
+        """Close the descriptors of the process."""
+        os.close(self.pidfd)
+        os.close(self._stat)
+
+    def _zombie_status(self) -> int | None:
+        """Return the wait status of the process while its parent has not waited for it.
+
+        To other users the kernel shows 0 in its place, so a 0 counts only for a process of the same user.
+        """
+        try:
+            fields = _stat_fields(self._stat)
+            status = int(fields[_EXIT_CODE])
+            if fields[_STATE] in _ENDED and (status or os.stat(f"/proc/{self.pid}").st_uid == os.geteuid()):
+                return status
+        except OSError:  # its parent has waited for it
+            pass
+        return None
+
+    def _reaped_status(self) -> int | None:
+        """Return the wait status of the process after its parent has waited for it (Linux 6.15)."""
+        info = bytearray(_INFO_BYTES)
+        struct.pack_into("=Q", info, 0, _INFO_EXIT)
+        try:
+            fcntl.ioctl(self.pidfd, _GET_INFO, info)
+        except OSError:
+            return None
+        is_known = struct.unpack_from("=Q", info, 0)[0] & _INFO_EXIT
+        return int(struct.unpack_from("=i", info, _INFO_EXIT_CODE)[0]) if is_known else None
+
+
+class ParentProcess(ObservedProcess):
+    """The parent of a process, and its thread that has forked the process. Raises ``OSError``.
+
+    A process may have asked the kernel to kill it when that thread ends, as children of Celery do (PR_SET_PDEATHSIG).
+    """
+
+    def __init__(self, pid: int, child: int) -> None:
+        super().__init__(pid)
+        self.thread_ended_at: float | None = None
+        try:
+            self._thread = os.open(f"/proc/{pid}/task/{forking_thread(pid, child)}/stat", os.O_RDONLY | _OPEN)
+        except OSError:
+            super().close()
+            raise
+
+    def check_thread(self) -> None:
+        """Note when the thread has ended. Called once a second."""
+        if self.thread_ended_at is None and not _is_alive(self._thread):
+            self.thread_ended_at = time.monotonic()
+
+    @property
+    def is_killed(self) -> bool:
+        """Return whether SIGKILL has ended the parent, or is ending it."""
+        try:
+            return self.exit_code == -signal.SIGKILL or int(_stat_fields(self._stat)[_EXIT_CODE]) == signal.SIGKILL
+        except OSError:  # its own parent has waited for it
+            return False
+
+    def close(self) -> None:
+        """Close the descriptors of the parent and its thread."""
+        super().close()
+        os.close(self._thread)
+
+
+class RecordedProcess:
+    """A process that records, its parent, and the file for its exit code. Raises ``OSError``."""
+
+    def __init__(self, pid: int, folder: int, exit_name: str) -> None:
+        self.process = ObservedProcess(pid)
+        self.parent: ParentProcess | None = None
+        try:
+            self._exit_file = os.open(exit_name, os.O_WRONLY | os.O_CREAT | _OPEN, 0o600, dir_fd=folder)
+        except OSError:
+            self.process.close()
+            raise
+        try:
+            os.pwrite(self._exit_file, _PLACEHOLDER, 0)
+            self.parent = ParentProcess(self.process.parent_pid(), pid)
+        except OSError:  # the disk is full, or it has no parent in this container
+            pass
+
+    @property
+    def observed(self) -> list[ObservedProcess]:
+        """Return the process, and its parent if it has one."""
+        return [self.process, self.parent] if self.parent else [self.process]
+
+    def record_exit(self) -> None:
+        """Write the exit code of the ended process to its file, if it is known. Raises ``OSError``."""
+        code = self.process.exit_code
+        if code is not None:
+            with_parent = b"with-parent" if self._was_killed_with_parent() else b""
+            os.pwrite(self._exit_file, b"%4d %-11s\n" % (code, with_parent), 0)
+
+    def close(self) -> None:
+        """Close the descriptors of the recorded process and its parent."""
+        for each in self.observed:
+            each.close()
+        os.close(self._exit_file)
+
+    def _was_killed_with_parent(self) -> bool:
+        """Return whether SIGKILL ended this process because its parent, or a thread of that, ended in another way."""
+        process, parent = self.process, self.parent
+        if parent is None or parent.thread_ended_at is None or process.ended_at is None:
+            return False
+        is_soon = process.ended_at - parent.thread_ended_at < WITH_PARENT_SECONDS
+        return is_soon and process.exit_code == -signal.SIGKILL and not parent.is_killed
+
+
+class ExitWatcher:
+    """Watches the processes that record to a folder. Raises ``OSError`` if it cannot read the folder."""
+
+    def __init__(self, folder: str, csv_suffix: str, exit_suffix: str) -> None:
+        self._csv_suffix, self._exit_suffix = csv_suffix, exit_suffix
+        self.folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | _OPEN)
+        self.is_stopping = False
+        self._recorded: list[RecordedProcess] = []
+        self._observed: dict[int, ObservedProcess] = {}
+        self._names: set[str] = set()
+        self._changed_at, self._scans = -1, 0
+        self._poller = select.poll()
+
+    def run(self) -> None:
+        """Watch until the last process has ended, or the folder is removed."""
+        idle_scans = 0
+        while idle_scans < (1 if self.is_stopping else IDLE_SCANS) and os.fstat(self.folder).st_nlink:
+            self._scan()
+            for pidfd, _ in self._poller.poll(SCAN_SECONDS * 1000):
+                self._poller.unregister(pidfd)
+                self._observed.pop(pidfd).end()
+            self._check_parents()
+            self._record_exits()
+            idle_scans = 0 if self._recorded else idle_scans + 1
+
+    def _scan(self) -> None:
+        """Watch the processes that have begun to record since the last scan."""
+        changed_at = os.fstat(self.folder).st_mtime_ns
+        if changed_at != self._changed_at:
+            self._changed_at, self._scans = changed_at, SCANS_PER_CHANGE
+        if self._scans == 0:
+            return
+        self._scans -= 1
+        names = {name for name in os.listdir(self.folder) if name.endswith(self._csv_suffix)}
+        self._names &= names
+        for name in names - self._names:
+            try:
+                self._watch(name)
+            except OSError:  # it has ended meanwhile, or the folder is full: how it ends stays unknown
+                continue
+
+    def _watch(self, name: str) -> None:
+        pid = lock_holder(self.folder, name)
+        if pid <= 0 or pid == os.getppid():  # a parent may wait for the end of all of its children
+            return
+        recorded = RecordedProcess(pid, self.folder, name.removesuffix(self._csv_suffix) + self._exit_suffix)
+        if lock_holder(self.folder, name) != pid:  # it ended, and another process may have its pid
+            recorded.close()
+            return
+        self._names.add(name)
+        self._recorded.append(recorded)
+        for each in recorded.observed:
+            self._observed[each.pidfd] = each
+            self._poller.register(each.pidfd, select.POLLIN)
+
+    def _check_parents(self) -> None:
+        for recorded in self._recorded:
+            if recorded.parent is not None:
+                recorded.parent.check_thread()
+
+    def _record_exits(self) -> None:
+        """Record the exits of the processes that have ended, and forget them."""
+        for recorded in [each for each in self._recorded if each.process.ended_at is not None]:
+            self._recorded.remove(recorded)
+            for observed in recorded.observed:
+                if self._observed.pop(observed.pidfd, None):
+                    self._poller.unregister(observed.pidfd)
+            try:
+                recorded.record_exit()
+            except OSError:  # there is no place to record it
+                pass
+            finally:
+                recorded.close()
+
+
+def forking_thread(pid: int, child: int) -> int:
+    """Return the thread of a process whose child another process is; the main thread where the kernel names none.
+
+    Raises ``OSError`` if the process has ended.
+    """
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                if b"%d" % child in file.read().split():
+                    return int(thread)
+        except OSError:  # the thread has ended, or the kernel has no such file
+            continue
+    return pid
+
+
+def _stat_fields(stat: int) -> list[bytes]:
+    """Return the fields of an open ``/proc/PID/stat`` after the name of the program. Raises ``OSError``."""
+    return os.pread(stat, 4096, 0).rpartition(b")")[2].split()
+
+
+def _is_alive(stat: int) -> bool:
+    """Return whether the process or thread of an open ``stat`` file has not ended."""
+    try:
+        return _stat_fields(stat)[_STATE] not in _ENDED
+    except OSError:
+        return False
+
+
+def lock_holder(folder: int, name: str) -> int:
+    """Return the pid that has a file locked; 0 if none has, or one of another container. Raises ``OSError``."""
+    file = os.open(name, os.O_RDONLY | _OPEN, dir_fd=folder)
+    try:
+        lock = fcntl.fcntl(file, fcntl.F_GETLK, _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        kind, _, _, _, pid = _LOCK.unpack(lock)
+        return 0 if kind == fcntl.F_UNLCK else int(pid)
+    finally:
+        os.close(file)
+
+
+def try_lock(file: int) -> bool:
+    """Lock a file, unless another process has it locked. Raises ``OSError`` where no lock is possible."""
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def main(folder: str, lock_name: str, csv_suffix: str, exit_suffix: str) -> None:
+    """Watch a folder of recordings, unless another process watches it."""
+    watcher = ExitWatcher(folder, csv_suffix, exit_suffix)
+
+    def stop(*_: object) -> None:
+        watcher.is_stopping = True
+
+    signal.signal(signal.SIGTERM, stop)  # systemd sends it to all processes of a service that still has to end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.chdir("/")
+    lock = os.open(lock_name, os.O_RDWR | os.O_CREAT | _OPEN, 0o600, dir_fd=watcher.folder)
+    for _ in range(LOCK_ATTEMPTS):
+        if try_lock(lock):
+            watcher.run()
+            os.unlink(lock_name, dir_fd=watcher.folder)
+            return
+        time.sleep(LOCK_SECONDS)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

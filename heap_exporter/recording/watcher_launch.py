@@ -1,0 +1,45 @@
+"""Starts the exit watcher of a folder of recordings (``exit_watcher.py``)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from heap_exporter.recording.exit_codes import FIRST_PID
+from heap_exporter.recording.folder import CSV_SUFFIX, EXIT_SUFFIX
+from heap_exporter.runtime import subprocesses
+from heap_exporter.runtime.boot_id import read_boot_id
+from heap_exporter.runtime.file_lock import open_unless_locked
+from heap_exporter.runtime.logs import log
+
+_SCRIPT = Path(__file__).with_name("exit_watcher.py")
+
+
+def watch_exits(folder: Path) -> None:
+    """Start the exit watcher of a folder, unless it runs. Raises nothing.
+
+    It needs pidfds (Linux 5.3) and the native extension. There is none for the first process of a container, and none
+    where orphans become children of this process. Without it, nothing records how processes end.
+    """
+    if not hasattr(os, "pidfd_open") or sys.maxsize < 1 << 32 or os.getpid() == FIRST_PID:
+        return
+    try:
+        lock_name = _lock_name()
+        if not _is_locked(folder / lock_name):
+            subprocesses.start_orphan(_SCRIPT, (folder, lock_name, CSV_SUFFIX, EXIT_SUFFIX))
+    except OSError as problem:
+        log.debug("nothing records how the processes that record to %s end: %s", folder, problem)
+
+
+def _lock_name() -> str:
+    """Return the name of the watcher's lock: a watcher sees only the processes of its own machine and container."""
+    return f".watcher-{read_boot_id()[:8]}-{os.stat('/proc/self/ns/pid').st_ino}.lock"
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with open_unless_locked(path, exclusive=True) as file:
+            return file is None
+    except FileNotFoundError:
+        return False
