@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from heap_exporter.detection.windows import BUCKETS_A_WINDOW
-from heap_exporter.model import Census, CollectorState, Detail, Finding, Point, ProcessMemory, Reading, Sample
+from heap_exporter.model import Census, CollectorState, Finding, Point, ProcessMemory, Reading, Sample, SlowReadings
 
 DENSE_WINDOWS = 8
 SPARSE_WINDOWS = 384
@@ -83,7 +83,7 @@ def _joined(older: Point, newer: Point) -> Point:
 
 def point(
     sample: Sample,
-    detail: Detail | None = None,
+    detail: SlowReadings | None = None,
     census: Census | None = None,
     *,
     limit_bytes: int | None = None,
@@ -125,7 +125,7 @@ def point_of(reading: Reading, before: Reading, *, restart: bool, finding: Findi
     )
 
 
-def _is_new(detail: Detail, before: Detail) -> bool:
+def _is_new(detail: SlowReadings, before: SlowReadings) -> bool:
     """Return whether a point to judge has new details: the limits are read with every sample, others rarely."""
     return any(getattr(detail, name) is not getattr(before, name) for name in ("malloc", "pymalloc", "shares"))
 
@@ -149,7 +149,7 @@ def _of_collector(collector: CollectorState) -> dict[str, int | None]:
     }
 
 
-def _of_detail(detail: Detail) -> dict[str, int | None]:
+def _of_detail(detail: SlowReadings) -> dict[str, int | None]:
     malloc, pymalloc, shares = detail.malloc, detail.pymalloc, detail.shares
     return {
         "malloc_used_bytes": malloc.used_bytes if malloc else None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from heap_exporter.model.alerts import LastExit, LeakAlert, SnapshotInfo
-from heap_exporter.model.samples import Census, Detail, Sample, TypeCount, WalkerChoice
+from heap_exporter.model.samples import Census, Sample, SlowReadings, TypeCount, WalkerChoice
 from heap_exporter.model.verdicts import Verdict
 
 
@@ -34,7 +34,7 @@ class Reading:
     started_at: float
     process_started_at: float | None
     sample: Sample | None = None
-    detail: Detail = Detail()
+    detail: SlowReadings = SlowReadings()
     census: Census | None = None
     census_interval_seconds: float = 0.0
     walker: WalkerChoice | None = None

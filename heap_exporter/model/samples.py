@@ -60,7 +60,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Malloc:
+class AllocatorMemory:
     """The memory of an allocator, malloc or pymalloc: in use, and free but not returned to the system."""
 
     used_bytes: int
@@ -68,7 +68,7 @@ class Malloc:
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
+class MemoryShares:
     """The memory of the process with each shared page divided by its sharers (PSS), and its private pages (USS)."""
 
     proportional_bytes: int
@@ -88,12 +88,12 @@ class MemoryLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
+class SlowReadings:
     """One reading of the sources that are too slow to be read with every sample."""
 
-    malloc: Malloc | None = None
-    pymalloc: Malloc | None = None
-    shares: Shares | None = None
+    malloc: AllocatorMemory | None = None
+    pymalloc: AllocatorMemory | None = None
+    shares: MemoryShares | None = None
     limits: MemoryLimits | None = None
 
 

@@ -7,7 +7,7 @@ import sys
 from functools import cache
 
 from heap_exporter.errors import SourceMissing
-from heap_exporter.model import Malloc
+from heap_exporter.model import AllocatorMemory
 
 
 def read_allocated_blocks() -> int:
@@ -23,14 +23,14 @@ def read_allocated_blocks() -> int:
     return blocks
 
 
-def read_malloc() -> Malloc:
+def read_malloc() -> AllocatorMemory:
     """Return the bytes of malloc in all arenas of the process, from ``mallinfo2`` of glibc 2.33 and newer.
 
     Takes microseconds as a rule, but milliseconds with hundreds of thousands of free chunks, under the locks of the
     arenas and without the GIL. Raises :class:`SourceMissing` with another C library.
     """
     info = _mallinfo2()()
-    return Malloc(used_bytes=info.uordblks + info.hblkhd, retained_bytes=info.fordblks)
+    return AllocatorMemory(used_bytes=info.uordblks + info.hblkhd, retained_bytes=info.fordblks)
 
 
 class _MallInfo2(ctypes.Structure):

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from heap_exporter.errors import SourceMissing
-from heap_exporter.model import ProcessMemory, Shares
+from heap_exporter.model import MemoryShares, ProcessMemory
 
 PROC = Path("/proc")
 
@@ -36,7 +36,7 @@ def read_memory(proc: Path = PROC) -> ProcessMemory:
     return ProcessMemory(resident, anonymous, file, shmem, peak, swap, None if threads is None else int(threads))
 
 
-def read_shares(proc: Path = PROC) -> Shares:
+def read_shares(proc: Path = PROC) -> MemoryShares:
     """Return PSS and USS of the process in bytes from ``/proc/self/smaps_rollup``: milliseconds in a large process.
 
     Raises :class:`SourceMissing` if the kernel has no such file or hides it.
@@ -50,7 +50,7 @@ def read_shares(proc: Path = PROC) -> Shares:
     clean, dirty = _kib(fields.get(b"Private_Clean")), _kib(fields.get(b"Private_Dirty"))
     if proportional is None or clean is None or dirty is None:
         raise SourceMissing(f"{proc}/self/smaps_rollup has no Pss or Private fields")
-    return Shares(proportional, clean + dirty)
+    return MemoryShares(proportional, clean + dirty)
 
 
 def read_physical_bytes() -> int:

@@ -12,7 +12,7 @@ import time
 from functools import cache
 
 from heap_exporter.errors import SourceMissing
-from heap_exporter.model import Malloc
+from heap_exporter.model import AllocatorMemory
 
 PAUSE_FACTOR = 1000.0
 """Pause after a reading, as a multiple of its processor time: 3 ms for each GB, with the GIL held."""
@@ -25,10 +25,10 @@ class PymallocReader:
     """Reads pymalloc in this process; returns the last reading again while another one would cost too much."""
 
     def __init__(self) -> None:
-        self._last: Malloc | None = None
+        self._last: AllocatorMemory | None = None
         self._next_at = 0.0
 
-    def read(self) -> Malloc:
+    def read(self) -> AllocatorMemory:
         """Return the bytes in allocated blocks of pymalloc, and the other bytes of its arenas.
 
         Raises :class:`SourceMissing` without pymalloc, or without in-memory C streams.
@@ -40,14 +40,14 @@ class PymallocReader:
         return self._last
 
 
-def read_pymalloc() -> Malloc:
+def read_pymalloc() -> AllocatorMemory:
     """Return the bytes in allocated blocks of pymalloc, and the others of its arenas. Raises :class:`SourceMissing`."""
     text = _statistics()
     arenas, allocated = _ARENAS.search(text), _ALLOCATED.search(text)
     if arenas is None or allocated is None:
         raise SourceMissing("pymalloc is not in use (PYTHONMALLOC is set, or Python was built without pymalloc)")
     used = _number(allocated)
-    return Malloc(used_bytes=used, retained_bytes=_number(arenas) - used)
+    return AllocatorMemory(used_bytes=used, retained_bytes=_number(arenas) - used)
 
 
 def _number(found: re.Match[bytes]) -> int:

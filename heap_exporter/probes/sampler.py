@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from heap_exporter.model import Detail, MemoryLimits, Sample
+from heap_exporter.model import MemoryLimits, Sample, SlowReadings
 from heap_exporter.probes import allocators, cgroup, garbage_collector, headroom, mappings, process
 from heap_exporter.probes.mappings import Mappings
 from heap_exporter.probes.pymalloc import PymallocReader
@@ -40,16 +40,16 @@ class Sampler:
             allocated_blocks=blocks,
         )
 
-    def detail(self) -> Detail:
+    def detail(self) -> SlowReadings:
         """Read the expensive probes: tenths of a millisecond in a small process, more in a large one."""
-        return Detail(
+        return SlowReadings(
             malloc=self._run("malloc", allocators.read_malloc),
             pymalloc=self._run("pymalloc", self._pymalloc.read),
             shares=self._run("shares", process.read_shares),
             limits=self.limits(),
         )
 
-    def refresh_limits(self, detail: Detail) -> Detail:
+    def refresh_limits(self, detail: SlowReadings) -> SlowReadings:
         """Read the memory limit from the cgroup again, if there is one: the process may have come closer to it."""
         if detail.limits is None or not detail.limits.limit_bytes:
             return detail

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from heap_exporter.model import (
+    AllocatorMemory,
     Cause,
     Census,
     CollectorState,
     Counters,
-    Detail,
     Ending,
     EndingReason,
     GrowingType,
     LastExit,
-    Malloc,
     MemoryKind,
     MemoryLimits,
+    MemoryShares,
     MemoryTrend,
     Point,
     ProcessMemory,
@@ -24,7 +24,7 @@ from heap_exporter.model import (
     Reason,
     ReasonKind,
     Sample,
-    Shares,
+    SlowReadings,
     SnapshotInfo,
     State,
     TypeCount,
@@ -66,9 +66,9 @@ def full_reading() -> Reading:
             collector=CollectorState((612, 3, 2), (450, 40, 4), (1, 0, 5), 375),
             allocated_blocks=987_654,
         ),
-        detail=Detail(
-            malloc=Malloc(used_bytes=33_000_000, retained_bytes=1_048_576),
-            shares=Shares(proportional_bytes=90_000_384, unique_bytes=85_000_192),
+        detail=SlowReadings(
+            malloc=AllocatorMemory(used_bytes=33_000_000, retained_bytes=1_048_576),
+            shares=MemoryShares(proportional_bytes=90_000_384, unique_bytes=85_000_192),
             limits=MemoryLimits(
                 limit_bytes=536_870_912,
                 headroom_bytes=400_000_000,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from heap_exporter.investigation.stage import InvestigationStage
-from heap_exporter.model import Detail, MemoryLimits, Point, Reading
+from heap_exporter.model import MemoryLimits, Point, Reading, SlowReadings
 from heap_exporter.probes.sampler import Sampler
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.service import Snapshots
@@ -19,7 +19,7 @@ def test_a_snapshot_near_the_memory_limit_is_taken_once_without_a_verdict(tmp_pa
     snapshots = Snapshots(PausedWalker(), Store(tmp_path, 20), lambda: None)
     investigator = InvestigationStage(Settings(snapshot_dir=tmp_path), snapshots, Sampler())
     limits = MemoryLimits(limit_bytes=200 * MIB, headroom_bytes=10 * MIB, events={})
-    reading = Reading(0.0, None, detail=Detail(limits=limits))
+    reading = Reading(0.0, None, detail=SlowReadings(limits=limits))
 
     assert investigator.is_limit_near(reading, [Point(15.0 * at, (180 + at) * MIB) for at in range(3)])
     first, again = investigator.investigate(None, reading), investigator.investigate(None, reading)

@@ -3,7 +3,7 @@
 import pytest
 
 from heap_exporter.errors import SourceMissing
-from heap_exporter.model import Detail, Malloc, MemoryLimits
+from heap_exporter.model import AllocatorMemory, MemoryLimits, SlowReadings
 from heap_exporter.probes.sampler import PROBES, Sampler
 from heap_exporter.runtime.error_boundary import ErrorBoundary
 
@@ -26,14 +26,14 @@ def test_a_probe_that_fails_is_counted_and_leaves_the_others(monkeypatch: pytest
 
 @pytest.mark.parametrize("headroom_bytes", [0, 100, 199])
 def test_a_memory_limit_is_read_with_every_sample(headroom_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    newest, malloc = MemoryLimits(200, 42, {}), Malloc(1, 2)
+    newest, malloc = MemoryLimits(200, 42, {}), AllocatorMemory(1, 2)
     monkeypatch.setattr("heap_exporter.probes.cgroup.read_limits", lambda: newest)
 
-    detail = Sampler().refresh_limits(Detail(malloc=malloc, limits=MemoryLimits(200, headroom_bytes, {})))
+    detail = Sampler().refresh_limits(SlowReadings(malloc=malloc, limits=MemoryLimits(200, headroom_bytes, {})))
 
-    assert detail == Detail(malloc=malloc, limits=newest)
+    assert detail == SlowReadings(malloc=malloc, limits=newest)
 
 
-@pytest.mark.parametrize("detail", [Detail(), Detail(limits=MemoryLimits(None, None, {}))])
-def test_without_a_memory_limit_nothing_is_read_again(detail: Detail) -> None:
+@pytest.mark.parametrize("detail", [SlowReadings(), SlowReadings(limits=MemoryLimits(None, None, {}))])
+def test_without_a_memory_limit_nothing_is_read_again(detail: SlowReadings) -> None:
     assert Sampler().refresh_limits(detail) is detail
