@@ -17,7 +17,10 @@ read back and compared before it counts as uploaded. Exit code 1 if a file could
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +40,9 @@ from heap_exporter.upload.ledger import UploadLedger
 from heap_exporter.upload.target import UploadError, UploadTarget
 
 HELP = "upload snapshots to S3, GCS, Azure or a folder"
+
+PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal that a process receives when its parent ends."""
 
 PATIENCE_SECONDS = 60.0
 """How long a failed request is retried."""
@@ -66,8 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
     url = arguments.to or settings.upload_url
     if not url:
         raise HeapExporterError(f"no upload URL: use --to s3://bucket/folder, or set {variable('upload_url')}")
-    os.umask(uploader.UMASK)
     found = _found(arguments.paths or [settings.snapshot_dir])
+    if (child := _forked()) is not None:
+        return _exit_code(child)
+    uploader.limit_memory()
+    os.umask(uploader.UMASK)
     target = UploadTarget(url, PATIENCE_SECONDS)
     results: list[dict[str, Any]] = []
     for folder, paths in found.items():
@@ -77,6 +86,38 @@ def run(arguments: argparse.Namespace) -> int:
                 _remove(folder, paths, target.url)
     screen.print_result(arguments, {"document": "upload", "version": 1, "files": results}, _lines(results))
     return 1 if any(result["problem"] for result in results) else 0
+
+
+def _forked() -> int | None:
+    """Return the pid of a new child, which goes on with the upload and ends with this process; ``None`` in the child.
+
+    The memory of a child can be limited, and this process can report that the limit was reached.
+    """
+    if sys.platform != "linux":
+        return None
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    return child or None
+
+
+def _exit_code(child: int) -> int:
+    """Wait for the child that uploads and return its exit code. Raises :class:`HeapExporterError` if it was killed."""
+    while True:
+        try:
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            break
+        except KeyboardInterrupt:  # the child has received it too, and cleans up
+            continue
+    if code == -signal.SIGABRT:
+        raise HeapExporterError(
+            f"the upload needed more than {size(uploader.MAX_MEMORY_BYTES)} of memory and was aborted: the answers "
+            f"of the store are too large; check its address"
+        )
+    if code < 0:
+        raise HeapExporterError(f"the upload was killed by {signal.Signals(-code).name}; run the command again")
+    return code
 
 
 def _found(paths: Sequence[Path]) -> dict[Path, list[Path]]:

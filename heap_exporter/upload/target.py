@@ -95,8 +95,11 @@ class UploadTarget:
             return obstore.head(self._store, name)["size"]
         return None
 
-    def sha256(self, name: str, on_bytes: OnBytes) -> str:
-        """Read an object back from the store and return its digest in hex. Raises :class:`UploadError`."""
+    def sha256(self, name: str, size_bytes: int, on_bytes: OnBytes) -> str:
+        """Read an object back from the store and return its digest in hex. Raises :class:`UploadError`.
+
+        Of an object that is larger than ``size_bytes``, only the beginning is read; its digest is another one then.
+        """
         import obstore
 
         digest, done = hashlib.sha256(), 0
@@ -104,6 +107,8 @@ class UploadTarget:
             for chunk in obstore.get(self._store, name).stream(min_chunk_size=CHUNK_BYTES):
                 digest.update(chunk)
                 on_bytes(done := done + len(chunk))
+                if done > size_bytes:
+                    break
         return digest.hexdigest()
 
     def send(self, path: Path, on_bytes: OnBytes) -> None:

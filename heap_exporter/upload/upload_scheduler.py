@@ -23,16 +23,19 @@ from heap_exporter.snapshot.file_names import UPLOAD_LOCK
 from heap_exporter.snapshot.store import Store
 from heap_exporter.upload.ledger import MAX_WAIT_SECONDS, MIN_WAIT_SECONDS, OUTCOMES, UploadLedger
 from heap_exporter.upload.target import missing_extra
-from heap_exporter.upload.uploader import ENDED, URL_VARIABLE, waiting
+from heap_exporter.upload.uploader import (
+    ENDED,
+    MAX_MEMORY_BYTES,
+    OWN_VARIABLES,
+    URL_VARIABLE,
+    waiting,
+)
 
 SEARCH_SECONDS = 60.0
 """How often the folder is searched for waiting files."""
 
-MEMORY_BYTES = 1024**3
+ADDRESS_SPACE_BYTES = 1024**3
 """Limit of the subprocess's address space; most of it are stacks and pools of obstore that it never touches."""
-
-NEEDED_BYTES = 128 * 1024**2
-"""Upper bound on the subprocess's memory: interpreter, obstore, and two parts of a file; 70 MiB were measured."""
 
 MAX_CPU_SECONDS = 1800
 
@@ -42,9 +45,6 @@ LIBRARY = ("obstore", "typing_extensions")
 PASSED_PREFIXES = ("AWS_", "AZURE_", "GCE_", "GOOGLE_", "IDENTITY_", "MSI_", "SSL_CERT_")
 PASSED_VARIABLES = ("HOME", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 """What obstore reads: credentials, addresses, proxies (which may be in lower case)."""
-
-OWN_VARIABLES = {"TOKIO_WORKER_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-"""Speed does not matter: one thread and two pools of malloc save memory."""
 
 NOT_INSTALLED = missing_extra("obstore is not installed")
 WAS_ENDED = "the upload subprocess was killed or could not start; run `heap-exporter upload` to see the cause"
@@ -121,9 +121,9 @@ class UploadScheduler:
         if not folders:
             self._warn(NOT_INSTALLED)
             return
-        if headroom is not None and headroom < NEEDED_BYTES:
+        if headroom is not None and headroom < MAX_MEMORY_BYTES:
             self._warn(
-                f"the upload subprocess may need {size(NEEDED_BYTES)} of memory, but only {size(headroom)} is "
+                f"the upload subprocess may need {size(MAX_MEMORY_BYTES)} of memory, but only {size(headroom)} is "
                 f"available; heap-exporter will retry every {SEARCH_SECONDS:.0f} s"
             )
             return
@@ -131,7 +131,7 @@ class UploadScheduler:
         command = subprocesses.command(
             "heap_exporter.upload.uploader",
             [os.path.abspath(self._folder), "1" if self._remove_local else "", self._run],
-            memory_bytes=MEMORY_BYTES,
+            memory_bytes=ADDRESS_SPACE_BYTES,
             cpu_seconds=MAX_CPU_SECONDS,
             folders=folders,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +31,12 @@ URL_VARIABLE = variable("upload_url")
 UMASK = 0o077
 """Only the owner can read a snapshot that is uploaded to a folder."""
 
+MAX_MEMORY_BYTES = 128 * 1024**2
+"""Limit of the memory that an uploader can write to; it needs up to 56 MiB (measured with a file of 400 MiB)."""
+
+OWN_VARIABLES = {"TOKIO_WORKER_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+"""Speed does not matter: one thread and two pools of malloc save memory."""
+
 ENDED = "ended"
 """Counted in the ledger when an uploader ends by itself, and not when it is killed."""
 
@@ -51,11 +58,25 @@ class Uploaded:
     was_there: bool
 
 
+def limit_memory() -> None:
+    """Limit the memory of this process, which exists to upload: obstore reads an error of the store whole.
+
+    Beyond the limit the process aborts. Threads and pools of malloc are few, because each needs memory.
+    """
+    os.environ.update(OWN_VARIABLES)
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def main(directory: str, remove_local: str, run: str) -> None:
     """Upload the waiting files of a folder and count the outcomes in its ledger under ``run``.
 
     ``remove_local`` is ``"1"`` or empty; the target's address is in the environment.
     """
+    limit_memory()
     url = os.environ[URL_VARIABLE]
     if hasattr(signal, "alarm"):
         signal.alarm(MAX_SECONDS)
@@ -112,10 +133,14 @@ def _upload(path: Path, target: UploadTarget, ledger: UploadLedger, on_progress:
         return lambda done: on_progress(stage, done / max(entry.bytes, 1))
 
     sha256 = _sha256(path, share("reading"))
-    was_there = target.size_bytes(path.name) == entry.bytes and target.sha256(path.name, share("verifying")) == sha256
+
+    def is_stored() -> bool:
+        return target.sha256(path.name, entry.bytes, share("verifying")) == sha256
+
+    was_there = target.size_bytes(path.name) == entry.bytes and is_stored()
     if not was_there:
         target.send(path, share("sending"))
-        if target.sha256(path.name, share("verifying")) != sha256:
+        if not is_stored():
             problem = f"the store's copy of {path.name} differs from the file; the next attempt uploads it again"
             raise UploadError(f"{target.url}: {problem}")
     target.write_checksum(path.name, sha256)
