@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "asyncio_parts.h"
 #include "groups.h"
 
 /* Objects in the order in which they are reached. */
@@ -9,7 +10,9 @@ typedef struct {
     Graph *graph;
     uint32_t *queue;
     uint32_t first, end;
-    uint32_t dunder_dict, dunder_globals, dunder_closure, dunder_main;
+    uint32_t dunder_dict, dunder_globals, dunder_closure, dunder_main, current_tasks, eager_tasks;
+    uint8_t *parts; /* of each type, while objects of asyncio have no groups of their own yet; else NULL */
+    VECTOR(uint32_t) deferred;
 } Trace;
 
 static Status
@@ -86,6 +89,32 @@ label_of_item(const Trace *trace, uint32_t own_label, uint32_t position)
     return position < function->cell_count ? label_of_name(cells[position], LABEL_ITEM) : LABEL_ITEM;
 }
 
+/* Return whether a reference is not followed for now: it leads to an event loop, or to a task or a callback from where it
+ * is only until its turn. Such objects have groups of their own, which are the same at each moment. */
+static int
+is_deferred(const Trace *trace, uint32_t object, uint32_t own_label, uint32_t target)
+{
+    if (!trace->parts) {
+        return 0;
+    }
+    uint8_t part = trace->parts[type_of(trace->graph, target)];
+    if (part == PART_TASK || part == PART_CALLBACK) {
+        return trace->parts[type_of(trace->graph, object)] != PART_NONE || own_label == trace->current_tasks
+               || own_label == trace->eager_tasks;
+    }
+    return part == PART_LOOP;
+}
+
+static Status
+defer(Trace *trace, uint32_t object)
+{
+    size_t count = trace->deferred.count;
+    if (!count || trace->deferred.items[count - 1] != object) { /* thousands of objects may refer to one loop */
+        PUSH(trace->deferred, object);
+    }
+    return DONE;
+}
+
 static Status
 reach_referents(Trace *trace, uint32_t object)
 {
@@ -98,6 +127,10 @@ reach_referents(Trace *trace, uint32_t object)
     int kind = shape->flags & NO_TAIL ? PLAIN : shape->kind;
     for (uint32_t slot = 0; slot < count; slot++) {
         if (targets[slot] == EMPTY || graph->group_of[targets[slot]] != NO_GROUP) {
+            continue;
+        }
+        if (is_deferred(trace, object, own_label, targets[slot])) {
+            TRY(defer(trace, targets[slot]));
             continue;
         }
         uint32_t label = LABEL_REFERENT, position = slot - shape->name_count;
@@ -232,6 +265,61 @@ visit(Trace *trace, uint8_t *visited, uint32_t object, uint8_t mark)
     }
 }
 
+static void
+visit_if_new(Trace *trace, uint8_t *visited, uint32_t object)
+{
+    if (object != UINT32_MAX && trace->graph->group_of[object] == NO_GROUP && !visited[object]) {
+        visit(trace, visited, object, 1);
+    }
+}
+
+/* Mark all unreached objects behind the deferred references and the roots that are still to come. */
+static void
+visit_reachable(Trace *trace, uint8_t *visited)
+{
+    Graph *graph = trace->graph;
+    for (size_t i = 0; i < trace->deferred.count; i++) {
+        visit_if_new(trace, visited, trace->deferred.items[i]);
+    }
+    for (size_t i = 0; i < graph->roots.count; i++) {
+        visit_if_new(trace, visited, index_find(&graph->index, graph->roots.items[i].place));
+    }
+}
+
+/* Add root edges to the reachable objects that have a part in asyncio's scheduling and no group yet. */
+static Status
+add_parts(Trace *trace, const uint8_t *visited, AsyncioPart part)
+{
+    const Graph *graph = trace->graph;
+    for (uint32_t object = 0; object < graph->objects; object++) {
+        if (visited[object] && graph->group_of[object] == NO_GROUP && trace->parts[type_of(graph, object)] == part) {
+            uint32_t label = part == PART_TASK ? asyncio_label_of_task(graph, object) : LABEL_REFERENT;
+            TRY(add_root_edge(trace, HOLDER_THREADS, object, label));
+        }
+    }
+    return run(trace);
+}
+
+static Status
+trace_asyncio(Trace *trace)
+{
+    if (!trace->parts) {
+        return DONE;
+    }
+    uint8_t *visited = calloc(trace->graph->objects, 1);
+    Status status = visited ? DONE : NO_MEMORY;
+    if (visited) {
+        visit_reachable(trace, visited);
+    }
+    for (AsyncioPart part = PART_TASK; status == DONE && part <= PART_LOOP; part++) {
+        status = add_parts(trace, visited, part);
+    }
+    free(visited);
+    free(trace->parts);
+    trace->parts = NULL;
+    return status;
+}
+
 static int
 has_dotted_type(const Graph *graph, uint32_t object)
 {
@@ -301,6 +389,7 @@ trace_stages(Trace *trace)
     TRY(groups_begin(trace->graph));
     TRY(name_objects(trace->graph));
     TRY(trace_modules(trace));
+    TRY(trace_asyncio(trace));
     TRY(trace_frames(trace));
     TRY(trace_interpreter(trace));
     subtract_known_references(trace->graph);
@@ -318,14 +407,23 @@ trace(Graph *graph)
     trace.dunder_globals = label_of_name(strings_find(&graph->strings, "__globals__"), NO_LABEL);
     trace.dunder_closure = label_of_name(strings_find(&graph->strings, "__closure__"), NO_LABEL);
     trace.dunder_main = label_of_name(strings_find(&graph->strings, "__main__"), NO_LABEL);
+    trace.current_tasks = label_of_name(strings_find(&graph->strings, "_current_tasks"), NO_LABEL);
+    trace.eager_tasks = label_of_name(strings_find(&graph->strings, "_eager_tasks"), NO_LABEL);
     trace.queue = allocate(graph->objects, sizeof(uint32_t));
     graph->group_of = allocate(graph->objects, sizeof(uint32_t));
+    trace.parts = allocate(graph->types.ends.count, 1);
     Status status = NO_MEMORY;
-    if (trace.queue && graph->group_of) {
+    if (trace.queue && graph->group_of && trace.parts) {
+        if (!asyncio_parts(graph, trace.parts)) {
+            free(trace.parts);
+            trace.parts = NULL;
+        }
         memset(graph->group_of, 0xff, graph->objects * sizeof(uint32_t));
         status = trace_stages(&trace);
     }
     free(trace.queue);
+    free(trace.parts);
+    RELEASE(trace.deferred);
     free(graph->reference_counts);
     graph->reference_counts = NULL;
     return status;

@@ -384,6 +384,13 @@ compat_object_frame(PyObject *object)
     return ((PyFrameObject *)object)->f_frame;
 }
 
+/* Return the generator, coroutine or asynchronous generator that a frame is a part of. */
+static inline PyObject *
+compat_generator_of_frame(Frame *frame)
+{
+    return (PyObject *)((char *)frame - offsetof(PyGenObject, gi_iframe));
+}
+
 /* Return the number of slots for variables and temporaries in a frame of this code. */
 static inline size_t
 compat_frame_slots(PyCodeObject *code)

@@ -85,7 +85,7 @@ void
 graph_leaf(Walk *walk, TypeInfo *info, PyObject *object)
 {
     walk->names->count = 0;
-    walk->names->closure_code = NULL;
+    walk->names->code = NULL;
     unsigned flags = SHAPE_LEAF | (info->fixed_size ? SHAPE_FIXED_SIZE : 0);
     write_node_head(walk, shapes_get(walk, info, walk->names, flags), object);
 }

@@ -109,7 +109,7 @@ add_function(Names *names, PyFunctionObject *function)
     add_field(names, function->func_closure, "__closure__");
     add_field(names, function->func_annotations, "__annotations__");
     add_namespace(names, (PyObject *)function, function->func_dict, "__dict__");
-    names->closure_code = function->func_closure ? (PyCodeObject *)function->func_code : NULL;
+    names->code = function->func_closure ? (PyCodeObject *)function->func_code : NULL;
 }
 
 static void
@@ -136,7 +136,7 @@ static void
 collect(Names *names, const TypeInfo *info, PyObject *object)
 {
     names->count = names->candidate_count = names->namespace_count = 0;
-    names->closure_code = NULL;
+    names->code = NULL;
     if (info->namer == NAMER_NONE) {
         return;
     }
@@ -165,6 +165,7 @@ collect(Names *names, const TypeInfo *info, PyObject *object)
             add_field(names, ((PyTracebackObject *)object)->tb_frame, "tb_frame");
             return;
         case NAMER_GENERATOR:
+            names->code = compat_generator_code(object);
             add_frame(names, compat_generator_frame(object));
             return;
         case NAMER_FRAME:

@@ -18,7 +18,7 @@ typedef struct {
 typedef struct Names {
     size_t count;
     Name names[MAX_NAMES];
-    PyCodeObject *closure_code; /* names the cells of a function's closure; NULL without a closure */
+    PyCodeObject *code; /* of a function with a closure, or of a generator or coroutine; else NULL */
     PyObject *namespaces[MAX_NAMESPACES]; /* dicts whose keys are attribute names */
     size_t namespace_count;
     size_t candidate_count;

@@ -162,6 +162,45 @@ push_unvisited_dict(Walk *walk, const TypeInfo *info, PyObject *object, const Re
     }
 }
 
+/* Return the frame of Python code that a thread runs on top of this one, NULL if there is none. */
+static Frame *
+frame_above(Walk *walk, const Frame *frame)
+{
+    for (PyThreadState *thread = compat_first_thread(walk->job->interp); thread; thread = thread->next) {
+        Frame *above = NULL;
+        for (Frame *each = compat_top_frame(thread); each; each = each->previous) {
+            if (each == frame) {
+                return above;
+            }
+            above = compat_frame_code(each) ? each : above;
+        }
+    }
+    return NULL;
+}
+
+/* Push what tp_traverse does not visit while a generator or coroutine runs: its variables, and the coroutine that it
+ * awaits, which runs on top of it. */
+static void
+push_running(Walk *walk, PyObject *generator)
+{
+    Frame *frame = compat_generator_frame(generator);
+    if (!frame || compat_frame_has_stored_stack(frame)) {
+        return;
+    }
+    PyCodeObject *code = compat_any_frame_code(frame);
+    for (int i = 0; i < code->co_nlocalsplus; i++) {
+        int owned;
+        PyObject *value = compat_frame_variable(frame, i, &owned);
+        if (value && owned) {
+            push_or_fail(walk, value);
+        }
+    }
+    Frame *above = frame_above(walk, frame);
+    if (above && compat_frame_is_of_generator(above)) {
+        push_or_fail(walk, compat_generator_of_frame(above));
+    }
+}
+
 Referents
 referents_of(Walk *walk, const TypeInfo *info, PyObject *object)
 {
@@ -184,6 +223,9 @@ referents_of(Walk *walk, const TypeInfo *info, PyObject *object)
         case EDGES_TRAVERSED:
             if (types_can_follow(info, object)) {
                 push_traversed(walk, info, object);
+            }
+            if (info->namer == NAMER_GENERATOR) {
+                push_running(walk, object);
             }
             break;
     }

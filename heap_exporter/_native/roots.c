@@ -50,7 +50,6 @@ walk_frame(Walk *walk, Frame *frame, PyCodeObject *code, uint64_t depth)
     }
     /* The generator's node has these references: do not count them twice. */
     int is_its_own = !compat_frame_is_of_generator(frame);
-    int has_variables = is_its_own || !compat_frame_has_stored_stack(frame);
     reach_named(walk, ROLE_FRAME, owned && is_its_own, "", function);
     reach_named(walk, ROLE_FRAME, is_its_own, "", frame->f_locals);
     for (int i = 0; i < code->co_nlocalsplus; i++) {
@@ -61,7 +60,7 @@ walk_frame(Walk *walk, Frame *frame, PyCodeObject *code, uint64_t depth)
             if (PyUnicode_CheckExact(name) && text_is_identifier(name)) {
                 text_add_str(&walk->text, name, MAX_NAME_LENGTH);
             }
-            reach_root(walk, ROLE_VARIABLE, owned && has_variables, value);
+            reach_root(walk, ROLE_VARIABLE, owned && is_its_own, value);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* The maximum number of shapes of a type that differ by the names of a closure's cells, and of all its shapes. */
-enum { FIRST_CAPACITY = 4096, MAX_CLOSURES = 4096, MAX_SHAPES_OF_A_TYPE = 2 * MAX_CLOSURES };
+/* The maximum number of shapes of a type that differ by their code, and of all its shapes. */
+enum { FIRST_CAPACITY = 4096, MAX_CODES = 4096, MAX_SHAPES_OF_A_TYPE = 2 * MAX_CODES };
 
 void
 shapes_init(ShapeTable *shapes, Arena *arena)
@@ -19,7 +19,7 @@ hash_of(const TypeInfo *info, const Names *names, unsigned flags)
 {
     const uint64_t prime = 0x9e3779b97f4a7c15u;
     uint64_t hash = ((uint64_t)(uintptr_t)info ^ flags) * prime;
-    hash = (hash ^ (uint64_t)(uintptr_t)names->closure_code) * prime;
+    hash = (hash ^ (uint64_t)(uintptr_t)names->code) * prime;
     for (size_t i = 0; i < names->count; i++) {
         hash = ((hash ^ hash >> 29) ^ names->names[i]) * prime;
     }
@@ -29,7 +29,7 @@ hash_of(const TypeInfo *info, const Names *names, unsigned flags)
 static int
 fits(const Shape *shape, const TypeInfo *info, const Names *names, unsigned flags)
 {
-    return shape->info == info && shape->flags == flags && shape->closure_code == names->closure_code
+    return shape->info == info && shape->flags == flags && shape->code == names->code
            && shape->count == names->count && memcmp(shape->names, names->names, names->count * sizeof(Name)) == 0;
 }
 
@@ -72,11 +72,35 @@ free_variable_count(PyCodeObject *code)
     return count;
 }
 
+/* Write the names of the cells of a function's closure. */
+static void
+write_cell_names(Walk *walk, PyCodeObject *code)
+{
+    Writer *out = &walk->out;
+    writer_varint(out, free_variable_count(code));
+    for (int i = 0; code && i < code->co_nlocalsplus; i++) {
+        if (compat_is_free_variable(code, i)) {
+            name_text(&walk->text, name_of_str(PyTuple_GET_ITEM(compat_variable_names(code), i)));
+            writer_text(out, walk->text.bytes, walk->text.length);
+        }
+    }
+}
+
+/* Write the name of the function of a generator or coroutine. */
+static void
+write_function_name(Walk *walk, PyCodeObject *code)
+{
+    Text *text = &walk->text;
+    text_clear(text);
+    text_add_str(text, code->co_qualname, MAX_NAME_LENGTH);
+    writer_varint(&walk->out, 1);
+    writer_text(&walk->out, text->bytes, text->length);
+}
+
 static void
 write_shape(Walk *walk, const Shape *shape)
 {
     Writer *out = &walk->out;
-    PyCodeObject *code = shape->closure_code;
     writer_varint(out, RECORD_SHAPE);
     writer_varint(out, (uint64_t)shape->info->file_index);
     writer_varint(out, shape->flags);
@@ -88,12 +112,11 @@ write_shape(Walk *walk, const Shape *shape)
         name_text(&walk->text, shape->names[i]);
         writer_text(out, walk->text.bytes, walk->text.length);
     }
-    writer_varint(out, free_variable_count(code));
-    for (int i = 0; code && i < code->co_nlocalsplus; i++) {
-        if (compat_is_free_variable(code, i)) {
-            name_text(&walk->text, name_of_str(PyTuple_GET_ITEM(compat_variable_names(code), i)));
-            writer_text(out, walk->text.bytes, walk->text.length);
-        }
+    if (shape->code && shape->info->namer == NAMER_GENERATOR) {
+        write_function_name(walk, shape->code);
+    }
+    else {
+        write_cell_names(walk, shape->code);
     }
 }
 
@@ -102,7 +125,7 @@ add(Walk *walk, TypeInfo *info, const Names *names, unsigned flags, uint64_t has
 {
     ShapeTable *shapes = walk->shapes;
     Shape *shape = arena_alloc(shapes->arena, sizeof(Shape));
-    *shape = (Shape){info, hash, shapes->count++, flags, names->closure_code, names->count, NULL};
+    *shape = (Shape){info, hash, shapes->count++, flags, names->code, names->count, NULL};
     shape->names = arena_alloc(shapes->arena, names->count * sizeof(Name));
     memcpy(shape->names, names->names, names->count * sizeof(Name));
     info->shape_count++;
@@ -117,8 +140,8 @@ add(Walk *walk, TypeInfo *info, const Names *names, unsigned flags, uint64_t has
 static int
 simplify(const TypeInfo *info, Names *names)
 {
-    if (names->closure_code && info->shape_count >= MAX_CLOSURES) {
-        names->closure_code = NULL;
+    if (names->code && info->shape_count >= MAX_CODES) {
+        names->code = NULL;
         return 1;
     }
     if (names->count > 0 && info->shape_count >= MAX_SHAPES_OF_A_TYPE) {

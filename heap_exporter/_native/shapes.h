@@ -11,7 +11,7 @@ struct Shape {
     uint64_t hash;
     uint64_t index; /* in the file */
     unsigned flags;
-    PyCodeObject *closure_code;
+    PyCodeObject *code;
     size_t count;
     Name *names;
 };

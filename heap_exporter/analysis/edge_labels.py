@@ -16,13 +16,23 @@ from heap_exporter.model.paths import Step, StepKind
 CLASS = "class"
 """The type name of every class here, whatever its metaclass is."""
 
+TASKS = ("_asyncio.Task", "asyncio.tasks.Task")
+CALLBACKS = (
+    "asyncio.events.Handle",
+    "asyncio.events.TimerHandle",
+    "uvloop.loop.Handle",
+    "uvloop.loop.TimerHandle",
+)
+"""The types of an event loop's tasks and scheduled callbacks: their paths begin at the loop, see :mod:`.path_tree`."""
+
 _CLOSURE = "closure"
 
 
 class Position(NamedTuple):
     """Where the steps from an object begin. ``type_name`` is "" for a holder, :data:`CLASS` for every class.
 
-    ``name`` is the full name of a module, class or function, where names lead to it. ``is_namespace`` is true in the
+    ``name`` is the full name of a module, class or function, where names lead to it; of a task and its coroutine it is
+    "" unless the path begins at the task. ``is_namespace`` is true in the
     dict behind the attributes of the object. ``carries`` is the step to all that the object refers to, if it is only a
     carrier.
     """
@@ -81,7 +91,8 @@ _REFERENTS = {
 }
 """The step of an edge without a name, by the type that has it."""
 
-_AWAITED = ("Task", "Future", "FutureIter", "coroutine", "generator", "async_generator", "async_generator_asend")
+_AWAITED = ("Task", "Future", "FutureIter", "coroutine", "generator", "async_generator")
+_ASYNC_ITERATION = ("async_generator_asend", "async_generator_athrow")
 _RUNNING = ("generator", "coroutine", "async_generator")
 _CODE = ("f_code", "gi_code", "cr_code", "ag_code", "gi_yieldfrom", "cr_await", "ag_await")
 
@@ -131,22 +142,36 @@ def step_to(position: Position, label: int, name: str, type_name: str) -> Reache
         return _carried(position.carries, type_name)
     if position.is_namespace:
         return _from_namespace(position, label, name, type_name)
+    carrier = _carrier(position, name, type_name)
+    if carrier is not None:
+        return Reached(None, carrier)
+    return _reach(_named(position, name) if name else _unnamed(position, label, type_name), type_name)
+
+
+def _carrier(position: Position, name: str, type_name: str) -> Position | None:
+    """Return the position at an object that only carries others, ``None`` if the edge leads to no such object."""
     if name == "__dict__" and type_name == "dict":
-        return Reached(None, position._replace(is_namespace=True))
+        return position._replace(is_namespace=True)
     if name == "__closure__" and position.type_name == "function":
-        return Reached(None, Position(_CLOSURE))
+        return Position(_CLOSURE)
+    if position.type_name in TASKS and position.name and type_name in _RUNNING:
+        return Position(type_name, position.name)
+    if position.type_name in _RUNNING and type_name in _ASYNC_ITERATION:
+        return Position("", carries=Step(StepKind.AWAITED, position.type_name))
     if name:
         kind = _NAMED_CARRIERS.get((position.type_name, name))
     else:
         kind = _REFERENTS_OF_CARRIERS.get((position.type_name, type_name))
-    if kind:
-        return Reached(None, Position("", carries=Step(kind)))
-    return _reach(_named(position, name) if name else _unnamed(position, label, type_name), type_name)
+    return Position("", carries=Step(kind)) if kind else None
 
 
 def step_from_holder(kind: str, name: str, type_name: str) -> Reached:
     """Return the first step of a retainer path: from a holder of the snapshot's graph to an object."""
     shown = name or short_name(type_name)
+    if kind == "threads" and type_name in TASKS:
+        return Reached(Step(StepKind.TASK, "", name), Position(type_name, name or type_name))
+    if kind == "threads" and type_name in CALLBACKS:
+        return Reached(Step(StepKind.SCHEDULED_CALLBACK), Position(type_name))
     if kind == "frame":
         return _reach(Step(StepKind.LOCAL_VARIABLE, "", shown), type_name)
     step = Step(StepKind.MODULE if kind == "modules" else StepKind.ROOT_REFERENCE, "", shown)
@@ -193,7 +218,7 @@ def _named(position: Position, name: str) -> Step:
     if is_event_loop(position.type_name):
         return Step(StepKind.EVENT_LOOP_ATTRIBUTE, "", name)
     if position.type_name in (*_RUNNING, "frame") and name not in _CODE:
-        return Step(StepKind.LOCAL_VARIABLE, position.type_name, name)
+        return Step(StepKind.LOCAL_VARIABLE, "" if position.name else position.type_name, name)
     if name == "__callback__":
         return Step(StepKind.WEAKREF_CALLBACK)
     return _attribute(position, name)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from heap_exporter.analysis.edge_labels import TASKS
 from heap_exporter.analysis.results import short_name
 from heap_exporter.model.paths import LeakPattern, Step, StepKind
 
 LRU_CACHE = "functools._lru_cache_wrapper"
-TASKS = ("_asyncio.Task", "asyncio.tasks.Task")
 GENERATORS = ("generator", "async_generator")
 
 ATTRIBUTES = (
@@ -109,8 +109,7 @@ def pending_tasks(trail: Trail, at: int) -> bool:
 
 def event_loop_timers(trail: Trail, at: int) -> bool:
     """Return whether the objects are scheduled callbacks of an event loop."""
-    step = _above(trail, at).step
-    return step.kind is StepKind.EVENT_LOOP_ATTRIBUTE and step.name in ("_scheduled", "_ready")
+    return trail[at].step.kind is StepKind.SCHEDULED_CALLBACK
 
 
 def thread_local_data(trail: Trail, at: int) -> bool:

@@ -6,7 +6,15 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from heap_exporter.analysis.edge_labels import CLASS, Position, is_event_loop, step_from_holder, step_to
+from heap_exporter.analysis.edge_labels import (
+    CALLBACKS,
+    CLASS,
+    TASKS,
+    Position,
+    is_event_loop,
+    step_from_holder,
+    step_to,
+)
 from heap_exporter.analysis.graph import GARBAGE, MODULES, NAMED, THREADS, Graph, Holder
 from heap_exporter.analysis.module_ownership import defining_namespaces
 from heap_exporter.analysis.results import Group
@@ -108,16 +116,25 @@ class PathTree:
             if above < first:
                 name = MAIN if above == MODULES and name in names_of_main else name
                 reached_type = "module" if above == MODULES else type_name
+                name = name.rpartition(_LOCALS)[2] if above == THREADS else name
                 step, position = step_from_holder(graph.holders[above].kind, name, reached_type)
             else:
                 step, position = step_to(self._positions[above], label, name, type_name)
-            group = self.group_of_raw[THREADS if is_event_loop(type_name) else above]
+            group = self._parent(above, type_name)
             if step is not None:
                 group = self._child(group, step, graph.types[raw_type])
                 nodes[group].objects += graph.group_objects[raw]
             nodes[group].shallow_bytes += graph.group_shallow[raw]
             self.group_of_raw.append(group)
             self._positions.append(position)
+
+    def _parent(self, above: int, type_name: str) -> int:
+        """Return the group under which a path group belongs: all of asyncio's begin at the event loop."""
+        if is_event_loop(type_name):
+            return self.group_of_raw[THREADS]
+        if above == THREADS and type_name in (*TASKS, *CALLBACKS):
+            return self._child(self.group_of_raw[THREADS], Step(StepKind.EVENT_LOOP), "")
+        return self.group_of_raw[above]
 
     def _sum(self) -> None:
         for node in reversed(self._nodes):

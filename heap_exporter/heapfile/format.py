@@ -65,6 +65,8 @@ A *shape* is the layout of its nodes. Its flags:
 Its first n strings name the first n edges in order; an empty string means no name. The edges after these are the tail:
 item 0, 1, 2 … of a sequence; key, value, key, value … of a mapping; plain referents otherwise and with NO_TAIL. The m
 strings name the cells of a function's closure: the items of the tuple that is the target of the edge ``__closure__``.
+In a shape of generators, coroutines or asynchronous generators, the first of the m strings is the qualified name of
+their function.
 
 A *root* is a reference from outside the graph: with role 0 from the table of modules, 1 from a local variable of the
 last FRAME, 2 from another field of the last FRAME, 3 from the interpreter. ``owned`` is 1 if the object's reference

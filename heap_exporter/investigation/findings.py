@@ -30,7 +30,6 @@ It is also the least part of the growth of the first place: smaller ones are not
 MIN_EXPLAINED = 0.3
 """The least share of Python objects in the growth of the process from which on their comparison explains it."""
 
-_RUNNING = (StepKind.THREAD, StepKind.EVENT_LOOP)
 _CONTAINED = (StepKind.ITEM, StepKind.DICT_VALUE, StepKind.DICT_KEY)
 
 FindLimit = Callable[[RetainerPath], CacheLimit | None]
@@ -59,7 +58,7 @@ def interpret_report(
     in_flight: list[str] = []
     cache_limits: list[CacheLimit] = []
     for each in found:
-        if _is_in_flight(each.path):
+        if _is_in_flight(each):
             in_flight.append(each.type_name)
         elif cache_limit := _usable_limit(report, each, limit, max_bytes):
             cache_limits.append(cache_limit)
@@ -106,10 +105,17 @@ def _without_accumulation(report: Mapping[str, Any], gained_bytes: int, grown_by
     """
     if gained_bytes < MIN_EXPLAINED * grown_bytes:
         return None
-    heavy = [row["steps"] for row in report["paths"] if row["total_bytes"]["growth"] >= MIN_SHARE * gained_bytes]
-    if any(steps and StepKind(steps[0]["kind"]) not in _RUNNING for steps in heavy):
-        return None
+    heavy = [row for row in report["paths"] if row["total_bytes"]["growth"] >= MIN_SHARE * gained_bytes]
+    more_tasks = [_steps(row["steps"]) for row in heavy if _ends_with_task(row) and row["objects"]["growth"] > 0]
+    for path in (_steps(row["steps"]) for row in heavy):
+        in_more_tasks = any(path[: len(task)] == task for task in more_tasks)
+        if path and path[0].kind is not StepKind.THREAD and not in_more_tasks:
+            return None
     return Finding(FindingKind.CLEARS_IN_FLIGHT)
+
+
+def _ends_with_task(row: Mapping[str, Any]) -> bool:
+    return bool(row["steps"]) and row["steps"][-1]["kind"] == StepKind.TASK
 
 
 def _usable_limit(
@@ -124,9 +130,15 @@ def _usable_limit(
     return None if max_bytes is not None and full_bytes > max_bytes else cache_limit
 
 
-def _is_in_flight(path: RetainerPath) -> bool:
-    """Return whether accumulated objects are local variables of running calls, not the contents of one."""
+def _is_in_flight(found: Accumulation) -> bool:
+    """Return whether accumulated objects belong to more running calls: to more tasks, or to more calls in threads.
+
+    A task or a call that lies on the path may run for ever; what it gathers in a container is a leak like any other.
+    """
+    path = found.path
+    if path[:1] == (Step(StepKind.EVENT_LOOP),):
+        return found.holder == path[:1] and path[1].kind is StepKind.TASK
     locals_at = [index for index, step in enumerate(path) if step.kind is StepKind.LOCAL_VARIABLE]
-    if not locals_at or path[0].kind not in _RUNNING:
+    if not locals_at or path[0].kind is not StepKind.THREAD:
         return False
     return not any(step.kind in _CONTAINED for step in path[locals_at[-1] :])

@@ -62,6 +62,10 @@ class StepKind(StrEnum):
     THREAD_LOCAL_ATTRIBUTE = "thread-local-attribute"
     WEAKREF_CALLBACK = "weakref-callback"
 
+    TASK = "task"
+    """A task of an event loop. ``name`` is the qualified name of its coroutine's function, "" where it is unknown."""
+    SCHEDULED_CALLBACK = "scheduled-callback"
+    """A callback of an event loop that waits for its time or its turn."""
     EVENT_LOOP = "event-loop"
     EVENT_LOOP_ATTRIBUTE = "event-loop-attribute"
     CALLBACK = "callback"

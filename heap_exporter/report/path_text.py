@@ -9,7 +9,7 @@ ARROW = " → "
 """Stands between the steps of a path."""
 
 INWARDS = " › "
-"""Stands between a thread, its frames and their variables, and between an event loop and its attributes."""
+"""Stands between a thread, its frames and their variables, and between an event loop, its tasks and its attributes."""
 
 HOLDING_NAMES = {
     HoldingKind.REACHABLE: "reachable",
@@ -39,6 +39,7 @@ _TEXTS = {
     StepKind.THREAD_LOCAL_ATTRIBUTE: "thread-local attribute",
     StepKind.WEAKREF_CALLBACK: "weakref callback",
     StepKind.EVENT_LOOP: "event loop",
+    StepKind.SCHEDULED_CALLBACK: "scheduled callback",
     StepKind.CALLBACK: "callback",
     StepKind.CALLBACK_ARGUMENT: "callback argument",
     StepKind.CALLBACK_CONTEXT: "callback's context",
@@ -77,8 +78,10 @@ _EVENT_LOOP_ATTRIBUTES = {"_ready": "ready callbacks", "_scheduled": "timers"}
 
 _OUTER = {
     StepKind.FRAME: (StepKind.THREAD, StepKind.FRAME),
-    StepKind.LOCAL_VARIABLE: (StepKind.FRAME,),
+    StepKind.LOCAL_VARIABLE: (StepKind.FRAME, StepKind.TASK),
     StepKind.EVENT_LOOP_ATTRIBUTE: (StepKind.EVENT_LOOP,),
+    StepKind.TASK: (StepKind.EVENT_LOOP,),
+    StepKind.SCHEDULED_CALLBACK: (StepKind.EVENT_LOOP,),
 }
 """Steps that are one with the step before them, if that is of one of these kinds."""
 
@@ -96,7 +99,7 @@ def step_text(step: Step) -> str:
 
 
 def step_texts(path: RetainerPath) -> tuple[str, ...]:
-    """Return the steps of a path as text. A thread, its frames and their variables are one step."""
+    """Return the steps of a path as text. A thread or task, its frames and their variables are one step."""
     texts: list[str] = []
     before: StepKind | None = None
     for step in path:
@@ -134,6 +137,10 @@ def _frame_text(_owner: str, name: str) -> str:
     return name if name.endswith(">") and name != "<lambda>" else f"{name}()"
 
 
+def _task_text(_owner: str, name: str) -> str:
+    return f"task {_frame_text(_owner, name)}" if name else "task"
+
+
 def _local_variable_text(owner: str, name: str) -> str:
     return f"{owner} local {name}" if owner else name
 
@@ -145,6 +152,7 @@ def _event_loop_attribute_text(_owner: str, name: str) -> str:
 _NAME_TEXTS = {
     StepKind.THREAD: _thread_text,
     StepKind.FRAME: _frame_text,
+    StepKind.TASK: _task_text,
     StepKind.LOCAL_VARIABLE: _local_variable_text,
     StepKind.EVENT_LOOP_ATTRIBUTE: _event_loop_attribute_text,
 }

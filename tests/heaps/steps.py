@@ -21,7 +21,7 @@ _EVENT_LOOP = {
 
 
 def path(*texts: str) -> RetainerPath:
-    """Return the steps of a path. A thread, its frames and their variables may be one text, as a report has them."""
+    """Return the steps of a path. A thread or a task with its frames and variables may be one text, as in a report."""
     return tuple(_step(part, is_inner=number > 0) for text in texts for number, part in enumerate(text.split(INWARDS)))
 
 
@@ -36,6 +36,8 @@ def _step(text: str, *, is_inner: bool) -> Step:
         return _FIXED[text]
     if text.startswith("thread "):
         return Step(StepKind.THREAD, "", text.removeprefix("thread "))
+    if is_inner and text.startswith("task "):
+        return Step(StepKind.TASK, "", text.removeprefix("task ").removesuffix("()"))
     if is_inner:
         in_frame = Step(StepKind.LOCAL_VARIABLE, "", text)
         in_thread = Step(StepKind.FRAME, "", text[:-2]) if text.endswith("()") else in_frame

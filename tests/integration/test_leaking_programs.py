@@ -59,7 +59,8 @@ READ = {
     "{}.LOCAL → thread-local attribute → list item",
     "{}.CONTEXT → context value",
     "{}.TASKS → list item → task's coroutine → coroutine local thing",
-    "event loop › timers → list item → callback argument",
+    "event loop › scheduled callback → callback argument",
+    "event loop › task main() › mine",
     "thread worker-N › work() › mine → list item",
 }
 
@@ -108,8 +109,8 @@ def test_tasks_in_a_variable_of_a_coroutine_are_not_the_task_that_runs_it(folder
     first = compared("local_tasks", folder).suspects[0]
 
     assert first.type_name.rpartition(".")[2] == "Request"
-    assert path_text(first.holder).startswith("event loop › timers")
-    assert path_text(first.holder).endswith("task's coroutine → coroutine local waiting")
+    assert path_text(first.holder) == "event loop"
+    assert path_text(first.path) == "event loop › task handle() › request"
     assert first.objects.growth == 1400
 
 
@@ -133,6 +134,22 @@ def test_caches_of_the_standard_library_that_grow_without_more_files_are_suspect
     assert {path_text(suspect.holder): suspect.objects.growth for suspect in found.suspects} == {
         "linecache.cache": 600,
         "sys.path_importer_cache": 600,
+    }
+
+
+def test_what_a_task_holds_is_at_the_same_place_while_the_loop_is_idle_and_while_the_task_runs(tmp_path: Path) -> None:
+    idle, running, idle_again, running_again = run("async_moments", *(tmp_path / f"{n}.heap" for n in range(4)))
+
+    pairs = ((idle, running), (running, idle_again), (idle, idle_again), (running, running_again))
+    suspects = [analysis.compare(before, after).suspects for before, after in pairs]
+
+    assert {len(found) for found in suspects} == {1}
+    assert {(path_text(first.holder), first.fingerprint) for [first] in suspects} == {
+        ("event loop › task Importer.run() › rows", suspects[0][0].fingerprint)
+    }
+    assert {first.objects.growth for [first] in suspects[:2]} == {2000, 2001}
+    assert {pattern_advice(first.pattern).partition(":")[0] for [first] in suspects} == {
+        "Entries are added and never removed"
     }
 
 

@@ -98,6 +98,7 @@ def work(ready: threading.Event, done: threading.Event) -> None:
 
 
 async def main(snapshot: Callable[[], None]) -> None:
+    mine = Thing()
     ready, done = threading.Event(), threading.Event()
     thread = threading.Thread(target=work, args=(ready, done), name="worker-7")
     thread.start()
@@ -108,3 +109,4 @@ async def main(snapshot: Callable[[], None]) -> None:
     snapshot()
     done.set()
     thread.join()
+    mine.method()

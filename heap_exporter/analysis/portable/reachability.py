@@ -6,7 +6,8 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from heap_exporter.analysis.graph import EMPTY, GARBAGE, INTERPRETER, ITEM, OUTSIDE, REFERENT, VALUE
+from heap_exporter.analysis.graph import EMPTY, GARBAGE, INTERPRETER, ITEM, OUTSIDE, REFERENT, THREADS, VALUE
+from heap_exporter.analysis.portable.asyncio_parts import AsyncioPart, asyncio_parts, label_of_task
 from heap_exporter.analysis.portable.contents import Root, SnapshotContents
 from heap_exporter.analysis.portable.garbage import garbage_heads
 from heap_exporter.analysis.portable.groups import Groups
@@ -31,8 +32,8 @@ class Trace(NamedTuple):
 def trace(contents: SnapshotContents, links: Links, progress: ProgressCallback) -> Trace:
     """Return the shortest retainer path of each object of a snapshot.
 
-    The holders come one after the other: modules, threads, the interpreter, then objects with more references than the
-    file has, and last the garbage.
+    The holders come one after the other: modules, the tasks and callbacks of event loops, threads, the interpreter,
+    then objects with more references than the file has, and last the garbage.
     """
     tracer = _Tracer(contents)
     main = contents.label("__main__")
@@ -41,8 +42,10 @@ def trace(contents: SnapshotContents, links: Links, progress: ProgressCallback) 
     frames = _edges(root for root in roots if root.role in (LOCAL, HELD_BY_FRAME))
     interpreter = _edges(root for root in roots if root.role == HELD_BY_INTERPRETER)
     interpreter += [(INTERPRETER, v, REFERENT) for v, count in enumerate(contents.reference_count) if not count]
-    for held in (modules, frames, interpreter):
-        tracer.reach(held)
+    tracer.reach(modules)
+    scheduled = tracer.reach_asyncio([*frames, *interpreter])
+    tracer.reach(frames)
+    tracer.reach(interpreter)
     progress("tracing", 0.5)
     outside = [(OUTSIDE, v, REFERENT) for v in _held_from_outside(contents, links, tracer.group)]
     tracer.reach(outside)
@@ -50,7 +53,7 @@ def trace(contents: SnapshotContents, links: Links, progress: ProgressCallback) 
     garbage = [(GARBAGE, v, REFERENT) for v in garbage_heads(unreached, contents, links)]
     tracer.reach(garbage)
     progress("tracing", 1.0)
-    return Trace(tracer.group, tracer.groups, [*modules, *frames, *interpreter, *outside, *garbage])
+    return Trace(tracer.group, tracer.groups, [*modules, *scheduled, *frames, *interpreter, *outside, *garbage])
 
 
 def _edges(roots: Iterable[Root]) -> list[RootEdge]:
@@ -76,6 +79,9 @@ class _Tracer:
         self._type_of = contents.types_of_objects()
         self._namespaces = {contents.label("__dict__"), contents.label("__globals__")}
         self._closure = contents.label("__closure__")
+        self._parts = asyncio_parts(contents.types)
+        self._while_running = {contents.label(name) for name in ("_current_tasks", "_eager_tasks")}
+        self._deferred: set[int] = set()
         self.group = array("I", [UNREACHED]) * contents.objects
         self.groups = Groups(contents.holders, contents.label("__dict__"), contents.type_number("coroutine"))
 
@@ -91,9 +97,58 @@ class _Tracer:
             strong = self._contents.shapes[self._contents.shape_of[node]].strong
             for slot in range(offsets[node] + strong, offsets[node + 1]):
                 target = targets[slot]
-                if target != EMPTY and group[target] == UNREACHED:
+                if target == EMPTY or group[target] != UNREACHED:
+                    continue
+                if self._is_deferred(node, target):
+                    self._deferred.add(target)
+                else:
                     group[target] = self._group_below(node, slot - offsets[node], target)
                     queue.append(target)
+
+    def reach_asyncio(self, later: list[RootEdge]) -> list[RootEdge]:
+        """Assign groups of their own to tasks, callbacks and event loops of the graph; return the edges to them.
+
+        ``later`` are the edges that come next: what they do not lead to is left to later holders.
+        """
+        edges: list[RootEdge] = []
+        if self._parts:
+            reachable = self._reachable({*self._deferred, *(target for _holder, target, _label in later)})
+            for part in (AsyncioPart.TASK, AsyncioPart.CALLBACK, AsyncioPart.LOOP):
+                found = [v for v in reachable if self._parts.get(self._type_of[v]) is part]
+                unreached = [v for v in found if self.group[v] == UNREACHED]
+                is_task = part is AsyncioPart.TASK
+                labels = [label_of_task(self._contents, v) if is_task else REFERENT for v in unreached]
+                added = [(THREADS, v, label) for v, label in zip(unreached, labels, strict=True)]
+                self.reach(added)
+                edges += added
+            self._parts = {}
+        return edges
+
+    def _reachable(self, pending: set[int]) -> list[int]:
+        """Return the unreached objects of the graph behind some objects, in the order of their numbers."""
+        offsets, targets = self._contents.offsets, self._contents.targets
+        found = {node for node in pending if self.group[node] == UNREACHED}
+        stack = list(found)
+        while stack:
+            node = stack.pop()
+            strong = self._contents.shapes[self._contents.shape_of[node]].strong
+            for target in targets[offsets[node] + strong : offsets[node + 1]]:
+                if target != EMPTY and target not in found and self.group[target] == UNREACHED:
+                    found.add(target)
+                    stack.append(target)
+        return sorted(found)
+
+    def _is_deferred(self, node: int, target: int) -> bool:
+        """Return whether an edge is not followed for now.
+
+        It leads to an event loop, or to a task or a callback from where it is only until its turn. Such objects have
+        groups of their own, which are the same at each moment.
+        """
+        part = self._parts.get(self._type_of[target])
+        if part in (AsyncioPart.TASK, AsyncioPart.CALLBACK):
+            is_scheduling = self._type_of[node] in self._parts
+            return is_scheduling or self.groups.label[self.group[node]] in self._while_running
+        return part is AsyncioPart.LOOP
 
     def _group_below(self, node: int, slot: int, target: int) -> int:
         """Return the path group of the object behind an edge of a node.

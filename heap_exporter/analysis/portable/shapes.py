@@ -15,7 +15,8 @@ class Shape(NamedTuple):
     """The common properties of the nodes of a shape. Labels are those of :mod:`heap_exporter.analysis.graph`.
 
     ``named`` are the labels of the first edges, ``tail`` are the repeated labels of the others. ``cells`` are the
-    labels of the items of the closure. ``strong`` is the position of the first strong edge: 1 if the first one is weak.
+    labels of the items of the closure, ``function`` is the label of a coroutine's function. ``strong`` is the position
+    of the first strong edge: 1 if the first one is weak.
     """
 
     type: int
@@ -23,6 +24,7 @@ class Shape(NamedTuple):
     tail: tuple[int, ...]
     cells: tuple[int, ...]
     strong: int
+    function: int
 
     def label(self, slot: int) -> int:
         """Return the label of a strong edge of the graph by its position."""
@@ -58,4 +60,5 @@ def shape_of_record(record: ShapeRecord, type_number: int, intern: Callable[[str
     cells = [label_of_name(name, ITEM, intern) for name in record.cell_names]
     tail = (REFERENT,) if record.flags & file_format.NO_TAIL else _TAILS[record.type.kind]
     weak = bool(record.flags & file_format.WEAK) and (bool(named) or tail == (REFERENT,))
-    return Shape(type_number, tuple(named), tail, tuple(cells), int(weak))
+    function = label_of_name(next(iter(record.cell_names), ""), REFERENT, intern)
+    return Shape(type_number, tuple(named), tail, tuple(cells), int(weak), function)

@@ -57,9 +57,8 @@ TRAILS: dict[LeakPattern, Trail] = {
     LeakPattern.PENDING_TASKS: trail(SHOP, ("shop.WAITING", "set"), ("set item", "_asyncio.Task")),
     LeakPattern.EVENT_LOOP_TIMERS: trail(
         ("threads", ""),
-        ("event loop", "asyncio.unix_events._UnixSelectorEventLoop"),
-        ("event loop › timers", "list"),
-        ("list item", "asyncio.events.TimerHandle"),
+        ("event loop", ""),
+        ("event loop › scheduled callback", "asyncio.events.TimerHandle"),
     ),
     LeakPattern.THREAD_LOCAL_DATA: trail(
         SHOP, ("shop.LOCAL", "_thread._local"), ("thread-local attribute", "list"), ("list item", "int")

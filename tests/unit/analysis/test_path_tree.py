@@ -88,7 +88,7 @@ HOLDERS: dict[str, tuple[Callable[[], Made], str]] = {
             "asyncio.unix_events._UnixSelectorEventLoop",
             _scheduled=made("list", made("asyncio.events.TimerHandle", _args=made("tuple", item()))),
         ),
-        "event loop › timers → list item → callback argument → Item",
+        "event loop › scheduled callback → callback argument → Item",
     ),
     "a class": (
         lambda: made("type", __dict__=dict_of({"CACHE": dict_of({"a": item()})}), __mro__=made("tuple")),

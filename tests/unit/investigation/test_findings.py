@@ -39,7 +39,10 @@ def report(*suspects: dict[str, Any], gained: int = 11 * MIB, heavy: Sequence[di
         "before": {"shallow_bytes": 100 * MIB},
         "after": {"shallow_bytes": 100 * MIB + gained},
         "suspects": list(suspects),
-        "paths": [{"steps": each["steps"], "total_bytes": each["total_bytes"]} for each in (*suspects, *heavy)],
+        "paths": [
+            {"steps": each["steps"], "objects": each["objects"], "total_bytes": each["total_bytes"]}
+            for each in (*suspects, *heavy)
+        ],
     }
 
 
@@ -117,7 +120,6 @@ def test_a_leak_next_to_a_cache_confirms() -> None:
     [
         ("thread worker-N › handle() › body",),
         ("thread worker-N › handle() › request", "Request.body"),
-        ("event loop › timers", "list item", "callback argument", "task's coroutine", "coroutine local body"),
     ],
 )
 def test_local_variables_of_running_calls_are_in_flight(steps: tuple[str, ...]) -> None:
@@ -128,10 +130,22 @@ def test_local_variables_of_running_calls_are_in_flight(steps: tuple[str, ...]) 
     assert finding.in_flight_types == ("shop.sessions.Session",)
 
 
+def test_more_tasks_are_in_flight() -> None:
+    tasks = suspect("event loop › task handle() › request", holder_steps=members(path("event loop")))
+
+    finding, _ = interpret_report(report(tasks), 12 * MIB, no_limit, None)
+
+    assert finding is not None
+    assert finding.kind is FindingKind.CLEARS_IN_FLIGHT
+
+
 @pytest.mark.parametrize(
     "steps",
     [
         ("thread MainThread › main() › seen", "list item"),
+        ("event loop › task consumer() › seen", "list item"),
+        ("event loop › task consumer() › state", "State.rows"),
+        ("event loop › scheduled callback", "callback argument"),
         ("shop.WAITING", "set item", "task's coroutine", "coroutine local request"),
     ],
 )
@@ -154,6 +168,16 @@ def test_a_few_large_objects_outside_of_calls_are_not_work_in_flight() -> None:
     frame = suspect("shop.frames.FRAMES", "list item")
 
     assert interpret_report(report(heavy=[frame]), 12 * MIB, no_limit, None) == (None, None)
+
+
+@pytest.mark.parametrize(("more", "kind"), [(0, None), (9, FindingKind.CLEARS_IN_FLIGHT)])
+def test_large_objects_of_a_task_are_in_flight_only_with_more_tasks(more: int, kind: FindingKind | None) -> None:
+    task = suspect("event loop › task consumer()", objects={"growth": more})
+    frames = suspect("event loop › task consumer() › frames", "list item")
+
+    finding, _ = interpret_report(report(heavy=[task, frames]), 12 * MIB, no_limit, None)
+
+    assert (finding and finding.kind) == kind
 
 
 def test_growth_outside_of_python_objects_is_neither_confirmed_nor_cleared() -> None:
