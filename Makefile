@@ -17,7 +17,7 @@ $(READY): pyproject.toml $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit("heap-exporter needs Python 3.11 or newer: run PYTHON=python3.12 make …" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet 'pip>=25.1'
-	$(BIN)/python -m pip install -qq --editable . --group dev
+	$(BIN)/python -m pip install -qq --no-compile --editable . --group dev # an import compiles what it needs
 	@touch $@
 
 demo: $(READY) ## run a shop that leaks, and show how the leak is found (ARGS='--once', ARGS='--healthy')
