@@ -23,16 +23,16 @@ SCAN_SECONDS = 1.0
 """How often the watcher looks for processes that have begun to record."""
 
 IDLE_SCANS = 5
-"""Scans without a process before the watcher ends: a process that ends is often replaced by another one."""
+"""Scans without a process before the watcher ends: a process that ends is often replaced by another one.
+
+A process that no longer records is watched for as long: most processes end then.
+"""
 
 SCANS_PER_CHANGE = 3
 """How often a changed folder is read: a new file is not locked yet in its first moments."""
 
 WITH_PARENT_SECONDS = 1.0
 """SIGKILL within this time after the end of the parent's thread is caused by that end."""
-
-LOCK_ATTEMPTS, LOCK_SECONDS = 10, 0.1
-"""How often the lock of the folder is tried: a process may hold it for the moment in which it looks for a watcher."""
 
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _LOCK = struct.Struct("@hhqqi4x")
@@ -152,6 +152,7 @@ class RecordedProcess:
     def __init__(self, pid: int, folder: int, exit_name: str) -> None:
         self.process = ObservedProcess(pid)
         self.parent: ParentProcess | None = None
+        self.idle_scans = 0
         try:
             self._exit_file = os.open(exit_name, os.O_WRONLY | os.O_CREAT | _OPEN, 0o600, dir_fd=folder)
         except OSError:
@@ -197,9 +198,8 @@ class ExitWatcher:
         self._csv_suffix, self._exit_suffix = csv_suffix, exit_suffix
         self.folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | _OPEN)
         self.is_stopping = False
-        self._recorded: list[RecordedProcess] = []
+        self._recorded: dict[str, RecordedProcess] = {}
         self._observed: dict[int, ObservedProcess] = {}
-        self._names: set[str] = set()
         self._changed_at, self._scans = -1, 0
         self._poller = select.poll()
 
@@ -208,6 +208,7 @@ class ExitWatcher:
         idle_scans = 0
         while idle_scans < (1 if self.is_stopping else IDLE_SCANS) and os.fstat(self.folder).st_nlink:
             self._scan()
+            self._forget_idle()
             for pidfd, _ in self._poller.poll(SCAN_SECONDS * 1000):
                 self._poller.unregister(pidfd)
                 self._observed.pop(pidfd).end()
@@ -223,13 +224,12 @@ class ExitWatcher:
         if self._scans == 0:
             return
         self._scans -= 1
-        names = {name for name in os.listdir(self.folder) if name.endswith(self._csv_suffix)}
-        self._names &= names
-        for name in names - self._names:
-            try:
-                self._watch(name)
-            except OSError:  # it has ended meanwhile, or the folder is full: how it ends stays unknown
-                continue
+        for name in os.listdir(self.folder):
+            if name.endswith(self._csv_suffix) and name not in self._recorded:
+                try:
+                    self._watch(name)
+                except OSError:  # it has ended meanwhile, or the folder is full: how it ends stays unknown
+                    continue
 
     def _watch(self, name: str) -> None:
         pid = lock_holder(self.folder, name)
@@ -239,30 +239,47 @@ class ExitWatcher:
         if lock_holder(self.folder, name) != pid:  # it ended, and another process may have its pid
             recorded.close()
             return
-        self._names.add(name)
-        self._recorded.append(recorded)
+        self._recorded[name] = recorded
         for each in recorded.observed:
             self._observed[each.pidfd] = each
             self._poller.register(each.pidfd, select.POLLIN)
 
     def _check_parents(self) -> None:
-        for recorded in self._recorded:
+        for recorded in self._recorded.values():
             if recorded.parent is not None:
                 recorded.parent.check_thread()
 
     def _record_exits(self) -> None:
         """Record the exits of the processes that have ended, and forget them."""
-        for recorded in [each for each in self._recorded if each.process.ended_at is not None]:
-            self._recorded.remove(recorded)
-            for observed in recorded.observed:
-                if self._observed.pop(observed.pidfd, None):
-                    self._poller.unregister(observed.pidfd)
-            try:
-                recorded.record_exit()
-            except OSError:  # there is no place to record it
-                pass
-            finally:
-                recorded.close()
+        for name, recorded in list(self._recorded.items()):
+            if recorded.process.ended_at is not None:
+                try:
+                    recorded.record_exit()
+                except OSError:  # there is no place to record it
+                    pass
+                finally:
+                    self._forget(name)
+
+    def _forget_idle(self) -> None:
+        """Forget the processes that no longer record, but do not end."""
+        for name, recorded in list(self._recorded.items()):
+            recorded.idle_scans = 0 if self._is_locked(name) else recorded.idle_scans + 1
+            if recorded.idle_scans > IDLE_SCANS:
+                self._forget(name)
+
+    def _is_locked(self, name: str) -> bool:
+        try:
+            return lock_holder(self.folder, name) > 0
+        except OSError:
+            return False
+
+    def _forget(self, name: str) -> None:
+        """Watch a process no longer."""
+        recorded = self._recorded.pop(name)
+        for observed in recorded.observed:
+            if self._observed.pop(observed.pidfd, None):
+                self._poller.unregister(observed.pidfd)
+        recorded.close()
 
 
 def forking_thread(pid: int, child: int) -> int:
@@ -325,12 +342,9 @@ def main(folder: str, lock_name: str, csv_suffix: str, exit_suffix: str) -> None
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.chdir("/")
     lock = os.open(lock_name, os.O_RDWR | os.O_CREAT | _OPEN, 0o600, dir_fd=watcher.folder)
-    for _ in range(LOCK_ATTEMPTS):
-        if try_lock(lock):
-            watcher.run()
-            os.unlink(lock_name, dir_fd=watcher.folder)
-            return
-        time.sleep(LOCK_SECONDS)
+    if try_lock(lock):
+        watcher.run()
+        os.unlink(lock_name, dir_fd=watcher.folder)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from heap_exporter.recording.exit_codes import FIRST_PID
 from heap_exporter.recording.folder import CSV_SUFFIX, EXIT_SUFFIX
 from heap_exporter.runtime import subprocesses
 from heap_exporter.runtime.boot_id import read_boot_id
-from heap_exporter.runtime.file_lock import open_unless_locked
 from heap_exporter.runtime.logs import log
 
 _SCRIPT = Path(__file__).with_name("exit_watcher.py")
@@ -26,7 +25,7 @@ def watch_exits(folder: Path) -> None:
         return
     try:
         lock_name = _lock_name()
-        if not _is_locked(folder / lock_name):
+        if not _is_locked(folder, lock_name):
             subprocesses.start_orphan(_SCRIPT, (folder, lock_name, CSV_SUFFIX, EXIT_SUFFIX))
     except OSError as problem:
         log.debug("nothing records how the processes that record to %s end: %s", folder, problem)
@@ -37,9 +36,13 @@ def _lock_name() -> str:
     return f".watcher-{read_boot_id()[:8]}-{os.stat('/proc/self/ns/pid').st_ino}.lock"
 
 
-def _is_locked(path: Path) -> bool:
+def _is_locked(folder: Path, name: str) -> bool:
+    from heap_exporter.recording.exit_watcher import lock_holder  # it imports modules that only Unix has
+
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with open_unless_locked(path, exclusive=True) as file:
-            return file is None
+        return lock_holder(directory, name) > 0
     except FileNotFoundError:
         return False
+    finally:
+        os.close(directory)

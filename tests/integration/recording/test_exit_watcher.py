@@ -1,0 +1,169 @@
+"""The process that observes how recorded processes end: what it sees, and that the service does not notice it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from heap_exporter.model import Ending, EndingReason
+from heap_exporter.recording.exit_watcher import ObservedProcess
+from heap_exporter.recording.last_exit import claim_last_exit, find_exits
+from tests.processes.exits import exit_codes
+from tests.processes.programs import PATIENCE_SECONDS, environment, eventually, next_json, program
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+    pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux has pidfds"),
+]
+
+SERVICE = """
+import json, os, signal, sys
+import heap_exporter
+exporter = heap_exporter.start(http=False, interval_seconds=0.1, window_seconds=2)
+"""
+
+
+def watchers(folder: Path) -> list[int]:
+    """Return the pids of the exit watchers of a snapshot folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str(folder / "snapshots" / "series").encode() in (process / "cmdline").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return found
+
+
+@contextmanager
+def child() -> Iterator[tuple[int, int]]:
+    """Fork a child; yield its pid and a descriptor, whose closing ends it with exit code 3."""
+    reader, writer = os.pipe()
+    if not (pid := os.fork()):
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(3)
+    os.close(reader)
+    yield pid, writer
+
+
+def test_the_status_is_seen_before_the_parent_waits() -> None:
+    with child() as (pid, writer):
+        observed = ObservedProcess(pid)
+        os.close(writer)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        observed.end()
+        os.waitpid(pid, 0)
+
+    assert observed.exit_code == 3
+    observed.close()
+
+
+def test_the_status_is_seen_after_the_parent_has_waited_or_unknown_to_an_older_kernel() -> None:
+    with child() as (pid, writer):
+        observed = ObservedProcess(pid)
+        os.close(writer)
+        os.waitpid(pid, 0)
+        observed.end()
+
+    release = tuple(int(part) for part in os.uname().release.split(".")[:2])
+    assert observed.exit_code == (3 if release >= (6, 15) else None)
+    observed.close()
+
+
+def test_one_watcher_for_all_processes_is_invisible_to_them_and_ends_after_them(tmp_path: Path) -> None:
+    code = """
+        before = [signal.getsignal(number) for number in signal.valid_signals()]
+        children = []
+        for _ in range(3):
+            if not (pid := os.fork()):
+                sys.stdin.readline()
+                os._exit(7)
+            children.append(pid)
+        print(json.dumps(os.getpid()), flush=True)
+        sys.stdin.readline()
+        for pid in children:
+            os.waitpid(pid, 0)
+        try:
+            os.wait()
+            others = True
+        except ChildProcessError:
+            others = False
+        after = [signal.getsignal(number) for number in signal.valid_signals()]
+        print(json.dumps([others, before == after, signal.set_wakeup_fd(-1)]), flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+    """
+    with program(SERVICE + textwrap.dedent(code), tmp_path) as process:
+        assert process.stdin is not None
+        next_json(process)
+        eventually(lambda: exit_codes(tmp_path), lambda found: len(found) == 4)
+        (watcher,) = watchers(tmp_path)
+        os.kill(watcher, signal.SIGTERM)  # as systemd does when it stops a service
+        os.kill(watcher, signal.SIGHUP)
+        process.stdin.close()
+
+        assert next_json(process) == [False, True, -1]
+        assert process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
+
+    eventually(lambda: watchers(tmp_path) == [])
+    assert sorted(code for code in exit_codes(tmp_path).values() if code is not None) == [-15, 7, 7, 7]
+    assert not list((tmp_path / "snapshots" / "series").glob(".watcher*"))
+
+
+@pytest.mark.long
+def test_a_service_that_stops_heap_exporter_is_watched_no_longer(tmp_path: Path) -> None:
+    code = """
+        print(json.dumps(os.getpid()), flush=True)
+        sys.stdin.readline()
+        exporter.stop()
+        print(json.dumps("stopped"), flush=True)
+        sys.stdin.readline()
+    """
+    with program(SERVICE + textwrap.dedent(code), tmp_path) as process:
+        assert process.stdin is not None
+        next_json(process)
+        eventually(lambda: exit_codes(tmp_path))
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert next_json(process) == "stopped"
+        eventually(lambda: watchers(tmp_path) == [])
+
+        assert process.poll() is None
+
+
+def test_without_a_watcher_the_end_is_unknown(tmp_path: Path) -> None:
+    code = """
+        print(json.dumps(os.getpid()), flush=True)
+        sys.stdin.readline()
+    """
+    series = tmp_path / "snapshots" / "series"
+    with program(SERVICE + textwrap.dedent(code), tmp_path, HEAP_EXPORTER_WATCH_EXIT="false") as process:
+        next_json(process)
+        eventually(lambda: [path for path in series.glob("*.csv") if path.read_bytes().count(b"\n") > 3])
+        assert watchers(tmp_path) == []
+        process.kill()
+        process.wait()
+
+    ((_, found),), _ = find_exits(series)
+    assert found.ended is Ending.UNKNOWN
+    assert claim_last_exit(tmp_path / "snapshots", None) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a namespace of pids")
+def test_the_first_process_of_a_container_that_did_not_stop_cleanly_was_killed(tmp_path: Path) -> None:
+    (tmp_path / "service.py").write_text(f"{SERVICE}sys.stdin.readline()\n")
+    series = tmp_path / "snapshots" / "series"
+    container = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "service.py")
+    with subprocess.Popen(container, cwd=tmp_path, env=environment(tmp_path), stdin=subprocess.PIPE) as process:
+        eventually(lambda: [path for path in series.glob("*-1.csv") if path.read_bytes().count(b"\n") > 3])
+        process.kill()
+        process.communicate()
+
+    ((_, found),), _ = eventually(lambda: find_exits(series), lambda found: found[0])
+    assert (found.ended, found.reason) == (Ending.KILLED, EndingReason.FIRST_PROCESS)
