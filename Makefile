@@ -43,7 +43,7 @@ asan: $(READY) ## walk and analyse under AddressSanitizer and UndefinedBehaviorS
 valgrind: $(READY) ## walk and analyse under valgrind
 	$(BIN)/python -m tests.native.checked valgrind
 
-servers: $(READY) ## install Prometheus, promtool, Alertmanager and VictoriaMetrics in .servers/ (apt, no root), SeaweedFS in .venv/
+servers: $(READY) ## install Prometheus and Alertmanager (new, and Debian 12's) and VictoriaMetrics in .servers/ (apt, no root), SeaweedFS in .venv/
 	$(PYTHON) tests/servers/install.py
 	$(BIN)/python -m pip install -qq --group servers
 

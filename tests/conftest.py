@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import servers
+from tests.servers.install import NEWEST, RELEASES, Release
+from tests.servers.versions import why_unusable
 
 # A background job of a shell ignores SIGINT, and the programs that the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -46,29 +48,54 @@ def _rank(path: str) -> int:
     return 1 if path.startswith(START_PROCESSES) else 2
 
 
-def _program(name: str, made_by: str = "make servers") -> Callable[[], Path]:
-    """Return a fixture that is the path of the program `name`.
+def _usable(name: str, release: Release = NEWEST, made_by: str = "make servers") -> Path:
+    """Return the path of the program `name`.
 
-    Without the program a test is skipped, or fails where HEAP_EXPORTER_REQUIRE_SERVERS=1.
+    If it is missing or too old, the test is skipped, or fails where HEAP_EXPORTER_REQUIRE_SERVERS=1.
     """
+    path = servers.find(name, release)
+    if path is None:
+        where = "neither in .servers/ nor on PATH" if release is NEWEST else f"not in {release.programs_folder}"
+        reason = f"{name} is {where}"
+    elif not (reason := why_unusable(name, path) or ""):
+        return path
+    sentence = f"{reason}: run `{made_by}` to install it"
+    if os.environ.get("HEAP_EXPORTER_REQUIRE_SERVERS") == "1":
+        pytest.fail(sentence)
+    pytest.skip(sentence)
 
-    @pytest.fixture(scope="session", name=name.replace("-", "_"))
-    def path_of_program() -> Path:
-        path = servers.find(name)
-        if path is not None:
-            return path
-        sentence = f"{name} is neither in .servers/ nor on PATH: run `{made_by}` to install it"
-        if os.environ.get("HEAP_EXPORTER_REQUIRE_SERVERS") == "1":
-            pytest.fail(sentence)
-        pytest.skip(sentence)
+
+@pytest.fixture(scope="module", params=list(RELEASES.values()), ids=list(RELEASES))
+def release(request: pytest.FixtureRequest) -> Release:
+    """The servers of each release in turn: a test of Prometheus or Alertmanager runs on both."""
+    found: Release = request.param
+    return found
+
+
+def _program_of_release(name: str) -> Callable[[Release], Path]:
+    """Return a fixture that is the path of the program `name` of a release."""
+
+    @pytest.fixture(scope="module", name=name)
+    def path_of_program(release: Release) -> Path:
+        return _usable(name, release)
 
     return path_of_program
 
 
-promtool = _program("promtool")
-prometheus = _program("prometheus")
-amtool = _program("amtool")
-alertmanager = _program("alertmanager")
+def _program(name: str, made_by: str = "make servers") -> Callable[[], Path]:
+    """Return a fixture that is the path of the program `name`."""
+
+    @pytest.fixture(scope="session", name=name.replace("-", "_"))
+    def path_of_program() -> Path:
+        return _usable(name, made_by=made_by)
+
+    return path_of_program
+
+
+promtool = _program_of_release("promtool")
+prometheus = _program_of_release("prometheus")
+amtool = _program_of_release("amtool")
+alertmanager = _program_of_release("alertmanager")
 victoria_metrics = _program("victoria-metrics")
 weed = _program("weed", made_by="pip install --group dev")
 chromium = _program("chromium", made_by="make browser")

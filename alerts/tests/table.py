@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from pathlib import Path
 
-from alerts.tests.expectations import ALERTS, AMBIGUOUS, CLEARED, HEALTHY, LEAKS, PROBLEMS, SHAPES
+from alerts.tests.expectations import ALERTS, AMBIGUOUS, CLEARED, CONFIRMED, HEALTHY, LEAKS, PROBLEMS, SHAPES
 from alerts.tests.shapes import HOUR
-from alerts.tests.unit_test_file import Fired, first_fired
+from alerts.tests.unit_test_file import Fired, first_fired, write_unit_test_files
 from tests import servers
 
 ALERTS_FOLDER = Path(__file__).parents[1]
@@ -23,6 +24,8 @@ PARTS = {
     "Healthy, and the detector knows it": CLEARED,
     "Healthy": HEALTHY,
 }
+
+SENTENCES = {shape.sentence for shape in SHAPES}
 
 
 def markdown(fired: Fired) -> str:
@@ -50,6 +53,30 @@ def table_in(runbook: str) -> str:
     return runbook.split(BEGIN, 1)[1].split(END, 1)[0].strip()
 
 
+def fired_in(table: str) -> Fired:
+    """Return the minutes in a table that `markdown` made."""
+    rules_alone: dict[str, dict[str, int]] = {}
+    with_detector: dict[str, dict[str, int]] = {}
+    for line in table.splitlines():
+        sentence, *cells = line.removeprefix("| ").removesuffix(" |").split(" | ")
+        if sentence in SENTENCES:
+            minutes = {alert: _minutes_in(cell) for alert, cell in zip(ALERTS, cells[1:], strict=True)}
+            with_detector[sentence] = {alert: judged for alert, (judged, _) in minutes.items() if judged is not None}
+            rules_alone[sentence] = {
+                alert: alone for alert, (_, alone) in minutes.items() if alone is not None and alert != CONFIRMED
+            }
+    return Fired(rules_alone, with_detector)
+
+
+def _minutes_in(cell: str) -> tuple[int | None, int | None]:
+    """Return the minute with the detector, and the minute of the rules alone."""
+    judged_text, _, alone_text = cell.partition("alone:")
+    judged, alone = (
+        int(found[0]) if (found := re.search(r"\d+", text)) else None for text in (judged_text, alone_text)
+    )
+    return judged, alone if alone_text else judged
+
+
 def with_table(runbook: str, table: str) -> str:
     """Return the runbook with another table between the markers."""
     before, rest = runbook.split(BEGIN, 1)
@@ -66,7 +93,7 @@ def main() -> int:
         print("promtool is neither in .servers/ nor on PATH: run `make servers` to install it", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as scratch:
-        table = markdown(first_fired(promtool, RULES, SHAPES, Path(scratch)))
+        table = markdown(first_fired(promtool, write_unit_test_files(RULES, SHAPES, Path(scratch))))
     if options.write:
         runbook = RUNBOOK.read_text()
         RUNBOOK.write_text(with_table(runbook, table))

@@ -1,6 +1,6 @@
 """The files that docker-compose.yml mounts, laid out in a folder for servers on this machine.
 
-Only addresses are other than in the compose stack: they stand in files of their own.
+Only addresses are other than in the compose stack, and how long Alertmanager waits for more alerts of a group.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-
-from tests.servers import running
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY_FOLDER = ROOT / "deploy"
+PAGER_URL = "http://pager:8080/"
 RULES_PATH = ROOT / "alerts" / "heap_exporter.rules.yml"
 
 
@@ -32,8 +30,10 @@ def lay_out_prometheus(folder: Path, rules: Mapping[str, str]) -> Path:
 def lay_out_alertmanager(folder: Path, webhook_url: str) -> Path:
     """Lay out the folder of Alertmanager, which will post to ``webhook_url``; return its config."""
     folder.mkdir(parents=True)
-    (folder / "webhook_url").write_text(webhook_url + "\n")
-    return Path(shutil.copy(DEPLOY_FOLDER / "alertmanager" / "alertmanager.yml", folder))
+    text = (DEPLOY_FOLDER / "alertmanager" / "alertmanager.yml").read_text()
+    config_path = folder / "alertmanager.yml"
+    config_path.write_text(text.replace(PAGER_URL, webhook_url).replace("group_wait: 10s", "group_wait: 0s"))
+    return config_path
 
 
 def write_target(prometheus_folder: Path, job: str, address: str, *, every: str) -> None:
@@ -45,13 +45,6 @@ def write_target(prometheus_folder: Path, job: str, address: str, *, every: str)
 def write_alertmanager(prometheus_folder: Path, url: str) -> None:
     """Have Prometheus send its alerts to the Alertmanager at ``url``."""
     _write(prometheus_folder / "alertmanagers" / "alertmanager.json", [{"targets": [url.removeprefix("http://")]}])
-
-
-@contextmanager
-def alertmanager(config_path: Path) -> Iterator[str]:
-    """Run Alertmanager in the folder of ``config_path``, where its `webhook_url` is; give its URL."""
-    with running.alertmanager(config_path, working_folder=config_path.parent) as url:
-        yield url
 
 
 def _write(path: Path, groups: list[dict[str, object]]) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from alerts.tests import table
 from alerts.tests.expectations import (
     CLEARED,
     CONFIRMED,
@@ -20,9 +19,11 @@ from alerts.tests.expectations import (
     SHAPES,
     Shape,
 )
-from alerts.tests.table import ALERTS_FOLDER, PARTS, RULES, RUNBOOK, markdown, table_in
-from alerts.tests.unit_test_file import Fired, first_fired
+from alerts.tests.shapes import HOUR
+from alerts.tests.table import ALERTS_FOLDER, PARTS, RULES, RUNBOOK, fired_in, markdown, table_in
+from alerts.tests.unit_test_file import Fired, UnitTestFiles, first_fired, promtool_environ, write_unit_test_files
 from heap_exporter.alerting import AlertThresholds, render_rules
+from tests.servers.versions import version
 
 MUST_FIRE = (*LEAKS, *PROBLEMS)
 MUST_NOT_FIRE = (*CLEARED, *HEALTHY)
@@ -30,13 +31,14 @@ NEW_LEAK, LATE_LEAK = "a new process leaks 60 MiB/h", "an old process begins to 
 
 
 def _quick() -> set[str]:
-    """Return the shortest shape for each set of alerts in each part of the table, and each fifth healthy shape."""
+    """Return a shape of at most half a day for each set of alerts in each part of the table, and some healthy ones."""
+    chosen = {CONFIRMED_BY_SNAPSHOTS.sentence, NEW_LEAK, LATE_LEAK, *(shape.sentence for shape in HEALTHY[::7])}
     kinds: dict[tuple[str, frozenset[str]], Shape] = {}
     for title, shapes in PARTS.items():
-        for shape in sorted(shapes, key=lambda shape: shape.minutes):
-            kinds.setdefault((title, frozenset(shape.fires)), shape)
-    shapes_of_kinds = [shape.sentence for shape in (*kinds.values(), *HEALTHY[::5])]
-    return {*shapes_of_kinds, CONFIRMED_BY_SNAPSHOTS.sentence, NEW_LEAK, LATE_LEAK}
+        for shape in sorted(shapes, key=lambda shape: (shape.sentence not in chosen, shape.minutes)):
+            if shape.minutes <= 12 * HOUR:
+                kinds.setdefault((title, frozenset(shape.fires)), shape)
+    return {*chosen, *(shape.sentence for shape in kinds.values())}
 
 
 QUICK = _quick()
@@ -55,7 +57,8 @@ EVERY_SHAPE = _each(SHAPES)
 
 
 def run_promtool(promtool: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([promtool, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    command = [promtool, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=promtool_environ())
 
 
 def test_the_committed_rules_pass_every_lint(promtool: Path) -> None:
@@ -82,16 +85,44 @@ def test_alerts_fire_in_their_minute_with_their_texts(promtool: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def fired(promtool: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Fired:
-    """The alerts that fire on the quick shapes, or on all shapes if a long test runs, by promtool."""
+def unit_test_files(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> UnitTestFiles:
+    """The quick shapes, or all shapes if a long test runs, as files for promtool."""
     runs_long = any(item.path == request.path and item.get_closest_marker("long") for item in request.session.items)
     shapes = [shape for shape in SHAPES if runs_long or shape.sentence in QUICK]
-    return first_fired(promtool, RULES, shapes, tmp_path_factory.mktemp("shapes"))
+    return write_unit_test_files(RULES, shapes, tmp_path_factory.mktemp("shapes"))
+
+
+@pytest.fixture(scope="module")
+def fired(promtool: Path, unit_test_files: UnitTestFiles) -> Fired:
+    """The alerts that fire on the shapes, by promtool."""
+    return first_fired(promtool, unit_test_files)
+
+
+@pytest.fixture(scope="module")
+def tolerance(promtool: Path) -> int:
+    """The minutes by which an alert may differ from the table, which is computed by Prometheus 3.
+
+    Before, a range had the sample at its start too, so that growth is steady a little later.
+    """
+    number = version(promtool)
+    return 0 if number is None or number >= (3, 0) else 2
 
 
 @EVERY_SHAPE
-def test_without_the_detector_each_alert_first_fires_in_its_minute_on(shape: Shape, fired: Fired) -> None:
-    assert fired.rules_alone[shape.sentence] == shape.fires
+def test_without_the_detector_each_alert_first_fires_in_its_minute_on(
+    shape: Shape, fired: Fired, tolerance: int
+) -> None:
+    assert fired.rules_alone[shape.sentence] == pytest.approx(shape.fires, abs=tolerance)
+
+
+@EVERY_SHAPE
+def test_the_table_of_the_runbook_has_the_minutes_of(shape: Shape, fired: Fired, tolerance: int) -> None:
+    in_runbook = fired_in(table_in(RUNBOOK.read_text()))
+
+    for minutes, written in zip(fired, in_runbook, strict=True):
+        assert minutes[shape.sentence] == pytest.approx(written[shape.sentence], abs=tolerance), (
+            "run `make alerts-table`"
+        )
 
 
 @EVERY_SHAPE
@@ -104,9 +135,9 @@ def test_with_the_detector_alerts_fire_on_leaks_and_not_on_healthy_shapes_as_on(
 
 @EVERY_SHAPE
 def test_with_the_detector_no_alert_fires_sooner_than_without_it_on(shape: Shape, fired: Fired) -> None:
-    judged = fired.with_detector[shape.sentence]
+    judged, alone = fired.with_detector[shape.sentence], fired.rules_alone[shape.sentence]
 
-    assert all(minute >= shape.fires[alert] for alert, minute in judged.items() if alert != CONFIRMED)
+    assert all(minute >= alone[alert] for alert, minute in judged.items() if alert != CONFIRMED)
 
 
 @_each([*PROBLEMS, *MUST_NOT_FIRE])
@@ -128,16 +159,7 @@ def test_a_leak_of_60_mib_per_hour_raises_an_alert_within_45_minutes_with_the_de
     assert fired.with_detector[LATE_LEAK][GROWTH] - 300 <= 45
 
 
-@pytest.mark.long
-def test_the_table_of_the_runbook_has_these_results(fired: Fired) -> None:
-    assert table_in(RUNBOOK.read_text()) == markdown(fired), "run `make alerts-table`"
+def test_the_table_of_the_runbook_has_all_shapes_in_its_order_and_form() -> None:
+    in_runbook = table_in(RUNBOOK.read_text())
 
-
-def test_the_table_of_the_runbook_has_these_results_on_the_quick_shapes(
-    fired: Fired, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parts = {title: [shape for shape in shapes if shape.sentence in QUICK] for title, shapes in PARTS.items()}
-    monkeypatch.setattr(table, "PARTS", parts)
-
-    missing = set(markdown(fired).splitlines()) - set(table_in(RUNBOOK.read_text()).splitlines())
-    assert not missing, "run `make alerts-table`"
+    assert markdown(fired_in(in_runbook)) == in_runbook, "run `make alerts-table`"

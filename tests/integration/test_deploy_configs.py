@@ -104,8 +104,8 @@ def test_an_alert_goes_all_the_way_to_the_pager(prometheus: Path, alertmanager: 
     with pager() as (pager_url, process):
         alertmanager_config = deployed.lay_out_alertmanager(tmp_path / "alertmanager", pager_url)
         with (
-            deployed.alertmanager(alertmanager_config) as alertmanager_url,
-            running.prometheus(prometheus_config) as prometheus_url,
+            running.alertmanager(alertmanager, alertmanager_config) as alertmanager_url,
+            running.prometheus(prometheus, prometheus_config) as prometheus_url,
         ):
             deployed.write_alertmanager(prometheus_config.parent, alertmanager_url)
             deployed.write_target(prometheus_config.parent, "shop", prometheus_url.removeprefix("http://"), every="1s")

@@ -1,7 +1,8 @@
 """The whole way on real servers: a leaking shop is scraped, the alert fires, the webhook comes, a snapshot is taken.
 
 A healthy shop runs under the same rules and raises no alert. Prometheus and Alertmanager run on the very
-files of the compose stack; the rules are those of ``heap-exporter rules`` with a window of seconds.
+files of the compose stack; the rules are those of ``heap-exporter rules`` with a window of seconds. Those of every
+release watch the same shops at the same time.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from tests.integration import deployed
 from tests.processes import programs
 from tests.processes.programs import eventually, get_json
 from tests.servers import running
+from tests.servers.install import RELEASES, Release
+from tests.servers.versions import find_usable
 
 RULES = (
     "--window=15s", "--for=15s", "--sample-interval=1s",
@@ -93,21 +96,55 @@ def webhook() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
         thread.join()
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, prometheus: Path, alertmanager: Path) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("stack")
-    rules = subprocess.check_output([sys.executable, "-m", "heap_exporter", "rules", *RULES], text=True)
+@contextlib.contextmanager
+def watched(
+    exporters: dict[str, str], rules: str, prometheus: Path, alertmanager: Path, folder: Path
+) -> Iterator[Stack]:
+    """Run Prometheus and Alertmanager on the two shops."""
     config = deployed.lay_out_prometheus(folder / "prometheus", {"ours.yml": rules})
     with contextlib.ExitStack() as running_here:
         enter = running_here.enter_context
         url, pages = enter(webhook())
-        alerting = enter(deployed.alertmanager(deployed.lay_out_alertmanager(folder / "alertmanager", url)))
-        deployed.write_alertmanager(config.parent, alerting)
-        exporters = {"leaking": enter(demo(folder)), "healthy": enter(demo(folder, "--healthy"))}
+        alertmanager_config = deployed.lay_out_alertmanager(folder / "alertmanager", url)
+        deployed.write_alertmanager(config.parent, enter(running.alertmanager(alertmanager, alertmanager_config)))
         for job, exporter in exporters.items():
             address = exporter.removeprefix("http://").rstrip("/")
             deployed.write_target(config.parent, job, address, every="1s")
-        yield Stack(enter(running.prometheus(config)), exporters, pages)
+        yield Stack(enter(running.prometheus(prometheus, config)), exporters, pages)
+
+
+@pytest.fixture(scope="module")
+def exporters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The addresses of the exporters of a shop that leaks and of one that does not."""
+    folder = tmp_path_factory.mktemp("shops")
+    with demo(folder) as leaking, demo(folder, "--healthy") as healthy:
+        yield {"leaking": leaking, "healthy": healthy}
+
+
+@pytest.fixture(scope="module")
+def stacks(exporters: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Release, Stack]]:
+    """The stack of each release that is installed: they run at the same time, because alerts take a minute."""
+    rules = subprocess.check_output([sys.executable, "-m", "heap_exporter", "rules", *RULES], text=True)
+    running_here: dict[Release, Stack] = {}
+    with contextlib.ExitStack() as stack:
+        for release in RELEASES.values():
+            prometheus, alertmanager = (find_usable(name, release) for name in ("prometheus", "alertmanager"))
+            if prometheus and alertmanager:
+                folder = tmp_path_factory.mktemp("servers")
+                watch = watched(exporters, rules, prometheus, alertmanager, folder)
+                running_here[release] = stack.enter_context(watch)
+        yield running_here
+
+
+@pytest.fixture(scope="module")
+def usable_release(release: Release, prometheus: Path, alertmanager: Path) -> Release:
+    """The release; the test is skipped without its servers, before the shops are started."""
+    return release
+
+
+@pytest.fixture(scope="module")
+def stack(usable_release: Release, stacks: dict[Release, Stack]) -> Stack:
+    return stacks[usable_release]
 
 
 def test_the_leak_is_alerted_and_the_healthy_shop_stays_silent(stack: Stack) -> None:
@@ -140,8 +177,8 @@ def test_the_growing_type_is_alerted_by_its_name(stack: Stack) -> None:
     assert "other" not in growing
 
 
-def test_curl_takes_a_snapshot_of_the_leaking_shop(stack: Stack) -> None:
-    curl = ["curl", "--silent", "-X", "POST", f"{stack.exporters['leaking']}snapshots"]
+def test_curl_takes_a_snapshot_of_the_leaking_shop(exporters: dict[str, str]) -> None:
+    curl = ["curl", "--silent", "-X", "POST", f"{exporters['leaking']}snapshots"]
 
     # The one that the exporter takes by itself may still be under way.
     taken = eventually(lambda: json.loads(subprocess.check_output(curl)), lambda answer: answer.get("status") != 429)

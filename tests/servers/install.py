@@ -1,8 +1,9 @@
 """Installs the real servers for the tests in `.servers/` of this repository.
 
-They are Debian packages of a suite newer than most machines run, so they are downloaded through a private apt root
-and unpacked in the repository: the machine's own package sources and packages do not change. Only `browser` is
-installed in the system, because a browser needs too many libraries.
+They are Debian packages of a suite newer than most machines run, and the Prometheus and Alertmanager of Debian 12 in
+`.servers/debian-12/`. All are downloaded through a private apt root and unpacked in the repository: the machine's own
+package sources and packages do not change. Only `browser` is installed in the system, because a browser needs too many
+libraries.
 
 Uses the standard library only. A second run installs only what is missing.
 """
@@ -23,17 +24,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / ".servers"
-PROGRAMS_FOLDER = FOLDER / "usr" / "bin"
 RECORD = FOLDER / "installed.json"
-
-SUITES = ("sid", "forky")
-"""Debian suites that carry recent enough servers, newest first; the first whose programs run here is taken."""
 
 APT_SOURCES = Path("/etc/apt")
 
 
 class InstallError(Exception):
     """A step of an installation failed; the text is one line with the step and the reason."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """Servers of about the same age: the Debian suites that have them, the preferred one first, and their folder."""
+
+    suites: tuple[str, ...]
+    folder: Path
+
+    @property
+    def programs_folder(self) -> Path:
+        """The folder of the programs."""
+        return self.folder / "usr" / "bin"
+
+
+NEWEST = Release(("sid", "forky"), FOLDER)
+DEBIAN_12 = Release(("bookworm",), FOLDER / "debian-12")
+RELEASES = {"newest": NEWEST, "Debian 12": DEBIAN_12}
+"""The servers that the tests run against, by name; those of Debian 12 are the oldest that we support."""
+
+TEMPLATES = "/usr/share/prometheus/alertmanager"
 
 
 @dataclass(frozen=True)
@@ -47,15 +65,18 @@ class Server:
     oldest_version: str
     programs: tuple[str, ...]
     data: str | None = None
+    release: Release = NEWEST
 
 
 SERVERS = {
     "prometheus": Server("prometheus", "3.5", ("prometheus",)),
     "promtool": Server("promtool", "3.5", ("promtool",)),
-    "alertmanager": Server(
-        "prometheus-alertmanager", "0.33", ("alertmanager", "amtool"), "/usr/share/prometheus/alertmanager"
-    ),
+    "alertmanager": Server("prometheus-alertmanager", "0.33", ("alertmanager", "amtool"), TEMPLATES),
     "victoria-metrics": Server("victoria-metrics", "1.145", ("victoria-metrics",)),
+    "prometheus-debian-12": Server("prometheus", "2.42", ("prometheus", "promtool"), release=DEBIAN_12),
+    "alertmanager-debian-12": Server(
+        "prometheus-alertmanager", "0.25", ("alertmanager", "amtool"), TEMPLATES, release=DEBIAN_12
+    ),
 }
 
 PROGRAMS = {name: server.programs for name, server in SERVERS.items()} | {"browser": ("chromium", "chromedriver")}
@@ -71,10 +92,15 @@ OTHER_NAMES = {
 """Other names under which Debian or their authors ship the programs."""
 
 
-def find(program: str) -> Path | None:
-    """Return the path of `program` in `.servers/`, else next to this Python or on PATH, else None."""
-    beside_python = sysconfig.get_path("scripts")
-    return _find_in(str(PROGRAMS_FOLDER), program) or _find_in(beside_python, program) or _find_in(None, program)
+def find(program: str, release: Release = NEWEST) -> Path | None:
+    """Return the path of `program` in the folder of `release`, else None.
+
+    The newest may also be next to this Python or on PATH.
+    """
+    installed_here = _find_in(str(release.programs_folder), program)
+    if installed_here or release is not NEWEST:
+        return installed_here
+    return _find_in(sysconfig.get_path("scripts"), program) or _find_in(None, program)
 
 
 def _find_in(folders: str | None, program: str) -> Path | None:
@@ -174,7 +200,8 @@ def installed() -> dict[str, str]:
     return {
         name: text
         for name, text in record.items()
-        if name in SERVERS and all((PROGRAMS_FOLDER / program).exists() for program in PROGRAMS[name])
+        if (server := SERVERS.get(name))
+        and all((server.release.programs_folder / program).exists() for program in server.programs)
     }
 
 
@@ -189,33 +216,31 @@ def install_servers(names: list[str]) -> str | None:
         causes.append("there is no apt with a Debian mirror here")
     else:
         FOLDER.mkdir(exist_ok=True)
-        for suite in SUITES:
-            if wanted:
+        for suite in (suite for release in RELEASES.values() for suite in release.suites):
+            if has_suite := [name for name in wanted if suite in SERVERS[name].release.suites]:
                 with tempfile.TemporaryDirectory(prefix="apt-", dir=FOLDER) as folder:
-                    wanted = _install_from(suite, Path(folder) / suite, mirror, wanted, causes)
-    lacking = [name for name in wanted if not all(find(program) for program in PROGRAMS[name])]
+                    _install_from(suite, Path(folder) / suite, mirror, has_suite, causes)
+            wanted = [name for name in wanted if name not in installed()]
+    lacking = [name for name in wanted if not all(find(program, SERVERS[name].release) for program in PROGRAMS[name])]
     return _by_hand(lacking, "; ".join(causes)) if lacking else None
 
 
-def _install_from(suite: str, folder: Path, mirror: Mirror, names: list[str], causes: list[str]) -> list[str]:
-    """Install those of `names` that `suite` has; return the others, and add the reasons to `causes`."""
+def _install_from(suite: str, folder: Path, mirror: Mirror, names: list[str], causes: list[str]) -> None:
+    """Install those of `names` that `suite` has; add the reasons to `causes` why it has not the others."""
     try:
         apt = PrivateApt(folder, mirror, suite)
     except InstallError as failure:
         causes.append(str(failure))
-        return names
-    remaining = []
+        return
     for name in names:
         try:
             version = _install(SERVERS[name], apt)
         except InstallError as failure:
             causes.append(f"{suite}: {failure}")
-            remaining.append(name)
         else:
             text = f"{SERVERS[name].package} {version} of {suite}"
             RECORD.write_text(json.dumps({**installed(), name: text}, indent=2) + "\n")
             print(f"installed {name}: {text}")
-    return remaining
 
 
 def _install(server: Server, apt: PrivateApt) -> str:
@@ -229,21 +254,21 @@ def _install(server: Server, apt: PrivateApt) -> str:
         raise InstallError(f"{server.package} {version} lacks one of {', '.join(server.programs)}")
     for program, path in unpacked.items():
         _run([str(path), "--version"], f"{program} {version} does not run on this machine")
-    PROGRAMS_FOLDER.mkdir(parents=True, exist_ok=True)
+    server.release.programs_folder.mkdir(parents=True, exist_ok=True)
     if server.data:
-        _move_data(server.data, root, list(unpacked.values()))
+        _move_data(server.data, root, server.release.folder, list(unpacked.values()))
     for program, path in unpacked.items():
-        path.replace(PROGRAMS_FOLDER / program)
+        path.replace(server.release.programs_folder / program)
     return version
 
 
-def _move_data(data: str, root: Path, programs: list[Path]) -> None:
-    """Move the folder `data` of the unpacked `root` to `.servers/`, and make `programs` read it there.
+def _move_data(data: str, root: Path, folder: Path, programs: list[Path]) -> None:
+    """Move the folder `data` of the unpacked `root` to `folder`, and make `programs` read it there.
 
     Debian's Alertmanager has the absolute path of its templates built in. `usr//share` is as long as `/usr/share`
-    and relative, so programs rewritten to it find their data when they run with `.servers/` as working folder.
+    and relative, so programs rewritten to it find their data when they run with `folder` as working folder.
     """
-    kept = FOLDER / data.lstrip("/")
+    kept = folder / data.lstrip("/")
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(root / data.lstrip("/"), kept)
     relative = data.removeprefix("/").replace("/", "//", 1)
@@ -269,8 +294,13 @@ def install_browser() -> str | None:
 
 
 def _by_hand(names: list[str], cause: str) -> str:
-    programs = [program for name in names for program in PROGRAMS[name]]
-    return f"not installed: {', '.join(names)} ({cause}). By hand: put {', '.join(programs)} on PATH."
+    places = {name: "on PATH" if name not in SERVERS else _place(SERVERS[name].release) for name in names}
+    steps = [f"put {', '.join(PROGRAMS[name])} {place}" for name, place in places.items()]
+    return f"not installed: {', '.join(names)} ({cause}). By hand: {'; '.join(steps)}."
+
+
+def _place(release: Release) -> str:
+    return "on PATH" if release is NEWEST else f"in {release.programs_folder}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -280,7 +310,7 @@ def main(arguments: list[str] | None = None) -> int:
         "names",
         metavar="NAME",
         nargs="*",
-        help=f"{', '.join(SERVERS)}: into .servers/ (all four when no name is given); browser: into the system",
+        help=f"{', '.join(SERVERS)}: into .servers/ (all of them when no name is given); browser: into the system",
     )
     names = parser.parse_args(arguments).names or list(SERVERS)
     if unknown := [name for name in names if name not in PROGRAMS]:

@@ -1,6 +1,6 @@
 """Runs the real servers on a free port of 127.0.0.1 during a `with` block.
 
-Each one has its data in a temporary folder. Use: `with running.prometheus(config_path) as url:`.
+Each one has its data in a temporary folder. Use: `with running.prometheus(program, config_path) as url:`.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ _ports = _ports_of_this_worker()
 
 
 @contextmanager
-def prometheus(config_path: Path, *arguments: str) -> Iterator[str]:
-    """Run Prometheus on `config_path` with more `arguments` if given; yield its URL once it is ready."""
+def prometheus(program: Path, config_path: Path) -> Iterator[str]:
+    """Run the Prometheus `program` on `config_path`; yield its URL once it is ready."""
     with tempfile.TemporaryDirectory(prefix="prometheus-") as folder:
         port = free_port()
         command = [
@@ -74,18 +74,14 @@ def prometheus(config_path: Path, *arguments: str) -> Iterator[str]:
             f"--storage.tsdb.path={folder}/data",
             f"--web.listen-address=127.0.0.1:{port}",
             "--web.enable-lifecycle",
-            *arguments,
         ]
-        with _running("prometheus", command, port, Path(folder)) as url:
+        with _running(program, command, port, Path(folder)) as url:
             yield url
 
 
 @contextmanager
-def alertmanager(config_path: Path, *arguments: str, working_folder: Path | None = None) -> Iterator[str]:
-    """Run one Alertmanager, no cluster, on `config_path`; yield its URL once it is ready.
-
-    Relative paths in the configuration are looked up in `working_folder`.
-    """
+def alertmanager(program: Path, config_path: Path) -> Iterator[str]:
+    """Run the Alertmanager `program`, no cluster, on `config_path`; yield its URL once it is ready."""
     with tempfile.TemporaryDirectory(prefix="alertmanager-") as folder:
         port = free_port()
         command = [
@@ -93,9 +89,10 @@ def alertmanager(config_path: Path, *arguments: str, working_folder: Path | None
             f"--storage.path={folder}/data",
             f"--web.listen-address=127.0.0.1:{port}",
             "--cluster.listen-address=",
-            *arguments,
         ]
-        with _running("alertmanager", command, port, Path(folder), _with_templates(working_folder)) as url:
+        # install.py has given it a relative path of its templates.
+        working_folder = program.parents[2] if program.is_relative_to(FOLDER) else Path(folder)
+        with _running(program, command, port, Path(folder), working_folder) as url:
             yield url
 
 
@@ -110,7 +107,7 @@ def victoria_metrics(*arguments: str) -> Iterator[str]:
             "-opentelemetry.usePrometheusNaming",
             *arguments,
         ]
-        with _running("victoria-metrics", command, port, Path(folder)) as url:
+        with _running(_found("victoria-metrics"), command, port, Path(folder)) as url:
             yield url
 
 
@@ -152,7 +149,7 @@ class SeaweedFS:
         ]
         arguments = [f"-dir={self._folder / 'data'}", f"-s3.config={self._folder / 's3.json'}", *options, *limits]
         log_path = self._folder / "log"
-        self._process = _started("weed", ["server", *arguments, *ports], log_path, self._folder)
+        self._process = _started(_found("weed"), ["server", *arguments, *ports], log_path, self._folder)
         _wait_until_ready("weed", self._process, f"{self.url}/readyz", log_path)
 
     def kill(self) -> None:
@@ -178,35 +175,31 @@ def seaweedfs() -> Iterator[SeaweedFS]:
             server.kill()
 
 
-def _with_templates(working_folder: Path | None) -> Path | None:
-    """Return a folder in which Alertmanager finds its templates, by the relative path that install.py wrote into it."""
-    templates = FOLDER / "usr"
-    if working_folder and templates.is_dir() and not (working_folder / "usr").exists():
-        (working_folder / "usr").symlink_to(templates)
-    return working_folder or (FOLDER if FOLDER.is_dir() else None)
-
-
 @contextmanager
 def _running(
-    name: str, arguments: Sequence[str], port: int, folder: Path, working_folder: Path | None = None
+    program: Path, arguments: Sequence[str], port: int, folder: Path, working_folder: Path | None = None
 ) -> Iterator[str]:
     log_path = folder / "log"
-    process = _started(name, arguments, log_path, working_folder or folder)
+    process = _started(program, arguments, log_path, working_folder or folder)
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(name, process, f"{url}/-/ready", log_path)
+        _wait_until_ready(program.name, process, f"{url}/-/ready", log_path)
         yield url
     finally:
         _stop(process)
 
 
-def _started(name: str, arguments: Sequence[str], log_path: Path, working_folder: Path) -> subprocess.Popen[bytes]:
+def _found(name: str) -> Path:
     program = servers.find(name)
     if program is None:
         raise ServerStartError(f"{name} is neither in .servers/ nor on PATH: run `make servers` to install it")
+    return program
+
+
+def _started(program: Path, arguments: Sequence[str], log_path: Path, working_folder: Path) -> subprocess.Popen[bytes]:
     with log_path.open("wb") as log:
         return subprocess.Popen(
-            [str(program), *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=working_folder
+            [program, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=working_folder
         )
 
 

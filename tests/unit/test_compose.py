@@ -118,8 +118,9 @@ def test_the_shop_listens_where_prometheus_scrapes_and_the_ports_lead() -> None:
 def test_the_addresses_in_the_files_are_those_of_the_services() -> None:
     (alertmanagers,) = json.loads((ROOT / "deploy/prometheus/alertmanagers/alertmanager.json").read_text())
     sources = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/heap-exporter.yml").read_text())
-    webhook_url = (ROOT / "deploy/alertmanager/webhook_url").read_text().strip()
-    addresses = [*alertmanagers["targets"], webhook_url, *(source["url"] for source in sources["datasources"])]
+    (receiver,) = yaml.safe_load((ROOT / "deploy/alertmanager/alertmanager.yml").read_text())["receivers"]
+    webhook_urls = [webhook["url"] for webhook in receiver["webhook_configs"]]
+    addresses = [*alertmanagers["targets"], *webhook_urls, *(source["url"] for source in sources["datasources"])]
     names = [re.sub(r"^http://|:\d+/?$", "", address) for address in addresses]
     assert names == ["alertmanager", "pager", "prometheus", "alertmanager"]
 

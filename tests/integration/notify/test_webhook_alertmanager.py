@@ -32,15 +32,14 @@ def outcomes() -> queue.Queue[str]:
     return queue.Queue()
 
 
-@pytest.mark.usefixtures("alertmanager")
 def test_alertmanager_accepts_the_alert_and_forwards_it_in_the_format_of_the_webhook(
-    tmp_path: Path, outcomes: queue.Queue[str]
+    alertmanager: Path, tmp_path: Path, outcomes: queue.Queue[str]
 ) -> None:
     document = alert_document(full_alert('shop."Größe" <Session>'))
     document["judged_at"] = time.time()
     with webhook_server() as pager:
         (tmp_path / "alertmanager.yml").write_text(CONFIG.format(url=pager.url))
-        with running.alertmanager(tmp_path / "alertmanager.yml") as url:
+        with running.alertmanager(alertmanager, tmp_path / "alertmanager.yml") as url:
             Webhook(f"{url}/api/v2/alerts", "alertmanager", outcomes.put).post(document)
             assert outcomes.get(timeout=20) == "sent"
             (held,) = eventually(lambda: get_json(f"{url}/api/v2/alerts"))
