@@ -11,7 +11,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from heap_exporter.errors import HeapExporterError
@@ -219,16 +220,9 @@ def start(*, strict: bool = False, **settings: Any) -> HeapExporter:
     Raises :class:`~heap_exporter.errors.SettingsError`, and with ``strict`` :class:`~heap_exporter.errors.PortTaken`
     where another process uses the port.
     """
-    with _starting:
-        ran_before = _current is not None
-        exporter = _running(settings)
+    with _running(settings) as exporter:
         if exporter.settings.enabled and exporter.settings.http:
-            try:
-                exporter._listen(strict=strict)
-            except BaseException:
-                if not ran_before:
-                    exporter.stop()
-                raise
+            exporter._listen(strict=strict)
         return exporter
 
 
@@ -239,8 +233,7 @@ def register(registry: CollectorRegistry | None = None, **settings: Any) -> Heap
     """
     from prometheus_client import REGISTRY
 
-    with _starting:
-        exporter = _running(settings)
+    with _running(settings) as exporter:
         if exporter.settings.enabled:
             exporter._register(REGISTRY if registry is None else registry)
         return exporter
@@ -251,8 +244,8 @@ def make_wsgi_app(**settings: Any) -> App:
 
     Raises :class:`~heap_exporter.errors.SettingsError`.
     """
-    with _starting:
-        return _running(settings)._app(trust_loopback=False)
+    with _running(settings) as exporter:
+        return exporter._app(trust_loopback=False)
 
 
 def make_asgi_app(**settings: Any) -> Callable[..., Awaitable[None]]:
@@ -278,23 +271,34 @@ def current() -> HeapExporter | None:
     return _current
 
 
-def _running(overrides: dict[str, Any]) -> HeapExporter:
-    """Return the exporter of this process; start it if there is none."""
+@contextmanager
+def _running(overrides: dict[str, Any]) -> Iterator[HeapExporter]:
+    """Yield the exporter of this process; start it if there is none, and stop it again if the block raises."""
+    with _starting:
+        if _current is not None:
+            if overrides and Settings.load(**overrides) != _current.settings:
+                names = ", ".join(overrides)
+                log.warning("heap-exporter is already running in this process and ignores these settings: %s", names)
+            yield _current
+            return
+        exporter = HeapExporter(Settings.load(**overrides))
+        try:
+            if exporter.settings.enabled:
+                _start(exporter)
+            yield exporter
+        except BaseException:
+            exporter.stop()
+            raise
+
+
+def _start(exporter: HeapExporter) -> None:
+    """Start the push and the monitor of an exporter, and make it the exporter of this process."""
     global _current  # noqa: PLW0603  # one exporter in each process
-    if _current is not None:
-        if overrides and Settings.load(**overrides) != _current.settings:
-            log.warning(
-                "heap-exporter is already running in this process and ignores these settings: %s", ", ".join(overrides)
-            )
-        return _current
-    exporter = HeapExporter(Settings.load(**overrides))
-    if exporter.settings.enabled:
-        exporter._start_push()
-        exporter.monitor.start()
-        forks.register(exporter)
-        _current = exporter
-        atexit.register(exporter.stop)
-    return exporter
+    exporter._start_push()
+    exporter.monitor.start()
+    forks.register(exporter)
+    _current = exporter
+    atexit.register(exporter.stop)
 
 
 def _forget(exporter: HeapExporter) -> None:

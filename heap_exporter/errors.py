@@ -104,8 +104,6 @@ class SnapshotCancelled(SnapshotError):
 class SnapshotNotFound(SnapshotError):
     """No snapshot with this id is in the folder."""
 
-    outcome = "not_found"
-
 
 class SnapshotFileError(HeapExporterError):
     """A file is not a snapshot, or it is truncated or damaged."""

@@ -86,9 +86,9 @@ class HeapMonitor:
 
     def _start(self, run: Callable[[], None]) -> None:
         """Start the sampling thread, and measure the pauses of the garbage collector."""
+        self._thread = start_thread("sampler", run)  # first, because it may fail
         forks.register(self)
         self._pauses.start()
-        self._thread = start_thread("sampler", run)
 
     def request_stop(self) -> None:
         """Signal the sampling thread to end; a heap walk under way is cancelled."""

@@ -1,5 +1,7 @@
 #include "export.h"
 
+#include <string.h>
+
 #include "groups.h"
 #include "trace.h"
 
@@ -60,6 +62,7 @@ graph_free(Graph *graph)
     free(graph->preorder);
     free(graph->subtree);
     free(graph->retained);
+    memset(graph, 0, sizeof *graph);
 }
 
 static uint32_t

@@ -91,4 +91,5 @@ strings_free(Strings *strings)
     RELEASE(strings->ends);
     free(strings->slots);
     strings->slots = NULL;
+    strings->capacity = 0;
 }

@@ -100,8 +100,11 @@ walk_object_kill(WalkObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 rows_as_list(const Status *status)
 {
-    const size_t available = STATUS_BYTES - sizeof(Status);
-    size_t end = status->row_bytes <= available ? (size_t)status->row_bytes : 0;
+    if (status->row_bytes > STATUS_BYTES - sizeof(Status)) {
+        PyErr_SetString(PyExc_ValueError, "the rows of the census are longer than the shared memory");
+        return NULL;
+    }
+    size_t end = (size_t)status->row_bytes;
     size_t at = 0;
     PyObject *rows = PyList_New(0);
     while (rows && at < end) {
@@ -126,11 +129,15 @@ rows_as_list(const Status *status)
     return rows;
 }
 
+/* Return the name of the type that was traversed at a crash, or NULL with ValueError if it is damaged. */
 static PyObject *
 crashed_type_as_str(const Status *status)
 {
-    uint32_t length = status->crashed_type_length <= TYPE_NAME_BYTES ? status->crashed_type_length : 0;
-    return PyUnicode_DecodeUTF8(status->crashed_type, (Py_ssize_t)length, "backslashreplace");
+    if (status->crashed_type_length > TYPE_NAME_BYTES) {
+        PyErr_SetString(PyExc_ValueError, "the name of the type is longer than the shared memory for it");
+        return NULL;
+    }
+    return PyUnicode_DecodeUTF8(status->crashed_type, (Py_ssize_t)status->crashed_type_length, "backslashreplace");
 }
 
 PyDoc_STRVAR(result_doc,

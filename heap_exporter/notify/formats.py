@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from heap_exporter.notify.payload import AlertDocument
-from heap_exporter.runtime.formatting import duration, rate, size
+from heap_exporter.runtime.formatting import duration, in_calendar, rate, size
 
 ALERT_NAME = "PythonHeapLeak"
 ALERTMANAGER_API = "/api/v2/alerts"
@@ -164,4 +164,5 @@ def _slack_text(text: str, max_chars: int) -> str:
 
 def _time(unix_seconds: float) -> str:
     """Return a time of an alert as Alertmanager writes it: RFC 3339 in UTC."""
-    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment = datetime.fromtimestamp(in_calendar(unix_seconds), UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

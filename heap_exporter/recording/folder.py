@@ -23,6 +23,7 @@ from heap_exporter.recording.exit_codes import read_exit
 from heap_exporter.runtime.atomic_file import PART_SUFFIX
 from heap_exporter.runtime.file_lock import create_locked, open_unless_locked
 from heap_exporter.runtime.file_owner import foreign_owner
+from heap_exporter.runtime.formatting import stamp
 
 FOLDER = "series"
 """Where recordings are, in the folder of the snapshots."""
@@ -75,7 +76,7 @@ def create_recording(folder: Path) -> tuple[Recording, int]:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # parents=True alone would give it the default mode
     folder.mkdir(mode=0o700, exist_ok=True)
     check_owner(folder)
-    stem = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
+    stem = f"{stamp(time.time())}-{os.getpid()}"
     for number in range(1, MAX_SAME_NAME):
         path = folder / f"{stem}{'' if number == 1 else f'-{number}'}{CSV_SUFFIX}"
         with suppress(FileExistsError, BlockingIOError):  # another process may check just now whether it is locked

@@ -15,6 +15,7 @@ from heap_exporter.analysis.graph import EMPTY, GARBAGE, ITEM, KEY, NAMED, OUTSI
 from heap_exporter.analysis.path_tree import PathTree
 from heap_exporter.analysis.results import Heap, ProgressCallback, ignore_progress
 from heap_exporter.report.path_text import HOLDING_NAMES, path_to_group, step_text
+from heap_exporter.runtime.formatting import in_calendar
 
 TEXT, NUMBER = pa.string(), pa.int64()
 """Numbers are signed: Spark reads unsigned ones as decimals."""
@@ -71,7 +72,7 @@ def _batches(table: str, graph: Graph, heap: Heap, progress: ProgressCallback) -
     identity = {
         **{name: getattr(header, name, None) for name in IDENTITY},
         "snapshot_id": header.id,
-        "taken_at": datetime.fromtimestamp(header.taken_at, UTC),
+        "taken_at": datetime.fromtimestamp(in_calendar(header.taken_at), UTC),
         "file": heap.path.name,
     }
     pieces = {

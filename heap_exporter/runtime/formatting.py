@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import time
 
+LAST_SECOND = 253_402_300_799.0
+"""The end of the year 9999 in Unix seconds."""
+
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 HOUR_SECONDS = 3600
 
@@ -68,19 +71,36 @@ def duration(seconds: float) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
+def in_calendar(unix_seconds: float) -> float:
+    """Return a Unix time that every format of dates can show: the nearest from 1970 to the year 9999.
+
+    The clock of a machine, and the times in a file, can be anything.
+    """
+    return min(LAST_SECOND, max(0.0, unix_seconds))
+
+
 def clock(unix_seconds: float) -> str:
     """Return the time of day in UTC: ``03:58:40 UTC``."""
-    return time.strftime("%H:%M:%S UTC", time.gmtime(unix_seconds))
+    return _utc("%H:%M:%S UTC", unix_seconds)
 
 
 def moment(unix_seconds: float) -> str:
     """Return the date and time in UTC: ``2026-11-28 03:58:40 UTC``."""
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(unix_seconds))
+    return _utc("%Y-%m-%d %H:%M:%S UTC", unix_seconds)
+
+
+def stamp(unix_seconds: float) -> str:
+    """Return the date and time in UTC as a part of file names: ``20261128T035840Z``."""
+    return _utc("%Y%m%dT%H%M%SZ", unix_seconds)
 
 
 def plural(number: int, noun: str) -> str:
     """Return a count with its noun, which gets an "s" unless it is one thing: ``1 object``, ``48,210 objects``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _utc(form: str, unix_seconds: float) -> str:
+    return time.strftime(form, time.gmtime(in_calendar(unix_seconds)))
 
 
 def _number(number: float, unit: str, *, whole: bool) -> str:

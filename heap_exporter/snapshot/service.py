@@ -20,6 +20,7 @@ from heap_exporter.errors import (
     SnapshotError,
     SnapshotNoDisk,
     SnapshotNoMemory,
+    SnapshotNotFound,
     WalkCancelled,
     WalkFailed,
 )
@@ -27,6 +28,7 @@ from heap_exporter.heapfile.encoder import write_census
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model import Census, SnapshotInfo, Walk
+from heap_exporter.runtime.formatting import stamp
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import thread_names_by_ident
 from heap_exporter.snapshot import preflight, retention
@@ -188,8 +190,7 @@ class Snapshots:
         except SnapshotError as error:
             self.count(error.outcome)
             raise
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
-        begun = f"{stamp}-{os.getpid()}-{next(_SUFFIXES) & 0xFFFF:04x}"
+        begun = f"{stamp(self._clock())}-{os.getpid()}-{next(_SUFFIXES) & 0xFFFF:04x}"
         self._running = begun
         return begun
 
@@ -249,7 +250,13 @@ class Snapshots:
             note=plan.note,
         )
         store.write(id, lambda file: self._fill(file, header))
-        return store.get(id)
+        try:
+            return store.get(id)
+        except SnapshotNotFound as error:
+            raise SnapshotError(
+                f"another program removed the snapshot from the folder {store.directory} as soon as it was written; "
+                "exclude the folder from that program, or set HEAP_EXPORTER_SNAPSHOT_DIR to another folder"
+            ) from error
 
     def _fill(self, file: int, header: Header) -> None:
         out = BlockWriter(file)

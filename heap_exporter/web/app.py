@@ -29,7 +29,7 @@ from heap_exporter.errors import (
     SnapshotNotFound,
 )
 from heap_exporter.model import Reading
-from heap_exporter.runtime.formatting import duration
+from heap_exporter.runtime.formatting import duration, in_calendar
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.service import SnapshotProgress, Snapshots
@@ -185,7 +185,13 @@ class App:
         info = self._source.snapshots.store.get(id)
         try:
             return send_file(
-                info.path, request.environ, "application/octet-stream", as_attachment=True, conditional=True, etag=False
+                info.path,
+                request.environ,
+                "application/octet-stream",
+                as_attachment=True,
+                conditional=True,
+                etag=False,
+                last_modified=in_calendar(info.taken_at),
             )
         except OSError as error:
             raise SnapshotNotFound(f"snapshot {id} has been removed since the request arrived") from error

@@ -8,11 +8,13 @@ from __future__ import annotations
 import io
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from wsgiref.simple_server import WSGIRequestHandler
 
+from heap_exporter.runtime.formatting import in_calendar
 from heap_exporter.web import problem
 from heap_exporter.web.request import BODY_BYTES
 
@@ -167,7 +169,8 @@ class RequestHandler(WSGIRequestHandler):
             raise exc_info[1]
         code, _, reason = status.partition(" ")
         self.send_response_only(int(code), reason)
-        for name, value in (("Server", SERVER_NAME), ("Date", self.date_time_string()), *headers):
+        date = self.date_time_string(in_calendar(time.time()))
+        for name, value in (("Server", SERVER_NAME), ("Date", date), *headers):
             self.send_header(name, value)
             if name.lower() == "content-length":
                 self._length = int(value)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.programs import eventually, get_json, metrics, next_json, program, window_settings
+from tests.processes.programs import eventually, get, get_json, metrics, next_json, program, window_settings
 from tests.servers.running import free_port
 
 WAITING = """
@@ -231,6 +231,80 @@ def test_with_strict_a_port_of_another_program_is_a_clear_error(tmp_path: Path) 
         "set HEAP_EXPORTER_PORT to a free port, or to 0 for any free port"
     )
     assert nothing_runs
+
+
+@pytest.mark.parametrize(
+    ("fault", "way_in"),
+    [
+        ("gauge = prometheus_client.Gauge('python_heap_resident_bytes', 'of the application')", "register()"),
+        ("HeapMonitor.start = fail", "start(port=0, otlp_endpoint='http://127.0.0.1:9/')"),
+        ("HttpServer.start = fail", "start(port=0)"),
+        ("threading.Thread.start = fail", "HeapMonitor().start()"),
+        ("App.__init__ = fail", "make_wsgi_app()"),
+    ],
+)
+def test_a_start_that_fails_leaves_nothing_running(fault: str, way_in: str, tmp_path: Path) -> None:
+    code = f"""
+        import gc, json, os, threading
+        import prometheus_client
+        import heap_exporter
+        from heap_exporter.export import otlp, prometheus
+        from heap_exporter.monitor import HeapMonitor
+        from heap_exporter.runtime import forks
+        from heap_exporter.web.app import App
+        from heap_exporter.web.server import HttpServer
+
+        def state():
+            threads, descriptors = [thread.name for thread in threading.enumerate()], len(os.listdir("/proc/self/fd"))
+            return [threads, descriptors, len(gc.callbacks), len(forks._registered)]
+
+        def fail(*arguments, **options):
+            raise RuntimeError("can't start new thread")
+
+        with heap_exporter.start(port=0):
+            pass
+        before = state()
+        {fault}
+        try:
+            heap_exporter.{way_in}
+        except (RuntimeError, ValueError):
+            print(json.dumps([before, state(), heap_exporter.current() is None]), flush=True)
+        """
+    with program(code, tmp_path) as process:
+        before, after, nothing_runs = next_json(process)
+
+    assert after == before
+    assert nothing_runs
+
+
+def test_a_clock_past_the_year_9999_breaks_no_page_and_no_snapshot(tmp_path: Path) -> None:
+    code = """
+        import json, sys, time
+        now = time.time
+        time.time = lambda: now() + 3e11
+        import heap_exporter
+        exporter = heap_exporter.start(port=0, interval_seconds=0.1, census_interval_seconds=0.2)
+        print(json.dumps(exporter.url), flush=True)
+        sys.stdin.readline()
+        print(json.dumps([exporter.snapshot().id[:8], exporter.monitor.reading().counters.sample_errors]), flush=True)
+        sys.stdin.readline()
+        """
+    with program(code, tmp_path) as process:
+        url = next_json(process)
+        eventually(lambda: get_json(f"{url}census"))
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        begun, errors = next_json(process)
+        answers = [get(url + page, accept="text/html") for page in ("", "metrics", "census", "snapshots", "-/healthy")]
+        found = get_json(f"{url}snapshots")["snapshots"][0]
+        get_json(url + found["url"][1:])
+        _, log = process.communicate("\n", timeout=20)
+
+    assert begun == "99991231"
+    assert all(answers)
+    assert {source for source, count in errors.items() if count} == set()
+    assert log == ""
 
 
 def test_a_disabled_exporter_starts_nothing(tmp_path: Path) -> None:

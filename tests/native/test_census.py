@@ -210,3 +210,44 @@ def test_an_invalid_version_of_numpy_does_not_break_a_walk(tmp_path: Path) -> No
         print(json.dumps({"walked": walked}))
         """
     assert outcome(code, tmp_path) == {"walked": [True] * 15}
+
+
+def test_lengths_that_a_clone_has_damaged_are_an_error_and_no_empty_census(tmp_path: Path) -> None:
+    code = """
+        import json, struct
+        from pathlib import Path
+        from tests.native.clones import begin
+
+        def mapped(line):
+            begin, end = line.split()[0].split("-")
+            return int(end, 16) - int(begin, 16)
+
+        walk = begin(in_process=True)
+        name = walk.result()["rows"][0][0].encode()
+        # The shared memory of a walk is the only mapping of this kind and size.
+        [at] = [int(line.partition("-")[0], 16) for line in Path("/proc/self/maps").read_text().splitlines()
+                if " rw-s " in line and mapped(line) == 4 << 20]
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            memory.seek(at)
+            rows = memory.read(4096).index(name) - 24  # a row begins with two counts and the length of its name
+            found = []
+            for offset, form, value in ((rows - 8, "Q", 4 << 20), (rows - 8 - 168, "I", 161)):
+                memory.seek(at + offset)
+                before = memory.read(struct.calcsize(form))
+                memory.seek(at + offset)
+                memory.write(struct.pack(form, value))
+                try:
+                    walk.result()
+                except ValueError as error:
+                    found.append(str(error))
+                memory.seek(at + offset)
+                memory.write(before)
+        print(json.dumps([found, len(walk.result()["rows"]) > 100]))
+    """
+    found: Any = outcome(code, tmp_path)
+
+    assert found[0] == [
+        "the rows of the census are longer than the shared memory",
+        "the name of the type is longer than the shared memory for it",
+    ]
+    assert found[1]

@@ -13,6 +13,7 @@ import pytest
 from heap_exporter import analysis
 from heap_exporter.analysis.summary import summarise
 from heap_exporter.report import parquet
+from tests.heaps.files import HEADER, small_graph, write_file
 from tests.oracles.snapshots import REQUEST, snapshots_of_leak
 
 PAGE = Path(__file__).parents[3] / "docs" / "queries.md"
@@ -114,6 +115,16 @@ def test_every_column_is_documented_and_has_the_numbers_of_the_graph(fleet: Path
     ]
     edges = duckdb.execute(f"SELECT count(*) FROM '{fleet}/heaps/edges/pod-{PROCESSES - 1}-1.parquet'").fetchall()
     assert edges == [(graph.references + len(graph.root_edges) + holders - 1,)]
+
+
+def test_a_snapshot_of_any_year_is_written(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.heap", small_graph, replace(HEADER, taken_at=1e19))
+    graph = analysis.load(path)
+
+    parquet.write(graph, summarise(graph), tmp_path)
+
+    [(year,)] = duckdb.execute(f"SELECT DISTINCT year(taken_at) FROM '{tmp_path}/nodes/*.parquet'").fetchall()
+    assert year == 9999
 
 
 def test_without_pyarrow_the_error_names_the_package_to_install() -> None:

@@ -65,6 +65,12 @@ def test_a_webhook_receiver_of_alertmanager_gets_its_own_format() -> None:
     assert datetime.fromisoformat(alert["startsAt"]).timestamp() == JUDGED_AT
 
 
+def test_an_alert_of_a_process_whose_clock_is_past_the_year_9999_can_be_posted() -> None:
+    posted = formats.api_alert({**alert_document(full_alert()), "judged_at": 3e11})
+
+    assert (posted["startsAt"], posted["endsAt"]) == ("9999-12-31T23:59:59.000Z", "9999-12-31T23:59:59.000Z")
+
+
 @pytest.mark.parametrize("alert", [full_alert(), bare_alert()])
 def test_labels_and_annotations_are_strings_and_no_label_has_a_number(alert: object) -> None:
     posted = formats.api_alert(alert_document(alert))  # type: ignore[arg-type]  # one of two

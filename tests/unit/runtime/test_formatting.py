@@ -12,6 +12,7 @@ from heap_exporter.runtime.formatting import (
     plural,
     rate,
     size,
+    stamp,
 )
 
 HOUR = 3600
@@ -37,6 +38,23 @@ HOUR = 3600
 )  # fmt: skip  # a table
 def test_numbers_have_the_unit_of_their_quantity(text: str, expected: str) -> None:
     assert text == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.0, "1970-01-01 00:00:00 UTC"),
+        (253_402_300_799.5, "9999-12-31 23:59:59 UTC"),
+        (1e19, "9999-12-31 23:59:59 UTC"),
+        (float("inf"), "9999-12-31 23:59:59 UTC"),
+        (-1e19, "1970-01-01 00:00:00 UTC"),
+        (float("nan"), "1970-01-01 00:00:00 UTC"),
+    ],
+)
+def test_a_time_that_no_calendar_has_is_shown_as_the_nearest_one(seconds: float, expected: str) -> None:
+    assert moment(seconds) == expected
+    assert clock(seconds) == expected.partition(" ")[2]
+    assert stamp(seconds) == f"{expected[:19].replace('-', '').replace(':', '').replace(' ', 'T')}Z"
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])

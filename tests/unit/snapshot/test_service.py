@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import logging
 import threading
 from collections.abc import Iterator
@@ -277,6 +278,42 @@ def test_a_reserved_snapshot_is_taken_by_the_thread_that_is_woken(walker: Paused
     progress = all_snapshots.state(reserved)
     assert progress.state == "written"
     assert progress.info == all_snapshots.last
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_snapshot_that_a_cleaner_removes_at_once_is_a_clear_error(
+    by_hand: bool, walker: PausedWalker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_snapshots = snapshots(walker, tmp_path)
+    monkeypatch.setattr(Store, "retain", lambda store, newest: (store.directory / f"{newest}.heap").unlink())
+    message = f"another program removed the snapshot from the folder {tmp_path} as soon as it was written"
+
+    if by_hand:
+        with pytest.raises(SnapshotError, match=message):
+            all_snapshots.take("now")
+    else:
+        reserved = all_snapshots.reserve("later")
+        all_snapshots.take_pending()
+        assert message in all_snapshots.state(reserved).problem
+    assert all_snapshots.outcomes == NOTHING_YET | {"failed": 1}
+    monkeypatch.undo()
+    assert all_snapshots.take("again") == all_snapshots.last
+
+
+def test_every_failure_of_a_snapshot_has_a_counter() -> None:
+    def below(cls: type[SnapshotError]) -> set[type[SnapshotError]]:
+        return {cls}.union(*map(below, cls.__subclasses__()))
+
+    assert {cls.outcome for cls in below(SnapshotError)} <= set(service.OUTCOMES)
+
+
+def test_a_snapshot_has_an_id_whatever_the_clock_shows(walker: PausedWalker, tmp_path: Path) -> None:
+    for now, stamp in ((3e11, "99991231T235959Z-"), (1e19, "99991231T235959Z-"), (-1e19, "19700101T000000Z-")):
+        all_snapshots = service.Snapshots(
+            walker, Store(tmp_path, 20), lambda: None, clock=functools.partial(float, now)
+        )
+
+        assert all_snapshots.take("now").id.startswith(stamp)
 
 
 def test_without_a_reserved_snapshot_nothing_is_taken(walker: PausedWalker, tmp_path: Path) -> None:

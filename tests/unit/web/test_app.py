@@ -1,3 +1,4 @@
+import dataclasses
 import errno
 import gzip
 import json
@@ -16,6 +17,7 @@ from heap_exporter.model import Reading
 from heap_exporter.snapshot import preflight
 from heap_exporter.snapshot.file_names import ID
 from tests.doubles.web_source import Process, json_of
+from tests.heaps.files import HEADER, small_graph, write_file
 
 HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost:9465"}
 
@@ -128,6 +130,39 @@ def test_a_body_that_is_too_long_is_refused(client: Client) -> None:
 
     assert answer.status_code == 413
     assert json_of(answer)["status"] == 413
+
+
+HALF_A_CHARACTER = "\ud800"
+
+
+def test_half_a_character_in_the_header_of_a_snapshot_breaks_no_page(client: Client, process: Process) -> None:
+    json_of(fetch(client, "/snapshots", "POST"))
+    odd = dataclasses.replace(
+        HEADER,
+        reason=f"reason {HALF_A_CHARACTER}",
+        note=f"note {HALF_A_CHARACTER}",
+        walker=HALF_A_CHARACTER,
+        threads={7: HALF_A_CHARACTER},
+    )
+    write_file(process.snapshots.store.directory / f"{HEADER.id}.heap", small_graph, odd)
+
+    for accept in ("text/html", "application/json"):
+        for path in ("/", "/snapshots", f"/snapshots/{HEADER.id}"):
+            assert fetch(client, path, headers={"Accept": accept}).status_code == 200
+    assert "reason \ufffd" in fetch(client, "/", headers={"Accept": "text/html"}).text
+
+
+@pytest.mark.parametrize("taken_at", [-1e18, 253_402_300_800, 1e12, 1e19])
+def test_a_snapshot_of_any_year_breaks_no_page(client: Client, process: Process, taken_at: float) -> None:
+    json_of(fetch(client, "/snapshots", "POST"))
+    odd = dataclasses.replace(HEADER, taken_at=taken_at)
+    path = write_file(process.snapshots.store.directory / f"{HEADER.id}.heap", small_graph, odd)
+
+    for page in ("/", "/snapshots", f"/snapshots/{HEADER.id}"):
+        assert fetch(client, page, headers={"Accept": "text/html"}).status_code == 200
+    answer = fetch(client, f"/snapshots/{HEADER.id}/file")
+    assert answer.data == path.read_bytes()
+    answer.close()
 
 
 def test_of_two_at_once_one_runs_and_the_other_gets_429_with_retry_after(client: Client, process: Process) -> None:
