@@ -57,6 +57,7 @@ graph_free(Graph *graph)
     free(graph->sizes);
     free(graph->names_of_objects.slots);
     free(graph->group_of);
+    free(graph->group_names);
     free(graph->group_table.slots);
     free(graph->idom);
     free(graph->preorder);

@@ -104,6 +104,7 @@ typedef struct {
     uint32_t objects;
     uint64_t references, unknown_references, bytes;
     uint32_t *offsets, *targets, *shape_of, *reference_counts;
+    uint32_t *group_names; /* by string: the one that names the groups behind its edges */
     uint64_t *sizes;
 
     Table names_of_objects; /* slots are positions in `named`, plus one */

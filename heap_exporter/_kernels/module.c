@@ -106,6 +106,49 @@ graph_keep(PyObject *object, PyObject *Py_UNUSED(none))
     return status == DONE ? Py_NewRef(Py_None) : raise_status(self, status);
 }
 
+/* Return for each string the number of the name in the list, which is added; NULL with an exception. */
+static uint32_t *
+renamed(Strings *strings, PyObject *names)
+{
+    size_t count = strings->ends.count;
+    if ((size_t)PyList_GET_SIZE(names) != count) {
+        PyErr_SetString(PyExc_ValueError, "each string has one name");
+        return NULL;
+    }
+    uint32_t *numbers = allocate(count, sizeof *numbers);
+    for (size_t i = 0; numbers && i < count; i++) {
+        Py_ssize_t length;
+        const char *name = PyUnicode_AsUTF8AndSize(PyList_GET_ITEM(names, (Py_ssize_t)i), &length);
+        if (!name || strings_add(strings, (const uint8_t *)name, (size_t)length, &numbers[i]) != DONE) {
+            free(numbers);
+            numbers = NULL;
+        }
+    }
+    return numbers || PyErr_Occurred() ? numbers : (PyErr_NoMemory(), NULL);
+}
+
+static PyObject *
+graph_rename(PyObject *object, PyObject *args)
+{
+    GraphObject *self = (GraphObject *)object;
+    Graph *graph = &self->graph;
+    PyObject *types, *strings;
+    if (!is_at(self, KEPT, KEPT) || !PyArg_ParseTuple(args, "O!O!", &PyList_Type, &types, &PyList_Type, &strings)) {
+        return NULL;
+    }
+    uint32_t *type_names = renamed(&graph->types, types);
+    uint32_t *group_names = type_names ? renamed(&graph->strings, strings) : NULL;
+    if (group_names) {
+        for (size_t i = 0; i < graph->shapes.count; i++) {
+            graph->shapes.items[i].type = type_names[graph->shapes.items[i].type];
+        }
+        free(graph->group_names);
+        graph->group_names = group_names;
+    }
+    free(type_names);
+    return group_names ? Py_NewRef(Py_None) : NULL;
+}
+
 static PyObject *
 graph_trace(PyObject *object, PyObject *Py_UNUSED(none))
 {
@@ -219,15 +262,23 @@ VIEW(labels)
 VIEW(places)
 VIEW(type_of)
 VIEW(groups)
-VIEW(texts)
 VIEW(holders)
 VIEW(root_edges)
 VIEW(arrays)
 VIEW(counts)
 
+static PyObject *
+graph_texts(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    GraphObject *self = (GraphObject *)object;
+    return is_at(self, KEPT, DOMINATED) ? views_texts(object, &self->graph) : NULL;
+}
+
 static PyMethodDef graph_methods[] = {
     {"feed", graph_feed, METH_VARARGS, "feed(block, may_be_last) -> whether the records have ended"},
     {"keep", graph_keep, METH_NOARGS, "keep() -> None: all blocks were seen; now they come again"},
+    {"rename", graph_rename, METH_VARARGS, "rename(types, strings) -> None: objects of types with one name have one type, "
+                                           "and groups behind edges with one name are one group"},
     {"trace", graph_trace, METH_NOARGS, "trace() -> None: find the shortest paths and the groups"},
     {"dominate", graph_dominate, METH_NOARGS, "dominate() -> None: find the dominators and what is retained"},
     {"retained_by", graph_retained_by, METH_VARARGS, "retained_by(groups, count) -> bytes by group"},

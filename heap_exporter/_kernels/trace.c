@@ -64,6 +64,9 @@ reach(Trace *trace, uint32_t object, uint32_t parent, uint32_t label)
     if (graph->group_of[object] != NO_GROUP) {
         return DONE;
     }
+    if (label >= LABEL_NAME && label < LABEL_CLOSURE && graph->group_names) {
+        label = LABEL_NAME + graph->group_names[label - LABEL_NAME];
+    }
     TRY(groups_child(graph, parent, label, type_of(graph, object), &graph->group_of[object]));
     trace->queue[trace->end++] = object;
     return DONE;

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from heap_exporter.analysis.matching import Pair, match_groups
 from heap_exporter.analysis.results import (
@@ -15,6 +16,7 @@ from heap_exporter.analysis.results import (
     TypeChange,
     TypeRow,
 )
+from heap_exporter.analysis.runtime_names import family_of
 from heap_exporter.analysis.suspects import find_suspects
 from heap_exporter.heapfile.header import Header
 from heap_exporter.model.paths import StepKind
@@ -66,8 +68,8 @@ def _is_one_process(before: Header, after: Header) -> bool:
 
 def _type_changes(before: Sequence[TypeRow], after: Sequence[TypeRow]) -> tuple[TypeChange, ...]:
     none = TypeRow("", 0, 0, 0)
-    rows_before = {row.type_name: row for row in before}
-    rows_after = {row.type_name: row for row in after}
+    names = _matched_names(before, after)
+    rows_before, rows_after = (_by_name(rows, names) for rows in (before, after))
     changes = (
         TypeChange(
             name,
@@ -80,6 +82,28 @@ def _type_changes(before: Sequence[TypeRow], after: Sequence[TypeRow]) -> tuple[
     )
     changed = (change for change in changes if change.kind is not ChangeKind.SAME)
     return tuple(sorted(changed, key=lambda change: (-change.retained_bytes.growth, change.type_name)))
+
+
+def _matched_names(before: Sequence[TypeRow], after: Sequence[TypeRow]) -> dict[str, str]:
+    """Return the names by which the types of two snapshots match: the family, of types that only one of them has."""
+    old, new = ({row.type_name for row in rows} for rows in (before, after))
+    members = Counter(map(family_of, old ^ new))
+    return {name: family_of(name) for name in old ^ new if members[family_of(name)] > 1}
+
+
+def _by_name(rows: Sequence[TypeRow], names: Mapping[str, str]) -> dict[str, TypeRow]:
+    """Return a snapshot's types by name, with the sums of those that have one name in ``names``."""
+    found: dict[str, TypeRow] = {}
+    for row in rows:
+        name = names.get(row.type_name, row.type_name)
+        same = found.get(name, TypeRow(name, 0, 0, 0))
+        found[name] = TypeRow(
+            name,
+            same.objects + row.objects,
+            same.shallow_bytes + row.shallow_bytes,
+            same.retained_bytes + row.retained_bytes,
+        )
+    return found
 
 
 def _path_changes(pairs: Sequence[Pair]) -> tuple[PathChange, ...]:

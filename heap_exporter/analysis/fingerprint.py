@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from heap_exporter.analysis.runtime_names import normalised
+from heap_exporter.analysis.runtime_names import family_of, normalised
 from heap_exporter.model.paths import RetainerPath
 
 DIGITS = 12
@@ -13,9 +13,9 @@ DIGITS = 12
 def fingerprint(holder: RetainerPath, type_name: str) -> str:
     """Return the fingerprint of a suspect: 12 hexadecimal digits of its retainer path and the type that accumulates.
 
-    Numbers in names do not count: the names of threads and numbered attributes change from run to run. The module
+    Of names made at run time, their family counts: threads, attributes and types change from run to run. The module
     ``__mp_main__`` counts as ``__main__``: multiprocessing renames it in the processes that it starts.
     """
     fields = [field for step in holder for field in normalised(step)]
-    text = "\n".join([*fields, type_name]).replace("__mp_main__", "__main__")
+    text = "\n".join([*fields, family_of(type_name)]).replace("__mp_main__", "__main__")
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]

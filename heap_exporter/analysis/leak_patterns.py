@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from heap_exporter.analysis.edge_labels import TASKS
 from heap_exporter.analysis.results import short_name
+from heap_exporter.analysis.runtime_names import VARIABLE_PART
 from heap_exporter.model.paths import LeakPattern, Step, StepKind
 
 LRU_CACHE = "functools._lru_cache_wrapper"
@@ -145,6 +146,16 @@ def weak_keys_kept_by_values(trail: Trail, at: int) -> bool:
     return is_weak and data.type_name == "dict" and trail[at].step.kind is StepKind.DICT_VALUE
 
 
+def run_time_modules(trail: Trail, at: int) -> bool:
+    """Return whether the objects are modules with names made at run time."""
+    return trail[at].step.kind is StepKind.MODULE and VARIABLE_PART in trail[at].step.name
+
+
+def run_time_attributes(trail: Trail, at: int) -> bool:
+    """Return whether the objects are values of attributes with names made at run time."""
+    return trail[at].step.kind in ATTRIBUTES and VARIABLE_PART in trail[at].step.name
+
+
 def unbounded_mapping(trail: Trail, at: int) -> bool:
     """Return whether the objects are entries of a mapping."""
     return trail[at].step.kind in ENTRIES
@@ -187,6 +198,8 @@ SPECIFIC: dict[LeakPattern, Rule] = {
 
 CONTAINERS: dict[LeakPattern, Rule] = {
     LeakPattern.WEAK_KEYS_KEPT_BY_VALUES: weak_keys_kept_by_values,
+    LeakPattern.RUN_TIME_MODULES: run_time_modules,
+    LeakPattern.RUN_TIME_ATTRIBUTES: run_time_attributes,
     LeakPattern.UNBOUNDED_MAPPING: unbounded_mapping,
     LeakPattern.UNBOUNDED_COLLECTION: unbounded_collection,
     LeakPattern.ENDLESS_CHAIN: endless_chain,

@@ -1,12 +1,15 @@
-"""The trees of paths of two snapshots, matched: the same steps, numbers in names aside, to the same type."""
+"""The trees of paths of two snapshots, matched: the same steps to the same type, names made at run time aside.
+
+A type that both snapshots have keeps its name; types that only one of them has are matched by their family.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from heap_exporter.analysis.results import Change, Group, Heap, retainer_path
-from heap_exporter.analysis.runtime_names import normalised
+from heap_exporter.analysis.runtime_names import family_of, normalised
 from heap_exporter.model.paths import RetainerPath, Step, StepKind
 
 _NOTHING = Group(-1, Step(StepKind.ROOT), "", 0, 0, 0, 0)
@@ -71,13 +74,15 @@ class Pair:
 def match_groups(before: Heap, after: Heap) -> list[Pair]:
     """Return the path groups of two snapshots in pairs, parents before children; the first is the root."""
     found: dict[_Key, Pair] = {}
-    pairs_after = _place(after.groups, found, {})
+    types_before, types_after = ({group.type_name for group in each.groups} for each in (before, after))
+    lasting = types_before & types_after
+    pairs_after = _place(after.groups, found, {}, lasting)
     moved = _moved_globals(before.groups, after.groups, pairs_after)
-    pairs_before = _place(before.groups, found, moved)
+    pairs_before = _place(before.groups, found, moved, lasting)
     for group, pair in zip(after.groups, pairs_after, strict=True):
-        pair.after = group
+        pair.after = _together(pair.after, group)
     for group, pair in zip(before.groups, pairs_before, strict=True):
-        pair.before = group
+        pair.before = _together(pair.before, group)
     pairs = list(found.values())
     for pair in reversed(pairs):
         pair.gained_bytes += max(0, pair.shallow_bytes.growth)
@@ -86,19 +91,39 @@ def match_groups(before: Heap, after: Heap) -> list[Pair]:
     return pairs
 
 
-def _place(groups: Sequence[Group], found: dict[_Key, Pair], known: dict[int, Pair]) -> list[Pair]:
-    """Return the pair of each path group: from ``known`` by the group's index, from ``found``, or added there."""
+def _place(groups: Sequence[Group], found: dict[_Key, Pair], known: dict[int, Pair], lasting: set[str]) -> list[Pair]:
+    """Return the pair of each path group: from ``known`` by the group's index, from ``found``, or added there.
+
+    ``lasting`` are the types that both snapshots have.
+    """
     placed: list[Pair] = []
     for index, group in enumerate(groups):
         parent = placed[group.parent] if group.parent >= 0 else None
-        key = (id(parent) if parent else 0, normalised(group.step), group.type_name)
+        family = group.type_name if group.type_name in lasting else family_of(group.type_name)
+        key = (id(parent) if parent else 0, normalised(group.step), family)
         pair = known.get(index) or found.get(key)
         if pair is None:
             pair = found[key] = Pair(parent, group.step, group.type_name)
             if parent:
                 parent.children.append(pair)
+        elif index not in known:
+            pair.step = pair.step if pair.step == group.step else key[1]
+            pair.type_name = pair.type_name if pair.type_name == group.type_name else family
         placed.append(pair)
     return placed
+
+
+def _together(one: Group | None, other: Group) -> Group:
+    """Return two path groups of one pair as one group of a snapshot."""
+    if one is None:
+        return other
+    return replace(
+        one,
+        objects=one.objects + other.objects,
+        shallow_bytes=one.shallow_bytes + other.shallow_bytes,
+        retained_bytes=one.retained_bytes + other.retained_bytes,
+        total_bytes=one.total_bytes + other.total_bytes,
+    )
 
 
 def _moved_globals(before: Sequence[Group], after: Sequence[Group], pairs: Sequence[Pair]) -> dict[int, Pair]:

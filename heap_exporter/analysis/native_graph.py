@@ -10,6 +10,7 @@ from pathlib import Path
 from heap_exporter._kernels import Graph as Kernel
 from heap_exporter.analysis.graph import FIRST_HOLDERS, ROOT, Holder
 from heap_exporter.analysis.results import ProgressCallback, ignore_progress
+from heap_exporter.analysis.runtime_names import merged_names
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import BLOCK_HEAD, MAX_FOOTER_BYTES, BlockReader, open_snapshot
 from heap_exporter.heapfile.header import Footer, Header
@@ -28,6 +29,8 @@ def load(path: Path, progress: ProgressCallback = ignore_progress) -> NativeGrap
         _feed(kernel, path, lambda done: progress("reading", done / 2))
         kernel.keep()
         header, footer = _feed(kernel, path, lambda done: progress("reading", 0.5 + done / 2))
+        strings, types, _functions = kernel.texts()
+        kernel.rename(merged_names(types), merged_names(strings))
         progress("tracing", 0.0)
         kernel.trace()
         progress("retaining", 0.0)

@@ -1,24 +1,54 @@
-"""Names that a program makes at run time: they differ in their numbers only, and change from run to run."""
+"""Names that a program makes at run time: they differ in numbers and hexadecimal digits, and change from run to run."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 
 from heap_exporter.model.paths import Step
 
-_DIGITS = re.compile(r"[0-9]+")
+VARIABLE_PART = "…"
+"""Stands for what differs between the names of a family: ``Payload_…``."""
+
+MIN_FAMILY = 20
+"""The least names of a family that are one type or one attribute: ``Vector2`` and ``Vector3`` stay two."""
 
 CACHED_NAMES = 65_536
 
+_DIGIT = re.compile("[0-9]")
+_VARIABLE = re.compile(
+    r"""
+      [0-9a-fA-F]{8}(?:[-_][0-9a-fA-F]{4}){3}[-_][0-9a-fA-F]{12}  # a UUID
+    | [0-9a-fA-F]{16,}                                            # a hash
+    | 0[xX][0-9a-fA-F]+                                           # an address
+    | (?<![0-9a-zA-Z])[0-9a-fA-F]{4,}(?![0-9a-zA-Z])              # a token between separators
+    | [0-9]+
+    """,
+    re.VERBOSE,
+)
+
 
 def normalised(step: Step) -> Step:
-    """Return a step of a retainer path with ``N`` for each number: ``session_17`` and ``session_4`` are one family."""
-    owner_type, name = without_numbers(step.owner_type), without_numbers(step.name)
+    """Return a step of a retainer path with the families of its names: ``session_17`` and ``session_4`` are one."""
+    owner_type, name = family_of(step.owner_type), family_of(step.name)
     return step if (owner_type, name) == step[1:] else Step(step.kind, owner_type, name)
 
 
 @lru_cache(maxsize=CACHED_NAMES)
-def without_numbers(name: str) -> str:
-    """Return a name in a retainer path with ``N`` in place of each number, so that two snapshots match."""
-    return _DIGITS.sub("N", name)
+def family_of(name: str) -> str:
+    """Return a name with ``…`` in place of each number, hash, UUID and hexadecimal token: the same in every run."""
+    return _VARIABLE.sub(_replaced, name) if _DIGIT.search(name) else name
+
+
+def merged_names(names: Sequence[str]) -> list[str]:
+    """Return for each of a snapshot's distinct names its family, if that is large, or else the name itself."""
+    families = [family_of.__wrapped__(name) for name in names]
+    sizes = Counter(families)
+    return [family if sizes[family] >= MIN_FAMILY else name for name, family in zip(names, families, strict=True)]
+
+
+def _replaced(found: re.Match[str]) -> str:
+    """Return what stands for a part of a retainer path's name: words like ``facade`` are no hexadecimal tokens."""
+    return VARIABLE_PART if _DIGIT.search(found[0]) else found[0]

@@ -18,8 +18,8 @@ from heap_exporter.analysis.fingerprint import fingerprint
 from heap_exporter.analysis.leak_patterns import LRU_CACHE, Link, Trail, leak_pattern
 from heap_exporter.analysis.matching import Pair
 from heap_exporter.analysis.results import FULL_NAMES, Change, HoldingKind, Suspect, short_name
-from heap_exporter.analysis.runtime_names import normalised
-from heap_exporter.model.paths import StepKind
+from heap_exporter.analysis.runtime_names import VARIABLE_PART, normalised
+from heap_exporter.model.paths import SYS_MODULES, Step, StepKind
 
 MIN_GROWTH_BYTES = 64 * 1024
 MIN_SHARE = 0.01
@@ -54,7 +54,7 @@ _HASH_TABLES = frozenset(
     {"dict", "set", "frozenset", "OrderedDict", "defaultdict", "Counter", "_lru_cache_wrapper", "WeakValueDictionary"}
 )
 
-_BOUNDED = frozenset({("re", "_cache"), ("re", "_cacheN")})
+_BOUNDED = frozenset({("re", "_cache"), ("re", f"_cache{VARIABLE_PART}")})
 """Caches of the standard library with a limit of their own, by module and normalised name."""
 
 _CONTAINED = (StepKind.ITEM, StepKind.DICT_VALUE, StepKind.DICT_KEY)
@@ -194,7 +194,7 @@ def _suspect(place: _Place, gained_bytes: int, minutes: float | None) -> Suspect
     heaviest = _heaviest_below(pair)
     named = next((each for each in heaviest if is_application_type(each.type_name)), pair)
     trail = pair.trail()
-    holder = (pair.parent.path() if pair.parent else ()) or (trail[1].step,)
+    holder = (pair.parent.path() if pair.parent else ()) or (_top_holder(trail[1].step),)
     return Suspect(
         fingerprint=fingerprint(holder, named.type_name),
         type_name=named.type_name,
@@ -209,6 +209,10 @@ def _suspect(place: _Place, gained_bytes: int, minutes: float | None) -> Suspect
         holding=_HOLDINGS.get(trail[1].step.kind, HoldingKind.REACHABLE),
         pattern=leak_pattern(_links(trail[1:]), _onwards(pair, heaviest[1:])) if pair.objects.growth > 0 else None,
     )
+
+
+def _top_holder(step: Step) -> Step:
+    return SYS_MODULES if step.kind is StepKind.MODULES else step
 
 
 def _links(trail: Sequence[Pair]) -> Trail:

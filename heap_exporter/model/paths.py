@@ -92,6 +92,9 @@ class Step(NamedTuple):
     name: str = ""
 
 
+SYS_MODULES = Step(StepKind.MODULE_GLOBAL, "sys", "modules")
+"""The holder of modules."""
+
 RetainerPath = tuple[Step, ...]
 """The steps from a root to an object, the outermost first."""
 
@@ -118,6 +121,8 @@ class LeakPattern(StrEnum):
     UNFINISHED_GENERATORS = "unfinished-generators"
     CLOSURES = "closures"
     WEAK_KEYS_KEPT_BY_VALUES = "weak-keys-kept-by-values"
+    RUN_TIME_MODULES = "run-time-modules"
+    RUN_TIME_ATTRIBUTES = "run-time-attributes"
     UNBOUNDED_MAPPING = "unbounded-mapping"
     UNBOUNDED_COLLECTION = "unbounded-collection"
     ENDLESS_CHAIN = "endless-chain"

@@ -80,6 +80,14 @@ _PATTERN_ADVICE = {
         "An entry of a WeakKeyDictionary is removed when its key is freed. Here, the values refer to their own "
         "keys, so no entry is removed: store values that do not refer to their keys."
     ),
+    LeakPattern.RUN_TIME_MODULES: (
+        "Modules are put into sys.modules under new names and never removed: load each module once, under one name, "
+        "or delete it from sys.modules when it is replaced."
+    ),
+    LeakPattern.RUN_TIME_ATTRIBUTES: (
+        "Attributes are set under new names and never deleted: store such values in a dict with a limit, or delete "
+        "the attributes that are no longer needed."
+    ),
     LeakPattern.UNBOUNDED_MAPPING: (
         "Entries are added and never removed: give the mapping a limit, let entries expire, or use a "
         "weakref.WeakValueDictionary."

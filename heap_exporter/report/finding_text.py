@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heap_exporter.analysis.results import Diff, NewGroup, Suspect, short_name
 from heap_exporter.model import Accumulation, CacheLimit, Finding, FindingKind
-from heap_exporter.model.paths import StepKind
+from heap_exporter.model.paths import SYS_MODULES, StepKind
 from heap_exporter.report.advice_text import pattern_advice
 from heap_exporter.report.path_text import path_text, step_text, step_texts
 from heap_exporter.runtime.formatting import duration, gain, rate, size
@@ -45,11 +45,25 @@ def finding_text(finding: Finding) -> str:
 
 def accumulation_text(found: Accumulation) -> str:
     """Return as text what accumulates where, and how fast."""
-    name, more = code(short_name(found.type_name)), found.objects
-    what = f"gained {more:,} {name} object{'' if more == 1 else 's'}" if more > 0 else f"has larger {name} objects"
     grown = gain(found.bytes) + (f" in {duration(found.minutes * 60)}" if found.minutes else "")
     speed = f" ({rate(found.bytes_per_minute / 60)})" if found.bytes_per_minute is not None else ""
-    return f"{code(path_text(found.holder))} {what}, {grown}{speed}, {percent(found.share)} of the growth"
+    return (
+        f"{code(path_text(found.holder))} {_change_text(found)}, {grown}{speed}, {percent(found.share)} of the growth"
+    )
+
+
+def is_of_modules(found: Accumulation) -> bool:
+    """Return whether modules accumulate: the path begins with their name."""
+    return found.holder == (SYS_MODULES,) and found.path[0].kind is StepKind.MODULE
+
+
+def _change_text(found: Accumulation) -> str:
+    name, more, plural = code(short_name(found.type_name)), found.objects, "" if found.objects == 1 else "s"
+    if more <= 0:
+        return f"has larger {name} objects"
+    if is_of_modules(found):
+        return f"gained {more:,} module{plural} {code(found.path[0].name)}"
+    return f"gained {more:,} {name} object{plural}"
 
 
 def suspect_text(found: Suspect) -> str:

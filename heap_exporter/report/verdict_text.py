@@ -23,7 +23,7 @@ from heap_exporter.model import (
 )
 from heap_exporter.model.paths import StepKind
 from heap_exporter.report.advice_text import cause_advice, pattern_advice, uncompared_advice
-from heap_exporter.report.finding_text import code
+from heap_exporter.report.finding_text import code, is_of_modules
 from heap_exporter.report.path_text import ARROW, path_text, step_texts
 from heap_exporter.report.reason_text import sentence
 from heap_exporter.runtime.formatting import difference, duration, gain, rate
@@ -133,7 +133,9 @@ def accumulation_summary(found: Accumulation) -> VerdictSummary:
 
 
 def path_steps(found: Accumulation) -> Sequence[str]:
-    """Return the steps to the objects as text; the last one is their type."""
+    """Return the steps to the objects as text; the last one is their type, or the name of modules."""
+    if is_of_modules(found):
+        return (path_text(found.holder), found.path[0].name)
     steps, name = step_texts(found.path), _short_name(found.type_name)
     return steps if steps and steps[-1] == name else (*steps, name)
 

@@ -61,7 +61,7 @@ READ = {
     "{}.TASKS → list item → task's coroutine → coroutine local thing",
     "event loop › scheduled callback → callback argument",
     "event loop › task main() › mine",
-    "thread worker-N › work() › mine → list item",
+    "thread worker-… › work() › mine → list item",
 }
 
 
@@ -126,6 +126,26 @@ def test_advice_is_about_the_container_that_grows_not_about_what_leads_there(fol
         ("Answer", "threading._active → dict value → Poller.answers"): "Entries are added",
         ("Price", "tests.leaks.on_the_way.price → closure found"): "Entries are added",
     }
+
+
+def test_types_attributes_and_modules_with_names_made_at_run_time_are_named_by_their_family(folder: Path) -> None:
+    found = compared("run_time_names", folder)
+
+    gained = {(path_text(s.path), s.type_name): (path_text(s.holder), s.objects.growth) for s in found.suspects}
+    assert gained == {
+        ("tests.leaks.run_time_names.RESULTS → dict value", "tests.leaks.run_time_names.Row…"): (
+            "tests.leaks.run_time_names.RESULTS",
+            485,
+        ),
+        ("tests.leaks.run_time_names.REGISTRY → Registry.open → SimpleNamespace.visitor_…", "list"): (
+            "tests.leaks.run_time_names.REGISTRY → Registry.open",
+            485,
+        ),
+        ("rules_….checks", "module"): ("sys.modules", 485),
+    }
+    assert [row.type_name for row in found.types if "run_time_names.Row" in row.type_name] == [
+        "tests.leaks.run_time_names.Row…"
+    ]
 
 
 def test_caches_of_the_standard_library_that_grow_without_more_files_are_suspects(folder: Path) -> None:

@@ -22,6 +22,7 @@ from heap_exporter.analysis.graph import (
 )
 from heap_exporter.analysis.portable.shapes import Shape, label_of_name, shape_of_record
 from heap_exporter.analysis.results import ProgressCallback
+from heap_exporter.analysis.runtime_names import merged_names
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import HELD_BY_INTERPRETER, MODULE, read_footer
 from heap_exporter.heapfile.header import Footer, Header
@@ -57,7 +58,8 @@ class Root(NamedTuple):
 class SnapshotContents:
     """The contents of a file, in the terms of :class:`~heap_exporter.analysis.graph.Graph`.
 
-    ``names`` are the labels of dict values, by the ``str`` object that is the key.
+    ``names`` are the labels of dict values, by the ``str`` object that is the key. ``group_labels`` are the labels of
+    path groups behind edges with a name, by the number of the name: names that a program made at run time have one.
     """
 
     header: Header
@@ -68,6 +70,7 @@ class SnapshotContents:
     shapes: list[Shape]
     roots: list[Root]
     names: dict[int, int]
+    group_labels: array[int]
     places: array[int]
     shape_of: array[int]
     size: array[int]
@@ -89,6 +92,10 @@ class SnapshotContents:
     def type_number(self, name: str) -> int:
         """Return the index of a type in the snapshot's graph; EMPTY, which is no index, if no object has the type."""
         return self.types.index(name) if name in self.types else EMPTY
+
+    def group_label(self, label: int) -> int:
+        """Return the label of the path group behind the graph's edges of a label."""
+        return self.group_labels[label - NAMED] if label >= NAMED else label
 
     def types_of_objects(self) -> array[int]:
         """Return the index of the type of each object of the snapshot's graph."""
@@ -208,15 +215,18 @@ def _in_order(records: _Records, footer: Footer) -> SnapshotContents:
         targets.extend(map(numbers.get, places, repeat(EMPTY)))
         offsets.append(len(targets))
     empty = targets.count(EMPTY)
+    group_labels = array("I", [NAMED + number for number in _renamed(records.strings)])
+    types = _renamed(records.types)
     return SnapshotContents(
         header=records.header,
         footer=footer,
         strings=list(records.strings),
         types=list(records.types),
         holders=records.holders,
-        shapes=records.shapes,
+        shapes=[shape._replace(type=types[shape.type]) for shape in records.shapes],
         roots=[root._replace(target=numbers[root.target]) for root in records.roots if root.target in numbers],
         names={numbers[place]: label for place, label in records.names.items() if place in numbers},
+        group_labels=group_labels,
         places=array("Q", numbers),
         shape_of=array("I", [records.shape_of[node] for node in order]),
         size=array("Q", [records.size[node] for node in order]),
@@ -226,3 +236,8 @@ def _in_order(records: _Records, footer: Footer) -> SnapshotContents:
         references=len(targets) - empty,
         unknown_references=empty - records.edges.count(0),
     )
+
+
+def _renamed(numbers: dict[str, int]) -> list[int]:
+    """Return for each name of a snapshot the number of its merged name, which is added."""
+    return [numbers.setdefault(name, len(numbers)) for name in merged_names(list(numbers))]

@@ -90,7 +90,8 @@ class _Tracer:
         queue = array("I")
         for holder, target, label in sources:
             if self.group[target] == UNREACHED:
-                self.group[target] = self.groups.below(holder, label, self._type_of[target])
+                group_label = self._contents.group_label(label)
+                self.group[target] = self.groups.below(holder, group_label, self._type_of[target])
                 queue.append(target)
         offsets, targets, group = self._contents.offsets, self._contents.targets, self.group
         for node in queue:
@@ -165,7 +166,7 @@ class _Tracer:
             label = self._contents.names.get(key, VALUE)
         elif label == ITEM:
             label = self._item_label(self.groups.function[group], slot - len(shape.named))
-        return self.groups.below(group, label, self._type_of[target], function)
+        return self.groups.below(group, self._contents.group_label(label), self._type_of[target], function)
 
     def _item_label(self, function: int | None, item: int) -> int:
         cells = () if function is None else self._contents.shapes[function].cells

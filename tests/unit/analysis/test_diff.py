@@ -72,7 +72,7 @@ def test_the_same_step_to_another_type_is_another_path() -> None:
 def test_paths_that_differ_in_numbers_only_match() -> None:
     diff = compare(heap(modules(value("shop.run_17", 1))), heap(modules(value("shop.run_4", 3))))
 
-    assert change_at(diff, "shop.run_4").objects == Change(1, 3)
+    assert change_at(diff, "shop.run_…").objects == Change(1, 3)
 
 
 def test_addresses_do_not_matter(tmp_path: Path) -> None:

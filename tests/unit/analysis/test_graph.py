@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from random import Random
 
@@ -245,7 +246,8 @@ def test_closures_of_different_functions_are_no_recursion(load: Load) -> None:
 
 
 def test_the_deepest_group_contains_everything_below_it(load: Load) -> None:
-    graph = loaded(load, _chain(tuple(f"to_{i}" for i in range(1000)), 1000))
+    names = tuple("".join(letters) for letters in product("ghijklmnop", repeat=3))
+    graph = loaded(load, _chain(names, 1000))
 
     assert graph.group_objects[graph.group[999]] == 1000 - 62
 

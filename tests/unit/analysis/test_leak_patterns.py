@@ -72,6 +72,10 @@ TRAILS: dict[LeakPattern, Trail] = {
     LeakPattern.WEAK_KEYS_KEPT_BY_VALUES: trail(
         SHOP, ("shop.META", "weakref.WeakKeyDictionary"), (WEAK_DATA, "dict"), ("dict value", "shop.Meta")
     ),
+    LeakPattern.RUN_TIME_MODULES: trail(("modules", ""), ("plugin_…", "module")),
+    LeakPattern.RUN_TIME_ATTRIBUTES: trail(
+        SHOP, ("shop.App", "type"), ("App.state", "shop.State"), ("State.session_…", "dict")
+    ),
     LeakPattern.UNBOUNDED_MAPPING: trail(SHOP, ("shop.STORE", "dict"), ("dict value", "shop.Session")),
     LeakPattern.UNBOUNDED_COLLECTION: trail(SHOP, ("shop.LOG", "collections.deque"), ("deque item", "shop.Entry")),
     LeakPattern.ENDLESS_CHAIN: trail(

@@ -9,8 +9,10 @@ import pytest
 
 from heap_exporter import analysis
 from heap_exporter.analysis.results import Heap, HoldingKind, retainer_path
+from heap_exporter.analysis.summary import summarise
 from heap_exporter.model import Step, StepKind
-from heap_exporter.report.path_text import path_to_group
+from heap_exporter.report.path_text import path_text, path_to_group
+from tests.heaps.kernels import KERNELS, Load
 from tests.heaps.objects import Made, dict_of, function, made, module, with_dict, write
 
 
@@ -130,13 +132,13 @@ def test_the_threads_of_a_pool_are_one_path(tmp_path: Path) -> None:
 
     text = path_to_item(tmp_path, {"shop": module()}, threads=threads)
 
-    assert text == "thread ThreadPoolExecutor-N_N › work() › job → Item"
+    assert text == "thread ThreadPoolExecutor-…_… › work() › job → Item"
 
 
 def test_names_that_differ_in_their_numbers_are_one_path(tmp_path: Path) -> None:
     cart = made("shop.Cart", item_1=item(), item_2=item(), item_30=item())
 
-    assert path_to_item(tmp_path, {"shop": module(X=cart)}) == "shop.X → Cart.item_N → Item"
+    assert path_to_item(tmp_path, {"shop": module(X=cart)}) == "shop.X → Cart.item_… → Item"
 
 
 def test_a_name_that_occurs_once_keeps_its_number(tmp_path: Path) -> None:
@@ -264,3 +266,32 @@ def test_a_local_variable_is_never_left_out() -> None:
     code = Step(StepKind.FUNCTION_ATTRIBUTE, "function", "__code__")
 
     assert below_root(Step(StepKind.THREADS), *frame, local, code) == (*frame, local, code)
+
+
+@pytest.mark.parametrize("load", KERNELS.values(), ids=KERNELS)
+def test_names_made_at_run_time_are_one_group_of_the_graph(load: Load, tmp_path: Path) -> None:
+    tokens = [f"{number:032x}" for number in range(1, 41)]
+    rows = made("list", *(made(f"shop.Row_{number}", cells=made("list", made("int"))) for number in range(40)))
+    state = with_dict("shop.State", **{f"session_{token}": made("shop.Cart") for token in tokens})
+    plugins = {f"plugin_{token}": module(TABLE=made("list", made("float"))) for token in tokens}
+
+    graph = load(write(tmp_path / "a.heap", {"shop": module(ROWS=rows, STATE=state), **plugins}))
+    found = {
+        (path_text(heap.steps(i)), group.type_name): group.objects
+        for heap in [summarise(graph)]
+        for i, group in enumerate(heap.groups)
+        if group.objects == 40
+    }
+
+    assert found == {
+        ("shop.ROWS → list item", "shop.Row_…"): 40,
+        ("shop.ROWS → list item → Row_….cells", "list"): 40,
+        ("shop.ROWS → list item → Row_….cells → list item", "int"): 40,
+        ("shop.STATE → attribute name", "str"): 40,
+        ("shop.STATE → State.session_…", "shop.Cart"): 40,
+        ("plugin_…", "module"): 40,
+        ("plugin_… → attribute name", "str"): 40,
+        ("plugin_….TABLE", "list"): 40,
+        ("plugin_….TABLE → list item", "float"): 40,
+    }
+    assert len(graph.group_parent) < 40

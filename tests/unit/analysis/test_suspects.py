@@ -8,7 +8,8 @@ import pytest
 
 from heap_exporter.analysis import Change, Diff, compare
 from heap_exporter.analysis.results import HoldingKind
-from heap_exporter.report.finding_text import comparison_text
+from heap_exporter.model.paths import SYS_MODULES, LeakPattern
+from heap_exporter.report.finding_text import comparison_text, suspect_text
 from tests.heaps.steps import path
 from tests.heaps.trees import Branch, heap
 
@@ -305,6 +306,54 @@ def test_caches_of_the_standard_library_with_a_limit_are_no_suspects(label: str,
         )
 
     assert not found(heap_of(beside=(cached(10),)), heap_of(beside=(cached(200),))).suspects
+
+
+def kept(*names: str) -> Branch:
+    """Return a heap with a list of objects, each of a type of its own, with rows."""
+    items = tuple(Branch("list item", name, 1, KIB, (Branch("Row.cells", "list", 1, 3 * KIB),)) for name in names)
+    return heap_of(Branch("shop.KEPT", "list", 1, 64, items))
+
+
+def test_objects_of_types_made_at_run_time_are_one_suspect() -> None:
+    before, after = (
+        kept(*(f"shop.Row_{number}" for number in range(first, last))) for first, last in ((0, 8), (4, 60))
+    )
+
+    [suspect] = found(before, after).suspects
+
+    assert (suspect.type_name, suspect.holder) == ("shop.Row_…", path("shop.KEPT"))
+    assert suspect.objects == Change(4, 52)
+
+
+def test_types_that_both_snapshots_have_stay_apart() -> None:
+    diff = found(kept("shop.Vector2", "shop.Vector3"), kept("shop.Vector2", "shop.Vector3", "shop.Vector4"))
+
+    assert [change.type_name for change in diff.types if change.objects.growth] == ["list", "shop.Vector4"]
+
+
+def test_attributes_and_modules_with_names_made_at_run_time_are_one_suspect() -> None:
+    def sessions(count: int) -> Branch:
+        values = tuple(Branch(f"State.session_{number:032x}", "dict", 1, KIB) for number in range(count))
+        return heap_of(Branch("shop.STATE", "shop.State", 1, 64, values))
+
+    def plugins(count: int) -> Branch:
+        return Branch(
+            "",
+            below=(
+                Branch(
+                    "modules",
+                    below=tuple(Branch(f"plugin_{number:040x}", "module", 1, 4 * KIB) for number in range(count)),
+                ),
+            ),
+        )
+
+    [of_state] = found(sessions(100), sessions(400)).suspects
+    [of_modules] = found(plugins(100), plugins(400)).suspects
+
+    assert (of_state.holder, of_state.pattern) == (path("shop.STATE"), LeakPattern.RUN_TIME_ATTRIBUTES)
+    assert (of_modules.holder, of_modules.pattern) == ((SYS_MODULES,), LeakPattern.RUN_TIME_MODULES)
+    assert {of_state.objects.growth, of_modules.objects.growth} == {300}
+    assert suspect_text(of_modules).startswith("`sys.modules` gained 300 modules `plugin_…`, +1.2 MiB in 10 min")
 
 
 def cached_lines(entries: int, files: int) -> Branch:

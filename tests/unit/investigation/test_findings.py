@@ -118,8 +118,8 @@ def test_a_leak_next_to_a_cache_confirms() -> None:
 @pytest.mark.parametrize(
     "steps",
     [
-        ("thread worker-N › handle() › body",),
-        ("thread worker-N › handle() › request", "Request.body"),
+        ("thread worker-… › handle() › body",),
+        ("thread worker-… › handle() › request", "Request.body"),
     ],
 )
 def test_local_variables_of_running_calls_are_in_flight(steps: tuple[str, ...]) -> None:

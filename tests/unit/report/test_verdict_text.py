@@ -13,8 +13,11 @@ from heap_exporter.model import (
     Reason,
     ReasonKind,
     State,
+    Step,
+    StepKind,
     Verdict,
 )
+from heap_exporter.model.paths import SYS_MODULES
 from heap_exporter.report.advice_text import alert_advice
 from heap_exporter.report.verdict_text import (
     HEADLINES,
@@ -47,6 +50,22 @@ def test_an_accumulation_is_three_lines() -> None:
     assert holder == "Held by `shop.sessions.SESSIONS` → dict value → `Session`"
     assert advice.startswith("Entries are added and never removed: give the mapping a limit")
     assert advice.endswith("Start with the code that adds `Session` objects to `shop.sessions.SESSIONS`.")
+
+
+def test_modules_that_accumulate_are_named_by_the_family_of_their_names() -> None:
+    modules = dataclasses.replace(
+        SESSIONS,
+        type_name="module",
+        holder=(SYS_MODULES,),
+        path=(Step(StepKind.MODULE, "", "plugin_…"),),
+        pattern=LeakPattern.RUN_TIME_MODULES,
+    )
+
+    growth, holder, advice = accumulation_summary(modules)
+
+    assert growth.startswith("`module` objects are accumulating")
+    assert holder == "Held by `sys.modules` → `plugin_…`"
+    assert advice.startswith("Modules are put into sys.modules under new names")
 
 
 def test_a_confirmed_leak_names_one_type_and_one_holder_in_all_lines() -> None:
