@@ -59,6 +59,8 @@ _BOUNDED = frozenset({("re", "_cache"), ("re", f"_cache{VARIABLE_PART}")})
 
 _CONTAINED = (StepKind.ITEM, StepKind.DICT_VALUE, StepKind.DICT_KEY)
 
+_RUNNING = (StepKind.LOCAL_VARIABLE, StepKind.TASK, StepKind.SCHEDULED_CALLBACK)
+
 _UNROOTED = (StepKind.OUTSIDE, StepKind.INTERPRETER)
 
 _HOLDINGS = {StepKind.OUTSIDE: HoldingKind.OUTSIDE, StepKind.GARBAGE: HoldingKind.GARBAGE}
@@ -274,8 +276,8 @@ def _is_unrooted(pair: Pair) -> bool:
 def _may_be_in_use(pair: Pair) -> bool:
     """Return whether a running call or C code may use the objects for a moment: no container of Python has them."""
     trail = pair.trail()
-    variable = max((at for at, each in enumerate(trail) if each.step.kind is StepKind.LOCAL_VARIABLE), default=None)
-    is_contained = variable is None or any(each.step.kind in _CONTAINED for each in trail[variable:])
+    running = max((at for at, each in enumerate(trail) if each.step.kind in _RUNNING), default=None)
+    is_contained = running is None or any(each.step.kind in _CONTAINED for each in trail[running:])
     return _is_unrooted(pair) or not is_contained
 
 

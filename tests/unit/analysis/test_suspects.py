@@ -76,6 +76,7 @@ def test_a_few_new_objects_that_are_a_small_part_of_the_growth_are_no_suspect() 
 
 
 IN_A_CALL = "thread worker-1 › handle() › body"
+A_TASK = "event loop › task handle()"
 IN_A_LIST = "thread worker-1 › collect() › bodies"
 
 
@@ -83,9 +84,10 @@ IN_A_LIST = "thread worker-1 › collect() › bodies"
     ("of", "is_suspect"),
     [
         (lambda count: Branch(IN_A_CALL, "bytes", count, 4 * MIB), False),
+        (lambda count: Branch(A_TASK, "_asyncio.Task", count, 4 * MIB), False),
         (lambda count: Branch(IN_A_LIST, "list", 1, 64, (Branch("list item", "bytes", count, 4 * MIB),)), True),
     ],
-    ids=["a variable of several calls", "a list in a variable of one call"],
+    ids=["a variable of several calls", "tasks", "a list in a variable of one call"],
 )
 def test_a_few_heavy_objects_of_running_calls_are_no_suspect_unless_a_container_has_them(
     of: Callable[[int], Branch], is_suspect: bool
