@@ -18,15 +18,17 @@ MIN_FAMILY = 20
 CACHED_NAMES = 65_536
 
 _DIGIT = re.compile("[0-9]")
+_HEX = "[0-9a-fA-F]"
 _VARIABLE = re.compile(
-    r"""
-      [0-9a-fA-F]{8}(?:[-_][0-9a-fA-F]{4}){3}[-_][0-9a-fA-F]{12}  # a UUID
-    | [0-9a-fA-F]{16,}                                            # a hash
-    | 0[xX][0-9a-fA-F]+                                           # an address
-    | (?<![0-9a-zA-Z])[0-9a-fA-F]{4,}(?![0-9a-zA-Z])              # a token between separators
-    | [0-9]+
-    """,
-    re.VERBOSE,
+    "|".join(
+        (
+            f"{_HEX}{{8}}(?:[-_]{_HEX}{{4}}){{3}}[-_]{_HEX}{{12}}",  # a UUID
+            f"{_HEX}{{16,}}",  # a hash
+            f"0[xX]{_HEX}+",  # an address
+            f"(?<![0-9a-zA-Z]){_HEX}{{4,}}(?![0-9a-zA-Z])",  # a token between separators
+            "[0-9]+",
+        )
+    )
 )
 
 
