@@ -78,6 +78,18 @@ push_pairs(Walk *walk, PyObject *dict)
     }
 }
 
+/* Push the keys of a dict, each as a pair without a value. */
+static void
+push_keys(Walk *walk, PyObject *dict)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        push_or_fail(walk, key);
+        push_or_fail(walk, NULL);
+    }
+}
+
 /* Return how many of the last referents are the items of a list or tuple, last item first; 0 if one is missing. */
 static size_t
 sequence_tail(PyObject *object, PyObject **referents, size_t count)
@@ -135,8 +147,15 @@ order_tail(Walk *walk, const TypeInfo *info, PyObject *object, Referents *found)
         tail = mapping_tail(object, items, found->count);
         found->has_tail = tail > 0 || PyDict_GET_SIZE(object) == 0;
         if (tail > 0) {
-            walk->referents.count -= tail;
+            /* tp_traverse of an OrderedDict visits the keys in its linked list first: a second reference to each. */
+            size_t again = PyODict_Check(object) ? (size_t)PyDict_GET_SIZE(object) : 0;
+            again = again <= found->count - tail ? again : 0;
+            walk->referents.count -= tail + again;
             push_pairs(walk, object);
+            if (again) {
+                push_keys(walk, object);
+            }
+            tail += again;
         }
     }
     else {

@@ -80,3 +80,32 @@ def test_a_finalizer_that_empties_a_list_meanwhile_removes_no_edge(items: int, t
         print(json.dumps({{"found": found}}))
         """
     assert outcome(code, tmp_path) == {"found": [[items, True]] * 20}
+
+
+@pytest.mark.parametrize("entries", [3, 255, 256, 300, 301])
+def test_the_keys_of_an_ordered_dict_are_keys_and_its_values_are_values(entries: int, tmp_path: Path) -> None:
+    code = f"""
+        import json
+        from collections import OrderedDict
+        from pathlib import Path
+        from heap_exporter import analysis
+        from tests.heaps.walks import chosen, snapshot
+
+        class Key: pass
+        class Value: pass
+        class Cache(OrderedDict): pass
+        PLAIN, CACHE = OrderedDict(), Cache()
+        for held in (PLAIN, CACHE):
+            held.update((Key(), Value()) for _ in range({entries}))
+            held.move_to_end(next(iter(held)))
+        snapshot(chosen("native"), Path("test.heap"))
+        heap = analysis.open("test.heap")
+        found = []
+        for index, group in enumerate(heap.groups):
+            if group.type_name in ("__main__.Key", "__main__.Value"):
+                found.append([heap.steps(index)[-1].kind, group.type_name, group.objects])
+        print(json.dumps({{"found": sorted(found)}}))
+        """
+    keys, values = ["dict-key", "__main__.Key", entries], ["dict-value", "__main__.Value", entries]
+
+    assert outcome(code, tmp_path) == {"found": [keys, keys, values, values]}
