@@ -151,7 +151,7 @@ class PathTree:
         kept: list[_Node] = []
         for number, node in enumerate(self._nodes):
             moved.append(len(kept))
-            if node.is_kept or node.shallow_bytes or number <= GARBAGE:
+            if node.is_kept or node.total_bytes or number <= GARBAGE:
                 node.parent = moved[node.parent] if number else -1
                 kept.append(node)
         self._nodes = kept

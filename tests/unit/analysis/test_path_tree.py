@@ -219,6 +219,14 @@ def test_a_dict_behind_attributes_counts_in_bytes_not_in_objects(tmp_path: Path)
     assert group.retained_bytes == 5 * (64 + 64 + 64 + 64)  # and the number, and the key that only this dict has
 
 
+def test_a_thread_whose_frame_has_only_an_empty_cell_can_be_compared(tmp_path: Path) -> None:
+    frames = [("shop.wait", {"event": made("cell")})]
+    heap = analysis.open(write(tmp_path / "a.heap", {"shop": module()}, threads={"idle": frames}))
+
+    assert all(group.parent < index for index, group in enumerate(heap.groups))
+    assert analysis.compare(heap, heap).suspects == ()
+
+
 def test_threads_and_frames_without_objects_are_left_out(tmp_path: Path) -> None:
     heap = analysis.open(
         write(
