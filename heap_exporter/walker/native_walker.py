@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 from heap_exporter.errors import NativeUnavailable, WalkCancelled, WalkFailed
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.model import Census, TypeCount, Walk
+from heap_exporter.model import Census, Walk
 from heap_exporter.walker.own_objects import SHARED_OBJECTS, own_modules
+from heap_exporter.walker.type_counts import type_counts
 
 if TYPE_CHECKING:
     from heap_exporter import _native
@@ -83,7 +84,7 @@ class NativeWalker:
             pause_seconds=pause_seconds,
             cpu_seconds=result["cpu_ns"] / 1e9,
             walker=self.name,
-            types=_types(result["rows"]),
+            types=type_counts(result["rows"]),
             generation_objects=result["generation_objects"][:3],
             references=result["references"],
             in_process=in_process,
@@ -219,16 +220,6 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _types(rows: list[tuple[str, int, int]]) -> tuple[TypeCount, ...]:
-    """Return the rows of a heap walk's census, largest first; types of one name are summed."""
-    counts: dict[str, tuple[int, int]] = {}
-    for name, objects, size in rows:
-        before = counts.get(name, (0, 0))
-        counts[name] = (before[0] + objects, before[1] + size)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1][1], item[0]))
-    return tuple(TypeCount(name, objects, size) for name, (objects, size) in ordered)
 
 
 def _numpy_major() -> int:

@@ -28,6 +28,7 @@ from heap_exporter.walker.naming import sizer, tuple_bytes, type_name
 from heap_exporter.walker.own_objects import is_own_class, own_objects
 from heap_exporter.walker.roots import write_roots
 from heap_exporter.walker.tracked import tracked_objects
+from heap_exporter.walker.type_counts import type_counts
 
 CHUNK_OBJECTS = 2000
 """Objects counted between two releases of the GIL: about a millisecond."""
@@ -157,14 +158,11 @@ class _TypeCounter:
 
     def types(self) -> tuple[TypeCount, ...]:
         """Return the totals of the heap walk, largest type first; types with the same name are summed."""
-        counts: dict[str, tuple[int, int]] = {}
-        for entry in self._entries.values():
-            if entry.objects and not is_own_class(entry.cls):
-                name = type_name(entry.cls)
-                objects, size = counts.get(name, (0, 0))
-                counts[name] = (objects + entry.objects, size + entry.bytes)
-        largest_first = sorted(counts.items(), key=lambda item: (-item[1][1], item[0]))
-        return tuple(TypeCount(name, objects, size) for name, (objects, size) in largest_first)
+        return type_counts(
+            (type_name(entry.cls), entry.objects, entry.bytes)
+            for entry in self._entries.values()
+            if entry.objects and not is_own_class(entry.cls)
+        )
 
     def _entry(self, cls: type) -> _TypeTotals:
         entry = self._entries.get(id(cls))
