@@ -85,6 +85,7 @@ class EndingReason(StrEnum):
     OTHER_BOOT = "other-boot"
     SIGNAL = "signal"
     EXIT_CODE = "exit-code"
+    REPLACED = "replaced"
     PARENT_ENDED = "parent-ended"
     CLEAN_STOP = "clean-stop"
     NO_CLEAN_STOP = "no-clean-stop"

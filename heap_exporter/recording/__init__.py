@@ -1,1 +1,1 @@
-"""Records samples on disk, and reads the records of crashed processes."""
+"""Records samples on disk, observes how processes end, and reads the records of ended processes."""

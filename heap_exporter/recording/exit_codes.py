@@ -23,16 +23,17 @@ SIGKILL from outside of the container ends it.
 
 MIN_CODE, MAX_CODE = -64, 255
 MAX_BYTES = 32
-WITH_PARENT = b"with-parent"
+WITH_PARENT, REPLACED = b"with-parent", b"replaced"
 
 
 class ExitRecord(NamedTuple):
     """How a process ended: its exit code, or the negative number of the signal that ended it.
 
-    ``is_with_parent`` means that SIGKILL ended it because its parent had ended, and not by SIGKILL.
+    ``is_with_parent`` means that SIGKILL ended it because its parent had ended, and not by SIGKILL. Without a code, the
+    process no longer recorded, but ran on.
     """
 
-    code: int
+    code: int | None
     is_with_parent: bool = False
 
     @property
@@ -43,7 +44,7 @@ class ExitRecord(NamedTuple):
     @property
     def is_crash(self) -> bool:
         """Return whether this process crashed."""
-        return -self.code in CRASHES
+        return self.code is not None and -self.code in CRASHES
 
     @property
     def is_stop(self) -> bool:
@@ -57,7 +58,7 @@ def read_exit(path: Path) -> ExitRecord | None:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(file, "rb") as opened:
             code, *rest = opened.read(MAX_BYTES).split()
-        record = ExitRecord(int(code), rest == [WITH_PARENT])
+        number = None if code == REPLACED else int(code)
     except (OSError, ValueError):
         return None
-    return record if MIN_CODE <= record.code <= MAX_CODE else None
+    return ExitRecord(number, rest == [WITH_PARENT]) if number is None or MIN_CODE <= number <= MAX_CODE else None

@@ -18,12 +18,17 @@ import signal
 import struct
 import sys
 import time
+from contextlib import suppress
+
+TYPE_CHECKING = False  # an import of typing would cost memory
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCAN_SECONDS = 1.0
-"""How often the watcher looks for processes that have begun to record."""
+"""How often the watcher looks for processes that have begun to record, if the kernel does not signal a change."""
 
-IDLE_SCANS = 5
-"""Scans without a process before the watcher ends: a process that ends is often replaced by another one.
+IDLE_SECONDS = 5.0
+"""Time without a process before the watcher ends: a process that ends is often replaced by another one.
 
 A process that no longer records is watched for as long: most processes end then.
 """
@@ -33,6 +38,8 @@ SCANS_PER_CHANGE = 3
 
 WITH_PARENT_SECONDS = 1.0
 """SIGKILL within this time after the end of the parent's thread is caused by that end."""
+
+LOCK_PREFIX = ".watcher-"
 
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _LOCK = struct.Struct("@hhqqi4x")
@@ -138,7 +145,7 @@ class ParentProcess(ObservedProcess):
         try:
             return self.exit_code == -signal.SIGKILL or int(_stat_fields(self._stat)[_EXIT_CODE]) == signal.SIGKILL
         except OSError:  # its own parent has waited for it
-            return False
+            return self._reaped_status() == signal.SIGKILL
 
     def close(self) -> None:
         """Close the descriptors of the parent and its thread."""
@@ -149,25 +156,23 @@ class ParentProcess(ObservedProcess):
 class RecordedProcess:
     """A process that records, its parent, and the file for its exit code. Raises ``OSError``."""
 
-    def __init__(self, pid: int, folder: int, exit_name: str) -> None:
+    def __init__(self, pid: int) -> None:
         self.process = ObservedProcess(pid)
         self.parent: ParentProcess | None = None
-        self.idle_scans = 0
-        try:
-            self._exit_file = os.open(exit_name, os.O_WRONLY | os.O_CREAT | _OPEN, 0o600, dir_fd=folder)
-        except OSError:
-            self.process.close()
-            raise
-        try:
-            os.pwrite(self._exit_file, _PLACEHOLDER, 0)
+        self.recorded_at = time.monotonic()
+        self._exit_file = -1
+        with suppress(OSError):  # it has no parent in this container
             self.parent = ParentProcess(self.process.parent_pid(), pid)
-        except OSError:  # the disk is full, or it has no parent in this container
-            pass
 
     @property
     def observed(self) -> list[ObservedProcess]:
         """Return the process, and its parent if it has one."""
         return [self.process, self.parent] if self.parent else [self.process]
+
+    def create_file(self, folder: int, name: str) -> None:
+        """Create the file for the exit code. Raises ``OSError``."""
+        self._exit_file = os.open(name, os.O_WRONLY | os.O_CREAT | _OPEN, 0o600, dir_fd=folder)
+        os.pwrite(self._exit_file, _PLACEHOLDER, 0)
 
     def record_exit(self) -> None:
         """Write the exit code of the ended process to its file, if it is known. Raises ``OSError``."""
@@ -176,11 +181,16 @@ class RecordedProcess:
             with_parent = b"with-parent" if self._was_killed_with_parent() else b""
             os.pwrite(self._exit_file, b"%4d %-11s\n" % (code, with_parent), 0)
 
+    def record_replacement(self) -> None:
+        """Write that the process runs on, but no longer records. Raises ``OSError``."""
+        os.pwrite(self._exit_file, b"%-16s\n" % b"replaced", 0)
+
     def close(self) -> None:
         """Close the descriptors of the recorded process and its parent."""
         for each in self.observed:
             each.close()
-        os.close(self._exit_file)
+        if self._exit_file >= 0:
+            os.close(self._exit_file)
 
     def _was_killed_with_parent(self) -> bool:
         """Return whether SIGKILL ended this process because its parent, or a thread of that, ended in another way."""
@@ -202,19 +212,46 @@ class ExitWatcher:
         self._observed: dict[int, ObservedProcess] = {}
         self._changed_at, self._scans = -1, 0
         self._poller = select.poll()
+        self._signals = self._receive_signals()
 
     def run(self) -> None:
         """Watch until the last process has ended, or the folder is removed."""
-        idle_scans = 0
-        while idle_scans < (1 if self.is_stopping else IDLE_SCANS) and os.fstat(self.folder).st_nlink:
+        busy_at = time.monotonic()
+        while os.fstat(self.folder).st_nlink:
             self._scan()
             self._forget_idle()
-            for pidfd, _ in self._poller.poll(SCAN_SECONDS * 1000):
-                self._poller.unregister(pidfd)
-                self._observed.pop(pidfd).end()
+            for descriptor, _ in self._poller.poll(SCAN_SECONDS * 1000):
+                if descriptor == self._signals:
+                    os.read(self._signals, 4096)
+                else:
+                    self._poller.unregister(descriptor)
+                    self._observed.pop(descriptor).end()
             self._check_parents()
             self._record_exits()
-            idle_scans = 0 if self._recorded else idle_scans + 1
+            if self._recorded:
+                busy_at = time.monotonic()
+            elif self.is_stopping or time.monotonic() - busy_at > IDLE_SECONDS:
+                return
+
+    def _receive_signals(self) -> int:
+        """Have the kernel signal each change of the folder; return a descriptor that is readable after each signal.
+
+        systemd sends SIGTERM to all processes of a service, but some of these may end only later.
+        """
+
+        def stop(*_: object) -> None:
+            self.is_stopping = True
+
+        signals, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poller.register(signals, select.POLLIN)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGIO, lambda *_: None)
+        with suppress(OSError):  # a kernel without such signals
+            fcntl.fcntl(self.folder, fcntl.F_NOTIFY, fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT)
+        return signals
 
     def _scan(self) -> None:
         """Watch the processes that have begun to record since the last scan."""
@@ -232,13 +269,17 @@ class ExitWatcher:
                     continue
 
     def _watch(self, name: str) -> None:
-        pid = lock_holder(self.folder, name)
-        if pid <= 0 or pid == os.getppid():  # a parent may wait for the end of all of its children
+        pid = self._recorder_of(name)
+        if pid is None or pid == os.getppid():  # a parent may wait for the end of all of its children
             return
-        recorded = RecordedProcess(pid, self.folder, name.removesuffix(self._csv_suffix) + self._exit_suffix)
-        if lock_holder(self.folder, name) != pid:  # it ended, and another process may have its pid
+        recorded = RecordedProcess(pid)
+        try:
+            if self._recorder_of(name) != pid:  # it has ended, and another process may have its pid
+                raise ProcessLookupError
+            recorded.create_file(self.folder, name.removesuffix(self._csv_suffix) + self._exit_suffix)
+        except OSError:
             recorded.close()
-            return
+            raise
         self._recorded[name] = recorded
         for each in recorded.observed:
             self._observed[each.pidfd] = each
@@ -253,28 +294,31 @@ class ExitWatcher:
         """Record the exits of the processes that have ended, and forget them."""
         for name, recorded in list(self._recorded.items()):
             if recorded.process.ended_at is not None:
-                try:
-                    recorded.record_exit()
-                except OSError:  # there is no place to record it
-                    pass
-                finally:
-                    self._forget(name)
+                self._forget(name, recorded.record_exit)
 
     def _forget_idle(self) -> None:
-        """Forget the processes that no longer record, but do not end."""
+        """Forget the processes that no longer record, but do not end: exec(2) closes the locked file, for example."""
         for name, recorded in list(self._recorded.items()):
-            recorded.idle_scans = 0 if self._is_locked(name) else recorded.idle_scans + 1
-            if recorded.idle_scans > IDLE_SCANS:
-                self._forget(name)
+            if self._recorder_of(name):
+                recorded.recorded_at = time.monotonic()
+            elif time.monotonic() - recorded.recorded_at > IDLE_SECONDS:
+                self._forget(name, recorded.record_replacement)
 
-    def _is_locked(self, name: str) -> bool:
+    def _recorder_of(self, name: str) -> int | None:
+        """Return the pid of the process that records to a file: it has the file locked, and the name has its pid.
+
+        A process that reads a recording locks it too, for a moment.
+        """
         try:
-            return lock_holder(self.folder, name) > 0
-        except OSError:
-            return False
+            pid = lock_holder(self.folder, name)
+        except OSError:  # it has been removed
+            return None
+        return pid if name.removesuffix(self._csv_suffix).split("-")[1:2] == [str(pid)] else None
 
-    def _forget(self, name: str) -> None:
-        """Watch a process no longer."""
+    def _forget(self, name: str, record: Callable[[], None]) -> None:
+        """Record what is known of a process, and watch it no longer."""
+        with suppress(OSError):  # there is no place to record it
+            record()
         recorded = self._recorded.pop(name)
         for observed in recorded.observed:
             if self._observed.pop(observed.pidfd, None):
@@ -310,15 +354,43 @@ def _is_alive(stat: int) -> bool:
         return False
 
 
-def lock_holder(folder: int, name: str) -> int:
-    """Return the pid that has a file locked; 0 if none has, or one of another container. Raises ``OSError``."""
+def lock_holder(folder: int, name: str) -> int | None:
+    """Return the pid that has a file locked, ``None`` if none has. Raises ``OSError``.
+
+    The pid is not positive for a process of another container or machine.
+    """
     file = os.open(name, os.O_RDONLY | _OPEN, dir_fd=folder)
     try:
         lock = fcntl.fcntl(file, fcntl.F_GETLK, _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
         kind, _, _, _, pid = _LOCK.unpack(lock)
-        return 0 if kind == fcntl.F_UNLCK else int(pid)
+        return None if kind == fcntl.F_UNLCK else int(pid)
     finally:
         os.close(file)
+
+
+def is_locked(folder: str | os.PathLike[str], name: str) -> bool:
+    """Return whether another process has a file of a folder locked. Raises ``OSError`` for a missing folder."""
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return lock_holder(directory, name) is not None
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(directory)
+
+
+def remove_stale_locks(folder: int, own_lock: str) -> None:
+    """Remove the locks of watchers that were killed: each container has a lock of its own name.
+
+    The lock of this process is not looked at: to close its file again would release it.
+    """
+    for name in os.listdir(folder):
+        if name.startswith(LOCK_PREFIX) and name != own_lock:
+            try:
+                if lock_holder(folder, name) is None:
+                    os.unlink(name, dir_fd=folder)
+            except OSError:  # another watcher has removed it
+                continue
 
 
 def try_lock(file: int) -> bool:
@@ -333,16 +405,10 @@ def try_lock(file: int) -> bool:
 def main(folder: str, lock_name: str, csv_suffix: str, exit_suffix: str) -> None:
     """Watch a folder of recordings, unless another process watches it."""
     watcher = ExitWatcher(folder, csv_suffix, exit_suffix)
-
-    def stop(*_: object) -> None:
-        watcher.is_stopping = True
-
-    signal.signal(signal.SIGTERM, stop)  # systemd sends it to all processes of a service that still has to end
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.chdir("/")
     lock = os.open(lock_name, os.O_RDWR | os.O_CREAT | _OPEN, 0o600, dir_fd=watcher.folder)
     if try_lock(lock):
+        remove_stale_locks(watcher.folder, lock_name)
         watcher.run()
         os.unlink(lock_name, dir_fd=watcher.folder)
 

@@ -220,6 +220,8 @@ def _seen(seen: ExitRecord) -> tuple[Ending, EndingReason]:
         return Ending.KILLED, EndingReason.SIGNAL
     if seen.is_crash:
         return Ending.CRASHED, EndingReason.SIGNAL
+    if seen.code is None:
+        return Ending.STOPPED, EndingReason.REPLACED
     return Ending.STOPPED, EndingReason.SIGNAL if seen.code < 0 else EndingReason.EXIT_CODE
 
 

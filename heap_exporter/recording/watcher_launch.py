@@ -23,26 +23,12 @@ def watch_exits(folder: Path) -> None:
     """
     if not hasattr(os, "pidfd_open") or sys.maxsize < 1 << 32 or os.getpid() == FIRST_PID:
         return
+    from heap_exporter.recording.exit_watcher import LOCK_PREFIX, is_locked  # it imports modules that only Unix has
+
     try:
-        lock_name = _lock_name()
-        if not _is_locked(folder, lock_name):
+        # A watcher sees only the processes of its own machine and container.
+        lock_name = f"{LOCK_PREFIX}{read_boot_id()[:8]}-{os.stat('/proc/self/ns/pid').st_ino}.lock"
+        if not is_locked(folder, lock_name):
             subprocesses.start_orphan(_SCRIPT, (folder, lock_name, CSV_SUFFIX, EXIT_SUFFIX))
     except OSError as problem:
         log.debug("nothing records how the processes that record to %s end: %s", folder, problem)
-
-
-def _lock_name() -> str:
-    """Return the name of the watcher's lock: a watcher sees only the processes of its own machine and container."""
-    return f".watcher-{read_boot_id()[:8]}-{os.stat('/proc/self/ns/pid').st_ino}.lock"
-
-
-def _is_locked(folder: Path, name: str) -> bool:
-    from heap_exporter.recording.exit_watcher import lock_holder  # it imports modules that only Unix has
-
-    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        return lock_holder(directory, name) > 0
-    except FileNotFoundError:
-        return False
-    finally:
-        os.close(directory)

@@ -27,6 +27,7 @@ _REASONS = {
     EndingReason.OTHER_BOOT: (
         "the machine has been restarted since the last sample, or the recording is from another machine"
     ),
+    EndingReason.REPLACED: "it no longer records, but runs on: it has replaced its program (exec), or closed all files",
     EndingReason.PARENT_ENDED: "SIGKILL ended it because its parent, or the thread that had forked it, had ended",
     EndingReason.NO_CLEAN_STOP: (
         "it was ended by a signal (SIGTERM, SIGKILL or another), crashed, or called os._exit(); nothing recorded which"

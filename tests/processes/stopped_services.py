@@ -84,6 +84,7 @@ class Service(NamedTuple):
     command: Sequence[str]
     processes: int = 1
     signal: int | None = signal.SIGTERM
+    to_group: bool = False
     is_ready: Callable[[Path], bool] = lambda _: True
 
 
@@ -97,7 +98,9 @@ def _gunicorn(worker_class: str) -> Sequence[str]:
 
 
 def _is_recycled(folder: Path) -> bool:
-    return any(code and code > 0 for code in exit_codes(folder).values())
+    """Return whether a child of Celery has ended after its task, and the watcher knows the next one."""
+    codes = exit_codes(folder).values()
+    return len(codes) > 2 and any(code and code > 0 for code in codes)
 
 
 def service(name: str) -> Service:
@@ -113,6 +116,7 @@ def service(name: str) -> Service:
         "celery": lambda: Service(START + CELERY, (*celery, "--max-tasks-per-child=1"), 2, is_ready=_is_recycled),
         "pool terminate": lambda: Service(START + POOL.format(end="pool.terminate()"), PYTHON, 3, None),
         "pool close": lambda: Service(START + POOL.format(end="pool.close()"), PYTHON, 3, None),
+        "pool SIGKILL": lambda: Service(START + POOL.format(end=""), PYTHON, 3, signal.SIGKILL, to_group=True),
         "plain SIGTERM": lambda: Service(START + WAITS.format(end=""), PYTHON),
         "plain SIGINT": lambda: Service(START + WAITS.format(end=""), PYTHON, signal=signal.SIGINT),
         "SIGKILL": lambda: Service(START + WAITS.format(end=""), PYTHON, signal=signal.SIGKILL),
@@ -137,7 +141,9 @@ def running(name: str, folder: Path) -> Iterator[Callable[[], None]]:
 
     def stop() -> None:
         eventually(lambda: len(exit_codes(folder)) >= chosen.processes and chosen.is_ready(folder))
-        if chosen.signal is not None:
+        if chosen.signal is not None and chosen.to_group:
+            os.killpg(process.pid, chosen.signal)
+        elif chosen.signal is not None:
             process.send_signal(chosen.signal)
         elif process.stdin is not None:
             process.stdin.close()

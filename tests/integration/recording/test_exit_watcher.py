@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.model import Ending, EndingReason
+from heap_exporter.model import Ending, EndingReason, Point
+from heap_exporter.recording.exit_codes import read_exit
 from heap_exporter.recording.exit_watcher import ObservedProcess
 from heap_exporter.recording.last_exit import claim_last_exit, find_exits
+from heap_exporter.recording.recorder import Recorder
+from heap_exporter.runtime.file_lock import close_locked, create_locked
 from tests.processes.exits import exit_codes
 from tests.processes.programs import PATIENCE_SECONDS, environment, eventually, next_json, program
 
@@ -135,6 +138,59 @@ def test_a_service_that_stops_heap_exporter_is_watched_no_longer(tmp_path: Path)
         eventually(lambda: watchers(tmp_path) == [])
 
         assert process.poll() is None
+
+
+def test_a_process_that_reads_a_recording_is_not_taken_for_its_recorder(tmp_path: Path) -> None:
+    series = tmp_path / "snapshots" / "series"
+    with program(SERVICE + "sys.stdin.readline()", tmp_path):
+        eventually(lambda: exit_codes(tmp_path))
+        (series / "20261128T000000Z-4711.exit").write_text("-15")
+        read = create_locked(series / "20261128T000000Z-4711.csv")
+        for _ in range(2):  # the second one is watched in a later scan
+            recorder = Recorder(tmp_path / "snapshots", None)
+            recorder.record(Point(1.0, 1))
+            assert recorder.path is not None
+            eventually(recorder.path.with_suffix(".exit").exists)
+        close_locked(read)
+
+    assert (series / "20261128T000000Z-4711.exit").read_text() == "-15"
+
+
+@pytest.mark.long
+def test_a_process_that_replaces_its_program_is_no_kill(tmp_path: Path) -> None:
+    code = """
+        print(json.dumps(os.getpid()), flush=True)
+        sys.stdin.readline()
+        os.execv("/bin/cat", ["cat"])
+    """
+    series = tmp_path / "snapshots" / "series"
+    with program(SERVICE + textwrap.dedent(code), tmp_path) as process:
+        assert process.stdin is not None
+        next_json(process)
+        eventually(lambda: exit_codes(tmp_path))
+        process.stdin.write("\n")
+        process.stdin.flush()
+        eventually(lambda: [read_exit(path) for path in series.glob("*.exit")], all)
+
+        ((_, found),), _ = find_exits(series)
+        assert process.poll() is None
+    assert (found.ended, found.reason, found.exit_code) == (Ending.STOPPED, EndingReason.REPLACED, None)
+
+
+def test_the_locks_of_watchers_that_were_killed_are_removed(tmp_path: Path) -> None:
+    (tmp_path / ".watcher-stale.lock").touch()
+    (tmp_path / ".watcher-own.lock").touch()
+    (tmp_path / "other.lock").touch()
+    held = create_locked(tmp_path / ".watcher-held.lock")
+    code = """
+        import os
+        from heap_exporter.recording.exit_watcher import remove_stale_locks
+        remove_stale_locks(os.open(".", os.O_RDONLY), ".watcher-own.lock")
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=tmp_path, check=True)
+    close_locked(held)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".watcher-held.lock", ".watcher-own.lock", "other.lock"]
 
 
 def test_without_a_watcher_the_end_is_unknown(tmp_path: Path) -> None:

@@ -314,6 +314,7 @@ def test_another_boot_of_the_machine_is_no_kill() -> None:
         ("-15", Ending.STOPPED, EndingReason.SIGNAL),
         ("-11", Ending.CRASHED, EndingReason.SIGNAL),
         ("155", Ending.STOPPED, EndingReason.EXIT_CODE),
+        ("replaced", Ending.STOPPED, EndingReason.REPLACED),
         ("", Ending.UNKNOWN, EndingReason.NO_CLEAN_STOP),
         ("nonsense", Ending.UNKNOWN, EndingReason.NO_CLEAN_STOP),
         ("-4711", Ending.UNKNOWN, EndingReason.NO_CLEAN_STOP),
