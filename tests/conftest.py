@@ -59,7 +59,7 @@ def _usable(name: str, release: Release = NEWEST, made_by: str = "make servers")
         reason = f"{name} is {where}"
     elif not (reason := why_unusable(name, path) or ""):
         return path
-    sentence = f"{reason}: run `{made_by}` to install it"
+    sentence = f"{reason}; run `{made_by}` to install it"
     if os.environ.get("HEAP_EXPORTER_REQUIRE_SERVERS") == "1":
         pytest.fail(sentence)
     pytest.skip(sentence)
