@@ -68,7 +68,7 @@ class _StackSize:
     @contextmanager
     def raised(self) -> Iterator[None]:
         """Start threads in the block with a stack of :data:`STACK_BYTES` or more."""
-        # gevent and eventlet replace the function by one of their own, and their threads have no stack.
+        # eventlet replaces the function by one that never lowers the size; its threads have no stack of their own.
         if not isinstance(threading.stack_size, BuiltinFunctionType):
             yield
             return

@@ -197,7 +197,7 @@ class App:
             raise SnapshotNotFound(f"snapshot {id} has been removed since the request arrived") from error
 
     def _post_snapshot(self, request: Request) -> Response:
-        wait = request.args.get("wait", "1")
+        wait = request.query.get("wait", "1")
         if wait not in ("0", "1"):
             raise Problem(
                 HTTPStatus.BAD_REQUEST,
@@ -230,8 +230,8 @@ def _requested_reason(request: Request) -> str:
 
     No other body is parsed.
     """
-    if "reason" in request.args:
-        return request.args["reason"]
+    if "reason" in request.query:
+        return request.query["reason"]
     if not request.is_json:
         return request.form.get("reason", DEFAULT_REASON)
     try:

@@ -117,6 +117,14 @@ def test_the_answer_to_a_malformed_request_names_the_problem_and_the_next_reques
     assert process.snapshots.outcomes["written"] == 0
 
 
+def test_a_query_that_is_not_utf_8_is_answered_400(server: HttpServer, process: Process) -> None:
+    for query in (b"reason=caf\xe9", b"\xed\xa0\x80=1"):
+        request = b"POST /snapshots?" + query + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        assert b"HTTP/1.1 400 " in exchange(server, request)
+
+    assert process.snapshots.outcomes["written"] == 0
+
+
 def test_a_header_with_an_underscore_is_dropped(server: HttpServer) -> None:
     raw = b"POST /snapshots HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec_Fetch_Site: none\r\n\r\n"
 
