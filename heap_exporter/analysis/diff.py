@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from heap_exporter.analysis.matching import Pair, match_groups
+from heap_exporter.analysis.native_growth import native_growth
 from heap_exporter.analysis.results import (
     Change,
     ChangeKind,
@@ -13,11 +14,12 @@ from heap_exporter.analysis.results import (
     Heap,
     NewGroup,
     PathChange,
+    Suspect,
     TypeChange,
     TypeRow,
 )
 from heap_exporter.analysis.runtime_names import family_of
-from heap_exporter.analysis.suspects import find_suspects
+from heap_exporter.analysis.suspects import find_suspects, native_suspect
 from heap_exporter.heapfile.header import Header
 from heap_exporter.model.paths import StepKind
 
@@ -41,7 +43,8 @@ def compare(before: Heap, after: Heap) -> Diff:
     seconds = after.header.taken_at - before.header.taken_at
     minutes = seconds / 60 if seconds > 0 and _is_one_process(before.header, after.header) else None
     is_comparable = before.header.walker == after.header.walker
-    suspects = find_suspects(pairs, after.holdings[0].objects, minutes) if is_comparable else ()
+    native_bytes = native_growth(before, after) if is_comparable and minutes else None
+    suspects = _suspects(pairs, after, native_bytes, minutes) if is_comparable else ()
     return Diff(
         before=before,
         after=after,
@@ -51,7 +54,19 @@ def compare(before: Heap, after: Heap) -> Diff:
         suspects=suspects,
         new_group=_large_new_group(pairs[0]) if is_comparable and not suspects else None,
         is_comparable=is_comparable,
+        native_bytes=native_bytes,
     )
+
+
+def _suspects(
+    pairs: Sequence[Pair], after: Heap, native_bytes: int | None, minutes: float | None
+) -> tuple[Suspect, ...]:
+    """Return the handles of new native memory first, then the places where objects accumulate."""
+    handles = native_suspect(pairs, native_bytes, minutes) if native_bytes else None
+    others = find_suspects(pairs, after.holdings[0].objects, minutes)
+    if handles is None:
+        return others
+    return (handles, *(each for each in others if each.fingerprint != handles.fingerprint))
 
 
 def was_restarted(before: Header, after: Header) -> bool:

@@ -163,7 +163,8 @@ class Suspect:
     themselves. Objects, shallow and retained bytes are of the objects at ``path``. ``total_bytes`` are of all that
     accumulates in the holder (keys and values, items of all types, and their subtrees) and of the holder's own table.
     ``bytes_per_minute`` is their growth, ``share`` their part of the growth of the whole heap, 0 to 1. ``pattern`` is
-    the leak pattern that the path matches, if any.
+    the leak pattern that the path matches, if any. ``native_bytes`` is the growth of native memory next to the objects,
+    if they are handles of such memory; ``bytes_per_minute`` and ``share`` include it.
     """
 
     fingerprint: str
@@ -178,6 +179,7 @@ class Suspect:
     bytes_per_minute: float | None
     holding: HoldingKind
     pattern: LeakPattern | None = None
+    native_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,8 @@ class Diff:
     ``minutes`` is the time between the snapshots, ``None`` if they are of two processes or in the wrong order. Types
     and paths come by falling growth (of retained bytes, of total bytes), suspects by falling growth of total bytes.
     ``new_group`` is the large new group of a comparison without suspects, if there is one. ``is_comparable`` is false
-    where two different walkers took the snapshots: nothing is suspected then.
+    where two different walkers took the snapshots: nothing is suspected then. ``native_bytes`` is the growth of memory
+    in use that no object has, ``None`` if it is unknown.
     """
 
     before: Heap
@@ -206,6 +209,12 @@ class Diff:
     suspects: tuple[Suspect, ...]
     new_group: NewGroup | None = None
     is_comparable: bool = True
+    native_bytes: int | None = None
+
+    @property
+    def gained_bytes(self) -> int:
+        """Return the shallow bytes of all objects in the later of two snapshots minus those in the earlier one."""
+        return self.after.shallow_bytes - self.before.shallow_bytes
 
 
 def short_name(type_name: str) -> str:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
 from heap_exporter.analysis.fingerprint import fingerprint
 from heap_exporter.analysis.leak_patterns import LRU_CACHE, Link, Trail, leak_pattern
 from heap_exporter.analysis.matching import Pair
+from heap_exporter.analysis.native_growth import find_handles
 from heap_exporter.analysis.results import FULL_NAMES, Change, HoldingKind, Suspect, short_name
 from heap_exporter.analysis.runtime_names import VARIABLE_PART, normalised
 from heap_exporter.model.paths import SYS_MODULES, Step, StepKind
@@ -81,6 +83,28 @@ def find_suspects(pairs: Sequence[Pair], reachable_objects: int, minutes: float 
         _suspect(place, root.gained_bytes, minutes) for place in found if not _follows(place.heaviest, heaviest)
     ]
     return tuple(sorted(suspects, key=lambda suspect: (-suspect.total_bytes.growth, suspect.fingerprint)))
+
+
+def native_suspect(pairs: Sequence[Pair], native_bytes: int, minutes: float | None) -> Suspect | None:
+    """Return the handles whose number grew with the native memory between two snapshots, ``None`` if there are none."""
+    found = find_handles(pairs, native_bytes)
+    if found is None:
+        return None
+    pair, handle = found
+    gained_bytes = pairs[0].gained_bytes + native_bytes
+    suspect = _suspect(_Place(pair, [pair]), gained_bytes, minutes)
+    return replace(
+        suspect,
+        fingerprint=fingerprint(suspect.holder, handle.type_name),
+        type_name=handle.type_name,
+        path=handle.path(),
+        objects=handle.objects,
+        shallow_bytes=handle.shallow_bytes,
+        retained_bytes=handle.retained_bytes,
+        share=(native_bytes + pair.gained_bytes) / gained_bytes,
+        bytes_per_minute=(native_bytes + suspect.total_bytes.growth) / minutes if minutes else None,
+        native_bytes=native_bytes,
+    )
 
 
 class _Place(NamedTuple):

@@ -38,6 +38,7 @@ class Header:
     """The first block of a snapshot file. ``threads`` maps thread idents to names.
 
     ``predicted_bytes`` is the predicted size of the file; ``note`` is the reason for a census instead of a graph.
+    ``private_bytes`` and ``allocated_bytes`` are those of :class:`~heap_exporter.probes.used_memory.UsedMemory`.
     """
 
     content: Content
@@ -53,6 +54,8 @@ class Header:
     threads: Mapping[int, str] = field(default_factory=dict)
     predicted_bytes: int | None = None
     note: str = ""
+    private_bytes: int | None = None
+    allocated_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ def interpret_report(
     found = _considerable(accumulations(report))
     if sum(each.share for each in found) < MIN_SHARE:
         return _without_accumulation(report, gained, grown_bytes), None
-    if sum(each.bytes for each in found) < MIN_EXPLAINED * grown_bytes:
+    if sum(each.all_bytes for each in found) < MIN_EXPLAINED * grown_bytes:
         return None, found[0]
     in_flight: list[str] = []
     cache_limits: list[CacheLimit] = []
@@ -70,8 +70,8 @@ def interpret_report(
 
 def _considerable(found: Sequence[Accumulation]) -> list[Accumulation]:
     """Return the places of a comparison that grew most: growth may be spread over many places of a few percent each."""
-    first = max((each.bytes for each in found), default=0)
-    return [each for each in found if each.bytes > 0 and each.bytes >= MIN_SHARE * first]
+    first = max((each.all_bytes for each in found), default=0)
+    return [each for each in found if each.all_bytes > 0 and each.all_bytes >= MIN_SHARE * first]
 
 
 def _accumulation(suspect: Mapping[str, Any]) -> Accumulation:
@@ -85,6 +85,7 @@ def _accumulation(suspect: Mapping[str, Any]) -> Accumulation:
         bytes_per_minute=suspect["bytes_per_minute"],
         share=suspect["share"],
         pattern=LeakPattern(suspect["pattern"]) if suspect["pattern"] else None,
+        native_bytes=suspect["native_bytes"],
     )
 
 
@@ -95,6 +96,7 @@ def _steps(members: Sequence[Mapping[str, str]]) -> RetainerPath:
 def _confirmed(found: Accumulation) -> Finding:
     is_garbage = found.path[:1] == (Step(StepKind.GARBAGE),)
     cause = Cause.UNCOLLECTED_CYCLES if is_garbage else Cause.PYTHON_OBJECTS
+    cause = Cause.NATIVE if found.native_bytes is not None else cause
     return Finding(FindingKind.CONFIRMS_ACCUMULATION, cause, found)
 
 
@@ -125,8 +127,9 @@ def _usable_limit(
     cache_limit = limit(found.path)
     if cache_limit is None or cache_limit.entries == 0:
         return None
-    suspect = next(each for each in report["suspects"] if _steps(each["steps"]) == found.path)
+    suspect = next(each for each in report["suspects"] if each["fingerprint"] == found.fingerprint)
     full_bytes = suspect["total_bytes"]["after"] / cache_limit.entries * cache_limit.max_entries
+    full_bytes += (found.native_bytes or 0) / max(found.objects, 1) * cache_limit.max_entries
     return None if max_bytes is not None and full_bytes > max_bytes else cache_limit
 
 

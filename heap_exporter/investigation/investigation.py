@@ -13,8 +13,8 @@ from heap_exporter.probes.mappings import Mappings
 
 SNAPSHOTS_A_SUSPICION = 2
 
-HEAP_CAUSES = (Cause.PYTHON_OBJECTS, Cause.UNCOLLECTED_CYCLES, Cause.UNATTRIBUTED, None)
-"""Causes that a snapshot of the heap can explain."""
+HEAP_CAUSES = (*(cause for cause in Cause if cause is not Cause.FRAGMENTATION), None)
+"""Causes that a snapshot of the heap can explain: native memory is often that of small objects, its handles."""
 
 PYTHON_CAUSES = (Cause.PYTHON_OBJECTS, Cause.UNCOLLECTED_CYCLES)
 """Causes that the mappings of the process cannot explain."""

@@ -13,7 +13,9 @@ class Accumulation:
 
     ``holder`` is the path to the object that keeps them, ``path`` the path to the objects. ``objects`` and ``bytes``
     are the growth between the snapshots; ``share`` is their part of all growth, 0 to 1. ``fingerprint`` is the same for
-    the same leak in every process. ``pattern`` is the known leak pattern, if it is one.
+    the same leak in every process. ``pattern`` is the known leak pattern, if it is one. ``native_bytes`` is the growth
+    of native memory next to the objects, if they are handles of such memory; ``bytes_per_minute`` and ``share`` include
+    it.
     """
 
     type_name: str
@@ -25,11 +27,17 @@ class Accumulation:
     bytes_per_minute: float | None
     share: float
     pattern: LeakPattern | None = None
+    native_bytes: int | None = None
+
+    @property
+    def all_bytes(self) -> int:
+        """Return the growth in bytes of this value's objects and of the native memory next to them."""
+        return self.bytes + (self.native_bytes or 0)
 
     @property
     def minutes(self) -> float | None:
         """Return the value in minutes of the time between the snapshots, ``None`` if it is not known."""
-        return self.bytes / self.bytes_per_minute if self.bytes_per_minute else None
+        return self.all_bytes / self.bytes_per_minute if self.bytes_per_minute else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ _ATTRIBUTES = {
     "holder": "holder",
     "growth_objects": "growth.objects",
     "growth_bytes": "growth.size",
+    "growth_native_bytes": "growth.native_size",
     "growth_bytes_per_minute": "growth.size_per_minute",
     "advice": "advice",
 }

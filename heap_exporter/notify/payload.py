@@ -104,6 +104,7 @@ def _accumulation_members(found: Accumulation | None) -> AlertDocument:
         "path": list(step_texts(found.path)) if found else None,
         "growth_objects": found and found.objects,
         "growth_bytes": found and found.bytes,
+        "growth_native_bytes": found and found.native_bytes,
         "growth_bytes_per_minute": found and found.bytes_per_minute,
         "growth_share": found and found.share,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heap_exporter.analysis.results import Diff, NewGroup, Suspect, short_name
+from heap_exporter.analysis.results import Diff, NewGroup, PathChange, Suspect, short_name
 from heap_exporter.model import Accumulation, CacheLimit, Finding, FindingKind
 from heap_exporter.model.paths import SYS_MODULES, StepKind
 from heap_exporter.report.advice_text import pattern_advice
@@ -10,6 +10,15 @@ from heap_exporter.report.path_text import path_text, step_text, step_texts
 from heap_exporter.runtime.formatting import duration, gain, rate, size
 
 NO_SUSPECT = "no leak suspect found"
+NO_GROWTH = "memory did not grow"
+MIN_SAID_BYTES = 64 * 1024
+MIN_SAID_NATIVE_BYTES = 1024 * 1024
+MIN_SAID_NATIVE_SHARE = 0.25
+"""Growth of Python objects, and of other memory, that the result of a comparison states.
+
+malloc adds some bytes to each object: a small share of other memory is that of the objects.
+"""
+
 NOT_COMPARABLE = (
     "different heap walkers took the two snapshots and see different objects: take both with the same walker"
 )
@@ -45,11 +54,16 @@ def finding_text(finding: Finding) -> str:
 
 def accumulation_text(found: Accumulation) -> str:
     """Return as text what accumulates where, and how fast."""
-    grown = gain(found.bytes) + (f" in {duration(found.minutes * 60)}" if found.minutes else "")
+    grown = _grown_text(found) + (f" in {duration(found.minutes * 60)}" if found.minutes else "")
     speed = f" ({rate(found.bytes_per_minute / 60)})" if found.bytes_per_minute is not None else ""
-    return (
-        f"{code(path_text(found.holder))} {_change_text(found)}, {grown}{speed}, {percent(found.share)} of the growth"
-    )
+    what = f"{code(path_text(found.holder))} {_change_text(found)}{grown}{speed}"
+    return f"{what}, {percent(found.share)} of the growth"
+
+
+def _grown_text(found: Accumulation) -> str:
+    if found.native_bytes is None:
+        return f", {gain(found.bytes)}"
+    return f" next to {gain(found.native_bytes)} of native memory"
 
 
 def is_of_modules(found: Accumulation) -> bool:
@@ -83,6 +97,7 @@ def suspect_accumulation(found: Suspect) -> Accumulation:
         bytes_per_minute=found.bytes_per_minute,
         share=found.share,
         pattern=found.pattern,
+        native_bytes=found.native_bytes,
     )
 
 
@@ -94,7 +109,36 @@ def comparison_text(found: Diff) -> str:
         first = f"{found.suspects[0].type_name} accumulates in {path_text(found.suspects[0].holder)}"
         more = len(found.suspects) - 1
         return first if not more else f"{first}; {more} more suspect{'s' if more > 1 else ''}"
-    return f"{NO_SUSPECT}, but {_new_group_text(found.new_group)}" if found.new_group else NO_SUSPECT
+    if found.new_group:
+        return f"{NO_SUSPECT}, but {_new_group_text(found.new_group)}"
+    grown = "; ".join(filter(None, (_python_growth_text(found), _native_growth_text(found))))
+    return f"{NO_SUSPECT}: {grown or NO_GROWTH}"
+
+
+def _python_growth_text(found: Diff) -> str:
+    """Return as text how much Python objects grew and where most of it is, "" if they did not grow."""
+    if found.gained_bytes < MIN_SAID_BYTES:
+        return ""
+    grown = f"Python objects grew by {size(found.gained_bytes)}"
+    half = [row for row in found.paths if row.total_bytes.growth >= found.gained_bytes / 2]
+    place = max(half or found.paths[:1], key=_depth, default=None)
+    if place is None:
+        return grown
+    part = "most of it" if half else "the largest part"
+    return f"{grown}, {part} in {path_text(place.steps)} ({gain(place.total_bytes.growth)})"
+
+
+def _depth(row: PathChange) -> tuple[int, bool]:
+    """Return the depth of a path; a module's global is below the module, though its path is as long."""
+    return len(row.steps), bool(row.steps) and row.steps[-1].kind is not StepKind.MODULE
+
+
+def _native_growth_text(found: Diff) -> str:
+    """Return as text how much memory grew that no object has, "" if none did or it is unknown."""
+    native = found.native_bytes or 0
+    if native < max(MIN_SAID_NATIVE_BYTES, MIN_SAID_NATIVE_SHARE * (native + found.gained_bytes)):
+        return ""
+    return f"{size(native)} more are in no Python object: snapshots do not show memory of C code and of mappings"
 
 
 def accumulation_document(found: Accumulation) -> dict[str, object]:
@@ -110,6 +154,7 @@ def accumulation_document(found: Accumulation) -> dict[str, object]:
         "bytes_per_minute": found.bytes_per_minute,
         "share": found.share,
         "pattern": found.pattern,
+        "native_bytes": found.native_bytes,
         "text": accumulation_text(found),
         "advice": pattern_advice(found.pattern),
     }

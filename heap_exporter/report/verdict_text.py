@@ -126,9 +126,11 @@ def accumulation_summary(found: Accumulation) -> VerdictSummary:
     name = code(_short_name(found.type_name))
     span = f" in {duration(found.minutes * 60)}" if found.minutes else ""
     speed = f" ({rate(found.bytes_per_minute / 60)})" if found.bytes_per_minute is not None else ""
-    grown = f"{gain(found.bytes)}{span}{speed}"
+    is_native = found.native_bytes is not None
+    grown = f"{gain(found.native_bytes if found.native_bytes is not None else found.bytes)}{span}{speed}"
     more = f", {difference(found.objects)} objects" if found.objects > 0 else ""
     verb = "are accumulating" if found.objects > 0 else "are getting larger"
+    verb += " next to native memory" if is_native else ""
     return VerdictSummary(f"{name} objects {verb}: {grown}{more}", _holder_of(found), _advice(found))
 
 

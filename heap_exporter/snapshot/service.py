@@ -28,6 +28,7 @@ from heap_exporter.heapfile.encoder import write_census
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model import Census, SnapshotInfo, Walk
+from heap_exporter.probes.used_memory import read_used_memory
 from heap_exporter.runtime.formatting import stamp
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import thread_names_by_ident
@@ -233,7 +234,7 @@ class Snapshots:
             preflight.read_free_resources(self._headroom(), store.prepare(), store.min_free_bytes, store.max_bytes),
             store.directory,
         )
-        taken_at = self._clock()
+        taken_at, used = self._clock(), read_used_memory()
         header = Header(
             content=plan.content,
             keys=self._keys,
@@ -248,6 +249,8 @@ class Snapshots:
             threads=thread_names_by_ident(),
             predicted_bytes=plan.predicted_bytes,
             note=plan.note,
+            private_bytes=used.private_bytes,
+            allocated_bytes=used.allocated_bytes,
         )
         store.write(id, lambda file: self._fill(file, header))
         try:

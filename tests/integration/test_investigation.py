@@ -71,6 +71,39 @@ while True:
     time.sleep(0.02)
 """
 
+DATABASES = """
+import sqlite3
+
+class Tenant:  # a small object; SQLite allocates the pages of the database
+    def __init__(self):
+        self.database = sqlite3.connect(":memory:")
+        self.database.execute("create table documents (body blob)")
+        self.database.execute("insert into documents values (randomblob(100000))")
+
+TENANTS = {}
+while True:
+    TENANTS[object()] = Tenant()
+    time.sleep(0.02)
+"""
+
+CONSUMER = """
+import asyncio, collections
+
+async def consume(events):
+    seen = collections.deque()
+    while True:
+        seen.append([Session(), await events.get()])
+
+async def main():
+    events = asyncio.Queue()
+    consumer = asyncio.create_task(consume(events))
+    while True:
+        for number in range(30): events.put_nowait(number)
+        await asyncio.sleep(0.02)
+
+asyncio.run(main())
+"""
+
 IN_FLIGHT = """
 def handle():
     body = bytearray(b"x" * 1_000_000)
@@ -136,6 +169,23 @@ def test_a_bounded_cache_and_work_in_flight_are_cleared(body: str, words: str, t
     assert verdict["alert"] is None
     assert len(snapshots) == 2
     assert "python_heap_leak_alerts_total 0.0" in metrics
+
+
+def test_handles_are_confirmed_with_the_native_memory_next_to_them(tmp_path: Path) -> None:
+    with service(DATABASES, tmp_path) as (_, process):
+        alert = next_json(process)
+
+    assert (alert["state"], alert["cause"]) == ("confirmed", "native")
+    assert (alert["holder"], alert["type_name"]) == ("__main__.TENANTS", "sqlite3.Connection")
+    assert "`Connection` objects next to +" in alert["reasons"][0]
+
+
+def test_what_a_task_gathers_is_a_leak_and_no_work_in_flight(tmp_path: Path) -> None:
+    with service(CONSUMER, tmp_path) as (_, process):
+        alert = next_json(process)
+
+    assert (alert["state"], alert["cause"]) == ("confirmed", "python-objects")
+    assert (alert["holder"], alert["type_name"]) == ("event loop › task consume() › seen", "__main__.Session")
 
 
 def test_uncollected_cycles_are_confirmed_with_their_cause(tmp_path: Path) -> None:

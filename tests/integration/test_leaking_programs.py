@@ -178,7 +178,7 @@ def test_a_healthy_program_has_no_suspect(name: str, folder: Path) -> None:
     found = compared(f"healthy_{name}", folder)
 
     assert not found.suspects
-    assert comparison_text(found) == "no leak suspect found"
+    assert comparison_text(found).startswith("no leak suspect found")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_short_lived_objects_are_no_suspect(after: int) -> None:
     diff = found(heap_of(store(100, 16 * KIB)), heap_of(store(after, 16 * KIB)))
 
     assert diff.suspects == ()
-    assert comparison_text(diff) == "no leak suspect found"
+    assert comparison_text(diff).startswith("no leak suspect found")
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_large_new_group_is_no_suspect_but_reported() -> None:
 def test_a_new_group_of_new_code_or_of_a_new_thread_is_not_reported(new: Branch) -> None:
     diff = found(heap_of(beside=(Branch(new.label),)), heap_of(beside=(new,)))
 
-    assert comparison_text(diff) == "no leak suspect found"
+    assert comparison_text(diff).startswith("no leak suspect found")
 
 
 def test_the_type_of_the_application_is_named_rather_than_its_containers() -> None:

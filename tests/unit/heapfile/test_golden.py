@@ -63,6 +63,8 @@ def test_a_file_has_exactly_the_documented_bytes(tmp_path: Path) -> None:
         "threads": {"7": "MainThread"},
         "predicted_bytes": None,
         "note": "",
+        "private_bytes": None,
+        "allocated_bytes": None,
     }
     assert json.loads(footer) == {
         "objects": 4,

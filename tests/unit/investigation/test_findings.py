@@ -30,6 +30,7 @@ def suspect(*steps: str, growth: int = 10 * MIB, share: float = 0.9, **others: A
         "bytes_per_minute": growth / 5,
         "share": share,
         "pattern": "unbounded-mapping",
+        "native_bytes": None,
         **others,
     }
 
@@ -74,6 +75,31 @@ def test_garbage_that_accumulates_confirms_uncollected_cycles() -> None:
 
     assert finding is not None
     assert finding.cause is Cause.UNCOLLECTED_CYCLES
+
+
+HANDLES = suspect("shop.TENANTS", "dict value", growth=MIB // 8, native_bytes=20 * MIB, objects={"growth": 40})
+
+
+def test_handles_next_to_native_memory_confirm_a_leak_of_native_memory() -> None:
+    finding, accumulation = interpret_report(report(HANDLES, gained=MIB // 8), 21 * MIB, no_limit, None)
+
+    assert finding is not None
+    assert (finding.kind, finding.cause) == (FindingKind.CONFIRMS_ACCUMULATION, Cause.NATIVE)
+    assert accumulation is not None
+    assert (accumulation.native_bytes, accumulation.all_bytes) == (20 * MIB, 20 * MIB + MIB // 8)
+
+
+@pytest.mark.parametrize(
+    ("max_bytes", "kind"),
+    [(8 << 30, FindingKind.CLEARS_BOUNDED_CACHE), (100 * MIB, FindingKind.CONFIRMS_ACCUMULATION)],
+)
+def test_handles_in_a_pool_with_a_limit_are_cleared_unless_the_full_pool_has_too_much_native_memory(
+    max_bytes: int, kind: FindingKind
+) -> None:
+    finding, _ = interpret_report(report(HANDLES, gained=MIB // 8), 21 * MIB, lambda _: LIMIT, max_bytes)
+
+    assert finding is not None
+    assert finding.kind is kind
 
 
 def test_a_cache_below_its_limit_clears_the_suspicion() -> None:

@@ -1,0 +1,118 @@
+"""Native memory next to small objects: a compressor, a TLS context or an image keeps memory that no object shows.
+
+Two snapshots show how much more memory the process uses than its objects have. The objects whose number grew with it
+may keep it: those of types that are known to have native memory first, else those at the end of what accumulates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from heap_exporter.analysis.matching import Pair
+from heap_exporter.analysis.results import Heap
+from heap_exporter.model.paths import StepKind
+
+MIN_NATIVE_BYTES = 1024 * 1024
+MIN_NATIVE_SHARE = 0.5
+"""The least growth of native memory that is explained, and its least share of all growth."""
+
+CHANCE_OBJECTS = 10
+CHANCE_DEVIATIONS = 3.0
+"""Growth by chance, as for all suspects: the number of short-lived objects varies by its square root."""
+
+MIN_OBJECTS = 3
+HEAVY_BYTES = 256 * 1024
+"""So many more objects are enough if there is so much native memory for each."""
+
+MIN_BYTES_EACH = 1024
+"""The least native memory for each object of a type that is not known to have any."""
+
+MAX_NUMBER_RATIO = 2.0
+"""The numbers of two kinds of objects belong together if one grew by at most so many times the other."""
+
+HANDLE_PACKAGES = frozenset(
+    {
+        "_bz2", "_ctypes", "_hashlib", "_lzma", "_socket", "_sqlite3", "_ssl", "bz2", "ctypes", "hashlib", "lzma",
+        "mmap", "pyexpat", "shelve", "socket", "sqlite3", "ssl", "zlib",
+        "MySQLdb", "OpenSSL", "PIL", "_cffi_backend", "av", "brotli", "cryptography", "cv2", "duckdb", "fitz", "grpc",
+        "h5py", "lmdb", "lxml", "lz4", "netCDF4", "numpy", "onnxruntime", "pandas", "pikepdf", "polars", "psycopg",
+        "psycopg2", "pyarrow", "pycurl", "pyodbc", "rasterio", "rocksdb", "shapely", "snappy", "tensorflow",
+        "tokenizers", "torch", "uvloop", "zmq", "zstandard",
+    }
+)  # fmt: skip  # the standard library, then others
+"""Packages whose objects keep native memory, by the first part of their types' names."""
+
+
+def native_growth(before: Heap, after: Heap) -> int | None:
+    """Return the bytes that the process gained in use without objects that have them, ``None`` if unknown."""
+    grown = [
+        later - earlier
+        for earlier, later in (
+            (before.header.private_bytes, after.header.private_bytes),
+            (before.header.allocated_bytes, after.header.allocated_bytes),
+        )
+        if earlier is not None and later is not None
+    ]
+    objects = max(0, after.shallow_bytes - before.shallow_bytes)
+    return max(0, max(grown) - objects) if grown else None
+
+
+def find_handles(pairs: Sequence[Pair], native_bytes: int) -> tuple[Pair, Pair] | None:
+    """Return what most likely keeps new native memory: what accumulates in a holder, and in or below it the handles.
+
+    ``pairs`` are all pairs of two snapshots, the root first. ``None`` if the objects gained more than ``native_bytes``,
+    or if none became more numerous.
+    """
+    if native_bytes < MIN_NATIVE_BYTES or native_bytes < MIN_NATIVE_SHARE * (native_bytes + pairs[0].gained_bytes):
+        return None
+    found = [
+        (pair, handle)
+        for pair in _accumulating(pairs[0], native_bytes)
+        if (handle := _handle(pair, native_bytes)) is not None
+    ]
+    known = [each for each in found if _is_known(each[1])]
+    return max(known or found, key=lambda each: each[1].objects.growth, default=None)
+
+
+def _accumulating(holder: Pair, native_bytes: int) -> Iterator[Pair]:
+    """Yield the topmost groups below a holder whose number grew; the holder is in both snapshots."""
+    for pair in holder.children:
+        if pair.step.kind is StepKind.GARBAGE:
+            continue  # there is some at each moment
+        if pair.type_name and _accumulates(pair, native_bytes):
+            yield pair
+        elif pair.is_in_both:
+            yield from _accumulating(pair, native_bytes)
+
+
+def _accumulates(pair: Pair, native_bytes: int) -> bool:
+    gained, deviation = pair.objects.growth, math.sqrt(pair.objects.before)
+    is_heavy = gained >= MIN_OBJECTS and native_bytes / gained >= HEAVY_BYTES and gained > deviation
+    return is_heavy or gained > CHANCE_OBJECTS + CHANCE_DEVIATIONS * deviation
+
+
+def _handle(pair: Pair, native_bytes: int) -> Pair | None:
+    """Return the objects with native memory: among what accumulates, and what is below it in about the same number."""
+    number = pair.objects.growth
+    below = [each for each in (pair, *_all_below(pair)) if _is_as_many(each.objects.growth, number)]
+    known = [each for each in below if _is_known(each)]
+    if known:
+        return known[0]
+    candidates = [each for each in below if "." in each.type_name]
+    return candidates[-1] if candidates and native_bytes >= MIN_BYTES_EACH * number else None
+
+
+def _is_as_many(growth: int, number: int) -> bool:
+    return number <= MAX_NUMBER_RATIO * growth and growth <= MAX_NUMBER_RATIO * number
+
+
+def _is_known(pair: Pair) -> bool:
+    return pair.type_name.partition(".")[0] in HANDLE_PACKAGES and "." in pair.type_name
+
+
+def _all_below(pair: Pair) -> list[Pair]:
+    found = list(pair.children)
+    for each in found:
+        found.extend(each.children)
+    return found
