@@ -18,6 +18,7 @@ from typing import Any, get_type_hints
 
 from heap_exporter.errors import SettingsError
 from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.own_folder import name_for_user
 from heap_exporter.runtime.redaction import HIDDEN, Secret, without_secrets
 from heap_exporter.runtime.urls import http_url_problem
 
@@ -91,8 +92,9 @@ class Settings:
         1440, "Maximum number of samples kept in memory; the samples of one detection window are always kept.",
         min=10, max=MAX_SAMPLES, aliases={"HEAP_MONITOR_MAX_SAMPLES": 1})
     snapshot_dir: Path = setting(
-        Path(), "Snapshot folder, created with mode 0700. Default: `heap-exporter-<uid>` in the system's temporary "
-        "folder.", aliases={"HEAP_DUMP_DIR": 1})
+        Path(), "Snapshot folder, created with mode 0700; in a folder that every user can write to, its subfolder "
+        "`heap-exporter-<uid>` is used. Default: `heap-exporter-<uid>` in the system's temporary folder.",
+        aliases={"HEAP_DUMP_DIR": 1})
     snapshot_keep: int = setting(
         20, "Maximum number of snapshots kept in the snapshot folder; the oldest are deleted first.",
         min=1, max=100_000)
@@ -197,8 +199,7 @@ class Settings:
 
 def default_snapshot_dir() -> Path:
     """Return the default of the setting ``snapshot_dir``: a folder for each user in the temporary folder."""
-    user = os.getuid() if hasattr(os, "getuid") else os.getpid()
-    return Path(tempfile.gettempdir()) / f"heap-exporter-{user}"
+    return Path(tempfile.gettempdir()) / name_for_user()
 
 
 def variable(name: str) -> str:

@@ -26,7 +26,6 @@ The command shows the last exit that was no stop in detail, or else the last sto
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import time
 from pathlib import Path
@@ -43,6 +42,7 @@ from heap_exporter.report.exit_text import ending_reason, ending_summary, ending
 from heap_exporter.report.sparkline import text_sparkline
 from heap_exporter.report.verdict_text import headline, verdict_summary
 from heap_exporter.runtime.formatting import duration, moment, rate, size
+from heap_exporter.runtime.own_folder import open_folder, open_folder_of_any_user
 from heap_exporter.settings import Settings, variable
 
 HELP = "show how a service ended, and its memory use before"
@@ -66,10 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises :class:`HeapExporterError` if DIR is not a readable folder.
     """
-    folder = arguments.folder or Settings.load().snapshot_dir
-    recordings = folder if folder.name == FOLDER else folder / FOLDER
-    _check(folder if arguments.folder else recordings, recordings)
-    exits, damaged = find_exits(recordings)
+    recordings = _recordings(arguments.folder)
+    exits, damaged = _exits(recordings)
     document = {
         "document": "last-exit",
         "version": 1,
@@ -80,20 +78,39 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check(folder: Path, recordings: Path) -> None:
-    """Raise :class:`HeapExporterError` if the folder does not exist or cannot be read."""
+def _recordings(given: Path | None) -> Path:
+    """Return the folder of recordings in the folder that the user has named, or else in the one of the settings.
+
+    Raises :class:`HeapExporterError` if the folder that the user has named does not exist or cannot be read.
+    """
+    place = given or Settings.load().snapshot_dir
     try:
-        if not folder.is_dir() and folder != recordings:
+        with open_folder_of_any_user(place) if given else open_folder(place) as folder:
+            place = folder.path
+    except (FileNotFoundError, NotADirectoryError):
+        if given:
             raise HeapExporterError(
-                f"{folder} is not a folder; give the folder that the service uses ({variable('snapshot_dir')})"
-            )
-        os.listdir(recordings)
-    except FileNotFoundError:
-        pass
+                f"{given} is not a folder; give the folder that the service uses ({variable('snapshot_dir')})"
+            ) from None
     except OSError as problem:
-        raise HeapExporterError(
-            f"cannot read {recordings}: {problem.strerror}; run the command as the user that runs the service"
-        ) from None
+        raise _unreadable(place, problem) from None
+    return place if place.name == FOLDER else place / FOLDER
+
+
+def _exits(recordings: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Path, CrashRecordError]]]:
+    """Return the exits in a folder, none if it does not exist. Raises :class:`HeapExporterError`."""
+    try:
+        return find_exits(recordings)
+    except FileNotFoundError:
+        return [], []
+    except OSError as problem:
+        raise _unreadable(recordings, problem) from None
+
+
+def _unreadable(folder: Path, problem: OSError) -> HeapExporterError:
+    return HeapExporterError(
+        f"cannot read {folder}: {problem.strerror}; run the command as the user that runs the service"
+    )
 
 
 def exit_document(path: Path, found: LastExit) -> dict[str, Any]:

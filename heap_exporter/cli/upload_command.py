@@ -81,9 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
     results: list[dict[str, Any]] = []
     for folder, paths in found.items():
         with _alone(folder):
-            results += _all_uploaded(paths, target, UploadLedger(folder))
+            ledger = UploadLedger(folder)
+            results += _all_uploaded(paths, target, ledger)
             if arguments.remove_local:
-                _remove(folder, paths, target.url)
+                _remove(folder, paths, ledger, target.url)
     screen.print_result(arguments, {"document": "upload", "version": 1, "files": results}, _lines(results))
     return 1 if any(result["problem"] for result in results) else 0
 
@@ -123,17 +124,26 @@ def _exit_code(child: int) -> int:
 def _found(paths: Sequence[Path]) -> dict[Path, list[Path]]:
     """Return the files given on the command line to upload, by folder.
 
-    Raises :class:`HeapExporterError` for a path that does not exist.
+    Raises :class:`HeapExporterError` for a path that does not exist, or a folder that cannot be read.
     """
     found: dict[Path, list[Path]] = {}
     for path in paths:
         if path.is_dir():
-            found.setdefault(path, []).extend(uploader.files(path))
+            found.setdefault(path, []).extend(_files(path))
         elif path.is_file():
             found.setdefault(path.parent, []).append(path)
         else:
             raise HeapExporterError(f"{path} does not exist; give a folder of snapshots, or a snapshot")
     return found
+
+
+def _files(folder: Path) -> Sequence[Path]:
+    try:
+        return uploader.files(folder)
+    except OSError as problem:
+        raise HeapExporterError(
+            f"cannot read {folder}: {problem.strerror}; run the command as the user that runs the service"
+        ) from None
 
 
 @contextmanager
@@ -164,9 +174,9 @@ def _all_uploaded(paths: Sequence[Path], target: UploadTarget, ledger: UploadLed
         yield {**result, "was_there": was_there, "problem": problem}
 
 
-def _remove(folder: Path, paths: Sequence[Path], url: str) -> None:
+def _remove(folder: Path, paths: Sequence[Path], ledger: UploadLedger, url: str) -> None:
     """Remove the snapshots that are verified in the store with their reports and are not being compared."""
-    ledger, compared = UploadLedger(folder), RetentionPins(folder).pinned(COMPARISON)
+    compared = RetentionPins(folder).pinned(COMPARISON)
     for path in paths:
         both = [one for one in (path, uploader.report_of(path)) if one.exists()]
         if path.suffix == SUFFIX and path.stem not in compared and all(ledger.is_uploaded(one, url) for one in both):

@@ -90,7 +90,17 @@ from typing import BinaryIO
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.header import Footer, Header, footer_payload, header_payload, parse_footer, parse_header
 
-__all__ = ["SUFFIX", "BlockReader", "BlockWriter", "Footer", "Header", "open_snapshot", "read_footer", "read_header"]
+__all__ = [
+    "SUFFIX",
+    "BlockReader",
+    "BlockWriter",
+    "Footer",
+    "Header",
+    "footer_of",
+    "open_snapshot",
+    "read_footer",
+    "read_header",
+]
 
 SUFFIX = ".heap"
 MAGIC = b"\x89HEAP\r\n\x1a"
@@ -237,18 +247,21 @@ def read_header(path: Path) -> Header:
 
 
 def read_footer(path: Path) -> Footer:
-    """Return the footer of a snapshot file, read from its end. Raises :class:`SnapshotFileError`.
+    """Return the footer of a snapshot file, as :func:`footer_of` does. Raises :class:`SnapshotFileError`."""
+    try:
+        with open_snapshot(path) as file:
+            return footer_of(file, path)
+    except OSError as error:
+        raise SnapshotFileError(path, error.strerror or str(error)) from error
+
+
+def footer_of(file: BinaryIO, path: Path) -> Footer:
+    """Return the footer of an open snapshot file, read from its end. Raises :class:`SnapshotFileError`, ``OSError``.
 
     It is not verified: its checksum depends on all blocks before it.
     """
-    try:
-        with open_snapshot(path) as file:
-            file.seek(
-                -min(os.fstat(file.fileno()).st_size, MAX_FOOTER_BYTES + BLOCK_HEAD.size + _TAIL.size), os.SEEK_END
-            )
-            end = file.read()
-    except OSError as error:
-        raise SnapshotFileError(path, error.strerror or str(error)) from error
+    file.seek(-min(os.fstat(file.fileno()).st_size, MAX_FOOTER_BYTES + BLOCK_HEAD.size + _TAIL.size), os.SEEK_END)
+    end = file.read()
     length, mark = _TAIL.unpack(end[-_TAIL.size :]) if len(end) >= _TAIL.size else (0, b"")
     begin = len(end) - _TAIL.size - length - BLOCK_HEAD.size
     if mark != TAIL_MARK or begin < 0:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from pathlib import Path
 from typing import NamedTuple
+
+from heap_exporter.runtime.own_folder import OwnFolder
 
 CRASHES = frozenset(
     getattr(signal, name)
@@ -52,12 +52,10 @@ class ExitRecord(NamedTuple):
         return self.is_with_parent or not (self.is_sigkill or self.is_crash)
 
 
-def read_exit(path: Path) -> ExitRecord | None:
+def read_exit(folder: OwnFolder, name: str) -> ExitRecord | None:
     """Return what the exit watcher has recorded in a file, ``None`` if it has not seen the end. Raises nothing."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(file, "rb") as opened:
-            code, *rest = opened.read(MAX_BYTES).split()
+        code, *rest = folder.read(name, MAX_BYTES).split()
         number = None if code == REPLACED else int(code)
     except (OSError, ValueError):
         return None

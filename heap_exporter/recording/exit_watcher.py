@@ -368,15 +368,12 @@ def lock_holder(folder: int, name: str) -> int | None:
         os.close(file)
 
 
-def is_locked(folder: str | os.PathLike[str], name: str) -> bool:
-    """Return whether another process has a file of a folder locked. Raises ``OSError`` for a missing folder."""
-    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def is_locked(folder: int, name: str) -> bool:
+    """Return whether another process has a file of an open folder locked. Raises ``OSError``."""
     try:
-        return lock_holder(directory, name) is not None
+        return lock_holder(folder, name) is not None
     except FileNotFoundError:
         return False
-    finally:
-        os.close(directory)
 
 
 def remove_stale_locks(folder: int, own_lock: str) -> None:

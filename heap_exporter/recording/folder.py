@@ -14,19 +14,20 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from heap_exporter.errors import CrashRecordError
 from heap_exporter.recording.exit_codes import read_exit
 from heap_exporter.runtime.atomic_file import PART_SUFFIX
 from heap_exporter.runtime.file_lock import create_locked, open_unless_locked
-from heap_exporter.runtime.file_owner import foreign_owner
 from heap_exporter.runtime.formatting import stamp
+from heap_exporter.runtime.own_folder import OwnFolder, open_folder
 
 FOLDER = "series"
 """Where recordings are, in the folder of the snapshots."""
+
+USE_ANOTHER_FOLDER = "fix this, or set HEAP_EXPORTER_SNAPSHOT_DIR to another folder"
 
 CSV_SUFFIX, OLDER_SUFFIX, NOTES_SUFFIX, EXIT_SUFFIX = ".csv", ".older.csv.gz", ".json", ".exit"
 
@@ -68,40 +69,33 @@ class Recording(NamedTuple):
         return int(match[1]) if match else 0
 
 
-def create_recording(folder: Path) -> tuple[Recording, int]:
-    """Create the empty, locked CSV file of a new recording; return it with its descriptor.
+@contextmanager
+def open_recordings(snapshot_folder: Path, *, create: bool = False) -> Iterator[OwnFolder]:
+    """Yield the folder of recordings; with ``create`` it is made, with mode 0700, where there is none.
 
-    The folder is made, with mode 0700, where there is none. Raises ``OSError`` and :class:`CrashRecordError`.
+    Raises ``OSError``, also if another user owns it.
     """
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # parents=True alone would give it the default mode
-    folder.mkdir(mode=0o700, exist_ok=True)
-    check_owner(folder)
+    with open_folder(snapshot_folder, create=create) as folder, folder.subfolder(FOLDER, create=create) as found:
+        yield found
+
+
+def create_recording(folder: OwnFolder) -> tuple[Recording, int]:
+    """Create the empty, locked CSV file of a new recording; return it with its descriptor. Raises ``OSError``."""
     stem = f"{stamp(time.time())}-{os.getpid()}"
     for number in range(1, MAX_SAME_NAME):
-        path = folder / f"{stem}{'' if number == 1 else f'-{number}'}{CSV_SUFFIX}"
+        name = f"{stem}{'' if number == 1 else f'-{number}'}{CSV_SUFFIX}"
         with suppress(FileExistsError, BlockingIOError):  # another process may check just now whether it is locked
-            return Recording(path), create_locked(path)
-    raise FileExistsError(f"{folder / stem}{CSV_SUFFIX} and {MAX_SAME_NAME - 1} more exist")
+            return Recording(folder.path / name), create_locked(folder, name)
+    raise FileExistsError(f"{folder.path / stem}{CSV_SUFFIX} and {MAX_SAME_NAME - 1} more exist")
 
 
-def check_owner(folder: Path) -> None:
-    """Raise :class:`CrashRecordError` if another user owns the folder of recordings; ``OSError`` if there is none."""
-    owner = foreign_owner(folder, folder.parent)
-    if owner is not None:
-        raise CrashRecordError(
-            f"{folder} belongs to user {owner}; set HEAP_EXPORTER_SNAPSHOT_DIR to a folder of your own"
-        )
+def recordings(folder: OwnFolder) -> Sequence[Recording]:
+    """Return the recordings in a folder, the last written first. Raises ``OSError``."""
+    return [found.recording for found in sorted(_recordings(folder), reverse=True)]
 
 
-def recordings(folder: Path) -> Sequence[Recording]:
-    """Return the recordings in a folder, the last written first."""
-    with suppress(FileNotFoundError):
-        return [found.recording for found in sorted(_recordings(folder), reverse=True)]
-    return []
-
-
-def remove_excess(folder: Path, max_recordings: int, max_bytes: int) -> None:
-    """Remove the oldest recordings of ended processes until the rest fits. Raises ``OSError`` without a folder.
+def remove_excess(folder: OwnFolder, max_recordings: int, max_bytes: int) -> None:
+    """Remove the oldest recordings of ended processes until the rest fits. Raises ``OSError``.
 
     Recordings of running processes count, but stay; so do the newest :data:`KEPT_CRASHES` of crashed ones.
     """
@@ -109,66 +103,67 @@ def remove_excess(folder: Path, max_recordings: int, max_bytes: int) -> None:
     count, size = len(found), sum(each.bytes for each in found)
     if count <= max_recordings and size <= max_bytes:
         return
-    ended = [each for each in found if each.has_ended()]
-    crashed = [each for each in ended if each.has_notes and not each.has_stopped()][-KEPT_CRASHES:]
+    ended = [each for each in found if each.has_ended(folder)]
+    crashed = [each for each in ended if each.has_notes and not each.has_stopped(folder)][-KEPT_CRASHES:]
     for each in ended:
         if count <= max_recordings and size <= max_bytes:
             return
-        if each not in crashed and each.remove():
+        if each not in crashed and each.remove(folder):
             count, size = count - 1, size - each.bytes
 
 
 class _Found(NamedTuple):
-    """A recording in a folder. The order of these is that of their last writes."""
+    """A recording in a folder, and the names of its files. The order of these is that of their last writes."""
 
     changed_at: float
     recording: Recording
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
     bytes: int
 
     @property
     def has_notes(self) -> bool:
-        return self.recording.notes in self.files
+        return self.recording.notes.name in self.files
 
-    def has_stopped(self) -> bool:
+    def has_stopped(self, folder: OwnFolder) -> bool:
         """Return whether the process is known to have ended by neither SIGKILL nor a crash."""
-        seen = read_exit(self.recording.exit)
+        seen = read_exit(folder, self.recording.exit.name)
         return seen is not None and seen.is_stop
 
-    def has_ended(self) -> bool:
+    def has_ended(self, folder: OwnFolder) -> bool:
         """Return whether no process writes this recording."""
         try:
-            with open_unless_locked(self.recording.csv) as file:
+            with open_unless_locked(folder, self.recording.csv.name) as file:
                 return file is not None
         except FileNotFoundError:
             return True
         except OSError:
             return False
 
-    def remove(self) -> bool:
+    def remove(self, folder: OwnFolder) -> bool:
         """Remove the files of the recording unless a process uses them; return whether they are gone."""
         try:
-            with open_unless_locked(self.recording.csv, exclusive=True) as file:
-                return file is not None and self._unlink()
+            with open_unless_locked(folder, self.recording.csv.name, exclusive=True) as file:
+                return file is not None and self._remove_files(folder)
         except FileNotFoundError:
-            return self._unlink()
+            return self._remove_files(folder)
         except OSError:
             return False
 
-    def _unlink(self) -> bool:
-        for file in self.files:
-            file.unlink(missing_ok=True)
+    def _remove_files(self, folder: OwnFolder) -> bool:
+        for name in self.files:
+            folder.remove(name)
         return True
 
 
-def _recordings(folder: Path) -> Iterator[_Found]:
-    by_stem: dict[str, list[Path]] = {}
-    for path in folder.iterdir():
-        stem = path.name.removeprefix(".").partition(".")[0]
-        if _STEM.fullmatch(stem) and path.name.endswith(_SUFFIXES):
-            by_stem.setdefault(stem, []).append(path)
-    for stem, files in by_stem.items():
+def _recordings(folder: OwnFolder) -> Iterator[_Found]:
+    by_stem: dict[str, list[str]] = {}
+    for name in folder.names():
+        stem = name.removeprefix(".").partition(".")[0]
+        if _STEM.fullmatch(stem) and name.endswith(_SUFFIXES):
+            by_stem.setdefault(stem, []).append(name)
+    for stem, names in by_stem.items():
         with suppress(OSError):  # another process removed it meanwhile
-            recording = Recording(folder / f"{stem}{CSV_SUFFIX}")
-            changed_at = (recording.csv if recording.csv in files else files[0]).lstat().st_mtime
-            yield _Found(changed_at, recording, tuple(files), sum(file.lstat().st_size for file in files))
+            recording = Recording(folder.path / f"{stem}{CSV_SUFFIX}")
+            status = {name: folder.status(name) for name in names}
+            changed_at = status.get(recording.csv.name, status[names[0]]).st_mtime
+            yield _Found(changed_at, recording, tuple(names), sum(each.st_size for each in status.values()))

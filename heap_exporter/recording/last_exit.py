@@ -21,10 +21,11 @@ from heap_exporter.model import Ending, EndingReason, LastExit, MemoryLimits, Po
 from heap_exporter.recording import notes
 from heap_exporter.recording.csv_format import Recorded, RowConverter
 from heap_exporter.recording.exit_codes import FIRST_PID, ExitRecord, read_exit
-from heap_exporter.recording.folder import FOLDER, Recording, check_owner, recordings
+from heap_exporter.recording.folder import USE_ANOTHER_FOLDER, Recording, open_recordings, recordings
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.file_lock import open_unless_locked
 from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.own_folder import OwnFolder, open_folder_of_any_user
 
 HISTORY_SECONDS = 3600.0
 MAX_SAMPLES = 5000
@@ -50,11 +51,12 @@ def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastE
     ``limits`` are those of the cgroup now. Never raises; problems are logged.
     """
     try:
-        found = _claim(snapshot_folder / FOLDER, limits)
+        with open_recordings(snapshot_folder) as folder:
+            found = _claim(folder, limits)
     except FileNotFoundError:
         return None
-    except (CrashRecordError, OSError) as problem:
-        log.warning("the crash records of earlier processes cannot be read: %s", problem)
+    except OSError as problem:
+        log.warning("the crash records of earlier processes cannot be read: %s; %s", problem, USE_ANOTHER_FOLDER)
         return None
     except Exception:  # the application must not see it, whatever it is
         log.exception("the crash records in the folder %s cannot be used", snapshot_folder)
@@ -68,23 +70,24 @@ def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastE
     return found
 
 
-def find_exits(folder: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Path, CrashRecordError]]]:
+def find_exits(path: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Path, CrashRecordError]]]:
     """Return all exits in a folder of recordings, last one first; and the recordings that cannot be read.
 
-    Nothing is claimed and nothing is written.
+    Nothing is claimed and nothing is written. Raises ``OSError`` where the folder cannot be read.
     """
     exits, damaged = [], []
-    for recording in recordings(folder):
-        with suppress(OSError), open_unless_locked(recording.csv) as file:
-            if file is None:
-                continue
-            try:
-                found = _last_exit_of(recording, file)
-            except CrashRecordError as problem:
-                damaged.append((recording.notes, problem))
-                continue
-            if found is not None:
-                exits.append((recording.csv, found))
+    with open_folder_of_any_user(path) as folder:
+        for recording in recordings(folder):
+            with suppress(OSError), open_unless_locked(folder, recording.csv.name) as file:
+                if file is None:
+                    continue
+                try:
+                    found = _last_exit_of(folder, recording, file)
+                except CrashRecordError as problem:
+                    damaged.append((recording.notes, problem))
+                    continue
+                if found is not None:
+                    exits.append((recording.csv, found))
     return sorted(exits, key=lambda each: -each[1].last.t_seconds), damaged
 
 
@@ -123,47 +126,50 @@ def slope(points: Sequence[Point]) -> float | None:
         return None
 
 
-def _claim(folder: Path, limits: MemoryLimits | None) -> LastExit | None:
-    check_owner(folder)
+def _claim(folder: OwnFolder, limits: MemoryLimits | None) -> LastExit | None:
     for recording in recordings(folder):
-        with suppress(OSError, CrashRecordError), open_unless_locked(recording.csv, exclusive=True) as file:
-            found = None if file is None else _claim_one(recording, file, limits)
+        with suppress(OSError, CrashRecordError):
+            with open_unless_locked(folder, recording.csv.name, exclusive=True) as file:
+                found = None if file is None else _claim_one(folder, recording, file, limits)
             if found is not None and found.ended.is_kill:
                 return found
     return None
 
 
-def _claim_one(recording: Recording, file: int, limits: MemoryLimits | None) -> LastExit | None:
+def _claim_one(folder: OwnFolder, recording: Recording, file: int, limits: MemoryLimits | None) -> LastExit | None:
     """Return how the process of a recording ended, and note that; ``None`` if another start has claimed it.
 
     Raises ``FileNotFoundError`` after a clean stop, which leaves no notes.
     """
-    noted = notes.read_notes(recording.notes)
+    name = recording.notes.name
+    noted = notes.read_notes(folder, name)
     if notes.read_ending(noted) is not None:
         return None
-    found = last_exit(noted, _read_samples(recording, file), read_exit(recording.exit), limits)
+    seen = read_exit(folder, recording.exit.name)
+    found = last_exit(noted, _read_samples(folder, recording, file), seen, limits)
     if found is None:
-        recording.notes.unlink()
+        folder.remove(name)
     else:
-        notes.write_notes(recording.notes, {**noted, "ending": notes.ending_note(found.ended, found.reason)})
+        notes.write_notes(folder, name, {**noted, "ending": notes.ending_note(found.ended, found.reason)})
     return found
 
 
-def _last_exit_of(recording: Recording, file: int) -> LastExit | None:
+def _last_exit_of(folder: OwnFolder, recording: Recording, file: int) -> LastExit | None:
     """Return the exit of a recording, claimed or not. Raises :class:`CrashRecordError`."""
     try:
-        noted = notes.read_notes(recording.notes)
+        noted = notes.read_notes(folder, recording.notes.name)
     except FileNotFoundError:
         noted = notes.notes_of_clean_stop(recording.pid)
-    return last_exit(noted, _read_samples(recording, file), read_exit(recording.exit), None)
+    seen = read_exit(folder, recording.exit.name)
+    return last_exit(noted, _read_samples(folder, recording, file), seen, None)
 
 
-def _read_samples(recording: Recording, file: int) -> Sequence[Recorded]:
+def _read_samples(folder: OwnFolder, recording: Recording, file: int) -> Sequence[Recorded]:
     """Return the recorded samples of the last hour. ``file`` is the open CSV: opening it again would drop its lock."""
     samples = _last_hour(os.pread(file, MAX_CSV_BYTES, 0))
     if samples and samples[-1].point.t_seconds - samples[0].point.t_seconds < HISTORY_SECONDS:
         with suppress(OSError, EOFError, zlib.error):
-            older = _last_hour(gzip.decompress(recording.older.read_bytes()))
+            older = _last_hour(gzip.decompress(folder.read(recording.older.name, MAX_CSV_BYTES)))
             first, last = samples[0].point.t_seconds, samples[-1].point.t_seconds
             samples = [
                 *(each for each in older if last - HISTORY_SECONDS <= each.point.t_seconds < first),

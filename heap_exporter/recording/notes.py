@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TypeVar
 
 from heap_exporter.errors import CrashRecordError
@@ -34,9 +33,9 @@ from heap_exporter.model import (
     TypeCount,
     Verdict,
 )
-from heap_exporter.runtime import atomic_file
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.json_input import parse_json
+from heap_exporter.runtime.own_folder import OwnFolder
 
 VERSION = 1
 MAX_TYPES = 20
@@ -64,16 +63,14 @@ def notes_of_clean_stop(pid: int) -> Notes:
     return {"version": VERSION, "pid": pid, "ending": ending_note(Ending.STOPPED, EndingReason.CLEAN_STOP)}
 
 
-def write_notes(path: Path, notes: Notes) -> None:
-    """Replace the file of the notes of a recording. Raises ``OSError``."""
-    atomic_file.write_file(path, json.dumps(notes).encode())
+def write_notes(folder: OwnFolder, name: str, notes: Notes) -> None:
+    """Replace the file ``name``, the notes of a recording. Raises ``OSError``."""
+    folder.write(name, json.dumps(notes).encode())
 
 
-def read_notes(path: Path) -> Notes:
-    """Return the notes of a recording. Raises ``OSError``, and :class:`CrashRecordError` for any other content."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(file, "rb") as opened:
-        text = opened.read(MAX_FILE_BYTES)
+def read_notes(folder: OwnFolder, name: str) -> Notes:
+    """Return the notes in the file ``name``. Raises ``OSError``, and :class:`CrashRecordError` for other content."""
+    text = folder.read(name, MAX_FILE_BYTES)
     try:
         notes = parse_json(text)
         version, pid = notes["version"], int(notes["pid"])

@@ -22,9 +22,16 @@ from typing import Any
 from heap_exporter.model import Census, MemoryLimits, Point, Verdict
 from heap_exporter.recording import notes
 from heap_exporter.recording.csv_format import HEADER, csv_row
-from heap_exporter.recording.folder import FOLDER, create_recording, remove_excess
+from heap_exporter.recording.folder import (
+    FOLDER,
+    USE_ANOTHER_FOLDER,
+    create_recording,
+    open_recordings,
+    remove_excess,
+)
 from heap_exporter.recording.watcher_launch import watch_exits
-from heap_exporter.runtime import atomic_file, file_lock
+from heap_exporter.runtime import file_lock
+from heap_exporter.runtime.descriptors import is_open
 from heap_exporter.runtime.logs import log
 
 MAX_BYTES = 1 << 20
@@ -62,7 +69,7 @@ class Recorder:
         max_recordings: int = MAX_RECORDINGS,
         watch_exit: bool = False,
     ) -> None:
-        self._folder = snapshot_folder / FOLDER
+        self._snapshot_folder = snapshot_folder
         self._process_started_at = process_started_at
         self._max_bytes = max_bytes
         self._max_folder_bytes = max_folder_bytes
@@ -118,7 +125,10 @@ class Recorder:
             write()
         except Exception as problem:  # the application must not see it, whatever it is
             if not self._has_warned:
-                log.warning("samples cannot be recorded in the folder %s for now: %s", self._folder, problem)
+                folder = self._snapshot_folder / FOLDER
+                log.warning(
+                    "samples cannot be recorded in the folder %s for now: %s; %s", folder, problem, USE_ANOTHER_FOLDER
+                )
             self._has_warned = True
             self.failures += 1
             return False
@@ -133,19 +143,24 @@ class Recorder:
         file.append(csv_row(point, limits))
         if self._watch_exit and time.monotonic() >= self._watch_at:
             self._watch_at = time.monotonic() + WATCH_SECONDS
-            watch_exits(self._folder)
+            with open_recordings(self._snapshot_folder) as folder:
+                watch_exits(folder)
         if file.size >= self._max_bytes:
             file.compress()
-            remove_excess(self._folder, self._max_recordings, self._max_folder_bytes)
+            self._remove_excess()
 
     def _begin(self) -> None:
         if self._pid != os.getpid():  # a forked child: the notes are those of its parent
             self._pid, self._process_started_at, self._notes = os.getpid(), None, {}
         self._file = None  # it closes its descriptor
-        self._file = _RecordingFile(self._folder)
+        self._file = _RecordingFile(self._snapshot_folder)
         self._notes |= notes.new_notes(self._process_started_at)
         self._write_notes()
-        remove_excess(self._folder, self._max_recordings, self._max_folder_bytes)
+        self._remove_excess()
+
+    def _remove_excess(self) -> None:
+        with open_recordings(self._snapshot_folder) as folder:
+            remove_excess(folder, self._max_recordings, self._max_folder_bytes)
 
     def _note(self, name: str, note: object, delay_seconds: float = 0.0) -> None:
         """Add a note to the recording, and write the notes within ``delay_seconds``."""
@@ -168,21 +183,23 @@ class Recorder:
 class _RecordingFile:
     """The files of one recording. The CSV file is locked until this object is gone. Methods raise ``OSError``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, snapshot_folder: Path) -> None:
         self._pid = os.getpid()
+        self._snapshot_folder = snapshot_folder
         self.size = 0
-        self.recording, self._descriptor = create_recording(folder)
-        weakref.finalize(self, file_lock.close_locked, self._descriptor).atexit = False
-        try:
-            self.append(HEADER)
-        except OSError:
-            self.recording.csv.unlink()
-            raise
+        with open_recordings(snapshot_folder, create=True) as folder:
+            self.recording, self._descriptor = create_recording(folder)
+            weakref.finalize(self, _close, self._pid, self._descriptor).atexit = False
+            try:
+                self.append(HEADER)
+            except OSError:
+                folder.remove(self.recording.csv.name)
+                raise
 
     def is_usable(self) -> bool:
-        """Return whether this process has created the file, no other has removed it, and it is locked."""
+        """Return whether this process has created and not closed the file, none has removed it, and it is locked."""
         return (
-            self._pid == os.getpid()
+            is_open(self._descriptor)
             and os.fstat(self._descriptor).st_nlink > 0
             and file_lock.renew_lock(self._descriptor)
         )
@@ -198,19 +215,27 @@ class _RecordingFile:
 
     def compress(self) -> None:
         """Move what was written to the compressed file, in place of its earlier content."""
-        atomic_file.write_file(self.recording.older, gzip.compress(os.pread(self._descriptor, self.size, 0), 6))
+        older = gzip.compress(os.pread(self._descriptor, self.size, 0), 6)
+        with open_recordings(self._snapshot_folder) as folder:
+            folder.write(self.recording.older.name, older)
         os.ftruncate(self._descriptor, len(HEADER))
         self.size = len(HEADER)
 
     def write_notes(self, content: notes.Notes) -> None:
         """Replace the notes of the recording."""
-        notes.write_notes(self.recording.notes, content)
+        with open_recordings(self._snapshot_folder) as folder:
+            notes.write_notes(folder, self.recording.notes.name, content)
 
     def remove_notes(self) -> None:
         """Remove the notes of the recording, if they are of this process. Raises nothing."""
         if self._pid == os.getpid():
-            with suppress(OSError):
-                self.recording.notes.unlink()
+            with suppress(OSError), open_recordings(self._snapshot_folder) as folder:
+                folder.remove(self.recording.notes.name)
+
+
+def _close(pid: int, descriptor: int) -> None:
+    if pid == os.getpid():  # in a forked child it is closed, and another file may have the number
+        file_lock.close_locked(descriptor)
 
 
 def _finish_at_exit(recorder: Recorder) -> Callable[[], None]:

@@ -11,11 +11,12 @@ from heap_exporter.recording.folder import CSV_SUFFIX, EXIT_SUFFIX
 from heap_exporter.runtime import subprocesses
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.own_folder import OwnFolder
 
 _SCRIPT = Path(__file__).with_name("exit_watcher.py")
 
 
-def watch_exits(folder: Path) -> None:
+def watch_exits(folder: OwnFolder) -> None:
     """Start the exit watcher of a folder, unless it runs. Raises nothing.
 
     It needs pidfds (Linux 5.3) and the native extension. There is none for the first process of a container, and none
@@ -28,7 +29,7 @@ def watch_exits(folder: Path) -> None:
     try:
         # A watcher sees only the processes of its own machine and container.
         lock_name = f"{LOCK_PREFIX}{read_boot_id()[:8]}-{os.stat('/proc/self/ns/pid').st_ino}.lock"
-        if not is_locked(folder, lock_name):
-            subprocesses.start_orphan(_SCRIPT, (folder, lock_name, CSV_SUFFIX, EXIT_SUFFIX))
+        if not is_locked(folder.descriptor, lock_name):
+            subprocesses.start_orphan(_SCRIPT, (folder.path, lock_name, CSV_SUFFIX, EXIT_SUFFIX))
     except OSError as problem:
-        log.debug("nothing records how the processes that record to %s end: %s", folder, problem)
+        log.debug("nothing records how the processes that record to %s end: %s", folder.path, problem)

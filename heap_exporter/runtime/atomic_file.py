@@ -1,8 +1,7 @@
-"""Writes files that other processes see either whole or not at all: written aside, then renamed into place."""
+"""Writes files that other processes see either whole or not at all: written next to their place, then renamed."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,20 +18,6 @@ def part_name(name: str) -> str:
 def part_path(target: Path) -> Path:
     """Return the hidden file next to ``target`` that it is written to first."""
     return target.with_name(part_name(target.name))
-
-
-def write_file(target: Path, data: bytes, *, sync: bool = False) -> None:
-    """Replace ``target`` with a file of mode 0600 that holds ``data``.
-
-    With ``sync`` the data is on the disk before the rename. Writers of one target must exclude each other. Raises
-    ``OSError``; then ``target`` is as it was.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-    with replace_when_complete(target, part_path(target)) as part, open(os.open(part, flags, 0o600), "wb") as file:
-        file.write(data)
-        if sync:
-            file.flush()
-            os.fsync(file.fileno())
 
 
 @contextmanager

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from heap_exporter.runtime.descriptors import close_descriptor
 from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.own_folder import OwnFolder, UnsafePath, open_folder
 
 try:
     import fcntl
@@ -46,6 +47,8 @@ class FolderLock:
 
     def __init__(self, directory: Path, name: str) -> None:
         self.path = directory / name
+        self._directory = directory
+        self._name = name
         self._has_warned = False
 
     def acquire(self) -> None:
@@ -64,10 +67,10 @@ class FolderLock:
         claim = _claims.pop(self.path, None)
         if claim is not None and claim.file is not None:
             # Before the lock is released: a process that has opened this file sees that it must open it again.
-            with suppress(OSError):
-                if self._is_still_there(claim.file):
-                    self.path.unlink()
-            os.close(claim.file)
+            with suppress(OSError), open_folder(self._directory) as folder:
+                if folder.has(self._name, claim.file):
+                    folder.remove(self._name)
+            close_descriptor(claim.file)
 
     @contextmanager
     def holding(self) -> Iterator[None]:
@@ -101,26 +104,26 @@ class FolderLock:
         return file
 
     def _locked_file(self) -> int:
-        for _ in range(MAX_ATTEMPTS):
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-            try:
-                is_locked = _try_lock(file, exclusive=True)
-                if is_locked and self._is_still_there(file):
-                    return file
-                owner = "" if is_locked else os.pread(file, OWNER_BYTES, 0).decode(errors="replace")
-            except BaseException:
-                os.close(file)
-                raise
-            os.close(file)
-            if not is_locked:
-                raise LockHeld(owner or "another process")
+        with open_folder(self._directory) as folder:
+            for _ in range(MAX_ATTEMPTS):
+                file = folder.open_file(self._name, os.O_RDWR | os.O_CREAT)
+                try:
+                    self._refuse_second_name(file)
+                    is_locked = _try_lock(file, exclusive=True)
+                    if is_locked and folder.has(self._name, file):
+                        return file
+                    owner = "" if is_locked else os.pread(file, OWNER_BYTES, 0).decode(errors="replace")
+                except BaseException:
+                    close_descriptor(file)
+                    raise
+                close_descriptor(file)
+                if not is_locked:
+                    raise LockHeld(owner or "another process")
         raise LockHeld("several processes in turn")
 
-    def _is_still_there(self, file: int) -> bool:
-        try:
-            return os.path.samestat(os.fstat(file), os.stat(self.path))
-        except FileNotFoundError:
-            return False
+    def _refuse_second_name(self, file: int) -> None:
+        if os.fstat(file).st_nlink > 1:  # the owner of the lock would be written into that file too
+            raise UnsafePath(self.path, "the file has a second name (a hard link)")
 
     def _warn(self, error: OSError) -> None:
         if not self._has_warned:
@@ -138,35 +141,32 @@ _claims: dict[Path, _Claim] = {}
 """A plain dict: a lock of ``threading`` could be copied in its locked state by a fork."""
 
 
+_locked_here: set[tuple[int, int]] = set()
+"""Device and inode of the files that :func:`create_locked` has made and this process still has open."""
+
+
 def _after_fork_in_child() -> None:
-    inherited = [claim.file for claim in _claims.values() if claim.file is not None]
     _claims.clear()
-    for file in inherited:
-        with suppress(OSError):
-            os.close(file)
+    _locked_here.clear()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-_locked_here: set[tuple[int, int, int]] = set()
-"""(pid, device, inode) of the files that :func:`create_locked` has made and this process still has open."""
-
-
-def create_locked(path: Path) -> int:
+def create_locked(folder: OwnFolder, name: str) -> int:
     """Create a private file and return its descriptor; the file is locked until :func:`close_locked`.
 
     Raises :class:`OSError`, also where the file exists and where no lock is possible.
     """
     if fcntl is None:
         raise OSError(errno.ENOLCK, "this platform does not support record locks")
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    file = folder.open_file(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BaseException:
-        os.close(file)
-        path.unlink(missing_ok=True)
+        close_descriptor(file)
+        folder.remove(name)
         raise
     _locked_here.add(_identity(file))
     return file
@@ -181,29 +181,26 @@ def renew_lock(file: int) -> bool:
 
 
 def close_locked(file: int) -> None:
-    """Close a descriptor of :func:`create_locked`, which releases the lock; in a forked child it only closes it."""
-    _locked_here.discard(_identity(file))
-    os.close(file)
+    """Close a descriptor of :func:`create_locked`, which releases the lock; a forked child has not got it."""
+    with suppress(OSError):
+        _locked_here.discard(_identity(file))
+    close_descriptor(file)
 
 
 @contextmanager
-def open_unless_locked(path: Path, *, exclusive: bool = False) -> Iterator[int | None]:
-    """Yield a descriptor of a file, ``None`` where any process has it locked or it is no regular file.
+def open_unless_locked(folder: OwnFolder, name: str, *, exclusive: bool = False) -> Iterator[int | None]:
+    """Yield a descriptor of a file, ``None`` where any process has it locked.
 
     Meanwhile the file is locked: ``exclusive`` also against other readers, which needs the right to write to it.
     Raises :class:`OSError`.
     """
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode) or (os.getpid(), status.st_dev, status.st_ino) in _locked_here:
+    status = folder.status(name)
+    if (status.st_dev, status.st_ino) in _locked_here:  # opening and closing it would release the lock
         yield None
         return
-    access = os.O_RDWR if exclusive else os.O_RDONLY
-    file = os.open(path, access | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
+    with folder.opened(name, os.O_RDWR if exclusive else os.O_RDONLY) as file:
         is_locked = _try_lock(file, exclusive=exclusive)
-        yield file if is_locked and path.exists() else None
-    finally:
-        os.close(file)
+        yield file if is_locked and folder.has(name, file) else None
 
 
 def _try_lock(file: int, *, exclusive: bool) -> bool:
@@ -217,6 +214,6 @@ def _try_lock(file: int, *, exclusive: bool) -> bool:
     return True
 
 
-def _identity(file: int) -> tuple[int, int, int]:
+def _identity(file: int) -> tuple[int, int]:
     status = os.fstat(file)
-    return os.getpid(), status.st_dev, status.st_ino
+    return status.st_dev, status.st_ino

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,12 +15,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from heap_exporter.errors import SnapshotNoDisk
-from heap_exporter.runtime import atomic_file
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.formatting import duration
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.own_folder import OwnFolder
 from heap_exporter.snapshot.file_names import BUDGET_FILE, BUDGET_LOCK
 from heap_exporter.snapshot.store import Store
 
@@ -86,7 +85,6 @@ class Budget:
         self._cooldown_seconds = cooldown_seconds
         self._a_day = a_day
         self._clock = clock
-        self._file = store.directory / BUDGET_FILE
         self._lock = FolderLock(store.directory, BUDGET_LOCK)
         self._unsaved: list[_Grant] = []
 
@@ -136,7 +134,10 @@ class Budget:
             return None
         ago, due = duration(max(age, 0.0)), duration(self._cooldown_seconds - max(age, 0.0))
         if ages[age].fingerprint == ANY_LEAK:
-            return Refusal("cooldown", f"{self._file} was found damaged {ago} ago; the cooldown ends in {due}")
+            return Refusal(
+                "cooldown",
+                f"{self._store.directory / BUDGET_FILE} was found damaged {ago} ago; the cooldown ends in {due}",
+            )
         return Refusal("cooldown", f"the cooldown of this leak started {ago} ago and ends in {due}")
 
     def _overspent(self, grants: Sequence[_Grant], snapshots: int) -> Refusal | None:
@@ -158,13 +159,13 @@ class Budget:
     def _grants(self) -> Iterator[list[_Grant]]:
         """Yield the grants of snapshots under a lock, and save them with the changes of the block."""
         self._store.prepare()
-        with self._locked():
-            payload = self._payload()
+        with self._locked(), self._store.open() as folder:
+            payload = _payload(folder)
             grants = _parsed(payload)
             if grants is None:
                 log.warning(
                     "%s is damaged; suspected leaks trigger no snapshots until the snapshot cooldown has passed",
-                    self._file,
+                    folder.path / BUDGET_FILE,
                 )
                 grants = [self._new_grant(ANY_LEAK, 0)]
             grants += self._unsaved
@@ -176,7 +177,7 @@ class Budget:
             grants = [replace(grant, **now._asdict()) if grant.age_seconds(now) < 0 else grant for grant in grants]
             recorded = json.dumps({"granted": [asdict(grant) for grant in grants]}).encode()
             if recorded != payload:
-                atomic_file.write_file(self._file, recorded, sync=True)
+                folder.write(BUDGET_FILE, recorded, sync=True)
                 self._unsaved.clear()
 
     @contextmanager
@@ -195,14 +196,13 @@ class Budget:
         finally:
             self._lock.release()
 
-    def _payload(self) -> bytes:
-        """Return the content of the file of the snapshot budget, b"" if there is none. Raises :class:`OSError`."""
-        try:
-            file = os.open(self._file, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
-        except FileNotFoundError:
-            return b""
-        with open(file, "rb") as opened:
-            return opened.read(MAX_FILE_BYTES)
+
+def _payload(folder: OwnFolder) -> bytes:
+    """Return the content of the file of the snapshot budget, b"" if there is none. Raises :class:`OSError`."""
+    try:
+        return folder.read(BUDGET_FILE, MAX_FILE_BYTES)
+    except FileNotFoundError:
+        return b""
 
 
 def _parsed(payload: bytes) -> list[_Grant] | None:

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from heap_exporter.model import SnapshotInfo
@@ -20,14 +19,14 @@ from heap_exporter.runtime.formatting import size
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot import comparison_memory
+from heap_exporter.snapshot.file_names import report_name
+from heap_exporter.snapshot.store import Store
 
 MAX_CPU_SECONDS = 300
 """Ten million objects take 13 seconds."""
 
 MAX_KEPT = 64
 """Comparisons whose state is kept in memory; that of older ones is read from their reports."""
-
-MAX_REPORT_BYTES = 4 * 1024 * 1024
 
 WAS_KILLED = "the subprocess that compared the snapshots was killed or could not write its report"
 WAS_STOPPED = "the exporter was stopped before the comparison"
@@ -64,16 +63,14 @@ class _Running(NamedTuple):
 class Comparisons:
     """Compares snapshots if ``is_enabled`` and if they need at most half of ``headroom()``, the bytes that are free.
 
-    ``report_path(id)`` is the path of the report of a snapshot and the one before it. This class starts no thread: its
-    owner calls :meth:`poll` from time to time.
+    The reports are in the folder of ``store``. This class starts no thread: its owner calls :meth:`poll` from time to
+    time.
     """
 
-    def __init__(
-        self, headroom: Callable[[], int | None], report_path: Callable[[str], Path], *, is_enabled: bool
-    ) -> None:
+    def __init__(self, headroom: Callable[[], int | None], store: Store, *, is_enabled: bool) -> None:
         self._is_enabled = is_enabled
         self._headroom = headroom
-        self._report_path = report_path
+        self._store = store
         self._lock = threading.Lock()
         self._started: dict[str, _Started] = {}
         self._running: _Running | None = None
@@ -121,7 +118,7 @@ class Comparisons:
             return
         command = self._command(before, after, needed, comparison_memory.limit_bytes(headroom, needed))
         try:
-            program = subprocesses.start(command, self._report_path(after.id).exists)
+            program = subprocesses.start(command, lambda: self._store.has_report(after.id))
         except OSError as error:
             self._give_up(
                 before, after, f"the subprocess for the comparison cannot be started: {error.strerror or error}"
@@ -160,18 +157,17 @@ class Comparisons:
         return Comparison("failed", started.before.id, problem=started.failure())
 
     def _command(self, before: SnapshotInfo, after: SnapshotInfo, needed: int, limit: int) -> Sequence[str]:
-        files = map(os.path.abspath, (before.path, after.path, self._report_path(after.id)))
+        paths = map(os.path.abspath, (before.path, after.path, self._store.directory))
         return subprocesses.command(
             "heap_exporter.snapshot.comparison_subprocess",
-            [*files, str(needed)],
+            [*paths, report_name(after.id), str(needed)],
             memory_bytes=limit,
             cpu_seconds=MAX_CPU_SECONDS,
         )
 
     def _read(self, id: str) -> dict[str, Any] | None:
-        with suppress(OSError, ValueError):
-            with self._report_path(id).open("rb") as file:
-                document = parse_json(file.read(MAX_REPORT_BYTES))
+        with suppress(ValueError):
+            document = parse_json(self._store.read_report(id) or b"null")
             return document if isinstance(document, dict) else None
         return None
 

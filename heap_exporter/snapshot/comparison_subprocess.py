@@ -18,8 +18,8 @@ from heap_exporter.probes.headroom import read_headroom
 from heap_exporter.probes.process import read_memory
 from heap_exporter.report import json_documents
 from heap_exporter.report.sentences import elsewhere
-from heap_exporter.runtime.atomic_file import write_file
 from heap_exporter.runtime.formatting import size
+from heap_exporter.runtime.own_folder import open_folder
 from heap_exporter.snapshot.comparison_memory import must_end
 
 ROWS = 20
@@ -28,9 +28,9 @@ LOOK_SECONDS = 0.25
 """How often the free memory is read: a service gains at most some hundred MiB in that time."""
 
 
-def main(before: str, after: str, output: str, predicted_bytes: str) -> None:
-    """Write the ``report --json`` document of two snapshots to ``output``, or a document with the ``problem``."""
-    result = _Result(Path(before), Path(after), Path(output))
+def main(before: str, after: str, folder: str, name: str, predicted_bytes: str) -> None:
+    """Write the ``report --json`` document of two snapshots to a file of a folder, or one with the ``problem``."""
+    result = _Result(Path(before), Path(after), Path(folder), name)
     threading.Thread(target=_end_when_short, args=(result, int(predicted_bytes)), daemon=True).start()
     try:
         found = analysis.compare(analysis.open(before), analysis.open(after))
@@ -44,16 +44,18 @@ def main(before: str, after: str, output: str, predicted_bytes: str) -> None:
 class _Result:
     """The file with the result of the comparison. The first result is written, and ends the process."""
 
-    def __init__(self, before: Path, after: Path, output: Path) -> None:
+    def __init__(self, before: Path, after: Path, folder: Path, name: str) -> None:
         self._before = before
-        self._output = output
+        self._folder = folder
+        self._name = name
         self._turn = threading.Lock()
         self.elsewhere = elsewhere(before, after)
 
     def write(self, document: json_documents.Document) -> None:
         data = json.dumps(document).encode()
         with self._turn:
-            write_file(self._output, data)
+            with open_folder(self._folder) as folder:
+                folder.write(self._name, data)
             os._exit(0)  # the other thread must not write, and the deallocation of a large graph takes seconds
 
     def write_problem(self, problem: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from heap_exporter.heapfile.format import SUFFIX
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.own_folder import OwnFolder, open_folder
 from heap_exporter.snapshot.file_names import COMPANION, LOCKS, PIN_SUFFIX, SHARED_PARTS, SNAPSHOT_PART, pin_name
 
 ALERT_PIN_SECONDS = 7 * 86_400.0
@@ -31,38 +33,35 @@ class RetentionPins:
 
     def pin(self, id: str, purpose: str, seconds: float) -> None:
         """Pin a snapshot in the folder for so long from now on. Raises nothing; a failure is logged."""
-        pin, until = self._pin_path(id, purpose), time.time() + seconds
+        until = time.time() + seconds
         try:
-            os.close(os.open(pin, os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
-            os.utime(pin, (until, until))
+            with open_folder(self._directory) as folder:
+                with folder.opened(pin_name(id, purpose), os.O_WRONLY | os.O_CREAT) as pin:
+                    os.utime(pin, (until, until))
         except (OSError, OverflowError) as error:
             log.warning("snapshot %s could not be pinned (%s) and may be deleted early: %s", id, purpose, error)
 
     def unpin(self, id: str, purpose: str) -> None:
         """Remove a pin from a snapshot, if there is one. Raises nothing."""
-        with suppress(OSError):
-            self._pin_path(id, purpose).unlink()
+        with suppress(OSError), open_folder(self._directory) as folder:
+            folder.remove(pin_name(id, purpose))
 
     def pinned(self, purpose: str = "*") -> set[str]:
-        """Return the ids of snapshots that any process has pinned, for one purpose or for any."""
+        """Return the ids of snapshots that any process has pinned, for one purpose or for any. Raises nothing."""
         now, found = time.time(), set()
-        for pin in self._pin_paths(purpose=purpose):
-            with suppress(OSError):
-                if pin.stat().st_mtime > now:
-                    found.add(pin.name.partition(".")[0])
+        with suppress(OSError), open_folder(self._directory) as folder:
+            for pin in fnmatch.filter(folder.names(), pin_name("*", purpose)):
+                with suppress(OSError):
+                    if folder.status(pin).st_mtime > now:
+                        found.add(pin.partition(".")[0])
         return found
 
     def unpin_all(self, id: str) -> None:
-        """Remove all pins of a snapshot that no longer exists."""
-        for pin in self._pin_paths(id, "*"):
-            with suppress(OSError):
-                pin.unlink()
-
-    def _pin_path(self, id: str, purpose: str) -> Path:
-        return self._directory / pin_name(id, purpose)
-
-    def _pin_paths(self, id: str = "*", purpose: str = "*") -> Sequence[Path]:
-        return list(self._directory.glob(pin_name(id, purpose)))
+        """Remove all pins of a snapshot that no longer exists. Raises nothing."""
+        with suppress(OSError), open_folder(self._directory) as folder:
+            for pin in fnmatch.filter(folder.names(), pin_name(id, "*")):
+                with suppress(OSError):
+                    folder.remove(pin)
 
 
 def excess_snapshots(
@@ -88,41 +87,37 @@ def excess_snapshots(
     return removed
 
 
-def remove_leftovers(directory: Path, *, is_alone: bool) -> None:
-    """Remove what killed processes have left in the snapshot folder. Raises nothing.
+def remove_leftovers(folder: OwnFolder, *, is_alone: bool) -> None:
+    """Remove what killed processes have left in the snapshot folder. Raises ``OSError``.
 
     With ``is_alone`` no other process can be writing a snapshot there, so every unfinished file is removed.
     """
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return
+    names = folder.names()
     ids = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
     for name in names:
         with suppress(OSError):
-            if _is_leftover(directory / name, ids, is_alone):
-                (directory / name).unlink()
+            if _is_leftover(folder, name, ids, is_alone):
+                folder.remove(name)
 
 
 def remove_stale_locks(directory: Path) -> None:
-    """Remove the lock files of killed processes from the snapshot folder. Raises nothing."""
-    for name in LOCKS:
-        lock = FolderLock(directory, name)
-        with suppress(LockHeld, OSError):
-            if lock.path.exists():
-                with lock.holding():
-                    pass
+    """Remove the lock files of killed processes from the snapshot folder. Raises ``OSError``."""
+    with open_folder(directory) as folder:
+        left = set(LOCKS) & {*folder.names()}
+    for name in left:
+        with suppress(LockHeld, OSError), FolderLock(directory, name).holding():
+            pass
 
 
-def _is_leftover(path: Path, ids: Collection[str], is_alone: bool) -> bool:
+def _is_leftover(folder: OwnFolder, name: str, ids: Collection[str], is_alone: bool) -> bool:
     """Return whether a file in the snapshot folder has no snapshot and no running process. Raises ``OSError``."""
-    if companion := COMPANION.fullmatch(path.name):
-        return companion[1] not in ids or (path.suffix == PIN_SUFFIX and _is_stale(path))
-    if part := SNAPSHOT_PART.fullmatch(path.name):
+    if companion := COMPANION.fullmatch(name):
+        return companion[1] not in ids or (name.endswith(PIN_SUFFIX) and _is_stale(folder, name))
+    if part := SNAPSHOT_PART.fullmatch(name):
         # A subprocess without the lock writes a report to such a file too; the snapshot of a report exists.
-        return (is_alone and part[1] not in ids) or _is_stale(path)
-    return path.name in SHARED_PARTS and _is_stale(path)
+        return (is_alone and part[1] not in ids) or _is_stale(folder, name)
+    return name in SHARED_PARTS and _is_stale(folder, name)
 
 
-def _is_stale(path: Path) -> bool:
-    return time.time() - path.lstat().st_mtime > STALE_PART_SECONDS
+def _is_stale(folder: OwnFolder, name: str) -> bool:
+    return time.time() - folder.status(name).st_mtime > STALE_PART_SECONDS

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,7 +91,7 @@ class Snapshots:
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
-        self.comparisons = Comparisons(headroom, store.report_path, is_enabled=compare)
+        self.comparisons = Comparisons(headroom, store, is_enabled=compare)
         self._pairs = ComparedPairs(self.comparisons, store.pins)
         self.last: SnapshotInfo | None = None
         self.outcomes = dict.fromkeys(OUTCOMES, 0)
@@ -137,11 +138,10 @@ class Snapshots:
 
     def clean_up(self) -> None:
         """Remove from the snapshot folder what killed processes have left. Raises nothing."""
-        directory = self.store.directory
-        if directory.is_dir():
-            retention.remove_stale_locks(directory)
-            with self._turns.free_turn() as is_alone:
-                retention.remove_leftovers(directory, is_alone=is_alone)
+        with suppress(OSError):  # there is no folder yet, or it cannot be used
+            retention.remove_stale_locks(self.store.directory)
+            with self._turns.free_turn() as is_alone, self.store.open() as folder:
+                retention.remove_leftovers(folder, is_alone=is_alone)
 
     @property
     def retry_seconds(self) -> int:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
 from heap_exporter.errors import SnapshotFileError, SnapshotNoDisk, SnapshotNotFound
-from heap_exporter.heapfile.format import SUFFIX, read_footer, read_header
+from heap_exporter.heapfile.format import SUFFIX, BlockReader, footer_of
 from heap_exporter.model import SnapshotInfo
-from heap_exporter.runtime.atomic_file import part_path, replace_when_complete
-from heap_exporter.runtime.file_owner import foreign_owner
+from heap_exporter.runtime.descriptors import close_descriptor, open_descriptor
+from heap_exporter.runtime.own_folder import OwnFolder, open_folder
 from heap_exporter.snapshot import retention
 from heap_exporter.snapshot.file_names import ID, report_name, snapshot_name
 
 MAX_BYTES = 4 * 1024**3
 MIN_FREE_BYTES = 64 * 1024**2
+MAX_REPORT_BYTES = 4 * 1024 * 1024
 
 _UNSUPPORTED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
 
@@ -40,25 +39,23 @@ class Store:
         self.min_free_bytes = min_free_bytes
         self.pins = retention.RetentionPins(directory)
 
+    def open(self, *, create: bool = False) -> AbstractContextManager[OwnFolder]:
+        """Open the snapshot folder, as :func:`~heap_exporter.runtime.own_folder.open_folder` does."""
+        return open_folder(self.directory, create=create)
+
     def prepare(self) -> int:
         """Create the snapshot folder if there is none, and return how many bytes of its disk are free.
 
         Raises :class:`SnapshotNoDisk` if another user owns it or it cannot be written to.
         """
         try:
-            if not self.directory.is_dir():
-                self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            owner = foreign_owner(self.directory)
-            free = shutil.disk_usage(self.directory).free
+            with self.open(create=True) as folder:
+                if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder.descriptor):
+                    raise PermissionError(errno.EACCES, "this process cannot write to the folder")
+                disk = os.fstatvfs(folder.descriptor)
         except OSError as error:
             raise self._no_disk(error) from error
-        if owner is not None:
-            raise SnapshotNoDisk(
-                self.directory, f"it belongs to user {owner}; set HEAP_EXPORTER_SNAPSHOT_DIR to a folder of your own"
-            )
-        if not os.access(self.directory, os.W_OK | os.X_OK):
-            raise self._no_disk(PermissionError(errno.EACCES, "this process cannot write to the folder"))
-        return free
+        return disk.f_bavail * disk.f_frsize
 
     def write(self, id: str, write: Callable[[int], None]) -> None:
         """Call ``write`` with the descriptor of a new file, and name the file once it is on disk. Then :meth:`retain`.
@@ -68,8 +65,9 @@ class Store:
         """
         self.prepare()
         try:
-            if not self._write_unnamed(id, write):
-                self._write_renamed(id, write)
+            with self.open() as folder:
+                if not self._write_unnamed(folder, id, write):
+                    self._write_renamed(folder, id, write)
         except OSError as error:
             raise self._no_disk(error) from error
         self.retain(newest=id)
@@ -77,101 +75,79 @@ class Store:
     def retain(self, newest: str) -> None:
         """Remove the oldest snapshots above the quota, but not ``newest``, and reports and pins without a snapshot.
 
-        ``newest`` was written last; its date may be older if the clock was set back.
+        ``newest`` was written last; its date may be older if the clock was set back. Raises nothing.
         """
-        sizes = {info.id: info.bytes + self._report_bytes(info.id) for info in self.list()}
-        for old in retention.excess_snapshots(sizes, self.pins.pinned(), self.keep, self.max_bytes, newest):
-            with suppress(OSError):
-                self._path(old).unlink()
-                self.report_path(old).unlink(missing_ok=True)
-                self.pins.unpin_all(old)
-        retention.remove_leftovers(self.directory, is_alone=False)
+        with suppress(OSError), self.open() as folder:
+            sizes = {info.id: info.bytes + _bytes_of(folder, report_name(info.id)) for info in self._list(folder)}
+            for old in retention.excess_snapshots(sizes, self.pins.pinned(), self.keep, self.max_bytes, newest):
+                with suppress(OSError):
+                    folder.remove(snapshot_name(old))
+                    folder.remove(report_name(old))
+                    self.pins.unpin_all(old)
+            retention.remove_leftovers(folder, is_alone=False)
 
     def list(self) -> Sequence[SnapshotInfo]:
         """Return the complete snapshots in the folder, newest first; other files are ignored."""
-        found = []
-        for snapshot_id in self._ids():
-            with suppress(SnapshotNotFound):
-                found.append(self.get(snapshot_id))
-        return sorted(found, key=lambda info: (info.taken_at, info.id), reverse=True)
+        with suppress(OSError), self.open() as folder:
+            return self._list(folder)
+        return []
 
     def get(self, id: str) -> SnapshotInfo:
         """Return one snapshot. Raises :class:`SnapshotNotFound`, also for a text that is not an id."""
         if not ID.fullmatch(id):
             raise SnapshotNotFound("not the id of a snapshot")
-        path = self._path(id)
         try:
-            status = path.lstat()
-            if not stat.S_ISREG(status.st_mode) or foreign_owner(self.directory) is not None:
-                raise SnapshotNotFound(f"the folder contains no snapshot {id}")
-            header, footer = read_header(path), read_footer(path)
+            with self.open() as folder:
+                return _read(folder, id)
         except (OSError, SnapshotFileError) as error:
             raise SnapshotNotFound(f"the folder contains no snapshot {id}") from error
-        return SnapshotInfo(
-            id=id,
-            path=path,
-            bytes=status.st_size,
-            taken_at=header.taken_at,
-            duration_seconds=footer.duration_seconds,
-            pause_seconds=footer.pause_seconds,
-            reason=header.reason,
-            walker=header.walker,
-            content=header.content,
-            objects=footer.objects,
-            predicted_bytes=header.predicted_bytes,
-            note=header.note,
-        )
 
-    def report_path(self, id: str) -> Path:
-        """Return the path of the report of a snapshot and the one before it; it is removed with the snapshot."""
-        return self.directory / report_name(id)
+    def has_report(self, id: str) -> bool:
+        """Return whether there is a report of a snapshot and the one before it. Raises nothing."""
+        with suppress(OSError), self.open() as folder:
+            return bool(folder.status(report_name(id)))
+        return False
 
-    def _path(self, id: str) -> Path:
-        return self.directory / snapshot_name(id)
+    def read_report(self, id: str) -> bytes | None:
+        """Return the report of a snapshot and the one before it, ``None`` where there is none. Raises nothing."""
+        with suppress(OSError), self.open() as folder:
+            return folder.read(report_name(id), MAX_REPORT_BYTES)
+        return None
 
-    def _ids(self) -> Iterable[str]:
-        try:
-            names = os.listdir(self.directory)
-        except OSError:
-            return []
-        ids = (name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
+    def _list(self, folder: OwnFolder) -> Sequence[SnapshotInfo]:
+        found = []
+        for snapshot_id in self._ids(folder):
+            with suppress(OSError, SnapshotFileError):
+                found.append(_read(folder, snapshot_id))
+        return sorted(found, key=lambda info: (info.taken_at, info.id), reverse=True)
+
+    def _ids(self, folder: OwnFolder) -> Iterable[str]:
+        ids = (name.removesuffix(SUFFIX) for name in folder.names() if name.endswith(SUFFIX))
         return list(filter(ID.fullmatch, ids))
 
-    def _write_unnamed(self, id: str, write: Callable[[int], None]) -> bool:
+    def _write_unnamed(self, folder: OwnFolder, id: str, write: Callable[[int], None]) -> bool:
         """Write a snapshot to an unnamed file, which a kill removes, then name it. Return False if not supported."""
         if not hasattr(os, "O_TMPFILE") or not os.path.exists("/proc/self/fd"):
             return False
         with ExitStack() as open_files:
             try:
-                file = open_files.enter_context(_opened(self.directory, os.O_TMPFILE | os.O_WRONLY))
+                file = open_descriptor(".", os.O_TMPFILE | os.O_WRONLY, dir_fd=folder.descriptor)
             except OSError as error:
                 if error.errno in _UNSUPPORTED:
                     return False
                 raise
+            open_files.callback(close_descriptor, file)
             self._fill(file, write)
-            with _opened(self.directory, os.O_RDONLY | os.O_DIRECTORY) as folder:
-                # With src_dir_fd, os.link calls linkat(2), the only call that follows the link in /proc.
-                os.link(f"/proc/self/fd/{file}", self._path(id), src_dir_fd=folder, follow_symlinks=True)
-        self._keep_name(id)
+            # With src_dir_fd, os.link calls linkat(2), the only call that follows the link in /proc.
+            at = folder.descriptor
+            os.link(f"/proc/self/fd/{file}", snapshot_name(id), src_dir_fd=at, dst_dir_fd=at, follow_symlinks=True)
+        _keep_name(folder, id)
         return True
 
-    def _write_renamed(self, id: str, write: Callable[[int], None]) -> None:
-        target = self._path(id)
-        with replace_when_complete(target, part_path(target)) as part:
-            with _opened(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
-                self._fill(file, write)
-        self._keep_name(id)
-
-    def _keep_name(self, id: str) -> None:
-        """Sync the snapshot folder: after a power cut the file would otherwise have no name."""
-        if not hasattr(os, "O_DIRECTORY"):
-            return
-        try:
-            with _opened(self.directory, os.O_RDONLY | os.O_DIRECTORY) as folder:
-                os.fsync(folder)
-        except BaseException:
-            self._path(id).unlink(missing_ok=True)
-            raise
+    def _write_renamed(self, folder: OwnFolder, id: str, write: Callable[[int], None]) -> None:
+        with folder.replacing(snapshot_name(id)) as file:
+            self._fill(file, write)
+        _keep_name(folder, id)
 
     def _fill(self, file: int, write: Callable[[int], None]) -> None:
         write(file)
@@ -181,12 +157,6 @@ class Store:
             problem = f"the file has {size:,} bytes; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only {self.max_bytes:,}"
             raise SnapshotNoDisk(self.directory, problem)
 
-    def _report_bytes(self, id: str) -> int:
-        try:
-            return self.report_path(id).stat().st_size
-        except OSError:
-            return 0
-
     def _no_disk(self, error: OSError) -> SnapshotNoDisk:
         problem = error.strerror or str(error)
         return SnapshotNoDisk(
@@ -194,11 +164,39 @@ class Store:
         )
 
 
-@contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    """Yield a descriptor of a path in the snapshot folder that no child inherits. Raises :class:`OSError`."""
-    file = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
+def _read(folder: OwnFolder, id: str) -> SnapshotInfo:
+    """Return a snapshot in the folder. Raises ``OSError`` and :class:`SnapshotFileError`."""
+    path = folder.path / snapshot_name(id)
+    with folder.opened(path.name, os.O_RDONLY) as descriptor, open(descriptor, "rb", closefd=False) as file:
+        header, footer = BlockReader(file, path).header(), footer_of(file, path)
+        size = os.fstat(descriptor).st_size
+    return SnapshotInfo(
+        id=id,
+        path=path,
+        bytes=size,
+        taken_at=header.taken_at,
+        duration_seconds=footer.duration_seconds,
+        pause_seconds=footer.pause_seconds,
+        reason=header.reason,
+        walker=header.walker,
+        content=header.content,
+        objects=footer.objects,
+        predicted_bytes=header.predicted_bytes,
+        note=header.note,
+    )
+
+
+def _bytes_of(folder: OwnFolder, name: str) -> int:
     try:
-        yield file
-    finally:
-        os.close(file)
+        return folder.status(name).st_size
+    except OSError:
+        return 0
+
+
+def _keep_name(folder: OwnFolder, id: str) -> None:
+    """Sync the snapshot folder: after a power cut the file would otherwise have no name."""
+    try:
+        os.fsync(folder.descriptor)
+    except BaseException:
+        folder.remove(snapshot_name(id))
+        raise

@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from heap_exporter.runtime.atomic_file import write_file
 from heap_exporter.runtime.json_input import parse_json
+from heap_exporter.runtime.own_folder import open_folder
 from heap_exporter.snapshot.file_names import UPLOAD_LEDGER
 
 MIN_WAIT_SECONDS = 60.0
 MAX_WAIT_SECONDS = 3600.0
 MAX_RUNS = 64
+MAX_FILE_BYTES = 64 * 1024 * 1024
 
 OUTCOMES = ("uploaded", "failed")
 
@@ -46,14 +47,15 @@ class UploadLedger:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / UPLOAD_LEDGER
+        self._directory = directory
         self._entries: dict[str, LedgerEntry] = {}
         self._runs: dict[str, dict[str, int]] = {}
         self.problem = ""
         self.failures = 0
         self.next_at = 0.0
         with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
-            self._read(parse_json(self._path.read_bytes()))
+            with open_folder(directory) as folder:
+                self._read(parse_json(folder.read(UPLOAD_LEDGER, MAX_FILE_BYTES)))
 
     def entry(self, path: Path, url: str) -> LedgerEntry:
         """Return the upload of a file to ``url``, a new one if the file has changed. Raises ``OSError``."""
@@ -107,13 +109,13 @@ class UploadLedger:
 
     def _save(self) -> None:
         """Replace the ledger's file by a new one. Where the folder is not writable, no upload is recorded."""
-        folder = self._path.parent
-        document = {
-            "files": {name: asdict(entry) for name, entry in self._entries.items() if (folder / name).exists()},
-            "runs": dict(list(self._runs.items())[-MAX_RUNS:]),
-            "problem": self.problem,
-            "failures": self.failures,
-            "next_at": self.next_at,
-        }
-        with suppress(OSError):
-            write_file(self._path, json.dumps(document).encode())
+        with suppress(OSError), open_folder(self._directory) as folder:
+            names = {*folder.names()}
+            document = {
+                "files": {name: asdict(entry) for name, entry in self._entries.items() if name in names},
+                "runs": dict(list(self._runs.items())[-MAX_RUNS:]),
+                "problem": self.problem,
+                "failures": self.failures,
+                "next_at": self.next_at,
+            }
+            folder.write(UPLOAD_LEDGER, json.dumps(document).encode())

@@ -93,7 +93,7 @@ class UploadScheduler:
                 return
             self._program = None
             self._count_outcomes()
-        if time.monotonic() < self._search_at or not self._folder.is_dir():
+        if time.monotonic() < self._search_at:
             return
         self._search_at = time.monotonic() + SEARCH_SECONDS
         ledger = UploadLedger(self._folder)

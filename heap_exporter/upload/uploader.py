@@ -17,6 +17,7 @@ from pathlib import Path
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import SUFFIX, read_footer
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
+from heap_exporter.runtime.own_folder import OwnFolder, open_folder
 from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.settings import variable
 from heap_exporter.snapshot.file_names import ID, UPLOAD_LOCK, report_name
@@ -148,14 +149,24 @@ def _upload(path: Path, target: UploadTarget, ledger: UploadLedger, on_progress:
     return Uploaded(path, f"{target.url.rstrip('/')}/{path.name}", entry.bytes, sha256, was_there)
 
 
-def files(folder: Path) -> Sequence[Path]:
-    """Return the files to upload from a folder: complete snapshots, oldest first, each followed by its report."""
-    found = []
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        if path.is_file() and not path.name.startswith("."):
-            report = report_of(path)
-            found += [path, report] if report.is_file() else [path]
+def files(directory: Path) -> Sequence[Path]:
+    """Return the files to upload from a folder: complete snapshots, oldest first, each followed by its report.
+
+    Raises ``OSError`` if the folder cannot be read, or belongs to another user; there may be none.
+    """
+    found: list[Path] = []
+    with suppress(FileNotFoundError), open_folder(directory) as folder:
+        names = [name for name in folder.names() if not name.startswith(".") and _is_file(folder, name)]
+        for name in sorted(name for name in names if name.endswith(SUFFIX)):
+            report = report_name(name.removesuffix(SUFFIX))
+            found += [folder.path / one for one in (name, report) if one in names]
     return found
+
+
+def _is_file(folder: OwnFolder, name: str) -> bool:
+    with suppress(OSError):
+        return bool(folder.status(name))
+    return False
 
 
 def report_of(snapshot: Path) -> Path:

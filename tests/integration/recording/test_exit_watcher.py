@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.model import Ending, EndingReason, Point
-from heap_exporter.recording.exit_codes import read_exit
 from heap_exporter.recording.exit_watcher import ObservedProcess
 from heap_exporter.recording.last_exit import claim_last_exit, find_exits
 from heap_exporter.recording.recorder import Recorder
 from heap_exporter.runtime.file_lock import close_locked, create_locked
-from tests.processes.exits import exit_codes
+from heap_exporter.runtime.own_folder import open_folder
+from tests.processes.exits import exit_codes, exit_records
 from tests.processes.programs import PATIENCE_SECONDS, environment, eventually, next_json, program
 
 pytestmark = [
@@ -145,7 +145,8 @@ def test_a_process_that_reads_a_recording_is_not_taken_for_its_recorder(tmp_path
     with program(SERVICE + "sys.stdin.readline()", tmp_path):
         eventually(lambda: exit_codes(tmp_path))
         (series / "20261128T000000Z-4711.exit").write_text("-15")
-        read = create_locked(series / "20261128T000000Z-4711.csv")
+        with open_folder(series) as folder:
+            read = create_locked(folder, "20261128T000000Z-4711.csv")
         for _ in range(2):  # the second one is watched in a later scan
             recorder = Recorder(tmp_path / "snapshots", None)
             recorder.record(Point(1.0, 1))
@@ -170,7 +171,7 @@ def test_a_process_that_replaces_its_program_is_no_kill(tmp_path: Path) -> None:
         eventually(lambda: exit_codes(tmp_path))
         process.stdin.write("\n")
         process.stdin.flush()
-        eventually(lambda: [read_exit(path) for path in series.glob("*.exit")], all)
+        eventually(lambda: list(exit_records(tmp_path).values()), all)
 
         ((_, found),), _ = find_exits(series)
         assert process.poll() is None
@@ -181,7 +182,8 @@ def test_the_locks_of_watchers_that_were_killed_are_removed(tmp_path: Path) -> N
     (tmp_path / ".watcher-stale.lock").touch()
     (tmp_path / ".watcher-own.lock").touch()
     (tmp_path / "other.lock").touch()
-    held = create_locked(tmp_path / ".watcher-held.lock")
+    with open_folder(tmp_path) as folder:
+        held = create_locked(folder, ".watcher-held.lock")
     code = """
         import os
         from heap_exporter.recording.exit_watcher import remove_stale_locks

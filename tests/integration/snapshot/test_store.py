@@ -52,7 +52,7 @@ def test_a_full_disk_is_an_error_with_its_path_and_leaves_no_file(
 
 def test_a_read_only_folder_is_an_error_with_its_path(tmpfs: Callable[[str], Path]) -> None:
     with pytest.raises(SnapshotNoDisk, match="cannot write to the folder"):
-        write(Store(tmpfs("ro"), keep=3))
+        write(Store(tmpfs("ro,mode=0700"), keep=3))
 
 
 def test_a_limit_on_file_size_is_an_error_with_its_path(tmp_path: Path) -> None:

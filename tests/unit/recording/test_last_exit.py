@@ -17,10 +17,10 @@ from heap_exporter.model import Cause, Ending, EndingReason, LastExit, MemoryLim
 from heap_exporter.recording.csv_format import HEADER, Recorded, csv_row
 from heap_exporter.recording.exit_codes import ExitRecord
 from heap_exporter.recording.last_exit import HISTORY_SECONDS, MAX_SAMPLES, claim_last_exit, find_exits, last_exit
-from heap_exporter.recording.notes import read_notes
 from heap_exporter.recording.recorder import MAX_RECORDINGS, Recorder
 from heap_exporter.runtime.boot_id import read_boot_id
 from tests.examples.readings import GREW
+from tests.examples.recordings import notes_of
 
 MIB = 1024**2
 KILL = ExitRecord(-signal.SIGKILL)
@@ -175,7 +175,7 @@ def test_damaged_notes_are_skipped_and_reported(tmp_path: Path, text: str) -> No
 
 def test_a_recording_of_another_version_is_skipped_and_reported(tmp_path: Path) -> None:
     path = crash(tmp_path).with_suffix(".json")
-    path.write_text(json.dumps({**read_notes(path), "version": 9}))
+    path.write_text(json.dumps({**notes_of(path), "version": 9}))
     before = path.read_bytes()
 
     assert claim_last_exit(tmp_path, None) is None
@@ -218,7 +218,7 @@ def test_the_folder_of_another_user_is_not_read(tmp_path: Path, caplog: pytest.L
     os.chown(tmp_path / "series", 4711, 4711)
 
     assert claim_last_exit(tmp_path, None) is None
-    assert "belongs to user 4711; set HEAP_EXPORTER_SNAPSHOT_DIR" in caplog.text
+    assert "series: it belongs to user 4711; fix this, or set HEAP_EXPORTER_SNAPSHOT_DIR" in caplog.text
 
 
 POINTS = [Point(float(second), 1000 + second, threads=second) for second in range(20)]
@@ -268,7 +268,7 @@ def test_any_bytes_are_a_crash_record_error(tmp_path_factory: pytest.TempPathFac
     path.write_bytes(data)
 
     with pytest.raises(CrashRecordError, match="not a crash record"):
-        read_notes(path)
+        notes_of(path)
 
 
 def test_a_kill_that_the_cgroup_has_counted_since_is_an_oom_kill() -> None:

@@ -31,6 +31,7 @@ from heap_exporter.recording.csv_format import read_series
 from heap_exporter.recording.folder import KEPT_CRASHES
 from heap_exporter.recording.recorder import Recorder
 from tests.examples.readings import GREW
+from tests.examples.recordings import notes_of
 
 THRESHOLDS = DetectorThresholds(window_seconds=900, growth_percent=2, min_slope_bytes_per_hour=8 << 20)
 
@@ -194,7 +195,7 @@ def test_nothing_is_written_into_a_folder_of_another_user(tmp_path: Path, caplog
         recorder.record(point(number))
 
     assert list(folder.iterdir()) == []
-    assert caplog.text.count("belongs to user 12345; set HEAP_EXPORTER_SNAPSHOT_DIR") == 1
+    assert caplog.text.count("series: it belongs to user 12345; fix this, or set HEAP_EXPORTER_SNAPSHOT_DIR") == 1
 
 
 def test_a_file_in_the_place_of_the_folder_is_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -245,7 +246,7 @@ def test_the_notes_have_the_last_verdict_the_census_and_the_snapshots(tmp_path: 
     recorder.record_snapshots(["20261122T150000Z-1-abcd"])
 
     assert recorder.path is not None
-    noted = notes.read_notes(recorder.path.with_suffix(".json"))
+    noted = notes_of(recorder.path.with_suffix(".json"))
     assert (noted["pid"], notes.read_start(noted)) == (os.getpid(), 7.0)
     assert notes.read_verdict(noted) == verdict
     assert notes.read_types(noted) == types
@@ -262,7 +263,7 @@ def test_an_unchanged_verdict_is_noted_twice_a_minute(tmp_path: Path, monkeypatc
     for second in range(0, 200, 10):
         now = 1000.0 + second
         recorder.record_verdict(Verdict(float(second), State.GROWING if second < 150 else State.SUSPECTED, (), 900.0))
-        noted = notes.read_verdict(notes.read_notes(recorder.path.with_suffix(".json")))
+        noted = notes.read_verdict(notes_of(recorder.path.with_suffix(".json")))
         judged.append(noted.judged_at if noted else None)
 
     assert list(dict.fromkeys(judged)) == [0.0, 40.0, 80.0, 120.0, 150.0, 190.0]
@@ -279,7 +280,7 @@ def test_long_names_and_reasons_are_shortened(tmp_path: Path) -> None:
 
     assert recorder.path is not None
     assert recorder.path.with_suffix(".json").stat().st_size < 64 * 1024
-    noted = notes.read_notes(recorder.path.with_suffix(".json"))
+    noted = notes_of(recorder.path.with_suffix(".json"))
     verdict = notes.read_verdict(noted)
     assert verdict is not None
     assert verdict.reasons[0].values["type_name"] == "ü" * 200

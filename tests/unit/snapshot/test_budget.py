@@ -168,4 +168,4 @@ def test_without_a_writable_folder_no_snapshot_is_granted_and_each_process_alert
 def test_a_folder_in_the_place_of_the_file_is_a_refusal(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / BUDGET_FILE).mkdir()
 
-    assert "Is a directory" in reason(made(tmp_path, clock).request("a"))
+    assert "it is not a regular file" in reason(made(tmp_path, clock).request("a"))

@@ -15,6 +15,7 @@ import pytest
 from heap_exporter.runtime import subprocesses
 from heap_exporter.snapshot import comparison, comparison_memory
 from heap_exporter.snapshot.comparison import Comparison
+from heap_exporter.snapshot.file_names import report_name
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
 from tests.doubles.web_source import PausedWalker
@@ -219,7 +220,7 @@ def test_one_comparison_runs_at_a_time_and_the_newest_runs_last(make: Callable[.
     ids = [snapshots.take(f"number {number}").id for number in range(6)]
     commands = [_read(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
     # One that has written its report is done, though it may need a moment to end.
-    reports = {snapshots.store.report_path(each) for each in ids if not snapshots.store.report_path(each).exists()}
+    reports = {report_name(each) for each in ids if not snapshots.store.has_report(each)}
     at_work = [report for report in reports for command in commands if os.fsencode(report) in command]
     found = [ended(snapshots, each) for each in ids[1:]]
 

@@ -10,7 +10,7 @@ import pytest
 
 from heap_exporter.errors import SnapshotNoDisk
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.snapshot.file_names import LOCKS
+from heap_exporter.snapshot.file_names import LOCKS, report_name
 from heap_exporter.snapshot.retention import STALE_PART_SECONDS, RetentionPins, excess_snapshots
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
@@ -40,7 +40,7 @@ def test_reports_count_toward_the_quota_and_are_removed_with_their_snapshots(tmp
     size = one.get(write(one)).bytes
     store = Store(tmp_path / "all", keep=20, max_bytes=4 * size)
     for number in range(3):
-        store.report_path(write(store, number)).write_bytes(b"x" * size)
+        (store.directory / report_name(write(store, number))).write_bytes(b"x" * size)
     write(store, 3)
 
     assert kept(store) == [snapshot_id(3), snapshot_id(2)]

@@ -1,0 +1,71 @@
+"""Opens files whose descriptors a forked child closes.
+
+The disk space of a removed file is free once all processes have closed it. Without this, a child would keep each file
+open that a thread of its parent was writing or reading at the fork: close-on-exec only works in a child that execs.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+MAX_WAIT_SECONDS = 0.1
+"""How long a fork waits for a file that another thread is opening just then: normally microseconds."""
+
+_opened: dict[int, tuple[int, int]] = {}
+"""The device and inode of each descriptor: the application may have closed it, and have got the same number again."""
+
+_opening = threading.RLock()
+
+
+def open_descriptor(path: str | Path, flags: int, mode: int = 0o600, *, dir_fd: int | None = None) -> int:
+    """Return a descriptor, as ``os.open`` does, for :func:`close_descriptor` to close. Raises ``OSError``."""
+    with _opening:
+        descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), mode, dir_fd=dir_fd)
+        _opened[descriptor] = _identity(descriptor)
+    return descriptor
+
+
+def is_open(descriptor: int) -> bool:
+    """Return whether this process has opened a descriptor of :func:`open_descriptor` and not closed it since."""
+    with suppress(OSError):
+        return _opened.get(descriptor) == _identity(descriptor)
+    return False
+
+
+def close_descriptor(descriptor: int) -> None:
+    """Close a descriptor of :func:`open_descriptor`, unless it is closed: a forked child has not got it."""
+    opened = _opened.get(descriptor)
+    if is_open(descriptor):
+        os.close(descriptor)  # before it is forgotten: another thread may fork in between
+    with _opening:
+        if _opened.get(descriptor) is opened:  # no other thread has got the number meanwhile
+            _opened.pop(descriptor, None)
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
+def _before_fork() -> None:
+    _opening.acquire(timeout=MAX_WAIT_SECONDS)
+
+
+def _after_fork_in_parent() -> None:
+    with suppress(RuntimeError):  # the wait was too long
+        _opening.release()
+
+
+def _after_fork_in_child() -> None:
+    global _opening  # noqa: PLW0603  # another thread of the parent may have locked it
+    _opening = threading.RLock()
+    for descriptor in tuple(_opened):
+        with suppress(OSError):
+            close_descriptor(descriptor)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
