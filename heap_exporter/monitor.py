@@ -81,7 +81,8 @@ class HeapMonitor:
         """Start the monitor's sampling thread, unless it runs already."""
         if not self.running:
             self._stopping.clear()
-            self._pipeline.notifier = Notifier(self.settings, self._leak_listeners)  # a stopped one sends nothing
+            counts = self._pipeline.notifier.webhooks  # a stopped notifier sends nothing
+            self._pipeline.notifier = Notifier(self.settings, self._leak_listeners, counts)
             self._start(self._run)
 
     def _start(self, run: Callable[[], None]) -> None:

@@ -93,6 +93,7 @@ class Pipeline:
         self._judge = Judge(DetectorThresholds(*thresholds))
         self._type_series = TypeSeries()
         self._finding: Finding | None = None
+        self._investigated: Sequence[SnapshotInfo] = ()
         self._alerts = 0
         started_at = self._sampler.start_time()
         self._build_snapshots(started_at, wake)
@@ -153,12 +154,14 @@ class Pipeline:
             return
         if outcome.alert is not None:
             self._notify(outcome.alert)
+        self._investigated = outcome.snapshots
         run("record", lambda: self._record_snapshots(outcome.snapshots))
 
     def take_pending(self) -> None:
         """Take the snapshot that another thread has reserved, if there is one, and publish the new counts."""
         self._boundary.run("snapshot", self.snapshots.take_pending)
         self._publish(self.reading)
+        self._boundary.run("record", lambda: self._record_snapshots(self._investigated))
 
     def end(self) -> None:
         """End the pipeline on the sampling thread: cancel what waits, and leave no subprocess to wait for."""
@@ -237,10 +240,10 @@ class Pipeline:
             self._recorder.record_verdict(verdict)
 
     def _record_snapshots(self, of_investigation: Sequence[SnapshotInfo]) -> None:
-        """Record, after the investigate stage, which snapshots show the growth: of the last alert, and since."""
+        """Record which snapshots show the growth: of the last alert, the investigation since, and the last of all."""
         if self._recorder is not None:
-            alert = self.reading.alert
-            shown = (*(alert.snapshots if alert else ()), *of_investigation)
+            alert, last = self.reading.alert, self.snapshots.last
+            shown = (*(alert.snapshots if alert else ()), *of_investigation, *((last,) if last else ()))
             self._recorder.record_snapshots(list(dict.fromkeys(info.id for info in shown)))
 
     def _judge_point(self, taken: Taken) -> Verdict | None:

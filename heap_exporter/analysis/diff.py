@@ -41,7 +41,9 @@ def compare(before: Heap, after: Heap) -> Diff:
     """
     pairs = match_groups(before, after)
     seconds = after.header.taken_at - before.header.taken_at
-    minutes = seconds / 60 if seconds > 0 and _is_one_process(before.header, after.header) else None
+    is_one_process = _is_one_process(before.header, after.header)
+    minutes = seconds / 60 if seconds > 0 and is_one_process else None
+    types = _type_changes(before.types, after.types)
     is_comparable = before.header.walker == after.header.walker
     native_bytes = native_growth(before, after) if is_comparable and minutes else None
     suspects = _suspects(pairs, after, native_bytes, minutes) if is_comparable else ()
@@ -49,8 +51,8 @@ def compare(before: Heap, after: Heap) -> Diff:
         before=before,
         after=after,
         minutes=minutes,
-        types=_type_changes(before.types, after.types),
-        paths=_path_changes(pairs),
+        types=types,
+        paths=_path_changes(pairs, None if is_one_process else {change.type_name: change.objects for change in types}),
         suspects=suspects,
         new_group=_large_new_group(pairs[0]) if is_comparable and not suspects else None,
         is_comparable=is_comparable,
@@ -121,7 +123,8 @@ def _by_name(rows: Sequence[TypeRow], names: Mapping[str, str]) -> dict[str, Typ
     return found
 
 
-def _path_changes(pairs: Sequence[Pair]) -> tuple[PathChange, ...]:
+def _path_changes(pairs: Sequence[Pair], types: Mapping[str, Change] | None) -> tuple[PathChange, ...]:
+    """Return the changes by path; ``types`` are those by type, if the snapshots are of two processes."""
     changes = (
         PathChange(
             pair.path(),
@@ -130,11 +133,32 @@ def _path_changes(pairs: Sequence[Pair]) -> tuple[PathChange, ...]:
             pair.shallow_bytes,
             pair.retained_bytes,
             pair.total_bytes,
+            is_elsewhere=types is not None and _is_elsewhere(pair, types.get(pair.type_name)),
         )
         for pair in pairs
         if pair.type_name and (pair.objects.growth or pair.total_bytes.growth)
     )
     return tuple(sorted(changes, key=lambda change: (-change.total_bytes.growth, change.steps)))
+
+
+def _is_elsewhere(pair: Pair, in_all: Change | None) -> bool:
+    """Return whether objects that only one program has behind a path may be behind other paths in the other one.
+
+    They may if it has no fewer of the type. Functions and classes of a module that both have are the same in both.
+    """
+    growth = in_all.growth if in_all else 0
+    if not pair.objects.after:
+        return growth >= 0 or _is_code_of_both(pair)
+    return not pair.objects.before and growth <= 0
+
+
+def _is_code_of_both(pair: Pair) -> bool:
+    trail = pair.trail()
+    if len(trail) < 4:
+        return False
+    module, code = trail[2:4]
+    is_in_both = module.step.kind is StepKind.MODULE and module.step.name != "__main__" and module.is_in_both
+    return is_in_both and code.type_name in ("function", "type")
 
 
 def _large_new_group(root: Pair) -> NewGroup | None:

@@ -127,20 +127,25 @@ def _together(one: Group | None, other: Group) -> Group:
 
 
 def _moved_globals(before: Sequence[Group], after: Sequence[Group], pairs: Sequence[Pair]) -> dict[int, Pair]:
-    """Return the pairs of globals that each of two snapshots ascribes to another module.
+    """Return the pairs of globals that each of two snapshots ascribes to another module; both have both modules.
 
     The module that defines a global may show only once the global has contents.
     """
+    modules_before, modules_after = _modules(before), _modules(after)
     globals_before, globals_after = _globals(before), _globals(after)
     gone: dict[tuple[str, str], list[int]] = {}
     come: dict[tuple[str, str], list[int]] = {}
     for (step, type_name), index in globals_before.items():
-        if (step, type_name) not in globals_after:
+        if (step, type_name) not in globals_after and step.owner_type in modules_after:
             gone.setdefault((step.name, type_name), []).append(index)
     for (step, type_name), index in globals_after.items():
-        if (step, type_name) not in globals_before:
+        if (step, type_name) not in globals_before and step.owner_type in modules_before:
             come.setdefault((step.name, type_name), []).append(index)
     return {gone[key][0]: pairs[come[key][0]] for key in gone.keys() & come.keys() if len(gone[key] + come[key]) == 2}
+
+
+def _modules(groups: Sequence[Group]) -> set[str]:
+    return {normalised(group.step).name for group in groups if group.step.kind is StepKind.MODULE}
 
 
 def _globals(groups: Sequence[Group]) -> dict[tuple[Step, str], int]:

@@ -140,7 +140,11 @@ class TypeChange:
 
 @dataclass(frozen=True, slots=True)
 class PathChange:
-    """The change of the objects of one type behind one path."""
+    """The change of the objects of one type behind one path.
+
+    ``is_elsewhere``: one of the snapshots has no such objects behind this path, but no fewer of the type in all. What
+    the path to an object is depends on all that the process has imported.
+    """
 
     steps: RetainerPath
     type_name: str
@@ -148,11 +152,16 @@ class PathChange:
     shallow_bytes: Change
     retained_bytes: Change
     total_bytes: Change
+    is_elsewhere: bool = False
 
     @property
     def kind(self) -> ChangeKind:
         """The change between two snapshots: new or gone, else by the total bytes, else by the number of objects."""
-        return _kind(self.objects, self.total_bytes)
+        return (
+            _kind_of_size(self.objects, self.total_bytes)
+            if self.is_elsewhere
+            else _kind(self.objects, self.total_bytes)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,5 +267,9 @@ def _kind(objects: Change, size_bytes: Change) -> ChangeKind:
         return ChangeKind.NEW
     if objects.before and not objects.after:
         return ChangeKind.GONE
+    return _kind_of_size(objects, size_bytes)
+
+
+def _kind_of_size(objects: Change, size_bytes: Change) -> ChangeKind:
     growth = size_bytes.growth or objects.growth
     return ChangeKind.GROWN if growth > 0 else ChangeKind.SHRUNK if growth < 0 else ChangeKind.SAME

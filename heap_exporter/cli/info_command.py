@@ -8,10 +8,11 @@ It reads every snapshot, also a census: the object counts that are written where
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
-from heap_exporter.analysis import TypeRow
+from heap_exporter.analysis import Holding, TypeRow
 from heap_exporter.cli import files, screen
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.heapfile.reader import SnapshotReader
@@ -35,8 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
         header = reader.header
         types, footer = _census(reader) if header.content == "census" else ([], None)
     heap = None if footer else screen.open_snapshot(path)
-    footer, holdings = (heap.footer, heap.holdings) if heap else (footer, ())
-    assert footer is not None
+    if heap is None:
+        assert footer is not None
+        holdings: Sequence[Holding] = ()
+    else:  # the footer also counts references to objects that are not in the file
+        footer, holdings = replace(heap.footer, references=heap.references), heap.holdings
     limit = arguments.limit
     screen.print_result(
         arguments,

@@ -111,7 +111,8 @@ class Census:
     """All objects that the walker visited, by type, largest first.
 
     ``pause_seconds`` is the longest pause of the process. ``cpu_seconds`` is the CPU time of the walk, spent by this
-    process if ``in_process``, else by its clone. ``references`` is ``None`` if they were not counted.
+    process if ``in_process``, else by its clone. ``references``, and the ``allocated_blocks`` of the interpreter at
+    that time, are ``None`` if they were not counted.
     """
 
     taken_at: float
@@ -123,6 +124,7 @@ class Census:
     generation_objects: tuple[int, ...]
     references: int | None = None
     in_process: bool = True
+    allocated_blocks: int | None = None
 
     @property
     def objects(self) -> int:

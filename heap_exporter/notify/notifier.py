@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class Notifier:
     """Sends alerts. A receiver that fails or hangs does not delay another: each has a thread of its own.
 
-    ``webhooks`` counts the posts by outcome.
+    ``webhooks`` counts the posts by outcome; a notifier in place of another one goes on with its ``counts``.
     """
 
-    def __init__(self, settings: Settings, listeners: LeakListeners) -> None:
-        self.webhooks: dict[str, int] = {}
+    def __init__(self, settings: Settings, listeners: LeakListeners, counts: dict[str, int] | None = None) -> None:
+        self.webhooks: dict[str, int] = {} if counts is None else counts
         self._listeners = listeners
         listeners.begin()
         self._events: BackgroundQueue[AlertDocument] = BackgroundQueue("event", _emit, _drop)
@@ -32,7 +32,7 @@ class Notifier:
         if settings.alert_webhook_url:
             from heap_exporter.notify.webhook import OUTCOMES, Webhook
 
-            self.webhooks = dict.fromkeys(OUTCOMES, 0)
+            self.webhooks.update({outcome: self.webhooks.get(outcome, 0) for outcome in OUTCOMES})
             self._webhook = Webhook(settings.alert_webhook_url, settings.alert_webhook_format, self._count)
 
     def send(self, alert: LeakAlert) -> None:

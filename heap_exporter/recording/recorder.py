@@ -150,10 +150,13 @@ class Recorder:
             self._remove_excess()
 
     def _begin(self) -> None:
+        samples = HEADER
         if self._pid != os.getpid():  # a forked child: the notes are those of its parent
             self._pid, self._process_started_at, self._notes = os.getpid(), None, {}
+        elif self._file is not None and self._file.is_removed():
+            samples = self._file.content()
         self._file = None  # it closes its descriptor
-        self._file = _RecordingFile(self._snapshot_folder)
+        self._file = _RecordingFile(self._snapshot_folder, samples)
         self._notes |= notes.new_notes(self._process_started_at)
         self._write_notes()
         self._remove_excess()
@@ -183,7 +186,7 @@ class Recorder:
 class _RecordingFile:
     """The files of one recording. The CSV file is locked until this object is gone. Methods raise ``OSError``."""
 
-    def __init__(self, snapshot_folder: Path) -> None:
+    def __init__(self, snapshot_folder: Path, samples: str) -> None:
         self._pid = os.getpid()
         self._snapshot_folder = snapshot_folder
         self.size = 0
@@ -191,18 +194,22 @@ class _RecordingFile:
             self.recording, self._descriptor = create_recording(folder)
             weakref.finalize(self, _close, self._pid, self._descriptor).atexit = False
             try:
-                self.append(HEADER)
+                self.append(samples)
             except OSError:
                 folder.remove(self.recording.csv.name)
                 raise
 
     def is_usable(self) -> bool:
         """Return whether this process has created and not closed the file, none has removed it, and it is locked."""
-        return (
-            is_open(self._descriptor)
-            and os.fstat(self._descriptor).st_nlink > 0
-            and file_lock.renew_lock(self._descriptor)
-        )
+        return is_open(self._descriptor) and not self.is_removed() and file_lock.renew_lock(self._descriptor)
+
+    def is_removed(self) -> bool:
+        """Return whether the CSV file has been removed from its folder; this process can still read it."""
+        return is_open(self._descriptor) and os.fstat(self._descriptor).st_nlink == 0
+
+    def content(self) -> str:
+        """Return the header and the samples of the recording."""
+        return os.pread(self._descriptor, self.size, 0).decode("utf-8", "replace")
 
     def append(self, line: str) -> None:
         """Write a line of the recording after the last whole one."""

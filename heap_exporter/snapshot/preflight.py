@@ -25,9 +25,6 @@ REFERENCES_PER_OBJECT = 2
 for each object.
 """
 
-OUTGROWN = 1.5
-"""A census is outdated if the heap has this many times its objects by the allocator's count."""
-
 CENSUS_FILE_BYTES = 1024 * 1024
 """Upper bound on the file of a census: one row for each type."""
 
@@ -92,16 +89,14 @@ class SnapshotPlan:
 def estimate_heap_size(census: Census | None, proc: Path = Path("/proc")) -> HeapSize:
     """Estimate the size of the heap before a snapshot: by the last census if complete, or the allocator's count.
 
-    The allocator's count is also used if it exceeds the census by far: the service may have loaded its data since.
+    The census may be from before the service loaded its data: its figures are scaled by the allocator's blocks since.
     """
-    resident = _status_bytes(proc, "VmRSS") or 0
-    objects, references_each = int(OBJECTS_PER_BLOCK * sys.getallocatedblocks()), float(REFERENCES_PER_OBJECT)
-    if census is not None and census.walker != "portable" and census.objects:
-        if census.references is not None:
-            references_each = census.references / census.objects
-        if objects < OUTGROWN * census.objects:
-            objects = census.objects
-    return HeapSize(objects, round(references_each * objects), resident)
+    resident, blocks = _status_bytes(proc, "VmRSS") or 0, sys.getallocatedblocks()
+    if census is None or census.walker == "portable" or census.references is None:
+        objects = int(OBJECTS_PER_BLOCK * blocks)
+        return HeapSize(objects, REFERENCES_PER_OBJECT * objects, resident)
+    growth = blocks / census.allocated_blocks if census.allocated_blocks else 1.0
+    return HeapSize(round(growth * census.objects), round(growth * census.references), resident)
 
 
 def read_free_resources(

@@ -75,7 +75,7 @@ class NativeWalker:
 
     def census(self) -> Census:
         """Walk the heap and return all objects by type. Raises :class:`WalkFailed`, :class:`WalkCancelled`."""
-        taken_at, began = time.time(), time.perf_counter()
+        taken_at, began, allocated_blocks = time.time(), time.perf_counter(), sys.getallocatedblocks()
         result, pause_seconds, in_process = self._count()
         self._walk_seconds = result["walk_ns"] / 1e9
         return Census(
@@ -88,6 +88,7 @@ class NativeWalker:
             generation_objects=result["generation_objects"][:3],
             references=result["references"],
             in_process=in_process,
+            allocated_blocks=allocated_blocks,
         )
 
     def _count(self) -> tuple[dict[str, Any], float, bool]:

@@ -244,14 +244,19 @@ def _requested_reason(request: Request) -> str:
     return reason
 
 
+_SOURCES = {"census": ("census",), "verdict": ("process", "read", "judge")}
+"""What must not fail for a census and for a verdict: the names in ``heap_exporter_sample_errors_total``."""
+
+
 def _not_yet(reading: Reading, what: str, interval_seconds: float) -> Problem:
     """Return the HTTP answer 503 for a census or verdict that does not exist yet: when it is due, or how late it is."""
-    if failures := reading.counters.sample_errors.get(what, 0):
+    if failures := sum(reading.counters.sample_errors.get(source, 0) for source in _SOURCES[what]):
         times = "once" if failures == 1 else f"{failures} times"
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the {what} has failed {times}; see the log of the service")
-    due_seconds = reading.started_at + interval_seconds - time.time()
-    wait = max(1, math.ceil(due_seconds))
-    if due_seconds < -interval_seconds:
+    due_seconds = min(reading.started_at - time.time(), 0.0) + interval_seconds  # the clock may have been set back
+    is_late = due_seconds < -interval_seconds
+    wait = max(1, math.ceil(interval_seconds if is_late else due_seconds))
+    if is_late:
         detail = f"there is no {what} yet, {duration(-due_seconds)} after it was expected; see the log of the service"
     else:
         detail = f"there is no {what} yet; the first is expected within {wait} s"

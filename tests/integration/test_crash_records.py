@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,6 +116,30 @@ def test_a_process_killed_during_a_suspicion_records_its_first_snapshot(tmp_path
 
     assert first["id"] in exits(tmp_path)[0]["snapshots"]
     assert f"heap-exporter report {first['path']}" in output
+
+
+def test_a_snapshot_that_was_requested_is_on_record_although_the_folder_of_recordings_was_removed(
+    tmp_path: Path,
+) -> None:
+    with program(SUCCESSOR, tmp_path) as process:
+        url = next_json(process)
+        series = tmp_path / "snapshots" / "series"
+        eventually(lambda: list(series.glob("*.json")))
+        removed_at = time.time()
+        series.rename(tmp_path / "removed")  # at once: the process makes files in it while they are removed
+        shutil.rmtree(tmp_path / "removed")
+        eventually(lambda: list(series.glob("*.json")))
+        request = urllib.request.Request(f"{url}snapshots", method="POST")
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
+            taken = json.load(answer)
+        eventually(lambda: any(taken["id"] in path.read_text() for path in series.glob("*.json")))
+        process.kill()
+        process.wait()
+
+    (found,) = exits(tmp_path)
+
+    assert found["snapshots"] == [taken["id"]]
+    assert found["samples"]["rows"][0][found["samples"]["columns"].index("t_seconds")] < removed_at
 
 
 def test_a_process_that_stops_cleanly_is_no_kill(tmp_path: Path) -> None:

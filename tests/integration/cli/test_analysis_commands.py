@@ -149,6 +149,14 @@ def test_info_shows_what_a_snapshot_contains(run: Run, pair: Pair) -> None:
     assert printed["footer"]["objects"] > 5000
 
 
+def test_info_and_top_count_the_same_references(run: Run, pair: Pair) -> None:
+    info, top = (document(run(name, pair.after, "--json").stdout) for name in ("info", "top"))
+    text = run("info", pair.after).stdout
+
+    assert info["footer"]["references"] == top["snapshot"]["references"]
+    assert lines_with(text, "references")[0].split() == ["references", f"{top['snapshot']['references']:,}"]
+
+
 def test_info_reads_a_census(run: Run, tmp_path: Path) -> None:
     census = census_file(tmp_path / "census.heap")
 

@@ -9,7 +9,7 @@ import pytest
 
 from heap_exporter import analysis
 from heap_exporter.analysis import Change, Diff, compare
-from heap_exporter.analysis.results import PathChange
+from heap_exporter.analysis.results import ChangeKind, PathChange
 from heap_exporter.report.path_text import path_text, path_to_type
 from tests.heaps.objects import made, module, write
 from tests.heaps.steps import path
@@ -135,6 +135,43 @@ def test_a_global_of_two_modules_matches_although_each_snapshot_names_another_mo
     diff = compare(heap(before), heap(after))
 
     assert [suspect.holder for suspect in diff.suspects] == [path("shop.STORE")]
+
+
+def test_a_global_is_not_matched_with_another_one_whose_module_the_other_program_lacks() -> None:
+    methods = (Branch("Group.invoke", "shop.Method", 1, 100),)
+    before = modules(Branch("click", "module", 1, 72, (Branch("click.Group", "type", 1, 64, methods),)))
+    after = modules(Branch("rich", "module", 1, 72, (Branch("rich.Group", "type", 1, 64),)))
+
+    kinds = {change.steps: change.kind for change in compare(heap(before), heap(after)).paths}
+
+    assert kinds[path("click.Group")] is ChangeKind.GONE
+    assert kinds[path("rich.Group")] is ChangeKind.NEW
+
+
+@pytest.mark.parametrize(
+    ("pid", "kinds"),
+    [
+        (8, {"web.a": ChangeKind.SHRUNK, "web.b": ChangeKind.GROWN}),
+        (7, {"web.a": ChangeKind.GONE, "web.b": ChangeKind.NEW}),
+    ],
+)
+def test_what_another_program_holds_by_another_path_is_not_gone(pid: int, kinds: dict[str, ChangeKind]) -> None:
+    before = modules(Branch("web", "module", 1, 72, (Branch("web.a", "dict", 1, 64),)))
+    after = modules(Branch("web", "module", 1, 72, (Branch("web.b", "dict", 1, 64),)))
+
+    found = compare(heap(before, pid=7), heap(after, pid=pid))
+
+    assert {change.steps: change.kind for change in found.paths} == {path(name): kind for name, kind in kinds.items()}
+
+
+def test_a_function_of_a_module_of_both_programs_is_not_gone() -> None:
+    functions = (Branch("functools.lru_cache", "function", 3, 64),)
+    before = modules(Branch("functools", "module", 1, 72, functions), Branch("__main__", "module", 1, 72))
+    after = modules(Branch("functools", "module", 1, 72), Branch("__main__", "module", 1, 72))
+
+    found = compare(heap(before, pid=7), heap(after, pid=8))
+
+    assert change_at(found, "functools.lru_cache").kind is ChangeKind.SHRUNK
 
 
 def test_main_keeps_its_name_when_multiprocessing_adds_another_one(tmp_path: Path) -> None:

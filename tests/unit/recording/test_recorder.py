@@ -163,14 +163,19 @@ def test_the_newest_crashes_stay_where_running_processes_fill_the_folder(tmp_pat
     assert sorted(path.stat().st_mtime for path in crashes) == [1003 + age for age in range(KEPT_CRASHES)]
 
 
-def test_a_removed_folder_is_made_again(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path, None)
-    recorder.record(point(0))
-    shutil.rmtree(tmp_path / "series")
+def test_a_removed_recording_goes_on_with_its_samples_and_notes(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, 7.0)
+    for number in range(4):
+        recorder.record(point(number))
+        recorder.record_snapshots(["one"])
+        shutil.rmtree(tmp_path / "series")
+    recorder.record(point(4))
 
-    recorder.record(point(1))
-
-    assert recorded(recorder) == [point(1)]
+    assert recorded(recorder) == [point(number) for number in range(5)]
+    assert recorder.path is not None
+    assert notes.read_snapshots(notes_of(recorder.path.with_suffix(".json"))) == ("one",)
+    recorder.finish()
+    assert files(tmp_path, ".json") == set()
 
 
 def test_a_truncated_file_does_no_harm(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, TestResponse
 
 from heap_exporter.errors import SnapshotNoDisk, WalkCancelled
-from heap_exporter.model import Reading
+from heap_exporter.model import Counters, Reading
 from heap_exporter.snapshot import preflight
 from heap_exporter.snapshot.file_names import ID
 from tests.doubles.web_source import Process, json_of
@@ -320,7 +320,8 @@ def test_an_unknown_path_is_404(client: Client, path: str) -> None:
     [
         (20.0, "40", "there is no {} yet; the first is expected within 40 s"),
         (61.0, "1", "there is no {} yet; the first is expected within 1 s"),
-        (660.0, "1", "there is no {} yet, 10 min after it was expected; see the log of the service"),
+        (660.0, "60", "there is no {} yet, 10 min after it was expected; see the log of the service"),
+        (-1e6, "60", "there is no {} yet; the first is expected within 60 s"),
     ],
 )
 def test_before_the_first_census_the_answer_is_503_with_retry_after(
@@ -335,6 +336,25 @@ def test_before_the_first_census_the_answer_is_503_with_retry_after(
         assert answer.status_code == 503
         assert json_of(answer)["detail"] == detail.format(path[1:])
         assert answer.headers["Retry-After"] == wait
+
+
+@pytest.mark.parametrize(
+    ("path", "source"), [("census", "census"), ("verdict", "process"), ("verdict", "read"), ("verdict", "judge")]
+)
+def test_a_census_or_a_verdict_that_fails_is_not_announced(
+    client: Client, process: Process, path: str, source: str
+) -> None:
+    process.now = Reading(
+        started_at=time.time(),
+        process_started_at=None,
+        census_interval_seconds=60,
+        counters=Counters(sample_errors={source: 3}),
+    )
+
+    answer = fetch(client, f"/{path}")
+
+    assert answer.status_code == 503
+    assert json_of(answer)["detail"] == f"the {path} has failed 3 times; see the log of the service"
 
 
 def test_the_census_and_the_verdict_are_json(client: Client) -> None:
