@@ -12,6 +12,7 @@ from alerts.tests.expectations import ALERTS, AMBIGUOUS, CLEARED, CONFIRMED, HEA
 from alerts.tests.shapes import HOUR
 from alerts.tests.unit_test_file import Fired, first_fired, write_unit_test_files
 from tests import servers
+from tests.servers.versions import version
 
 ALERTS_FOLDER = Path(__file__).parents[1]
 RULES, RUNBOOK = ALERTS_FOLDER / "heap_exporter.rules.yml", ALERTS_FOLDER / "runbook.md"
@@ -84,13 +85,13 @@ def with_table(runbook: str, table: str) -> str:
 
 
 def main() -> int:
-    """Print the table, and write it if asked; return 1 without promtool."""
+    """Print the table, and write it if asked; return 1 without promtool 3 or newer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the table into the runbook too")
     options = parser.parse_args()
     promtool = servers.find("promtool")
-    if promtool is None:
-        print("promtool is neither in .servers/ nor on PATH: run `make servers` to install it", file=sys.stderr)
+    if promtool is None or (version(promtool) or (0, 0)) < (3, 0):
+        print("promtool 3 is neither in .servers/ nor on PATH; run `make servers` to install it", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as scratch:
         table = markdown(first_fired(promtool, write_unit_test_files(RULES, SHAPES, Path(scratch))))

@@ -102,7 +102,7 @@ def fired(promtool: Path, unit_test_files: UnitTestFiles) -> Fired:
 def tolerance(promtool: Path) -> int:
     """The minutes by which an alert may differ from the table, which is computed by Prometheus 3.
 
-    Before, a range had the sample at its start too, so that growth is steady a little later.
+    In Prometheus 2 a range has the sample at its start too, so that growth is steady a little later.
     """
     number = version(promtool)
     return 0 if number is None or number >= (3, 0) else 2
