@@ -33,10 +33,9 @@ CHANCE_DEVIATIONS = 3.0
 
 HEAVY_BYTES = 1024 * 1024
 HEAVY_OBJECTS = 3
-HEAVY_DEVIATIONS = 2.0
-"""Growth in bytes from which on fewer new objects suffice: these, and twice the deviation of their number.
+"""Growth in bytes from which on a few new objects suffice, if they are a considerable share of the growth of the heap.
 
-They must have a considerable share of the growth of the heap, too.
+A leak of heavy objects adds a few in the time between two snapshots, however many there are already.
 """
 
 CONSIDERABLE = 0.25
@@ -160,11 +159,11 @@ class _SuspectSearch:
         if self._may_come_with_code(pair):
             return False
         expected = objects.before * self._code_growth if _comes_with_code(pair) else objects.before
-        gained, deviation = objects.after - expected, math.sqrt(expected)
-        if gained > CHANCE_OBJECTS + CHANCE_DEVIATIONS * deviation:
+        gained = objects.after - expected
+        if gained > CHANCE_OBJECTS + CHANCE_DEVIATIONS * math.sqrt(expected):
             return pair.total_bytes.growth >= self._min_bytes
         is_heavy = pair.total_bytes.growth >= self._heavy_bytes and not _may_be_in_use(pair)
-        return is_heavy and gained >= HEAVY_OBJECTS and gained > HEAVY_DEVIATIONS * deviation
+        return is_heavy and gained >= HEAVY_OBJECTS
 
     def _may_come_with_code(self, pair: Pair) -> bool:
         """Return whether imported extension modules may keep these: objects of built-in types or of their own types."""
