@@ -64,7 +64,9 @@ class Settings:
         True, "`false` turns the exporter off; `start()` then does nothing.", aliases={"HEAP_MONITOR_ENABLED": 1})
     host: str = setting(
         "127.0.0.1", "Address that the HTTP server listens on. Set a token if other machines can reach this address.")
-    port: int = setting(9465, "Port that the HTTP server listens on; 0 selects any free port.", min=0, max=65535)
+    port: int = setting(
+        9465, "Port that the HTTP server listens on; 0 selects any free port. While another process uses the port, the "
+        "server listens on a free one.", min=0, max=65535)
     http: bool = setting(
         True, "`false` disables the HTTP server, for services that mount the pages in their own server or push "
         "metrics.")

@@ -28,6 +28,7 @@ from typing import Any
 from heap_exporter.demo.visitors import Visitors
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.runtime.http_client import fetch
+from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.urls import reachable
 from heap_exporter.settings import Settings
 
@@ -138,7 +139,7 @@ def _status(url: str) -> Status:
     answer = fetch(urllib.request.Request(url, headers=headers), START_SECONDS)  # noqa: S310  # the URL of the subprocess
     if answer.status != http.client.OK:
         raise HeapExporterError(f"the exporter of the demo answered {answer.status} {answer.reason}")
-    return dict(json.loads(answer.body))
+    return dict(parse_json(answer.body))
 
 
 class _Screen:
