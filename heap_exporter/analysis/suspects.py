@@ -25,7 +25,10 @@ from heap_exporter.model.paths import SYS_MODULES, Step, StepKind
 
 MIN_GROWTH_BYTES = 64 * 1024
 MIN_SHARE = 0.01
-"""The least growth of a suspect, and its least share of the growth of the heap."""
+MIN_SHARE_AMID_IMPORTS = 0.1
+"""The least growth of a suspect, and its least share of the growth of the heap. It is larger where modules were
+imported between the snapshots: their tables and caches fill as they begin to work.
+"""
 
 CHANCE_OBJECTS = 10
 CHANCE_DEVIATIONS = 3.0
@@ -125,9 +128,10 @@ class _Place(NamedTuple):
 
 class _SuspectSearch:
     def __init__(self, pairs: Sequence[Pair], reachable_objects: int) -> None:
-        self._min_bytes = max(MIN_GROWTH_BYTES, MIN_SHARE * pairs[0].gained_bytes)
-        self._heavy_bytes = max(HEAVY_BYTES, CONSIDERABLE * pairs[0].gained_bytes)
         self._code_growth = _code_growth(pairs)
+        min_share = MIN_SHARE_AMID_IMPORTS if self._code_growth > CODE_GROWTH else MIN_SHARE
+        self._min_bytes = max(MIN_GROWTH_BYTES, min_share * pairs[0].gained_bytes)
+        self._heavy_bytes = max(HEAVY_BYTES, CONSIDERABLE * pairs[0].gained_bytes)
         self._more_modules = sum(pair.objects.growth for pair in pairs if pair.type_name == "module")
         self._normal_garbage_objects = max(YOUNG_GARBAGE_OBJECTS, OLD_GARBAGE_SHARE * reachable_objects)
 
