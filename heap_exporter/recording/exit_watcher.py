@@ -212,7 +212,7 @@ class ExitWatcher:
         self._observed: dict[int, ObservedProcess] = {}
         self._changed_at, self._scans = -1, 0
         self._poller = select.poll()
-        self._signals = self._receive_signals()
+        self._signals = self._receive_signals(folder)
 
     def run(self) -> None:
         """Watch until the last process has ended, or the folder is removed."""
@@ -233,7 +233,7 @@ class ExitWatcher:
             elif self.is_stopping or time.monotonic() - busy_at > IDLE_SECONDS:
                 return
 
-    def _receive_signals(self) -> int:
+    def _receive_signals(self, folder: str) -> int:
         """Have the kernel signal each change of the folder; return a descriptor that is readable after each signal.
 
         systemd sends SIGTERM to all processes of a service, but some of these may end only later.
@@ -250,7 +250,9 @@ class ExitWatcher:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGIO, lambda *_: None)
         with suppress(OSError):  # a kernel without such signals
-            fcntl.fcntl(self.folder, fcntl.F_NOTIFY, fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT)
+            # A descriptor of its own: os.listdir() closes a copy of the other one, which would end the signals.
+            changes = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | _OPEN)
+            fcntl.fcntl(changes, fcntl.F_NOTIFY, fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT)
         return signals
 
     def _scan(self) -> None:

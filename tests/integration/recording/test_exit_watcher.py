@@ -140,6 +140,40 @@ def test_a_service_that_stops_heap_exporter_is_watched_no_longer(tmp_path: Path)
         assert process.poll() is None
 
 
+def test_a_new_recording_is_seen_without_waiting_for_the_next_scan(tmp_path: Path) -> None:
+    watcher_code = """
+        import sys
+        from heap_exporter.recording import exit_watcher
+        exit_watcher.SCAN_SECONDS = 3600.0
+        exit_watcher.main(sys.argv[1], ".watcher-test.lock", ".csv", ".exit")
+    """
+    code = """
+        import json, sys
+        from pathlib import Path
+        from heap_exporter.model import Point
+        from heap_exporter.recording.recorder import Recorder
+        recorders = []
+        for line in sys.stdin:
+            recorders.append(Recorder(Path("."), None))
+            recorders[-1].record(Point(1.0, 1))
+            print(json.dumps(recorders[-1].path.stem), flush=True)
+    """
+    series = tmp_path / "series"
+    series.mkdir()
+    watcher = subprocess.Popen([sys.executable, "-c", textwrap.dedent(watcher_code), series])
+    try:
+        with program(code, tmp_path) as process:
+            eventually((series / ".watcher-test.lock").exists)
+            assert process.stdin is not None
+            for _ in range(2):  # its first scan may see the first one
+                process.stdin.write("\n")
+                process.stdin.flush()
+                eventually((series / f"{next_json(process)}.exit").exists)
+    finally:
+        watcher.kill()
+        watcher.wait()
+
+
 def test_a_process_that_reads_a_recording_is_not_taken_for_its_recorder(tmp_path: Path) -> None:
     series = tmp_path / "snapshots" / "series"
     with program(SERVICE + "sys.stdin.readline()", tmp_path):
