@@ -122,7 +122,7 @@ def attribute(points: Sequence[Point]) -> Attribution:
     if largest.cause is not Cause.PYTHON_OBJECTS:
         return Attribution(largest.cause, (largest.reason(growth),))
     cause, reasons = _python_cause(growths)
-    return Attribution(cause, (largest.reason(growth), *reasons))
+    return Attribution(cause, (largest.reason(growth), *_interned_strings(growths), *reasons))
 
 
 def _trend(points: Sequence[Point], kind: MemoryKind, field: str) -> MemoryTrend | None:
@@ -209,6 +209,14 @@ def _mixture(parts: Sequence[Part], growth: float) -> Reason:
 def _missing(growths: FieldGrowth) -> Reason:
     is_malloc_known = growths.of("malloc_used_bytes") is not None
     return Reason(ReasonKind.PYTHON_UNKNOWN if is_malloc_known else ReasonKind.PARTS_UNKNOWN)
+
+
+def _interned_strings(growths: FieldGrowth) -> tuple[Reason, ...]:
+    """Return a reason if most of the new objects are interned strings that the interpreter never frees."""
+    strings, blocks = growths.of("interned_strings"), growths.of("allocated_blocks")
+    if not strings or not blocks or strings < MIN_SHARE * blocks:
+        return ()
+    return (Reason(ReasonKind.INTERNED_STRINGS, {"objects": strings}),)
 
 
 def _python_cause(growths: FieldGrowth) -> tuple[Cause, tuple[Reason, ...]]:

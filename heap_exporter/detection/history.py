@@ -97,6 +97,7 @@ def point(
         t_seconds=sample.taken_at,
         rss_bytes=sample.process.resident_bytes,
         allocated_blocks=sample.allocated_blocks,
+        interned_strings=sample.interned_strings,
         restart=restart,
         finding=finding,
         limit_bytes=limit_bytes,

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
 from heap_exporter.detection.detector import Detector, DetectorThresholds
 from heap_exporter.detection.growing_types import TypeHistory, with_growing_types
-from heap_exporter.model import Census, GrowingType, Point, Verdict
+from heap_exporter.model import Cause, Census, GrowingType, Point, Reason, ReasonKind, StepKind, Verdict
+from heap_exporter.runtime.python_faults import collects_in_increments
+
+_OTHER_FAULTS = (ReasonKind.COLLECTOR_OFF, ReasonKind.IN_GARBAGE)
+"""Reasons for uncollected cycles that no version of Python explains."""
 
 
 class Judge:
@@ -13,7 +21,8 @@ class Judge:
     ``growing_types`` are the types that grew within the window by the last census, most bytes first.
     """
 
-    def __init__(self, thresholds: DetectorThresholds) -> None:
+    def __init__(self, thresholds: DetectorThresholds, python_version: Sequence[object] = sys.version_info) -> None:
+        self._collects_in_increments = collects_in_increments(python_version)
         self.detections = 0
         self.growing_types: tuple[GrowingType, ...] = ()
         self._detector = Detector(thresholds)
@@ -26,6 +35,17 @@ class Judge:
             self._types.add(census)
             self.growing_types = self._types.growing_types()
         verdict = with_growing_types(self._detector.observe(point), self.growing_types)
+        if self._collects_in_increments and _has_uncollected_cycles(verdict):
+            verdict = replace(verdict, reasons=(*verdict.reasons, Reason(ReasonKind.INCREMENTAL_COLLECTOR)))
         self.detections += verdict.is_suspicion and not self._was_suspicion
         self._was_suspicion = verdict.is_suspicion
         return verdict
+
+
+def _has_uncollected_cycles(verdict: Verdict) -> bool:
+    """Return whether cycles accumulate that an enabled garbage collector could free, by the verdict or its finding."""
+    if not verdict.is_suspicion or any(reason.kind in _OTHER_FAULTS for reason in verdict.reasons):
+        return False
+    accumulation = verdict.finding.accumulation if verdict.finding else None
+    is_garbage = accumulation is not None and accumulation.path[:1] and accumulation.path[0].kind is StepKind.GARBAGE
+    return bool(is_garbage) or verdict.cause is Cause.UNCOLLECTED_CYCLES

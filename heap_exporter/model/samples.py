@@ -49,7 +49,7 @@ class CollectorState:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One cheap reading of the process."""
+    """One cheap reading of the process; ``interned_strings`` is known where the interpreter never frees these."""
 
     taken_at: float
     uptime_seconds: float | None
@@ -57,6 +57,7 @@ class Sample:
     process: ProcessMemory | None
     collector: CollectorState | None
     allocated_blocks: int | None
+    interned_strings: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

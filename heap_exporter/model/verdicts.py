@@ -114,6 +114,7 @@ class Point(NamedTuple):
     uncollectable_objects: int | None = None
     threads: int | None = None
     limit_bytes: int | None = None
+    interned_strings: int | None = None
     finding: Finding | None = None
 
     @property
@@ -215,6 +216,12 @@ class ReasonKind(StrEnum):
 
     PARTS_UNKNOWN = "parts-unknown"
     """Only the size of the process is known; no values."""
+
+    INTERNED_STRINGS = "interned-strings"
+    """``objects`` strings were interned, which this version of Python never frees."""
+
+    INCREMENTAL_COLLECTOR = "incremental-collector"
+    """Cycles accumulate under a version of Python whose incremental collector frees them late; no values."""
 
     IN_GARBAGE = "in-garbage"
     """The collector could not free ``objects``."""

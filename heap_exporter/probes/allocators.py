@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Sequence
 from functools import cache
 
 from heap_exporter.errors import SourceMissing
 from heap_exporter.model import AllocatorMemory
+from heap_exporter.runtime.python_faults import keeps_interned_strings
 
 
 def read_allocated_blocks() -> int:
@@ -21,6 +23,11 @@ def read_allocated_blocks() -> int:
             "the interpreter does not count memory blocks (PYTHONMALLOC=malloc, or Python has no pymalloc)"
         )
     return blocks
+
+
+def read_interned_strings(version: Sequence[object] = sys.version_info) -> int | None:
+    """Return the number of strings that the interpreter has interned, ``None`` if its version frees them again."""
+    return sys.getunicodeinternedsize() if keeps_interned_strings(version) else None  # type: ignore[attr-defined]  # new in 3.12
 
 
 def read_malloc() -> AllocatorMemory:

@@ -38,6 +38,7 @@ class Sampler:
             process=memory,
             collector=counters,
             allocated_blocks=blocks,
+            interned_strings=self._run("blocks", allocators.read_interned_strings),
         )
 
     def detail(self) -> SlowReadings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heap_exporter.model import Cause, LeakAlert
+from heap_exporter.model import Cause, LeakAlert, ReasonKind, Verdict
 from heap_exporter.model.paths import LeakPattern
 
 _PATTERN_ADVICE = {
@@ -134,6 +134,23 @@ _CAUSE_ADVICE = {
 }
 
 
+FAULT_ADVICE = {
+    ReasonKind.INTERNED_STRINGS: (
+        "Python 3.12.0 to 3.12.6 never free interned strings, such as names of attributes (setattr) and parts of paths "
+        "(pathlib): upgrade to Python 3.12.7 or newer."
+    ),
+    ReasonKind.INCREMENTAL_COLLECTOR: (
+        "Python 3.14.0 to 3.14.4 free reference cycles late, with an incremental garbage collector: upgrade to Python "
+        "3.14.5 or newer, or call gc.collect() between requests."
+    ),
+}
+
+
+def fault_advice(verdict: Verdict) -> str:
+    """Return the advice about a fault of Python itself as text, "" if the verdict shows none."""
+    return next((FAULT_ADVICE[reason.kind] for reason in verdict.reasons if reason.kind in FAULT_ADVICE), "")
+
+
 def pattern_advice(pattern: LeakPattern | None) -> str:
     """Return the advice about a leak pattern as text, "" without a pattern."""
     return _PATTERN_ADVICE[pattern] if pattern else ""
@@ -154,4 +171,5 @@ def alert_advice(alert: LeakAlert) -> str:
     if alert.comparison_problem:
         return uncompared_advice(alert.comparison_problem)
     pattern = alert.accumulation.pattern if alert.accumulation else None
-    return pattern_advice(pattern) or cause_advice(alert.verdict.cause)
+    advice = pattern_advice(pattern) or cause_advice(alert.verdict.cause)
+    return f"{fault_advice(alert.verdict)} {advice}".strip()

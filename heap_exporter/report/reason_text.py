@@ -167,6 +167,14 @@ def _collector_off_no_cycles() -> str:
     return "the garbage collector is off, but the new objects cannot form reference cycles: they are still referenced"
 
 
+def _interned_strings(objects: float) -> str:
+    return f"{objects:,.0f} more strings are interned, which this version of Python never frees"
+
+
+def _incremental_collector() -> str:
+    return "this version of Python has an incremental garbage collector, which frees reference cycles late"
+
+
 _SENTENCES: dict[ReasonKind, Callable[..., str]] = {
     ReasonKind.WARMING_UP: _warming_up,
     ReasonKind.GREW: _grew,
@@ -194,6 +202,8 @@ _SENTENCES: dict[ReasonKind, Callable[..., str]] = {
     ReasonKind.MIXTURE: _mixture,
     ReasonKind.PYTHON_UNKNOWN: _python_unknown,
     ReasonKind.PARTS_UNKNOWN: _parts_unknown,
+    ReasonKind.INTERNED_STRINGS: _interned_strings,
+    ReasonKind.INCREMENTAL_COLLECTOR: _incremental_collector,
     ReasonKind.IN_GARBAGE: _in_garbage,
     ReasonKind.STILL_REFERENCED: _still_referenced,
     ReasonKind.NOT_COLLECTED: _not_collected,

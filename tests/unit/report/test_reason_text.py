@@ -126,6 +126,16 @@ EXAMPLES: list[tuple[ReasonKind, dict[str, object], str]] = [
         "only the size of the process is known: Python objects, memory blocks and malloc could not be measured",
     ),
     (
+        ReasonKind.INTERNED_STRINGS,
+        {"objects": 20_000.0},
+        "20,000 more strings are interned, which this version of Python never frees",
+    ),
+    (
+        ReasonKind.INCREMENTAL_COLLECTOR,
+        {},
+        "this version of Python has an incremental garbage collector, which frees reference cycles late",
+    ),
+    (
         ReasonKind.IN_GARBAGE,
         {"objects": 812.0},
         "the garbage collector could not free 812 objects: they are in gc.garbage",
