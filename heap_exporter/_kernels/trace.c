@@ -11,6 +11,7 @@ typedef struct {
     uint32_t *queue;
     uint32_t first, end;
     uint32_t dunder_dict, dunder_globals, dunder_closure, dunder_main, current_tasks, eager_tasks;
+    uint32_t module_type;
     uint8_t *parts; /* of each type, while objects of asyncio have no groups of their own yet; else NULL */
     VECTOR(uint32_t) deferred;
 } Trace;
@@ -92,6 +93,14 @@ label_of_item(const Trace *trace, uint32_t own_label, uint32_t position)
     return position < function->cell_count ? label_of_name(cells[position], LABEL_ITEM) : LABEL_ITEM;
 }
 
+/* Return whether an object belongs to the state of a module in C: CPython's current tasks, since 3.12. */
+static int
+is_module_state(const Trace *trace, uint32_t object)
+{
+    const Group *groups = trace->graph->groups.items, *own = &groups[trace->graph->group_of[object]];
+    return own->label == LABEL_REFERENT && groups[own->parent].type == trace->module_type;
+}
+
 /* Return whether a reference is not followed for now: it leads to an event loop, or to a task or a callback from where it
  * is only until its turn. Such objects have groups of their own, which are the same at each moment. */
 static int
@@ -103,7 +112,7 @@ is_deferred(const Trace *trace, uint32_t object, uint32_t own_label, uint32_t ta
     uint8_t part = trace->parts[type_of(trace->graph, target)];
     if (part == PART_TASK || part == PART_CALLBACK) {
         return trace->parts[type_of(trace->graph, object)] != PART_NONE || own_label == trace->current_tasks
-               || own_label == trace->eager_tasks;
+               || own_label == trace->eager_tasks || is_module_state(trace, object);
     }
     return part == PART_LOOP;
 }
@@ -412,6 +421,7 @@ trace(Graph *graph)
     trace.dunder_main = label_of_name(strings_find(&graph->strings, "__main__"), NO_LABEL);
     trace.current_tasks = label_of_name(strings_find(&graph->strings, "_current_tasks"), NO_LABEL);
     trace.eager_tasks = label_of_name(strings_find(&graph->strings, "_eager_tasks"), NO_LABEL);
+    trace.module_type = strings_find(&graph->types, "module");
     trace.queue = allocate(graph->objects, sizeof(uint32_t));
     graph->group_of = allocate(graph->objects, sizeof(uint32_t));
     trace.parts = allocate(graph->types.ends.count, 1);

@@ -13,6 +13,7 @@ from pathlib import Path
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model import Walk
+from heap_exporter.probes.used_memory import read_used_memory
 from heap_exporter.walker import Walker
 from heap_exporter.walker.fallback_walker import choose_walker
 
@@ -39,6 +40,7 @@ def write_snapshot(walker: Walker, fd: int) -> Walk:
             python_version=platform.python_version(),
             implementation=sys.implementation.name,
             threads={thread.ident: thread.name for thread in threading.enumerate() if thread.ident},
+            **read_used_memory()._asdict(),
         )
     )
     walk = walker.write_graph(out)

@@ -34,6 +34,7 @@ LEAKS = {
     "log_handlers": ("Handler", "{}.LOGGER → Logger.handlers", "Handlers are added"),
     "large_frames": ("bytearray", "{}.VIEWER → Viewer.frames", "Items are added"),
     "heavy_documents": ("Document", "{}.LIBRARY → Library.documents", "Items are added"),
+    "compressors": ("LZMACompressor", "{}.UPLOADS", "Entries are added"),
     "kept_errors": ("KeyError", "{}.ERRORS", "A stored exception keeps its traceback"),
 }
 """Program → type, holder, beginning of the advice."""
@@ -171,6 +172,15 @@ def test_what_a_task_holds_is_at_the_same_place_while_the_loop_is_idle_and_while
     assert {pattern_advice(first.pattern).partition(":")[0] for [first] in suspects} == {
         "Entries are added and never removed"
     }
+
+
+def test_what_a_callback_holds_is_at_the_same_place_while_it_runs_and_while_it_waits(folder: Path) -> None:
+    [first] = compared("async_timer", folder).suspects
+
+    assert (
+        path_text(first.holder) == "event loop › scheduled callback → callback → bound method's self → Meter.readings"
+    )
+    assert (first.type_name.rpartition(".")[2], first.objects.growth) == ("Reading", 2000)
 
 
 @pytest.mark.parametrize("name", HEALTHY)

@@ -81,6 +81,7 @@ class _Tracer:
         self._closure = contents.label("__closure__")
         self._parts = asyncio_parts(contents.types)
         self._while_running = {contents.label(name) for name in ("_current_tasks", "_eager_tasks")}
+        self._module_type = contents.type_number("module")
         self._deferred: set[int] = set()
         self.group = array("I", [UNREACHED]) * contents.objects
         self.groups = Groups(contents.holders, contents.label("__dict__"), contents.type_number("coroutine"))
@@ -147,9 +148,16 @@ class _Tracer:
         """
         part = self._parts.get(self._type_of[target])
         if part in (AsyncioPart.TASK, AsyncioPart.CALLBACK):
-            is_scheduling = self._type_of[node] in self._parts
-            return is_scheduling or self.groups.label[self.group[node]] in self._while_running
+            if self._type_of[node] in self._parts:
+                return True
+            return self.groups.label[self.group[node]] in self._while_running or self._is_module_state(node)
         return part is AsyncioPart.LOOP
+
+    def _is_module_state(self, node: int) -> bool:
+        """Return whether a node belongs to the state of a module in C: CPython's current tasks, since 3.12."""
+        group = self.group[node]
+        is_unnamed = self.groups.label[group] == REFERENT
+        return is_unnamed and self.groups.type[self.groups.parent[group]] == self._module_type
 
     def _group_below(self, node: int, slot: int, target: int) -> int:
         """Return the path group of the object behind an edge of a node.

@@ -57,6 +57,15 @@ def test_the_kernels_agree_on_a_real_process(real: Path) -> None:
 
 
 @both
+def test_the_kernels_agree_on_a_process_with_an_event_loop(tmp_path: Path) -> None:
+    paths = [tmp_path / "running.heap", tmp_path / "waiting.heap"]
+    subprocess.run([sys.executable, "-m", "tests.leaks.driver", "async_timer", *paths], cwd=REPOSITORY, check=True)
+
+    for path in paths:
+        assert_same(KERNELS["portable"](path), KERNELS["native"](path))
+
+
+@both
 def test_the_kernel_in_c_is_used_where_it_is_built(real: Path) -> None:
     assert type(analysis_graph.load(real)) is type(KERNELS["native"](real))
 
