@@ -48,7 +48,7 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is refused; ``outcome`` is one of :data:`~heap_exporter.snapshot.service.OUTCOMES`."""
+    """Why a request is refused; ``outcome`` is one of :data:`~heap_exporter.snapshot.snapshot_requests.OUTCOMES`."""
 
     outcome: Literal["cooldown", "over_budget"]
     reason: str

@@ -32,7 +32,8 @@ from heap_exporter.model import Reading
 from heap_exporter.runtime.formatting import duration, in_calendar
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
-from heap_exporter.snapshot.service import SnapshotProgress, Snapshots
+from heap_exporter.snapshot.service import Snapshots
+from heap_exporter.snapshot.snapshot_requests import SnapshotProgress
 from heap_exporter.web import page, responses
 from heap_exporter.web.auth import Gate
 from heap_exporter.web.problem import Problem

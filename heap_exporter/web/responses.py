@@ -13,7 +13,7 @@ from heap_exporter.report.advice_text import alert_advice
 from heap_exporter.report.finding_text import accumulation_document
 from heap_exporter.report.verdict_text import verdict_document
 from heap_exporter.snapshot.comparison import Comparison
-from heap_exporter.snapshot.service import SnapshotProgress
+from heap_exporter.snapshot.snapshot_requests import SnapshotProgress
 
 Document = dict[str, Any]
 

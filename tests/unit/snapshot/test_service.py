@@ -23,10 +23,11 @@ from heap_exporter.heapfile.records import CountRecord, NodeRecord
 from heap_exporter.model import TypeCount
 from heap_exporter.snapshot import preflight, service
 from heap_exporter.snapshot.file_names import ID
+from heap_exporter.snapshot.snapshot_requests import OUTCOMES
 from heap_exporter.snapshot.store import MIN_FREE_BYTES, Store
 from tests.doubles.web_source import CENSUS, PLACE, PausedWalker
 
-NOTHING_YET = dict.fromkeys(service.OUTCOMES, 0)
+NOTHING_YET = dict.fromkeys(OUTCOMES, 0)
 
 
 @pytest.fixture
@@ -304,7 +305,7 @@ def test_every_failure_of_a_snapshot_has_a_counter() -> None:
     def below(cls: type[SnapshotError]) -> set[type[SnapshotError]]:
         return {cls}.union(*map(below, cls.__subclasses__()))
 
-    assert {cls.outcome for cls in below(SnapshotError)} <= set(service.OUTCOMES)
+    assert {cls.outcome for cls in below(SnapshotError)} <= set(OUTCOMES)
 
 
 def test_a_snapshot_has_an_id_whatever_the_clock_shows(walker: PausedWalker, tmp_path: Path) -> None:
