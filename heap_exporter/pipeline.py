@@ -89,8 +89,10 @@ class Pipeline:
             max(settings.max_samples, math.ceil(settings.window_seconds / settings.interval_seconds))
         )
         self._recorder: Recorder | None = None
-        thresholds = settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
-        self._judge = Judge(DetectorThresholds(*thresholds))
+        self._thresholds = DetectorThresholds(
+            settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
+        )
+        self._judge = Judge(self._thresholds)
         self._type_series = TypeSeries()
         self._finding: Finding | None = None
         self._investigated: Sequence[SnapshotInfo] = ()
@@ -219,7 +221,10 @@ class Pipeline:
         if not self._settings.record:
             return
         self._recorder = Recorder(
-            self._settings.snapshot_dir, self.reading.process_started_at, watch_exit=self._settings.watch_exit
+            self._settings.snapshot_dir,
+            self.reading.process_started_at,
+            watch_exit=self._settings.watch_exit,
+            thresholds=self._thresholds,
         )
         last_exit = claim_last_exit(self._settings.snapshot_dir, self._sampler.limits())
         for snapshot_id in last_exit.snapshots if last_exit else ():

@@ -4,9 +4,10 @@
     heap-exporter replay --json prod.csv | jq 'select(.state == "confirmed")'
     heap-exporter replay --window 30m --growth-percent 5 prod.csv
 
-A service records its samples in the folder `series` of its snapshot folder. Replay them to see why an alert came, or
-did not come, and to try other thresholds. Any CSV file with the columns t_seconds and rss_bytes works. Each further
-column of docs/replay.md makes the cause more precise. --verbose prints the numbers behind each verdict.
+A service records its samples, and the thresholds it judges them with, in the folder `series` of its snapshot folder.
+Replay them to see why an alert came, or did not come, and to try other thresholds. Any CSV file with the columns
+t_seconds and rss_bytes works. Each further column of docs/replay.md makes the cause more precise. --verbose prints the
+numbers behind each verdict.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import signal
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -30,7 +31,7 @@ from heap_exporter.cli import files, screen
 from heap_exporter.detection.detector import Detector, DetectorThresholds
 from heap_exporter.errors import HeapExporterError, SettingsError
 from heap_exporter.model import Point, Verdict
-from heap_exporter.recording.csv_format import read_series
+from heap_exporter.recording.csv_format import THRESHOLDS, JudgedPoint, read_judged_series
 from heap_exporter.report import reason_text
 from heap_exporter.report.verdict_text import verdict_summary
 from heap_exporter.runtime import formatting
@@ -52,22 +53,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         WINDOW,
-        default=f"{defaults['window_seconds'] / 60:g}m",
         metavar="TIME",
-        help="the detection window: the time over which growth is measured (default: %(default)s)",
+        help="the detection window: the time over which growth is measured "
+        f"(default: as recorded, else {defaults['window_seconds'] / 60:g}m)",
     )
     parser.add_argument(
         GROWTH,
         type=float,
-        default=defaults["growth_threshold_percent"],
         metavar="PERCENT",
-        help="the minimum growth within the detection window for a suspicion (default: %(default)g)",
+        help="the minimum growth within the detection window for a suspicion "
+        f"(default: as recorded, else {defaults['growth_threshold_percent']:g})",
     )
     parser.add_argument(
         SLOPE,
-        default=f"{defaults['min_slope_bytes_per_hour'] / (1 << 20):g}MiB/h",
         metavar="SLOPE",
-        help="the minimum growth rate for a suspicion (default: %(default)s)",
+        help="the minimum growth rate for a suspicion "
+        f"(default: as recorded, else {defaults['min_slope_bytes_per_hour'] / (1 << 20):g}MiB/h)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per line (docs/replay.md)")
     screen.add_verbose(parser, "the reasons for each verdict")
@@ -75,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print each change of the verdict. Return the exit code: 0, or 2 if a file could not be read to its end."""
-    replay = partial(_replay, thresholds=_thresholds(arguments), line=_line_format(arguments))
+    replay = partial(_replay, typed=_thresholds(arguments), line=_line_format(arguments))
     code = 0
     with screen.progress("replay") as report_progress:
         for done, judged in enumerate(_judge_all(arguments.files, replay), 1):
@@ -101,20 +102,37 @@ class JudgedFile(NamedTuple):
     hint: str = ""
 
 
-def changes(points: Iterable[Point], thresholds: DetectorThresholds) -> Iterator[tuple[Point, Verdict]]:
-    """Yield each point where the state or the cause changes, with its verdict."""
-    detector = Detector(thresholds)
+class TypedThresholds(NamedTuple):
+    """The thresholds of the command line, ``None`` for those that are not given."""
+
+    window_seconds: float | None = None
+    growth_percent: float | None = None
+    min_slope_bytes_per_hour: float | None = None
+
+    def over(self, recorded: DetectorThresholds | None) -> DetectorThresholds:
+        """Return the thresholds to judge a point with: as typed, else as recorded, else the default."""
+        usual = astuple(recorded) if recorded else tuple(rules()[name][1] for name in THRESHOLDS)
+        return DetectorThresholds(*(old if new is None else new for old, new in zip(usual, self, strict=True)))
+
+
+def changes(points: Iterable[JudgedPoint], typed: TypedThresholds) -> Iterator[tuple[Point, Verdict]]:
+    """Yield each point where the state or the cause changes, with its verdict. New thresholds begin a new detector."""
+    detectors: dict[DetectorThresholds | None, Detector] = {}
     last: Verdict | None = None
-    for point in points:
+    for point, recorded in points:
+        if recorded not in detectors:
+            detectors = {recorded: Detector(typed.over(recorded))}
+        detector = detectors[recorded]
         verdict = detector.observe(point)
         if last is None or (verdict.state, verdict.cause) != (last.state, last.cause):
             yield point, verdict
         last = verdict
 
 
-def _thresholds(arguments: argparse.Namespace) -> DetectorThresholds:
+def _thresholds(arguments: argparse.Namespace) -> TypedThresholds:
     """Return the thresholds. Raises :class:`SettingsError` for one that a service would refuse."""
-    window, slope = parse_duration(WINDOW, arguments.window), parse_bytes_per_hour(SLOPE, arguments.min_slope)
+    window = None if arguments.window is None else parse_duration(WINDOW, arguments.window)
+    slope = None if arguments.min_slope is None else parse_bytes_per_hour(SLOPE, arguments.min_slope)
     typed = {
         WINDOW: ("window_seconds", arguments.window, window),
         GROWTH: ("growth_threshold_percent", arguments.growth_percent, arguments.growth_percent),
@@ -122,9 +140,9 @@ def _thresholds(arguments: argparse.Namespace) -> DetectorThresholds:
     }
     for flag, (setting, text, value) in typed.items():
         rule, _ = rules()[setting]
-        if not rule.min <= value <= rule.max:
+        if value is not None and not rule.min <= value <= rule.max:
             raise SettingsError(flag, text, "out of range; heap-exporter replay --help shows the defaults")
-    return DetectorThresholds(window, arguments.growth_percent, slope)
+    return TypedThresholds(window, arguments.growth_percent, slope)
 
 
 def _judge_all(paths: list[Path], replay: Callable[[Path], JudgedFile]) -> Iterator[JudgedFile]:
@@ -145,22 +163,24 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _replay(path: Path, *, thresholds: DetectorThresholds, line: LineFormat) -> JudgedFile:
+def _replay(path: Path, *, typed: TypedThresholds, line: LineFormat) -> JudgedFile:
     lines: list[str] = []
     times = array("d")
+    window_seconds = typed.over(None).window_seconds
     try:
-        for point, verdict in changes(_with_times_noted(times, read_series(path)), thresholds):
+        for point, verdict in changes(_with_times_noted(times, read_judged_series(path)), typed):
+            window_seconds = verdict.window_seconds
             lines.append(line(path, point, verdict, times[0]))
     except HeapExporterError as error:
         return JudgedFile(lines, str(error))
-    return JudgedFile(lines, hint=_hint(path, times, thresholds.window_seconds))
+    return JudgedFile(lines, hint=_hint(path, times, window_seconds))
 
 
-def _with_times_noted(times: array[float], points: Iterable[Point]) -> Iterator[Point]:
+def _with_times_noted(times: array[float], points: Iterable[JudgedPoint]) -> Iterator[JudgedPoint]:
     """Yield the points, and append their times to ``times``."""
-    for point in points:
-        times.append(point.t_seconds)
-        yield point
+    for judged in points:
+        times.append(judged.point.t_seconds)
+        yield judged
 
 
 def _hint(path: Path, times: Sequence[float], window_seconds: float) -> str:

@@ -9,13 +9,17 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from heap_exporter.detection.detector import DetectorThresholds
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.model import Cause, Finding, FindingKind, MemoryLimits, Point
+from heap_exporter.settings import rules
 
 REQUIRED = ("t_seconds", "rss_bytes")
 NUMBERS = tuple(name for name in Point._fields if name != "finding")
@@ -23,7 +27,10 @@ FINDING = ("finding", "finding_cause")
 CGROUP = ("headroom_bytes", "oom_kills")
 """Columns that are no part of a point: what the cgroup has left, and how many kills for lack of memory it counts."""
 
-COLUMNS = (*NUMBERS, *FINDING, *CGROUP)
+THRESHOLDS = ("window_seconds", "growth_threshold_percent", "min_slope_bytes_per_hour")
+"""Columns with the thresholds that the point was judged with: the names of the settings."""
+
+COLUMNS = (*NUMBERS, *FINDING, *CGROUP, *THRESHOLDS)
 HEADER = ",".join(COLUMNS) + "\n"
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -37,6 +44,7 @@ MAX_LINE_CHARS = 65_536
 MAX_NUMBER = 1e18
 """A larger number is no time in seconds and no size in bytes, but an error in the file."""
 
+Row = TypeVar("Row")
 Cells = Sequence[str]
 Converter = Callable[[str], object]
 
@@ -49,12 +57,23 @@ class Recorded(NamedTuple):
     oom_kills: int | None
 
 
-def csv_row(point: Point, limits: MemoryLimits | None = None) -> str:
-    """Return a point, and the cgroup's limits then, as a line of recorded series in the order of :data:`COLUMNS`."""
+class JudgedPoint(NamedTuple):
+    """A recorded point, and the thresholds that the service judged it with, if they are recorded."""
+
+    point: Point
+    thresholds: DetectorThresholds | None
+
+
+def csv_row(point: Point, limits: MemoryLimits | None = None, thresholds: DetectorThresholds | None = None) -> str:
+    """Return a line of recorded series in the order of :data:`COLUMNS`.
+
+    ``limits`` are those of the cgroup then, ``thresholds`` those that the point is judged with.
+    """
     cells = [_cell(value) for value in point[: len(NUMBERS)]]
     found = point.finding
     cells += (found.kind.value, found.cause or "") if found else ("", "")
     cells += (_cell(limits.headroom_bytes), _cell(limits.events.get("oom_kill"))) if limits else ("", "")
+    cells += map(_cell, astuple(thresholds)) if thresholds else ("", "", "")
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue()
@@ -65,6 +84,15 @@ def read_series(path: Path) -> Iterator[Point]:
 
     Raises :class:`HeapExporterError` that names the file, the line and the column of what cannot be read.
     """
+    return _read(path, RowConverter.point)
+
+
+def read_judged_series(path: Path) -> Iterator[JudgedPoint]:
+    """Yield the points of recorded series as :func:`read_series` does, with the thresholds they were judged with."""
+    return _read(path, RowConverter.judged)
+
+
+def _read(path: Path, converted: Callable[[RowConverter, Cells], Row]) -> Iterator[Row]:
     rows = _Rows(path)
     header: Cells = ()
     convert: RowConverter | None = None
@@ -73,7 +101,7 @@ def read_series(path: Path) -> Iterator[Point]:
             if cells == header or (len(cells) < 2 and not "".join(cells).strip()):
                 continue  # an empty line, or the header once more, where files are concatenated
             if convert:
-                yield convert.point(cells)
+                yield converted(convert, cells)
             else:
                 header, convert = cells, RowConverter(cells)
     except (ValueError, csv.Error) as problem:
@@ -102,6 +130,8 @@ class RowConverter:
         ]
         self._finding = [names.index(name) if name in names else -1 for name in FINDING]
         self._cgroup = [names.index(name) if name in names else -1 for name in CGROUP]
+        self._thresholds = [names.index(name) for name in THRESHOLDS if name in names]
+        self._judged: tuple[Cells, DetectorThresholds | None] = ((), None)
 
     def point(self, cells: Cells) -> Point:
         """Return the point of a row of recorded series."""
@@ -124,11 +154,35 @@ class RowConverter:
         headroom, kills = (None if index < 0 else _whole(cells[index]) for index in self._cgroup)
         return Recorded(point, headroom, kills)
 
+    def judged(self, cells: Cells) -> JudgedPoint:
+        """Return the point of a row, and the thresholds in it."""
+        point, texts = self.point(cells), [cells[index] for index in self._thresholds]
+        if texts != self._judged[0]:  # they are the same in all rows of a process
+            self._judged = (texts, _read_thresholds(texts))
+        return JudgedPoint(point, self._judged[1])
+
     def _found(self, cells: Cells) -> Finding:
         kind, cause = ("" if index < 0 else cells[index] for index in self._finding)
         if kind not in list(FindingKind):
             raise ValueError(f"finding is {kind[:40]!r}; it must be one of {', '.join(FindingKind)}, or empty")
         return Finding(FindingKind(kind), Cause(cause) if cause else None)
+
+
+def _read_thresholds(texts: Cells) -> DetectorThresholds | None:
+    """Return the thresholds in the cells of a row, ``None`` if it lacks one."""
+    if len(texts) < len(THRESHOLDS) or not all(texts):
+        return None
+    values = []
+    for name, text in zip(THRESHOLDS, texts, strict=True):
+        rule, _ = rules()[name]
+        try:
+            value = _number(text)
+        except ValueError:
+            value = math.nan
+        if not rule.min <= value <= rule.max:
+            raise ValueError(f"{name} is {text[:40]!r}; it must be a number from {rule.min:g} to {rule.max:g}")
+        values.append(value)
+    return DetectorThresholds(*values)
 
 
 class _Rows(Iterable[Cells]):

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from heap_exporter.detection.detector import DetectorThresholds
 from heap_exporter.model import Census, MemoryLimits, Point, Verdict
 from heap_exporter.recording import notes
 from heap_exporter.recording.csv_format import HEADER, csv_row
@@ -55,6 +56,7 @@ class Recorder:
 
     The folder contains ``max_recordings`` recordings and ``max_folder_bytes`` at most; :func:`remove_excess` has the
     exceptions. A forked child that records has a recording of its own. One thread records; any may call :meth:`finish`.
+    ``thresholds`` are those that the samples are judged with.
     ``watch_exit`` also has the exit watcher of the folder record how this process ends. ``failures`` counts the writes
     that failed.
     """
@@ -68,7 +70,9 @@ class Recorder:
         max_folder_bytes: int = MAX_FOLDER_BYTES,
         max_recordings: int = MAX_RECORDINGS,
         watch_exit: bool = False,
+        thresholds: DetectorThresholds | None = None,
     ) -> None:
+        self._thresholds = thresholds
         self._snapshot_folder = snapshot_folder
         self._process_started_at = process_started_at
         self._max_bytes = max_bytes
@@ -140,7 +144,7 @@ class Recorder:
         file = self._file
         if file is None:  # another thread has called finish() meanwhile
             return
-        file.append(csv_row(point, limits))
+        file.append(csv_row(point, limits, self._thresholds))
         if self._watch_exit and time.monotonic() >= self._watch_at:
             self._watch_at = time.monotonic() + WATCH_SECONDS
             with open_recordings(self._snapshot_folder) as folder:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from heap_exporter.detection.detector import DetectorThresholds
+from heap_exporter.model import Point
+from heap_exporter.recording.csv_format import HEADER, csv_row
 from tests.processes.commands import Run
 from tests.processes.programs import environment
 
@@ -113,6 +116,39 @@ def test_time_that_goes_back_is_a_restart(run: Run, tmp_path: Path) -> None:
     assert len(beginnings) == 2
     first, second = printed[: beginnings[1]], printed[beginnings[1] :]
     assert first == second
+
+
+def test_a_recorded_series_is_judged_with_the_thresholds_of_its_service(run: Run, tmp_path: Path) -> None:
+    thresholds = {"fast": DetectorThresholds(300, 2, 8 * MIB), "slow": DetectorThresholds(3600, 50, 900 * MIB)}
+    for name, each in thresholds.items():
+        points = [Point(15.0 * number, (200 + number) * MIB, restart=number == 0) for number in range(240)]
+        (tmp_path / f"{name}.csv").write_text(HEADER + "".join(csv_row(point, None, each) for point in points))
+
+    def judged(*arguments: str) -> list[tuple[str, float]]:
+        verdicts = map(json.loads, run("replay", "--json", *arguments).stdout.splitlines())
+        return [(verdict["state"], verdict["window_seconds"]) for verdict in verdicts]
+
+    both = tmp_path / "both.csv"
+    both.write_text("".join((tmp_path / f"{name}.csv").read_text() for name in thresholds))
+
+    assert {window for _, window in judged("fast.csv")} == {300}
+    assert "suspected" in [state for state, _ in judged("fast.csv")]
+    assert judged("slow.csv") == [("warming-up", 3600)]
+    assert {window for _, window in judged("both.csv")} == {300, 3600}
+    assert {window for _, window in judged("fast.csv", "--window", "10m")} == {600}
+
+
+@pytest.mark.parametrize("window", ["0", "-1", "nan", "inf", "soon"])
+def test_a_recorded_window_that_no_service_accepts_is_an_error_with_its_line(
+    run: Run, tmp_path: Path, window: str
+) -> None:
+    (tmp_path / "odd.csv").write_text(
+        f"t_seconds,rss_bytes,window_seconds,growth_threshold_percent,min_slope_bytes_per_hour\n1,1,{window},2,8\n"
+    )
+
+    assert (
+        f"odd.csv, line 2: window_seconds is '{window}'; it must be a number" in run("replay", "odd.csv", code=2).stderr
+    )
 
 
 def test_thresholds_can_be_changed(run: Run, tmp_path: Path) -> None:
