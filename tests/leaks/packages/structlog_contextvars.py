@@ -8,8 +8,8 @@ import structlog
 
 
 def main(snapshot: Callable[[], None]) -> None:
-    for number in range(6000):
-        if number == 1000:
+    for number in range(3000):
+        if number == 500:
             snapshot()
         with structlog.contextvars.bound_contextvars(**{f"order_{number}": {"id": number, "tags": [str(number)] * 3}}):
             pass
