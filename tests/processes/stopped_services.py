@@ -56,15 +56,12 @@ def ready(**_):
 """
 
 POOL = """
-import multiprocessing, sys
-
-def work(_):
-    return None
+import multiprocessing, sys, time
 
 with multiprocessing.get_context("fork").Pool(2) as pool:
-    pool.map(work, range(2))
+    pool.map_async(time.sleep, [{busy_seconds}] * 2, chunksize=1)
     sys.stdin.readline()
-    {end}
+    pool.{end}()
     pool.join()
 """
 
@@ -114,9 +111,11 @@ def service(name: str) -> Service:
         "gunicorn gevent": lambda: Service(START + WSGI, _gunicorn("gevent")),
         "gunicorn UvicornWorker": lambda: Service(START + ASGI, _gunicorn("uvicorn.workers.UvicornWorker")),
         "celery": lambda: Service(START + CELERY, (*celery, "--max-tasks-per-child=1"), 2, is_ready=_is_recycled),
-        "pool terminate": lambda: Service(START + POOL.format(end="pool.terminate()"), PYTHON, 3, None),
-        "pool close": lambda: Service(START + POOL.format(end="pool.close()"), PYTHON, 3, None),
-        "pool SIGKILL": lambda: Service(START + POOL.format(end=""), PYTHON, 3, signal.SIGKILL, to_group=True),
+        "pool terminate": lambda: Service(START + POOL.format(busy_seconds=600, end="terminate"), PYTHON, 3, None),
+        "pool close": lambda: Service(START + POOL.format(busy_seconds=0, end="close"), PYTHON, 3, None),
+        "pool SIGKILL": lambda: Service(
+            START + POOL.format(busy_seconds=600, end="close"), PYTHON, 3, signal.SIGKILL, to_group=True
+        ),
         "plain SIGTERM": lambda: Service(START + WAITS.format(end=""), PYTHON),
         "plain SIGINT": lambda: Service(START + WAITS.format(end=""), PYTHON, signal=signal.SIGINT),
         "SIGKILL": lambda: Service(START + WAITS.format(end=""), PYTHON, signal=signal.SIGKILL),

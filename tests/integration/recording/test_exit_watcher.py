@@ -119,6 +119,47 @@ def test_one_watcher_for_all_processes_is_invisible_to_them_and_ends_after_them(
     assert not list((tmp_path / "snapshots" / "series").glob(".watcher*"))
 
 
+@pytest.mark.parametrize("end", ["thread", "killed"])
+def test_a_sigkill_that_a_child_asked_for_is_no_kill_unless_its_parent_was_killed(end: str, tmp_path: Path) -> None:
+    code = """
+        import ctypes, threading
+        PR_SET_PDEATHSIG = 1
+        done, forked = threading.Event(), []
+        def fork():
+            forked.append(os.fork())
+            if not forked[0]:
+                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+                while True:
+                    signal.pause()
+            done.wait()
+        thread = threading.Thread(target=fork)
+        thread.start()
+        while not forked:
+            pass
+        print(json.dumps(forked[0]), flush=True)
+        sys.stdin.readline()
+        done.set()
+        os.waitpid(forked[0], 0)
+        sys.stdin.readline()
+    """
+    with program(SERVICE + textwrap.dedent(code), tmp_path) as process:
+        assert process.stdin is not None
+        pid = next_json(process)
+        eventually(lambda: {process.pid, pid} <= exit_codes(tmp_path).keys())
+        if end == "killed":
+            process.kill()
+        else:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        eventually(lambda: exit_codes(tmp_path)[pid])
+
+    (found,) = (each for _, each in find_exits(tmp_path / "snapshots" / "series")[0] if each.pid == pid)
+    assert (found.ended, found.exit_code) == (
+        Ending.KILLED if end == "killed" else Ending.STOPPED,
+        -signal.SIGKILL,
+    )
+
+
 @pytest.mark.long
 def test_a_service_that_stops_heap_exporter_is_watched_no_longer(tmp_path: Path) -> None:
     code = """
