@@ -135,7 +135,10 @@ class HeapExporter:
         except OSError as error:  # no descriptor or no port is free in the whole system
             if strict:
                 raise
-            log.warning("heap-exporter in process %d has no HTTP server on %s:%d: %s", os.getpid(), host, port, error)
+            log.warning(
+                "heap-exporter in process %d cannot listen on %s:%d and serves no pages until it is restarted: %s",
+                os.getpid(), host, port, error,
+            )  # fmt: skip  # format and arguments together
             return
         try:
             server.start()
@@ -143,7 +146,7 @@ class HeapExporter:
             server.stop()
             raise
         self._server = server
-        moved = f": another process is using port {port}, which is tried again every {PORT_RETRY_SECONDS:g} s"
+        moved = f": another process uses port {port}; heap-exporter tries it again every {PORT_RETRY_SECONDS:g} s"
         log.log(
             logging.WARNING if server.is_port_taken and not forked else logging.INFO,
             "heap-exporter in process %d is listening on %s%s",
@@ -217,8 +220,8 @@ def start(*, strict: bool = False, **settings: Any) -> HeapExporter:
 
     While another process uses the port, the exporter listens on a free one, logs one warning, and tries the port again.
     Keywords are the fields of :class:`~heap_exporter.settings.Settings` and win over ``HEAP_EXPORTER_*``.
-    Raises :class:`~heap_exporter.errors.SettingsError`, and with ``strict`` :class:`~heap_exporter.errors.PortTaken`
-    where another process uses the port.
+    Raises :class:`~heap_exporter.errors.SettingsError`; with ``strict`` also :class:`~heap_exporter.errors.PortTaken`
+    if another process uses the port.
     """
     with _running(settings) as exporter:
         if exporter.settings.enabled and exporter.settings.http:

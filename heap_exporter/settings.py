@@ -94,8 +94,8 @@ class Settings:
         1440, "Maximum number of samples kept in memory; the samples of one detection window are always kept.",
         min=10, max=MAX_SAMPLES, aliases={"HEAP_MONITOR_MAX_SAMPLES": 1})
     snapshot_dir: Path = setting(
-        Path(), "Snapshot folder, created with mode 0700; in a folder that every user can write to, its subfolder "
-        "`heap-exporter-<uid>` is used. Default: `heap-exporter-<uid>` in the system's temporary folder.",
+        Path(), "Snapshot folder, created with mode 0700. If every user can write to this folder, its subfolder "
+        "`heap-exporter-<uid>` is used instead. Default: `heap-exporter-<uid>` in the system's temporary folder.",
         aliases={"HEAP_DUMP_DIR": 1})
     snapshot_keep: int = setting(
         20, "Maximum number of snapshots kept in the snapshot folder; the oldest are deleted first.",
@@ -120,8 +120,8 @@ class Settings:
         True, "Save samples in the snapshot folder so that `heap-exporter replay` and, after a crash, `heap-exporter "
         "last-exit` can read them.")
     watch_exit: bool = setting(
-        True, "Run one small process next to the service that records how its processes end: with which exit code, or "
-        "by which signal (Linux 5.3). Without it, `heap-exporter last-exit` does not know who was killed.")
+        True, "Run a small watcher process that records the exit code or the signal with which each process of the "
+        "service ends (Linux 5.3 and newer). Without it, `heap-exporter last-exit` cannot distinguish kills and stops.")
     upload_url: str = setting(
         "", "URL to which snapshots are uploaded, such as `s3://bucket/folder`; requires the extra "
         "`heap-exporter[s3]`.")
@@ -141,8 +141,8 @@ class Settings:
         120.0, "Maximum duration of a heap walk in a cloned process; after this time, the clone is killed.",
         min=1, max=3600)
     compare_snapshots: bool = setting(
-        True, "Compare each snapshot with the previous one, in a subprocess with the lowest priority, if half of the "
-        "free memory suffices.")
+        True, "Compare each snapshot with the previous one, in a subprocess with the lowest priority. A comparison "
+        "starts only if it needs at most half of the free memory.")
     otlp_endpoint: str = setting(
         "", "URL to which metrics are pushed over OTLP; overrides `OTEL_EXPORTER_OTLP_ENDPOINT`. The path defaults to "
         "`/v1/metrics`.", is_url=True, aliases={"METRICS_ENDPOINT": 1})

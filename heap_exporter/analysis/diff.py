@@ -63,7 +63,7 @@ def compare(before: Heap, after: Heap) -> Diff:
 def _suspects(
     pairs: Sequence[Pair], after: Heap, native_bytes: int | None, minutes: float | None
 ) -> tuple[Suspect, ...]:
-    """Return the handles of new native memory first, then the places where objects accumulate."""
+    """Return the suspects: first the handles of new native memory (objects that own it), then the others."""
     handles = native_suspect(pairs, native_bytes, minutes) if native_bytes else None
     others = find_suspects(pairs, after.holdings[0].objects, minutes)
     if handles is None:
@@ -102,14 +102,14 @@ def _type_changes(before: Sequence[TypeRow], after: Sequence[TypeRow]) -> tuple[
 
 
 def _matched_names(before: Sequence[TypeRow], after: Sequence[TypeRow]) -> dict[str, str]:
-    """Return the names by which the types of two snapshots match: the family, of types that only one of them has."""
+    """Return the family of each type name that only one of two snapshots has, if other such names belong to it too."""
     old, new = ({row.type_name for row in rows} for rows in (before, after))
     members = Counter(map(family_of, old ^ new))
     return {name: family_of(name) for name in old ^ new if members[family_of(name)] > 1}
 
 
 def _by_name(rows: Sequence[TypeRow], names: Mapping[str, str]) -> dict[str, TypeRow]:
-    """Return a snapshot's types by name, with the sums of those that have one name in ``names``."""
+    """Return a snapshot's types by name; types to which ``names`` gives the same name are summed."""
     found: dict[str, TypeRow] = {}
     for row in rows:
         name = names.get(row.type_name, row.type_name)
@@ -124,7 +124,7 @@ def _by_name(rows: Sequence[TypeRow], names: Mapping[str, str]) -> dict[str, Typ
 
 
 def _path_changes(pairs: Sequence[Pair], types: Mapping[str, Change] | None) -> tuple[PathChange, ...]:
-    """Return the changes by path; ``types`` are those by type, if the snapshots are of two processes."""
+    """Return the changes by path. ``types`` are the changes by type, ``None`` if one process took both snapshots."""
     changes = (
         PathChange(
             pair.path(),

@@ -23,7 +23,7 @@ CALLBACKS = (
     "uvloop.loop.Handle",
     "uvloop.loop.TimerHandle",
 )
-"""The types of an event loop's tasks and scheduled callbacks: their paths begin at the loop, see :mod:`.path_tree`."""
+"""The types of an event loop's tasks and scheduled callbacks; their paths begin at the loop (:mod:`.path_tree`)."""
 
 _CLOSURE = "closure"
 

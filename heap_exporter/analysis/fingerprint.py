@@ -13,8 +13,9 @@ DIGITS = 12
 def fingerprint(holder: RetainerPath, type_name: str) -> str:
     """Return the fingerprint of a suspect: 12 hexadecimal digits of its retainer path and the type that accumulates.
 
-    Of names made at run time, their family counts: threads, attributes and types change from run to run. The module
-    ``__mp_main__`` counts as ``__main__``: multiprocessing renames it in the processes that it starts.
+    Names made at run time are replaced by their family, because they change from run to run: names of threads,
+    attributes and types. The module ``__mp_main__`` counts as ``__main__``: multiprocessing renames it in the processes
+    that it starts.
     """
     fields = [field for step in holder for field in normalised(step)]
     text = "\n".join([*fields, family_of(type_name)]).replace("__mp_main__", "__main__")

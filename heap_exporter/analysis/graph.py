@@ -41,8 +41,8 @@ class Holder(NamedTuple):
 class Graph(Protocol):
     """The objects and references of a snapshot, in arrays.
 
-    The holder of the threads also refers to the tasks, the scheduled callbacks and the event loops of asyncio, so that
-    they have the same paths at each moment; the label of a task is the name of its coroutine's function.
+    The holder of the threads also refers to the tasks, the scheduled callbacks and the event loops of asyncio. So their
+    paths do not depend on the moment of the snapshot. The label of a task is the name of its coroutine's function.
 
     Objects are nodes 0, 1, 2 … in the order of their addresses; holder ``h`` is node ``objects + h``.
 

@@ -1,7 +1,7 @@
 """Known leak patterns: one rule each, matched on the kinds and types of the steps to the objects that accumulate.
 
-A pattern is about the objects that accumulate and their container, or about what is behind them. What is on the way to
-the container did not become more: a handler, a thread or a function that leads to a list is not the leak.
+A pattern concerns the accumulating objects and their container, or the objects behind them. The number of objects on
+the path to the container did not grow: a handler, a thread or a function that refers to a growing list is not the leak.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def unfinished_generators(trail: Trail, at: int) -> bool:
 
 
 def closures(trail: Trail, at: int) -> bool:
-    """Return whether the objects are functions in a container, or variables of ever more closures."""
+    """Return whether the objects are functions in a container, or variables of a growing number of closures."""
     is_function = trail[at].step.kind in ELEMENTS and trail[at].type_name == "function"
     return is_function or trail[at].step.kind is StepKind.CLOSURE_VARIABLE
 
@@ -172,7 +172,7 @@ def endless_chain(trail: Trail, at: int) -> bool:
 
 
 Rule = Callable[[Trail, int], bool]
-"""Returns whether the link at an index of a trail is one of the objects that the pattern is about."""
+"""Returns whether the link at an index of a trail is one of the objects that the pattern concerns."""
 
 SPECIFIC: dict[LeakPattern, Rule] = {
     LeakPattern.UNCOLLECTED_CYCLES: uncollected_cycles,

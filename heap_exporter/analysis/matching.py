@@ -1,4 +1,4 @@
-"""The trees of paths of two snapshots, matched: the same steps to the same type, names made at run time aside.
+"""Matches the trees of paths of two snapshots: the same steps to the same type; run-time names match as families.
 
 A type that both snapshots have keeps its name; types that only one of them has are matched by their family.
 """
@@ -114,7 +114,7 @@ def _place(groups: Sequence[Group], found: dict[_Key, Pair], known: dict[int, Pa
 
 
 def _together(one: Group | None, other: Group) -> Group:
-    """Return two path groups of one pair as one group of a snapshot."""
+    """Return the sum of two path groups of a snapshot that belong to one pair."""
     if one is None:
         return other
     return replace(

@@ -1,7 +1,8 @@
-"""Native memory next to small objects: a compressor, a TLS context or an image keeps memory that no object shows.
+"""Finds the objects that own native memory: a compressor, a TLS context or an image has memory that no object shows.
 
-Two snapshots show how much more memory the process uses than its objects have. The objects whose number grew with it
-may keep it: those of types that are known to have native memory first, else those at the end of what accumulates.
+Two snapshots show by how much the memory of the process grew more than its objects. Objects whose number grew at the
+same time may own that memory: first those of types that are known to own native memory, else the deepest ones among
+the accumulating objects.
 """
 
 from __future__ import annotations
@@ -15,21 +16,21 @@ from heap_exporter.model.paths import StepKind
 
 MIN_NATIVE_BYTES = 1024 * 1024
 MIN_NATIVE_SHARE = 0.5
-"""The least growth of native memory that is explained, and its least share of all growth."""
+"""Minimum growth of native memory for which handles are searched, and its minimum share of all growth."""
 
 CHANCE_OBJECTS = 10
 CHANCE_DEVIATIONS = 3.0
-"""Growth by chance, as for all suspects: the number of short-lived objects varies by its square root."""
+"""Growth by chance, as in :mod:`.suspects`: the number of short-lived objects varies by its square root."""
 
 MIN_OBJECTS = 3
 HEAVY_BYTES = 256 * 1024
-"""So many more objects are enough if there is so much native memory for each."""
+"""This many new objects are enough if the native memory for each is at least :data:`HEAVY_BYTES`."""
 
 MIN_BYTES_EACH = 1024
-"""The least native memory for each object of a type that is not known to have any."""
+"""Minimum native memory for each object of a type that is not in :data:`HANDLE_PACKAGES`."""
 
 MAX_NUMBER_RATIO = 2.0
-"""The numbers of two kinds of objects belong together if one grew by at most so many times the other."""
+"""Two types grew together if the growth of one is at most this many times the growth of the other."""
 
 HANDLE_PACKAGES = frozenset(
     {
@@ -41,11 +42,11 @@ HANDLE_PACKAGES = frozenset(
         "tokenizers", "torch", "uvloop", "zmq", "zstandard",
     }
 )  # fmt: skip  # the standard library, then others
-"""Packages whose objects keep native memory, by the first part of their types' names."""
+"""Packages whose objects own native memory: the first part of the names of their types."""
 
 
 def native_growth(before: Heap, after: Heap) -> int | None:
-    """Return the bytes that the process gained in use without objects that have them, ``None`` if unknown."""
+    """Return by how many bytes the memory in use grew more than the objects of two snapshots, ``None`` if unknown."""
     grown = [
         later - earlier
         for earlier, later in (
@@ -59,10 +60,10 @@ def native_growth(before: Heap, after: Heap) -> int | None:
 
 
 def find_handles(pairs: Sequence[Pair], native_bytes: int) -> tuple[Pair, Pair] | None:
-    """Return what most likely keeps new native memory: what accumulates in a holder, and in or below it the handles.
+    """Return the group that accumulates, and in or below it the handles that most likely own the new native memory.
 
     ``pairs`` are all pairs of two snapshots, the root first. ``None`` if the objects gained more than ``native_bytes``,
-    or if none became more numerous.
+    or if the number of objects grew nowhere.
     """
     if native_bytes < MIN_NATIVE_BYTES or native_bytes < MIN_NATIVE_SHARE * (native_bytes + pairs[0].gained_bytes):
         return None
@@ -79,7 +80,7 @@ def _accumulating(holder: Pair, native_bytes: int) -> Iterator[Pair]:
     """Yield the topmost groups below a holder whose number grew; the holder is in both snapshots."""
     for pair in holder.children:
         if pair.step.kind is StepKind.GARBAGE:
-            continue  # there is some at each moment
+            continue  # some garbage exists at any moment
         if pair.type_name and _accumulates(pair, native_bytes):
             yield pair
         elif pair.is_in_both:
@@ -93,7 +94,7 @@ def _accumulates(pair: Pair, native_bytes: int) -> bool:
 
 
 def _handle(pair: Pair, native_bytes: int) -> Pair | None:
-    """Return the objects with native memory: among what accumulates, and what is below it in about the same number."""
+    """Return the objects that own native memory: the accumulating ones, or about as many below them."""
     number = pair.objects.growth
     below = [each for each in (pair, *_all_below(pair)) if _is_as_many(each.objects.growth, number)]
     known = [each for each in below if _is_known(each)]

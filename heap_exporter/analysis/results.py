@@ -142,8 +142,8 @@ class TypeChange:
 class PathChange:
     """The change of the objects of one type behind one path.
 
-    ``is_elsewhere``: one of the snapshots has no such objects behind this path, but no fewer of the type in all. What
-    the path to an object is depends on all that the process has imported.
+    ``is_elsewhere`` is true if one of the snapshots has no such objects behind this path, but at least as many of the
+    type in total: the path to an object depends on the modules that the process has imported.
     """
 
     steps: RetainerPath
@@ -207,7 +207,7 @@ class Diff:
     and paths come by falling growth (of retained bytes, of total bytes), suspects by falling growth of total bytes.
     ``new_group`` is the large new group of a comparison without suspects, if there is one. ``is_comparable`` is false
     where two different walkers took the snapshots: nothing is suspected then. ``native_bytes`` is the growth of memory
-    in use that no object has, ``None`` if it is unknown.
+    in use that belongs to no object, ``None`` if it is unknown.
     """
 
     before: Heap

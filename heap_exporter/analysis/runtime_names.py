@@ -10,10 +10,10 @@ from functools import lru_cache
 from heap_exporter.model.paths import Step
 
 VARIABLE_PART = "…"
-"""Stands for what differs between the names of a family: ``Payload_…``."""
+"""Replaces the part in which the names of a family differ: ``Payload_…``."""
 
 MIN_FAMILY = 20
-"""The least names of a family that are one type or one attribute: ``Vector2`` and ``Vector3`` stay two."""
+"""Minimum number of names in a family that counts as one type or attribute: ``Vector2`` and ``Vector3`` stay two."""
 
 CACHED_NAMES = 65_536
 
@@ -45,12 +45,12 @@ def family_of(name: str) -> str:
 
 
 def merged_names(names: Sequence[str]) -> list[str]:
-    """Return for each of a snapshot's distinct names its family, if that is large, or else the name itself."""
+    """Return the family of each of a snapshot's distinct names if the family is large, else the name itself."""
     families = [family_of.__wrapped__(name) for name in names]
     sizes = Counter(families)
     return [family if sizes[family] >= MIN_FAMILY else name for name, family in zip(names, families, strict=True)]
 
 
 def _replaced(found: re.Match[str]) -> str:
-    """Return what stands for a part of a retainer path's name: words like ``facade`` are no hexadecimal tokens."""
+    """Return the replacement of a part of a retainer path's name; words such as ``facade`` are not tokens."""
     return VARIABLE_PART if _DIGIT.search(found[0]) else found[0]

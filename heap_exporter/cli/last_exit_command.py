@@ -1,26 +1,28 @@
-"""Show how the processes of a service ended, and their memory before.
+"""Show how the processes of a service ended, and how their memory grew before.
 
     heap-exporter last-exit                      in the default folder
     heap-exporter last-exit /var/lib/shop/heap   in the HEAP_EXPORTER_SNAPSHOT_DIR of a service
     heap-exporter last-exit --json               a document with every sample
 
 A service that runs heap-exporter records its samples, its largest types and its last verdict in the folder "series" of
-its snapshot folder. The recording survives SIGKILL and the kernel's OOM killer. A small process next to the service
-records the exit codes (HEAP_EXPORTER_WATCH_EXIT, Linux). After a kill, the next start of the service logs it and
-exports heap_exporter_last_exit_*.
+its snapshot folder. The recording survives SIGKILL and the kernel's OOM killer. On Linux, a small watcher process
+records how each process of the service ends (HEAP_EXPORTER_WATCH_EXIT). After a process was killed, the next start of
+the service logs that and exports heap_exporter_last_exit_*.
 
 How a process ended:
 
     oom-kill   killed by the kernel because memory ran out: the cgroup counted a kill, or memory was at its limit
-    killed     by SIGKILL
-    crashed    by SIGSEGV, SIGABRT or another signal of a crash
+    killed     killed by SIGKILL
+    crashed    ended by SIGSEGV, SIGABRT or another signal of a crash
     machine    the machine was restarted, or the folder was moved to another machine
-    unknown    without a clean stop, and nothing recorded how: by a signal, a crash or os._exit()
-    stopped    in any other way: the interpreter ended; a signal such as SIGTERM, which the service does not handle or,
-               like uvicorn, sends to itself after its own clean-up; or os._exit(), like children of Celery
+    unknown    ended by a signal, a crash or os._exit(): the exit code was not recorded
+    stopped    ended in any other way: Python ended normally; the process called os._exit(), as child processes of
+               Celery do; or it received a signal such as SIGTERM, which the service does not handle or, like uvicorn,
+               sends to itself after its clean-up
 
-The command shows the last exit that was no stop in detail, or else the last stop, and one line for each of the others.
---verbose adds the reasons of the last verdict. The command changes nothing, and exits with 0 if there is no exit.
+The command shows one exit in detail: the latest that was not a stop or, if all were stops, the latest stop. It prints
+one line for each other exit. --verbose adds the reasons of the last verdict. The command changes nothing. Its exit code
+is also 0 if no process has ended.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ from heap_exporter.runtime.formatting import duration, moment, rate, size
 from heap_exporter.runtime.own_folder import open_folder, open_folder_of_any_user
 from heap_exporter.settings import Settings, variable
 
-HELP = "show how a service ended, and its memory use before"
+HELP = "show how the processes of a service ended, and their memory use before"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,9 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _recordings(given: Path | None) -> Path:
-    """Return the folder of recordings in the folder that the user has named, or else in the one of the settings.
+    """Return the folder of recordings in the folder of the command line, or else in that of the settings.
 
-    Raises :class:`HeapExporterError` if the folder that the user has named does not exist or cannot be read.
+    Raises :class:`HeapExporterError` if the folder of the command line does not exist or cannot be read.
     """
     place = given or Settings.load().snapshot_dir
     try:
@@ -159,7 +161,7 @@ def _lines(
     arguments: argparse.Namespace,
 ) -> list[str]:
     if not exits:
-        return [f"no process that records to {folder} has ended", *_damage_lines(damaged)]
+        return [f"no process that records its samples in {folder} has ended", *_damage_lines(damaged)]
     all_found = [found for _, found in exits]
     shown = next((found for found in all_found if found.ended is not Ending.STOPPED), all_found[0])
     lines = _last_exit_lines(folder, shown, verbose=arguments.verbose)

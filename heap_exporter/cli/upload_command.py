@@ -90,9 +90,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _forked() -> int | None:
-    """Return the pid of a new child, which goes on with the upload and ends with this process; ``None`` in the child.
+    """Return the pid of a new child, which does the upload and ends with this process; ``None`` in the child.
 
-    The memory of a child can be limited, and this process can report that the limit was reached.
+    The memory of the child is limited; this process reports if the child reaches the limit.
     """
     if sys.platform != "linux":
         return None

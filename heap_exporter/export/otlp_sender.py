@@ -92,7 +92,7 @@ def _provided_session(provider: str) -> requests.Session | None:
 
 
 def _limit_answers(session: requests.Session) -> _End:
-    """Limit the answers to all requests of a session, and return what ends the current one."""
+    """Limit the answers to all requests of a session, and return a function that ends the current request."""
     adapters = {prefix: LimitedAdapter(inner=inner) for prefix, inner in session.adapters.items()}
     for prefix, adapter in adapters.items():
         session.mount(prefix, adapter)

@@ -21,8 +21,8 @@ reader detects a block that is altered, missing, repeated or moved. The tail giv
 ``content`` is "graph" or "census". ``keys`` is true if the keys of plain dicts are named, too. ``taken_at`` is in Unix
 seconds. ``uptime_seconds`` is null if unknown. ``threads`` maps thread idents to names. ``predicted_bytes`` is the
 predicted size of the file, or null. In a census ``note`` is the reason why it is not a graph. ``private_bytes`` is
-the private memory of the process in use when the snapshot was taken, ``allocated_bytes`` what its allocators had in
-use, or null: memory that no object of the snapshot shows. Readers ignore unknown members.
+the private memory that the process used when the snapshot was taken, ``allocated_bytes`` the memory that its allocators
+had in use; null if unknown. The two include memory that belongs to no object. Readers ignore unknown members.
 
 **Numbers, strings, places.** A *varint* is unsigned LEB128: seven bits per byte, lowest first, all bytes but the last
 with the high bit set; at most 10 bytes, less than 2**64. *zigzag* is a signed number ``n`` as the varint

@@ -72,7 +72,7 @@ class Ending(StrEnum):
 
     @property
     def is_kill(self) -> bool:
-        """Return whether something else than the process itself ended it at once, which SIGKILL does."""
+        """Return whether SIGKILL ended the process: from the kernel's OOM killer or from another process."""
         return self in (Ending.OOM_KILL, Ending.KILLED)
 
 
@@ -95,7 +95,7 @@ class EndingReason(StrEnum):
 class LastExit:
     """The end of a process, and its last hour; times are Unix seconds.
 
-    ``exit_code`` is the negative number of the signal that ended the process, ``None`` if nothing saw how it ended.
+    ``exit_code`` is the negative number of the signal that ended the process, ``None`` if it was not recorded.
 
     ``points`` are the samples, oldest first, at least one; the slope is that of the growing memory over the last 15
     minutes. ``types`` are the largest of the last census, ``snapshots`` the ids of those that show the growth.

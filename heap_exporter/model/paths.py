@@ -65,7 +65,7 @@ class StepKind(StrEnum):
     TASK = "task"
     """A task of an event loop. ``name`` is the qualified name of its coroutine's function, "" where it is unknown."""
     SCHEDULED_CALLBACK = "scheduled-callback"
-    """A callback of an event loop that waits for its time or its turn."""
+    """A callback that an event loop will run later."""
     EVENT_LOOP = "event-loop"
     EVENT_LOOP_ATTRIBUTE = "event-loop-attribute"
     CALLBACK = "callback"

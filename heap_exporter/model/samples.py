@@ -49,7 +49,7 @@ class CollectorState:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One cheap reading of the process; ``interned_strings`` is known where the interpreter never frees these."""
+    """One cheap reading of the process; ``interned_strings`` is set only if the interpreter never frees them."""
 
     taken_at: float
     uptime_seconds: float | None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Notifier:
     """Sends alerts. A receiver that fails or hangs does not delay another: each has a thread of its own.
 
-    ``webhooks`` counts the posts by outcome; a notifier in place of another one goes on with its ``counts``.
+    ``webhooks`` counts the posts by outcome; a notifier that replaces another one continues its ``counts``.
     """
 
     def __init__(self, settings: Settings, listeners: LeakListeners, counts: dict[str, int] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Reads how much memory is left: below the memory limit of the process, and on the machine."""
+"""Reads how much memory is available: below the memory limit of the process, and on the machine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _AVAILABLE_KIB = re.compile(r"^MemAvailable:\s+(\d+) kB", re.MULTILINE)
 
 
 def read_headroom(proc: Path = PROC, root: Path = CGROUP_ROOT) -> int | None:
-    """Return the bytes that processes beside this one can still use, ``None`` where neither source is known.
+    """Return how many more bytes the process and new processes can use, ``None`` where neither source is known.
 
-    That is the less of what is left below the limit of the cgroup and of what the machine has available (proc(5)).
+    This is the smaller of two figures: what is left below the limit of the cgroup, and what the machine has available
+    (``MemAvailable`` in proc(5)).
     """
     known = (_below_the_limit(proc, root), _on_the_machine(proc))
     return min((left for left in known if left is not None), default=None)
@@ -29,7 +30,7 @@ def _below_the_limit(proc: Path, root: Path) -> int | None:
 
 
 def _on_the_machine(proc: Path) -> int | None:
-    """Return the memory that the kernel can give to new processes without swapping, ``None`` if it does not say."""
+    """Return the memory that the kernel can give to new processes without swapping, ``None`` if unknown."""
     try:
         found = _AVAILABLE_KIB.search((proc / "meminfo").read_text())
     except OSError:

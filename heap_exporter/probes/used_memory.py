@@ -1,4 +1,4 @@
-"""Reads how much memory of the process is in use at the moment of a snapshot, for the memory that a snapshot lacks."""
+"""Reads how much memory the process uses when a snapshot is taken: more than the objects of the snapshot have."""
 
 from __future__ import annotations
 

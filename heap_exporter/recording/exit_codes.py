@@ -1,4 +1,4 @@
-"""Reads how recorded processes ended, which the exit watcher (``exit_watcher.py``) has seen."""
+"""Reads the exit codes of recorded processes, which the exit watcher (``exit_watcher.py``) has written."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CRASHES = frozenset(
 FIRST_PID = 1
 """The first process of a container.
 
-When it ends, the kernel kills all others in the container, also a watcher. Of the signals that it does not handle, only
-SIGKILL from outside of the container ends it.
+When it ends, the kernel kills all other processes of the container, the watcher too. Of the signals that it does not
+handle, only SIGKILL from outside of the container ends it.
 """
 
 MIN_CODE, MAX_CODE = -64, 255
@@ -29,8 +29,8 @@ WITH_PARENT, REPLACED = b"with-parent", b"replaced"
 class ExitRecord(NamedTuple):
     """How a process ended: its exit code, or the negative number of the signal that ended it.
 
-    ``is_with_parent`` means that SIGKILL ended it because its parent had ended, and not by SIGKILL. Without a code, the
-    process no longer recorded, but ran on.
+    ``is_with_parent`` means that the kernel killed it because its parent had ended in another way than by SIGKILL.
+    ``code`` is ``None`` if the process stopped recording, but did not end.
     """
 
     code: int | None
@@ -53,7 +53,7 @@ class ExitRecord(NamedTuple):
 
 
 def read_exit(folder: OwnFolder, name: str) -> ExitRecord | None:
-    """Return what the exit watcher has recorded in a file, ``None`` if it has not seen the end. Raises nothing."""
+    """Return what the exit watcher has recorded in a file, ``None`` if it recorded no exit. Raises nothing."""
     try:
         code, *rest = folder.read(name, MAX_BYTES).split()
         number = None if code == REPLACED else int(code)

@@ -45,7 +45,7 @@ RETRY_SECONDS = 60.0
 """How long nothing is recorded after a failure."""
 
 WATCH_SECONDS = 60.0
-"""How often it is checked whether the exit watcher runs."""
+"""Time between two checks whether the exit watcher is running."""
 
 NOTES_SECONDS = 30.0
 """How old the noted verdict may become while its state and its cause stay the same."""
@@ -57,7 +57,7 @@ class Recorder:
     The folder contains ``max_recordings`` recordings and ``max_folder_bytes`` at most; :func:`remove_excess` has the
     exceptions. A forked child that records has a recording of its own. One thread records; any may call :meth:`finish`.
     ``thresholds`` are those that the samples are judged with.
-    ``watch_exit`` also has the exit watcher of the folder record how this process ends. ``failures`` counts the writes
+    With ``watch_exit``, the exit watcher of the folder records how this process ends. ``failures`` counts the writes
     that failed.
     """
 
@@ -204,7 +204,7 @@ class _RecordingFile:
                 raise
 
     def is_usable(self) -> bool:
-        """Return whether this process has created and not closed the file, none has removed it, and it is locked."""
+        """Return whether this process has the file open and locked, and the file has not been removed."""
         return is_open(self._descriptor) and not self.is_removed() and file_lock.renew_lock(self._descriptor)
 
     def is_removed(self) -> bool:
@@ -245,7 +245,7 @@ class _RecordingFile:
 
 
 def _close(pid: int, descriptor: int) -> None:
-    if pid == os.getpid():  # in a forked child it is closed, and another file may have the number
+    if pid == os.getpid():  # in a forked child it is closed, and another file may use the number
         file_lock.close_locked(descriptor)
 
 

@@ -17,19 +17,19 @@ _SCRIPT = Path(__file__).with_name("exit_watcher.py")
 
 
 def watch_exits(folder: OwnFolder) -> None:
-    """Start the exit watcher of a folder, unless it runs. Raises nothing.
+    """Start the exit watcher of a folder unless it is running. Raises nothing.
 
-    It needs pidfds (Linux 5.3) and the native extension. There is none for the first process of a container, and none
-    where orphans become children of this process. Without it, nothing records how processes end.
+    It needs pidfds (Linux 5.3) and the native extension. It is not started for the first process of a container, nor
+    where orphans become children of this process. Without it, no exit codes are recorded.
     """
     if not hasattr(os, "pidfd_open") or sys.maxsize < 1 << 32 or os.getpid() == FIRST_PID:
         return
     from heap_exporter.recording.exit_watcher import LOCK_PREFIX, is_locked  # it imports modules that only Unix has
 
     try:
-        # A watcher sees only the processes of its own machine and container.
+        # A watcher can observe only the processes of its own machine and container.
         lock_name = f"{LOCK_PREFIX}{read_boot_id()[:8]}-{os.stat('/proc/self/ns/pid').st_ino}.lock"
         if not is_locked(folder.descriptor, lock_name):
             subprocesses.start_orphan(_SCRIPT, (folder.path, lock_name, CSV_SUFFIX, EXIT_SUFFIX))
     except OSError as problem:
-        log.debug("nothing records how the processes that record to %s end: %s", folder.path, problem)
+        log.debug("the exit watcher of %s cannot be started, so no exit codes are recorded: %s", folder.path, problem)

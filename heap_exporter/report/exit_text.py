@@ -11,7 +11,7 @@ _TITLES = {
     Ending.KILLED: "was killed",
     Ending.CRASHED: "crashed",
     Ending.MACHINE: "stopped when the machine restarted",
-    Ending.UNKNOWN: "ended without a clean stop; it is not known how",
+    Ending.UNKNOWN: "ended without a clean stop, for an unknown reason",
     Ending.STOPPED: "stopped",
 }
 
@@ -21,16 +21,16 @@ _REASONS = {
     ),
     EndingReason.AT_LIMIT: "memory use had reached the limit, so the kernel most likely killed the process (OOM)",
     EndingReason.FIRST_PROCESS: (
-        "it was the first process of a container and did not stop cleanly: most likely SIGKILL from outside ended it, "
-        "else it crashed or called os._exit()"
+        "it was the first process of a container (pid 1) and did not stop cleanly: most likely it received SIGKILL "
+        "from outside the container; it may also have crashed or called os._exit()"
     ),
     EndingReason.OTHER_BOOT: (
         "the machine has been restarted since the last sample, or the recording is from another machine"
     ),
-    EndingReason.REPLACED: "it no longer records, but runs on: it has replaced its program (exec), or closed all files",
-    EndingReason.PARENT_ENDED: "SIGKILL ended it because its parent, or the thread that had forked it, had ended",
+    EndingReason.REPLACED: "it stopped recording but runs on: it replaced its program (exec) or closed its files",
+    EndingReason.PARENT_ENDED: "the kernel sent it SIGKILL because its parent, or the thread that forked it, had ended",
     EndingReason.NO_CLEAN_STOP: (
-        "it was ended by a signal (SIGTERM, SIGKILL or another), crashed, or called os._exit(); nothing recorded which"
+        "it was ended by a signal, crashed, or called os._exit(); its exit code was not recorded"
     ),
 }
 
@@ -46,14 +46,14 @@ def ending_reason(found: LastExit) -> str:
     if found.reason is EndingReason.SIGNAL and code is not None:
         return _signal_text(found.ended, _signal_name(-code))
     if found.reason is EndingReason.EXIT_CODE:
-        return f"it called os._exit({code}), which ends a process without the clean-up of Python"
+        return f"it called os._exit({code}), which ends a process without Python's clean-up"
     if found.reason is EndingReason.CLEAN_STOP:
         return f"Python ended normally{_end_text(code)}"
     return _REASONS[found.reason]
 
 
 def ending_summary(found: LastExit) -> str:
-    """Return in a few words how a process ended."""
+    """Return how a process ended, as a short text for one line."""
     code = found.exit_code
     if code is None:
         return str(found.ended)
@@ -63,7 +63,7 @@ def ending_summary(found: LastExit) -> str:
 def _signal_text(ended: Ending, name: str) -> str:
     if ended is not Ending.STOPPED:
         return f"{name} ended it"
-    return f"{name} ended it: the service does not handle this signal, or sent it to itself after its own clean-up"
+    return f"{name} ended it: the service does not handle this signal, or sent it to itself after its clean-up"
 
 
 def _end_text(code: int | None) -> str:

@@ -11,12 +11,12 @@ from heap_exporter.runtime.formatting import duration, gain, rate, size
 
 NO_SUSPECT = "no leak suspect found"
 NO_GROWTH = "memory did not grow"
-MIN_SAID_BYTES = 64 * 1024
-MIN_SAID_NATIVE_BYTES = 1024 * 1024
-MIN_SAID_NATIVE_SHARE = 0.25
-"""Growth of Python objects, and of other memory, that the result of a comparison states.
+MIN_STATED_BYTES = 64 * 1024
+MIN_STATED_NATIVE_BYTES = 1024 * 1024
+MIN_STATED_NATIVE_SHARE = 0.25
+"""Minimum growth of Python objects, and of native memory, that the result of a comparison states.
 
-malloc adds some bytes to each object: a small share of other memory is that of the objects.
+malloc adds some bytes to each object, so a small share of native growth belongs to the objects.
 """
 
 NOT_COMPARABLE = (
@@ -46,7 +46,7 @@ def finding_text(finding: Finding) -> str:
         settled = (
             "; ".join(map(_settled_text, finding.cache_limits)) or "the place that gained objects has stopped growing"
         )
-        return f"{settled}: it is not what grows"
+        return f"{settled}: it is not the cause of the growth"
     caches = [f"a cache is filling up: {_cache_limit_text(limit)}" for limit in finding.cache_limits]
     in_flight = [f"running calls hold {name}: the growth is work in progress" for name in finding.in_flight_types]
     return "; ".join([*caches, *in_flight]) or "a cache is filling up and is below its limit"
@@ -116,8 +116,8 @@ def comparison_text(found: Diff) -> str:
 
 
 def _python_growth_text(found: Diff) -> str:
-    """Return as text how much Python objects grew and where most of it is, "" if they did not grow."""
-    if found.gained_bytes < MIN_SAID_BYTES:
+    """Return as text by how much Python objects grew and where most of the growth is, "" if they did not grow."""
+    if found.gained_bytes < MIN_STATED_BYTES:
         return ""
     grown = f"Python objects grew by {size(found.gained_bytes)}"
     half = [row for row in found.paths if row.total_bytes.growth >= found.gained_bytes / 2]
@@ -134,11 +134,11 @@ def _depth(row: PathChange) -> tuple[int, bool]:
 
 
 def _native_growth_text(found: Diff) -> str:
-    """Return as text how much memory grew that no object has, "" if none did or it is unknown."""
+    """Return as text by how much native memory grew, "" if it did not grow or that is unknown."""
     native = found.native_bytes or 0
-    if native < max(MIN_SAID_NATIVE_BYTES, MIN_SAID_NATIVE_SHARE * (native + found.gained_bytes)):
+    if native < max(MIN_STATED_NATIVE_BYTES, MIN_STATED_NATIVE_SHARE * (native + found.gained_bytes)):
         return ""
-    return f"{size(native)} more are in no Python object: snapshots do not show memory of C code and of mappings"
+    return f"native memory grew by {size(native)}: snapshots do not show the memory of C code and of mappings"
 
 
 def accumulation_document(found: Accumulation) -> dict[str, object]:

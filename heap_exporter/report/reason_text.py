@@ -168,7 +168,7 @@ def _collector_off_no_cycles() -> str:
 
 
 def _interned_strings(objects: float) -> str:
-    return f"{objects:,.0f} more strings are interned, which this version of Python never frees"
+    return f"{objects:,.0f} more strings are interned, and this version of Python never frees interned strings"
 
 
 def _incremental_collector() -> str:

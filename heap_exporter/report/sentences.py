@@ -97,7 +97,7 @@ def comparison_notes(diff: Diff) -> Sequence[str]:
     return found
 
 
-def elsewhere(before: Path, after: Path) -> str:
+def manual_comparison_text(before: Path, after: Path) -> str:
     """Return as text how to compare two snapshots that were not compared in the service."""
     command = shlex.join(("heap-exporter", "report", str(before), str(after)))
     return f"to compare the snapshots on another machine, copy them and run {code(command)}"

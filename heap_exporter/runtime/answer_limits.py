@@ -1,4 +1,4 @@
-"""Limits an HTTP answer in bytes and in total time, its headers included, for ``http.client`` and what is built on it.
+"""Limits the bytes and the total time of an HTTP answer, headers included, for ``http.client`` and its users.
 
 A timeout of ``http.client`` starts anew with each byte that is received, and it reads any number of interim answers.
 """

@@ -15,7 +15,7 @@ MAX_WAIT_SECONDS = 0.1
 """How long a fork waits for a file that another thread is opening just then: normally microseconds."""
 
 _opened: dict[int, tuple[int, int]] = {}
-"""The device and inode of each descriptor: the application may have closed it, and have got the same number again."""
+"""The device and inode of each descriptor: the application may have closed it and reused its number."""
 
 _opening = threading.RLock()
 
@@ -36,12 +36,12 @@ def is_open(descriptor: int) -> bool:
 
 
 def close_descriptor(descriptor: int) -> None:
-    """Close a descriptor of :func:`open_descriptor`, unless it is closed: a forked child has not got it."""
+    """Close a descriptor of :func:`open_descriptor`, unless it is already closed, as in a forked child."""
     opened = _opened.get(descriptor)
     if is_open(descriptor):
         os.close(descriptor)  # before it is forgotten: another thread may fork in between
     with _opening:
-        if _opened.get(descriptor) is opened:  # no other thread has got the number meanwhile
+        if _opened.get(descriptor) is opened:  # no other thread has reused the number meanwhile
             _opened.pop(descriptor, None)
 
 

@@ -181,7 +181,7 @@ def renew_lock(file: int) -> bool:
 
 
 def close_locked(file: int) -> None:
-    """Close a descriptor of :func:`create_locked`, which releases the lock; a forked child has not got it."""
+    """Close a descriptor of :func:`create_locked`, which releases the lock; in a forked child it is already closed."""
     with suppress(OSError):
         _locked_here.discard(_identity(file))
     close_descriptor(file)

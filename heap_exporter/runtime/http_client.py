@@ -25,7 +25,7 @@ def fetch(request: urllib.request.Request, seconds: float) -> Answer:
     """Send a request and return its answer, which must be complete in ``seconds``.
 
     It follows no redirect: a POST would become a GET, and a token would go to another host. Raises ``OSError`` if there
-    is no answer in time, and ``http.client.HTTPException`` if it is not HTTP or larger than 1 MiB.
+    is no complete answer in time, and ``http.client.HTTPException`` if it is not HTTP or larger than 1 MiB.
     """
     limits = AnswerLimits(MAX_ANSWER_BYTES)
     opener = urllib.request.build_opener(_AnyStatus, _LimitedHttp(limits), _LimitedHttps(limits))

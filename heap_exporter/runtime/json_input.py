@@ -1,4 +1,4 @@
-"""Parses JSON that another process has written, and that may be hostile."""
+"""Parses JSON that other processes have written and that may be malicious."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """HTTP requests whose answers are limited in bytes and in time, and that another thread can cancel.
 
-So a receiver that sends without end costs little memory, and a stop does not wait for one that does not answer.
+So an endless answer takes little memory, and a stop does not wait for a receiver that does not answer.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MAX_BODY_BYTES = 1 << 16
 class LimitedAdapter(BaseAdapter):
     """Sends requests until :meth:`cancel`, which ends the current one and refuses later ones; one request at a time.
 
-    An answer must be complete within the timeout of its request, however it trickles. Its body is cut off after
+    An answer must be complete within the timeout of its request, even if it arrives byte by byte. Its body ends after
     :data:`MAX_BODY_BYTES`, and is empty if it is compressed although the request forbids that: a small compressed body
     can be a huge one. ``inner`` sends the requests.
     """
@@ -115,7 +115,7 @@ class LimitedAdapter(BaseAdapter):
 def _beginning(response: requests.Response) -> bytes:
     """Return the beginning of an answer's body, and close the connection if there is more.
 
-    A body that breaks off counts as empty: the receiver's decision is in the status, which has arrived.
+    An incomplete body counts as empty: the status, which has arrived, states whether the receiver accepted the request.
     """
     body = b""
     if response.headers.get("Content-Encoding", "identity") == "identity":

@@ -1,4 +1,4 @@
-"""Opens a folder of this user so that no other user can harm the process with a link, a pipe or a file of theirs.
+"""Opens a folder of this user so that links, pipes and files of other users cannot harm the process.
 
 The owner of the folder is checked on its descriptor, and what is in it is opened below that descriptor: a link in place
 of the folder, or of a file in it, is not followed. A file counts only if it is a regular one that belongs to this user
@@ -29,7 +29,7 @@ _warned_of: set[Path] = set()
 
 
 class UnsafePath(PermissionError):
-    """A path belongs to another user, or is no regular file; ``strerror`` has which."""
+    """A path belongs to another user, or is not a regular file; ``strerror`` states which."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(errno.EPERM, problem, str(path))
@@ -170,7 +170,7 @@ def open_folder(place: Path, *, create: bool = False) -> Iterator[OwnFolder]:
 
 @contextmanager
 def open_folder_of_any_user(path: Path) -> Iterator[OwnFolder]:
-    """Yield the folder that a person has named, to read it; any user may own it, and its files too.
+    """Yield the folder at a path from the command line, to read it; any user may own it and its files.
 
     In a folder that all users can write to, it is the subfolder of this user, if there is one. Raises ``OSError``.
     """
@@ -200,7 +200,10 @@ def _find(place: Path, *, create: bool) -> OwnFolder:
 
 
 def _find_next_to(place: Path, problem: PermissionError, *, create: bool) -> OwnFolder:
-    """Return the folder of this user next to ``place``, which another user owns; raise that if only some may write."""
+    """Return the folder of this user next to ``place``, which another user owns.
+
+    Raises ``problem`` if not every user can write to the parent folder.
+    """
     try:
         parent = _open_place(place.parent, create=False)
     except OSError:
@@ -212,7 +215,7 @@ def _find_next_to(place: Path, problem: PermissionError, *, create: bool) -> Own
     finally:
         close_descriptor(parent.descriptor)
     if place not in _warned_of:
-        log.warning("%s is not used: %s; files are in %s instead", place, problem.strerror, found.path)
+        log.warning("%s cannot be used: %s; heap-exporter uses %s instead", place, problem.strerror, found.path)
         _warned_of.add(place)
     return found
 
@@ -267,5 +270,5 @@ def _check_owner(path: Path, status: os.stat_result, owners: frozenset[int]) -> 
 
 
 def _trusted() -> frozenset[int]:
-    """Return the users whose files are used: this one, and root, who can change them anyhow."""
+    """Return the users whose files are used: this one, and root, who can change all files."""
     return frozenset({0, os.geteuid()})

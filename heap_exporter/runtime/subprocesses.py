@@ -75,8 +75,8 @@ def start(command: Sequence[str], is_done: Callable[[], bool], variables: Mappin
 def start_orphan(script: Path, arguments: Sequence[str | Path]) -> bool:
     """Run a file of this package in an isolated interpreter as an orphan; return whether it was started.
 
-    The process may live as long as the application, so it must not be a child of it, for which the application may
-    wait. Raises ``OSError``.
+    The process may run as long as the application. It must not be a child, because the application may wait for its
+    children. Raises ``OSError``.
     """
     try:
         from heap_exporter._native import spawn

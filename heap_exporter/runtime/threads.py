@@ -3,8 +3,8 @@
 The kernel delivers a signal for the process to any thread that does not block it. If a thread of this package received
 it, the main thread would not wake up: Ctrl-C and SIGTERM would wait for the end of its system call.
 
-An application with many threads may give them small stacks (``threading.stack_size``), and some systems do by default;
-a thread that needs more than it has kills the process.
+An application may set a small stack for its threads (``threading.stack_size``), and some systems have one by default. A
+stack overflow kills the process.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from heap_exporter.model import SnapshotInfo
-from heap_exporter.report.sentences import elsewhere
+from heap_exporter.report.sentences import manual_comparison_text
 from heap_exporter.runtime import subprocesses
 from heap_exporter.runtime.formatting import size
 from heap_exporter.runtime.json_input import parse_json
@@ -52,7 +52,7 @@ class _Started:
 
     def failure(self) -> str:
         """Return why there is no report, and how to compare the snapshots elsewhere."""
-        return f"{self.problem or WAS_KILLED}; {elsewhere(self.before.path, self.after.path)}"
+        return f"{self.problem or WAS_KILLED}; {manual_comparison_text(self.before.path, self.after.path)}"
 
 
 class _Running(NamedTuple):

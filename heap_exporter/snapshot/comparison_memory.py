@@ -1,4 +1,4 @@
-"""The memory of a comparison: what it needs, when it may start, and when it must end. Nothing is read here.
+"""Computes the memory of a snapshot comparison: how much it needs, when it may start, and when it must end.
 
 The application comes first: a comparison starts only where twice its memory is free, and ends where less is left.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 BASE_BYTES = 64 * 1024 * 1024
 BYTES_PER_OBJECT = 75
-"""One graph at a time is in memory: 52 bytes an object and 8 a reference, which is 68 an object in a usual heap of 10
-million objects (``make bench-large``).
+"""Memory of one graph; the two graphs are not in memory at the same time.
+
+A graph takes 52 bytes for each object and 8 for each reference: 68 bytes an object in a heap of 10 million objects
+(``make bench-large``).
 """
 
 BYTES_PER_PATH = 600
@@ -26,7 +28,7 @@ SHARE_WITHOUT_HEADROOM = 2.0
 
 
 def predicted_bytes(objects: int) -> int:
-    """Return the memory that the comparison of two snapshots needs, the larger with so many objects."""
+    """Return how many bytes the comparison of two snapshots needs; ``objects`` are those of the larger snapshot."""
     return BASE_BYTES + BYTES_PER_OBJECT * objects + BYTES_PER_PATH * min(objects, MAX_PATHS)
 
 

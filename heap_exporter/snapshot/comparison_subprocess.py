@@ -1,6 +1,6 @@
 """Writes the report of two snapshots in a subprocess of a service, while enough memory is free.
 
-:mod:`heap_exporter.runtime.subprocesses` starts it. A thread looks at the free memory: the kernels of the analysis run
+:mod:`heap_exporter.runtime.subprocesses` starts it. A thread checks the free memory: the kernels of the analysis run
 for seconds without the GIL.
 """
 
@@ -17,14 +17,14 @@ from heap_exporter.errors import HeapExporterError
 from heap_exporter.probes.headroom import read_headroom
 from heap_exporter.probes.process import read_memory
 from heap_exporter.report import json_documents
-from heap_exporter.report.sentences import elsewhere
+from heap_exporter.report.sentences import manual_comparison_text
 from heap_exporter.runtime.formatting import size
 from heap_exporter.runtime.own_folder import open_folder
 from heap_exporter.snapshot.comparison_memory import must_end
 
 ROWS = 20
 
-LOOK_SECONDS = 0.25
+CHECK_SECONDS = 0.25
 """How often the free memory is read: a service gains at most some hundred MiB in that time."""
 
 
@@ -38,7 +38,7 @@ def main(before: str, after: str, folder: str, name: str, predicted_bytes: str) 
     except HeapExporterError as error:
         result.write_problem(str(error))
     except MemoryError:
-        result.write_problem(f"the comparison needs more memory than it may use; {result.elsewhere}")
+        result.write_problem(f"the comparison needs more memory than it may use; {result.advice}")
 
 
 class _Result:
@@ -49,7 +49,7 @@ class _Result:
         self._folder = folder
         self._name = name
         self._turn = threading.Lock()
-        self.elsewhere = elsewhere(before, after)
+        self.advice = manual_comparison_text(before, after)
 
     def write(self, document: json_documents.Document) -> None:
         data = json.dumps(document).encode()
@@ -65,9 +65,9 @@ class _Result:
 def _end_when_short(result: _Result, predicted_bytes: int) -> None:
     """End the comparison as soon as too little memory is free for it."""
     while True:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(CHECK_SECONDS)
         headroom = read_headroom()
         if headroom is not None and must_end(headroom, read_memory().resident_bytes, predicted_bytes):
             result.write_problem(
-                f"the comparison was given up, because only {size(headroom)} of memory was left; {result.elsewhere}"
+                f"the comparison was stopped because only {size(headroom)} of memory was left; {result.advice}"
             )

@@ -98,7 +98,7 @@ class UploadTarget:
     def sha256(self, name: str, size_bytes: int, on_bytes: OnBytes) -> str:
         """Read an object back from the store and return its digest in hex. Raises :class:`UploadError`.
 
-        Of an object that is larger than ``size_bytes``, only the beginning is read; its digest is another one then.
+        An object that is larger than ``size_bytes`` is read only a little further, so its digest differs.
         """
         import obstore
 

@@ -36,7 +36,7 @@ MAX_MEMORY_BYTES = 128 * 1024**2
 """Limit of the memory that an uploader can write to; it needs up to 56 MiB (measured with a file of 400 MiB)."""
 
 OWN_VARIABLES = {"TOKIO_WORKER_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-"""Speed does not matter: one thread and two pools of malloc save memory."""
+"""One thread and two pools of malloc use less memory; speed does not matter."""
 
 ENDED = "ended"
 """Counted in the ledger when an uploader ends by itself, and not when it is killed."""
@@ -60,7 +60,7 @@ class Uploaded:
 
 
 def limit_memory() -> None:
-    """Limit the memory of this process, which exists to upload: obstore reads an error of the store whole.
+    """Limit the memory of the upload process: obstore reads an error response of the store completely.
 
     Beyond the limit the process aborts. Threads and pools of malloc are few, because each needs memory.
     """

@@ -1,4 +1,4 @@
-"""The counts of a census by type: types whose names the program makes at run time are one family."""
+"""Sums the counts of a census by type; types of one family, with names made at run time, are one type."""
 
 from __future__ import annotations
 

@@ -25,5 +25,5 @@ class Request(WerkzeugRequest):
         try:
             return self.args
         except UnicodeDecodeError as error:
-            detail = "the query of the URL is not valid UTF-8; encode it, and write its bytes as %XX"
+            detail = "the query of the URL is not valid UTF-8; encode it as UTF-8 and percent-encode the bytes"
             raise Problem(HTTPStatus.BAD_REQUEST, detail) from error

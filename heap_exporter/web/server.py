@@ -74,7 +74,7 @@ class HttpServer:
     """Serves the WSGI ``application`` on ``host:port``, bound at once; ``port`` 0 takes a free one.
 
     While another process uses the port, the server listens on a free one; it tries the port again every
-    :data:`PORT_RETRY_SECONDS`, and then listens on both: clients that know the free one still use it. Raises
+    :data:`PORT_RETRY_SECONDS`, and then listens on both, because clients may use the free one. Raises
     :class:`~heap_exporter.errors.SettingsError` on an address that cannot be listened on, and with ``strict``
     :class:`~heap_exporter.errors.PortTaken`.
     """
@@ -191,7 +191,7 @@ class HttpServer:
             self._listeners.append(listener)
             self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
             self._next_port_try_at, self.port = math.inf, self._wanted[1]
-            log.info("heap-exporter in process %d is now listening on %s too", os.getpid(), self.url)
+            log.info("heap-exporter in process %d is now also listening on %s", os.getpid(), self.url)
 
     def _accept(self, listener: socket.socket) -> None:
         if self._workers.waiting:

@@ -207,8 +207,8 @@ def test_two_services_with_one_port_both_start_and_the_second_has_it_once_the_fi
             _, log = second.communicate("\n", timeout=20)
 
     assert log == (
-        f"heap-exporter in process {second.pid} is listening on {other}: another process is using port {port}, "
-        "which is tried again every 0.1 s\n"
+        f"heap-exporter in process {second.pid} is listening on {other}: another process uses port {port}; "
+        "heap-exporter tries it again every 0.1 s\n"
     )
 
 

@@ -59,7 +59,7 @@ class SnapshotContents:
     """The contents of a file, in the terms of :class:`~heap_exporter.analysis.graph.Graph`.
 
     ``names`` are the labels of dict values, by the ``str`` object that is the key. ``group_labels`` are the labels of
-    path groups behind edges with a name, by the number of the name: names that a program made at run time have one.
+    path groups behind edges with a name, by the number of the name: names of one run-time family have the same label.
     """
 
     header: Header
@@ -239,5 +239,5 @@ def _in_order(records: _Records, footer: Footer) -> SnapshotContents:
 
 
 def _renamed(numbers: dict[str, int]) -> list[int]:
-    """Return for each name of a snapshot the number of its merged name, which is added."""
+    """Return the number of the merged name for each name of a snapshot; merged names are added to ``numbers``."""
     return [numbers.setdefault(name, len(numbers)) for name in merged_names(list(numbers))]

@@ -98,7 +98,7 @@ def test_a_kill_is_shown_before_the_stops_that_came_later(exits: Path, run: Run)
         ("155", " stopped\n  reason         it called os._exit(155)"),
         ("-9 with-parent", " stopped\n  reason         SIGKILL ended it because its parent"),
         ("-11", " crashed\n  reason         SIGSEGV ended it"),
-        ("", " ended without a clean stop; it is not known how\n  reason         it was ended by a signal"),
+        ("", " ended without a clean stop, for an unknown reason\n  reason         it was ended by a signal"),
     ],
 )
 def test_the_reason_says_what_is_known(seen: str, text: str, tmp_path: Path, run: Run) -> None:

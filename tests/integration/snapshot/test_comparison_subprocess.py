@@ -19,7 +19,7 @@ comparison_subprocess.main(*sys.argv[1:])
 """
 
 
-def test_it_ends_and_says_how_to_compare_the_snapshots_elsewhere(tmp_path: Path) -> None:
+def test_it_ends_and_states_how_to_compare_the_snapshots_on_another_machine(tmp_path: Path) -> None:
     before, after, name = tmp_path / "a 1.heap", tmp_path / "b.heap", "b.report.json"
     command: list[str | Path] = [sys.executable, "-c", BECOMES_SHORT, before, after, tmp_path, name, str(800 * 1024**2)]
 
@@ -28,6 +28,6 @@ def test_it_ends_and_says_how_to_compare_the_snapshots_elsewhere(tmp_path: Path)
     document = json.loads((tmp_path / name).read_text())
     assert document["before"] == {"id": "a 1"}
     assert document["problem"] == (
-        "the comparison was given up, because only 10.0 MiB of memory was left; to compare the snapshots on another "
+        "the comparison was stopped because only 10.0 MiB of memory was left; to compare the snapshots on another "
         f"machine, copy them and run `heap-exporter report '{before}' {after}`"
     )

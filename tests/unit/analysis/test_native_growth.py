@@ -92,7 +92,7 @@ def test_native_memory_that_no_handle_explains_is_stated_with_what_snapshots_do_
     heap_now = heap_of(tenants(100, "ssl.SSLContext"))
 
     assert comparison_text(found(heap_now, heap_now)) == (
-        "no leak suspect found: 30.0 MiB more are in no Python object: snapshots do not show memory of C code and of "
+        "no leak suspect found: native memory grew by 30.0 MiB: snapshots do not show the memory of C code and of "
         "mappings"
     )
 

@@ -51,7 +51,7 @@ NAMELESS = CacheLimit("shop.LRUCache", Step(StepKind.DICT_VALUE, "dict"), 4, 70)
         ),
         (
             Finding(FindingKind.CLEARS_SETTLED_HOLDER, cache_limits=(CACHE,)),
-            "shop.stock.lookup has 400 entries and had 1,000 before: it is not what grows",
+            "shop.stock.lookup has 400 entries and had 1,000 before: it is not the cause of the growth",
         ),
         (
             Finding(FindingKind.CLEARS_IN_FLIGHT),

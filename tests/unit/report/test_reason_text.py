@@ -128,7 +128,7 @@ EXAMPLES: list[tuple[ReasonKind, dict[str, object], str]] = [
     (
         ReasonKind.INTERNED_STRINGS,
         {"objects": 20_000.0},
-        "20,000 more strings are interned, which this version of Python never frees",
+        "20,000 more strings are interned, and this version of Python never frees interned strings",
     ),
     (
         ReasonKind.INCREMENTAL_COLLECTOR,

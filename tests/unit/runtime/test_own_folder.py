@@ -129,7 +129,7 @@ def test_where_a_stranger_has_taken_the_place_in_a_shared_folder_another_is_used
         assert found(place) == found(place) == shared / NAME
 
     assert [record.getMessage() for record in caplog.records] == [
-        f"{place} is not used: it belongs to user {STRANGER}; files are in {shared / NAME} instead"
+        f"{place} cannot be used: it belongs to user {STRANGER}; heap-exporter uses {shared / NAME} instead"
     ]
     assert not place.is_dir() or list(place.iterdir()) == []
 
