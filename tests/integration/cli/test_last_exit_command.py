@@ -96,7 +96,7 @@ def test_a_kill_is_shown_before_the_stops_that_came_later(exits: Path, run: Run)
             " stopped\n  reason         SIGTERM ended it: the service does not handle this signal, or",
         ),
         ("155", " stopped\n  reason         it called os._exit(155)"),
-        ("-9 with-parent", " stopped\n  reason         SIGKILL ended it because its parent"),
+        ("-9 with-parent", " stopped\n  reason         the kernel sent it SIGKILL because its parent"),
         ("-11", " crashed\n  reason         SIGSEGV ended it"),
         ("", " ended without a clean stop, for an unknown reason\n  reason         it was ended by a signal"),
     ],
