@@ -205,7 +205,7 @@ def _comparison(found: Comparison | None) -> str:
     if found.state == "running":
         return '<p class="quiet">heap-exporter compares the last two snapshots.</p>'
     if found.report is None:
-        return f"<p>The last two snapshots were not compared: {escape(found.problem)}.</p>"
+        return f"<p>The last two snapshots were not compared: {_marked(found.problem)}.</p>"
     suspects = [_suspect(suspect) for suspect in found.report["suspects"][:SUSPECTS_SHOWN]]
     return f"<p>{_marked(found.report['verdict'])}</p><ol>{''.join(suspects)}</ol>"
 

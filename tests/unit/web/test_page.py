@@ -17,6 +17,7 @@ from heap_exporter.model import (
 )
 from heap_exporter.report.sparkline import HEIGHT, MAX_POINTS, WIDTH, Sparkline
 from heap_exporter.report.verdict_text import HEADLINES
+from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.web.page import CONTENT_SECURITY_POLICY, WALKER_REASONS, View, census_text, render, walker_text
 from tests.doubles.web_source import Process
 from tests.examples.alerts import full_alert
@@ -162,3 +163,12 @@ def test_noise_of_a_steady_process_does_not_fill_the_picture() -> None:
 
     heights = {float(pair.split(",")[1]) for pair in picture.rsplit('points="', 1)[1].split('"')[0].split()}
     assert max(heights) - min(heights) < 1
+
+
+def test_snapshots_that_were_not_compared_are_shown_with_the_command_that_compares_them() -> None:
+    problem = "too little memory is free; to compare them on another machine, run `heap-exporter report a.heap b.heap`"
+
+    page = render(View(full_reading(), (), (), Comparison("failed", "a", problem=problem), "", 1))
+
+    assert "were not compared: too little memory is free; " in page
+    assert "run <code>heap-exporter report a.heap b.heap</code>." in page
