@@ -103,9 +103,12 @@ def _confirmed(found: Accumulation) -> Finding:
 def _without_accumulation(report: Mapping[str, Any], gained_bytes: int, grown_bytes: int) -> Finding | None:
     """Return the finding where no place gained enough objects, ``None`` if Python objects do not explain the growth.
 
-    Nor is there one if a place outside of running calls gained much: a few large objects may be chance or a leak.
+    Nor is there one if a place outside of running calls gained much: a few large objects may be chance or a leak. Nor
+    if another place lost much: a call that runs now may only use what was there before.
     """
     if gained_bytes < MIN_EXPLAINED * grown_bytes:
+        return None
+    if any(-row["total_bytes"]["growth"] >= MIN_SHARE * gained_bytes for row in report["paths"]):
         return None
     heavy = [row for row in report["paths"] if row["total_bytes"]["growth"] >= MIN_SHARE * gained_bytes]
     more_tasks = [_steps(row["steps"]) for row in heavy if _ends_with_task(row) and row["objects"]["growth"] > 0]

@@ -112,9 +112,10 @@ _CAUSE_ADVICE = {
         "requests; gc.freeze() after start-up makes collections cheaper. Check gc.garbage, and unset gc.DEBUG_SAVEALL."
     ),
     Cause.NATIVE: (
-        "Snapshots do not show this memory: it belongs to C code or to mappings. Check which group of mappings grew, "
-        "run a copy of the service under `memray run --native` (or heaptrack), and look for extension objects "
-        "that are never closed and for threads that never finish."
+        "Compare two snapshots first: the report names the handles (SSL contexts, connections, images, tables) whose "
+        "number grew with this memory, if there are any. Else it belongs to C code or to mappings that no object "
+        "shows: check which group of mappings grew, run a copy of the service under `memray run --native` (or "
+        "heaptrack), and look for threads that never finish."
     ),
     Cause.FRAGMENTATION: (
         "Nothing leaks, but freed memory is not returned to the system. Set MALLOC_ARENA_MAX=2, preload jemalloc, "

@@ -206,6 +206,18 @@ def test_large_objects_of_a_task_are_in_flight_only_with_more_tasks(more: int, k
     assert (finding and finding.kind) == kind
 
 
+def test_objects_that_moved_to_a_running_call_are_not_its_work() -> None:
+    now = suspect("thread MainThread › tick() › self", "Meter.readings", growth=30 * MIB)
+    before = suspect("event loop › scheduled callback", "Meter.readings", growth=-20 * MIB)
+
+    finding, _ = interpret_report(report(gained=10 * MIB, heavy=[now]), 12 * MIB, no_limit, None)
+    moved, _ = interpret_report(report(gained=10 * MIB, heavy=[now, before]), 12 * MIB, no_limit, None)
+
+    assert finding is not None
+    assert finding.kind is FindingKind.CLEARS_IN_FLIGHT
+    assert moved is None
+
+
 def test_growth_outside_of_python_objects_is_neither_confirmed_nor_cleared() -> None:
     assert interpret_report(report(gained=0), 50 * MIB, no_limit, None) == (None, None)
     finding, accumulation = interpret_report(
