@@ -163,9 +163,11 @@ def _lines(
     if not exits:
         return [f"no process that records its samples in {folder} has ended", *_damage_lines(damaged)]
     all_found = [found for _, found in exits]
-    shown = next((found for found in all_found if found.ended is not Ending.STOPPED), all_found[0])
-    lines = _last_exit_lines(folder, shown, verbose=arguments.verbose)
-    others = [found for found in all_found if found is not shown][: arguments.limit - 1]
+    newest = all_found[0]
+    shown = next((found for found in all_found if found.ended is not Ending.STOPPED), newest)
+    lines = [] if shown is newest else [f"last exit: {_line(newest)}", "", "last exit that was no stop:"]
+    lines += _last_exit_lines(folder, shown, verbose=arguments.verbose)
+    others = [found for found in all_found if found is not shown and found is not newest][: arguments.limit - 1]
     lines += ["", "other exits:"] if others else []
     lines += [f"  {_line(found)}" for found in others]
     return lines + _damage_lines(damaged)

@@ -78,14 +78,19 @@ def test_earlier_exits_are_one_line_each(exits: Path, run: Run) -> None:
     assert "other exits:" in shown
 
 
-def test_a_kill_is_shown_before_the_stops_that_came_later(exits: Path, run: Run) -> None:
+def test_a_kill_is_shown_in_detail_although_stops_came_later(exits: Path, run: Run) -> None:
     killed_process(exits.parent, 2048, "-15")
     killed_process(exits.parent, 2048, "155")
 
     shown = run("last-exit", exits).stdout
 
+    lines = shown.splitlines()
+    assert lines[0].startswith("last exit: ")
+    assert "stopped, exit code 155" in lines[0]
+    assert lines[2] == "last exit that was no stop:"
+    assert lines[3].endswith(" was killed")
     assert shown.index("was killed") < shown.index("other exits:") < shown.index("stopped, SIGTERM")
-    assert "stopped, exit code 155" in shown
+    assert shown.count("exit code 155") == 1
 
 
 @pytest.mark.parametrize(
