@@ -16,11 +16,11 @@ from itertools import chain
 from typing import NamedTuple
 
 from heap_exporter.analysis.fingerprint import fingerprint
-from heap_exporter.analysis.leak_patterns import LRU_CACHE, Link, Trail, leak_pattern
+from heap_exporter.analysis.leak_patterns import Link, Trail, leak_pattern
+from heap_exporter.analysis.library_caches import is_bounded
 from heap_exporter.analysis.matching import Pair
 from heap_exporter.analysis.native_growth import find_handles
-from heap_exporter.analysis.results import FULL_NAMES, Change, HoldingKind, Suspect, short_name
-from heap_exporter.analysis.runtime_names import VARIABLE_PART, normalised
+from heap_exporter.analysis.results import Change, HoldingKind, Suspect, short_name
 from heap_exporter.model.paths import SYS_MODULES, Step, StepKind
 
 MIN_GROWTH_BYTES = 64 * 1024
@@ -57,9 +57,6 @@ HASH_TABLE_GROWTH = 4
 _HASH_TABLES = frozenset(
     {"dict", "set", "frozenset", "OrderedDict", "defaultdict", "Counter", "_lru_cache_wrapper", "WeakValueDictionary"}
 )
-
-_BOUNDED = frozenset({("re", "_cache"), ("re", f"_cache{VARIABLE_PART}")})
-"""Caches of the standard library with a limit of their own, by module and normalised name."""
 
 _CONTAINED = (StepKind.ITEM, StepKind.DICT_VALUE, StepKind.DICT_KEY)
 
@@ -146,7 +143,7 @@ class _SuspectSearch:
                 further = self.below(pair) if self._grew_inside(pair) else []
                 deeper += further
                 here += [] if further else [pair]
-            elif pair.is_in_both and not self._is_bounded(pair):
+            elif pair.is_in_both and not is_bounded(pair, self._more_modules):
                 further = self.below(pair)
                 if further and self._grew_by_number(pair):
                     here.append(pair)
@@ -190,16 +187,6 @@ class _SuspectSearch:
         growth, size_bytes = _beyond_number(pair.objects, pair.shallow_bytes), pair.shallow_bytes
         is_resized = _is_hash_table(pair) and size_bytes.after <= HASH_TABLE_GROWTH * size_bytes.before
         return growth >= self._min_bytes and growth > pair.gained_bytes / 2 and not is_resized
-
-    def _is_bounded(self, pair: Pair) -> bool:
-        """Return whether these are a cache of the standard library that has a limit, or as many entries as code."""
-        place = _place_of_name(pair)
-        if place == ("linecache", "cache"):
-            return _more_files(pair) > _more_entries(pair) / 2
-        if place == ("sys", "path_importer_cache"):
-            return _more_entries(pair) <= self._more_modules
-        is_in_library = pair.step.kind in FULL_NAMES and place[0].partition(".")[0] in sys.stdlib_module_names
-        return place in _BOUNDED or (is_in_library and pair.type_name == LRU_CACHE)
 
     def _is_uncollected(self, garbage: Pair) -> bool:
         return sum(pair.objects.after for pair in _all_below(garbage)) > self._normal_garbage_objects
@@ -271,23 +258,6 @@ def _heaviest_below(pair: Pair) -> list[Pair]:
             break
         found.append(child)
     return found
-
-
-def _place_of_name(pair: Pair) -> tuple[str, str]:
-    step = normalised(pair.step)
-    return step.owner_type, step.name
-
-
-def _more_entries(mapping: Pair) -> int:
-    """Return how many entries two snapshots' mapping gained: an interned key may be counted elsewhere."""
-    kinds = (StepKind.DICT_VALUE, StepKind.DICT_KEY)
-    return max(sum(each.objects.growth for each in mapping.children if each.step.kind is kind) for kind in kinds)
-
-
-def _more_files(lines: Pair) -> int:
-    """Return how many entries ``linecache`` gained for files: each has a time; generated code has none."""
-    values = [each for each in lines.children if each.step.kind is StepKind.DICT_VALUE]
-    return sum(each.objects.growth for value in values for each in value.children if each.type_name == "float")
 
 
 def _is_hash_table(pair: Pair) -> bool:

@@ -310,6 +310,17 @@ def test_caches_of_the_standard_library_with_a_limit_are_no_suspects(label: str,
     assert not found(heap_of(beside=(cached(10),)), heap_of(beside=(cached(200),))).suspects
 
 
+def test_a_cache_of_the_standard_library_with_thousands_of_entries_is_a_suspect() -> None:
+    def patterns(entries: int) -> Branch:
+        entry = Branch("lru_cache entry", "re.Pattern", entries, KIB)
+        cache = Branch("fnmatch._compile_pattern", "functools._lru_cache_wrapper", 1, 64, (entry,))
+        return globals_of(cache, module="fnmatch")
+
+    [suspect] = found(heap_of(beside=(patterns(500),)), heap_of(beside=(patterns(5000),))).suspects
+
+    assert (suspect.holder, suspect.pattern) == (path("fnmatch._compile_pattern"), LeakPattern.LRU_CACHE)
+
+
 def kept(*names: str) -> Branch:
     """Return a heap with a list of objects, each of a type of its own, with rows."""
     items = tuple(Branch("list item", name, 1, KIB, (Branch("Row.cells", "list", 1, 3 * KIB),)) for name in names)
