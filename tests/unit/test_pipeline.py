@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from heap_exporter.detection.detector import DetectorThresholds
 from heap_exporter.detection.judge import Judge
 from heap_exporter.export.prometheus import MetricsPage
 from heap_exporter.investigation.stage import InvestigationOutcome, InvestigationStage
@@ -19,7 +20,7 @@ from heap_exporter.monitor import HeapMonitor
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.pipeline import STAGES, Pipeline
 from heap_exporter.probes.sampler import PROBES, Sampler
-from heap_exporter.recording.csv_format import read_series
+from heap_exporter.recording.csv_format import read_judged_series, read_series
 from heap_exporter.recording.recorder import Recorder
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.service import Snapshots
@@ -169,6 +170,22 @@ def test_a_judge_that_raises_does_not_stop_the_recording_and_leaves_no_verdict(
     assert monitor.verdict() is None
     assert len(monitor.history) == 5
     assert len(list(read_series(series))) == 5
+
+
+def test_the_thresholds_of_the_service_are_recorded_with_its_samples(tmp_path: Path) -> None:
+    settings = Settings.load({}, snapshot_dir=tmp_path, walker="portable", window_seconds=1800, interval_seconds=20)
+    monitor = HeapMonitor(settings)
+    monitor._pipeline._next_slow_at = math.inf  # no census: it takes a second
+    monitor._pipeline.begin()
+    monitor._pipeline.tick()
+    (series,) = (tmp_path / "series").glob("*.csv")
+
+    [judged] = read_judged_series(series)
+
+    assert judged.thresholds == DetectorThresholds(
+        1800, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
+    )
+    monitor.stop()
 
 
 def test_a_recording_that_fails_is_counted_and_stops_nothing(
