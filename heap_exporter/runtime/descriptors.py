@@ -6,6 +6,7 @@ open that a thread of its parent was writing or reading at the fork: close-on-ex
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from contextlib import suppress
@@ -43,6 +44,22 @@ def close_descriptor(descriptor: int) -> None:
     with _opening:
         if _opened.get(descriptor) is opened:  # no other thread has reused the number meanwhile
             _opened.pop(descriptor, None)
+
+
+class ReadFile(io.FileIO):
+    """A file to read, which closes a descriptor of :func:`open_descriptor`."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor, "rb", closefd=False)
+        self._descriptor = descriptor
+        self._pid = os.getpid()
+
+    def close(self) -> None:
+        """Close the file and its descriptor; in a forked child another file may have the number."""
+        if not self.closed:
+            super().close()
+            if self._pid == os.getpid():
+                close_descriptor(self._descriptor)
 
 
 def _identity(descriptor: int) -> tuple[int, int]:

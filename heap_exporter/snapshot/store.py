@@ -11,7 +11,7 @@ from pathlib import Path
 from heap_exporter.errors import SnapshotFileError, SnapshotNoDisk, SnapshotNotFound
 from heap_exporter.heapfile.format import SUFFIX, BlockReader, footer_of
 from heap_exporter.model import SnapshotInfo
-from heap_exporter.runtime.descriptors import close_descriptor, open_descriptor
+from heap_exporter.runtime.descriptors import ReadFile, close_descriptor, open_descriptor
 from heap_exporter.runtime.own_folder import OwnFolder, open_folder
 from heap_exporter.snapshot import retention
 from heap_exporter.snapshot.file_names import ID, report_name, snapshot_name
@@ -101,6 +101,15 @@ class Store:
                 return _read(folder, id)
         except (OSError, SnapshotFileError) as error:
             raise SnapshotNotFound(f"the folder contains no snapshot {id}") from error
+
+    def open_file(self, id: str) -> tuple[SnapshotInfo, ReadFile]:
+        """Return one snapshot, and its file open to read. Raises :class:`SnapshotNotFound`."""
+        info = self.get(id)
+        try:
+            with self.open() as folder:
+                return info, ReadFile(folder.open_file(snapshot_name(id), os.O_RDONLY))
+        except OSError as error:
+            raise SnapshotNotFound(f"snapshot {id} has been removed since the request arrived") from error
 
     def has_report(self, id: str) -> bool:
         """Return whether there is a report of a snapshot and the one before it. Raises nothing."""

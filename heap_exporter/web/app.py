@@ -11,13 +11,14 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeNotSatisfiable
 from werkzeug.routing import Map, Rule
-from werkzeug.utils import send_file
 from werkzeug.wrappers import Response
+from werkzeug.wsgi import wrap_file
 
 from heap_exporter.detection.history import History
 from heap_exporter.errors import (
@@ -183,19 +184,19 @@ class App:
         return _json(self._progress(self._source.snapshots.state(id), request))
 
     def _get_snapshot_file(self, request: Request, id: str) -> Response:
-        info = self._source.snapshots.store.get(id)
+        info, file = self._source.snapshots.store.open_file(id)
+        response = Response(
+            wrap_file(request.environ, file), mimetype="application/octet-stream", direct_passthrough=True
+        )
+        response.content_length = info.bytes
+        response.last_modified = datetime.fromtimestamp(in_calendar(info.taken_at), UTC)
+        response.headers.set("Content-Disposition", "attachment", filename=info.path.name)
         try:
-            return send_file(
-                info.path,
-                request.environ,
-                "application/octet-stream",
-                as_attachment=True,
-                conditional=True,
-                etag=False,
-                last_modified=in_calendar(info.taken_at),
-            )
-        except OSError as error:
-            raise SnapshotNotFound(f"snapshot {id} has been removed since the request arrived") from error
+            response.make_conditional(request.environ, accept_ranges=True, complete_length=info.bytes)
+        except RequestedRangeNotSatisfiable:
+            file.close()
+            raise
+        return response
 
     def _post_snapshot(self, request: Request) -> Response:
         wait = request.query.get("wait", "1")

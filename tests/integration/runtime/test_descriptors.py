@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import create_environ
+from werkzeug.wsgi import ClosingIterator
 
 from heap_exporter.model import Point
 from heap_exporter.recording.recorder import Recorder
@@ -18,7 +21,7 @@ from heap_exporter.runtime.descriptors import close_descriptor, open_descriptor
 from heap_exporter.runtime.file_lock import FolderLock
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
-from tests.doubles.web_source import PausedWalker
+from tests.doubles.web_source import PausedWalker, Process
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
@@ -63,6 +66,19 @@ def test_a_child_closes_the_snapshot_that_is_being_written(tmp_path: Path, is_re
         assert open_in_child(tmp_path) == 0
 
     assert len(Store(tmp_path, 5).list()) == 1
+
+
+def test_a_child_closes_the_snapshot_that_is_being_downloaded(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    taken = process.snapshots.take("")
+    environ = create_environ(f"/snapshots/{taken.id}/file") | {"REMOTE_ADDR": "127.0.0.1"}
+    answer = process.app()(environ, lambda *_: io.BytesIO().write)
+
+    assert open_below(tmp_path) == [str(taken.path)]
+    assert open_in_child(tmp_path) == 0
+    with closing(ClosingIterator(answer)) as blocks:
+        assert b"".join(blocks) == taken.path.read_bytes()
+    assert open_below(tmp_path) == []
 
 
 def test_a_child_closes_locks_and_recordings(tmp_path: Path) -> None:
