@@ -72,11 +72,12 @@ def _program() -> str:
 
 
 def _text(alert: LeakAlert, who: str) -> str:
-    """Return the alert as one sentence for its receivers."""
+    """Return the alert as a few sentences for its receivers, and with uncompared snapshots the command for them."""
     verdict = alert.verdict
     cause = f", {verdict.cause.value}" if verdict.cause else ""
-    growth, holder, _ = verdict_summary(verdict, alert)
-    return f"memory leak {verdict.state.value} in {who}{cause}: {'. '.join(filter(None, (growth, holder)))}"
+    growth, holder, advice = verdict_summary(verdict, alert)
+    sentences = (growth, holder, advice.removesuffix(".") if alert.comparison_problem else "")
+    return f"memory leak {verdict.state.value} in {who}{cause}: {'. '.join(filter(None, sentences))}"
 
 
 def _verdict_members(verdict: Verdict) -> AlertDocument:

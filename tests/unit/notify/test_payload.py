@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -23,6 +24,14 @@ def test_the_text_names_what_grows_and_where_it_is_held() -> None:
         "`Session` objects are accumulating: +58.2 MiB in 15 min (+233 MiB/h), +48,210 objects. "
         "Held by `shop.sessions.SESSIONS` → dict value → `Session`"
     )
+
+
+def test_the_text_has_the_command_for_snapshots_that_were_not_compared() -> None:
+    problem = "too little memory is free; to compare the snapshots on another machine, run `heap-exporter report a b`"
+    document = alert_document(dataclasses.replace(full_alert(), accumulation=None, comparison_problem=problem))
+
+    assert document["text"].endswith(f"were not compared. T{problem[1:]}")
+    assert document["comparison_problem"] == problem
 
 
 def test_the_document_has_type_holder_growth_fingerprint_and_snapshots() -> None:
