@@ -67,7 +67,7 @@ def _usable(name: str, release: Release = NEWEST, made_by: str = "make servers")
 
 @pytest.fixture(scope="module", params=list(RELEASES.values()), ids=list(RELEASES))
 def release(request: pytest.FixtureRequest) -> Release:
-    """The servers of each release in turn: a test of Prometheus or Alertmanager runs on both."""
+    """Each release of the servers: a test of Prometheus or Alertmanager runs with both."""
     found: Release = request.param
     return found
 

@@ -7,9 +7,9 @@
 typedef enum {
     PART_NONE,
     PART_TASK,
-    PART_CALLBACK, /* a handle: a callback that waits for its time or turn */
+    PART_CALLBACK, /* a handle: a callback that the loop will run later */
     PART_LOOP,
-    PART_WAKER, /* refers to a task only while the task waits for it, or until the task's turn */
+    PART_WAKER, /* refers to a task only while the task waits, or until the task runs */
 } AsyncioPart;
 
 /* Set the part of each type; `parts` has an element for each. Return whether there is a task, a callback or a loop. */

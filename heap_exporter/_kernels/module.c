@@ -106,13 +106,13 @@ graph_keep(PyObject *object, PyObject *Py_UNUSED(none))
     return status == DONE ? Py_NewRef(Py_None) : raise_status(self, status);
 }
 
-/* Return for each string the number of the name in the list, which is added; NULL with an exception. */
+/* Return the number of the new name of each string; new names are added. Return NULL with an exception on failure. */
 static uint32_t *
 renamed(Strings *strings, PyObject *names)
 {
     size_t count = strings->ends.count;
     if ((size_t)PyList_GET_SIZE(names) != count) {
-        PyErr_SetString(PyExc_ValueError, "each string has one name");
+        PyErr_SetString(PyExc_ValueError, "rename() needs one name for each type and string");
         return NULL;
     }
     uint32_t *numbers = allocate(count, sizeof *numbers);

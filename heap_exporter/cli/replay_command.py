@@ -4,8 +4,8 @@
     heap-exporter replay --json prod.csv | jq 'select(.state == "confirmed")'
     heap-exporter replay --window 30m --growth-percent 5 prod.csv
 
-A service records its samples, and the thresholds it judges them with, in the folder `series` of its snapshot folder.
-Replay them to see why an alert came, or did not come, and to try other thresholds. Any CSV file with the columns
+A service records its samples and its detection thresholds in the folder `series` of its snapshot folder. Replay them to
+find out why an alert was or was not sent, and to try other thresholds. Any CSV file with the columns
 t_seconds and rss_bytes works. Each further column of docs/replay.md makes the cause more precise. --verbose prints the
 numbers behind each verdict.
 """
@@ -110,7 +110,7 @@ class TypedThresholds(NamedTuple):
     min_slope_bytes_per_hour: float | None = None
 
     def over(self, recorded: DetectorThresholds | None) -> DetectorThresholds:
-        """Return the thresholds to judge a point with: as typed, else as recorded, else the default."""
+        """Return the detection thresholds of a point: from the command line, else as recorded, else the defaults."""
         usual = astuple(recorded) if recorded else tuple(rules()[name][1] for name in THRESHOLDS)
         return DetectorThresholds(*(old if new is None else new for old, new in zip(usual, self, strict=True)))
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 from heap_exporter.detection.detector import Detector, DetectorThresholds
 from heap_exporter.detection.growing_types import TypeHistory, with_growing_types
 from heap_exporter.model import Cause, Census, GrowingType, Point, Reason, ReasonKind, StepKind, Verdict
-from heap_exporter.runtime.python_faults import collects_in_increments
+from heap_exporter.runtime.python_bugs import collects_in_increments
 
-_OTHER_FAULTS = (ReasonKind.COLLECTOR_OFF, ReasonKind.IN_GARBAGE)
-"""Reasons for uncollected cycles that no version of Python explains."""
+_OTHER_CAUSES = (ReasonKind.COLLECTOR_OFF, ReasonKind.IN_GARBAGE)
+"""Reasons for uncollected cycles that are not a bug of a Python version."""
 
 
 class Judge:
@@ -44,7 +44,7 @@ class Judge:
 
 def _has_uncollected_cycles(verdict: Verdict) -> bool:
     """Return whether cycles accumulate that an enabled garbage collector could free, by the verdict or its finding."""
-    if not verdict.is_suspicion or any(reason.kind in _OTHER_FAULTS for reason in verdict.reasons):
+    if not verdict.is_suspicion or any(reason.kind in _OTHER_CAUSES for reason in verdict.reasons):
         return False
     accumulation = verdict.finding.accumulation if verdict.finding else None
     is_garbage = accumulation is not None and accumulation.path[:1] and accumulation.path[0].kind is StepKind.GARBAGE

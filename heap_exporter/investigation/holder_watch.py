@@ -1,7 +1,7 @@
-"""Whether a suspected holder continues to grow together with the memory of the process.
+"""Watches whether a suspected holder continues to grow with the memory of the process.
 
-A cache without a limit that is known removes entries by a rule of its own. It is seen to: it shrinks, or it holds
-still while the memory grows. A leak does neither.
+A cache may remove entries by a rule that is not known here. Then it shrinks, or keeps its size while the memory grows.
+A leak does neither.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from heap_exporter.investigation.cache_limits import live_entries
 from heap_exporter.model import Accumulation, CacheLimit
 
 GROWTH_CONTINUES_SHARE = 0.25
-"""Part of the gain between the snapshots that must be gained again before they confirm a leak.
+"""Share of the growth between the snapshots by which memory must grow again before they confirm a leak.
 
-A queue that drains, or a cache that is full by now, was only caught on its way up.
+Two snapshots also show growth if they were taken while a queue or a cache was filling up.
 """
 
 PRUNED_SHARE = 0.1
-"""Part of its entries that a holder must lose at once to have removed them in a batch."""
+"""Share of its entries that a holder must lose to count as one that removes entries in batches."""
 
 
 class HolderState(Enum):
-    """What a suspected holder has done since its snapshots."""
+    """How a suspected holder has changed since its snapshots."""
 
     UNDECIDED = auto()
     CONTINUES = auto()
     SETTLED = auto()
-    """It has shrunk, or it held still while the memory of the process grew."""
+    """It has shrunk, or it kept its size while the memory of the process grew."""
 
 
 class HolderWatch:
     """Watches one suspected holder from the comparison of its snapshots on.
 
-    ``snapshot_bytes`` is the memory of the process at the later snapshot, ``grown_bytes`` what it gained between the
-    two, ``now_bytes`` what it is now.
+    ``snapshot_bytes`` is the memory of the process at the later snapshot, ``grown_bytes`` its growth between the two,
+    ``now_bytes`` the memory now.
     """
 
     def __init__(self, found: Accumulation, snapshot_bytes: int, grown_bytes: int, now_bytes: int) -> None:
@@ -47,7 +47,7 @@ class HolderWatch:
         self._peak = self._first.entries if self._first else 0
 
     def observe(self, now_bytes: int) -> HolderState:
-        """Return what the holder has done so far; ``now_bytes`` is the memory of the process now."""
+        """Return how the holder has changed so far; ``now_bytes`` is the memory of the process now."""
         has_continued = now_bytes - self._snapshot_bytes >= self._needed_bytes
         latest = live_entries(self._holder) if self._first else None
         if self._first is None or latest is None:

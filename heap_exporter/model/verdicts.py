@@ -61,7 +61,7 @@ class FindingKind(StrEnum):
     CLEARS_BOUNDED_CACHE = "clears-bounded-cache"
     """The objects are in a cache that has not reached its limit."""
     CLEARS_SETTLED_HOLDER = "clears-settled-holder"
-    """The holder of the objects has shrunk, or held still while the memory of the process grew."""
+    """The holder of the objects has shrunk, or kept its size while the memory of the process grew."""
     CLEARS_IN_FLIGHT = "clears-in-flight"
     """The objects are local variables of running calls, or no place gained many."""
 

@@ -9,7 +9,7 @@ from functools import cache
 
 from heap_exporter.errors import SourceMissing
 from heap_exporter.model import AllocatorMemory
-from heap_exporter.runtime.python_faults import keeps_interned_strings
+from heap_exporter.runtime.python_bugs import keeps_interned_strings
 
 
 def read_allocated_blocks() -> int:

@@ -1,12 +1,12 @@
-"""A small process that records how the processes of a service end: with which exit code, or by which signal.
+"""The exit watcher: a small process that records the exit code or the signal with which each process of a service ends.
 
-A process that a signal ends, or ``os._exit()``, runs no more code, so it cannot record that itself; only its parent
-may wait for it. But the kernel shows the status of an ended process to any process of the same user in
-``/proc/PID/stat`` until its parent has waited for it, and from Linux 6.15 on afterwards to holders of a pidfd.
+A process that a signal or ``os._exit()`` ends cannot record that itself, and only its parent may wait for it. But the
+kernel shows the status of an ended process to any process of the same user in ``/proc/PID/stat`` until its parent has
+waited for it, and from Linux 6.15 on also afterwards to holders of a pidfd.
 
-One such process watches all processes that record to one folder. It changes nothing in them: it opens a pidfd of each,
-and sleeps. It ends some seconds after the last of them. It is run as a file, with few modules of the standard library
-and none of this package, because it is there as long as the service is: it should stay small.
+One exit watcher observes all processes that record to one folder. It does not affect them: it opens a pidfd of each,
+and sleeps. It ends some seconds after the last of them. It is run as a script that imports few modules of the standard
+library and none of this package: it runs as long as the service and must use little memory.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SCAN_SECONDS = 1.0
-"""How often the watcher looks for processes that have begun to record, if the kernel does not signal a change."""
+"""Time between two scans for processes that have begun to record, if the kernel signals no change."""
 
 IDLE_SECONDS = 5.0
 """Time without a process before the watcher ends: a process that ends is often replaced by another one.
 
-A process that no longer records is watched for as long: most processes end then.
+A process that stops recording is watched for this time too, because most of them end then.
 """
 
 SCANS_PER_CHANGE = 3
-"""How often a changed folder is read: a new file is not locked yet in its first moments."""
+"""Number of scans after a change of the folder: a new file is not locked at once."""
 
 WITH_PARENT_SECONDS = 1.0
-"""SIGKILL within this time after the end of the parent's thread is caused by that end."""
+"""SIGKILL within this time after the end of the parent's thread counts as its consequence."""
 
 LOCK_PREFIX = ".watcher-"
 
@@ -46,7 +46,7 @@ _LOCK = struct.Struct("@hhqqi4x")
 """``struct flock`` of fcntl(2) on 64-bit Linux."""
 
 _PLACEHOLDER = b" " * 16 + b"\n"
-"""Content of the file before the end: later the exit code replaces it in place, also if the disk is full then."""
+"""Content of the file while the process runs. The exit code replaces it in place, which works on a full disk too."""
 
 _STATE, _PARENT, _EXIT_CODE = 0, 1, 49
 """Fields of ``/proc/PID/stat`` after the name of the program (proc(5), fields 3, 4 and 52)."""
@@ -59,10 +59,10 @@ _GET_INFO, _INFO_EXIT, _INFO_EXIT_CODE, _INFO_BYTES = 0xC040FF0B, 1 << 3, 60, 64
 
 
 class ObservedProcess:
-    """A process whose end is observed: its pidfd and its ``/proc/PID/stat`` are open. Raises ``OSError``.
+    """A process whose exit is observed: its pidfd and its ``/proc/PID/stat`` are open. Raises ``OSError``.
 
-    Once it has ended, ``ended_at`` is a monotonic time, and ``exit_code`` the negative number of a signal, ``None`` if
-    the kernel does not show it any more.
+    Once it has ended, ``ended_at`` is a monotonic time. ``exit_code`` is negative for a signal, and ``None`` if the
+    kernel no longer shows it.
     """
 
     def __init__(self, pid: int) -> None:
@@ -96,7 +96,7 @@ class ObservedProcess:
     def _zombie_status(self) -> int | None:
         """Return the wait status of the process while its parent has not waited for it.
 
-        To other users the kernel shows 0 in its place, so a 0 counts only for a process of the same user.
+        The kernel shows 0 to other users, so 0 counts only for a process of the same user.
         """
         try:
             fields = _stat_fields(self._stat)
@@ -182,7 +182,7 @@ class RecordedProcess:
             os.pwrite(self._exit_file, b"%4d %-11s\n" % (code, with_parent), 0)
 
     def record_replacement(self) -> None:
-        """Write that the process runs on, but no longer records. Raises ``OSError``."""
+        """Write that the process has stopped recording, but has not ended. Raises ``OSError``."""
         os.pwrite(self._exit_file, b"%-16s\n" % b"replaced", 0)
 
     def close(self) -> None:
@@ -193,7 +193,7 @@ class RecordedProcess:
             os.close(self._exit_file)
 
     def _was_killed_with_parent(self) -> bool:
-        """Return whether SIGKILL ended this process because its parent, or a thread of that, ended in another way."""
+        """Return whether SIGKILL ended this process because its parent, or its thread, had ended in another way."""
         process, parent = self.process, self.parent
         if parent is None or parent.thread_ended_at is None or process.ended_at is None:
             return False
@@ -234,7 +234,7 @@ class ExitWatcher:
                 return
 
     def _receive_signals(self, folder: str) -> int:
-        """Have the kernel signal each change of the folder; return a descriptor that is readable after each signal.
+        """Make the kernel signal each change of the folder; return a descriptor that is readable after each signal.
 
         systemd sends SIGTERM to all processes of a service, but some of these may end only later.
         """
@@ -299,7 +299,7 @@ class ExitWatcher:
                 self._forget(name, recorded.record_exit)
 
     def _forget_idle(self) -> None:
-        """Forget the processes that no longer record, but do not end: exec(2) closes the locked file, for example."""
+        """Forget the processes that have stopped recording but run on: exec(2) closes the locked file, for example."""
         for name, recorded in list(self._recorded.items()):
             if self._recorder_of(name):
                 recorded.recorded_at = time.monotonic()
@@ -318,7 +318,7 @@ class ExitWatcher:
         return pid if name.removesuffix(self._csv_suffix).split("-")[1:2] == [str(pid)] else None
 
     def _forget(self, name: str, record: Callable[[], None]) -> None:
-        """Record what is known of a process, and watch it no longer."""
+        """Record what is known about a process, and stop watching it."""
         with suppress(OSError):  # there is no place to record it
             record()
         recorded = self._recorded.pop(name)
@@ -329,7 +329,7 @@ class ExitWatcher:
 
 
 def forking_thread(pid: int, child: int) -> int:
-    """Return the thread of a process whose child another process is; the main thread where the kernel names none.
+    """Return the thread that forked a child of a process; the main thread if the kernel names none.
 
     Raises ``OSError`` if the process has ended.
     """
@@ -357,7 +357,7 @@ def _is_alive(stat: int) -> bool:
 
 
 def lock_holder(folder: int, name: str) -> int | None:
-    """Return the pid that has a file locked, ``None`` if none has. Raises ``OSError``.
+    """Return the pid of the process that has a file locked, ``None`` if there is none. Raises ``OSError``.
 
     The pid is not positive for a process of another container or machine.
     """
@@ -381,7 +381,7 @@ def is_locked(folder: int, name: str) -> bool:
 def remove_stale_locks(folder: int, own_lock: str) -> None:
     """Remove the locks of watchers that were killed: each container has a lock of its own name.
 
-    The lock of this process is not looked at: to close its file again would release it.
+    The lock of this process is not opened again: closing it would release the lock.
     """
     for name in os.listdir(folder):
         if name.startswith(LOCK_PREFIX) and name != own_lock:

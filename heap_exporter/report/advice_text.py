@@ -135,7 +135,7 @@ _CAUSE_ADVICE = {
 }
 
 
-FAULT_ADVICE = {
+PYTHON_BUG_ADVICE = {
     ReasonKind.INTERNED_STRINGS: (
         "Python 3.12.0 to 3.12.6 never free interned strings, such as names of attributes (setattr) and parts of paths "
         "(pathlib): upgrade to Python 3.12.7 or newer."
@@ -147,9 +147,9 @@ FAULT_ADVICE = {
 }
 
 
-def fault_advice(verdict: Verdict) -> str:
-    """Return the advice about a fault of Python itself as text, "" if the verdict shows none."""
-    return next((FAULT_ADVICE[reason.kind] for reason in verdict.reasons if reason.kind in FAULT_ADVICE), "")
+def python_bug_advice(verdict: Verdict) -> str:
+    """Return the advice about a bug of Python itself as text, "" if the verdict shows none."""
+    return next((PYTHON_BUG_ADVICE[reason.kind] for reason in verdict.reasons if reason.kind in PYTHON_BUG_ADVICE), "")
 
 
 def pattern_advice(pattern: LeakPattern | None) -> str:
@@ -173,4 +173,4 @@ def alert_advice(alert: LeakAlert) -> str:
         return uncompared_advice(alert.comparison_problem)
     pattern = alert.accumulation.pattern if alert.accumulation else None
     advice = pattern_advice(pattern) or cause_advice(alert.verdict.cause)
-    return f"{fault_advice(alert.verdict)} {advice}".strip()
+    return f"{python_bug_advice(alert.verdict)} {advice}".strip()

@@ -22,7 +22,7 @@ from heap_exporter.model import (
     top_growing_type,
 )
 from heap_exporter.model.paths import StepKind
-from heap_exporter.report.advice_text import cause_advice, fault_advice, pattern_advice, uncompared_advice
+from heap_exporter.report.advice_text import cause_advice, pattern_advice, python_bug_advice, uncompared_advice
 from heap_exporter.report.finding_text import code, is_of_modules
 from heap_exporter.report.path_text import ARROW, path_text, step_texts
 from heap_exporter.report.reason_text import sentence
@@ -99,8 +99,8 @@ def verdict_summary(verdict: Verdict | None, alert: LeakAlert | None = None) -> 
     if verdict is None:
         return VerdictSummary("No samples yet")
     summary = _summary(verdict, alert)
-    fault = fault_advice(verdict) if verdict.is_suspicion else ""
-    return summary._replace(advice=f"{fault} {summary.advice}".rstrip()) if fault else summary
+    bug = python_bug_advice(verdict) if verdict.is_suspicion else ""
+    return summary._replace(advice=f"{bug} {summary.advice}".rstrip()) if bug else summary
 
 
 def _summary(verdict: Verdict, alert: LeakAlert | None) -> VerdictSummary:

@@ -1,4 +1,4 @@
-"""The requests of snapshots in this process: which one runs, which failed and why, how many had which outcome."""
+"""Keeps the state of snapshot requests: which one runs, which failed and why, and the count of each outcome."""
 
 from __future__ import annotations
 

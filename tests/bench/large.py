@@ -1,4 +1,4 @@
-"""Measures how soon a leak in a large heap has a name: from its first object to the alert with type and holder.
+"""Measures how soon a leak in a large heap is reported: from the first leaked object to the alert with type and holder.
 
 A service of ten million objects leaks 100 MiB/h; its window is five minutes and all else is default. Prints the time to
 the alert, the pauses of the snapshots, and the time and memory of the comparison. It takes about 17 minutes and 2 GiB.

@@ -1,4 +1,4 @@
-"""A service with a large heap, for :mod:`tests.bench.large`: it holds still for a while, and then leaks sessions.
+"""A service with a large heap, for :mod:`tests.bench.large`: its memory is constant, then it leaks sessions.
 
 python -m tests.bench.large_service OBJECTS WINDOW_SECONDS MIB_PER_HOUR FOLDER
 
@@ -32,7 +32,7 @@ SESSION_BYTES = 3200
 
 LEAKS_A_SECOND = 5.0
 STEADY_WINDOWS = 1.2
-"""How long memory holds still before the leak: the detector has its first verdict."""
+"""How long memory is constant before the leak, so that the detector has its first verdict."""
 
 
 class LeakedSession:

@@ -1,4 +1,4 @@
-"""A server that is too old for a test is said, in a sentence that has its path."""
+"""A server that is too old for a test is reported with its path."""
 
 from __future__ import annotations
 

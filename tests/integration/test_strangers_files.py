@@ -1,4 +1,4 @@
-"""What another user puts where a service of root writes: it damages nothing, blocks nothing and refuses no snapshot."""
+"""Files of another user where a service of root writes: they damage nothing, block nothing and refuse no snapshot."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class AsyncioPart(Enum):
     CALLBACK = auto()
     LOOP = auto()
     WAKER = auto()
-    """Refers to a task only while the task waits for it, or until the task's turn."""
+    """Refers to a task only while the task waits, or until the task runs."""
 
 
 _WAKERS = (

@@ -110,7 +110,7 @@ class _Tracer:
     def reach_asyncio(self, later: list[RootEdge]) -> list[RootEdge]:
         """Assign groups of their own to tasks, callbacks and event loops of the graph; return the edges to them.
 
-        ``later`` are the edges that come next: what they do not lead to is left to later holders.
+        ``later`` are the edges that come next. Objects that they do not reach are left to later holders.
         """
         edges: list[RootEdge] = []
         if self._parts:

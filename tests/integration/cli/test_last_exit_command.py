@@ -106,7 +106,7 @@ def test_a_kill_is_shown_in_detail_although_stops_came_later(exits: Path, run: R
         ("", " ended without a clean stop, for an unknown reason\n  reason         it was ended by a signal"),
     ],
 )
-def test_the_reason_says_what_is_known(seen: str, text: str, tmp_path: Path, run: Run) -> None:
+def test_the_reason_names_the_signal_or_the_exit_code(seen: str, text: str, tmp_path: Path, run: Run) -> None:
     assert text in run("last-exit", killed_process(tmp_path, 2048, seen)).stdout
 
 

@@ -1,4 +1,4 @@
-"""The process that observes how recorded processes end: what it sees, and that the service does not notice it."""
+"""The exit watcher: what it records about the ends of processes, and that it does not affect the service."""
 
 from __future__ import annotations
 

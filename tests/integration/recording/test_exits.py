@@ -1,4 +1,4 @@
-"""What is known about the end of processes of real servers and pools, which end in many ways."""
+"""How the processes of real servers and pools end, and what `last-exit` reports of it."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def test_a_fork_waits_for_a_file_that_another_thread_is_opening(
     close_descriptor(opened[0])
 
 
-def test_a_child_closes_nothing_of_the_application_that_has_got_the_number(tmp_path: Path) -> None:
+def test_a_child_does_not_close_a_descriptor_of_the_application_with_a_reused_number(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "application").touch()
     number = open_descriptor(tmp_path / "file", os.O_RDONLY)

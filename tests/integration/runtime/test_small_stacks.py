@@ -1,4 +1,4 @@
-"""A service whose threads have small stacks meets deeply nested JSON wherever heap-exporter reads JSON from outside."""
+"""A service with small thread stacks receives deeply nested JSON wherever heap-exporter reads JSON from outside."""
 
 from __future__ import annotations
 

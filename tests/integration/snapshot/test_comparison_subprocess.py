@@ -1,4 +1,4 @@
-"""The subprocess that compares two snapshots gives up while it works, as soon as too little memory is left."""
+"""The subprocess that compares two snapshots stops as soon as too little memory is left."""
 
 from __future__ import annotations
 

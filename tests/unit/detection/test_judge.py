@@ -35,7 +35,7 @@ def verdict(version: tuple[int, ...], root: StepKind, *, gc_enabled: int = 1) ->
 
 
 @pytest.mark.parametrize("version", [(3, 14, 0), (3, 14, 2), (3, 14, 4)])
-def test_cycles_that_accumulate_under_an_incremental_collector_are_a_fault_of_python(version: tuple[int, ...]) -> None:
+def test_cycles_that_accumulate_under_an_incremental_collector_are_a_bug_of_python(version: tuple[int, ...]) -> None:
     found = verdict(version, StepKind.GARBAGE)
 
     assert ReasonKind.INCREMENTAL_COLLECTOR in [reason.kind for reason in found.reasons]
@@ -52,7 +52,7 @@ def test_cycles_that_accumulate_under_an_incremental_collector_are_a_fault_of_py
     ],
     ids=["fixed", "before", "held", "collector off"],
 )
-def test_without_the_symptom_no_fault_of_python_is_named(
+def test_without_the_symptom_no_bug_of_python_is_named(
     version: tuple[int, ...], root: StepKind, gc_enabled: int
 ) -> None:
     found = verdict(version, root, gc_enabled=gc_enabled)

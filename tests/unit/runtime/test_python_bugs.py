@@ -1,11 +1,11 @@
-"""Which versions of CPython have a fault that makes memory grow."""
+"""Which versions of CPython have a bug that makes memory grow."""
 
 from __future__ import annotations
 
 import pytest
 
 from heap_exporter.probes.allocators import read_interned_strings
-from heap_exporter.runtime.python_faults import collects_in_increments, keeps_interned_strings, parse_version
+from heap_exporter.runtime.python_bugs import collects_in_increments, keeps_interned_strings, parse_version
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from heap_exporter.runtime.python_faults import collects_in_increments, keeps_in
         ("3.14.0rc1", False, False),
     ],
 )
-def test_a_fault_has_a_first_and_a_last_version(text: str, keeps_strings: bool, is_incremental: bool) -> None:
+def test_a_bug_has_a_first_and_a_last_version(text: str, keeps_strings: bool, is_incremental: bool) -> None:
     version = parse_version(text)
 
     assert keeps_interned_strings(version) is keeps_strings

@@ -1,4 +1,4 @@
-"""Versions of CPython with a fault that makes memory grow. A version is a tuple such as ``sys.version_info``."""
+"""Versions of CPython with a bug that makes memory grow. A version is a tuple such as ``sys.version_info``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A version of Python that never frees interned strings, run for real: the advice names it."""
+"""The advice names the version of Python that never frees interned strings; the test runs that version."""
 
 from __future__ import annotations
 
