@@ -73,7 +73,11 @@ def stranger(code: str, folder: Path, victim: Path) -> Iterator[None]:
         pytest.param(PIPES_AND_LOCKS, "", "heap-exporter-0", id="the service writes to /tmp itself"),
         pytest.param(A_LINK, "heap-exporter-0", "heap-exporter-0-*", id="a link has the name of the default folder"),
         pytest.param(
-            A_FOLDER, "heap-exporter-0", "heap-exporter-0-*", id="a folder has the name of the default folder"
+            A_FOLDER,
+            "heap-exporter-0",
+            "heap-exporter-0-*",
+            id="a folder has the name of the default folder",
+            marks=pytest.mark.long,
         ),
     ],
 )
