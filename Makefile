@@ -71,7 +71,7 @@ bench-walker: $(READY) ## measure a census and a snapshot, and other tools for c
 bench-analysis: $(READY) oracles ## measure the analysis of a snapshot, and DevTools, memlab and igraph for comparison (some minutes)
 	$(BIN)/python -m tests.bench.analysis $(ARGS)
 
-bench-large: $(READY) ## measure how soon a leak in a heap of ten million objects has a name (17 minutes, 2 GiB)
+bench-large: $(READY) ## measure how soon a leak in a heap of ten million objects is reported (17 minutes, 2 GiB)
 	$(BIN)/python -m tests.bench.large $(ARGS)
 
 score: $(READY) ## measure how well the detector separates leaks from healthy series, by class (some minutes)

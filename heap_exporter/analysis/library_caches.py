@@ -1,4 +1,4 @@
-"""The caches of the standard library that end growing by themselves, recognised in two matched snapshots."""
+"""Recognises caches of the standard library that stop growing by themselves, in two matched snapshots."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _LIMITED = frozenset({("re", "_cache"), ("re", f"_cache{VARIABLE_PART}")})
 
 
 def is_bounded(pair: Pair, more_modules: int) -> bool:
-    """Return whether these are a cache of the standard library that has a limit, or as many entries as code.
+    """Return whether a group is a cache of the standard library that has a limit, or grows only with imported code.
 
-    ``more_modules`` is the number of modules that two snapshots' process imported in between.
+    ``more_modules`` is the number of modules that the process imported between the two snapshots.
     """
     step = normalised(pair.step)
     place = (step.owner_type, step.name)
@@ -34,7 +34,7 @@ def is_bounded(pair: Pair, more_modules: int) -> bool:
 
 
 def _more_entries(mapping: Pair) -> int:
-    """Return how many entries two snapshots' mapping gained: an interned key may be counted elsewhere."""
+    """Return how many entries a mapping gained between two snapshots; an interned key may have another path."""
     kinds = (StepKind.DICT_VALUE, StepKind.DICT_KEY)
     return max(sum(each.objects.growth for each in mapping.children if each.step.kind is kind) for kind in kinds)
 
@@ -45,6 +45,6 @@ def _most_entries(cache: Pair) -> int:
 
 
 def _more_files(lines: Pair) -> int:
-    """Return how many entries ``linecache`` gained for files: each has a time; generated code has none."""
+    """Return how many entries ``linecache`` gained for files: these have a time, generated code has none."""
     values = [each for each in lines.children if each.step.kind is StepKind.DICT_VALUE]
     return sum(each.objects.growth for value in values for each in value.children if each.type_name == "float")

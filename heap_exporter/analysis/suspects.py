@@ -1,4 +1,4 @@
-"""The search for places where objects accumulate: a holder that both snapshots have, with ever more objects behind it.
+"""Finds the places where objects accumulate: holders that both snapshots have, with a growing number of objects.
 
 The search starts at the roots of two matched snapshots (:mod:`.matching`). A group accumulates if it gained more
 objects than chance explains, and bytes with them; few objects are enough if they are heavy. The search stops there: the
@@ -26,33 +26,34 @@ from heap_exporter.model.paths import SYS_MODULES, Step, StepKind
 MIN_GROWTH_BYTES = 64 * 1024
 MIN_SHARE = 0.01
 MIN_SHARE_AMID_IMPORTS = 0.1
-"""The least growth of a suspect, and its least share of the growth of the heap. It is larger where modules were
-imported between the snapshots: their tables and caches fill as they begin to work.
+"""Minimum growth of a suspect, and its minimum share of the heap's growth.
+
+The share is larger if modules were imported between the snapshots, because their tables and caches fill at first use.
 """
 
 CHANCE_OBJECTS = 10
 CHANCE_DEVIATIONS = 3.0
-"""Growth by chance: the number of short-lived objects varies by its square root. Three times that, and a few more."""
+"""Growth by chance: ten objects and three times the square root of the number, by which short-lived objects vary."""
 
 HEAVY_BYTES = 1024 * 1024
 HEAVY_OBJECTS = 3
-"""Growth in bytes from which on a few new objects suffice, if they are a considerable share of the growth of the heap.
+"""Growth for which this many new objects are enough, if it is also a considerable share of the heap's growth.
 
-A leak of heavy objects adds a few in the time between two snapshots, however many there are already.
+A leak of heavy objects adds only a few between two snapshots, even if there are many already.
 """
 
 CONSIDERABLE = 0.25
-"""The least share of a growth that counts: of a group's, for a type below to be named in its place."""
+"""Minimum share of a growth that counts: a type below a group is named instead if it has this share of its growth."""
 
 OLD_GARBAGE_SHARE = 0.25
 YOUNG_GARBAGE_OBJECTS = 10_000
 """Normal garbage: CPython collects the old generation when it has a quarter of new objects, the young ones earlier."""
 
 CODE_GROWTH = 1.02
-"""With so many times the classes and functions, the process has imported modules."""
+"""If classes and functions grew by this factor, the process has imported modules."""
 
 HASH_TABLE_GROWTH = 4
-"""A hash table that is full grows to so many times its size at once."""
+"""Factor by which a full hash table grows at once."""
 
 _HASH_TABLES = frozenset(
     {"dict", "set", "frozenset", "OrderedDict", "defaultdict", "Counter", "_lru_cache_wrapper", "WeakValueDictionary"}
@@ -176,7 +177,7 @@ class _SuspectSearch:
         return _beyond_number(pair.objects, pair.total_bytes) > pair.total_bytes.growth / 2
 
     def _grew_by_number(self, pair: Pair) -> bool:
-        """Return whether a few more objects explain what accumulates in their subtrees: they are what to name."""
+        """Return whether a few more objects explain the growth of their subtrees: these objects are the suspects."""
         beyond = _beyond_number(pair.objects, pair.total_bytes)
         return pair.objects.growth > 0 and abs(beyond) < CONSIDERABLE * pair.total_bytes.growth
 
@@ -271,7 +272,7 @@ def _is_unrooted(pair: Pair) -> bool:
 
 
 def _may_be_in_use(pair: Pair) -> bool:
-    """Return whether a running call or C code may use the objects for a moment: no container of Python has them."""
+    """Return whether a running call or C code may hold the objects for a moment: no Python container has them."""
     trail = pair.trail()
     running = max((at for at, each in enumerate(trail) if each.step.kind in _RUNNING), default=None)
     is_contained = running is None or any(each.step.kind in _CONTAINED for each in trail[running:])

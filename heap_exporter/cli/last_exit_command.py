@@ -165,7 +165,7 @@ def _lines(
     all_found = [found for _, found in exits]
     newest = all_found[0]
     shown = next((found for found in all_found if found.ended is not Ending.STOPPED), newest)
-    lines = [] if shown is newest else [f"last exit: {_line(newest)}", "", "last exit that was no stop:"]
+    lines = [] if shown is newest else [f"last exit: {_line(newest)}", "", "last exit that was not a stop:"]
     lines += _last_exit_lines(folder, shown, verbose=arguments.verbose)
     others = [found for found in all_found if found is not shown and found is not newest][: arguments.limit - 1]
     lines += ["", "other exits:"] if others else []

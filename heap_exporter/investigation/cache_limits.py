@@ -29,10 +29,10 @@ LIMIT_NAMES = (
 """Names of the limit of a cache or a pool; leading and trailing underscores do not count."""
 
 SLACK_NAMES = ("threshold", "slack")
-"""Names of the share above its limit at which a cache removes entries, as in SQLAlchemy's ``LRUCache``."""
+"""Names of the share by which a cache exceeds its limit before it removes entries, as in SQLAlchemy's ``LRUCache``."""
 
 USUAL_SLACK = 0.5
-"""The share above its limit that a cache may have where it does not state one: it may remove entries in batches."""
+"""Share by which a cache may exceed its limit if it states none: it may remove entries in batches."""
 
 WEIGHT_NAME = "currsize"
 """Name of the sum of the sizes of a cache's entries, in the unit of its limit: cachetools with ``getsizeof``."""
@@ -69,7 +69,7 @@ def cache_limit(path: RetainerPath, modules: Mapping[str, types.ModuleType] | No
 def live_entries(holder: RetainerPath, modules: Mapping[str, types.ModuleType] | None = None) -> CacheLimit | None:
     """Return the number of entries of a suspected holder now, ``None`` if its path cannot be followed.
 
-    Its limit is not known: ``max_entries`` is the number of entries, too.
+    The limit is unknown, so ``max_entries`` is the number of entries too.
     """
     trails = _trails(holder, sys.modules if modules is None else modules)
     places = [trail[-1] for trail in trails if len(trail) == len(holder)]

@@ -22,13 +22,13 @@ from heap_exporter.model import (
 )
 
 MIN_SHARE = 0.25
-"""The least share of the growth between the snapshots of all places that can explain the suspicion.
+"""Minimum share of the growth between the snapshots that all places together need to explain the suspicion.
 
-It is also the least part of the growth of the first place: smaller ones are not looked at.
+Places that grew by less than this share of the growth of the first place are ignored.
 """
 
 MIN_EXPLAINED = 0.3
-"""The least share of Python objects in the growth of the process from which on their comparison explains it."""
+"""Minimum share of the process's growth that Python objects need for their comparison to explain it."""
 
 _CONTAINED = (StepKind.ITEM, StepKind.DICT_VALUE, StepKind.DICT_KEY)
 
@@ -103,8 +103,8 @@ def _confirmed(found: Accumulation) -> Finding:
 def _without_accumulation(report: Mapping[str, Any], gained_bytes: int, grown_bytes: int) -> Finding | None:
     """Return the finding where no place gained enough objects, ``None`` if Python objects do not explain the growth.
 
-    Nor is there one if a place outside of running calls gained much: a few large objects may be chance or a leak. Nor
-    if another place lost much: a call that runs now may only use what was there before.
+    There is no finding either if a place outside of running calls gained much: a few large objects may be chance or a
+    leak. Nor is there one if a place lost much: a running call may only use objects that existed before.
     """
     if gained_bytes < MIN_EXPLAINED * grown_bytes:
         return None
@@ -139,7 +139,7 @@ def _usable_limit(
 def _is_in_flight(found: Accumulation) -> bool:
     """Return whether accumulated objects belong to more running calls: to more tasks, or to more calls in threads.
 
-    A task or a call that lies on the path may run for ever; what it gathers in a container is a leak like any other.
+    A task or a call on the path may run for ever; objects that it adds to a container are a leak like any other.
     """
     path = found.path
     if path[:1] == (Step(StepKind.EVENT_LOOP),):

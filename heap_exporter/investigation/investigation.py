@@ -14,7 +14,7 @@ from heap_exporter.probes.mappings import Mappings
 SNAPSHOTS_A_SUSPICION = 2
 
 HEAP_CAUSES = (*(cause for cause in Cause if cause is not Cause.FRAGMENTATION), None)
-"""Causes that a snapshot of the heap can explain: native memory is often that of small objects, its handles."""
+"""Causes that a snapshot of the heap can explain: native memory often belongs to small objects, its handles."""
 
 PYTHON_CAUSES = (Cause.PYTHON_OBJECTS, Cause.UNCOLLECTED_CYCLES)
 """Causes that the mappings of the process cannot explain."""
@@ -27,7 +27,8 @@ class Investigation:
     """All that is known of one suspicion; times are monotonic seconds.
 
     ``growing_bytes`` is the memory of the process at the last snapshot, taken at ``snapshot_at``; ``grown_bytes`` is
-    what it gained since the snapshot before. ``finding`` waits to be judged; ``watch`` decides when, if it confirms.
+    what it gained since the snapshot before. ``finding`` is not judged yet; if
+    it confirms the leak, ``watch`` decides when it is judged.
     """
 
     fingerprint: str

@@ -150,7 +150,7 @@ class LeakInvestigator:
         return finding
 
     def _settle(self, current: Investigation) -> Finding | None:
-        """Return the finding about a holder that does not grow with the memory: it clears one suspicion only."""
+        """Return the finding about a holder that does not grow with the memory; only one suspicion is cleared by it."""
         settled = current.watch.settled() if current.watch else None
         current.finding = current.accumulation = current.watch = None
         was_settled, self._was_settled = self._was_settled, True

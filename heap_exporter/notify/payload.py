@@ -72,7 +72,7 @@ def _program() -> str:
 
 
 def _text(alert: LeakAlert, who: str) -> str:
-    """Return the alert as a few sentences for its receivers, and with uncompared snapshots the command for them."""
+    """Return the alert as a few sentences; if snapshots were not compared, with the command that compares them."""
     verdict = alert.verdict
     cause = f", {verdict.cause.value}" if verdict.cause else ""
     growth, holder, advice = verdict_summary(verdict, alert)

@@ -113,9 +113,9 @@ _CAUSE_ADVICE = {
     ),
     Cause.NATIVE: (
         "Compare two snapshots first: the report names the handles (SSL contexts, connections, images, tables) whose "
-        "number grew with this memory, if there are any. Else it belongs to C code or to mappings that no object "
-        "shows: check which group of mappings grew, run a copy of the service under `memray run --native` (or "
-        "heaptrack), and look for threads that never finish."
+        "number grew with this memory, if there are any. Otherwise, the memory belongs to C code or to mappings "
+        "without objects: check which group of mappings grew, run a copy of the service under `memray run --native` "
+        "(or heaptrack), and look for threads that never finish."
     ),
     Cause.FRAGMENTATION: (
         "Nothing leaks, but freed memory is not returned to the system. Set MALLOC_ARENA_MAX=2, preload jemalloc, "

@@ -47,7 +47,7 @@ def close_descriptor(descriptor: int) -> None:
 
 
 class ReadFile(io.FileIO):
-    """A file to read, which closes a descriptor of :func:`open_descriptor`."""
+    """A file opened for reading that owns a descriptor of :func:`open_descriptor`."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor, "rb", closefd=False)
@@ -55,7 +55,7 @@ class ReadFile(io.FileIO):
         self._pid = os.getpid()
 
     def close(self) -> None:
-        """Close the file and its descriptor; in a forked child another file may have the number."""
+        """Close the file and its descriptor; in a forked child, another file may use the number."""
         if not self.closed:
             super().close()
             if self._pid == os.getpid():

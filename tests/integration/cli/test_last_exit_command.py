@@ -87,7 +87,7 @@ def test_a_kill_is_shown_in_detail_although_stops_came_later(exits: Path, run: R
     lines = shown.splitlines()
     assert lines[0].startswith("last exit: ")
     assert "stopped, exit code 155" in lines[0]
-    assert lines[2] == "last exit that was no stop:"
+    assert lines[2] == "last exit that was not a stop:"
     assert lines[3].endswith(" was killed")
     assert shown.index("was killed") < shown.index("other exits:") < shown.index("stopped, SIGTERM")
     assert shown.count("exit code 155") == 1

@@ -34,13 +34,13 @@ def outcome(url: str, protocol: OtlpProtocol = OtlpProtocol.HTTP) -> str:
 
 
 @pytest.mark.parametrize("name", FLOODS)
-def test_an_answer_without_end_costs_little_memory(name: str) -> None:
+def test_an_answer_without_end_uses_little_memory(name: str) -> None:
     with endless_server(*FLOODS[name]) as url, little_memory():
         assert outcome(url) == ("success" if "body" in name or "chunks" in name else "failure")
 
 
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
-def test_a_gzip_bomb_costs_little_memory(status: str) -> None:
+def test_a_gzip_bomb_uses_little_memory(status: str) -> None:
     bomb = gzip_bomb(status)
     with endless_server(bomb, b"") as url, little_memory():
         assert outcome(url) == ("success" if "OK" in status else "failure")
@@ -69,7 +69,7 @@ def test_an_answer_to_a_request_that_a_credential_provider_signs_is_limited_too(
     assert sys.modules["provider"]
 
 
-def test_a_grpc_answer_that_decompresses_to_much_costs_little_memory() -> None:
+def test_a_grpc_answer_that_decompresses_to_much_uses_little_memory() -> None:
     class Bomb(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         def service(self, _call: object) -> object:
             return grpc.unary_unary_rpc_method_handler(lambda _request, _context: bytes(64 * MIB))

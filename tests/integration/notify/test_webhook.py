@@ -209,7 +209,7 @@ def test_a_webhook_that_sends_byte_by_byte_or_garbage_is_a_failure(make: Make, o
 
 @pytest.mark.usefixtures("short_deadline")
 @pytest.mark.parametrize("name", ["headers without end", "interim answers without end", "interim answers that trickle"])
-def test_a_webhook_that_sends_without_end_is_a_failure_and_costs_little_memory(
+def test_a_webhook_that_sends_without_end_is_a_failure_and_uses_little_memory(
     make: Make, outcomes: Outcomes, name: str
 ) -> None:
     with endless_server(*(FLOODS | TRICKLES)[name]) as url, little_memory():

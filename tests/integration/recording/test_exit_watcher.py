@@ -56,7 +56,7 @@ def child() -> Iterator[tuple[int, int]]:
     yield pid, writer
 
 
-def test_the_status_is_seen_before_the_parent_waits() -> None:
+def test_the_status_is_read_before_the_parent_waits() -> None:
     with child() as (pid, writer):
         observed = ObservedProcess(pid)
         os.close(writer)
@@ -68,7 +68,7 @@ def test_the_status_is_seen_before_the_parent_waits() -> None:
     observed.close()
 
 
-def test_the_status_is_seen_after_the_parent_has_waited_or_unknown_to_an_older_kernel() -> None:
+def test_the_status_is_read_after_the_parent_has_waited_unless_the_kernel_is_older() -> None:
     with child() as (pid, writer):
         observed = ObservedProcess(pid)
         os.close(writer)
@@ -181,7 +181,7 @@ def test_a_service_that_stops_heap_exporter_is_watched_no_longer(tmp_path: Path)
         assert process.poll() is None
 
 
-def test_a_new_recording_is_seen_without_waiting_for_the_next_scan(tmp_path: Path) -> None:
+def test_a_new_recording_is_found_without_waiting_for_the_next_scan(tmp_path: Path) -> None:
     watcher_code = """
         import sys
         from heap_exporter.recording import exit_watcher

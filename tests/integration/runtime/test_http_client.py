@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 20.0
 
 
 @pytest.mark.parametrize("name", FLOODS)
-def test_an_answer_without_end_is_an_error_and_costs_little_memory(name: str) -> None:
+def test_an_answer_without_end_is_an_error_and_uses_little_memory(name: str) -> None:
     with endless_server(*FLOODS[name]) as url, little_memory():
         with pytest.raises(http.client.HTTPException, match="the answer is larger than"):
             fetch(urllib.request.Request(url), PATIENCE_SECONDS)

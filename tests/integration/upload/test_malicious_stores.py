@@ -54,7 +54,7 @@ def ended(program: str, folder: Path, *arguments: str | Path, **more: str) -> tu
     return int(code), int(kib) * 1024, errors.strip().splitlines()[-1]
 
 
-def test_the_command_aborts_at_its_memory_limit_and_says_why(tmp_path: Path) -> None:
+def test_the_command_aborts_at_its_memory_limit_and_states_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "one.heap"
     path.write_text("{}")
     with endless_server(*ERROR_WITHOUT_END) as url:

@@ -62,7 +62,7 @@ def test_a_type_that_is_known_to_have_native_memory_comes_before_others() -> Non
     assert found(before, after).suspects[0].type_name == "mmap.mmap"
 
 
-def test_a_type_of_an_unknown_package_is_named_by_its_number() -> None:
+def test_a_type_of_an_unknown_package_is_named_if_its_number_grew() -> None:
     [suspect] = found(heap_of(tenants(100, "fastgeo.Index")), heap_of(tenants(300, "fastgeo.Index"))).suspects
 
     assert (suspect.type_name, suspect.objects.growth) == ("fastgeo.Index", 200)

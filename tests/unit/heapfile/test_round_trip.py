@@ -116,7 +116,7 @@ def test_any_records_are_read_as_they_were_written(records: list[Record]) -> Non
         assert read_all(write_file(Path(folder) / "a.heap", fill)) == records
 
 
-def test_half_a_character_in_a_header_is_replaced_so_that_every_reader_can_encode_it(tmp_path: Path) -> None:
+def test_half_a_surrogate_pair_in_a_header_is_replaced_so_that_every_reader_can_encode_it(tmp_path: Path) -> None:
     odd = dataclasses.replace(HEADER, reason="half \udcff", note="\ud800", threads={7: "\udfff"})
 
     header = read_header(write_file(tmp_path / "a.heap", small_graph, odd))

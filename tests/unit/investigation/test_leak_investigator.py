@@ -450,7 +450,7 @@ def test_an_alert_waits_for_the_comparison_and_has_its_accumulation(compared: Co
     assert compared.alerts[0].fingerprint == CONFIRMS.accumulation.fingerprint  # type: ignore[union-attr]  # it has one
 
 
-def test_an_alert_does_not_wait_for_a_comparison_that_failed_and_says_why(compared: ComparedProcess) -> None:
+def test_an_alert_does_not_wait_for_a_comparison_that_failed_and_states_the_reason(compared: ComparedProcess) -> None:
     compared.takes_both_snapshots()
     compared.state = "failed"
     assert compared.finding() is None

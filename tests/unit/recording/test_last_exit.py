@@ -320,7 +320,7 @@ def test_another_boot_of_the_machine_is_no_kill() -> None:
         ("-4711", Ending.UNKNOWN, EndingReason.NO_CLEAN_STOP),
     ],
 )
-def test_the_exit_that_was_seen_decides_and_only_a_kill_is_claimed(
+def test_the_recorded_exit_decides_and_only_a_kill_is_claimed(
     seen: str, ended: Ending, reason: EndingReason, tmp_path: Path
 ) -> None:
     crash(tmp_path, seen=seen)

@@ -145,7 +145,7 @@ def test_native_growth_names_the_mappings_that_grew() -> None:
     assert "memray" in advice
 
 
-def test_a_leak_whose_snapshots_were_not_compared_says_why_and_how_to_compare_them() -> None:
+def test_a_leak_whose_snapshots_were_not_compared_states_the_reason_and_how_to_compare_them() -> None:
     problem = "too little memory is free; to compare the snapshots on another machine, run `heap-exporter report a b`"
     alert = dataclasses.replace(full_alert(), accumulation=None, comparison_problem=problem)
 

@@ -103,7 +103,7 @@ def test_the_folder_of_the_user_is_used_as_it_is_when_it_is_named_itself(shared:
 
 @as_root
 @by_a_stranger
-def test_where_a_stranger_has_taken_the_name_another_is_used_and_found_again(
+def test_where_another_user_has_taken_the_name_a_second_name_is_used_and_found_again(
     shared: Path, make: Callable[[Path], None]
 ) -> None:
     make(shared / NAME)
@@ -118,7 +118,7 @@ def test_where_a_stranger_has_taken_the_name_another_is_used_and_found_again(
 
 @as_root
 @by_a_stranger
-def test_where_a_stranger_has_taken_the_place_in_a_shared_folder_another_is_used_and_logged_once(
+def test_where_another_user_has_taken_the_place_in_a_shared_folder_another_is_used_and_logged_once(
     shared: Path, make: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     place = shared / "snapshots"
@@ -136,7 +136,9 @@ def test_where_a_stranger_has_taken_the_place_in_a_shared_folder_another_is_used
 
 @as_root
 @by_a_stranger
-def test_elsewhere_the_place_of_a_stranger_is_an_error(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_in_a_private_folder_a_file_or_folder_of_another_user_is_an_error(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
     place = tmp_path / "folder" / "snapshots"
     place.parent.mkdir()
     make(place)
@@ -172,7 +174,7 @@ def test_a_person_may_read_the_folder_of_any_user(tmp_path: Path) -> None:
 
 @as_root
 @by_a_stranger
-def test_what_a_stranger_has_put_into_a_folder_is_no_file_of_it(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_what_another_user_has_put_into_a_folder_is_no_file_of_it(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "budget.json")
     give_away(tmp_path / "budget.json")
 

@@ -135,7 +135,7 @@ def test_a_body_that_is_too_long_is_refused(client: Client) -> None:
 HALF_A_CHARACTER = "\ud800"
 
 
-def test_half_a_character_in_the_header_of_a_snapshot_breaks_no_page(client: Client, process: Process) -> None:
+def test_half_a_surrogate_pair_in_the_header_of_a_snapshot_breaks_no_page(client: Client, process: Process) -> None:
     json_of(fetch(client, "/snapshots", "POST"))
     odd = dataclasses.replace(
         HEADER,

@@ -81,7 +81,9 @@ def stranger(code: str, folder: Path, victim: Path) -> Iterator[None]:
         ),
     ],
 )
-def test_a_stranger_damages_nothing_and_blocks_nothing(tmp_path: Path, code: str, place: str, own: str) -> None:
+def test_files_of_another_user_damage_nothing_and_block_nothing(
+    tmp_path: Path, code: str, place: str, own: str
+) -> None:
     shared, victim, uploaded = (tmp_path / name for name in ("shared", "victim", "uploaded"))
     for folder in (shared, victim, uploaded):
         folder.mkdir()
