@@ -109,7 +109,7 @@ def leak(number): price(number)
 """
 
 SOON = 0.02
-NOT_OFTEN = 0.4
+NOT_OFTEN = 0.2
 
 KINDS = {
     "few large objects": (LARGE_PAGES, NOT_OFTEN, "bytearray", "__main__.PAGES", "Entries are added"),
