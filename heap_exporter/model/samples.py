@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 def memory_of_leaks(resident: int, anonymous: int | None, shared: int | None, swapped: int | None) -> int:
-    """Return the bytes in which a leak shows: all but file pages where these are known, in RAM or swapped out."""
+    """Return the bytes that grow in a leak: all memory but file pages (if these are known), in RAM or swapped out."""
     in_ram = resident if anonymous is None else anonymous + (shared or 0)
     return in_ram + (swapped or 0)
 
@@ -26,7 +26,7 @@ class ProcessMemory:
 
     @property
     def growing_bytes(self) -> int:
-        """Return the memory of this process in which a leak shows."""
+        """Return the memory of this process that grows in a leak, in bytes."""
         return memory_of_leaks(self.resident_bytes, self.anonymous_bytes, self.shmem_bytes, self.swap_bytes)
 
 

@@ -119,7 +119,7 @@ class Point(NamedTuple):
 
     @property
     def growing_bytes(self) -> int:
-        """Return the memory at this point in which a leak shows."""
+        """Return the memory at this point that grows in a leak, in bytes."""
         return memory_of_leaks(self.rss_bytes, self.anonymous_bytes, self.shmem_bytes, self.swap_bytes)
 
 

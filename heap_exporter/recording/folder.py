@@ -5,7 +5,7 @@ A recording consists of up to four files with one stem, ``<UTC time>-<pid>``:
     STEM.csv            the samples; its process keeps it locked while it runs
     STEM.older.csv.gz   the samples before those, once there are many
     STEM.json           the notes: only while the process runs, and after it ended without a clean stop
-    STEM.exit           the exit code of the process, if it was seen (exit_watcher.py)
+    STEM.exit           the exit code of the process, if it was recorded (exit_watcher.py)
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ class _Found(NamedTuple):
 
     def has_stopped(self, folder: OwnFolder) -> bool:
         """Return whether the process is known to have ended by neither SIGKILL nor a crash."""
-        seen = read_exit(folder, self.recording.exit.name)
-        return seen is not None and seen.is_stop
+        exit_record = read_exit(folder, self.recording.exit.name)
+        return exit_record is not None and exit_record.is_stop
 
     def has_ended(self, folder: OwnFolder) -> bool:
         """Return whether no process writes this recording."""

@@ -1,7 +1,7 @@
 """Reads the recordings of ended processes: how each ended, and what its memory did before.
 
 Each start claims the newest recording of a killed process that no other start has claimed, and notes in it how the
-process ended. Only a start can find out an OOM kill: it compares what the cgroup has counted since.
+process ended. Only a start can detect an OOM kill, because it reads what the cgroup has counted since.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def find_exits(path: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Path
 
 
 def last_exit(
-    noted: notes.Notes, samples: Sequence[Recorded], seen: ExitRecord | None, limits: MemoryLimits | None
+    noted: notes.Notes, samples: Sequence[Recorded], exit_record: ExitRecord | None, limits: MemoryLimits | None
 ) -> LastExit | None:
     """Return the exit of a process that left these notes and samples; ``None`` without a sample.
 
@@ -101,13 +101,13 @@ def last_exit(
     if not samples:
         return None
     points = tuple(sample.point for sample in samples)
-    ended, reason = _ending(noted, samples, seen, limits)
+    ended, reason = _ending(noted, samples, exit_record, limits)
     return LastExit(
         pid=noted["pid"],
         process_started_at=notes.read_start(noted),
         ended=ended,
         reason=reason,
-        exit_code=seen.code if seen else None,
+        exit_code=exit_record.code if exit_record else None,
         points=points,
         slope_bytes_per_second=slope(points),
         verdict=notes.read_verdict(noted),
@@ -145,8 +145,8 @@ def _claim_one(folder: OwnFolder, recording: Recording, file: int, limits: Memor
     noted = notes.read_notes(folder, name)
     if notes.read_ending(noted) is not None:
         return None
-    seen = read_exit(folder, recording.exit.name)
-    found = last_exit(noted, _read_samples(folder, recording, file), seen, limits)
+    exit_record = read_exit(folder, recording.exit.name)
+    found = last_exit(noted, _read_samples(folder, recording, file), exit_record, limits)
     if found is None:
         folder.remove(name)
     else:
@@ -160,8 +160,8 @@ def _last_exit_of(folder: OwnFolder, recording: Recording, file: int) -> LastExi
         noted = notes.read_notes(folder, recording.notes.name)
     except FileNotFoundError:
         noted = notes.notes_of_clean_stop(recording.pid)
-    seen = read_exit(folder, recording.exit.name)
-    return last_exit(noted, _read_samples(folder, recording, file), seen, None)
+    exit_record = read_exit(folder, recording.exit.name)
+    return last_exit(noted, _read_samples(folder, recording, file), exit_record, None)
 
 
 def _read_samples(folder: OwnFolder, recording: Recording, file: int) -> Sequence[Recorded]:
@@ -200,39 +200,39 @@ def _recorded(convert: RowConverter, lines: Iterator[str]) -> Iterator[Recorded]
 
 
 def _ending(
-    noted: notes.Notes, samples: Sequence[Recorded], seen: ExitRecord | None, limits: MemoryLimits | None
+    noted: notes.Notes, samples: Sequence[Recorded], exit_record: ExitRecord | None, limits: MemoryLimits | None
 ) -> tuple[Ending, EndingReason]:
     """Return how a recorded process ended, as far as it is known.
 
-    The exit code decides. A SIGKILL is one of the OOM killer if memory was short; this also decides without a code.
+    The exit code decides. After SIGKILL, or without an exit code, a shortage of memory means an OOM kill.
     """
     claimed = notes.read_ending(noted)
     if claimed == CLEAN_STOP:
         return CLEAN_STOP
-    if seen is None or seen.is_sigkill:
+    if exit_record is None or exit_record.is_sigkill:
         if claimed and claimed[0] is Ending.OOM_KILL:
             return claimed
         reason = _oom_kill(samples, limits)
         if reason is not None:
             return Ending.OOM_KILL, reason
-    return _unseen(noted) if seen is None else _seen(seen)
+    return _unrecorded_ending(noted) if exit_record is None else _recorded_ending(exit_record)
 
 
-def _seen(seen: ExitRecord) -> tuple[Ending, EndingReason]:
-    """Return how a recorded process ended whose end the exit watcher has seen, if memory was not short."""
-    if seen.is_with_parent:
+def _recorded_ending(exit_record: ExitRecord) -> tuple[Ending, EndingReason]:
+    """Return how a process ended whose exit the exit watcher has recorded, if memory was not short."""
+    if exit_record.is_with_parent:
         return Ending.STOPPED, EndingReason.PARENT_ENDED
-    if seen.is_sigkill:
+    if exit_record.is_sigkill:
         return Ending.KILLED, EndingReason.SIGNAL
-    if seen.is_crash:
+    if exit_record.is_crash:
         return Ending.CRASHED, EndingReason.SIGNAL
-    if seen.code is None:
+    if exit_record.code is None:
         return Ending.STOPPED, EndingReason.REPLACED
-    return Ending.STOPPED, EndingReason.SIGNAL if seen.code < 0 else EndingReason.EXIT_CODE
+    return Ending.STOPPED, EndingReason.SIGNAL if exit_record.code < 0 else EndingReason.EXIT_CODE
 
 
-def _unseen(noted: notes.Notes) -> tuple[Ending, EndingReason]:
-    """Return how a recorded process ended whose end nothing saw."""
+def _unrecorded_ending(noted: notes.Notes) -> tuple[Ending, EndingReason]:
+    """Return how a recorded process ended whose exit was not recorded."""
     boot = read_boot_id()
     if boot and noted.get("boot_id") and boot != noted["boot_id"]:
         return Ending.MACHINE, EndingReason.OTHER_BOOT

@@ -1,4 +1,4 @@
-"""Writes files that other processes see either whole or not at all: written next to their place, then renamed."""
+"""Writes files atomically: under a hidden name next to their place, then renamed."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 MAX_WAIT_SECONDS = 0.1
-"""How long a fork waits for a file that another thread is opening just then: normally microseconds."""
+"""How long a fork waits for a file that another thread is opening: normally microseconds."""
 
 _opened: dict[int, tuple[int, int]] = {}
 """The device and inode of each descriptor: the application may have closed it and reused its number."""

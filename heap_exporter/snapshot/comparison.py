@@ -51,7 +51,7 @@ class _Started:
     problem: str = ""
 
     def failure(self) -> str:
-        """Return why there is no report, and how to compare the snapshots elsewhere."""
+        """Return why there is no report, and how to compare the snapshots on another machine."""
         return f"{self.problem or WAS_KILLED}; {manual_comparison_text(self.before.path, self.after.path)}"
 
 

@@ -66,7 +66,7 @@ def snapshots(exporter: HeapExporter) -> list[dict[str, Any]]:
 
 
 def main(objects: str, window: str, mib_per_hour: str, folder: str) -> None:
-    """Build the heap, hold still, leak until the alert, and print what was measured."""
+    """Build the heap, wait, leak until the alert, and print what was measured."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
     held = build(int(int(objects) / OBJECTS_FOR_EACH_TRACKED))
     ticker, alerted = Ticker(), threading.Event()

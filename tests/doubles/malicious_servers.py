@@ -1,4 +1,4 @@
-"""Servers whose answers never end, or are small and decompress to much, on real sockets of 127.0.0.1."""
+"""Servers whose answers never end, or are small but decompress to many bytes, on sockets of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIB = 1 << 20
 BOMB_MIB = 64
 
 MAX_BYTES = 16 * MIB
-"""What an answer may cost, with the buffers of the server."""
+"""Memory that an answer may use, with the buffers of the server."""
 
 FLOODS = {
     "a body without end": (OK + b"\r\n", bytes(MIB)),

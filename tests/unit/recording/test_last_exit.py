@@ -27,7 +27,7 @@ KILL = ExitRecord(-signal.SIGKILL)
 
 
 def crash(folder: Path, *points: Point, limits: MemoryLimits | None = None, seen: str = "-9") -> Path:
-    """Leave the recording of a process that was killed, as far as it is seen; return its CSV file."""
+    """Leave the recording of a process with this content of its exit file; return its CSV file."""
     recorder = Recorder(folder, 1.0)
     for point in points or (Point(1.0, 1),):
         recorder.record(point, limits)
