@@ -155,7 +155,7 @@ def test_two_snapshots_confirm_a_leak_and_the_alert_has_type_holder_and_growth(t
     ("body", "words"),
     [
         (BOUNDED_CACHE, "__main__.page has "),
-        (CACHE_IN_BATCHES, "of at most 150,000 entries"),
+        pytest.param(CACHE_IN_BATCHES, "of at most 150,000 entries", marks=pytest.mark.long),
         (IN_FLIGHT, "work in progress"),
     ],
 )
@@ -180,6 +180,7 @@ def test_handles_are_confirmed_with_the_native_memory_next_to_them(tmp_path: Pat
     assert "`Connection` objects next to +" in alert["reasons"][0]
 
 
+@pytest.mark.long
 def test_what_a_task_gathers_is_a_leak_and_no_work_in_flight(tmp_path: Path) -> None:
     with service(CONSUMER, tmp_path) as (_, process):
         alert = next_json(process)
