@@ -39,10 +39,8 @@ VARIABLES_LEFT_OUT = ("VIRTUAL_ENV", "PYTHONPATH", "PYENV_VERSION", "HEAP_EXPORT
 UNIT_TESTS = ("tests/unit",)
 PROCESS_TESTS = (
     *(f"tests/integration/{package}" for package in ("analysis", "cli", "probes", "runtime", "snapshot", "walker")),
-    *(
-        f"tests/integration/test_{name}.py"
-        for name in ("forks", "lifecycle", "ways_in", "otlp_push", "otlp_fork", "leaking_programs")
-    ),
+    *(f"tests/integration/test_{name}.py" for name in ("forks", "lifecycle", "entry_points", "leaking_programs")),
+    *(f"tests/integration/export/test_{name}.py" for name in ("otlp_push", "otlp_fork")),
 )
 """Integration tests that need the package alone, and whose results may differ between versions of Python."""
 
