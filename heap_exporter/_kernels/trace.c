@@ -101,8 +101,8 @@ is_module_state(const Trace *trace, uint32_t object)
     return own->label == LABEL_REFERENT && groups[own->parent].type == trace->module_type;
 }
 
-/* Return whether a reference is not followed for now: it leads to an event loop, or to a task or a callback from where it
- * is only until its turn. Such objects have groups of their own, which are the same at each moment. */
+/* Return whether a reference is skipped at first: one to an event loop, or to a task or a callback from a place where it is
+ * only until it runs. These objects get groups of their own, which do not depend on the moment of the snapshot. */
 static int
 is_deferred(const Trace *trace, uint32_t object, uint32_t own_label, uint32_t target)
 {
@@ -285,7 +285,7 @@ visit_if_new(Trace *trace, uint8_t *visited, uint32_t object)
     }
 }
 
-/* Mark all unreached objects behind the deferred references and the roots that are still to come. */
+/* Mark all unreached objects behind the deferred references and the roots that are traced later. */
 static void
 visit_reachable(Trace *trace, uint8_t *visited)
 {

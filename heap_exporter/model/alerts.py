@@ -47,7 +47,7 @@ class LeakAlert:
     """A confirmed leak, with the findings of its investigation.
 
     ``snapshots`` are those taken of it, oldest first; ``accumulation`` is where Python objects accumulate, if snapshots
-    were compared. ``comparison_problem`` states why two snapshots were not compared, and how to compare them elsewhere.
+    were compared. ``comparison_problem`` states why two snapshots were not compared, and how to compare them by hand.
     ``mappings`` are those that grew, if memory other than that of Python objects grew. ``fingerprint`` is that of the
     accumulation, or is made of the cause and the growing type.
     """

@@ -1,4 +1,4 @@
-"""The alert of a running service names the container that grows, of each kind that a count alone does not show."""
+"""The alert of a running service names the container that grows, for leaks that counts of objects do not show."""
 
 from __future__ import annotations
 

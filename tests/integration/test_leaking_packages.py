@@ -1,4 +1,4 @@
-"""Programs on published packages: the first suspect of a leak is type and holder; caches and pools have none."""
+"""Programs on published packages: the first suspect has the type and the holder of the leak; caches have no suspect."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from heap_exporter.recording.folder import EXIT_SUFFIX, open_recordings
 
 
 def exit_records(folder: Path) -> dict[int, ExitRecord | None]:
-    """Return what is recorded of the ends of the processes that are watched, by pid; ``None`` while they run."""
+    """Return the exit records of the watched processes, by pid; ``None`` while they run."""
     found: dict[int, ExitRecord | None] = {}
     with suppress(FileNotFoundError), open_recordings(folder / "snapshots") as recordings:
         for name in recordings.names():

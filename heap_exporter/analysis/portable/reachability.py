@@ -141,10 +141,10 @@ class _Tracer:
         return sorted(found)
 
     def _is_deferred(self, node: int, target: int) -> bool:
-        """Return whether an edge is not followed for now.
+        """Return whether an edge is skipped at first.
 
-        It leads to an event loop, or to a task or a callback from where it is only until its turn. Such objects have
-        groups of their own, which are the same at each moment.
+        Skipped are edges to event loops, and to tasks and callbacks from places where they are only until they run.
+        These objects get groups of their own, which do not depend on the moment of the snapshot.
         """
         part = self._parts.get(self._type_of[target])
         if part in (AsyncioPart.TASK, AsyncioPart.CALLBACK):
