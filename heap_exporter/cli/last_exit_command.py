@@ -21,8 +21,8 @@ How a process ended:
                sends to itself after its clean-up
 
 The command shows one exit in detail: the latest that was not a stop or, if all were stops, the latest stop. It prints
-one line for each other exit. --verbose adds the reasons of the last verdict. The command changes nothing. Its exit code
-is also 0 if no process has ended.
+one line for each other exit; if the very last exit was a stop, its line comes first. --verbose adds the reasons of the
+last verdict. The command changes nothing. Its exit code is also 0 if no process has ended.
 """
 
 from __future__ import annotations
