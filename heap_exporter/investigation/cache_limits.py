@@ -14,7 +14,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice, zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 from heap_exporter.model import CacheLimit, RetainerPath, Step, StepKind
 
@@ -66,18 +66,23 @@ def cache_limit(path: RetainerPath, modules: Mapping[str, types.ModuleType] | No
     return max(nearest, key=lambda limit: limit.max_entries, default=None)
 
 
-def live_entries(holder: RetainerPath, modules: Mapping[str, types.ModuleType] | None = None) -> CacheLimit | None:
-    """Return the number of entries of a suspected holder now, ``None`` if its path cannot be followed.
+class LiveHolder(NamedTuple):
+    """The number of entries of a suspected holder in the running process; ``step`` is the last one to it."""
 
-    The limit is unknown, so ``max_entries`` is the number of entries too.
-    """
+    type_name: str
+    step: Step
+    entries: int
+
+
+def live_holder(holder: RetainerPath, modules: Mapping[str, types.ModuleType] | None = None) -> LiveHolder | None:
+    """Return a suspected holder as it is now, ``None`` if its path cannot be followed."""
     trails = _trails(holder, sys.modules if modules is None else modules)
     places = [trail[-1] for trail in trails if len(trail) == len(holder)]
     if not places or not all(isinstance(place, _CONTAINERS) or type(place) is _LRU_CACHE for place, _ in places):
         return None
     entries = sum(_of_lru_cache(place)[0] if type(place) is _LRU_CACHE else _length(place) for place, _ in places)
     place, step = places[0]
-    return CacheLimit(type(place).__qualname__, step, entries, entries)
+    return LiveHolder(type(place).__qualname__, step, entries)
 
 
 LiveTrail = tuple[tuple[Any, Step], ...]

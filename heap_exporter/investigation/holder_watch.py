@@ -6,11 +6,10 @@ A leak does neither.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum, auto
 
-from heap_exporter.investigation.cache_limits import live_entries
-from heap_exporter.model import Accumulation, CacheLimit
+from heap_exporter.investigation.cache_limits import live_holder
+from heap_exporter.model import Accumulation, SettledHolder
 
 GROWTH_CONTINUES_SHARE = 0.25
 """Share of the growth between the snapshots by which memory must grow again before they confirm a leak.
@@ -43,13 +42,13 @@ class HolderWatch:
         self._needed_bytes = GROWTH_CONTINUES_SHARE * grown_bytes
         self._snapshot_bytes = snapshot_bytes
         self._first_bytes = now_bytes
-        self._first = self._last = live_entries(found.holder) if found.objects > 0 else None
+        self._first = self._last = live_holder(found.holder) if found.objects > 0 else None
         self._peak = self._first.entries if self._first else 0
 
     def observe(self, now_bytes: int) -> HolderState:
         """Return how the holder has changed so far; ``now_bytes`` is the memory of the process now."""
         has_continued = now_bytes - self._snapshot_bytes >= self._needed_bytes
-        latest = live_entries(self._holder) if self._first else None
+        latest = live_holder(self._holder) if self._first else None
         if self._first is None or latest is None:
             return HolderState.CONTINUES if has_continued else HolderState.UNDECIDED
         self._last, self._peak = latest, max(self._peak, latest.entries)
@@ -60,6 +59,6 @@ class HolderWatch:
         held_still = now_bytes - self._first_bytes >= self._needed_bytes
         return HolderState.SETTLED if has_continued and held_still else HolderState.UNDECIDED
 
-    def settled(self) -> CacheLimit | None:
-        """Return the entries of a holder that has settled, and the most that it had while it was watched."""
-        return replace(self._last, max_entries=self._peak) if self._last else None
+    def settled(self) -> SettledHolder | None:
+        """Return the holder that has settled, with the most entries that it had while it was watched."""
+        return SettledHolder(*self._last, peak_entries=self._peak) if self._last else None

@@ -156,7 +156,7 @@ class LeakInvestigator:
         was_settled, self._was_settled = self._was_settled, True
         if was_settled:
             return None
-        finding = Finding(FindingKind.CLEARS_SETTLED_HOLDER, cache_limits=(settled,) if settled else ())
+        finding = Finding(FindingKind.CLEARS_SETTLED_HOLDER, settled_holder=settled)
         return self._logged(finding)
 
     def _alert(self, current: Investigation, verdict: Verdict) -> LeakAlert | None:

@@ -4,7 +4,7 @@ Times named ``*_at`` are Unix seconds, durations are seconds, sizes are bytes. `
 on this system or failed; the exporters then leave the value out.
 """
 
-from heap_exporter.model.accumulations import Accumulation, CacheLimit
+from heap_exporter.model.accumulations import Accumulation, CacheLimit, SettledHolder
 from heap_exporter.model.alerts import Ending, EndingReason, LastExit, LeakAlert, MappingGrowth, SnapshotInfo
 from heap_exporter.model.paths import LeakPattern, RetainerPath, Step, StepKind
 from heap_exporter.model.reading import Counters, Reading
@@ -64,6 +64,7 @@ __all__ = [
     "ReasonKind",
     "RetainerPath",
     "Sample",
+    "SettledHolder",
     "SlowReadings",
     "SnapshotInfo",
     "State",

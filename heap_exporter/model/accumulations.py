@@ -48,3 +48,17 @@ class CacheLimit:
     step: Step
     entries: int
     max_entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettledHolder:
+    """A suspected holder that does not grow with the memory of the process.
+
+    ``step`` and ``type_name`` are as in :class:`CacheLimit`. ``peak_entries`` is the most ``entries`` that it had while
+    it was watched.
+    """
+
+    type_name: str
+    step: Step
+    entries: int
+    peak_entries: int

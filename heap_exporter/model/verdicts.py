@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from heap_exporter.model.accumulations import Accumulation, CacheLimit
+from heap_exporter.model.accumulations import Accumulation, CacheLimit, SettledHolder
 from heap_exporter.model.samples import memory_of_leaks
 
 MIN_NAMED_SHARE = 0.02
@@ -70,8 +70,8 @@ class FindingKind(StrEnum):
 class Finding:
     """The result of an investigation: a leak is confirmed, or the suspicion is cleared.
 
-    ``accumulation`` is the leak that is confirmed and ``cause`` its cause. ``cache_limits`` and ``in_flight_types`` are
-    of the places that are cleared.
+    ``accumulation`` is the leak that is confirmed and ``cause`` its cause. ``cache_limits``, ``in_flight_types``
+    and ``settled_holder`` are of the places that are cleared.
     """
 
     kind: FindingKind
@@ -79,6 +79,7 @@ class Finding:
     accumulation: Accumulation | None = None
     cache_limits: tuple[CacheLimit, ...] = ()
     in_flight_types: tuple[str, ...] = ()
+    settled_holder: SettledHolder | None = None
 
     @property
     def confirms(self) -> bool:

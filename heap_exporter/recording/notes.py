@@ -27,6 +27,7 @@ from heap_exporter.model import (
     LeakPattern,
     Reason,
     ReasonKind,
+    SettledHolder,
     State,
     Step,
     StepKind,
@@ -185,8 +186,13 @@ def _finding(row: Any) -> Finding | None:
             accumulation=_accumulation(row["accumulation"]) if row["accumulation"] else None,
             cache_limits=tuple(CacheLimit(**{**each, "step": _step(each["step"])}) for each in row["cache_limits"]),
             in_flight_types=tuple(map(str, row["in_flight_types"])),
+            settled_holder=_settled_holder(row.get("settled_holder")),
         )
     return None
+
+
+def _settled_holder(row: Mapping[str, Any] | None) -> SettledHolder | None:
+    return SettledHolder(**{**row, "step": _step(row["step"])}) if row else None
 
 
 def _accumulation(row: Mapping[str, Any]) -> Accumulation:

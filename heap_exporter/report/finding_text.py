@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heap_exporter.analysis.results import Diff, NewGroup, PathChange, Suspect, short_name
-from heap_exporter.model import Accumulation, CacheLimit, Finding, FindingKind
+from heap_exporter.model import Accumulation, CacheLimit, Finding, FindingKind, SettledHolder
 from heap_exporter.model.paths import SYS_MODULES, StepKind
 from heap_exporter.report.advice_text import pattern_advice
 from heap_exporter.report.path_text import path_text, step_text, step_texts
@@ -43,10 +43,7 @@ def finding_text(finding: Finding) -> str:
     if finding.kind is FindingKind.CLEARS_IN_FLIGHT and not finding.in_flight_types:
         return "two snapshots show no place where objects accumulate: the growth is work in progress"
     if finding.kind is FindingKind.CLEARS_SETTLED_HOLDER:
-        settled = (
-            "; ".join(map(_settled_text, finding.cache_limits)) or "the place that gained objects has stopped growing"
-        )
-        return f"{settled}: it is not the cause of the growth"
+        return f"{_settled_text(finding.settled_holder)}: it is not the cause of the growth"
     caches = [f"a cache is filling up: {_cache_limit_text(limit)}" for limit in finding.cache_limits]
     in_flight = [f"running calls hold {name}: the growth is work in progress" for name in finding.in_flight_types]
     return "; ".join([*caches, *in_flight]) or "a cache is filling up and is below its limit"
@@ -161,17 +158,19 @@ def accumulation_document(found: Accumulation) -> dict[str, object]:
 
 
 def _cache_limit_text(limit: CacheLimit) -> str:
-    return f"{_cache_name(limit)} has {limit.entries:,} of at most {limit.max_entries:,} entries"
+    return f"{_place_name(limit)} has {limit.entries:,} of at most {limit.max_entries:,} entries"
 
 
-def _settled_text(limit: CacheLimit) -> str:
-    return f"{_cache_name(limit)} has {limit.entries:,} entries and had {limit.max_entries:,} before"
+def _settled_text(found: SettledHolder | None) -> str:
+    if found is None:
+        return "the place that gained objects has stopped growing"
+    return f"{_place_name(found)} has {found.entries:,} entries and had {found.peak_entries:,} before"
 
 
-def _cache_name(limit: CacheLimit) -> str:
-    name = step_text(limit.step)
-    has_own_name = limit.step.kind in (StepKind.MODULE_GLOBAL, StepKind.CLASS_ATTRIBUTE, StepKind.ATTRIBUTE)
-    return name if has_own_name else f"{short_name(limit.type_name)} ({name})"
+def _place_name(place: CacheLimit | SettledHolder) -> str:
+    name = step_text(place.step)
+    has_own_name = place.step.kind in (StepKind.MODULE_GLOBAL, StepKind.CLASS_ATTRIBUTE, StepKind.ATTRIBUTE)
+    return name if has_own_name else f"{short_name(place.type_name)} ({name})"
 
 
 def _new_group_text(group: NewGroup) -> str:

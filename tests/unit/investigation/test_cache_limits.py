@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from heap_exporter.investigation.cache_limits import cache_limit, live_entries
+from heap_exporter.investigation.cache_limits import cache_limit, live_holder
 from tests.heaps.steps import path
 
 
@@ -197,13 +197,13 @@ def test_the_entries_of_a_holder_are_counted_where_its_path_can_be_followed(
 ) -> None:
     modules["shop.stock"].PLACE = value  # type: ignore[attr-defined]  # a module of this test
 
-    found = live_entries(path("shop.stock.PLACE", *steps), modules)
+    found = live_holder(path("shop.stock.PLACE", *steps), modules)
 
     assert (found and found.entries) == entries
 
 
 def test_the_entries_of_an_lru_cache_are_counted(modules: dict[str, types.ModuleType]) -> None:
-    found = live_entries(path("shop.stock.unlimited"), modules)
+    found = live_holder(path("shop.stock.unlimited"), modules)
 
     assert found is not None
     assert found.entries == 30

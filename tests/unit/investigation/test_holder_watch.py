@@ -63,7 +63,7 @@ def test_a_holder_that_removes_a_batch_has_settled_with_the_most_that_it_had(row
     assert watched.observe(102 * MIB) is HolderState.SETTLED
     settled = watched.settled()
     assert settled is not None
-    assert (settled.entries, settled.max_entries) == (800, 1500)
+    assert (settled.entries, settled.peak_entries) == (800, 1500)
 
 
 def test_a_holder_that_loses_single_entries_continues(rows: list[int]) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from heap_exporter.heapfile.format import read_header
 from heap_exporter.investigation import findings, holder_watch
+from heap_exporter.investigation.cache_limits import LiveHolder
 from heap_exporter.investigation.leak_investigator import LeakInvestigator
 from heap_exporter.model import (
-    CacheLimit,
     Cause,
     Finding,
     FindingKind,
@@ -409,7 +409,7 @@ def test_a_clearing_finding_is_returned_at_once(compared: ComparedProcess) -> No
 def test_a_holder_that_holds_still_clears_one_suspicion_and_is_in_no_alert(
     compared: ComparedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holder_watch, "live_entries", lambda _: CacheLimit("dict", step("shop.CACHE"), 500, 500))
+    monkeypatch.setattr(holder_watch, "live_holder", lambda _: LiveHolder("dict", step("shop.CACHE"), 500))
     for expected in (FindingKind.CLEARS_SETTLED_HOLDER, None):
         compared.state = "running"
         compared.sees(State.STEADY, HOUR + WINDOW + 1)

@@ -7,13 +7,27 @@ from dataclasses import replace
 
 import pytest
 
-from heap_exporter.model import CacheLimit, Cause, Finding, FindingKind, Reason, ReasonKind, State, Verdict
+from heap_exporter.model import (
+    CacheLimit,
+    Cause,
+    Finding,
+    FindingKind,
+    Reason,
+    ReasonKind,
+    SettledHolder,
+    State,
+    Verdict,
+)
 from heap_exporter.recording.notes import read_verdict, verdict_note
 from tests.examples.alerts import full_alert
 from tests.heaps.steps import path, step
 
 CONFIRMED = Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS, full_alert().accumulation)
 CLEARED = Finding(FindingKind.CLEARS_BOUNDED_CACHE, cache_limits=(CacheLimit("dict", step("shop.CACHE"), 4, 10),))
+IN_FLIGHT = Finding(FindingKind.CLEARS_IN_FLIGHT, in_flight_types=("b",))
+SETTLED = Finding(
+    FindingKind.CLEARS_SETTLED_HOLDER, settled_holder=SettledHolder("dict", step("shop.CACHE"), 400, 1000)
+)
 
 
 def note_of(finding: Finding) -> dict[str, object]:
@@ -28,7 +42,7 @@ def read(note: dict[str, object]) -> Finding | None:
     return verdict.finding
 
 
-@pytest.mark.parametrize("finding", [CONFIRMED, CLEARED, Finding(FindingKind.CLEARS_IN_FLIGHT, in_flight_types=("b",))])
+@pytest.mark.parametrize("finding", [CONFIRMED, CLEARED, IN_FLIGHT, SETTLED])
 def test_a_finding_is_read_as_it_was_written(finding: Finding) -> None:
     assert read(note_of(finding)) == finding
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from heap_exporter.analysis.results import NewGroup
-from heap_exporter.model import CacheLimit, Finding, FindingKind, Step, StepKind
+from heap_exporter.model import CacheLimit, Finding, FindingKind, SettledHolder, Step, StepKind
 from heap_exporter.report.finding_text import code, comparison_text, finding_text, percent, suspect_text
 from tests.examples.alerts import full_alert
 from tests.heaps import trees
@@ -35,6 +35,7 @@ def test_shares_are_percentages(share: float, text: str) -> None:
 
 
 CACHE = CacheLimit("functools._lru_cache_wrapper", step("shop.stock.lookup"), 400, 1000)
+SETTLED = SettledHolder("functools._lru_cache_wrapper", step("shop.stock.lookup"), 400, 1000)
 NAMELESS = CacheLimit("shop.LRUCache", Step(StepKind.DICT_VALUE, "dict"), 4, 70)
 
 
@@ -50,7 +51,7 @@ NAMELESS = CacheLimit("shop.LRUCache", Step(StepKind.DICT_VALUE, "dict"), 4, 70)
             "a cache is filling up: LRUCache (dict value) has 4 of at most 70 entries",
         ),
         (
-            Finding(FindingKind.CLEARS_SETTLED_HOLDER, cache_limits=(CACHE,)),
+            Finding(FindingKind.CLEARS_SETTLED_HOLDER, settled_holder=SETTLED),
             "shop.stock.lookup has 400 entries and had 1,000 before: it is not the cause of the growth",
         ),
         (
