@@ -15,7 +15,6 @@ import contextlib
 import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from heap_exporter.demo.visitors import Visitors
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.runtime.http_client import fetch
 from heap_exporter.runtime.json_input import parse_json
+from heap_exporter.runtime.subprocesses import ignore_interrupts
 from heap_exporter.runtime.urls import reachable
 from heap_exporter.settings import Settings
 
@@ -101,7 +101,7 @@ def _shop(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": path},
-        preexec_fn=_ignore_interrupts,  # noqa: PLW1509  # no thread has been started yet
+        preexec_fn=ignore_interrupts,  # noqa: PLW1509  # no thread has been started yet
     )
     try:
         assert shop.stdout is not None
@@ -112,11 +112,6 @@ def _shop(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
     finally:
         shop.terminate()
         shop.wait()
-
-
-def _ignore_interrupts() -> None:
-    """Ignore Ctrl-C in the shop's subprocess, where it would cause a traceback; the demo command ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _port(host: str, wanted: int | None, default: int) -> int:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -35,6 +34,7 @@ from heap_exporter.recording.csv_format import THRESHOLDS, JudgedPoint, read_jud
 from heap_exporter.report import reason_text
 from heap_exporter.report.verdict_text import verdict_summary
 from heap_exporter.runtime import formatting
+from heap_exporter.runtime.subprocesses import ignore_interrupts
 from heap_exporter.settings import MIN_SAMPLES_A_WINDOW, rules
 
 HELP = "run the leak detector on recorded samples"
@@ -151,16 +151,11 @@ def _judge_all(paths: list[Path], replay: Callable[[Path], JudgedFile]) -> Itera
     if min(processors, len(paths)) == 1:
         yield from map(replay, paths)
         return
-    pool = ProcessPoolExecutor(min(processors, len(paths)), initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(min(processors, len(paths)), initializer=ignore_interrupts)
     try:
         yield from pool.map(replay, paths)
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    """Ignore Ctrl-C in the worker processes: the process that prints handles it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _replay(path: Path, *, typed: TypedThresholds, line: LineFormat) -> JudgedFile:

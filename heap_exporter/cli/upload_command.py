@@ -17,7 +17,6 @@ read back and compared before it counts as uploaded. Exit code 1 if a file could
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import signal
 import sys
@@ -31,6 +30,7 @@ from heap_exporter.errors import HeapExporterError
 from heap_exporter.heapfile.format import SUFFIX
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.formatting import size
+from heap_exporter.runtime.subprocesses import fork_bound, wait_for
 from heap_exporter.settings import Settings, variable
 from heap_exporter.snapshot.file_names import UPLOAD_LOCK
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
@@ -40,9 +40,6 @@ from heap_exporter.upload.ledger import UploadLedger
 from heap_exporter.upload.target import UploadError, UploadTarget
 
 HELP = "upload snapshots to S3, GCS, Azure or a folder"
-
-PR_SET_PDEATHSIG = 1
-"""prctl(2): the signal that a process receives when its parent ends."""
 
 PATIENCE_SECONDS = 60.0
 """How long a failed request is retried."""
@@ -72,14 +69,14 @@ def run(arguments: argparse.Namespace) -> int:
     url = arguments.to or settings.upload_url
     if not url:
         raise HeapExporterError(f"no upload URL: use --to s3://bucket/folder, or set {variable('upload_url')}")
-    found = _found(arguments.paths or [settings.snapshot_dir])
-    if (child := _forked()) is not None:
+    paths_by_folder = _paths_by_folder(arguments.paths or [settings.snapshot_dir])
+    if sys.platform == "linux" and (child := fork_bound()) is not None:
         return _exit_code(child)
     uploader.limit_memory()
     os.umask(uploader.UMASK)
     target = UploadTarget(url, PATIENCE_SECONDS)
     results: list[dict[str, Any]] = []
-    for folder, paths in found.items():
+    for folder, paths in paths_by_folder.items():
         with _alone(folder):
             ledger = UploadLedger(folder)
             results += _all_uploaded(paths, target, ledger)
@@ -89,28 +86,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if any(result["problem"] for result in results) else 0
 
 
-def _forked() -> int | None:
-    """Return the pid of a new child, which does the upload and ends with this process; ``None`` in the child.
+def _exit_code(child: int) -> int:
+    """Wait for the child that uploads and return its exit code. Raises :class:`HeapExporterError` if it was killed.
 
     The memory of the child is limited; this process reports if the child reaches the limit.
     """
-    if sys.platform != "linux":
-        return None
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    return child or None
-
-
-def _exit_code(child: int) -> int:
-    """Wait for the child that uploads and return its exit code. Raises :class:`HeapExporterError` if it was killed."""
-    while True:
-        try:
-            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            break
-        except KeyboardInterrupt:  # the child has received it too, and cleans up
-            continue
+    code = wait_for(child)
     if code == -signal.SIGABRT:
         raise HeapExporterError(
             f"the upload needed more than {size(uploader.MAX_MEMORY_BYTES)} of memory and was aborted: the answers "
@@ -121,20 +102,20 @@ def _exit_code(child: int) -> int:
     return code
 
 
-def _found(paths: Sequence[Path]) -> dict[Path, list[Path]]:
+def _paths_by_folder(paths: Sequence[Path]) -> dict[Path, list[Path]]:
     """Return the files given on the command line to upload, by folder.
 
     Raises :class:`HeapExporterError` for a path that does not exist, or a folder that cannot be read.
     """
-    found: dict[Path, list[Path]] = {}
+    paths_by_folder: dict[Path, list[Path]] = {}
     for path in paths:
         if path.is_dir():
-            found.setdefault(path, []).extend(_files(path))
+            paths_by_folder.setdefault(path, []).extend(_files(path))
         elif path.is_file():
-            found.setdefault(path.parent, []).append(path)
+            paths_by_folder.setdefault(path.parent, []).append(path)
         else:
             raise HeapExporterError(f"{path} does not exist; give a folder of snapshots, or a snapshot")
-    return found
+    return paths_by_folder
 
 
 def _files(folder: Path) -> Sequence[Path]:

@@ -15,11 +15,11 @@ from heap_exporter.model import (
     Cause,
     Finding,
     FindingKind,
-    LeakPattern,
     RetainerPath,
     Step,
     StepKind,
 )
+from heap_exporter.model.accumulation_json import read_path, read_suspect
 
 MIN_SHARE = 0.25
 """Minimum share of the growth between the snapshots that all places together need to explain the suspicion.
@@ -38,7 +38,7 @@ FindLimit = Callable[[RetainerPath], CacheLimit | None]
 
 def accumulations(report: Mapping[str, Any]) -> tuple[Accumulation, ...]:
     """Return where objects accumulate by the comparison of a suspicion's snapshots, most growth first."""
-    return tuple(map(_accumulation, report["suspects"]))
+    return tuple(map(read_suspect, report["suspects"]))
 
 
 def interpret_report(
@@ -74,25 +74,6 @@ def _considerable(found: Sequence[Accumulation]) -> list[Accumulation]:
     return [each for each in found if each.all_bytes > 0 and each.all_bytes >= MIN_SHARE * first]
 
 
-def _accumulation(suspect: Mapping[str, Any]) -> Accumulation:
-    return Accumulation(
-        type_name=suspect["type_name"],
-        holder=_steps(suspect["holder_steps"]),
-        path=_steps(suspect["steps"]),
-        fingerprint=suspect["fingerprint"],
-        objects=suspect["objects"]["growth"],
-        bytes=suspect["total_bytes"]["growth"],
-        bytes_per_minute=suspect["bytes_per_minute"],
-        share=suspect["share"],
-        pattern=LeakPattern(suspect["pattern"]) if suspect["pattern"] else None,
-        native_bytes=suspect["native_bytes"],
-    )
-
-
-def _steps(members: Sequence[Mapping[str, str]]) -> RetainerPath:
-    return tuple(Step(StepKind(each["kind"]), each["owner_type"], each["name"]) for each in members)
-
-
 def _confirmed(found: Accumulation) -> Finding:
     is_garbage = found.path[:1] == (Step(StepKind.GARBAGE),)
     cause = Cause.UNCOLLECTED_CYCLES if is_garbage else Cause.PYTHON_OBJECTS
@@ -111,8 +92,8 @@ def _without_accumulation(report: Mapping[str, Any], gained_bytes: int, grown_by
     if any(-row["total_bytes"]["growth"] >= MIN_SHARE * gained_bytes for row in report["paths"]):
         return None
     heavy = [row for row in report["paths"] if row["total_bytes"]["growth"] >= MIN_SHARE * gained_bytes]
-    more_tasks = [_steps(row["steps"]) for row in heavy if _ends_with_task(row) and row["objects"]["growth"] > 0]
-    for path in (_steps(row["steps"]) for row in heavy):
+    more_tasks = [read_path(row["steps"]) for row in heavy if _ends_with_task(row) and row["objects"]["growth"] > 0]
+    for path in (read_path(row["steps"]) for row in heavy):
         in_more_tasks = any(path[: len(task)] == task for task in more_tasks)
         if path and path[0].kind is not StepKind.THREAD and not in_more_tasks:
             return None

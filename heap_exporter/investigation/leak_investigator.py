@@ -59,8 +59,7 @@ class LeakInvestigator:
         self._clock = clock
         self._taker = SuspicionSnapshots(snapshots, budget, window_seconds, clock)
         self._current: Investigation | None = None
-        self._was_in_flight = False
-        self._was_settled = False
+        self._cleared_once: set[FindingKind] = set()
 
     @property
     def snapshots(self) -> tuple[SnapshotInfo, ...]:
@@ -138,12 +137,18 @@ class LeakInvestigator:
             comparison.report, current.grown_bytes, cache_limit, self._max_bytes(reading)
         )
         if finding and finding.kind is FindingKind.CLEARS_IN_FLIGHT:
-            finding, self._was_in_flight = None if self._was_in_flight else finding, True
+            finding = finding if self._clears_first(finding.kind) else None
         if finding and finding.accumulation:
             current.watch = HolderWatch(
                 finding.accumulation, current.growing_bytes, current.grown_bytes, growing_bytes(reading)
             )
         current.finding = finding
+
+    def _clears_first(self, kind: FindingKind) -> bool:
+        """Return whether no suspicion has been cleared by this kind of finding before."""
+        is_first = kind not in self._cleared_once
+        self._cleared_once.add(kind)
+        return is_first
 
     def _logged(self, finding: Finding) -> Finding:
         log.info("the two snapshots of the suspected leak were compared: %s", finding_text(finding))
@@ -153,8 +158,7 @@ class LeakInvestigator:
         """Return the finding about a holder that does not grow with the memory; only one suspicion is cleared by it."""
         settled = current.watch.settled() if current.watch else None
         current.finding = current.accumulation = current.watch = None
-        was_settled, self._was_settled = self._was_settled, True
-        if was_settled:
+        if not self._clears_first(FindingKind.CLEARS_SETTLED_HOLDER):
             return None
         finding = Finding(FindingKind.CLEARS_SETTLED_HOLDER, settled_holder=settled)
         return self._logged(finding)

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 from heap_exporter.errors import CrashRecordError
 from heap_exporter.model import (
-    Accumulation,
     CacheLimit,
     Cause,
     Census,
@@ -24,16 +23,14 @@ from heap_exporter.model import (
     EndingReason,
     Finding,
     FindingKind,
-    LeakPattern,
     Reason,
     ReasonKind,
     SettledHolder,
     State,
-    Step,
-    StepKind,
     TypeCount,
     Verdict,
 )
+from heap_exporter.model.accumulation_json import accumulation_note, read_accumulation, read_step
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.own_folder import OwnFolder
@@ -173,6 +170,7 @@ def _reasons(rows: Sequence[Any]) -> tuple[Reason, ...]:
 def _finding_row(finding: Finding) -> dict[str, Any]:
     """Return the values of a finding as a note, only its kind and cause if they are long."""
     row = asdict(finding)
+    row["accumulation"] = accumulation_note(finding.accumulation) if finding.accumulation else None
     is_short = len(json.dumps(row)) <= MAX_FINDING_CHARS
     return row if is_short else asdict(Finding(finding.kind, finding.cause))
 
@@ -183,8 +181,8 @@ def _finding(row: Any) -> Finding | None:
         return Finding(
             kind=FindingKind(row["kind"]),
             cause=Cause(row["cause"]) if row["cause"] else None,
-            accumulation=_accumulation(row["accumulation"]) if row["accumulation"] else None,
-            cache_limits=tuple(CacheLimit(**{**each, "step": _step(each["step"])}) for each in row["cache_limits"]),
+            accumulation=read_accumulation(row["accumulation"]) if row["accumulation"] else None,
+            cache_limits=tuple(CacheLimit(**{**each, "step": read_step(each["step"])}) for each in row["cache_limits"]),
             in_flight_types=tuple(map(str, row["in_flight_types"])),
             settled_holder=_settled_holder(row.get("settled_holder")),
         )
@@ -192,21 +190,7 @@ def _finding(row: Any) -> Finding | None:
 
 
 def _settled_holder(row: Mapping[str, Any] | None) -> SettledHolder | None:
-    return SettledHolder(**{**row, "step": _step(row["step"])}) if row else None
-
-
-def _accumulation(row: Mapping[str, Any]) -> Accumulation:
-    typed = {
-        "holder": tuple(map(_step, row["holder"])),
-        "path": tuple(map(_step, row["path"])),
-        "pattern": LeakPattern(row["pattern"]) if row["pattern"] else None,
-    }
-    return Accumulation(**{**row, **typed})
-
-
-def _step(row: Sequence[str]) -> Step:
-    kind, owner_type, name = row
-    return Step(StepKind(kind), owner_type, name)
+    return SettledHolder(**{**row, "step": read_step(row["step"])}) if row else None
 
 
 def _read(note: Any, parse: Callable[[Any], Value]) -> Value | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heap_exporter.analysis.results import Diff, NewGroup, PathChange, Suspect, short_name
 from heap_exporter.model import Accumulation, CacheLimit, Finding, FindingKind, SettledHolder
+from heap_exporter.model.accumulation_json import path_document
 from heap_exporter.model.paths import SYS_MODULES, StepKind
 from heap_exporter.report.advice_text import pattern_advice
 from heap_exporter.report.path_text import path_text, step_text, step_texts
@@ -144,7 +145,7 @@ def accumulation_document(found: Accumulation) -> dict[str, object]:
         "type_name": found.type_name,
         "holder": path_text(found.holder),
         "path": list(step_texts(found.path)),
-        "steps": [step._asdict() for step in found.path],
+        "steps": path_document(found.path),
         "fingerprint": found.fingerprint,
         "objects": found.objects,
         "bytes": found.bytes,

@@ -10,6 +10,7 @@ from typing import Any
 
 from heap_exporter.analysis.graph import Graph
 from heap_exporter.analysis.results import Group, Heap, ProgressCallback, ignore_progress
+from heap_exporter.model.accumulation_json import step_document
 from heap_exporter.report.json_documents import holding_row
 from heap_exporter.report.path_text import step_text
 
@@ -47,7 +48,7 @@ def _group_row(group: Group) -> dict[str, Any]:
     return {
         "parent": group.parent,
         "label": step_text(group.step),
-        "step": group.step._asdict(),
+        "step": step_document(group.step),
         "type_name": group.type_name,
         "objects": group.objects,
         "shallow_bytes": group.shallow_bytes,

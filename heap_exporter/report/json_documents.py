@@ -9,7 +9,7 @@ from typing import Any
 
 from heap_exporter.analysis.results import Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
 from heap_exporter.heapfile.header import Footer, Header
-from heap_exporter.model.paths import RetainerPath
+from heap_exporter.model.accumulation_json import path_document
 from heap_exporter.report import sentences
 from heap_exporter.report.advice_text import pattern_advice
 from heap_exporter.report.finding_text import comparison_text, suspect_accumulation, suspect_text
@@ -98,7 +98,7 @@ def path_row(heap: Heap, index: int) -> Document:
     path = heap.steps(index)
     return {
         "path": list(step_texts(path)),
-        "steps": _steps(path),
+        "steps": path_document(path),
         "text": path_to_type(path, group.type_name),
         "type_name": group.type_name,
         "objects": group.objects,
@@ -147,7 +147,7 @@ def _type_change(change: TypeChange) -> Document:
 def _path_change(change: PathChange) -> Document:
     return {
         "path": list(step_texts(change.steps)),
-        "steps": _steps(change.steps),
+        "steps": path_document(change.steps),
         "text": path_to_type(change.steps, change.type_name),
         "type_name": change.type_name,
         "kind": change.kind,
@@ -163,9 +163,9 @@ def _suspect(suspect: Suspect) -> Document:
         "fingerprint": suspect.fingerprint,
         "type_name": suspect.type_name,
         "holder": path_text(suspect.holder),
-        "holder_steps": _steps(suspect.holder),
+        "holder_steps": path_document(suspect.holder),
         "path": list(step_texts(suspect.path)),
-        "steps": _steps(suspect.path),
+        "steps": path_document(suspect.path),
         **_figures(suspect),
         "total_bytes": _change(suspect.total_bytes),
         "share": suspect.share,
@@ -175,10 +175,6 @@ def _suspect(suspect: Suspect) -> Document:
         "pattern": suspect.pattern,
         "advice": pattern_advice(suspect.pattern),
     }
-
-
-def _steps(path: RetainerPath) -> list[Document]:
-    return [step._asdict() for step in path]
 
 
 def _figures(change: TypeChange | PathChange | Suspect) -> Mapping[str, Document]:

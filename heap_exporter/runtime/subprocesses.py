@@ -3,6 +3,8 @@
 A subprocess shares no interpreter with the application. The application's ``wait()`` and SIGCHLD do not see it; it
 inherits no descriptors, no search path, and only the environment variables that it is given. Where the application is
 the first process of its container, the kernel makes it the parent of all orphans, and so of these subprocesses.
+
+The commands of this package own their process: they may also fork, and have ordinary children.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from typing import Protocol
 NICENESS = 19
 
 KEPT_VARIABLES = ("LD_LIBRARY_PATH", "PATH", "TZ")
+
+PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal that a process receives when its parent ends."""
 
 PROGRAM = """
 import sys
@@ -100,6 +105,32 @@ def lower_priority(memory_bytes: int, cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def fork_bound() -> int | None:
+    """Fork the process of a command, on Linux; return the pid of the child, ``None`` in the child.
+
+    The kernel kills the child when this process ends. Raises ``OSError``.
+    """
+    import ctypes
+
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    return child or None
+
+
+def wait_for(child: int) -> int:
+    """Wait for a child of a command, also through Ctrl-C; return its exit code, or its signal as a negative number."""
+    while True:
+        with suppress(KeyboardInterrupt):  # the child has received it too, and cleans up
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def ignore_interrupts() -> None:
+    """Ignore Ctrl-C in a child of a command, where it would cause a traceback: the command handles it, for both."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _kept() -> dict[str, str]:
