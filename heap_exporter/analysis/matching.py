@@ -66,6 +66,13 @@ class Pair:
             pair = pair.parent
         return [pair, *reversed(trail)]
 
+    def all_below(self) -> list[Pair]:
+        """Return all pairs of path groups in the subtree, parents before children, without this one."""
+        found = list(self.children)
+        for each in found:
+            found.extend(each.children)
+        return found
+
     def path(self) -> RetainerPath:
         """Return the retainer path: the steps from a root to the objects."""
         return retainer_path([pair.step for pair in self.trail()])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from heap_exporter.analysis.chance import HEAVY_NATIVE_BYTES_EACH, HEAVY_OBJECTS, exceeds_chance
 from heap_exporter.analysis.matching import Pair
 from heap_exporter.analysis.results import Heap
 from heap_exporter.model.paths import StepKind
@@ -17,14 +18,6 @@ from heap_exporter.model.paths import StepKind
 MIN_NATIVE_BYTES = 1024 * 1024
 MIN_NATIVE_SHARE = 0.5
 """Minimum growth of native memory for which handles are searched, and its minimum share of all growth."""
-
-CHANCE_OBJECTS = 10
-CHANCE_DEVIATIONS = 3.0
-"""Growth by chance, as in :mod:`.suspects`: the number of short-lived objects varies by its square root."""
-
-MIN_OBJECTS = 3
-HEAVY_BYTES = 256 * 1024
-"""This many new objects are enough if the native memory for each is at least :data:`HEAVY_BYTES`."""
 
 MIN_BYTES_EACH = 1024
 """Minimum native memory for each object of a type that is not in :data:`HANDLE_PACKAGES`."""
@@ -81,22 +74,22 @@ def _accumulating(holder: Pair, native_bytes: int) -> Iterator[Pair]:
     for pair in holder.children:
         if pair.step.kind is StepKind.GARBAGE:
             continue  # some garbage exists at any moment
-        if pair.type_name and _accumulates(pair, native_bytes):
+        if pair.type_name and _grew_in_number(pair, native_bytes):
             yield pair
         elif pair.is_in_both:
             yield from _accumulating(pair, native_bytes)
 
 
-def _accumulates(pair: Pair, native_bytes: int) -> bool:
-    gained, deviation = pair.objects.growth, math.sqrt(pair.objects.before)
-    is_heavy = gained >= MIN_OBJECTS and native_bytes / gained >= HEAVY_BYTES and gained > deviation
-    return is_heavy or gained > CHANCE_OBJECTS + CHANCE_DEVIATIONS * deviation
+def _grew_in_number(pair: Pair, native_bytes: int) -> bool:
+    gained, before = pair.objects.growth, pair.objects.before
+    is_heavy = gained >= HEAVY_OBJECTS and native_bytes / gained >= HEAVY_NATIVE_BYTES_EACH
+    return (is_heavy and gained > math.sqrt(before)) or exceeds_chance(gained, before)
 
 
 def _handle(pair: Pair, native_bytes: int) -> Pair | None:
     """Return the objects that own native memory: the accumulating ones, or about as many below them."""
     number = pair.objects.growth
-    below = [each for each in (pair, *_all_below(pair)) if _is_as_many(each.objects.growth, number)]
+    below = [each for each in (pair, *pair.all_below()) if _is_as_many(each.objects.growth, number)]
     known = [each for each in below if _is_known(each)]
     if known:
         return known[0]
@@ -110,10 +103,3 @@ def _is_as_many(growth: int, number: int) -> bool:
 
 def _is_known(pair: Pair) -> bool:
     return pair.type_name.partition(".")[0] in HANDLE_PACKAGES and "." in pair.type_name
-
-
-def _all_below(pair: Pair) -> list[Pair]:
-    found = list(pair.children)
-    for each in found:
-        found.extend(each.children)
-    return found

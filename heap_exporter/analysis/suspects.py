@@ -8,13 +8,13 @@ such as a module that was imported in between, are new and no suspect.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
+from heap_exporter.analysis.chance import HEAVY_GROWTH_BYTES, HEAVY_OBJECTS, exceeds_chance
 from heap_exporter.analysis.fingerprint import fingerprint
 from heap_exporter.analysis.leak_patterns import Link, Trail, leak_pattern
 from heap_exporter.analysis.library_caches import is_bounded
@@ -29,17 +29,6 @@ MIN_SHARE_AMID_IMPORTS = 0.1
 """Minimum growth of a suspect, and its minimum share of the heap's growth.
 
 The share is larger if modules were imported between the snapshots, because their tables and caches fill at first use.
-"""
-
-CHANCE_OBJECTS = 10
-CHANCE_DEVIATIONS = 3.0
-"""Growth by chance: ten objects and three times the square root of the number, by which short-lived objects vary."""
-
-HEAVY_BYTES = 1024 * 1024
-HEAVY_OBJECTS = 3
-"""Growth for which this many new objects are enough, if it is also a considerable share of the heap's growth.
-
-A leak of heavy objects adds only a few between two snapshots, even if there are many already.
 """
 
 CONSIDERABLE = 0.25
@@ -129,7 +118,7 @@ class _SuspectSearch:
         self._code_growth = _code_growth(pairs)
         min_share = MIN_SHARE_AMID_IMPORTS if self._code_growth > CODE_GROWTH else MIN_SHARE
         self._min_bytes = max(MIN_GROWTH_BYTES, min_share * pairs[0].gained_bytes)
-        self._heavy_bytes = max(HEAVY_BYTES, CONSIDERABLE * pairs[0].gained_bytes)
+        self._heavy_bytes = max(HEAVY_GROWTH_BYTES, CONSIDERABLE * pairs[0].gained_bytes)
         self._more_modules = sum(pair.objects.growth for pair in pairs if pair.type_name == "module")
         self._normal_garbage_objects = max(YOUNG_GARBAGE_OBJECTS, OLD_GARBAGE_SHARE * reachable_objects)
 
@@ -162,7 +151,7 @@ class _SuspectSearch:
             return False
         expected = objects.before * self._code_growth if _comes_with_code(pair) else objects.before
         gained = objects.after - expected
-        if gained > CHANCE_OBJECTS + CHANCE_DEVIATIONS * math.sqrt(expected):
+        if exceeds_chance(gained, expected):
             return pair.total_bytes.growth >= self._min_bytes
         is_heavy = pair.total_bytes.growth >= self._heavy_bytes and not _may_be_in_use(pair)
         return is_heavy and gained >= HEAVY_OBJECTS
@@ -190,7 +179,7 @@ class _SuspectSearch:
         return growth >= self._min_bytes and growth > pair.gained_bytes / 2 and not is_resized
 
     def _is_uncollected(self, garbage: Pair) -> bool:
-        return sum(pair.objects.after for pair in _all_below(garbage)) > self._normal_garbage_objects
+        return sum(pair.objects.after for pair in garbage.all_below()) > self._normal_garbage_objects
 
 
 def is_application_type(type_name: str) -> bool:
@@ -290,10 +279,3 @@ def _code_growth(pairs: Sequence[Pair]) -> float:
     before = sum(pair.objects.before for pair in pairs if pair.type_name in ("function", "type"))
     after = sum(pair.objects.after for pair in pairs if pair.type_name in ("function", "type"))
     return max(1.0, after / before) if before else 1.0
-
-
-def _all_below(pair: Pair) -> list[Pair]:
-    found = list(pair.children)
-    for each in found:
-        found.extend(each.children)
-    return found
