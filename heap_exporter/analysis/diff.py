@@ -18,10 +18,10 @@ from heap_exporter.analysis.results import (
     TypeChange,
     TypeRow,
 )
-from heap_exporter.analysis.runtime_names import family_of
 from heap_exporter.analysis.suspects import find_suspects, native_suspect
 from heap_exporter.heapfile.header import Header
 from heap_exporter.model.paths import StepKind
+from heap_exporter.model.runtime_names import family_of
 
 MIN_NEW_BYTES = 1024 * 1024
 MIN_NEW_SHARE = 0.5

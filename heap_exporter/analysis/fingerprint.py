@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from heap_exporter.analysis.runtime_names import family_of, normalised
 from heap_exporter.model.paths import RetainerPath
+from heap_exporter.model.runtime_names import family_of, normalised
 
 DIGITS = 12
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from heap_exporter.analysis.edge_labels import TASKS
 from heap_exporter.analysis.results import short_name
-from heap_exporter.analysis.runtime_names import VARIABLE_PART
 from heap_exporter.model.paths import LeakPattern, Step, StepKind
+from heap_exporter.model.runtime_names import VARIABLE_PART
 
 LRU_CACHE = "functools._lru_cache_wrapper"
 GENERATORS = ("generator", "async_generator")

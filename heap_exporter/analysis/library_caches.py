@@ -7,8 +7,8 @@ import sys
 from heap_exporter.analysis.leak_patterns import LRU_CACHE
 from heap_exporter.analysis.matching import Pair
 from heap_exporter.analysis.results import FULL_NAMES
-from heap_exporter.analysis.runtime_names import VARIABLE_PART, normalised
 from heap_exporter.model.paths import StepKind
+from heap_exporter.model.runtime_names import VARIABLE_PART, normalised
 
 SMALL_CACHE_ENTRIES = 1024
 """Most caches of the standard library have fewer entries; ``fnmatch`` has up to 32,768."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from heap_exporter.analysis.results import Change, Group, Heap, retainer_path
-from heap_exporter.analysis.runtime_names import family_of, normalised
 from heap_exporter.model.paths import RetainerPath, Step, StepKind
+from heap_exporter.model.runtime_names import family_of, normalised
 
 _NOTHING = Group(-1, Step(StepKind.ROOT), "", 0, 0, 0, 0)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from heap_exporter._kernels import Graph as Kernel
 from heap_exporter.analysis.graph import FIRST_HOLDERS, ROOT, Holder
 from heap_exporter.analysis.results import ProgressCallback, ignore_progress
-from heap_exporter.analysis.runtime_names import merged_names
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import BLOCK_HEAD, MAX_FOOTER_BYTES, BlockReader, open_snapshot
 from heap_exporter.heapfile.header import Footer, Header
+from heap_exporter.model.runtime_names import merged_names
 
 END_BYTES = 2 * BLOCK_HEAD.size + MAX_FOOTER_BYTES
 """The most bytes of a file after its last block of data."""

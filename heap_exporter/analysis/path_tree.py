@@ -18,8 +18,8 @@ from heap_exporter.analysis.edge_labels import (
 from heap_exporter.analysis.graph import GARBAGE, MODULES, NAMED, THREADS, Graph, Holder
 from heap_exporter.analysis.module_ownership import defining_namespaces
 from heap_exporter.analysis.results import Group
-from heap_exporter.analysis.runtime_names import normalised
 from heap_exporter.model.paths import Step, StepKind
+from heap_exporter.model.runtime_names import normalised
 
 _LOCALS = "<locals>."
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from heap_exporter.analysis.runtime_names import merged_names
 from heap_exporter.model import TypeCount
+from heap_exporter.model.runtime_names import merged_names
 
 
 def type_counts(rows: Iterable[tuple[str, int, int]]) -> tuple[TypeCount, ...]:

@@ -22,7 +22,6 @@ from heap_exporter.analysis.graph import (
 )
 from heap_exporter.analysis.portable.shapes import Shape, label_of_name, shape_of_record
 from heap_exporter.analysis.results import ProgressCallback
-from heap_exporter.analysis.runtime_names import merged_names
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import HELD_BY_INTERPRETER, MODULE, read_footer
 from heap_exporter.heapfile.header import Footer, Header
@@ -37,6 +36,7 @@ from heap_exporter.heapfile.records import (
     ThreadRecord,
     TypeRecord,
 )
+from heap_exporter.model.runtime_names import merged_names
 
 MAX_BYTES = 2**63
 """An upper bound on the size of all objects of a process."""

@@ -7,8 +7,8 @@ import uuid
 
 import pytest
 
-from heap_exporter.analysis.runtime_names import MIN_FAMILY, family_of, merged_names, normalised
 from heap_exporter.model import Step, StepKind
+from heap_exporter.model.runtime_names import MIN_FAMILY, family_of, merged_names, normalised
 
 NUMBERS = range(100)
 
