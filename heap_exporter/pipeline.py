@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from heap_exporter.detection.detector import DetectorThresholds
 from heap_exporter.detection.history import History, point_of
 from heap_exporter.detection.judge import Judge
 from heap_exporter.export.type_series import TypeSeries
@@ -17,6 +16,7 @@ from heap_exporter.investigation.stage import InvestigationStage
 from heap_exporter.model import (
     Census,
     Counters,
+    DetectorThresholds,
     Finding,
     LeakAlert,
     Point,

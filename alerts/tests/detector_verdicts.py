@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterator
 
 from alerts.tests.shapes import MIB, Curve, Process, selector
-from heap_exporter.detection.detector import Detector, DetectorThresholds
+from heap_exporter.detection.detector import Detector
 from heap_exporter.metrics import METRICS
-from heap_exporter.model import Point, Reading, Verdict
+from heap_exporter.model import DetectorThresholds, Point, Reading, Verdict
 from heap_exporter.settings import Settings
 
 SAMPLES_A_MINUTE = 4

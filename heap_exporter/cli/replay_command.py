@@ -27,9 +27,9 @@ from typing import Any, NamedTuple
 
 from heap_exporter.alerting.quantities import parse_bytes_per_hour, parse_duration, promql_duration
 from heap_exporter.cli import files, screen
-from heap_exporter.detection.detector import Detector, DetectorThresholds
+from heap_exporter.detection.detector import Detector
 from heap_exporter.errors import HeapExporterError, SettingsError
-from heap_exporter.model import Point, Verdict
+from heap_exporter.model import DetectorThresholds, Point, Verdict
 from heap_exporter.recording.csv_format import THRESHOLDS, JudgedPoint, read_judged_series
 from heap_exporter.report import reason_text
 from heap_exporter.report.verdict_text import verdict_summary

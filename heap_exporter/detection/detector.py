@@ -12,10 +12,11 @@ from heap_exporter.detection.attribution import Explanation, explain
 from heap_exporter.detection.confirmation import windows_needed
 from heap_exporter.detection.history import ThinnedHistory
 from heap_exporter.detection.state_machine import GrowthStateMachine
-from heap_exporter.detection.suspicion import DetectorThresholds, is_steady
+from heap_exporter.detection.suspicion import is_steady
 from heap_exporter.detection.windows import LENGTHS, Growth, ProcessRun
 from heap_exporter.model import (
     Cause,
+    DetectorThresholds,
     Finding,
     MemoryKind,
     MemoryTrend,
@@ -25,8 +26,6 @@ from heap_exporter.model import (
     State,
     Verdict,
 )
-
-__all__ = ["Detector", "DetectorThresholds"]
 
 GROWS = (State.GROWING, State.SUSPECTED, State.CONFIRMED)
 

@@ -6,9 +6,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from heap_exporter.detection.detector import Detector, DetectorThresholds
+from heap_exporter.detection.detector import Detector
 from heap_exporter.detection.growing_types import TypeHistory, with_growing_types
-from heap_exporter.model import Cause, Census, GrowingType, Point, Reason, ReasonKind, StepKind, Verdict
+from heap_exporter.model import (
+    Cause,
+    Census,
+    DetectorThresholds,
+    GrowingType,
+    Point,
+    Reason,
+    ReasonKind,
+    StepKind,
+    Verdict,
+)
 from heap_exporter.runtime.python_bugs import collects_in_increments
 
 _OTHER_CAUSES = (ReasonKind.COLLECTOR_OFF, ReasonKind.IN_GARBAGE)

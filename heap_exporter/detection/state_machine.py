@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from heap_exporter.detection.confirmation import is_confirmed
 from heap_exporter.detection.restarts import EarlierRuns
-from heap_exporter.detection.suspicion import PLATEAU, DetectorThresholds, Suspicion, is_steady
+from heap_exporter.detection.suspicion import PLATEAU, Suspicion, is_steady
 from heap_exporter.detection.windows import Growth, ProcessRun
-from heap_exporter.model import State
+from heap_exporter.model import DetectorThresholds, State
 
 LONG_WINDOWS = 4.0
 """A suspicion that had lasted this long when the process ended was no warm-up; no confirmation ends sooner either."""

@@ -6,6 +6,7 @@ on this system or failed; the exporters then leave the value out.
 
 from heap_exporter.model.accumulations import Accumulation, CacheLimit, SettledHolder
 from heap_exporter.model.alerts import Ending, EndingReason, LastExit, LeakAlert, MappingGrowth, SnapshotInfo
+from heap_exporter.model.detector_thresholds import DetectorThresholds
 from heap_exporter.model.paths import LeakPattern, RetainerPath, Step, StepKind
 from heap_exporter.model.reading import Counters, Reading
 from heap_exporter.model.samples import (
@@ -44,6 +45,7 @@ __all__ = [
     "Census",
     "CollectorState",
     "Counters",
+    "DetectorThresholds",
     "Ending",
     "EndingReason",
     "Finding",

@@ -16,9 +16,8 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from heap_exporter.detection.detector import DetectorThresholds
 from heap_exporter.errors import HeapExporterError
-from heap_exporter.model import Cause, Finding, FindingKind, MemoryLimits, Point
+from heap_exporter.model import Cause, DetectorThresholds, Finding, FindingKind, MemoryLimits, Point
 from heap_exporter.settings import rules
 
 REQUIRED = ("t_seconds", "rss_bytes")

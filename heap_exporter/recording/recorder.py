@@ -19,8 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from heap_exporter.detection.detector import DetectorThresholds
-from heap_exporter.model import Census, MemoryLimits, Point, Verdict
+from heap_exporter.model import Census, DetectorThresholds, MemoryLimits, Point, Verdict
 from heap_exporter.recording import notes
 from heap_exporter.recording.csv_format import HEADER, csv_row
 from heap_exporter.recording.folder import (

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing import Pool
 
-from heap_exporter.detection.detector import Detector, DetectorThresholds
-from heap_exporter.model import Point, State
+from heap_exporter.detection.detector import Detector
+from heap_exporter.model import DetectorThresholds, Point, State
 from heap_exporter.settings import Settings
 from tests.corpus import made, recorded
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.detection.attribution import attribute
-from heap_exporter.detection.detector import Detector, DetectorThresholds
+from heap_exporter.detection.detector import Detector
 from heap_exporter.errors import SourceMissing
-from heap_exporter.model import Cause, Point, ReasonKind
+from heap_exporter.model import Cause, DetectorThresholds, Point, ReasonKind
 from heap_exporter.probes.allocators import read_malloc
 from heap_exporter.probes.pymalloc import read_pymalloc
 from heap_exporter.recording.csv_format import read_series

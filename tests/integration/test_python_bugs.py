@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.detection.detector import DetectorThresholds
 from heap_exporter.detection.judge import Judge
-from heap_exporter.model import ReasonKind
+from heap_exporter.model import DetectorThresholds, ReasonKind
 from heap_exporter.recording.csv_format import read_series
 from heap_exporter.report.verdict_text import verdict_summary
 

@@ -11,11 +11,20 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from heap_exporter.detection.detector import DetectorThresholds
 from heap_exporter.detection.judge import Judge
 from heap_exporter.export.prometheus import MetricsPage
 from heap_exporter.investigation.stage import InvestigationOutcome, InvestigationStage
-from heap_exporter.model import Cause, Finding, FindingKind, LeakAlert, Point, Reading, State, Verdict
+from heap_exporter.model import (
+    Cause,
+    DetectorThresholds,
+    Finding,
+    FindingKind,
+    LeakAlert,
+    Point,
+    Reading,
+    State,
+    Verdict,
+)
 from heap_exporter.monitor import HeapMonitor
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.pipeline import STAGES, Pipeline

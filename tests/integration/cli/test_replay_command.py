@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.detection.detector import DetectorThresholds
-from heap_exporter.model import Point
+from heap_exporter.model import DetectorThresholds, Point
 from heap_exporter.recording.csv_format import HEADER, csv_row
 from tests.processes.commands import Run
 from tests.processes.programs import environment

@@ -8,8 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heap_exporter.detection.detector import Detector, DetectorThresholds
-from heap_exporter.model import Cause, Finding, FindingKind, MemoryKind, Point, ReasonKind, State, Verdict
+from heap_exporter.detection.detector import Detector
+from heap_exporter.model import (
+    Cause,
+    DetectorThresholds,
+    Finding,
+    FindingKind,
+    MemoryKind,
+    Point,
+    ReasonKind,
+    State,
+    Verdict,
+)
 from heap_exporter.report import reason_text
 from heap_exporter.report.finding_text import finding_text
 

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from heap_exporter.detection.detector import DetectorThresholds
 from heap_exporter.detection.judge import Judge
-from heap_exporter.model import Accumulation, Cause, Finding, FindingKind, Point, ReasonKind, Step, StepKind, Verdict
+from heap_exporter.model import (
+    Accumulation,
+    Cause,
+    DetectorThresholds,
+    Finding,
+    FindingKind,
+    Point,
+    ReasonKind,
+    Step,
+    StepKind,
+    Verdict,
+)
 from heap_exporter.report.verdict_text import verdict_summary
 
 THRESHOLDS = DetectorThresholds(window_seconds=900, growth_percent=2, min_slope_bytes_per_hour=8 << 20)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.detection.detector import Detector, DetectorThresholds
+from heap_exporter.detection.detector import Detector
 from heap_exporter.model import (
     Cause,
     Census,
+    DetectorThresholds,
     Finding,
     FindingKind,
     MemoryLimits,
