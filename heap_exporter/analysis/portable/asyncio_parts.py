@@ -28,18 +28,19 @@ _WAKERS = (
     "method",
 )
 
-_PARTS = {
+PARTS = {
     **dict.fromkeys(TASKS, AsyncioPart.TASK),
     **dict.fromkeys(CALLBACKS, AsyncioPart.CALLBACK),
     **dict.fromkeys(_WAKERS, AsyncioPart.WAKER),
 }
+"""The part of each type that its name alone decides; ``_kernels/asyncio_parts.c`` has the same list."""
 
 
 def asyncio_parts(types: list[str]) -> dict[int, AsyncioPart]:
     """Return the parts of the types of a graph, by their index; none without a task, a callback or a loop."""
     found = {}
     for number, name in enumerate(types):
-        part = AsyncioPart.LOOP if is_event_loop(name) else _PARTS.get(name)
+        part = AsyncioPart.LOOP if is_event_loop(name) else PARTS.get(name)
         if part is not None:
             found[number] = part
     return found if set(found.values()) - {AsyncioPart.WAKER} else {}
