@@ -134,8 +134,7 @@ _CAUSE_ADVICE = {
     ),
 }
 
-
-PYTHON_BUG_ADVICE = {
+_PYTHON_BUG_ADVICE = {
     ReasonKind.INTERNED_STRINGS: (
         "Python 3.12.0 to 3.12.6 never free interned strings, such as names of attributes (setattr) and parts of paths "
         "(pathlib): upgrade to Python 3.12.7 or newer."
@@ -147,9 +146,14 @@ PYTHON_BUG_ADVICE = {
 }
 
 
-def python_bug_advice(verdict: Verdict) -> str:
-    """Return the advice about a bug of Python itself as text, "" if the verdict shows none."""
-    return next((PYTHON_BUG_ADVICE[reason.kind] for reason in verdict.reasons if reason.kind in PYTHON_BUG_ADVICE), "")
+def python_bug_advice(*kinds: ReasonKind) -> str:
+    """Return the advice about a bug of Python itself as text, by the first kind of reason that is one, "" for none."""
+    return next((_PYTHON_BUG_ADVICE[kind] for kind in kinds if kind in _PYTHON_BUG_ADVICE), "")
+
+
+def with_python_bug_advice(verdict: Verdict, advice: str) -> str:
+    """Return an advice as text, after the advice about a bug of Python itself if the verdict shows one."""
+    return f"{python_bug_advice(*(reason.kind for reason in verdict.reasons))} {advice}".strip()
 
 
 def pattern_advice(pattern: LeakPattern | None) -> str:
@@ -172,5 +176,4 @@ def alert_advice(alert: LeakAlert) -> str:
     if alert.comparison_problem:
         return uncompared_advice(alert.comparison_problem)
     pattern = alert.accumulation.pattern if alert.accumulation else None
-    advice = pattern_advice(pattern) or cause_advice(alert.verdict.cause)
-    return f"{python_bug_advice(alert.verdict)} {advice}".strip()
+    return with_python_bug_advice(alert.verdict, pattern_advice(pattern) or cause_advice(alert.verdict.cause))

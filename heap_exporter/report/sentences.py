@@ -11,7 +11,7 @@ from heap_exporter.analysis.results import Diff, Heap, Holding, HoldingKind, Typ
 from heap_exporter.heapfile.header import Header
 from heap_exporter.model import ReasonKind
 from heap_exporter.model.paths import RetainerPath
-from heap_exporter.report.advice_text import PYTHON_BUG_ADVICE
+from heap_exporter.report.advice_text import python_bug_advice
 from heap_exporter.report.finding_text import code, percent
 from heap_exporter.report.path_text import step_texts
 from heap_exporter.runtime.formatting import duration, moment, plural, size
@@ -93,7 +93,7 @@ def comparison_notes(diff: Diff) -> Sequence[str]:
         )
     is_late = collects_in_increments(parse_version(after.python_version))
     if is_late and any(suspect.holding is HoldingKind.GARBAGE for suspect in diff.suspects):
-        found.append(PYTHON_BUG_ADVICE[ReasonKind.INCREMENTAL_COLLECTOR])
+        found.append(python_bug_advice(ReasonKind.INCREMENTAL_COLLECTOR))
     return found
 
 

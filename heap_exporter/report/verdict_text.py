@@ -22,7 +22,7 @@ from heap_exporter.model import (
     top_growing_type,
 )
 from heap_exporter.model.paths import StepKind
-from heap_exporter.report.advice_text import cause_advice, pattern_advice, python_bug_advice, uncompared_advice
+from heap_exporter.report.advice_text import cause_advice, pattern_advice, uncompared_advice, with_python_bug_advice
 from heap_exporter.report.finding_text import code, is_of_modules
 from heap_exporter.report.path_text import ARROW, path_text, step_texts
 from heap_exporter.report.reason_text import sentence
@@ -99,8 +99,9 @@ def verdict_summary(verdict: Verdict | None, alert: LeakAlert | None = None) -> 
     if verdict is None:
         return VerdictSummary("No samples yet")
     summary = _summary(verdict, alert)
-    bug = python_bug_advice(verdict) if verdict.is_suspicion else ""
-    return summary._replace(advice=f"{bug} {summary.advice}".rstrip()) if bug else summary
+    if not verdict.is_suspicion:
+        return summary
+    return summary._replace(advice=with_python_bug_advice(verdict, summary.advice))
 
 
 def _summary(verdict: Verdict, alert: LeakAlert | None) -> VerdictSummary:
