@@ -8,7 +8,16 @@ import sys
 from dataclasses import dataclass, field
 
 from heap_exporter.investigation.holder_watch import HolderWatch
-from heap_exporter.model import Accumulation, Cause, Finding, Reading, SnapshotInfo, Verdict, top_growing_type
+from heap_exporter.model import (
+    Accumulation,
+    Cause,
+    ComparisonProblem,
+    Finding,
+    Reading,
+    SnapshotInfo,
+    Verdict,
+    top_growing_type,
+)
 from heap_exporter.probes.mappings import Mappings
 
 SNAPSHOTS_A_SUSPICION = 2
@@ -42,7 +51,7 @@ class Investigation:
     growing_bytes: int = 0
     grown_bytes: int = 0
     is_compared: bool = False
-    comparison_problem: str = ""
+    comparison_problem: ComparisonProblem | None = None
     is_closed: bool = False
     accumulation: Accumulation | None = None
     finding: Finding | None = None

@@ -6,6 +6,7 @@ on this system or failed; the exporters then leave the value out.
 
 from heap_exporter.model.accumulations import Accumulation, CacheLimit, SettledHolder
 from heap_exporter.model.alerts import Ending, EndingReason, LastExit, LeakAlert, MappingGrowth, SnapshotInfo
+from heap_exporter.model.comparison_problems import ComparisonProblem, ComparisonProblemKind
 from heap_exporter.model.detector_thresholds import DetectorThresholds
 from heap_exporter.model.paths import LeakPattern, RetainerPath, Step, StepKind
 from heap_exporter.model.reading import Counters, Reading
@@ -44,6 +45,8 @@ __all__ = [
     "Cause",
     "Census",
     "CollectorState",
+    "ComparisonProblem",
+    "ComparisonProblemKind",
     "Counters",
     "DetectorThresholds",
     "Ending",

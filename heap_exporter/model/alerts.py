@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from heap_exporter.model.accumulations import Accumulation
+from heap_exporter.model.comparison_problems import ComparisonProblem
 from heap_exporter.model.samples import TypeCount
 from heap_exporter.model.verdicts import Point, Verdict
 
@@ -47,7 +48,7 @@ class LeakAlert:
     """A confirmed leak, with the findings of its investigation.
 
     ``snapshots`` are those taken of it, oldest first; ``accumulation`` is where Python objects accumulate, if snapshots
-    were compared. ``comparison_problem`` states why two snapshots were not compared, and how to compare them by hand.
+    were compared. ``comparison_problem`` is why two snapshots were not compared, if they were not.
     ``mappings`` are those that grew, if memory other than that of Python objects grew. ``fingerprint`` is that of the
     accumulation, or is made of the cause and the growing type.
     """
@@ -57,7 +58,7 @@ class LeakAlert:
     snapshots: tuple[SnapshotInfo, ...] = ()
     accumulation: Accumulation | None = None
     mappings: tuple[MappingGrowth, ...] = ()
-    comparison_problem: str = ""
+    comparison_problem: ComparisonProblem | None = None
 
 
 class Ending(StrEnum):

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from heap_exporter._version import VERSION
 from heap_exporter.model import Accumulation, LeakAlert, MemoryKind, Verdict
 from heap_exporter.report import reason_text
+from heap_exporter.report.comparison_problem_text import comparison_problem_text
 from heap_exporter.report.path_text import path_text, step_texts
 from heap_exporter.report.verdict_text import verdict_summary
 
@@ -49,7 +50,7 @@ def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -
             {"id": each.id, "path": str(each.path), "taken_at": each.taken_at, "bytes": each.bytes}
             for each in alert.snapshots
         ],
-        "comparison_problem": alert.comparison_problem,
+        "comparison_problem": comparison_problem_text(alert.comparison_problem),
         "advice": verdict_summary(alert.verdict, alert).advice,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heap_exporter.model import Cause, LeakAlert, ReasonKind, Verdict
 from heap_exporter.model.paths import LeakPattern
+from heap_exporter.report.comparison_problem_text import uncompared_advice
 
 _PATTERN_ADVICE = {
     LeakPattern.UNCOLLECTED_CYCLES: (
@@ -164,11 +165,6 @@ def pattern_advice(pattern: LeakPattern | None) -> str:
 def cause_advice(cause: Cause | None) -> str:
     """Return the advice about a cause of growth as text, "" without a cause."""
     return _CAUSE_ADVICE[cause] if cause else ""
-
-
-def uncompared_advice(problem: str) -> str:
-    """Return as text why two snapshots were not compared, and what to do: two clauses of ``problem``."""
-    return f"{problem[:1].upper()}{problem[1:]}."
 
 
 def alert_advice(alert: LeakAlert) -> str:

@@ -7,7 +7,7 @@ from heap_exporter.model import Accumulation, CacheLimit, Finding, FindingKind, 
 from heap_exporter.model.accumulation_json import path_document
 from heap_exporter.model.paths import SYS_MODULES, StepKind
 from heap_exporter.report.advice_text import pattern_advice
-from heap_exporter.report.path_text import path_text, step_text, step_texts
+from heap_exporter.report.path_text import code, path_text, step_text, step_texts
 from heap_exporter.runtime.formatting import duration, gain, rate, size
 
 NO_SUSPECT = "no leak suspect found"
@@ -23,11 +23,6 @@ malloc adds some bytes to each object, so a small share of native growth belongs
 NOT_COMPARABLE = (
     "different heap walkers took the two snapshots and see different objects: take both with the same walker"
 )
-
-
-def code(name: str) -> str:
-    """Return a name as text between backticks; backticks in the name become single quotes."""
-    return f"`{name.replace('`', chr(39))}`"
 
 
 def percent(share: float) -> str:

@@ -86,6 +86,11 @@ _OUTER = {
 """Steps that are one with the step before them, if that is of one of these kinds."""
 
 
+def code(name: str) -> str:
+    """Return a name as text between backticks; backticks in the name become single quotes."""
+    return f"`{name.replace('`', chr(39))}`"
+
+
 def step_text(step: Step) -> str:
     """Return one step of a path as text, without the steps before it."""
     kind, owner, name = step

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from heap_exporter.analysis.diff import was_restarted
 from heap_exporter.analysis.results import Diff, Heap, Holding, HoldingKind, TypeRow, short_name
@@ -12,8 +10,8 @@ from heap_exporter.heapfile.header import Header
 from heap_exporter.model import ReasonKind
 from heap_exporter.model.paths import RetainerPath
 from heap_exporter.report.advice_text import python_bug_advice
-from heap_exporter.report.finding_text import code, percent
-from heap_exporter.report.path_text import step_texts
+from heap_exporter.report.finding_text import percent
+from heap_exporter.report.path_text import code, step_texts
 from heap_exporter.runtime.formatting import duration, moment, plural, size
 from heap_exporter.runtime.python_bugs import collects_in_increments, parse_version
 
@@ -95,12 +93,6 @@ def comparison_notes(diff: Diff) -> Sequence[str]:
     if is_late and any(suspect.holding is HoldingKind.GARBAGE for suspect in diff.suspects):
         found.append(python_bug_advice(ReasonKind.INCREMENTAL_COLLECTOR))
     return found
-
-
-def manual_comparison_text(before: Path, after: Path) -> str:
-    """Return as text how to compare two snapshots that were not compared in the service."""
-    command = shlex.join(("heap-exporter", "report", str(before), str(after)))
-    return f"to compare the snapshots on another machine, copy them and run {code(command)}"
 
 
 def unknown_references_text(heap: Heap) -> str:

@@ -22,9 +22,10 @@ from heap_exporter.model import (
     top_growing_type,
 )
 from heap_exporter.model.paths import StepKind
-from heap_exporter.report.advice_text import cause_advice, pattern_advice, uncompared_advice, with_python_bug_advice
-from heap_exporter.report.finding_text import code, is_of_modules
-from heap_exporter.report.path_text import ARROW, path_text, step_texts
+from heap_exporter.report.advice_text import cause_advice, pattern_advice, with_python_bug_advice
+from heap_exporter.report.comparison_problem_text import uncompared_advice
+from heap_exporter.report.finding_text import is_of_modules
+from heap_exporter.report.path_text import ARROW, code, path_text, step_texts
 from heap_exporter.report.reason_text import sentence
 from heap_exporter.runtime.formatting import difference, duration, gain, rate
 

@@ -12,14 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from heap_exporter.model import SnapshotInfo
-from heap_exporter.report.sentences import manual_comparison_text
+from heap_exporter.model import ComparisonProblem, ComparisonProblemKind, SnapshotInfo
+from heap_exporter.report.comparison_problem_text import comparison_problem_text
 from heap_exporter.runtime import subprocesses
-from heap_exporter.runtime.formatting import size
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot import comparison_memory
-from heap_exporter.snapshot.file_names import report_name
+from heap_exporter.snapshot.file_names import report_name, snapshot_name
 from heap_exporter.snapshot.store import Store
 
 MAX_CPU_SECONDS = 300
@@ -27,11 +26,6 @@ MAX_CPU_SECONDS = 300
 
 MAX_KEPT = 64
 """Comparisons whose state is kept in memory; that of older ones is read from their reports."""
-
-WAS_KILLED = "the subprocess that compared the snapshots was killed or could not write its report"
-WAS_STOPPED = "the exporter was stopped before the comparison"
-WAS_LATE = "the snapshots of a suspected leak have priority"
-WAS_OVERTAKEN = "newer snapshots replaced them in the queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +35,24 @@ class Comparison:
     state: Literal["running", "written", "failed"]
     before_id: str
     report: dict[str, Any] | None = None
-    problem: str = ""
+    problem: ComparisonProblem | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Started:
     before: SnapshotInfo
     after: SnapshotInfo
-    problem: str = ""
+    kind: ComparisonProblemKind = ComparisonProblemKind.KILLED
+    needed_bytes: int = 0
+    available_bytes: int = 0
+    error: str = ""
 
-    def failure(self) -> str:
-        """Return why there is no report, and how to compare the snapshots on another machine."""
-        return f"{self.problem or WAS_KILLED}; {manual_comparison_text(self.before.path, self.after.path)}"
+    @property
+    def problem(self) -> ComparisonProblem:
+        """Return why there is no report of this comparison, once it is neither waiting nor running."""
+        return ComparisonProblem(
+            self.kind, self.before.path, self.after.path, self.needed_bytes, self.available_bytes, self.error
+        )
 
 
 class _Running(NamedTuple):
@@ -83,10 +83,10 @@ class Comparisons:
             return
         with self._lock:
             if self._waiting is not None and self._waiting_has_priority and not has_priority:
-                self._give_up(before, after, WAS_LATE)
+                self._give_up(_Started(before, after, ComparisonProblemKind.HAD_NO_PRIORITY))
                 return
             if self._waiting is not None:
-                self._give_up(*self._waiting, WAS_OVERTAKEN)
+                self._give_up(_Started(*self._waiting, ComparisonProblemKind.REPLACED))
             self._waiting, self._waiting_has_priority = (before, after), has_priority
             self._remember(_Started(before, after))
             self._advance()
@@ -101,7 +101,7 @@ class Comparisons:
         with self._lock:
             if self._waiting is not None:
                 (before, after), self._waiting = self._waiting, None
-                self._remember(_Started(before, after, WAS_STOPPED))
+                self._remember(_Started(before, after, ComparisonProblemKind.EXPORTER_STOPPED))
             if self._running is not None:
                 self._running.program.give_up()
 
@@ -114,21 +114,20 @@ class Comparisons:
         (before, after), self._waiting = self._waiting, None
         needed, headroom = comparison_memory.predicted_bytes(max(before.objects, after.objects)), self._headroom()
         if headroom is not None and not comparison_memory.may_start(headroom, needed):
-            self._give_up(before, after, _shortage(needed, headroom))
+            self._give_up(_Started(before, after, ComparisonProblemKind.TOO_LITTLE_MEMORY, needed, headroom))
             return
         command = self._command(before, after, needed, comparison_memory.limit_bytes(headroom, needed))
         try:
             program = subprocesses.start(command, lambda: self._store.has_report(after.id))
         except OSError as error:
-            self._give_up(
-                before, after, f"the subprocess for the comparison cannot be started: {error.strerror or error}"
-            )
+            reason = error.strerror or str(error)
+            self._give_up(_Started(before, after, ComparisonProblemKind.NOT_STARTED, error=reason))
             return
         self._running = _Running(after.id, program)
 
-    def _give_up(self, before: SnapshotInfo, after: SnapshotInfo, problem: str) -> None:
-        started = _Started(before, after, problem)
-        log.warning("snapshot %s was not compared with %s: %s", after.id, before.id, started.failure())
+    def _give_up(self, started: _Started) -> None:
+        problem = comparison_problem_text(started.problem)
+        log.warning("snapshot %s was not compared with %s: %s", started.after.id, started.before.id, problem)
         self._remember(started)
 
     def _remember(self, started: _Started) -> None:
@@ -149,12 +148,17 @@ class Comparisons:
             return Comparison("running", started.before.id)
         report = self._read(id)
         if report is not None:
-            problem = str(report.get("problem", ""))
             before_id = started.before.id if started else (report.get("before") or {}).get("id", "")
-            return Comparison("failed" if problem else "written", before_id, None if problem else report, problem)
+            if error := str(report.get("problem", "")):
+                return Comparison("failed", before_id, problem=self._failed(before_id, id, error))
+            return Comparison("written", before_id, report)
         if started is None:
             return None
-        return Comparison("failed", started.before.id, problem=started.failure())
+        return Comparison("failed", started.before.id, problem=started.problem)
+
+    def _failed(self, before_id: str, after_id: str, error: str) -> ComparisonProblem:
+        before, after = (self._store.directory / name for name in map(snapshot_name, (before_id, after_id)))
+        return ComparisonProblem(ComparisonProblemKind.FAILED, before, after, error=error)
 
     def _command(self, before: SnapshotInfo, after: SnapshotInfo, needed: int, limit: int) -> Sequence[str]:
         paths = map(os.path.abspath, (before.path, after.path, self._store.directory))
@@ -170,7 +174,3 @@ class Comparisons:
             document = parse_json(self._store.read_report(id) or b"null")
             return document if isinstance(document, dict) else None
         return None
-
-
-def _shortage(needed: int, headroom: int) -> str:
-    return f"the comparison may need {size(needed)} of memory, more than half of the {size(headroom)} that is available"

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from heap_exporter import analysis
 from heap_exporter.errors import HeapExporterError
+from heap_exporter.model import ComparisonProblem, ComparisonProblemKind
 from heap_exporter.probes.headroom import read_headroom
 from heap_exporter.probes.process import read_memory
 from heap_exporter.report import json_documents
-from heap_exporter.report.sentences import manual_comparison_text
-from heap_exporter.runtime.formatting import size
+from heap_exporter.report.comparison_problem_text import comparison_problem_text
 from heap_exporter.runtime.own_folder import open_folder
 from heap_exporter.snapshot.comparison_memory import must_end
 
@@ -36,9 +36,9 @@ def main(before: str, after: str, folder: str, name: str, predicted_bytes: str) 
         found = analysis.compare(analysis.open(before), analysis.open(after))
         result.write(json_documents.report(found, ROWS))
     except HeapExporterError as error:
-        result.write_problem(str(error))
+        result.write_problem(ComparisonProblemKind.FAILED, error=str(error))
     except MemoryError:
-        result.write_problem(f"the comparison needs more memory than it may use; {result.advice}")
+        result.write_problem(ComparisonProblemKind.OVER_MEMORY_LIMIT)
 
 
 class _Result:
@@ -46,10 +46,10 @@ class _Result:
 
     def __init__(self, before: Path, after: Path, folder: Path, name: str) -> None:
         self._before = before
+        self._after = after
         self._folder = folder
         self._name = name
         self._turn = threading.Lock()
-        self.advice = manual_comparison_text(before, after)
 
     def write(self, document: json_documents.Document) -> None:
         data = json.dumps(document).encode()
@@ -58,8 +58,9 @@ class _Result:
                 folder.write(self._name, data)
             os._exit(0)  # the other thread must not write, and the deallocation of a large graph takes seconds
 
-    def write_problem(self, problem: str) -> None:
-        self.write({"problem": problem, "before": {"id": self._before.stem}})
+    def write_problem(self, kind: ComparisonProblemKind, *, available_bytes: int = 0, error: str = "") -> None:
+        problem = ComparisonProblem(kind, self._before, self._after, available_bytes=available_bytes, error=error)
+        self.write({"problem": comparison_problem_text(problem), "before": {"id": self._before.stem}})
 
 
 def _end_when_short(result: _Result, predicted_bytes: int) -> None:
@@ -68,6 +69,4 @@ def _end_when_short(result: _Result, predicted_bytes: int) -> None:
         time.sleep(CHECK_SECONDS)
         headroom = read_headroom()
         if headroom is not None and must_end(headroom, read_memory().resident_bytes, predicted_bytes):
-            result.write_problem(
-                f"the comparison was stopped because only {size(headroom)} of memory was left; {result.advice}"
-            )
+            result.write_problem(ComparisonProblemKind.MEMORY_RAN_SHORT, available_bytes=headroom)

@@ -26,6 +26,7 @@ from heap_exporter.model import (
     WalkerChoice,
 )
 from heap_exporter.report import reason_text
+from heap_exporter.report.comparison_problem_text import comparison_problem_text
 from heap_exporter.report.markup import csp_hash
 from heap_exporter.report.path_text import path_text
 from heap_exporter.report.sparkline import Sparkline
@@ -205,7 +206,7 @@ def _comparison(found: Comparison | None) -> str:
     if found.state == "running":
         return '<p class="quiet">heap-exporter compares the last two snapshots.</p>'
     if found.report is None:
-        return f"<p>The last two snapshots were not compared: {_marked(found.problem)}.</p>"
+        return f"<p>The last two snapshots were not compared: {_marked(comparison_problem_text(found.problem))}.</p>"
     suspects = [_suspect(suspect) for suspect in found.report["suspects"][:SUSPECTS_SHOWN]]
     return f"<p>{_marked(found.report['verdict'])}</p><ol>{''.join(suspects)}</ol>"
 

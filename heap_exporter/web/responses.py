@@ -10,6 +10,7 @@ from heap_exporter._version import VERSION
 from heap_exporter.model import Census, LeakAlert, Reading, SnapshotInfo, Verdict
 from heap_exporter.report import reason_text
 from heap_exporter.report.advice_text import alert_advice
+from heap_exporter.report.comparison_problem_text import comparison_problem_text
 from heap_exporter.report.finding_text import accumulation_document
 from heap_exporter.report.verdict_text import verdict_document
 from heap_exporter.snapshot.comparison import Comparison
@@ -43,7 +44,8 @@ def comparison(found: Comparison) -> Document:
     """Return a comparison as JSON for HTTP clients: its state and, once it is done, what grew and what holds it."""
     report = found.report or {}
     result: Document = {name: report[name] for name in ("minutes", "verdict", "suspects", "notes") if name in report}
-    return {"state": found.state, "before_id": found.before_id, "problem": found.problem, **result}
+    problem = comparison_problem_text(found.problem)
+    return {"state": found.state, "before_id": found.before_id, "problem": problem, **result}
 
 
 def snapshots(infos: Sequence[SnapshotInfo], root: str) -> Document:

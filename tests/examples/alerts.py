@@ -7,6 +7,8 @@ from pathlib import Path
 from heap_exporter.model import (
     Accumulation,
     Cause,
+    ComparisonProblem,
+    ComparisonProblemKind,
     GrowingType,
     LeakAlert,
     LeakPattern,
@@ -24,6 +26,18 @@ from tests.heaps.steps import path
 
 JUDGED_AT = 1_795_366_247.5
 SNAPSHOT_ID = "20261122T150000Z-4711-abcd"
+
+PROBLEM = ComparisonProblem(
+    ComparisonProblemKind.TOO_LITTLE_MEMORY,
+    Path("a.heap"),
+    Path("b.heap"),
+    needed_bytes=64 << 20,
+    available_bytes=100 << 20,
+)
+PROBLEM_TEXT = (
+    "the comparison may need 64.0 MiB of memory, more than half of the 100 MiB that is available; to compare the "
+    "snapshots on another machine, copy them and run `heap-exporter report a.heap b.heap`"
+)
 
 
 def full_alert(type_name: str = "shop.models.Session") -> LeakAlert:

@@ -35,7 +35,7 @@ from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
 from tests.doubles.web_source import PausedWalker
-from tests.examples.alerts import full_alert
+from tests.examples.alerts import PROBLEM, full_alert
 from tests.examples.readings import GREW, GREW_TEXT
 from tests.heaps.steps import step
 
@@ -328,7 +328,7 @@ def test_a_snapshot_asked_for_in_between_is_not_compared_with_the_two(tmp_path: 
     assert second is not None
     compared = process.snapshots.comparisons.state(second.id)
     assert compared is not None
-    assert (compared.before_id, compared.problem) == (first.id, "")
+    assert (compared.before_id, compared.problem) == (first.id, None)
 
 
 def test_an_alert_does_not_wait_for_a_snapshot_that_another_caller_takes(process: Process) -> None:
@@ -350,7 +350,6 @@ def test_a_reading_without_the_memory_of_the_process_is_no_error(process: Proces
 
 
 CONFIRMS = Finding(FindingKind.CONFIRMS_ACCUMULATION, Cause.PYTHON_OBJECTS, full_alert().accumulation)
-PROBLEM = "too little memory is free; run it on another machine"
 IN_FLIGHT = Finding(FindingKind.CLEARS_IN_FLIGHT, in_flight_types=("bytearray",))
 
 

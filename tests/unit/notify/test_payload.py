@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.notify.payload import alert_document, service_name
-from tests.examples.alerts import SNAPSHOT_ID, bare_alert, full_alert
+from tests.examples.alerts import PROBLEM, PROBLEM_TEXT, SNAPSHOT_ID, bare_alert, full_alert
 
 DOCS = Path(__file__).parents[3] / "docs" / "alerts.md"
 
@@ -27,11 +27,10 @@ def test_the_text_names_what_grows_and_where_it_is_held() -> None:
 
 
 def test_the_text_has_the_command_for_snapshots_that_were_not_compared() -> None:
-    problem = "too little memory is free; to compare the snapshots on another machine, run `heap-exporter report a b`"
-    document = alert_document(dataclasses.replace(full_alert(), accumulation=None, comparison_problem=problem))
+    document = alert_document(dataclasses.replace(full_alert(), accumulation=None, comparison_problem=PROBLEM))
 
-    assert document["text"].endswith(f"were not compared. T{problem[1:]}")
-    assert document["comparison_problem"] == problem
+    assert document["text"].endswith(f"were not compared. T{PROBLEM_TEXT[1:]}")
+    assert document["comparison_problem"] == PROBLEM_TEXT
 
 
 def test_the_document_has_type_holder_growth_fingerprint_and_snapshots() -> None:

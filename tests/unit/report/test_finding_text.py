@@ -6,7 +6,8 @@ import pytest
 
 from heap_exporter.analysis.results import NewGroup
 from heap_exporter.model import CacheLimit, Finding, FindingKind, SettledHolder, Step, StepKind
-from heap_exporter.report.finding_text import code, comparison_text, finding_text, percent, suspect_text
+from heap_exporter.report.finding_text import comparison_text, finding_text, percent, suspect_text
+from heap_exporter.report.path_text import code
 from tests.examples.alerts import full_alert
 from tests.heaps import trees
 from tests.heaps.steps import path, step

@@ -26,7 +26,7 @@ from heap_exporter.report.verdict_text import (
     verdict_document,
     verdict_summary,
 )
-from tests.examples.alerts import bare_alert, full_alert
+from tests.examples.alerts import PROBLEM, PROBLEM_TEXT, bare_alert, full_alert
 from tests.examples.readings import GREW, GREW_TEXT
 from tests.heaps.steps import path
 
@@ -146,13 +146,12 @@ def test_native_growth_names_the_mappings_that_grew() -> None:
 
 
 def test_a_leak_whose_snapshots_were_not_compared_states_the_reason_and_how_to_compare_them() -> None:
-    problem = "too little memory is free; to compare the snapshots on another machine, run `heap-exporter report a b`"
-    alert = dataclasses.replace(full_alert(), accumulation=None, comparison_problem=problem)
+    alert = dataclasses.replace(full_alert(), accumulation=None, comparison_problem=PROBLEM)
 
     _, holder, advice = verdict_summary(alert.verdict, alert)
 
     assert holder == "The holder is not known: the two snapshots of the leak were not compared"
-    assert advice == f"T{problem[1:]}."
+    assert advice == f"T{PROBLEM_TEXT[1:]}."
     assert alert_advice(alert) == advice
 
 

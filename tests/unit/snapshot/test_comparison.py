@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from heap_exporter.model import ComparisonProblem, ComparisonProblemKind
+from heap_exporter.report.comparison_problem_text import comparison_problem_text
 from heap_exporter.runtime import subprocesses
-from heap_exporter.snapshot import comparison, comparison_memory
+from heap_exporter.snapshot import comparison_memory
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.file_names import report_name
 from heap_exporter.snapshot.service import Snapshots
@@ -139,8 +141,15 @@ def test_a_comparison_that_needs_over_half_of_the_free_memory_names_the_command_
     found = ended(snapshots, second.id)
 
     assert found.state == "failed"
-    assert "may need 64.0 MiB of memory, more than half of the 100 MiB that is available" in found.problem
-    assert f"run `heap-exporter report {first.path} {second.path}`" in found.problem
+    assert found.problem == ComparisonProblem(
+        ComparisonProblemKind.TOO_LITTLE_MEMORY,
+        first.path,
+        second.path,
+        needed_bytes=comparison_memory.predicted_bytes(second.objects),
+        available_bytes=100 << 20,
+    )
+    assert "may need 64.0 MiB" in comparison_problem_text(found.problem)
+    assert f"run `heap-exporter report {first.path} {second.path}`" in comparison_problem_text(found.problem)
 
 
 def test_the_number_of_objects_is_no_limit_where_the_memory_suffices(
@@ -168,7 +177,9 @@ def test_a_comparison_that_needs_too_much_memory_fails_with_a_reason(
     found = ended(snapshots, pair(snapshots))
 
     assert found.state == "failed"
-    assert "needs more memory than it may use" in found.problem or comparison.WAS_KILLED in found.problem
+    assert found.problem is not None
+    has_given_up = "needs more memory than it may use" in found.problem.error
+    assert has_given_up or found.problem.kind is ComparisonProblemKind.KILLED
 
 
 def test_a_damaged_snapshot_is_named(make: Callable[..., Snapshots]) -> None:
@@ -178,7 +189,9 @@ def test_a_damaged_snapshot_is_named(make: Callable[..., Snapshots]) -> None:
     found = ended(snapshots, snapshots.take("after").id)
 
     assert found.state == "failed"
-    assert str(first.path) in found.problem
+    assert found.problem is not None
+    assert found.problem.kind is ComparisonProblemKind.FAILED
+    assert str(first.path) in found.problem.error
 
 
 def test_the_subprocess_has_none_of_the_applications_environment(
@@ -226,7 +239,7 @@ def test_one_comparison_runs_at_a_time_and_the_newest_runs_last(make: Callable[.
 
     assert len(at_work) <= 1
     assert found[-1].state == "written"
-    assert {one.problem.partition(";")[0] for one in found if one.state == "failed"} <= {comparison.WAS_OVERTAKEN}
+    assert {one.problem.kind for one in found if one.problem} <= {ComparisonProblemKind.REPLACED}
 
 
 def test_a_subprocess_is_reaped_where_this_process_adopts_orphans(make: Callable[..., Snapshots]) -> None:
