@@ -110,17 +110,17 @@ def _matched_names(before: Sequence[TypeRow], after: Sequence[TypeRow]) -> dict[
 
 def _by_name(rows: Sequence[TypeRow], names: Mapping[str, str]) -> dict[str, TypeRow]:
     """Return a snapshot's types by name; types to which ``names`` gives the same name are summed."""
-    found: dict[str, TypeRow] = {}
+    rows_by_name: dict[str, TypeRow] = {}
     for row in rows:
         name = names.get(row.type_name, row.type_name)
-        same = found.get(name, TypeRow(name, 0, 0, 0))
-        found[name] = TypeRow(
+        same = rows_by_name.get(name, TypeRow(name, 0, 0, 0))
+        rows_by_name[name] = TypeRow(
             name,
             same.objects + row.objects,
             same.shallow_bytes + row.shallow_bytes,
             same.retained_bytes + row.retained_bytes,
         )
-    return found
+    return rows_by_name
 
 
 def _path_changes(pairs: Sequence[Pair], types: Mapping[str, Change] | None) -> tuple[PathChange, ...]:

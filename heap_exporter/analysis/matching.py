@@ -80,17 +80,17 @@ class Pair:
 
 def match_groups(before: Heap, after: Heap) -> list[Pair]:
     """Return the path groups of two snapshots in pairs, parents before children; the first is the root."""
-    found: dict[_Key, Pair] = {}
+    pairs_by_key: dict[_Key, Pair] = {}
     types_before, types_after = ({group.type_name for group in each.groups} for each in (before, after))
     lasting = types_before & types_after
-    pairs_after = _place(after.groups, found, {}, lasting)
+    pairs_after = _place(after.groups, pairs_by_key, {}, lasting)
     moved = _moved_globals(before.groups, after.groups, pairs_after)
-    pairs_before = _place(before.groups, found, moved, lasting)
+    pairs_before = _place(before.groups, pairs_by_key, moved, lasting)
     for group, pair in zip(after.groups, pairs_after, strict=True):
         pair.after = _together(pair.after, group)
     for group, pair in zip(before.groups, pairs_before, strict=True):
         pair.before = _together(pair.before, group)
-    pairs = list(found.values())
+    pairs = list(pairs_by_key.values())
     for pair in reversed(pairs):
         pair.gained_bytes += max(0, pair.shallow_bytes.growth)
         if pair.parent is not None:
@@ -98,8 +98,10 @@ def match_groups(before: Heap, after: Heap) -> list[Pair]:
     return pairs
 
 
-def _place(groups: Sequence[Group], found: dict[_Key, Pair], known: dict[int, Pair], lasting: set[str]) -> list[Pair]:
-    """Return the pair of each path group: from ``known`` by the group's index, from ``found``, or added there.
+def _place(
+    groups: Sequence[Group], pairs_by_key: dict[_Key, Pair], known: dict[int, Pair], lasting: set[str]
+) -> list[Pair]:
+    """Return the pair of each path group: from ``known`` by its index, or else from ``pairs_by_key``, or added there.
 
     ``lasting`` are the types that both snapshots have.
     """
@@ -108,9 +110,9 @@ def _place(groups: Sequence[Group], found: dict[_Key, Pair], known: dict[int, Pa
         parent = placed[group.parent] if group.parent >= 0 else None
         family = group.type_name if group.type_name in lasting else family_of(group.type_name)
         key = (id(parent) if parent else 0, normalised(group.step), family)
-        pair = known.get(index) or found.get(key)
+        pair = known.get(index) or pairs_by_key.get(key)
         if pair is None:
-            pair = found[key] = Pair(parent, group.step, group.type_name)
+            pair = pairs_by_key[key] = Pair(parent, group.step, group.type_name)
             if parent:
                 parent.children.append(pair)
         elif index not in known:

@@ -102,8 +102,8 @@ class _ModuleOwnership:
         if len(dicts) != 1 or dicts[0] in self._namespaces:
             return None
         methods = islice((each for _name, each in self._entries(dicts[0])), MAX_LOOKED_AT)
-        found = Counter(self._of_code(each) for each in methods if self._type_name(each) == "function")
-        return found.most_common(1)[0][0] if found else None
+        codes = Counter(self._of_code(each) for each in methods if self._type_name(each) == "function")
+        return codes.most_common(1)[0][0] if codes else None
 
     def _modules_of_types(self, value: int) -> Iterator[str]:
         """Yield the module of an object's type, then the modules of the types of its referents, most frequent first."""

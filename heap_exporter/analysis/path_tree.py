@@ -49,7 +49,7 @@ class PathTree:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._nodes: list[_Node] = []
-        self._found: dict[tuple[int, Step, str], int] = {}
+        self._numbers: dict[tuple[int, Step, str], int] = {}
         self._positions: list[Position] = []
         self._modules = _module_names(graph)
         self.group_of_raw: array[int] = array("I")
@@ -81,9 +81,9 @@ class PathTree:
 
     def _child(self, parent: int, step: Step, type_name: str) -> int:
         key = (parent, normalised(step), type_name)
-        number = self._found.get(key)
+        number = self._numbers.get(key)
         if number is None:
-            number = self._found[key] = len(self._nodes)
+            number = self._numbers[key] = len(self._nodes)
             self._nodes.append(_Node(parent, step, type_name))
         elif self._nodes[number].step != step:
             self._nodes[number].step = key[1]

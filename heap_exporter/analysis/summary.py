@@ -62,12 +62,12 @@ def _holdings(graph: Graph) -> tuple[Holding, ...]:
         shallow_bytes[number] += graph.group_shallow[group]
         class_of_group.append(number)
     retained = graph.retained_by(graph.regroup(memoryview(class_of_group)), len(classes))
-    found = [
+    held_rows = [
         (holding, (graph.types[type_index], objects[number], shallow_bytes[number], retained[number]))
         for (holding, type_index), number in classes.items()
         if type_index != NO_TYPE
     ]
-    return tuple(_holding(kind, [row for holding, row in found if holding == i]) for i, kind in enumerate(HOLDINGS))
+    return tuple(_holding(kind, [row for holding, row in held_rows if holding == i]) for i, kind in enumerate(HOLDINGS))
 
 
 def _holding(kind: HoldingKind, rows: Sequence[tuple[str, int, int, int]]) -> Holding:
@@ -75,5 +75,5 @@ def _holding(kind: HoldingKind, rows: Sequence[tuple[str, int, int, int]]) -> Ho
 
 
 def _rows(rows: Iterable[tuple[str, int, int, int]]) -> tuple[TypeRow, ...]:
-    found = (TypeRow(*row) for row in rows if row[1])
-    return tuple(sorted(found, key=lambda row: (-row.retained_bytes, -row.shallow_bytes, row.type_name)))
+    type_rows = (TypeRow(*row) for row in rows if row[1])
+    return tuple(sorted(type_rows, key=lambda row: (-row.retained_bytes, -row.shallow_bytes, row.type_name)))

@@ -27,6 +27,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what changed between two snapshots, and return the exit code 0 of the command."""
     from heap_exporter.report import json_documents, text
 
-    found = analysis.compare(screen.open_snapshot(arguments.before), screen.open_snapshot(arguments.after))
-    screen.print_result(arguments, json_documents.diff(found, arguments.limit), text.diff(found, arguments.limit))
+    diff = analysis.compare(screen.open_snapshot(arguments.before), screen.open_snapshot(arguments.after))
+    screen.print_result(arguments, json_documents.diff(diff, arguments.limit), text.diff(diff, arguments.limit))
     return 0

@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     document = {
         "document": "last-exit",
         "version": 1,
-        "exits": [exit_document(path, found) for path, found in exits[: arguments.limit]],
+        "exits": [exit_document(path, last_exit) for path, last_exit in exits[: arguments.limit]],
         "damaged": [{"path": str(path), "problem": str(problem)} for path, problem in damaged],
     }
     screen.print_result(arguments, document, "\n".join(_lines(recordings.parent, exits, damaged, arguments)))
@@ -115,23 +115,23 @@ def _unreadable(folder: Path, problem: OSError) -> HeapExporterError:
     )
 
 
-def exit_document(path: Path, found: LastExit) -> dict[str, Any]:
+def exit_document(path: Path, last_exit: LastExit) -> dict[str, Any]:
     """Return an exit as a JSON document; ``samples`` has one row for each sample."""
-    verdict = found.verdict
+    verdict = last_exit.verdict
     return {
         "path": str(path),
-        "pid": found.pid,
-        "ended": found.ended.value,
-        "ended_why": ending_reason(found),
-        "exit_code": found.exit_code,
-        "process_started_at": found.process_started_at,
-        "last_sample_at": found.last.t_seconds,
-        "uptime_seconds": found.uptime_seconds,
-        "resident_bytes": found.last.rss_bytes,
-        "anonymous_bytes": found.last.anonymous_bytes,
-        "heap_bytes": found.last.heap_bytes,
-        "limit_bytes": found.last.limit_bytes,
-        "slope_bytes_per_second": found.slope_bytes_per_second,
+        "pid": last_exit.pid,
+        "ended": last_exit.ended.value,
+        "ended_why": ending_reason(last_exit),
+        "exit_code": last_exit.exit_code,
+        "process_started_at": last_exit.process_started_at,
+        "last_sample_at": last_exit.last.t_seconds,
+        "uptime_seconds": last_exit.uptime_seconds,
+        "resident_bytes": last_exit.last.rss_bytes,
+        "anonymous_bytes": last_exit.last.anonymous_bytes,
+        "heap_bytes": last_exit.last.heap_bytes,
+        "limit_bytes": last_exit.last.limit_bytes,
+        "slope_bytes_per_second": last_exit.slope_bytes_per_second,
         "verdict": verdict
         and {
             "judged_at": verdict.judged_at,
@@ -141,12 +141,12 @@ def exit_document(path: Path, found: LastExit) -> dict[str, Any]:
             "seconds_to_limit": verdict.seconds_to_limit,
         },
         "types": [
-            {"type_name": count.type_name, "objects": count.objects, "bytes": count.bytes} for count in found.types
+            {"type_name": count.type_name, "objects": count.objects, "bytes": count.bytes} for count in last_exit.types
         ],
-        "snapshots": list(found.snapshots),
+        "snapshots": list(last_exit.snapshots),
         "samples": {
             "columns": list(_COLUMNS),
-            "rows": [[*map(point._asdict().get, _COLUMNS)] for point in found.points],
+            "rows": [[*map(point._asdict().get, _COLUMNS)] for point in last_exit.points],
         },
     }
 
@@ -162,14 +162,14 @@ def _lines(
 ) -> list[str]:
     if not exits:
         return [f"no process that records its samples in {folder} has ended", *_damage_lines(damaged)]
-    all_found = [found for _, found in exits]
-    newest = all_found[0]
-    shown = next((found for found in all_found if found.ended is not Ending.STOPPED), newest)
+    last_exits = [last_exit for _, last_exit in exits]
+    newest = last_exits[0]
+    shown = next((last_exit for last_exit in last_exits if last_exit.ended is not Ending.STOPPED), newest)
     lines = [] if shown is newest else [f"last exit: {_line(newest)}", "", "last exit that was not a stop:"]
     lines += _last_exit_lines(folder, shown, verbose=arguments.verbose)
-    others = [found for found in all_found if found is not shown and found is not newest][: arguments.limit - 1]
+    others = [each for each in last_exits if each is not shown and each is not newest][: arguments.limit - 1]
     lines += ["", "other exits:"] if others else []
-    lines += [f"  {_line(found)}" for found in others]
+    lines += [f"  {_line(last_exit)}" for last_exit in others]
     return lines + _damage_lines(damaged)
 
 
@@ -177,29 +177,29 @@ def _damage_lines(damaged: list[tuple[Path, CrashRecordError]]) -> list[str]:
     return [f"{path} cannot be read: {problem}" for path, problem in damaged]
 
 
-def _last_exit_lines(folder: Path, found: LastExit, *, verbose: bool) -> list[str]:
-    last = found.last
-    age = f"; uptime {duration(found.uptime_seconds)}" if found.uptime_seconds is not None else ""
+def _last_exit_lines(folder: Path, last_exit: LastExit, *, verbose: bool) -> list[str]:
+    last = last_exit.last
+    age = f"; uptime {duration(last_exit.uptime_seconds)}" if last_exit.uptime_seconds is not None else ""
     rows = [
-        ("reason", ending_reason(found)),
+        ("reason", ending_reason(last_exit)),
         ("last sample", f"{moment(last.t_seconds)}, {duration(max(time.time() - last.t_seconds, 0))} ago{age}"),
-        ("memory", _memory_change(found.points)),
-        ("", text_sparkline([point.rss_bytes for point in found.points])),
+        ("memory", _memory_change(last_exit.points)),
+        ("", text_sparkline([point.rss_bytes for point in last_exit.points])),
         ("", _parts(last)),
     ]
-    if found.slope_bytes_per_second is not None:
-        span = min(last.t_seconds - found.points[0].t_seconds, SLOPE_SECONDS)
-        rows.append(("growth", f"{rate(found.slope_bytes_per_second)} over the last {duration(span)}"))
-    rows += _verdict_rows(found.verdict, verbose=verbose)
+    if last_exit.slope_bytes_per_second is not None:
+        span = min(last.t_seconds - last_exit.points[0].t_seconds, SLOPE_SECONDS)
+        rows.append(("growth", f"{rate(last_exit.slope_bytes_per_second)} over the last {duration(span)}"))
+    rows += _verdict_rows(last_exit.verdict, verbose=verbose)
     rows += [
         ("" if index else "largest types", f"{size(count.bytes):>9}  {count.objects:>11,} x {count.type_name}")
-        for index, count in enumerate(found.types[:10])
+        for index, count in enumerate(last_exit.types[:10])
     ]
-    rows += [("" if index else "snapshots", snapshot) for index, snapshot in enumerate(found.snapshots)]
-    if there := [path for each in found.snapshots if (path := folder / f"{each}{SUFFIX}").is_file()]:
+    rows += [("" if index else "snapshots", snapshot) for index, snapshot in enumerate(last_exit.snapshots)]
+    if there := [path for each in last_exit.snapshots if (path := folder / f"{each}{SUFFIX}").is_file()]:
         pair = dict.fromkeys((there[0], there[-1]))
         rows.append(("what holds it", shlex.join(("heap-exporter", "report", *map(str, pair)))))
-    title = f"process {found.pid} {ending_title(found)}"
+    title = f"process {last_exit.pid} {ending_title(last_exit)}"
     return [title, *(f"  {name:13}  {text}".rstrip() for name, text in rows if text)]
 
 
@@ -236,9 +236,8 @@ def _parts(point: Point) -> str:
     return ", ".join(f"{size(value)} {name}" for name, value in parts.items() if value is not None)
 
 
-def _line(found: LastExit) -> str:
-    last, state = found.last, f", {found.verdict.state.value}" if found.verdict else ""
-    shown = f", snapshots {', '.join(found.snapshots)}" if found.snapshots else ""
-    return (
-        f"{moment(last.t_seconds)}  process {found.pid} {ending_summary(found)}, {size(last.rss_bytes)}{state}{shown}"
-    )
+def _line(last_exit: LastExit) -> str:
+    last, state = last_exit.last, f", {last_exit.verdict.state.value}" if last_exit.verdict else ""
+    shown = f", snapshots {', '.join(last_exit.snapshots)}" if last_exit.snapshots else ""
+    summary = f"process {last_exit.pid} {ending_summary(last_exit)}"
+    return f"{moment(last.t_seconds)}  {summary}, {size(last.rss_bytes)}{state}{shown}"

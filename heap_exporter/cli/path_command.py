@@ -51,12 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _matching_types(types: Sequence[TypeRow], wanted: str) -> list[TypeRow]:
     """Return the snapshot's types with the full name that the user typed, or else with that short name."""
-    found = [row for row in types if row.type_name == wanted] or [
+    matching = [row for row in types if row.type_name == wanted] or [
         row for row in types if short_name(row.type_name) == wanted
     ]
-    if not found:
+    if not matching:
         raise HeapExporterError(f"the snapshot has no object of type {wanted!r}{_nearest(types, wanted)}")
-    return found
+    return matching
 
 
 def _nearest(types: Sequence[TypeRow], wanted: str) -> str:

@@ -41,27 +41,27 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report or write the HTML page, and return the exit code 0 of the command, leak or not."""
     if arguments.output:
         files.refuse_overwriting(arguments.output, *filter(None, (arguments.before, arguments.after)))
-    found = _found(arguments)
-    summary = _write(found, arguments.output) if arguments.output else None
+    result = _result(arguments)
+    summary = _write(result, arguments.output) if arguments.output else None
     if summary and not arguments.json:
         screen.print_line(summary)
         return 0
     from heap_exporter.report import json_documents, text
 
     limit = arguments.limit
-    drawn = text.report(found, limit, verbose=arguments.verbose)
-    screen.print_result(arguments, json_documents.report(found, limit), drawn)
+    drawn = text.report(result, limit, verbose=arguments.verbose)
+    screen.print_result(arguments, json_documents.report(result, limit), drawn)
     return 0
 
 
-def _found(arguments: argparse.Namespace) -> Heap | Diff:
+def _result(arguments: argparse.Namespace) -> Heap | Diff:
     heap = screen.open_snapshot(arguments.before)
     return analysis.compare(heap, screen.open_snapshot(arguments.after)) if arguments.after else heap
 
 
-def _write(found: Heap | Diff, output: Path) -> str:
+def _write(result: Heap | Diff, output: Path) -> str:
     from heap_exporter.report import html
     from heap_exporter.report.finding_text import comparison_text
 
-    written = files.write_text(output, html.render(found))
-    return f"{comparison_text(found).replace('`', '')}\n{written}" if isinstance(found, Diff) else written
+    written = files.write_text(output, html.render(result))
+    return f"{comparison_text(result).replace('`', '')}\n{written}" if isinstance(result, Diff) else written

@@ -35,29 +35,29 @@ _REASONS = {
 }
 
 
-def ending_title(found: LastExit) -> str:
+def ending_title(last_exit: LastExit) -> str:
     """Return the predicate of a sentence about the end of a process."""
-    return _TITLES[found.ended]
+    return _TITLES[last_exit.ended]
 
 
-def ending_reason(found: LastExit) -> str:
+def ending_reason(last_exit: LastExit) -> str:
     """Return as text why a process is assumed to have ended in a certain way."""
-    code = found.exit_code
-    if found.reason is EndingReason.SIGNAL and code is not None:
-        return _signal_text(found.ended, _signal_name(-code))
-    if found.reason is EndingReason.EXIT_CODE:
+    code = last_exit.exit_code
+    if last_exit.reason is EndingReason.SIGNAL and code is not None:
+        return _signal_text(last_exit.ended, _signal_name(-code))
+    if last_exit.reason is EndingReason.EXIT_CODE:
         return f"it called os._exit({code}), which ends a process without Python's clean-up"
-    if found.reason is EndingReason.CLEAN_STOP:
+    if last_exit.reason is EndingReason.CLEAN_STOP:
         return f"Python ended normally{_end_text(code)}"
-    return _REASONS[found.reason]
+    return _REASONS[last_exit.reason]
 
 
-def ending_summary(found: LastExit) -> str:
+def ending_summary(last_exit: LastExit) -> str:
     """Return how a process ended, as a short text for one line."""
-    code = found.exit_code
+    code = last_exit.exit_code
     if code is None:
-        return str(found.ended)
-    return f"{found.ended}, {_signal_name(-code) if code < 0 else f'exit code {code}'}"
+        return str(last_exit.ended)
+    return f"{last_exit.ended}, {_signal_name(-code) if code < 0 else f'exit code {code}'}"
 
 
 def _signal_text(ended: Ending, name: str) -> str:

@@ -40,16 +40,16 @@ def cells(after: Heap, before: Heap | None, limit: int) -> list[Cell]:
     """
     pairs = [pair for pair in match_groups(before or after, after) if pair.after]
     kept = _largest(pairs, limit)
-    found: list[Cell] = []
+    cells: list[Cell] = []
     places: dict[int, int] = {}
     small: dict[int, list[Pair]] = {}
     for index, pair in enumerate(pairs):
         if index in kept:
-            places[id(pair)] = len(found)
-            found.append(_cell(pair, places[id(pair.parent)] if pair.parent else -1))
+            places[id(pair)] = len(cells)
+            cells.append(_cell(pair, places[id(pair.parent)] if pair.parent else -1))
         elif id(pair.parent) in places:
             small.setdefault(places[id(pair.parent)], []).append(pair)
-    return found + [_folded(parent, parts) for parent, parts in small.items()]
+    return cells + [_folded(parent, parts) for parent, parts in small.items()]
 
 
 def _largest(pairs: Sequence[Pair], limit: int) -> set[int]:

@@ -27,20 +27,20 @@ SCALES = (1.0, 0.5, 0.25, 0.1, 0.02)
 """The shares of the rows that are tried, one after the other, until the page is small enough."""
 
 
-def render(found: Heap | Diff) -> str:
+def render(result: Heap | Diff) -> str:
     """Return the HTML report of one snapshot, or of the changes between two, with at most ``MAX_BYTES`` bytes.
 
     Groups that are too small to see are left out; the page shows their number.
     """
     for scale in SCALES:
-        page = _page(found, scale)
+        page = _page(result, scale)
         if len(page.encode("utf-8", "replace")) <= MAX_BYTES:
             break
     return page
 
 
-def _page(found: Heap | Diff, scale: float) -> str:
-    diff, after = (found, found.after) if isinstance(found, Diff) else (None, found)
+def _page(result: Heap | Diff, scale: float) -> str:
+    diff, after = (result, result.after) if isinstance(result, Diff) else (None, result)
     shown = cells(after, diff.before if diff else None, int(GROUPS_SHOWN * scale))
     types = int(TYPES_SHOWN * scale)
     return _TEMPLATE.substitute(
@@ -49,12 +49,12 @@ def _page(found: Heap | Diff, scale: float) -> str:
         script=_SCRIPT,
         version=VERSION,
         title=f"heap-exporter report · process {after.header.pid}",
-        subject=_subject(found),
-        state=_state(found),
+        subject=_subject(result),
+        state=_state(result),
         headline=marked(comparison_text(diff) if diff else sentences.heap_text(after)),
         notes=_notes(diff),
         findings=_suspects(diff) if diff else _holders(after),
-        numbers=_numbers(found),
+        numbers=_numbers(result),
         hide_modes="" if diff else " hidden",
         graph_note=_graph_note(shown, after),
         growth=html_tables.growth(diff, int(PATHS_SHOWN * scale)) if diff else "",
@@ -64,21 +64,21 @@ def _page(found: Heap | Diff, scale: float) -> str:
         else "".join(html_tables.type_row(row) for row in after.types[:types]),
         types_note=html_tables.types_note(len(diff.types if diff else after.types), types),
         holdings="".join(_holding(holding) for holding in after.holdings),
-        snapshots=_snapshots(found),
+        snapshots=_snapshots(result),
         caveats=_paragraph(sentences.unknown_references_text(after)),
         cells=data(shown, compared=diff is not None),
     )
 
 
-def _subject(found: Heap | Diff) -> str:
-    heaps = [found.before, found.after] if isinstance(found, Diff) else [found]
+def _subject(result: Heap | Diff) -> str:
+    heaps = [result.before, result.after] if isinstance(result, Diff) else [result]
     return " → ".join(name(heap.path.name) for heap in heaps) + f" · process {heaps[-1].header.pid}"
 
 
-def _state(found: Heap | Diff) -> str:
-    if isinstance(found, Heap):
+def _state(result: Heap | Diff) -> str:
+    if isinstance(result, Heap):
         return "one"
-    return "suspected" if found.suspects else "steady"
+    return "suspected" if result.suspects else "steady"
 
 
 def _notes(diff: Diff | None) -> str:
@@ -120,13 +120,13 @@ def _holders(heap: Heap) -> str:
     return f'<ol class="findings">{items}</ol>' if items else ""
 
 
-def _numbers(found: Heap | Diff) -> str:
-    after, held = (found.after, found.after.holdings) if isinstance(found, Diff) else (found, found.holdings)
+def _numbers(result: Heap | Diff) -> str:
+    after, held = (result.after, result.after.holdings) if isinstance(result, Diff) else (result, result.holdings)
     objects = references = taken = ""
-    if isinstance(found, Diff):
-        objects = difference(after.objects - found.before.objects)
-        references = difference(after.references - found.before.references)
-        taken = gain(after.shallow_bytes - found.before.shallow_bytes)
+    if isinstance(result, Diff):
+        objects = difference(after.objects - result.before.objects)
+        references = difference(after.references - result.before.references)
+        taken = gain(after.shallow_bytes - result.before.shallow_bytes)
     return (
         _number("Objects", f"{after.objects:,}", objects)
         + _number("Size", size(after.shallow_bytes), taken)
@@ -162,8 +162,8 @@ def _holding(holding: Holding) -> str:
     )
 
 
-def _snapshots(found: Heap | Diff) -> str:
-    heaps = {"Before": found.before, "After": found.after} if isinstance(found, Diff) else {"Snapshot": found}
+def _snapshots(result: Heap | Diff) -> str:
+    heaps = {"Before": result.before, "After": result.after} if isinstance(result, Diff) else {"Snapshot": result}
     return "".join(
         f"<div><dt>{title}</dt><dd>{cut(str(heap.path), PATH_LENGTH)}<br>"
         f'<span class="quiet">{cut(sentences.header_text(heap.header), PATH_LENGTH)}</span></dd></div>'

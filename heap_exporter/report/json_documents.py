@@ -27,42 +27,42 @@ def top(heap: Heap, rows: Sequence[TypeRow]) -> Document:
     return _document("top", snapshot=_snapshot(heap), types_total=len(heap.types), types=[asdict(row) for row in rows])
 
 
-def diff(found: Diff, limit: int) -> Document:
+def diff(diff: Diff, limit: int) -> Document:
     """Return the JSON document of ``diff``: the ``limit`` types and paths that changed most."""
     return _document(
         "diff",
-        before=_snapshot(found.before),
-        after=_snapshot(found.after),
-        minutes=found.minutes,
-        notes=list(sentences.comparison_notes(found)),
-        **_changes(found, limit),
+        before=_snapshot(diff.before),
+        after=_snapshot(diff.after),
+        minutes=diff.minutes,
+        notes=list(sentences.comparison_notes(diff)),
+        **_changes(diff, limit),
     )
 
 
-def report(found: Heap | Diff, limit: int) -> Document:
+def report(result: Heap | Diff, limit: int) -> Document:
     """Return the JSON document of ``report``: for two snapshots with suspects, for one with what holds its memory."""
-    if isinstance(found, Heap):
+    if isinstance(result, Heap):
         return _document(
             "report",
             before=None,
-            after=_snapshot(found),
-            holdings=[holding_row(holding) for holding in found.holdings],
-            types_total=len(found.types),
-            types=[asdict(row) for row in found.types[:limit]],
-            paths_total=len(found.groups),
-            paths=[path_row(found, index) for index in _by_bytes(found)[:limit]],
+            after=_snapshot(result),
+            holdings=[holding_row(holding) for holding in result.holdings],
+            types_total=len(result.types),
+            types=[asdict(row) for row in result.types[:limit]],
+            paths_total=len(result.groups),
+            paths=[path_row(result, index) for index in _by_bytes(result)[:limit]],
         )
     return _document(
         "report",
-        before=_snapshot(found.before),
-        after=_snapshot(found.after),
-        minutes=found.minutes,
-        notes=list(sentences.comparison_notes(found)),
-        verdict=comparison_text(found),
-        native_bytes=found.native_bytes,
-        suspects=[_suspect(suspect) for suspect in found.suspects],
-        holdings=[holding_row(holding) for holding in found.after.holdings],
-        **_changes(found, limit),
+        before=_snapshot(result.before),
+        after=_snapshot(result.after),
+        minutes=result.minutes,
+        notes=list(sentences.comparison_notes(result)),
+        verdict=comparison_text(result),
+        native_bytes=result.native_bytes,
+        suspects=[_suspect(suspect) for suspect in result.suspects],
+        holdings=[holding_row(holding) for holding in result.after.holdings],
+        **_changes(result, limit),
     )
 
 
@@ -131,12 +131,12 @@ def _snapshot(heap: Heap) -> Document:
     }
 
 
-def _changes(found: Diff, limit: int) -> Document:
+def _changes(diff: Diff, limit: int) -> Document:
     return {
-        "types_total": len(found.types),
-        "types": [_type_change(change) for change in most_changed(found.types, limit)],
-        "paths_total": len(found.paths),
-        "paths": [_path_change(change) for change in most_changed(found.paths, limit)],
+        "types_total": len(diff.types),
+        "types": [_type_change(change) for change in most_changed(diff.types, limit)],
+        "paths_total": len(diff.paths),
+        "paths": [_path_change(change) for change in most_changed(diff.paths, limit)],
     }
 
 

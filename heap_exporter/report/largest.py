@@ -26,13 +26,13 @@ def largest_paths(heap: Heap, limit: int) -> list[int]:
         if group.type_name and largest_child[index] < CHILD_SHARE * group.total_bytes
     ]
     places.sort(key=lambda index: -heap.groups[index].total_bytes)
-    found: list[int] = []
+    largest: list[int] = []
     for index in places:
-        if len(found) == limit:
+        if len(largest) == limit:
             break
-        if not _within(heap, index, found):
-            found.append(index)
-    return found
+        if not _within(heap, index, largest):
+            largest.append(index)
+    return largest
 
 
 def growth_bytes(change: PathChange | TypeChange) -> int:

@@ -59,10 +59,10 @@ def object_ids(places: memoryview[int], reserved: set[int]) -> array[int]:
 
     def owner(wanted: int) -> int | None:
         place = places[begin] + (wanted - places[begin]) % _END
-        found = bisect_left(places, place, begin, end)
-        return found if found < end and places[found] == place else None
+        position = bisect_left(places, place, begin, end)
+        return position if position < end and places[position] == place else None
 
-    contested += [found for wanted in taken if (found := owner(wanted)) is not None]
+    contested += [position for wanted in taken if (position := owner(wanted)) is not None]
     for index in sorted(contested):
         wanted = places[index] * _SCATTER >> 32
         while (wanted := wanted % _END) in taken or owner(wanted) is not None:

@@ -32,29 +32,29 @@ def top(heap: Heap, rows: Sequence[TypeRow]) -> RenderableType:
     )
 
 
-def diff(found: Diff, limit: int) -> RenderableType:
+def diff(diff: Diff, limit: int) -> RenderableType:
     """Return tables for the terminal of the types and paths that changed, the largest growth first."""
-    return Lines(*_opening(found), "", *_changes(found, limit, shrunk=True))
+    return Lines(*_opening(diff), "", *_changes(diff, limit, shrunk=True))
 
 
-def report(found: Heap | Diff, limit: int, *, verbose: bool = False) -> RenderableType:
+def report(result: Heap | Diff, limit: int, *, verbose: bool = False) -> RenderableType:
     """Return the suspects as text, then tables of growth; of one snapshot, what holds its memory."""
-    if isinstance(found, Heap):
+    if isinstance(result, Heap):
         return Lines(
-            _plain(f"{found.path.name}: {sentences.heap_text(found)}"),
+            _plain(f"{result.path.name}: {sentences.heap_text(result)}"),
             "",
-            *_largest_groups(found),
-            *_single(found, limit),
+            *_largest_groups(result),
+            *_single(result, limit),
         )
-    suspects = [_suspect(number, suspect, verbose=verbose) for number, suspect in enumerate(found.suspects, 1)]
+    suspects = [_suspect(number, suspect, verbose=verbose) for number, suspect in enumerate(result.suspects, 1)]
     return Lines(
-        *_opening(found),
+        *_opening(result),
         "",
-        sentence(comparison_text(found), "bold"),
+        sentence(comparison_text(result), "bold"),
         "",
         *suspects,
-        *_changes(found, limit, shrunk=False),
-        *_held(found.after),
+        *_changes(result, limit, shrunk=False),
+        *_held(result.after),
     )
 
 
@@ -112,10 +112,10 @@ def info(
     return Lines(*parts)
 
 
-def _opening(found: Diff) -> list[RenderableType]:
-    facts = {f"before  {found.before.path.name}": found.before, f"after   {found.after.path.name}": found.after}
+def _opening(diff: Diff) -> list[RenderableType]:
+    facts = {f"before  {diff.before.path.name}": diff.before, f"after   {diff.after.path.name}": diff.after}
     rows = _facts({name: sentences.header_text(heap.header) for name, heap in facts.items()})
-    return [rows, *(_plain(note, "yellow") for note in sentences.comparison_notes(found))]
+    return [rows, *(_plain(note, "yellow") for note in sentences.comparison_notes(diff))]
 
 
 def _largest_groups(heap: Heap) -> list[RenderableType]:
@@ -149,12 +149,12 @@ def _suspect(number: int, suspect: Suspect, *, verbose: bool) -> RenderableType:
     return Lines(*lines, "")
 
 
-def _changes(found: Diff, limit: int, *, shrunk: bool) -> list[RenderableType]:
+def _changes(diff: Diff, limit: int, *, shrunk: bool) -> list[RenderableType]:
     """Return tables as text of what grew, by path and by type; with ``shrunk`` also of what shrank."""
     lines: list[RenderableType] = []
     everything: Sequence[tuple[Sequence[PathChange | TypeChange], str, str]] = (
-        (found.paths, "path", "size"),
-        (found.types, "type", "retained"),
+        (diff.paths, "path", "size"),
+        (diff.types, "type", "retained"),
     )
     for changes, what, of in everything:
         grown = [change for change in changes if growth_bytes(change) > 0]

@@ -38,12 +38,12 @@ PARTS = {
 
 def asyncio_parts(types: list[str]) -> dict[int, AsyncioPart]:
     """Return the parts of the types of a graph, by their index; none without a task, a callback or a loop."""
-    found = {}
+    parts = {}
     for number, name in enumerate(types):
         part = AsyncioPart.LOOP if is_event_loop(name) else PARTS.get(name)
         if part is not None:
-            found[number] = part
-    return found if set(found.values()) - {AsyncioPart.WAKER} else {}
+            parts[number] = part
+    return parts if set(parts.values()) - {AsyncioPart.WAKER} else {}
 
 
 def label_of_task(contents: SnapshotContents, task: int) -> int:

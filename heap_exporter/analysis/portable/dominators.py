@@ -61,18 +61,18 @@ class _Search(NamedTuple):
 
 
 def _search(links: Links, root: int) -> _Search:
-    found = _Search(array("I"), array("I", [NONE]) * (len(links.offsets) - 1), array("I"))
+    search = _Search(array("I"), array("I", [NONE]) * (len(links.offsets) - 1), array("I"))
     pending, parents = array("I", [root]), array("I", [0])
     while pending:
         node, parent = pending.pop(), parents.pop()
-        if found.number[node] == NONE:
-            number = found.number[node] = len(found.nodes)
-            found.nodes.append(node)
-            found.parent.append(parent)
+        if search.number[node] == NONE:
+            number = search.number[node] = len(search.nodes)
+            search.nodes.append(node)
+            search.parent.append(parent)
             held = links.held_by(node)
             pending.extend(held)
             parents.extend(array("I", [number]) * len(held))
-    return found
+    return search
 
 
 def _idom(search: _Search, holders: Links) -> array[int]:
@@ -85,8 +85,8 @@ def _idom(search: _Search, holders: Links) -> array[int]:
     for node in range(count - 1, 0, -1):
         for holder in holders.held_by(nodes[node]):
             before = number[holder]
-            found = semi[before if before <= node else forest.least(before)]
-            semi[node] = min(semi[node], found)
+            candidate = semi[before if before <= node else forest.least(before)]
+            semi[node] = min(semi[node], candidate)
         next_waiting[node], waiting[semi[node]] = waiting[semi[node]], node
         above = parent[node]
         forest.ancestor[node] = above

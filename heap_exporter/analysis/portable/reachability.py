@@ -116,8 +116,8 @@ class _Tracer:
         if self._parts:
             reachable = self._reachable({*self._deferred, *(target for _holder, target, _label in later)})
             for part in (AsyncioPart.TASK, AsyncioPart.CALLBACK, AsyncioPart.LOOP):
-                found = [v for v in reachable if self._parts.get(self._type_of[v]) is part]
-                unreached = [v for v in found if self.group[v] == UNREACHED]
+                members = [v for v in reachable if self._parts.get(self._type_of[v]) is part]
+                unreached = [v for v in members if self.group[v] == UNREACHED]
                 is_task = part is AsyncioPart.TASK
                 labels = [label_of_task(self._contents, v) if is_task else REFERENT for v in unreached]
                 added = [(THREADS, v, label) for v, label in zip(unreached, labels, strict=True)]
@@ -129,16 +129,16 @@ class _Tracer:
     def _reachable(self, pending: set[int]) -> list[int]:
         """Return the unreached objects of the graph behind some objects, in the order of their numbers."""
         offsets, targets = self._contents.offsets, self._contents.targets
-        found = {node for node in pending if self.group[node] == UNREACHED}
-        stack = list(found)
+        reachable = {node for node in pending if self.group[node] == UNREACHED}
+        stack = list(reachable)
         while stack:
             node = stack.pop()
             strong = self._contents.shapes[self._contents.shape_of[node]].strong
             for target in targets[offsets[node] + strong : offsets[node + 1]]:
-                if target != EMPTY and target not in found and self.group[target] == UNREACHED:
-                    found.add(target)
+                if target != EMPTY and target not in reachable and self.group[target] == UNREACHED:
+                    reachable.add(target)
                     stack.append(target)
-        return sorted(found)
+        return sorted(reachable)
 
     def _is_deferred(self, node: int, target: int) -> bool:
         """Return whether an edge is skipped at first.
