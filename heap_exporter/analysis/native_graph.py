@@ -29,8 +29,7 @@ def load(path: Path, progress: ProgressCallback = ignore_progress) -> NativeGrap
         _feed(kernel, path, lambda done: progress("reading", done / 2))
         kernel.keep()
         header, footer = _feed(kernel, path, lambda done: progress("reading", 0.5 + done / 2))
-        strings, types, _functions = kernel.texts()
-        kernel.rename(merged_names(types), merged_names(strings))
+        _merge_names(kernel)
         progress("tracing", 0.0)
         kernel.trace()
         progress("retaining", 0.0)
@@ -40,6 +39,12 @@ def load(path: Path, progress: ProgressCallback = ignore_progress) -> NativeGrap
         raise SnapshotFileError(path, "it is damaged: a string is not UTF-8") from error
     except ValueError as error:
         raise SnapshotFileError(path, f"it is damaged: {error}") from error
+
+
+def _merge_names(kernel: Kernel) -> None:
+    """Rename the types and strings of the graph that belong to one large family of names."""
+    strings, types, _functions = kernel.texts()
+    kernel.rename(merged_names(types), merged_names(strings))
 
 
 def _feed(kernel: Kernel, path: Path, progress: Callable[[float], None]) -> tuple[Header, Footer]:

@@ -94,7 +94,8 @@ def _handle(pair: Pair, native_bytes: int) -> Pair | None:
     if known:
         return known[0]
     candidates = [each for each in below if "." in each.type_name]
-    return candidates[-1] if candidates and native_bytes >= MIN_BYTES_EACH * number else None
+    is_likely = exceeds_chance(number, pair.objects.before) and native_bytes >= MIN_BYTES_EACH * number
+    return candidates[-1] if candidates and is_likely else None
 
 
 def _is_as_many(growth: int, number: int) -> bool:

@@ -46,7 +46,8 @@ def family_of(name: str) -> str:
 
 def merged_names(names: Sequence[str]) -> list[str]:
     """Return the family of each of a snapshot's distinct names if the family is large, else the name itself."""
-    families = [family_of.__wrapped__(name) for name in names]
+    known: dict[str, str] = {}  # one text for each family: there may be a million names
+    families = [known.setdefault(family, family) for family in map(family_of.__wrapped__, names)]
     sizes = Counter(families)
     return [family if sizes[family] >= MIN_FAMILY else name for name, family in zip(names, families, strict=True)]
 

@@ -29,6 +29,7 @@ CODE = """
     def counted(census):
         return {row.type_name: [row.objects, row.bytes] for row in census.types}
 
+    snapshot(walker, Path("test.heap"))  # the first one imports modules
     held, before, report = [], counted(walker.census()), {}
     for kind, make in KINDS.items():
         made = [make(number) for number in range(1000)]

@@ -48,7 +48,7 @@ def test_the_last_reading_is_returned_while_another_one_would_cost_too_much(monk
 
 
 @pytest.mark.parametrize(
-    ("allocator", "output"), [("malloc", "pymalloc is not in use"), ("pymalloc", "Malloc(used_bytes=")]
+    ("allocator", "output"), [("malloc", "pymalloc is not in use"), ("pymalloc", "AllocatorMemory(used_bytes=")]
 )
 def test_another_allocator_is_a_missing_source(allocator: str, output: str) -> None:
     code = (

@@ -68,6 +68,12 @@ def test_a_type_of_an_unknown_package_is_named_if_its_number_grew() -> None:
     assert (suspect.type_name, suspect.objects.growth) == ("fastgeo.Index", 200)
 
 
+def test_a_few_objects_of_an_unknown_package_are_no_handles() -> None:
+    before, after = heap_of(tenants(4, "fastgeo.Index")), heap_of(tenants(9, "fastgeo.Index"))
+
+    assert found(before, after).suspects == ()
+
+
 @pytest.mark.parametrize(
     ("before", "after", "native_bytes"),
     [
