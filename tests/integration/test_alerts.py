@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import pytest
+
 from tests.doubles.otlp_receivers import silent_receiver
 from tests.doubles.webhooks import webhook_server
 from tests.processes.programs import eventually, metrics, next_json, program, window_settings
@@ -73,6 +75,7 @@ def test_a_webhook_that_hangs_delays_no_sample_and_no_listener(tmp_path: Path) -
         eventually(lambda: metrics(url)["heap_exporter_last_sample_timestamp_seconds"], lambda now: now > before + 1)
 
 
+@pytest.mark.long
 def test_a_listener_that_hangs_delays_no_sample_no_webhook_and_no_other_listener(tmp_path: Path) -> None:
     hangs = """
 import sys, threading

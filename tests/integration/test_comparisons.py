@@ -42,6 +42,14 @@ assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # a subreaper: it gets the 
 }
 """What makes a process the parent of the program that compares."""
 
+EACH_PARENT = pytest.mark.parametrize(
+    "parent",
+    [
+        pytest.param(PARENTS["without the extension"], id="without the extension", marks=pytest.mark.long),
+        pytest.param(PARENTS["first of its container"], id="first of its container"),
+    ],
+)
+
 COMPARES = """
 import json, sys, time
 from pathlib import Path
@@ -136,13 +144,7 @@ def test_two_workers_compare_each_their_own(tmp_path: Path) -> None:
     assert json.dumps(comparisons[0]["suspects"]).count("__main__.SESSIONS")
 
 
-@pytest.mark.parametrize(
-    "parent",
-    [
-        pytest.param(PARENTS["without the extension"], id="without the extension", marks=pytest.mark.long),
-        pytest.param(PARENTS["first of its container"], id="first of its container"),
-    ],
-)
+@EACH_PARENT
 def test_a_program_that_has_ended_is_reaped_with_the_next_sample(parent: str, tmp_path: Path) -> None:
     with program(parent + COMPARES, tmp_path) as process:
         assert process.stdin
@@ -154,7 +156,7 @@ def test_a_program_that_has_ended_is_reaped_with_the_next_sample(parent: str, tm
         assert next_json(process) == [[], "written"]
 
 
-@pytest.mark.parametrize("parent", PARENTS.values(), ids=PARENTS)
+@EACH_PARENT
 def test_a_stop_ends_a_running_comparison_that_no_other_process_would_reap(parent: str, tmp_path: Path) -> None:
     with program(parent + COMPARES, tmp_path) as process:
         assert process.stdin

@@ -103,6 +103,7 @@ def test_after_a_sigkill_the_next_start_shows_what_memory_did(tmp_path: Path) ->
     assert after['heap_exporter_last_exit{ended="killed"}'] == 1
 
 
+@pytest.mark.long
 def test_a_process_killed_during_a_suspicion_records_its_first_snapshot(tmp_path: Path) -> None:
     with program(LEAKS, tmp_path, **window_settings(6)) as process:
         url = next_json(process)

@@ -171,6 +171,7 @@ def test_a_bounded_cache_and_work_in_flight_are_cleared(body: str, words: str, t
     assert "python_heap_leak_alerts_total 0.0" in metrics
 
 
+@pytest.mark.long
 def test_handles_are_confirmed_with_the_native_memory_next_to_them(tmp_path: Path) -> None:
     with service(DATABASES, tmp_path) as (_, process):
         alert = next_json(process)
@@ -189,6 +190,7 @@ def test_what_a_task_gathers_is_a_leak_and_no_work_in_flight(tmp_path: Path) -> 
     assert (alert["holder"], alert["type_name"]) == ("event loop › task consume() › seen", "__main__.Session")
 
 
+@pytest.mark.long
 def test_uncollected_cycles_are_confirmed_with_their_cause(tmp_path: Path) -> None:
     with service(CYCLES, tmp_path) as (_, process):
         alert = next_json(process)

@@ -39,7 +39,7 @@ LEAKS = {
 }
 """Program → type, holder, beginning of the advice."""
 
-HEALTHY = ("full_cache", "requests", "imports", "plateau", "sources", "tasks")
+HEALTHY = ("full_cache", "requests", pytest.param("imports", marks=pytest.mark.long), "plateau", "sources", "tasks")
 
 READ = {
     "{}.DEQUE → deque item",
@@ -174,6 +174,7 @@ def test_what_a_task_holds_is_at_the_same_place_while_the_loop_is_idle_and_while
     }
 
 
+@pytest.mark.long
 def test_what_a_callback_holds_is_at_the_same_place_while_it_runs_and_while_it_waits(folder: Path) -> None:
     [first] = compared("async_timer", folder).suspects
 

@@ -44,7 +44,7 @@ class Account:
 
 @pytest.fixture(
     scope="module",
-    params=[("KINDS", False), ("KINDS", True), ("numpy_kinds()", False)],
+    params=[("KINDS", False), ("KINDS", True), pytest.param(("numpy_kinds()", False), marks=pytest.mark.long)],
     ids=["as-it-comes", "frozen", "numpy"],
 )
 def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Account:
