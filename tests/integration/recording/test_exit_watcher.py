@@ -296,7 +296,7 @@ def test_the_first_process_of_a_container_that_did_not_stop_cleanly_was_killed(t
     with subprocess.Popen(container, cwd=tmp_path, env=environment(tmp_path), stdin=subprocess.PIPE) as process:
         eventually(lambda: [path for path in series.glob("*-1.csv") if path.read_bytes().count(b"\n") > 3])
         process.kill()
-        process.communicate()
+        process.wait()  # before the input is closed, at whose end the service stops cleanly
 
     ((_, found),), _ = eventually(lambda: find_exits(series), lambda found: found[0])
     assert (found.ended, found.reason) == (Ending.KILLED, EndingReason.FIRST_PROCESS)
