@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from heap_exporter.investigation.cache_limits import live_holder
+from heap_exporter.investigation.live_holder import live_holder
 from heap_exporter.model import Accumulation, SettledHolder
 
 GROWTH_CONTINUES_SHARE = 0.25

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from heap_exporter.investigation.cache_limits import cache_limit, live_holder
+from heap_exporter.investigation.cache_limits import cache_limit
 from tests.heaps.steps import path
 
 
@@ -179,31 +179,3 @@ def test_a_path_that_cannot_be_followed_has_no_bound(
     steps: tuple[str, ...], modules: dict[str, types.ModuleType]
 ) -> None:
     assert cache_limit(path(*steps), modules) is None
-
-
-@pytest.mark.parametrize(
-    ("value", "steps", "entries"),
-    [
-        ({1: 2}, (), 1),
-        (deque(range(5)), (), 5),
-        (Slotted({1: 2, 3: 4}), ("Slotted.cache",), 2),
-        ({"a": [1, 2], "b": [3]}, ("dict value",), 3),
-        (Slotted(7), ("Slotted.cache",), None),
-        ({"a": [1, 2]}, ("dict value", "list item", "list item"), None),
-    ],
-)
-def test_the_entries_of_a_holder_are_counted_where_its_path_can_be_followed(
-    value: object, steps: tuple[str, ...], entries: int | None, modules: dict[str, types.ModuleType]
-) -> None:
-    modules["shop.stock"].PLACE = value  # type: ignore[attr-defined]  # a module of this test
-
-    found = live_holder(path("shop.stock.PLACE", *steps), modules)
-
-    assert (found and found.entries) == entries
-
-
-def test_the_entries_of_an_lru_cache_are_counted(modules: dict[str, types.ModuleType]) -> None:
-    found = live_holder(path("shop.stock.unlimited"), modules)
-
-    assert found is not None
-    assert found.entries == 30

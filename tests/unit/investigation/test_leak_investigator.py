@@ -11,8 +11,8 @@ import pytest
 
 from heap_exporter.heapfile.format import read_header
 from heap_exporter.investigation import findings, holder_watch
-from heap_exporter.investigation.cache_limits import LiveHolder
 from heap_exporter.investigation.leak_investigator import LeakInvestigator
+from heap_exporter.investigation.live_holder import LiveHolder
 from heap_exporter.model import (
     Cause,
     Finding,
