@@ -30,7 +30,7 @@ NO_COMPILER = {"CC": "/bin/false", "CXX": "/bin/false"}
 STRICT = {"HEAP_EXPORTER_BUILD": "strict"}
 NO_TESTS_COLLECTED = 5
 STACKS_AFTER_SECONDS = 60
-STEP_DEADLINE_SECONDS = 600
+STEP_DEADLINE_SECONDS = 1800
 """The log shows the stacks of a test that hangs; the deadline ends the tests of its interpreter, not the matrix."""
 
 VARIABLES_LEFT_OUT = ("VIRTUAL_ENV", "PYTHONPATH", "PYENV_VERSION", "HEAP_EXPORTER_REQUIRE_SERVERS")
