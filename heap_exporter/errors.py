@@ -114,5 +114,9 @@ class SnapshotFileError(HeapExporterError):
         self.problem = problem
 
 
+class NothingToCompare(HeapExporterError):
+    """A folder has no two snapshots of one process."""
+
+
 class CrashRecordError(HeapExporterError):
     """A file is not a crash record, or the folder of the crash records cannot be used."""

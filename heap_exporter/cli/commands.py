@@ -15,11 +15,12 @@ from collections.abc import Sequence
 
 from heap_exporter._version import VERSION
 from heap_exporter.cli.screen import print_error, stdout_errors
-from heap_exporter.errors import HeapExporterError
+from heap_exporter.errors import HeapExporterError, NothingToCompare
 
 COMMANDS = (
     "demo",
     "snapshot",
+    "list",
     "report",
     "diff",
     "top",
@@ -37,8 +38,9 @@ A service needs no command: `import heap_exporter; heap_exporter.start()` watche
 it suspects a leak. To look at snapshots yourself:
 
   heap-exporter snapshot                           take a snapshot of a running service
-  heap-exporter report a.heap b.heap               show what grew between two snapshots, and what holds it
-  heap-exporter report a.heap b.heap -o leak.html  write the same report as an HTML page
+  heap-exporter list                               list the snapshots, also those that services took by themselves
+  heap-exporter report                             show what grew between the last two, and what holds it
+  heap-exporter report a.heap b.heap -o leak.html  compare any two, and write the report as an HTML page
   heap-exporter path b.heap Session                show what holds the objects of one type
 
 `heap-exporter COMMAND --help` explains a command and shows examples.
@@ -48,7 +50,7 @@ it suspects a leak. To look at snapshots yourself:
 EXIT_CODES = """\
 exit codes:
   0    success, whether or not memory grew
-  1    the service refused a snapshot, an upload failed, or the demo found no leak
+  1    the service refused a snapshot, a folder has no two to compare, an upload failed, or the demo found no leak
   2    an argument is invalid, or a file cannot be read or written: one line on stderr gives the reason
   130  interrupted (Ctrl-C)
 """
@@ -64,12 +66,14 @@ def run(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _abandon_stdout()
         return 0
+    except NothingToCompare as error:
+        problem, code = str(error), 1
     except HeapExporterError as error:
-        problem = str(error)
+        problem, code = str(error), 2
     except MemoryError:
-        problem = "not enough memory"
+        problem, code = "not enough memory", 2
     _print_failure(problem)
-    return 2
+    return code
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -34,7 +34,8 @@ from pathlib import Path
 from typing import Any
 
 from heap_exporter.cli import files, screen
-from heap_exporter.errors import CrashRecordError, HeapExporterError
+from heap_exporter.cli.snapshot_folder import DEFAULT, service_folder, unreadable
+from heap_exporter.errors import CrashRecordError
 from heap_exporter.heapfile.format import SUFFIX
 from heap_exporter.model import Ending, LastExit, Point, Verdict
 from heap_exporter.recording.folder import FOLDER
@@ -44,8 +45,6 @@ from heap_exporter.report.exit_text import ending_reason, ending_summary, ending
 from heap_exporter.report.sparkline import text_sparkline
 from heap_exporter.report.verdict_text import headline, verdict_summary
 from heap_exporter.runtime.formatting import duration, moment, rate, size
-from heap_exporter.runtime.own_folder import open_folder, open_folder_of_any_user
-from heap_exporter.settings import Settings, variable
 
 HELP = "show how the processes of a service ended, and their memory use before"
 
@@ -57,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=files.input_path,
         metavar="DIR",
-        help=f"the snapshot folder of the service (default: {variable('snapshot_dir')}, or its default)",
+        help=f"the snapshot folder of the service ({DEFAULT})",
     )
     screen.add_arguments(parser)
     screen.add_verbose(parser, "the reasons for the last verdict")
@@ -85,18 +84,8 @@ def _recordings(given: Path | None) -> Path:
 
     Raises :class:`HeapExporterError` if the folder of the command line does not exist or cannot be read.
     """
-    place = given or Settings.load().snapshot_dir
-    try:
-        with open_folder_of_any_user(place) if given else open_folder(place) as folder:
-            place = folder.path
-    except (FileNotFoundError, NotADirectoryError):
-        if given:
-            raise HeapExporterError(
-                f"{given} is not a folder; give the folder that the service uses ({variable('snapshot_dir')})"
-            ) from None
-    except OSError as problem:
-        raise _unreadable(place, problem) from None
-    return place if place.name == FOLDER else place / FOLDER
+    with service_folder(given) as (path, _):
+        return path if path.name == FOLDER else path / FOLDER
 
 
 def _exits(recordings: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Path, CrashRecordError]]]:
@@ -106,13 +95,7 @@ def _exits(recordings: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Pa
     except FileNotFoundError:
         return [], []
     except OSError as problem:
-        raise _unreadable(recordings, problem) from None
-
-
-def _unreadable(folder: Path, problem: OSError) -> HeapExporterError:
-    return HeapExporterError(
-        f"cannot read {folder}: {problem.strerror}; run the command as the user that runs the service"
-    )
+        raise unreadable(recordings, problem) from None
 
 
 def exit_document(path: Path, last_exit: LastExit) -> dict[str, Any]:

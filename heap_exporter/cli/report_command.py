@@ -1,6 +1,8 @@
 """Show what leaks and what holds it. Of a single snapshot, show what holds the memory.
 
-    heap-exporter report a.heap b.heap               the suspects, then the tables of growth
+    heap-exporter report                             of the two newest snapshots of a process in the default folder
+    heap-exporter report /var/lib/shop/heap          the same in another folder
+    heap-exporter report a.heap b.heap               of two snapshots: the suspects, then the tables of growth
     heap-exporter report a.heap b.heap -o leak.html  one HTML page to send: suspects, flame graph, tables
     heap-exporter report b.heap                      what holds the memory of one snapshot
 
@@ -12,11 +14,15 @@ network. It has names, counts and sizes, and no values.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from heap_exporter import analysis
 from heap_exporter.analysis import Diff, Heap
 from heap_exporter.cli import files, screen
+from heap_exporter.cli.snapshot_folder import DEFAULT, listed
+from heap_exporter.errors import HeapExporterError, NothingToCompare
+from heap_exporter.snapshot.folder_listing import newest_pair
 
 HELP = "show what leaks and what holds it"
 
@@ -25,7 +31,9 @@ LIMIT = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("before", type=files.input_path, metavar="A", help="a snapshot (.heap)")
+    parser.add_argument(
+        "before", type=files.input_path, nargs="?", metavar="A", help=f"a snapshot (.heap), or a folder ({DEFAULT})"
+    )
     parser.add_argument(
         "after", type=files.input_path, nargs="?", metavar="B", help="a later snapshot, to see what grew"
     )
@@ -39,9 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report or write the HTML page, and return the exit code 0 of the command, leak or not."""
+    paths = _paths(arguments.before, arguments.after)
     if arguments.output:
-        files.refuse_overwriting(arguments.output, *filter(None, (arguments.before, arguments.after)))
-    result = _result(arguments)
+        files.refuse_overwriting(arguments.output, *paths)
+    result = _result(paths)
     summary = _write(result, arguments.output) if arguments.output else None
     if summary and not arguments.json:
         screen.print_line(summary)
@@ -54,9 +63,36 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _result(arguments: argparse.Namespace) -> Heap | Diff:
-    heap = screen.open_snapshot(arguments.before)
-    return analysis.compare(heap, screen.open_snapshot(arguments.after)) if arguments.after else heap
+def _paths(before: Path | None, after: Path | None) -> Sequence[Path]:
+    """Return the one or two snapshots to report: those named, or the two newest of a process in a folder.
+
+    Raises :class:`HeapExporterError`, and its subclass :class:`NothingToCompare` if the folder has no two.
+    """
+    if after is not None:
+        assert before is not None
+        for path in (before, after):
+            if path.is_dir():
+                raise HeapExporterError(f"{path} is a folder; name two snapshots, or only the folder")
+        return before, after
+    if before is not None and not before.is_dir():
+        return (before,)
+    return _newest_pair(before)
+
+
+def _newest_pair(given: Path | None) -> Sequence[Path]:
+    from heap_exporter.report import sentences
+
+    folder, (snapshots, _) = listed(given)
+    pair = newest_pair(snapshots)
+    if pair is None:
+        raise NothingToCompare(sentences.no_pair_text(folder, snapshots))
+    screen.print_note(sentences.pair_text(folder, *pair))
+    return [info.path for info in pair]
+
+
+def _result(paths: Sequence[Path]) -> Heap | Diff:
+    heap, *others = map(screen.open_snapshot, paths)
+    return analysis.compare(heap, *others) if others else heap
 
 
 def _write(result: Heap | Diff, output: Path) -> str:

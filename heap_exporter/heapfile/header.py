@@ -37,6 +37,7 @@ T = TypeVar("T", "Header", "Footer")
 class Header:
     """The first block of a snapshot file. ``threads`` maps thread idents to names.
 
+    ``service`` is the name of the service, ``""`` in files of older releases.
     ``predicted_bytes`` is the predicted size of the file; ``note`` is the reason for a census instead of a graph.
     ``private_bytes`` and ``allocated_bytes`` are those of :class:`~heap_exporter.probes.used_memory.UsedMemory`.
     """
@@ -56,6 +57,7 @@ class Header:
     note: str = ""
     private_bytes: int | None = None
     allocated_bytes: int | None = None
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

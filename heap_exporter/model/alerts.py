@@ -17,7 +17,8 @@ class SnapshotInfo:
     """A finished snapshot.
 
     ``content`` is ``graph``, or ``census`` where memory or disk was too short for a graph; ``note`` states what was
-    short. ``predicted_bytes`` is the size as estimated before the snapshot was taken.
+    short. ``predicted_bytes`` is the size as estimated before the snapshot was taken. ``service`` is ``""`` in a
+    snapshot of an older release. ``uptime_seconds`` is the age of the process then, if known.
     """
 
     id: str
@@ -32,6 +33,9 @@ class SnapshotInfo:
     objects: int
     predicted_bytes: int | None = None
     note: str = ""
+    pid: int = 0
+    service: str = ""
+    uptime_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

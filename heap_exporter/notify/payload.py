@@ -9,11 +9,8 @@ import dataclasses
 import os
 import platform
 import socket
-import sys
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any
-from urllib.parse import unquote
 
 from heap_exporter._version import VERSION
 from heap_exporter.model import Accumulation, LeakAlert, MemoryKind, Verdict
@@ -21,6 +18,7 @@ from heap_exporter.report import reason_text
 from heap_exporter.report.comparison_problem_text import comparison_problem_text
 from heap_exporter.report.path_text import path_text, step_texts
 from heap_exporter.report.verdict_text import verdict_summary
+from heap_exporter.runtime.service_name import service_name
 
 DOCUMENT, DOCUMENT_VERSION = "leak-alert", 1
 
@@ -53,23 +51,6 @@ def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -
         "comparison_problem": comparison_problem_text(alert.comparison_problem),
         "advice": verdict_summary(alert.verdict, alert).advice,
     }
-
-
-def service_name(environ: Mapping[str, str]) -> str:
-    """Return the service name for alerts: the one set for OpenTelemetry, or else the file name of the program."""
-    name = environ.get("OTEL_SERVICE_NAME", "").strip()
-    for pair in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
-        key, _, value = pair.partition("=")
-        if key.strip() == "service.name":
-            name = name or unquote(value.strip())
-    return name or _program()
-
-
-def _program() -> str:
-    """Return the program's name for alerts: its file or package, without arguments, which may be secret."""
-    path = PurePath(sys.argv[0] if sys.argv else "")
-    name = path.parent.name if path.name == "__main__.py" else path.name
-    return name if name not in ("", "-c", "-m") else PurePath(sys.executable or "python").name
 
 
 def _text(alert: LeakAlert, who: str) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from heap_exporter.analysis.results import Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
+from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.header import Footer, Header
+from heap_exporter.model import SnapshotInfo
 from heap_exporter.model.accumulation_json import path_document
 from heap_exporter.report import sentences
 from heap_exporter.report.advice_text import pattern_advice
@@ -36,6 +38,19 @@ def diff(diff: Diff, limit: int) -> Document:
         minutes=diff.minutes,
         notes=list(sentences.comparison_notes(diff)),
         **_changes(diff, limit),
+    )
+
+
+def snapshot_list(
+    folder: Path, snapshots: Sequence[SnapshotInfo], problems: Sequence[SnapshotFileError], limit: int
+) -> Document:
+    """Return the JSON document of ``list``: the ``limit`` newest snapshots, and the files that cannot be read."""
+    return _document(
+        "list",
+        folder=str(folder),
+        snapshots_total=len(snapshots),
+        snapshots=[{**asdict(info), "path": str(info.path)} for info in snapshots[:limit]],
+        unreadable=[{"path": str(problem.path), "problem": problem.problem} for problem in problems],
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
 
 from heap_exporter.analysis.diff import was_restarted
 from heap_exporter.analysis.results import Diff, Heap, Holding, HoldingKind, TypeRow, short_name
 from heap_exporter.heapfile.header import Header
-from heap_exporter.model import ReasonKind
+from heap_exporter.model import ReasonKind, SnapshotInfo
 from heap_exporter.model.paths import RetainerPath
 from heap_exporter.report.advice_text import python_bug_advice
 from heap_exporter.report.finding_text import percent
@@ -21,6 +23,34 @@ HOLDING_TEXTS = {
     HoldingKind.GARBAGE: "garbage: only reference cycles hold it, and the garbage collector has not run yet",
 }
 """How memory is held, by the kind of a :class:`Holding`."""
+
+
+HOW_TO_GET_SNAPSHOTS = (
+    "`heap-exporter snapshot` takes one of a running service; if a service uses another folder "
+    "(HEAP_EXPORTER_SNAPSHOT_DIR), name that folder"
+)
+
+
+def pair_text(folder: Path, before: SnapshotInfo, after: SnapshotInfo) -> str:
+    """Return as text which two snapshots of a folder are compared where the user named none."""
+    service = f" of {after.service}" if after.service else ""
+    return f"comparing the two newest snapshots of process {after.pid}{service} in {folder}: {before.id} and {after.id}"
+
+
+def no_pair_text(folder: Path, snapshots: Sequence[SnapshotInfo]) -> str:
+    """Return as text why no two snapshots of a folder can be compared, and what to do."""
+    graphs = [info for info in snapshots if info.content == "graph"]
+    if not snapshots:
+        return f"there are no snapshots in {folder}; {HOW_TO_GET_SNAPSHOTS}"
+    if not graphs:
+        return (
+            f"{folder} has only censuses, which cannot be compared; take snapshots while more memory is free: "
+            "`heap-exporter info FILE` shows why a snapshot is only a census"
+        )
+    newest = f"take another with `heap-exporter snapshot`, or run `heap-exporter report {quote(str(graphs[0].path))}`"
+    if len(graphs) == 1:
+        return f"there is only one snapshot in {folder}, and a comparison needs two; {newest}"
+    return f"no two snapshots in {folder} are of the same process; {newest}, or name two files to compare"
 
 
 def group_text(heap: Heap, index: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Group as Lines
 from rich.console import RenderableType
@@ -11,13 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from heap_exporter.analysis.results import Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
+from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.header import Footer, Header
+from heap_exporter.model import SnapshotInfo
 from heap_exporter.report import sentences
 from heap_exporter.report.finding_text import comparison_text, percent, suspect_accumulation
 from heap_exporter.report.largest import growth_bytes, largest_paths
 from heap_exporter.report.path_text import ARROW, path_to_group, path_to_type
 from heap_exporter.report.verdict_text import accumulation_summary
-from heap_exporter.runtime.formatting import difference, duration, gain, size
+from heap_exporter.runtime.formatting import difference, duration, gain, plural, size
 
 GROUPS_SHOWN = 5
 
@@ -112,6 +115,28 @@ def info(
     return Lines(*parts)
 
 
+def snapshot_list(
+    folder: Path,
+    snapshots: Sequence[SnapshotInfo],
+    problems: Sequence[SnapshotFileError],
+    now: float,
+    limit: int,
+) -> RenderableType:
+    """Return the snapshots of a folder as a table with one line each, and the files that cannot be read."""
+    unread = [_plain(f"{problem.path.name}: {problem.problem}", "yellow") for problem in problems]
+    if not snapshots:
+        return Lines(_plain(f"no snapshots in {folder}; {sentences.HOW_TO_GET_SNAPSHOTS}"), *unread)
+    table = _table("age", "size", "pid", "service", "snapshot", "reason", cut_names=True)
+    for info in snapshots[:limit]:
+        reason = info.reason if info.content == "graph" else f"{info.reason} (only a census)"
+        table.add_row(
+            duration(max(now - info.taken_at, 0.0)), size(info.bytes), str(info.pid),
+            _plain(info.service or "–"), _plain(info.id), _plain(reason),
+        )  # fmt: skip  # a row
+    title = f"{plural(len(snapshots), 'snapshot')} in {folder}"
+    return Lines(_plain(title), "", table, _rest(len(snapshots) - limit, "snapshots"), *unread)
+
+
 def _opening(diff: Diff) -> list[RenderableType]:
     facts = {f"before  {diff.before.path.name}": diff.before, f"after   {diff.after.path.name}": diff.after}
     rows = _facts({name: sentences.header_text(heap.header) for name, heap in facts.items()})
@@ -203,12 +228,12 @@ def _types(rows: Sequence[TypeRow]) -> Table:
     return table
 
 
-def _table(*columns: str, title: str | None = None) -> Table:
-    """Return a table of the report: numbers, and a name as the last column, which is folded and never cut."""
+def _table(*columns: str, title: str | None = None, cut_names: bool = False) -> Table:
+    """Return a table: numbers, and a name as the last column, which is folded or, with ``cut_names``, cut."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title, title_justify="left", title_style="bold")
     for column in columns[:-1]:
         table.add_column(column, justify="right", no_wrap=True, header_style="dim")
-    table.add_column(columns[-1], overflow="fold", header_style="dim")
+    table.add_column(columns[-1], overflow="ellipsis" if cut_names else "fold", no_wrap=cut_names, header_style="dim")
     return table
 
 

@@ -23,6 +23,7 @@ from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model import Census, SnapshotInfo, Walk
 from heap_exporter.probes.used_memory import read_used_memory
 from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.service_name import service_name
 from heap_exporter.runtime.threads import thread_names_by_ident
 from heap_exporter.snapshot import preflight
 from heap_exporter.snapshot.preflight import SnapshotPlan
@@ -104,6 +105,7 @@ class SnapshotWriter:
             note=plan.note,
             private_bytes=used.private_bytes,
             allocated_bytes=used.allocated_bytes,
+            service=service_name(),
         )
 
     def _fill(self, file: int, header: Header) -> None:

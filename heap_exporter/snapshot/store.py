@@ -9,12 +9,13 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
 from heap_exporter.errors import SnapshotFileError, SnapshotNoDisk, SnapshotNotFound
-from heap_exporter.heapfile.format import SUFFIX, BlockReader, footer_of
+from heap_exporter.heapfile.format import SUFFIX
 from heap_exporter.model import SnapshotInfo
 from heap_exporter.runtime.descriptors import ReadFile, close_descriptor, open_descriptor
 from heap_exporter.runtime.own_folder import OwnFolder, open_folder
 from heap_exporter.snapshot import retention
 from heap_exporter.snapshot.file_names import ID, report_name, snapshot_name
+from heap_exporter.snapshot.folder_listing import read_info, read_infos
 
 MAX_BYTES = 4 * 1024**3
 MIN_FREE_BYTES = 64 * 1024**2
@@ -98,7 +99,7 @@ class Store:
             raise SnapshotNotFound("not the id of a snapshot")
         try:
             with self.open() as folder:
-                return _read(folder, id)
+                return read_info(folder, id)
         except (OSError, SnapshotFileError) as error:
             raise SnapshotNotFound(f"the folder contains no snapshot {id}") from error
 
@@ -124,11 +125,7 @@ class Store:
         return None
 
     def _list(self, folder: OwnFolder) -> Sequence[SnapshotInfo]:
-        found = []
-        for snapshot_id in self._ids(folder):
-            with suppress(OSError, SnapshotFileError):
-                found.append(_read(folder, snapshot_id))
-        return sorted(found, key=lambda info: (info.taken_at, info.id), reverse=True)
+        return read_infos(folder, self._ids(folder)).snapshots
 
     def _ids(self, folder: OwnFolder) -> Iterable[str]:
         ids = (name.removesuffix(SUFFIX) for name in folder.names() if name.endswith(SUFFIX))
@@ -171,28 +168,6 @@ class Store:
         return SnapshotNoDisk(
             self.directory, f"{problem}; fix this, or set HEAP_EXPORTER_SNAPSHOT_DIR to another folder"
         )
-
-
-def _read(folder: OwnFolder, id: str) -> SnapshotInfo:
-    """Return a snapshot in the folder. Raises ``OSError`` and :class:`SnapshotFileError`."""
-    path = folder.path / snapshot_name(id)
-    with folder.opened(path.name, os.O_RDONLY) as descriptor, open(descriptor, "rb", closefd=False) as file:
-        header, footer = BlockReader(file, path).header(), footer_of(file, path)
-        size = os.fstat(descriptor).st_size
-    return SnapshotInfo(
-        id=id,
-        path=path,
-        bytes=size,
-        taken_at=header.taken_at,
-        duration_seconds=footer.duration_seconds,
-        pause_seconds=footer.pause_seconds,
-        reason=header.reason,
-        walker=header.walker,
-        content=header.content,
-        objects=footer.objects,
-        predicted_bytes=header.predicted_bytes,
-        note=header.note,
-    )
 
 
 def _bytes_of(folder: OwnFolder, name: str) -> int:

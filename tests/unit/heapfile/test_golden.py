@@ -65,6 +65,7 @@ def test_a_file_has_exactly_the_documented_bytes(tmp_path: Path) -> None:
         "note": "",
         "private_bytes": None,
         "allocated_bytes": None,
+        "service": "",
     }
     assert json.loads(footer) == {
         "objects": 4,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.notify.payload import alert_document, service_name
+from heap_exporter.notify.payload import alert_document
 from tests.examples.alerts import PROBLEM, PROBLEM_TEXT, SNAPSHOT_ID, bare_alert, full_alert
 
 DOCS = Path(__file__).parents[3] / "docs" / "alerts.md"
@@ -76,14 +76,3 @@ def test_the_document_has_no_environment_variable() -> None:
     environ = {"DATABASE_URL": "postgres://user:hunter2@db", "OTEL_SERVICE_NAME": "shop"}
 
     assert "hunter2" not in json.dumps(alert_document(full_alert(), environ))
-
-
-@pytest.mark.parametrize(
-    ("environ", "name"),
-    [
-        ({"OTEL_SERVICE_NAME": "shop", "OTEL_RESOURCE_ATTRIBUTES": "service.name=other"}, "shop"),
-        ({"OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=my%20shop,c=d"}, "my shop"),
-    ],
-)
-def test_the_service_name_is_the_one_set_for_opentelemetry(environ: dict[str, str], name: str) -> None:
-    assert service_name(environ) == name

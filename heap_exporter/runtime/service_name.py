@@ -1,0 +1,31 @@
+"""The name of the service that this process belongs to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import PurePath
+from urllib.parse import unquote
+
+MAX_CHARS = 100
+
+
+def service_name(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the name of the service: the one set for OpenTelemetry, or else the file name of the program.
+
+    It is one line of printable characters, at most ``MAX_CHARS``.
+    """
+    name = environ.get("OTEL_SERVICE_NAME", "").strip()
+    for pair in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        key, _, value = pair.partition("=")
+        if key.strip() == "service.name":
+            name = name or unquote(value.strip())
+    return "".join(char if char.isprintable() else " " for char in (name or _program())[:MAX_CHARS])
+
+
+def _program() -> str:
+    """Return the file or the package of the program, without arguments, which may be secret."""
+    path = PurePath(sys.argv[0] if sys.argv else "")
+    name = path.parent.name if path.name == "__main__.py" else path.name
+    return name if name not in ("", "-c", "-m") else PurePath(sys.executable or "python").name
