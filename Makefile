@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+DOCS_VENV := .docs-venv
 READY  := $(VENV)/.ready
 # On two cores four: many tests wait for a process or for samples. The tests have the lowest priority, as the
 # comparisons of snapshots have: on a busy machine these would not run at all next to tests with a higher one.
 WORKERS ?= 4
 NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])
 
-.PHONY: help demo test test-long check servers browser oracles matrix otel-versions native asan valgrind bench bench-walker bench-analysis bench-large score soak alerts-table dashboards docs pictures clean
+.PHONY: help demo test test-long check servers browser oracles matrix otel-versions native asan valgrind bench bench-walker bench-analysis bench-large score soak alerts-table dashboards docs docs-site pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -87,11 +88,18 @@ alerts-table: $(READY) ## print when each alert fires on each shape of memory, a
 dashboards: $(READY) ## regenerate the Grafana dashboards
 	$(BIN)/python -m dashboards
 
-docs: $(READY) ## generate the README's tables from the code
+docs: $(READY) ## generate the tables of metrics and settings and the Python API in docs/ from the code
 	$(BIN)/python docs/tables.py
+
+docs-site: ## build the documentation as a site in site/
+	[ -x $(DOCS_VENV)/bin/zensical ] || $(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install -qq 'pip>=25.1'
+	$(DOCS_VENV)/bin/python -m pip install -qq --group docs
+	$(DOCS_VENV)/bin/zensical build --clean --strict
+	@rm -f site/*.py # the programs that make the pages
 
 pictures: $(READY) ## take the README's pictures from real runs (make browser first)
 	$(BIN)/python -m docs.pictures
 
 clean: ## remove everything that the other targets created
-	rm -rf $(VENV) .servers .pythons .oracles build dist *.egg-info heap_exporter/*.so
+	rm -rf $(VENV) $(DOCS_VENV) site .servers .pythons .oracles build dist *.egg-info heap_exporter/*.so

@@ -1,10 +1,11 @@
-"""Writes the README's tables of metrics and settings from their definitions in the code.
+"""Writes the tables of metrics and settings in docs/ from their definitions in the code, and the Python API.
 
-``make docs`` runs it; a test fails if the README is out of date.
+``make docs`` runs it; a test fails if a page is out of date.
 """
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from heap_exporter.settings import rules, variable
 
 _UNITS = {1: "", 0.001: " in thousandths"}
 
-README = Path(__file__).parent.parent / "README.md"
+FOLDER = Path(__file__).parent
 
 
 def metrics_table() -> str:
@@ -44,14 +45,19 @@ def _shown(default: Any) -> str:
     return f"`{default}`" if str(default) not in ("", ".") else ""
 
 
-def with_tables(text: str) -> str:
-    """Return a document with the text between its ``<!-- name -->`` markers replaced by new tables."""
-    for name, table in (("metrics", metrics_table()), ("settings", settings_table())):
-        begin, end = f"<!-- {name}: made by make docs -->", f"<!-- end of {name} -->"
-        head, _, rest = text.partition(begin)
-        text = f"{head}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
-    return text
+TABLES = {"metrics": metrics_table, "settings": settings_table}
+"""Page → the function that makes its table."""
+
+
+def with_table(name: str, text: str) -> str:
+    """Return the page ``name`` with a new table between its markers."""
+    begin, end = f"<!-- {name}: made by make docs -->", f"<!-- end of {name} -->"
+    head, _, rest = text.partition(begin)
+    return f"{head}{begin}\n{TABLES[name]()}\n{end}{rest.partition(end)[2]}"
 
 
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text()))
+    for table in TABLES:
+        page = FOLDER / f"{table}.md"
+        page.write_text(with_table(table, page.read_text()))
+    runpy.run_path(str(FOLDER / "api_reference.py"), run_name="__main__")

@@ -15,7 +15,7 @@ from tests import servers
 from tests.servers.versions import version
 
 ALERTS_FOLDER = Path(__file__).parents[1]
-RULES, RUNBOOK = ALERTS_FOLDER / "heap_exporter.rules.yml", ALERTS_FOLDER / "runbook.md"
+RULES, RUNBOOK = ALERTS_FOLDER / "heap_exporter.rules.yml", ALERTS_FOLDER.parent / "docs" / "runbook.md"
 BEGIN, END = "<!-- the table below is written by `make alerts-table` -->", "<!-- end of the table -->"
 
 PARTS = {

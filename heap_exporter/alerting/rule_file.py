@@ -11,7 +11,7 @@ from heap_exporter.alerting.recording_rules import RecordingRule, recording_rule
 from heap_exporter.alerting.thresholds import AlertThresholds
 
 GROUP = "heap-exporter"
-RUNBOOK = "https://github.com/heap-exporter/heap-exporter/blob/main/alerts/runbook.md"
+RUNBOOK = "https://github.com/heap-exporter/heap-exporter/blob/main/docs/runbook.md"
 
 
 def render_rules(thresholds: AlertThresholds | None = None, command: str = "heap-exporter rules") -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 ALERTS_FOLDER = Path(__file__).parents[3] / "alerts"
-RULES_PATH, RUNBOOK_PATH = ALERTS_FOLDER / "heap_exporter.rules.yml", ALERTS_FOLDER / "runbook.md"
+RULES_PATH, RUNBOOK_PATH = ALERTS_FOLDER / "heap_exporter.rules.yml", ALERTS_FOLDER.parent / "docs" / "runbook.md"
 
 GROUPS: list[dict[str, Any]] = yaml.safe_load(RULES_PATH.read_text())["groups"]
 RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]

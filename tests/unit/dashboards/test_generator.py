@@ -49,7 +49,7 @@ def test_each_dashboard_links_to_the_others_and_to_the_runbook() -> None:
         assert set(others["tags"]) <= set(dashboard["tags"])
         assert others["includeVars"]
         assert others["keepTime"]
-        assert runbook["url"].endswith("/alerts/runbook.md")
+        assert runbook["url"].endswith("/docs/runbook.md")
 
 
 def test_every_dashboard_has_annotations_for_restarts_and_alerts() -> None:
