@@ -13,7 +13,7 @@ PICTURES = (".png", ".gif", ".webp", ".jpg", ".svg")
 AT_THE_ROOT = {
     ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "MANIFEST.in",
     "Makefile", "README.md", "alerts", "dashboards", "deploy", "docker-compose.yml", "docs", "examples",
-    "heap_exporter", "pyproject.toml", "setup.py", "tests", "zensical.toml",
+    "heap_exporter", "pyproject.toml", "setup.py", "tests", "training", "zensical.toml",
 }  # fmt: skip  # a list
 
 

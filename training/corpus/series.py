@@ -1,0 +1,62 @@
+"""One series of the corpus."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heap_exporter.model import Point
+from heap_exporter.recording.csv_format import NUMBERS
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Series:
+    """The samples of one service, which may be several processes one after another, and whether it leaks.
+
+    ``columns`` have the names of recorded series (``docs/replay.md``): bytes, counts and seconds, as whole numbers but
+    for the times; NaN is a value that was not measured. A series has ``t_seconds`` and ``rss_bytes`` at least.
+    ``backgrounds`` are the shapes below the leak or the healthy event that ``family`` names. ``onset_seconds`` is the
+    time of ``t_seconds`` at which the leak begins, and ``bytes_per_hour`` its mean rate from then on; both are ``None``
+    for a healthy service. ``visibility`` is what the leak gains in one process, divided by the standard deviation of
+    everything else; ``None`` where that is unknown.
+    """
+
+    name: str
+    family: str
+    seed: int
+    index: int
+    columns: Mapping[str, Array]
+    window_seconds: float
+    interval_seconds: float
+    backgrounds: tuple[str, ...] = ()
+    onset_seconds: float | None = None
+    bytes_per_hour: float | None = None
+    visibility: float | None = None
+
+    @property
+    def leaks(self) -> bool:
+        return self.onset_seconds is not None
+
+    @property
+    def days(self) -> float:
+        """Return the time from the first sample to the last one, in days of 96 windows."""
+        times = self.columns["t_seconds"]
+        return float(times[-1] - times[0]) / (96 * self.window_seconds)
+
+    def points(self) -> Iterator[Point]:
+        """Yield the samples as points for the detector."""
+        times = self.columns["t_seconds"].tolist()
+        lists = {name: _whole(self.columns[name]) for name in NUMBERS if name in self.columns and name != "t_seconds"}
+        lists["restart"] = [bool(value) for value in lists.get("restart", [0] * len(times))]
+        for t_seconds, *values in zip(times, *lists.values(), strict=True):
+            yield Point(t_seconds, **dict(zip(lists, values, strict=True)))
+
+
+def _whole(column: Array) -> list[int | None]:
+    return [None if math.isnan(value) else int(value) for value in column.tolist()]
