@@ -18,7 +18,7 @@ from heap_exporter.runtime import subprocesses
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot import comparison_memory
-from heap_exporter.snapshot.file_names import report_name, snapshot_name
+from heap_exporter.snapshot.file_names import snapshot_name
 from heap_exporter.snapshot.store import Store
 
 MAX_CPU_SECONDS = 300
@@ -30,12 +30,18 @@ MAX_KEPT = 64
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The state of a comparison; ``report`` is the document of ``report --json`` once written."""
+    """The state of the comparison of two snapshots.
+
+    Once it is written, ``report`` is the document of ``report --json``, and ``has_page`` is whether the folder has the
+    same as an HTML page.
+    """
 
     state: Literal["running", "written", "failed"]
     before_id: str
+    after_id: str
     report: dict[str, Any] | None = None
     problem: ComparisonProblem | None = None
+    has_page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +151,16 @@ class Comparisons:
             self._advance()
             started, is_under_way = self._started.get(id), self._is_under_way(id)
         if started is not None and is_under_way:
-            return Comparison("running", started.before.id)
+            return Comparison("running", started.before.id, id)
         report = self._read(id)
         if report is not None:
             before_id = started.before.id if started else (report.get("before") or {}).get("id", "")
             if error := str(report.get("problem", "")):
-                return Comparison("failed", before_id, problem=self._failed(before_id, id, error))
-            return Comparison("written", before_id, report)
+                return Comparison("failed", before_id, id, problem=self._failed(before_id, id, error))
+            return Comparison("written", before_id, id, report, has_page=self._store.has_page(id))
         if started is None:
             return None
-        return Comparison("failed", started.before.id, problem=started.problem)
+        return Comparison("failed", started.before.id, id, problem=started.problem)
 
     def _failed(self, before_id: str, after_id: str, error: str) -> ComparisonProblem:
         before, after = (self._store.directory / name for name in map(snapshot_name, (before_id, after_id)))
@@ -164,7 +170,7 @@ class Comparisons:
         paths = map(os.path.abspath, (before.path, after.path, self._store.directory))
         return subprocesses.command(
             "heap_exporter.snapshot.comparison_subprocess",
-            [*paths, report_name(after.id), str(needed)],
+            [*paths, after.id, str(needed)],
             memory_bytes=limit,
             cpu_seconds=MAX_CPU_SECONDS,
         )

@@ -10,17 +10,20 @@ import json
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from heap_exporter import analysis
+from heap_exporter.analysis import Diff
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.model import ComparisonProblem, ComparisonProblemKind
 from heap_exporter.probes.headroom import read_headroom
 from heap_exporter.probes.process import read_memory
-from heap_exporter.report import json_documents
+from heap_exporter.report import html, json_documents
 from heap_exporter.report.comparison_problem_text import comparison_problem_text
 from heap_exporter.runtime.own_folder import open_folder
 from heap_exporter.snapshot.comparison_memory import must_end
+from heap_exporter.snapshot.file_names import page_name, report_name
 
 ROWS = 20
 
@@ -28,13 +31,18 @@ CHECK_SECONDS = 0.25
 """How often the free memory is read: a service gains at most some hundred MiB in that time."""
 
 
-def main(before: str, after: str, folder: str, name: str, predicted_bytes: str) -> None:
-    """Write the ``report --json`` document of two snapshots to a file of a folder, or one with the ``problem``."""
-    result = _Result(Path(before), Path(after), Path(folder), name)
+def main(before: str, after: str, folder: str, after_id: str, predicted_bytes: str) -> None:
+    """Write the report of two snapshots to a folder, as a page and as the document of ``report --json``.
+
+    If there is no report, the document has the ``problem``. The document is written last: it marks the end.
+    """
+    result = _Result(Path(before), Path(after), Path(folder), after_id)
     threading.Thread(target=_end_when_short, args=(result, int(predicted_bytes)), daemon=True).start()
     try:
-        found = analysis.compare(analysis.open(before), analysis.open(after))
-        result.write(json_documents.report(found, ROWS))
+        diff = analysis.compare(analysis.open(before), analysis.open(after))
+        result.report = _encoded(json_documents.report(diff, ROWS))
+        result.write_page(diff)
+        result.write(result.report)
     except HeapExporterError as error:
         result.write_problem(ComparisonProblemKind.FAILED, error=str(error))
     except MemoryError:
@@ -42,25 +50,38 @@ def main(before: str, after: str, folder: str, name: str, predicted_bytes: str) 
 
 
 class _Result:
-    """The file with the result of the comparison. The first result is written, and ends the process."""
+    """The files with the result of the comparison. The first document is written, and ends the process."""
 
-    def __init__(self, before: Path, after: Path, folder: Path, name: str) -> None:
+    def __init__(self, before: Path, after: Path, folder: Path, after_id: str) -> None:
+        self.report: bytes | None = None
         self._before = before
         self._after = after
         self._folder = folder
-        self._name = name
+        self._after_id = after_id
         self._turn = threading.Lock()
 
-    def write(self, document: json_documents.Document) -> None:
-        data = json.dumps(document).encode()
+    def write_page(self, diff: Diff) -> None:
+        """Write the page. Raises nothing: the report is worth more than its page, and no one reads a traceback here."""
+        with suppress(Exception):
+            page = html.render(diff).encode("utf-8", "replace")
+            with self._turn, open_folder(self._folder) as folder:
+                folder.write(page_name(self._after_id), page)
+
+    def write(self, document: bytes) -> None:
         with self._turn:
             with open_folder(self._folder) as folder:
-                folder.write(self._name, data)
+                folder.write(report_name(self._after_id), document)
             os._exit(0)  # the other thread must not write, and the deallocation of a large graph takes seconds
 
     def write_problem(self, kind: ComparisonProblemKind, *, available_bytes: int = 0, error: str = "") -> None:
+        """Write why there is no report; if there is one and only its page is missing, write the report."""
         problem = ComparisonProblem(kind, self._before, self._after, available_bytes=available_bytes, error=error)
-        self.write({"problem": comparison_problem_text(problem), "before": {"id": self._before.stem}})
+        missing = {"problem": comparison_problem_text(problem), "before": {"id": self._before.stem}}
+        self.write(self.report or _encoded(missing))
+
+
+def _encoded(document: json_documents.Document) -> bytes:
+    return json.dumps(document).encode()
 
 
 def _end_when_short(result: _Result, predicted_bytes: int) -> None:

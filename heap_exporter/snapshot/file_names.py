@@ -2,6 +2,7 @@
 
 ID.heap             a snapshot
 ID.report.json      its comparison with the snapshot before
+ID.report.html      the same as a page
 ID.PURPOSE.kept     a retention pin
 .ID.part            a snapshot or a report that is being written
 snapshot.lock       exists while a process takes a snapshot
@@ -20,7 +21,7 @@ from heap_exporter.runtime.atomic_file import PART_SUFFIX, part_name
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9]{1,10}-[0-9a-f]{4}")
 """The form of an id; no other text becomes part of a path."""
 
-REPORT_SUFFIX = ".report.json"
+REPORT_SUFFIX, PAGE_SUFFIX = ".report.json", ".report.html"
 PIN_SUFFIX = ".kept"
 
 SNAPSHOT_LOCK = "snapshot.lock"
@@ -31,7 +32,7 @@ LOCKS = (SNAPSHOT_LOCK, BUDGET_LOCK, UPLOAD_LOCK)
 SHARED_PARTS = (part_name(BUDGET_FILE), part_name(UPLOAD_LEDGER))
 """Unfinished files that belong to no snapshot."""
 
-COMPANION = re.compile(rf"({ID.pattern})(?:{re.escape(REPORT_SUFFIX)}|\.[a-z]+{re.escape(PIN_SUFFIX)})")
+COMPANION = re.compile(rf"({ID.pattern})(?:\.report\.(?:json|html)|\.[a-z]+{re.escape(PIN_SUFFIX)})")
 """A file that is removed with its snapshot."""
 
 SNAPSHOT_PART = re.compile(rf"\.({ID.pattern}){re.escape(PART_SUFFIX)}")
@@ -45,6 +46,11 @@ def snapshot_name(id: str) -> str:
 def report_name(id: str) -> str:
     """Return the name of the file of the comparison of a snapshot with the one before."""
     return f"{id}{REPORT_SUFFIX}"
+
+
+def page_name(id: str) -> str:
+    """Return the name of the file of the same comparison as an HTML page."""
+    return f"{id}{PAGE_SUFFIX}"
 
 
 def pin_name(id: str, purpose: str) -> str:

@@ -14,7 +14,7 @@ from heap_exporter.model import SnapshotInfo
 from heap_exporter.runtime.descriptors import ReadFile, close_descriptor, open_descriptor
 from heap_exporter.runtime.own_folder import OwnFolder, open_folder
 from heap_exporter.snapshot import retention
-from heap_exporter.snapshot.file_names import ID, report_name, snapshot_name
+from heap_exporter.snapshot.file_names import ID, PAGE_SUFFIX, page_name, report_name, snapshot_name
 from heap_exporter.snapshot.folder_listing import read_info, read_infos
 
 MAX_BYTES = 4 * 1024**3
@@ -79,11 +79,15 @@ class Store:
         ``newest`` was written last; its date may be older if the clock was set back. Raises nothing.
         """
         with suppress(OSError), self.open() as folder:
-            sizes = {info.id: info.bytes + _bytes_of(folder, report_name(info.id)) for info in self._list(folder)}
+            sizes = {
+                info.id: info.bytes + sum(_bytes_of(folder, name(info.id)) for name in (report_name, page_name))
+                for info in self._list(folder)
+            }
             for old in retention.excess_snapshots(sizes, self.pins.pinned(), self.keep, self.max_bytes, newest):
                 with suppress(OSError):
                     folder.remove(snapshot_name(old))
                     folder.remove(report_name(old))
+                    folder.remove(page_name(old))
                     self.pins.unpin_all(old)
             retention.remove_leftovers(folder, is_alone=False)
 
@@ -123,6 +127,33 @@ class Store:
         with suppress(OSError), self.open() as folder:
             return folder.read(report_name(id), MAX_REPORT_BYTES)
         return None
+
+    def has_page(self, id: str) -> bool:
+        """Return whether :meth:`open_page` has a page of a snapshot. Raises nothing."""
+        with suppress(OSError), self.open() as folder:
+            return bool(folder.status(page_name(id)))
+        return False
+
+    def page_ids(self) -> set[str]:
+        """Return the ids of the snapshots whose comparison with the one before is there as a page. Raises nothing."""
+        with suppress(OSError), self.open() as folder:
+            return {name.removesuffix(PAGE_SUFFIX) for name in folder.names() if name.endswith(PAGE_SUFFIX)}
+        return set()
+
+    def open_page(self, id: str) -> ReadFile:
+        """Return the page with the comparison of a snapshot and the one before, open to read.
+
+        Raises :class:`SnapshotNotFound`.
+        """
+        self.get(id)
+        try:
+            with self.open() as folder:
+                return ReadFile(folder.open_file(page_name(id), os.O_RDONLY))
+        except OSError as error:
+            raise SnapshotNotFound(
+                f"there is no report of snapshot {id}; heap-exporter writes one when it compares a snapshot with the "
+                f"one before, and {self.get(id).path} can be compared with `heap-exporter report`"
+            ) from error
 
     def _list(self, folder: OwnFolder) -> Sequence[SnapshotInfo]:
         return read_infos(folder, self._ids(folder)).snapshots

@@ -20,7 +20,7 @@ from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.own_folder import OwnFolder, open_folder
 from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.settings import variable
-from heap_exporter.snapshot.file_names import ID, UPLOAD_LOCK, report_name
+from heap_exporter.snapshot.file_names import ID, UPLOAD_LOCK, page_name, report_name
 from heap_exporter.snapshot.pairs import PURPOSE as COMPARISON
 from heap_exporter.snapshot.retention import RetentionPins
 from heap_exporter.upload.ledger import UploadLedger
@@ -206,6 +206,7 @@ def remove(snapshot: Path) -> None:
     with suppress(OSError):
         snapshot.unlink()
         report_of(snapshot).unlink(missing_ok=True)
+        snapshot.with_name(page_name(snapshot.stem)).unlink(missing_ok=True)
         RetentionPins(snapshot.parent).unpin_all(snapshot.stem)
 
 

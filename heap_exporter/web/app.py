@@ -33,12 +33,14 @@ from heap_exporter.model import Reading
 from heap_exporter.runtime.formatting import duration, in_calendar
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.service_name import service_name
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.snapshot_requests import SnapshotProgress
 from heap_exporter.web import page, responses
 from heap_exporter.web.auth import Gate
 from heap_exporter.web.problem import Problem
 from heap_exporter.web.request import Request
+from heap_exporter.web.shown_snapshots import ShownSnapshots, shown_snapshots
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -48,7 +50,13 @@ GZIP_LEVEL = 1
 
 DEFAULT_REASON = "requested over HTTP"
 JSON_BODY = 'it must be an object such as {"reason": "before deploy"}'
-PAGES = "the pages are /, /metrics, /census, /verdict, /snapshots, /snapshots/ID, /snapshots/ID/file and /-/healthy"
+PAGES = (
+    "the pages are /, /metrics, /census, /verdict, /snapshots, /snapshots/ID, /snapshots/ID/file, "
+    "/snapshots/ID/report and /-/healthy"
+)
+
+REPORT_POLICY = "sandbox allow-scripts; frame-ancestors 'none'"
+"""The page of a report has a stricter policy of its own; with this one, it cannot read or request other pages here."""
 
 SAFE_HEADERS = {
     "Cache-Control": "no-store",
@@ -78,6 +86,7 @@ ROUTES = Map(
         Rule("/snapshots", endpoint="post_snapshot", methods=["POST"]),
         Rule("/snapshots/<id>", endpoint="get_snapshot", methods=["GET"]),
         Rule("/snapshots/<id>/file", endpoint="get_snapshot_file", methods=["GET"]),
+        Rule("/snapshots/<id>/report", endpoint="get_snapshot_report", methods=["GET"]),
     ],
     merge_slashes=False,
 )
@@ -151,12 +160,13 @@ class App:
         return response
 
     def _get_status(self, request: Request) -> Response:
-        reading, snapshots = self._source.reading(), self._source.snapshots.store.list()
+        reading, store, shown = self._source.reading(), self._source.snapshots.store, self._shown_snapshots(request)
         comparison, root, pid = self._source.snapshots.last_comparison(), request.root_path, os.getpid()
         if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-            response = _json(responses.status(reading, snapshots, comparison, root, pid))
+            response = _json(responses.status(reading, shown, comparison, root, pid))
         else:
-            view = page.View(reading, self._source.history.points(), snapshots, comparison, root, pid)
+            points, reported = self._source.history.points(), store.page_ids()
+            view = page.View(reading, points, shown, reported, comparison, root, pid)
             response = Response(page.render(view), content_type="text/html; charset=utf-8")
             response.headers["Content-Security-Policy"] = page.CONTENT_SECURITY_POLICY
         response.headers["Vary"] = "Accept"
@@ -178,7 +188,7 @@ class App:
         return _json(responses.verdict(reading.verdict, reading.alert))
 
     def _get_snapshots(self, request: Request) -> Response:
-        return _json(responses.snapshots(self._source.snapshots.store.list(), request.root_path))
+        return _json(responses.snapshots(self._shown_snapshots(request), request.root_path))
 
     def _get_snapshot(self, request: Request, id: str) -> Response:
         return _json(self._progress(self._source.snapshots.state(id), request))
@@ -197,6 +207,16 @@ class App:
             file.close()
             raise
         return response
+
+    def _get_snapshot_report(self, request: Request, id: str) -> Response:
+        file = self._source.snapshots.store.open_page(id)
+        response = Response(wrap_file(request.environ, file), mimetype="text/html", direct_passthrough=True)
+        response.content_length = os.fstat(file.fileno()).st_size
+        response.headers["Content-Security-Policy"] = REPORT_POLICY
+        return response
+
+    def _shown_snapshots(self, request: Request) -> ShownSnapshots:
+        return shown_snapshots(request, self._source.snapshots.store.list(), service_name())
 
     def _post_snapshot(self, request: Request) -> Response:
         wait = request.query.get("wait", "1")

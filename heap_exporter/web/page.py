@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
@@ -33,6 +33,8 @@ from heap_exporter.report.sparkline import Sparkline
 from heap_exporter.report.verdict_text import accumulation_of, headline, verdict_summary
 from heap_exporter.runtime import formatting
 from heap_exporter.snapshot.comparison import Comparison
+from heap_exporter.web.responses import report_url
+from heap_exporter.web.shown_snapshots import ShownSnapshots
 
 TYPES_SHOWN = 15
 SNAPSHOTS_SHOWN = 10
@@ -54,11 +56,15 @@ WALKER_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The data of the status page; ``root`` is the path prefix of the pages."""
+    """The data of the status page; ``root`` is the path prefix of the pages, ``reported`` has ids of snapshots.
+
+    Those snapshots have an HTML report of the growth since the snapshot before.
+    """
 
     reading: Reading
     points: Sequence[Point]
-    snapshots: Sequence[SnapshotInfo]
+    shown: ShownSnapshots
+    reported: Collection[str]
     comparison: Comparison | None
     root: str
     pid: int
@@ -72,13 +78,14 @@ def render(view: View) -> str:
         root=escape(view.root),
         version=VERSION,
         pid=view.pid,
+        service=escape(view.shown.service),
         state=_state(view.reading),
         verdict=_verdict(view.reading),
         memory=_memory(view.points),
         numbers=_numbers(view.reading),
         types=_types(view.reading),
         walker=_walker(view.reading),
-        comparison=_comparison(view.comparison),
+        comparison=_comparison(view.comparison, view.root),
         snapshots=_snapshots(view),
         as_of=formatting.clock(view.reading.sample.taken_at) if view.reading.sample else "no sample yet",
     )
@@ -200,7 +207,7 @@ def _type(count: TypeCount, grown: GrowingType | None, largest_bytes: int, named
     )
 
 
-def _comparison(found: Comparison | None) -> str:
+def _comparison(found: Comparison | None, root: str) -> str:
     if found is None:
         return '<p class="quiet">Take a snapshot now and one when memory has grown: heap-exporter compares them.</p>'
     if found.state == "running":
@@ -208,7 +215,9 @@ def _comparison(found: Comparison | None) -> str:
     if found.report is None:
         return f"<p>The last two snapshots were not compared: {_marked(comparison_problem_text(found.problem))}.</p>"
     suspects = [_suspect(suspect) for suspect in found.report["suspects"][:SUSPECTS_SHOWN]]
-    return f"<p>{_marked(found.report['verdict'])}</p><ol>{''.join(suspects)}</ol>"
+    url = escape(report_url(found.after_id, root))
+    link = f'<p><a href="{url}">Report with flame graph and tables</a></p>' if found.has_page else ""
+    return f"<p>{_marked(found.report['verdict'])}</p><ol>{''.join(suspects)}</ol>{link}"
 
 
 def _suspect(suspect: dict[str, Any]) -> str:
@@ -233,21 +242,41 @@ def _marked(sentence: str) -> str:
 
 
 def _snapshots(view: View) -> str:
-    if not view.snapshots:
-        return '<li class="quiet">No snapshot yet.</li>'
-    rows = [
-        f'<li><a href="{escape(view.root)}/snapshots/{info.id}/file">{formatting.moment(info.taken_at)}</a>'
+    shown, root = view.shown, escape(view.root)
+    rows = [_snapshot(info, view) for info in shown.infos[:SNAPSHOTS_SHOWN]]
+    if not rows:
+        rows.append('<li class="quiet">No snapshot yet.</li>')
+    if (more := len(shown.infos) - SNAPSHOTS_SHOWN) > 0:
+        query = "?all=true" if shown.is_all else ""
+        rows.append(f'<li class="quiet">{more} older: <a href="{root}/snapshots{query}">list of snapshots</a></li>')
+    if shown.others:
+        other = f"{formatting.plural(shown.others, 'snapshot')} of other services"
+        rows.append(f'<li class="quiet">{other} in this folder: <a href="{root}/?all=true">show all</a></li>')
+    elif shown.is_all:
+        only = f"show only those of {escape(shown.service)}"
+        rows.append(f'<li class="quiet">Snapshots of all services: <a href="{root}/">{only}</a></li>')
+    return "".join(rows)
+
+
+def _snapshot(info: SnapshotInfo, view: View) -> str:
+    """Return a row of the status page's list: when, why, the report, the numbers."""
+    root, taken = escape(view.root), formatting.moment(info.taken_at)
+    other = escape(info.service or "unknown service") if info.service != view.shown.service else ""
+    url = escape(report_url(info.id, view.root))
+    return (
+        f'<li><a href="{root}/snapshots/{info.id}/file" aria-label="download the snapshot of {taken}">{taken}</a>'
         f"<span>{escape(info.reason) or 'no reason given'}</span>"
-        f'<span class="quiet">{info.content} of {formatting.count(info.objects)} objects'
+        + (f'<span class="quiet">{other}</span>' if other else "")
+        + (
+            f'<a href="{url}" aria-label="report of the snapshot of {taken}">report</a>'
+            if info.id in view.reported
+            else ""
+        )
+        + f'<span class="quiet">{info.content} of {formatting.count(info.objects)} objects'
         f" · {formatting.size(info.bytes)} · took {formatting.duration(info.duration_seconds)}"
         f" · longest pause {formatting.duration(info.pause_seconds)}"
         f"{escape(f' · {info.note}' if info.note else '')}</span></li>"
-        for info in view.snapshots[:SNAPSHOTS_SHOWN]
-    ]
-    more = len(view.snapshots) - len(rows)
-    if more > 0:
-        rows.append(f'<li class="quiet">{more} older: <a href="{escape(view.root)}/snapshots">all snapshots</a></li>')
-    return "".join(rows)
+    )
 
 
 def _asset(name: str) -> str:

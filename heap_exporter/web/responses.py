@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +14,7 @@ from heap_exporter.report.finding_text import accumulation_document
 from heap_exporter.report.verdict_text import verdict_document
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.snapshot_requests import SnapshotProgress
+from heap_exporter.web.shown_snapshots import ShownSnapshots
 
 Document = dict[str, Any]
 
@@ -35,22 +35,32 @@ def snapshot(info: SnapshotInfo, root: str) -> Document:
 def progress(found: SnapshotProgress, comparison_found: Comparison | None, root: str) -> Document:
     """Return the JSON of /snapshots/ID: the state of a snapshot and of its comparison with the one before it."""
     if found.info is not None:
-        return {**snapshot(found.info, root), "comparison": comparison_found and comparison(comparison_found)}
+        return {**snapshot(found.info, root), "comparison": comparison_found and comparison(comparison_found, root)}
     document = {"id": found.id, "state": found.state, "url": f"{root}/snapshots/{found.id}"}
     return {**document, "problem": found.problem} if found.problem else document
 
 
-def comparison(found: Comparison) -> Document:
+def comparison(found: Comparison, root: str) -> Document:
     """Return a comparison as JSON for HTTP clients: its state and, once it is done, what grew and what holds it."""
     report = found.report or {}
     result: Document = {name: report[name] for name in ("minutes", "verdict", "suspects", "notes") if name in report}
     problem = comparison_problem_text(found.problem)
-    return {"state": found.state, "before_id": found.before_id, "problem": problem, **result}
+    url = report_url(found.after_id, root) if found.has_page else None
+    return {"state": found.state, "before_id": found.before_id, "problem": problem, "report_url": url, **result}
 
 
-def snapshots(infos: Sequence[SnapshotInfo], root: str) -> Document:
-    """Return the JSON of /snapshots: the list of snapshots, newest first."""
-    return {"snapshots": [snapshot(info, root) for info in infos]}
+def report_url(after_id: str, root: str) -> str:
+    """Return the URL of the HTML report of a snapshot and the one before it."""
+    return f"{root}/snapshots/{after_id}/report"
+
+
+def snapshots(shown: ShownSnapshots, root: str) -> Document:
+    """Return the JSON of /snapshots: the list of snapshots, newest first, and how many are not in it."""
+    return {
+        "service": shown.service,
+        "snapshots": [snapshot(info, root) for info in shown.infos],
+        "snapshots_of_other_services": shown.others,
+    }
 
 
 def census(found: Census, reading: Reading) -> Document:
@@ -92,7 +102,7 @@ def alert(found: LeakAlert) -> Document:
 
 
 def status(
-    reading: Reading, infos: Sequence[SnapshotInfo], comparison_found: Comparison | None, root: str, pid: int
+    reading: Reading, shown: ShownSnapshots, comparison_found: Comparison | None, root: str, pid: int
 ) -> Document:
     """Return the content of the status page as JSON; ``comparison_found`` is the newest comparison."""
     return {
@@ -105,8 +115,8 @@ def status(
         "census": reading.census and _walked(reading.census, reading),
         "limits": reading.detail.limits and asdict(reading.detail.limits),
         "types": [asdict(count) for count in reading.census.types[:TYPES_IN_STATUS]] if reading.census else None,
-        **snapshots(infos, root),
-        "comparison": comparison_found and comparison(comparison_found),
+        **snapshots(shown, root),
+        "comparison": comparison_found and comparison(comparison_found, root),
     }
 
 

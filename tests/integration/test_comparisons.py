@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,8 @@ def test_the_second_snapshot_shows_what_grew_and_what_holds_it(tmp_path: Path) -
         second = compared(url)
         heard = grow(process, 0)["heard"]
         status, page = get_json(url), get(url, "text/html")
+        [link] = re.findall(r'<a href="(/snapshots/[^"]*/report)">', page)
+        report = get(f"{url.rstrip('/')}{link}")
 
     comparison = second["comparison"]
     suspect = comparison["suspects"][0]
@@ -105,6 +108,9 @@ def test_the_second_snapshot_shows_what_grew_and_what_holds_it(tmp_path: Path) -
     assert suspect["objects"]["growth"] == 4000
     assert suspect["total_bytes"]["growth"] > 4000 * 1000
     assert status["comparison"] == comparison
+    assert link == comparison["report_url"] == f"{second['url']}/report"
+    assert "<code>__main__.SESSIONS</code>" in report
+    assert f"{first['id']}.heap → {second['id']}.heap" in report
     assert "<p>Held by <code>__main__.SESSIONS</code> → dict value → <code>Session</code></p>" in page
     assert heard == []
 

@@ -6,7 +6,7 @@ const refreshMilliseconds = 5000;
 async function refresh() {
   if (document.hidden) return;
   try {
-    const answer = await fetch(root + "/", { headers: { Accept: "text/html" } });
+    const answer = await fetch(root + "/" + location.search, { headers: { Accept: "text/html" } });
     if (!answer.ok) throw new Error(answer.status);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {

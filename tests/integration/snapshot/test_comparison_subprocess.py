@@ -6,6 +6,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.heaps.files import small_graph, write_file
 
 BECOMES_SHORT = """
 import sys, threading
@@ -19,13 +24,44 @@ comparison_subprocess.main(*sys.argv[1:])
 """
 
 
-def test_it_ends_and_states_how_to_compare_the_snapshots_on_another_machine(tmp_path: Path) -> None:
-    before, after, name = tmp_path / "a 1.heap", tmp_path / "b.heap", "b.report.json"
-    command: list[str | Path] = [sys.executable, "-c", BECOMES_SHORT, before, after, tmp_path, name, str(800 * 1024**2)]
+FAILS_AT_THE_PAGE = """
+import sys, threading
+from heap_exporter.snapshot import comparison_subprocess
 
+def fail(_diff):
+    if "{failure}" == "shortage of memory":
+        comparison_subprocess.read_headroom = lambda: 0
+        threading.Event().wait()
+    raise {{"MemoryError": MemoryError, "OSError": OSError}}.get("{failure}", ZeroDivisionError)
+
+comparison_subprocess.read_headroom = lambda: None
+comparison_subprocess.html.render = fail
+comparison_subprocess.main(*sys.argv[1:])
+"""
+
+
+def compared(code: str, before: Path, after: Path) -> Any:
+    """Run the subprocess with some of its functions replaced, and return the document that it writes."""
+    command: list[str | Path] = [sys.executable, "-c", code, before, after, before.parent, "b", str(800 * 1024**2)]
     subprocess.run(command, check=True, timeout=60)
+    return json.loads((before.parent / "b.report.json").read_text())
 
-    document = json.loads((tmp_path / name).read_text())
+
+@pytest.mark.parametrize("failure", ["MemoryError", "OSError", "ZeroDivisionError", "shortage of memory"])
+def test_a_page_that_cannot_be_written_costs_only_the_page(failure: str, tmp_path: Path) -> None:
+    before, after = (write_file(tmp_path / name, small_graph) for name in ("a.heap", "b.heap"))
+
+    document = compared(FAILS_AT_THE_PAGE.format(failure=failure), before, after)
+
+    assert document["document"] == "report"
+    assert not (tmp_path / "b.report.html").exists()
+
+
+def test_it_ends_and_states_how_to_compare_the_snapshots_on_another_machine(tmp_path: Path) -> None:
+    before, after = tmp_path / "a 1.heap", tmp_path / "b.heap"
+
+    document = compared(BECOMES_SHORT, before, after)
+
     assert document["before"] == {"id": "a 1"}
     assert document["problem"] == (
         "the comparison was stopped because only 10.0 MiB of memory was left; to compare the snapshots on another "

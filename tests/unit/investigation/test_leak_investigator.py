@@ -378,8 +378,8 @@ class ComparedProcess(Process):
 
     def _comparison(self, id: str) -> Comparison:
         if self.state == "failed":
-            return Comparison("failed", "before", problem=PROBLEM)
-        return Comparison(self.state, "before", report={} if self.state == "written" else None)
+            return Comparison("failed", "before", "after", problem=PROBLEM)
+        return Comparison(self.state, "before", "after", report={} if self.state == "written" else None)
 
 
 @pytest.fixture

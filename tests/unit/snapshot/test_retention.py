@@ -10,7 +10,7 @@ import pytest
 
 from heap_exporter.errors import SnapshotNoDisk
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.snapshot.file_names import LOCKS, report_name
+from heap_exporter.snapshot.file_names import LOCKS, page_name, report_name
 from heap_exporter.snapshot.retention import STALE_PART_SECONDS, RetentionPins, excess_snapshots
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
@@ -40,11 +40,13 @@ def test_reports_count_toward_the_quota_and_are_removed_with_their_snapshots(tmp
     size = one.get(write(one)).bytes
     store = Store(tmp_path / "all", keep=20, max_bytes=4 * size)
     for number in range(3):
-        (store.directory / report_name(write(store, number))).write_bytes(b"x" * size)
+        written = write(store, number)
+        for name in (report_name(written), page_name(written)):
+            (store.directory / name).write_bytes(b"x" * (size // 2))
     write(store, 3)
 
     assert kept(store) == [snapshot_id(3), snapshot_id(2)]
-    assert len(files(store.directory)) == 3
+    assert len(files(store.directory)) == 4
 
 
 def test_a_snapshot_that_alone_exceeds_the_quota_is_refused_and_no_other_is_removed(tmp_path: Path) -> None:
@@ -111,8 +113,22 @@ def test_files_of_killed_processes_are_removed_and_other_files_stay(tmp_path: Pa
     store = Store(tmp_path, keep=5)
     alive = write(store, 1)
     removed = snapshot_id(2)
-    leftovers = [f".{removed}.part", f"{removed}.report.json", f"{removed}.alert.kept", *LOCKS]
-    stays = [f"{alive}.report.json", f"{alive}.alert.kept", "budget.json", "uploads.json", ".mine.part", "mine.lock"]
+    leftovers = [
+        f".{removed}.part",
+        f"{removed}.report.json",
+        f"{removed}.report.html",
+        f"{removed}.alert.kept",
+        *LOCKS,
+    ]
+    stays = [
+        f"{alive}.report.json",
+        f"{alive}.report.html",
+        f"{alive}.alert.kept",
+        "budget.json",
+        "uploads.json",
+        ".mine.part",
+        "mine.lock",
+    ]
     stays.append(f".{alive}.part")
     for name in (*leftovers, *stays):
         (tmp_path / name).write_text("{}")

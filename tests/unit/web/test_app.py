@@ -71,7 +71,7 @@ def test_a_posted_snapshot_is_there_when_the_answer_comes(client: Client, proces
     assert document["predicted_bytes"] > 0
     assert json_of(fetch(client, answer.headers["Location"])) == document
     assert document.pop("comparison") is None
-    assert json_of(fetch(client, "/snapshots")) == {"snapshots": [document]}
+    assert json_of(fetch(client, "/snapshots"))["snapshots"] == [document]
 
 
 def test_the_file_of_a_snapshot_can_be_downloaded(client: Client) -> None:
@@ -147,9 +147,68 @@ def test_half_a_surrogate_pair_in_the_header_of_a_snapshot_breaks_no_page(client
     write_file(process.snapshots.store.directory / f"{HEADER.id}.heap", small_graph, odd)
 
     for accept in ("text/html", "application/json"):
-        for path in ("/", "/snapshots", f"/snapshots/{HEADER.id}"):
+        for path in ("/?all=true", "/snapshots?all=true", f"/snapshots/{HEADER.id}"):
             assert fetch(client, path, headers={"Accept": accept}).status_code == 200
-    assert "reason \ufffd" in fetch(client, "/", headers={"Accept": "text/html"}).text
+    assert "reason \ufffd" in fetch(client, "/?all=true", headers={"Accept": "text/html"}).text
+
+
+def write_other_service(process: Process) -> None:
+    """Write a snapshot of another service, which shares the folder."""
+    other = dataclasses.replace(HEADER, service="billing")
+    write_file(process.snapshots.store.directory / f"{HEADER.id}.heap", small_graph, other)
+
+
+@pytest.mark.parametrize("path", ["/", "/snapshots"])
+def test_snapshots_of_other_services_are_shown_only_on_request(client: Client, process: Process, path: str) -> None:
+    own = json_of(fetch(client, "/snapshots", "POST"))
+    write_other_service(process)
+    accept = {"Accept": "application/json"}
+
+    by_default, all_of_them = (json_of(fetch(client, f"{path}{query}", headers=accept)) for query in ("", "?all=true"))
+
+    assert [each["id"] for each in by_default["snapshots"]] == [own["id"]]
+    assert (by_default["service"], by_default["snapshots_of_other_services"]) == (own["service"], 1)
+    assert {(each["id"], each["service"]) for each in all_of_them["snapshots"]} == {
+        (own["id"], own["service"]),
+        (HEADER.id, "billing"),
+    }
+    assert all_of_them["snapshots_of_other_services"] == 0
+    answer = fetch(client, f"{path}?all=maybe")
+    assert answer.status_code == 400
+    assert "all must be true" in json_of(answer)["detail"]
+
+
+def test_the_report_of_a_comparison_is_a_page_that_can_read_no_other_page(client: Client, process: Process) -> None:
+    taken = json_of(fetch(client, "/snapshots", "POST"))
+    where = f"/snapshots/{taken['id']}/report"
+    process.snapshots.store.directory.joinpath(f"{taken['id']}.report.html").write_text("<p>Größe")
+
+    answer = fetch(client, where)
+
+    assert (answer.status_code, answer.text) == (200, "<p>Größe")
+    assert answer.content_type == "text/html; charset=utf-8"
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox allow-scripts;")
+    assert where in fetch(client, "/", headers={"Accept": "text/html"}).text
+    answer.close()
+
+
+def test_a_report_needs_the_token_as_the_snapshots_do(process: Process) -> None:
+    client = Client(process.app("t"))
+    taken = process.snapshots.take("test").id
+    process.snapshots.store.directory.joinpath(f"{taken}.report.html").write_text("<p>")
+
+    assert client.get(f"/snapshots/{taken}/report").status_code == 401
+    with client.get(f"/snapshots/{taken}/report", headers={"Authorization": "Bearer t"}) as answer:
+        assert answer.status_code == 200
+
+
+def test_a_report_that_is_not_there_is_404_with_what_to_do(client: Client) -> None:
+    taken = json_of(fetch(client, "/snapshots", "POST"))
+
+    answer, unknown = (fetch(client, f"/snapshots/{each}/report") for each in (taken["id"], HEADER.id))
+
+    assert (answer.status_code, unknown.status_code) == (404, 404)
+    assert f"{taken['path']} can be compared with `heap-exporter report`" in json_of(answer)["detail"]
 
 
 @pytest.mark.parametrize("taken_at", [-1e18, 253_402_300_800, 1e12, 1e19])
@@ -158,7 +217,7 @@ def test_a_snapshot_of_any_year_breaks_no_page(client: Client, process: Process,
     odd = dataclasses.replace(HEADER, taken_at=taken_at)
     path = write_file(process.snapshots.store.directory / f"{HEADER.id}.heap", small_graph, odd)
 
-    for page in ("/", "/snapshots", f"/snapshots/{HEADER.id}"):
+    for page in ("/?all=true", "/snapshots?all=true", f"/snapshots/{HEADER.id}"):
         assert fetch(client, page, headers={"Accept": "text/html"}).status_code == 200
     answer = fetch(client, f"/snapshots/{HEADER.id}/file")
     assert answer.data == path.read_bytes()

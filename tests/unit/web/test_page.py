@@ -19,10 +19,12 @@ from heap_exporter.report.sparkline import HEIGHT, MAX_POINTS, WIDTH, Sparkline
 from heap_exporter.report.verdict_text import HEADLINES
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.web.page import CONTENT_SECURITY_POLICY, WALKER_REASONS, View, census_text, render, walker_text
+from heap_exporter.web.shown_snapshots import ShownSnapshots
 from tests.doubles.web_source import Process
 from tests.examples.alerts import PROBLEM, full_alert
 from tests.examples.readings import GREW, GREW_TEXT, full_reading
 
+NONE_SHOWN = ShownSnapshots((), "shop")
 EVIL = "</script><img src=x onerror=alert(1)>\"'&$root"
 
 
@@ -38,7 +40,15 @@ def test_no_text_of_the_process_becomes_markup(tmp_path: Path) -> None:
     snapshot = SnapshotInfo("20261122T070000Z-1-0000", tmp_path, 1, 1.7e9, 0.1, 0.1, EVIL, "portable", "graph", 1)
 
     page = render(
-        View(dataclasses.replace(reading, census=census, verdict=verdict), (), (snapshot,), None, f"/{EVIL}", 1)
+        View(
+            dataclasses.replace(reading, census=census, verdict=verdict),
+            (),
+            ShownSnapshots((snapshot,), EVIL),
+            (),
+            None,
+            f"/{EVIL}",
+            1,
+        )
     )
 
     assert "<img" not in page
@@ -50,7 +60,7 @@ def test_no_text_of_the_process_becomes_markup(tmp_path: Path) -> None:
 def test_the_page_shows_the_verdict_and_its_reasons(state: State) -> None:
     reading = dataclasses.replace(full_reading(), verdict=Verdict(1.7e9, state, (GREW,), 900.0))
 
-    page = render(View(reading, (), (), None, "", 1))
+    page = render(View(reading, (), NONE_SHOWN, (), None, "", 1))
 
     assert HEADLINES[state] in page
     assert f'data-state="{state.value}"' in page
@@ -65,7 +75,15 @@ def test_headline_table_and_advice_name_the_same_type_and_holder() -> None:
     census = Census(1.7e9, 0.1, 0.1, 0.1, "native", types, ())
 
     page = render(
-        View(dataclasses.replace(full_reading(), verdict=verdict, alert=alert, census=census), (), (), None, "", 1)
+        View(
+            dataclasses.replace(full_reading(), verdict=verdict, alert=alert, census=census),
+            (),
+            NONE_SHOWN,
+            (),
+            None,
+            "",
+            1,
+        )
     )
 
     assert '<h1 id="headline">A leak is confirmed in Python objects</h1>' in page
@@ -77,7 +95,7 @@ def test_headline_table_and_advice_name_the_same_type_and_holder() -> None:
 
 
 def test_the_reasons_are_behind_a_fold() -> None:
-    page = render(View(full_reading(), (), (), None, "", 1))
+    page = render(View(full_reading(), (), NONE_SHOWN, (), None, "", 1))
 
     verdict = page.partition('id="verdict"')[2].partition("</section>")[0]
     assert GREW_TEXT in verdict.partition('<details id="reasons">')[2]
@@ -85,7 +103,7 @@ def test_the_reasons_are_behind_a_fold() -> None:
 
 
 def test_a_process_without_samples_has_a_page() -> None:
-    page = render(View(Reading(started_at=1.7e9, process_started_at=None), (), (), None, "", 1))
+    page = render(View(Reading(started_at=1.7e9, process_started_at=None), (), NONE_SHOWN, (), None, "", 1))
 
     assert "Warming up" in page
     assert "no value yet" in page
@@ -94,7 +112,7 @@ def test_a_process_without_samples_has_a_page() -> None:
 
 def test_the_page_names_no_other_host(tmp_path: Path) -> None:
     process = Process(tmp_path)
-    page = render(View(process.reading(), process.history.points(), (), None, "", 1))
+    page = render(View(process.reading(), process.history.points(), NONE_SHOWN, (), None, "", 1))
 
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")
     assert "style=" not in page
@@ -105,7 +123,7 @@ def test_the_page_names_no_other_host(tmp_path: Path) -> None:
 def test_the_page_names_the_walker_and_why_it_was_chosen() -> None:
     reading = dataclasses.replace(full_reading(), walker=WalkerChoice("portable", "platform", "this is Plan 9"))
 
-    page = render(View(reading, (), (), None, "", 1))
+    page = render(View(reading, (), NONE_SHOWN, (), None, "", 1))
 
     assert "heap-exporter uses the portable walker because the native walker needs Linux (this is Plan 9)." in page
     assert (
@@ -137,7 +155,7 @@ def test_a_snapshot_that_is_only_a_census_has_the_reason(tmp_path: Path) -> None
     )
     degraded = dataclasses.replace(info, note="only a census, no graph: 3 MiB are left")
 
-    page = render(View(full_reading(), (), (degraded,), None, "", 1))
+    page = render(View(full_reading(), (), ShownSnapshots((degraded,), ""), (), None, "", 1))
 
     assert "census of 48.2 k objects · 2.0 KiB" in page
     assert "longest pause 4.0 ms · only a census, no graph: 3 MiB are left" in page
@@ -166,7 +184,43 @@ def test_noise_of_a_steady_process_does_not_fill_the_picture() -> None:
 
 
 def test_snapshots_that_were_not_compared_are_shown_with_the_command_that_compares_them() -> None:
-    page = render(View(full_reading(), (), (), Comparison("failed", "a", problem=PROBLEM), "", 1))
+    page = render(View(full_reading(), (), NONE_SHOWN, (), Comparison("failed", "a", "b", problem=PROBLEM), "", 1))
 
     assert "were not compared: the comparison may need 64.0 MiB of memory, " in page
     assert "run <code>heap-exporter report a.heap b.heap</code>." in page
+
+
+OWN = SnapshotInfo("20261122T070000Z-1-0000", Path(), 1, 1.7e9, 0.1, 0.1, "own", "native", "graph", 1, service="shop")
+OTHER = dataclasses.replace(OWN, id="20261122T080000Z-2-0000", reason="other", service="billing")
+
+
+def shown_page(shown: ShownSnapshots, reported: tuple[str, ...] = (), comparison: Comparison | None = None) -> str:
+    return render(View(full_reading(), (), shown, reported, comparison, "/heap", 1))
+
+
+def test_snapshots_of_other_services_are_counted_and_linked() -> None:
+    page = shown_page(ShownSnapshots((OWN,), "shop", others=1))
+
+    assert '1 snapshot of other services in this folder: <a href="/heap/?all=true">show all</a>' in page
+    assert ">billing<" not in page
+
+
+def test_with_all_snapshots_shown_each_of_another_service_has_its_name() -> None:
+    page = shown_page(ShownSnapshots((OWN, OTHER, dataclasses.replace(OWN, service="")), "shop", is_all=True))
+
+    assert page.count('<span class="quiet">billing</span>') == page.count('<span class="quiet">unknown service') == 1
+    assert '<span class="quiet">shop</span>' not in page
+    assert '<a href="/heap/">show only those of shop</a>' in page
+
+
+def test_a_snapshot_with_a_report_links_it_and_the_last_comparison_too() -> None:
+    written = Comparison("written", OTHER.id, OWN.id, {"verdict": "nothing grew", "suspects": []}, has_page=True)
+    link = f'<a href="/heap/snapshots/{OWN.id}/report"'
+
+    page = shown_page(ShownSnapshots((OWN, OTHER), "shop"), (OWN.id,), written)
+
+    comparison, snapshots = page.partition('id="snapshots"')[::2]
+    assert link in comparison
+    assert link in snapshots
+    assert page.count("/report") == 2
+    assert "/report" not in shown_page(ShownSnapshots((OWN,), "shop"), (), dataclasses.replace(written, has_page=False))
