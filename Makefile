@@ -8,6 +8,8 @@ READY  := $(VENV)/.ready
 # On two cores four: many tests wait for a process or for samples. The tests have the lowest priority, as the
 # comparisons of snapshots have: on a busy machine these would not run at all next to tests with a higher one.
 WORKERS ?= 4
+# The tests start hundreds of interpreters: each would compile anew what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])
 
 .PHONY: help demo test test-long check servers browser oracles matrix otel-versions native asan valgrind bench bench-walker bench-analysis bench-large score soak alerts-table dashboards docs docs-site pictures clean

@@ -21,7 +21,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-WALK_THIS_PROCESS = ("unit/walker", "unit/snapshot")
+WALK_THIS_PROCESS = ("unit/walker",)
 """Tests that walk the heap they run in."""
 
 START_PROCESSES = ("native", "integration")

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -422,3 +423,22 @@ def test_without_free_memory_for_the_subprocess_the_upload_waits(
 
     assert "only 1.0 MiB is available" in caplog.text
     assert uploads.outcomes == {"uploaded": 0, "failed": 0}
+
+
+def test_a_subprocess_that_is_a_child_is_ended_and_reaped_by_give_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def children() -> set[str]:
+        return {pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
+
+    monkeypatch.setitem(sys.modules, "heap_exporter._native", None)  # without the extension the subprocess is a child
+    monkeypatch.delattr("heap_exporter._native", raising=False)
+    (tmp_path / "20260101T000001Z-7-00aa.heap").write_bytes(b"heap")
+    before = children()
+    uploads = UploadScheduler(f"file://{tmp_path}/store", Store(tmp_path, 20), lambda: None, remove_local=False)
+    uploads.poll()
+    assert len(children() - before) == 1
+
+    uploads.give_up()
+
+    assert children() <= before

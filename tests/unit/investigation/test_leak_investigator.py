@@ -315,22 +315,6 @@ def test_a_snapshot_is_tried_again_after_another_one_was_being_taken(process: Pr
     assert sorted(reasons.values()) == ["growth continues (second snapshot of two)", f"leak suspected: {GREW_TEXT}"]
 
 
-def test_a_snapshot_asked_for_in_between_is_not_compared_with_the_two(tmp_path: Path) -> None:
-    process = Process(tmp_path, compare=True)
-    process.sees(State.SUSPECTED)
-    first = process.snapshots.last
-    process.snapshots.take("requested by another caller")
-    process.sees(State.SUSPECTED, WINDOW / 3)
-    second = process.snapshots.last
-    process.snapshots.take("requested by another caller")
-
-    assert first is not None
-    assert second is not None
-    compared = process.snapshots.comparisons.state(second.id)
-    assert compared is not None
-    assert (compared.before_id, compared.problem) == (first.id, None)
-
-
 def test_an_alert_does_not_wait_for_a_snapshot_that_another_caller_takes(process: Process) -> None:
     process.snapshots.reserve("requested by another caller")
     process.sees(State.CONFIRMED)

@@ -176,25 +176,6 @@ def test_without_an_address_nothing_happens(tmp_path: Path, write: Callable[...,
     assert os.listdir(tmp_path) == [path.name]
 
 
-def test_a_subprocess_that_is_a_child_is_ended_and_reaped_by_give_up(
-    tmp_path: Path, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def children() -> set[str]:
-        return {pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
-
-    monkeypatch.setitem(sys.modules, "heap_exporter._native", None)  # without the extension the subprocess is a child
-    monkeypatch.delattr("heap_exporter._native", raising=False)
-    write(1)
-    before = children()
-    uploads = UploadScheduler(f"file://{tmp_path}/store", Store(tmp_path, 20), lambda: None, remove_local=False)
-    uploads.poll()
-    assert len(children() - before) == 1
-
-    uploads.give_up()
-
-    assert children() <= before
-
-
 def test_no_error_of_an_upload_reaches_the_monitor(
     tmp_path: Path, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
