@@ -8,10 +8,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.servers.browsers import brightness, complaints, emulate, launched
@@ -27,6 +30,9 @@ with heap_exporter.start(port=0, interval_seconds=0.2, census_interval_seconds=0
     print(exporter.url, flush=True)
     sys.stdin.read()
 """
+
+REPORT_SECONDS = 600
+"""The subprocess that writes a report has the lowest priority: on a busy machine it may take minutes."""
 
 SHOWS_A_CENSUS = "return document.querySelectorAll('#types tr').length > 3"
 
@@ -67,6 +73,11 @@ def browser(driver: webdriver.Chrome) -> webdriver.Chrome:
     return driver
 
 
+def post(url: str) -> None:
+    with urlopen(url, data=b"", timeout=WAIT_SECONDS) as answer:
+        answer.read()
+
+
 def snapshots_shown(browser: webdriver.Chrome) -> int:
     return len(browser.find_elements(By.CSS_SELECTOR, "#snapshots li a"))
 
@@ -86,6 +97,24 @@ def test_the_button_takes_a_snapshot_and_the_list_shows_it(browser: webdriver.Ch
         WebDriverWait(browser, WAIT_SECONDS).until(lambda _: outcome.text == f"Written to {written}")
         assert "status page" in browser.find_element(By.ID, "snapshots").text
         WebDriverWait(browser, WAIT_SECONDS).until(lambda _: button.is_enabled())
+        assert complaints(browser) == []
+
+
+def test_the_report_of_the_last_two_snapshots_opens_from_the_page(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    def link(_: object) -> list[WebElement]:
+        return browser.find_elements(By.CSS_SELECTOR, "#comparison a")
+
+    with watched_process(tmp_path) as url:
+        for _ in range(2):
+            post(f"{url}snapshots")
+        browser.get(url)
+        assert browser.find_element(By.CSS_SELECTOR, "header .quiet").text.startswith(f"{Path(sys.executable).name} · ")
+        WebDriverWait(browser, REPORT_SECONDS, ignored_exceptions=[StaleElementReferenceException]).until(link)
+        browser.execute_script("arguments[0].click()", link(browser)[0])
+
+        WebDriverWait(browser, WAIT_SECONDS).until(lambda _: browser.current_url.endswith("/report"))
+        assert browser.find_elements(By.CSS_SELECTOR, "#flame > *")  # its script runs
+        assert browser.execute_script("return self.origin") == "null"  # it has no right to the other pages
         assert complaints(browser) == []
 
 
