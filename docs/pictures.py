@@ -25,7 +25,7 @@ from tests import servers
 from tests.oracles import devtools_panel
 
 FOLDER = Path(__file__).parent / "pictures"
-COLUMNS = 118
+COLUMNS, ROWS = 118, 30
 COMPARED_FROM_SECONDS = 10.0
 SHOWN_AFTER_SECONDS = 40.0
 MAX_SECONDS = 180.0
@@ -105,7 +105,7 @@ def _links(url: str) -> list[str]:
 
 
 def _take_table(drawn: Any) -> None:
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=COLUMNS, height=ROWS, file=io.StringIO(), force_terminal=True)
     console.print(drawn)
     console.save_svg(str(FOLDER / "demo.svg"), title="make demo")
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from heap_exporter.model import GrowingType, top_growing_type
-from heap_exporter.report.sparkline import text_sparkline
+from heap_exporter.report.sparkline import MAX_BARS, text_sparkline
 from heap_exporter.report.text import sentence
 from heap_exporter.runtime.formatting import difference, gain, rate, size
 
 TYPES_SHOWN = 5
-POINTS_SHOWN = 60
+
+FRAME_ROWS, FRAME_COLUMNS = 3, 6
+"""The frame around the table with its padding, and the row of the cursor after the end."""
+
+RATE_COLUMNS = 13
+NUMBER_COLUMNS = len("growth") + 3 + RATE_COLUMNS + 3
+"""Columns before the sparklines: a name and a number such as ``+1,981 MiB/h``, each with a gap."""
 
 STYLES = {
     "confirmed": "bold red",
@@ -30,26 +38,20 @@ Status = dict[str, Any]
 
 
 class LiveTable:
-    """Draws one status after the other. ``links`` are lines below the numbers."""
+    """Draws one status after the other. ``links`` are lines below the verdict."""
 
     def __init__(self, title: str, links: list[str]) -> None:
         self._title = title
         self._links = links
-        self._resident: deque[float] = deque(maxlen=POINTS_SHOWN)
-        self._heap: deque[float] = deque(maxlen=POINTS_SHOWN)
+        self._resident: deque[float] = deque(maxlen=MAX_BARS)
+        self._heap: deque[float] = deque(maxlen=MAX_BARS)
 
     def draw(self, status: Status, elapsed_seconds: float, requests: int) -> RenderableType:
         """Return the demo's live table for a status."""
         self._resident.append(resident_bytes(status))
         self._heap.append(status["heap_bytes"] or 0)
-        parts: list[RenderableType] = [
-            self._numbers(status, elapsed_seconds, requests),
-            _verdict(status),
-            _growing_types(status),
-            self._links_shown(status),
-        ]
-        spaced = [part for each in parts for part in (each, "")]
-        return Panel(Group(*spaced[:-1]), title=self._title, padding=(1, 2))
+        served = f"{elapsed_seconds:.0f} s, {requests:,} requests served"
+        return _Screenful(self._title, status, list(self._heap), list(self._resident), served, self._links)
 
     def line(self, status: Status, elapsed_seconds: float, requests: int) -> str:
         """Return a status as one line of the demo's output."""
@@ -61,16 +63,46 @@ class LiveTable:
             f"  RSS {size(resident_bytes(status))}  {verdict}{growing}"
         )
 
-    def _numbers(self, status: Status, elapsed_seconds: float, requests: int) -> Table:
-        table = Table.grid(padding=(0, 3))
-        table.add_row("heap", size(self._heap[-1]), Text(text_sparkline(list(self._heap)), style="cyan"))
-        table.add_row("RSS", size(self._resident[-1]), Text(text_sparkline(list(self._resident)), style="magenta"))
-        table.add_row("growth", growth_rate(status), f"{elapsed_seconds:.0f} s, {requests:,} requests served")
+
+@dataclass(frozen=True)
+class _Screenful:
+    """The demo's live table, laid out by rich for the size of its terminal.
+
+    What a small terminal has no room for is left out: empty lines, then types.
+    """
+
+    title: str
+    status: Status
+    heap: Sequence[float]
+    resident: Sequence[float]
+    served: str
+    links: Sequence[str]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        inner = options.update(width=max(options.max_width - FRAME_COLUMNS, 1), height=None)
+        parts: list[RenderableType] = [self._numbers(inner.max_width), _verdict(self.status), self._links_shown()]
+        spare = options.size.height - FRAME_ROWS - sum(len(console.render_lines(part, inner)) for part in parts)
+        is_spaced = spare > len(parts)
+        rows = min(spare - 1 - (len(parts) if is_spaced else 0), TYPES_SHOWN)
+        if rows > 0:
+            parts.append(_growing_types(self.status, rows))
+        drawn = [each for part in parts for each in (part, "")][:-1] if is_spaced else parts
+        yield Panel(Group(*drawn), title=self.title, padding=(0, 2))
+
+    def _numbers(self, width: int) -> Table:
+        bars = min(max(width - NUMBER_COLUMNS, 1), MAX_BARS)
+        table = Table.grid(padding=(0, 3, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, min_width=RATE_COLUMNS)
+        table.add_column(no_wrap=True)
+        table.add_row("heap", size(self.heap[-1]), Text(text_sparkline(self.heap, bars), style="cyan"))
+        table.add_row("RSS", size(self.resident[-1]), Text(text_sparkline(self.resident, bars), style="magenta"))
+        table.add_row("growth", growth_rate(self.status), self.served)
         return table
 
-    def _links_shown(self, status: Status) -> Text:
-        taken = [f"snapshot  {found['path']}" for found in own_snapshots(status)[:1]]
-        return Text("\n".join([*self._links, *taken]), style="dim")
+    def _links_shown(self) -> Text:
+        taken = [f"snapshot  {info['path']}" for info in own_snapshots(self.status)[:1]]
+        return Text("\n".join([*self.links, *taken]), style="dim", overflow="fold")
 
 
 def _verdict(status: Status) -> Group:
@@ -80,14 +112,14 @@ def _verdict(status: Status) -> Group:
     return Group(title, *(sentence(line) for line in summary_lines(shown)))
 
 
-def _growing_types(status: Status) -> RenderableType:
+def _growing_types(status: Status, rows: int) -> RenderableType:
     if not growers(status):
         return Text("no growing types", style="dim")
-    table = Table(title="growing types (shallow sizes)", title_justify="left", expand=True)
-    table.add_column("type", ratio=1, no_wrap=True)
+    table = Table(box=None, pad_edge=False, expand=True, header_style="dim")
+    table.add_column("growing types (shallow sizes)", ratio=1, no_wrap=True)
     table.add_column("objects", justify="right")
     table.add_column("size", justify="right")
-    for grown in types_shown(status):
+    for grown in types_shown(status)[:rows]:
         table.add_row(grown["type_name"], difference(grown["objects"]), gain(grown["bytes"]))
     return table
 

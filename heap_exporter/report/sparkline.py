@@ -19,9 +19,9 @@ MIN_RANGE = 0.02
 """Smallest range shown, as a share of the highest value: with a smaller one, noise would fill the picture."""
 
 
-def text_sparkline(values: Sequence[float]) -> str:
-    """Return one or more values as text: at most :data:`MAX_BARS` bars, each the highest value of its part."""
-    columns = min(len(values), MAX_BARS)
+def text_sparkline(values: Sequence[float], max_bars: int = MAX_BARS) -> str:
+    """Return one or more values as text: at most ``max_bars`` bars, each the highest value of its part."""
+    columns = min(len(values), max_bars)
     edges = [index * len(values) // columns for index in range(columns + 1)]
     highest = [max(values[begin:end]) for begin, end in itertools.pairwise(edges)]
     levels = _levels(highest, bottom=min(highest))

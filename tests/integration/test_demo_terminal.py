@@ -13,13 +13,13 @@ import pytest
 
 from tests.processes.programs import PATIENCE_SECONDS, environment
 
-COLUMNS = 100
+COLUMNS = 80
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 TERMINAL = "import pty, sys; sys.exit(pty.spawn([sys.executable, *sys.argv[1:]]))"
 
 
-@pytest.mark.parametrize("rows", [20, 60])
-def test_the_table_is_narrower_than_the_terminal_for_the_echo_of_ctrl_c(rows: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", [24, 60])
+def test_the_table_fits_the_terminal_and_leaves_room_for_the_echo_of_ctrl_c(rows: int, tmp_path: Path) -> None:
     command = [sys.executable, "-c", TERMINAL, "-m", "heap_exporter", "demo", "--port=0", "--shop-port=0"]
     size = {"COLUMNS": str(COLUMNS), "LINES": str(rows)}
     with subprocess.Popen(
@@ -44,3 +44,5 @@ def test_the_table_is_narrower_than_the_terminal_for_the_echo_of_ctrl_c(rows: in
     assert demo.returncode == 0
     assert b"^C" in rest
     assert {len(line) for line in drawn if line.startswith(("╭", "│", "╰"))} == {COLUMNS - 2}
+    frame = "".join(line[0] for line in drawn if line.startswith(("╭", "│", "╰")))
+    assert re.fullmatch(f"(╭│{{1,{rows - 3}}}╰)+", frame)  # whole each time
