@@ -1,7 +1,18 @@
 """Series of memory with a known answer: made from random compositions, and recorded from real programs."""
 
-from training.corpus.composition import FAMILIES, HEALTHY, LEAKING, families, made, made_series
+from training.corpus.composition import FAMILIES, FOLDS, HEALTHY, LEAKING, families, fold_of, made, made_series
 from training.corpus.recorded import recorded
 from training.corpus.series import Series
 
-__all__ = ["FAMILIES", "HEALTHY", "LEAKING", "Series", "families", "made", "made_series", "recorded"]
+__all__ = [
+    "FAMILIES",
+    "FOLDS",
+    "HEALTHY",
+    "LEAKING",
+    "Series",
+    "families",
+    "fold_of",
+    "made",
+    "made_series",
+    "recorded",
+]

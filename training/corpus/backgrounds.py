@@ -36,7 +36,7 @@ def any_pool(draw: Draw, curve: np.ndarray[tuple[int], np.dtype[np.float64]]) ->
     kind = draw.between(0, 1)
     if kind < 0.65:
         return python_parts(draw, curve)
-    return [Demand(Pool.NATIVE if kind < 0.85 else Pool.MAPPED, curve)]
+    return [Demand(Pool.NATIVE if kind < 0.83 else Pool.MAPPED if kind < 0.97 else Pool.SHARED, curve)]
 
 
 def requests(draw: Draw, timeline: Timeline, size: float) -> Sequence[Demand]:
@@ -58,7 +58,10 @@ def sawtooth_of(shortest: float, longest: float) -> Background:
     """Return cyclic garbage that full collections free after a time in the range, in seconds at the mean load."""
 
     def background(draw: Draw, timeline: Timeline, size: float) -> Sequence[Demand]:
-        return collected_cycles(draw, timeline, size, draw.log(shortest, longest))
+        period = draw.log(shortest, longest)
+        if draw.chance(0.85):  # some are longer than the series
+            period = min(period, timeline.length / draw.between(1.5, 5))
+        return collected_cycles(draw, timeline, size, period)
 
     return background
 

@@ -7,7 +7,7 @@ processes start, what its memory does beneath, and how large all of that is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +29,7 @@ WINDOWS = (900.0,) * 12 + (300.0, 600.0, 1800.0, 3600.0, 20.0, 30.0, 60.0, 120.0
 
 FAST_WINDOW = 120.0
 MAX_MIB = 24 * 1024.0
-MIN_SAMPLES = 40
+MIN_SAMPLES, MAX_SAMPLES = 40, 20_000
 
 
 @dataclass
@@ -54,7 +54,7 @@ def _hours(draw: Draw) -> float:
 
 def _one_process(draw: Draw, step: float, hours: float) -> Timeline:
     """Return the timeline of one process, or of some that are deployed one after another."""
-    length = max(hours * HOUR, MIN_SAMPLES * step)
+    length = min(max(hours * HOUR, MIN_SAMPLES * step), MAX_SAMPLES * step)
     starts = np.array([0.0])
     if draw.chance(0.12):
         starts = np.concatenate((starts, np.sort(length * draw.rng.random(draw.whole(1, 3)))))
@@ -65,19 +65,25 @@ def _base(draw: Draw) -> float:
     return draw.log(22, 5000)
 
 
+def _times_base(draw: Draw) -> float:
+    """Return the memory limit of a service, divided by its memory at the start."""
+    return draw.log(1.15, 30)
+
+
 def _interpreter(draw: Draw, base: float) -> Interpreter:
     return Interpreter(base, draw.log(0.0002, 0.02), gc_enabled=not draw.chance(0.04))
 
 
-def _add_backgrounds(draw: Draw, service: Service, names: Sequence[str], size: float) -> None:
-    """Add backgrounds of random sizes up to ``size`` MiB to a service."""
-    for name in names:
-        service.demands += BACKGROUNDS[name](draw, service.timeline, size * draw.log(0.03, 1))
-    service.backgrounds = (*service.backgrounds, *names)
+def _add_background(draw: Draw, service: Service, name: str, size: float) -> None:
+    service.demands += BACKGROUNDS[name](draw, service.timeline, size)
+    service.backgrounds = (*service.backgrounds, name)
 
 
-def _some_backgrounds(draw: Draw) -> list[str]:
-    return draw.some_of(list(BACKGROUNDS), draw.whole(0, 4))
+def _add_backgrounds(draw: Draw, service: Service, size: float, without: str = "") -> None:
+    """Add up to four backgrounds of random sizes up to ``size`` MiB to a service."""
+    for name in draw.some_of(list(BACKGROUNDS), draw.one_of((0, 1, 2, 2, 3, 3, 4))):
+        if name != without:
+            _add_background(draw, service, name, size * draw.log(0.03, 1))
 
 
 # --- leaking --------------------------------------------------------------------------------------------------
@@ -87,15 +93,16 @@ def leak_of(shape: str, holder: str | None = None, *, late: float = 0.25) -> Fam
     """Return the family of leaks that grow in a shape, in services that are otherwise healthy."""
 
     def family(draw: Draw, step: float) -> Service:
-        rate, hours = draw.log(1, 12_000), _hours(draw)
+        rate = draw.log(1, 12_000)
         base = _base(draw)
-        hours = max(min(hours, MAX_MIB / rate), 1.0)
+        limit = base * _times_base(draw)  # at which the process is killed, and the series ends
+        hours = max(min(draw.log(max(1, 12 / rate), 72), min(limit - base, MAX_MIB) / rate), 1.0)
         timeline = _one_process(draw, step, hours)
         onset = timeline.length * draw.log(0.03, 0.7) if draw.chance(late) else 0.0
         gained = rate * (timeline.length - onset) / HOUR
         base = min(base, gained * draw.log(4, 60)) if draw.chance(0.9) else base
         service = Service(timeline, [], _interpreter(draw, max(base, 15.0)), onset=onset)
-        _add_backgrounds(draw, service, _some_backgrounds(draw), max(base, 15.0) * draw.log(0.1, 1))
+        _add_backgrounds(draw, service, max(base, 15.0) * draw.log(0.1, 1))
         if draw.chance(0.25):
             service.demands += FILLS[draw.one_of(("warm-up", "quick LRU", "popular keys", "pool"))](
                 draw, timeline, base * draw.log(0.05, 1)
@@ -145,7 +152,7 @@ def crash_loop(draw: Draw, step: float) -> Service:
     base = min(_base(draw), room * draw.log(0.1, 20))
     service = Service(timeline, [], _interpreter(draw, max(base, 15.0)), onset=0.0)
     service.interpreter.limit_mib = max(base, 15.0) + room * draw.between(1.0, 1.3)
-    _add_backgrounds(draw, service, _some_backgrounds(draw), room * draw.log(0.01, 0.4))
+    _add_backgrounds(draw, service, room * draw.log(0.01, 0.4))
     if draw.chance(0.4):
         service.demands += FILLS["warm-up"](draw, timeline, room * draw.log(0.02, 0.5))
     whole = lengths[starts < end][timeline.life] if timeline.lives == int((starts < end).sum()) else life
@@ -165,7 +172,7 @@ def leak_between_deploys(draw: Draw, step: float) -> Service:
     gained = rate * life
     base = min(_base(draw), gained * draw.log(3, 40))
     service = Service(timeline, [], _interpreter(draw, max(base, 15.0)), onset=0.0)
-    _add_backgrounds(draw, service, _some_backgrounds(draw), base * draw.log(0.05, 0.6))
+    _add_backgrounds(draw, service, base * draw.log(0.05, 0.6))
     _limit_noise(draw, service, gained)
     return _leaking(
         draw, service, rate * GROWTH_SHAPES[draw.one_of(("straight", "by load"))](draw, timeline, 0.0), None
@@ -182,7 +189,7 @@ def leak_since_deploy(draw: Draw, step: float) -> Service:
     service = Service(
         timeline, [], _interpreter(draw, max(base, 15.0)), onset=float(timeline.seconds[timeline.life == 1][0])
     )
-    _add_backgrounds(draw, service, _some_backgrounds(draw), base * draw.log(0.05, 0.6))
+    _add_backgrounds(draw, service, base * draw.log(0.05, 0.6))
     _limit_noise(draw, service, gained)
     curve = gained / (hours - onset / HOUR) * GROWTH_SHAPES["straight"](draw, timeline, onset)
     return _leaking(draw, service, curve, None)
@@ -191,15 +198,14 @@ def leak_since_deploy(draw: Draw, step: float) -> Service:
 # --- healthy --------------------------------------------------------------------------------------------------
 
 
-def background_of(name: str, largest: float = 1.0) -> Family:
+def background_of(name: str, smallest: float = 0.02, largest: float = 1.0) -> Family:
     """Return the family of healthy services with one background above all."""
 
     def family(draw: Draw, step: float) -> Service:
         base = _base(draw)
         service = Service(_one_process(draw, step, _hours(draw)), [], _interpreter(draw, base))
-        _add_backgrounds(draw, service, [name], base * draw.log(0.1, largest))
-        others = [other for other in _some_backgrounds(draw) if other != name][:3]
-        _add_backgrounds(draw, service, others, base * draw.log(0.02, 0.3))
+        _add_background(draw, service, name, base * draw.log(smallest, largest))
+        _add_backgrounds(draw, service, base * draw.log(0.02, 0.3), without=name)
         return service
 
     return family
@@ -217,7 +223,7 @@ def fill_of(name: str) -> Family:
         base = _base(draw)
         service = Service(_one_process(draw, step, _hours(draw)), [], _interpreter(draw, base))
         service.demands += FILLS[name](draw, service.timeline, base * draw.log(0.05, 4))
-        _add_backgrounds(draw, service, _some_backgrounds(draw), base * draw.log(0.02, 0.5))
+        _add_backgrounds(draw, service, base * draw.log(0.02, 0.5))
         return service
 
     return family
@@ -227,7 +233,8 @@ def busy(draw: Draw, step: float) -> Service:
     """Several healthy things of similar sizes."""
     base = _base(draw)
     service = Service(_one_process(draw, step, _hours(draw)), [], _interpreter(draw, base))
-    _add_backgrounds(draw, service, draw.some_of(list(BACKGROUNDS), draw.whole(2, 4)), base * draw.log(0.2, 2))
+    for name in draw.some_of(list(BACKGROUNDS), draw.whole(2, 4)):
+        _add_background(draw, service, name, base * draw.log(0.03, 0.8))
     for name in draw.some_of(list(FILLS), draw.whole(0, 2)):
         service.demands += FILLS[name](draw, service.timeline, base * draw.log(0.05, 1))
     return service
@@ -247,7 +254,7 @@ def restarts(draw: Draw, step: float) -> Service:
     service = Service(timeline, [], _interpreter(draw, base))
     for name in draw.some_of(("warm-up", "warm-up", "popular keys", "pool", "quick LRU", "names"), draw.whole(1, 2)):
         service.demands += FILLS[name](draw, timeline, base * draw.log(0.03, 1))
-    _add_backgrounds(draw, service, _some_backgrounds(draw), base * draw.log(0.02, 0.3))
+    _add_backgrounds(draw, service, base * draw.log(0.02, 0.3))
     return service
 
 
@@ -282,7 +289,7 @@ LEAKING: dict[str, Family] = {
 HEALTHY: dict[str, Family] = {
     "flat": flat,
     **{name: background_of(name) for name in BACKGROUNDS if name != "daily load"},
-    "daily load": background_of("daily load", 3.0),
+    "daily load": background_of("daily load", 0.1, 3.0),
     **{name: fill_of(name) for name in FILLS},
     "busy": busy,
     "restarts": restarts,
@@ -291,6 +298,22 @@ HEALTHY: dict[str, Family] = {
 
 FAMILIES: dict[str, Family] = {**LEAKING, **HEALTHY}
 
+FOLDS: dict[str, tuple[str, ...]] = {
+    "plain": ("leak, straight", "flat", "requests", "working set", "spikes", "busy"),
+    "late": ("leak, late", "warm-up", "batches", "backlog"),
+    "load": ("leak, by load", "daily load", "busier"),
+    "steps": ("leak, in stairs", "leak, in jobs", "steps", "reloads", "pool"),
+    "caches": ("leak, bent", "quick LRU", "slow LRU", "popular keys", "expiring", "names"),
+    "native": ("leak, native", "leak, arrays", "leak, free memory", "fragmentation", "files"),
+    "collector": ("leak, cycles", "quick sawtooth", "slow sawtooth"),
+    "threads": ("leak, threads", "threads"),
+    "restarts": ("leak, killed in a loop", "leak, between deploys", "leak, since a deploy", "restarts",
+                 "killed by spikes"),
+}  # fmt: skip  # a table
+"""Families that are alike: for scores on what a model was not trained on, all families of a fold are left out."""
+
+_FOLD_OF = {family: fold for fold, names in FOLDS.items() for family in names}
+
 LEAKS_OF_FIVE = 2
 """Of five series in a row, so many leak."""
 
@@ -298,6 +321,11 @@ LEAKS_OF_FIVE = 2
 def families() -> list[str]:
     """Return the names of the families, leaking ones first."""
     return list(FAMILIES)
+
+
+def fold_of(family: str) -> str:
+    """Return the fold of a family of made series. Raises ``KeyError`` for another one."""
+    return _FOLD_OF[family]
 
 
 def family_of(index: int) -> str:
@@ -340,10 +368,11 @@ def made_series(seed: int, index: int) -> Series:
 
 
 def _limit(draw: Draw, service: Service) -> None:
-    """Draw a memory limit for some services that have none: far above what they need, or close."""
+    """Draw a memory limit for some services that have none: far above what they need, or close, leaking or not."""
     if service.interpreter.limit_mib is None and draw.chance(0.5):
-        highest = sum(float(each.mib.max()) for each in service.demands) + service.interpreter.base_mib
-        service.interpreter.limit_mib = highest * (draw.between(1.1, 1.4) if draw.chance(0.3) else draw.log(1.4, 20))
+        base = service.interpreter.base_mib
+        highest = sum((each.mib for each in service.demands), np.zeros(len(service.timeline))).max() + base
+        service.interpreter.limit_mib = max(base * _times_base(draw), float(highest) * draw.between(1.05, 1.3))
 
 
 def _truth(service: Service, times: Array, pace: float) -> tuple[float | None, float | None, float | None]:

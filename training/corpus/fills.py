@@ -40,6 +40,9 @@ def full_at_once(low: float, high: float) -> Fill:
         curve = work / draw.log(min(low, longest / 2), longest)
         if draw.chance(0.6):
             curve = uneven(draw, timeline, curve)
+        if draw.chance(0.2):  # connections or buffers, one after another
+            pieces = draw.whole(4, 60)
+            curve = np.floor(curve * pieces) / pieces
         curve = size * np.minimum(curve, 1)
         if draw.chance(0.4):  # full by the number of entries: their sizes differ
             curve = curve * (1 + draw.log(0.001, 0.05) * wander(timeline.step, 3600, len(timeline), draw.rng))

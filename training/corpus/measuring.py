@@ -14,34 +14,44 @@ AT_A_CENSUS = (
 )  # fmt: skip  # a list
 """Columns that the product measures at a census only."""
 
+MISSING = (
+    (("malloc_used_bytes", "malloc_retained_bytes"), 0.15),
+    (("pymalloc_used_bytes", "pymalloc_retained_bytes"), 0.1),
+    (("heap_bytes", "n_objects"), 0.1),
+    (("anonymous_bytes", "file_bytes", "shmem_bytes", "swap_bytes"), 0.05),
+)
+"""Columns that are missing together, and the share of the services in which they are: by other C libraries, say."""
+
 BASIC = ("rss_bytes", "heap_bytes", "allocated_blocks", "gc_gen2_collections")
 
 
 def measured(draw: Draw, columns: dict[str, Array]) -> dict[str, Array]:
     """Return the columns that are recorded, with NaN where a value was not measured."""
     kind = draw.between(0, 1)
-    if kind < 0.25:
+    if kind < 0.2:
         return {"rss_bytes": columns["rss_bytes"]}
     if kind < 0.40:  # another monitor, which measures all values each time
         return {name: columns[name] for name in BASIC if name in columns and (name != "heap_bytes" or draw.chance(0.8))}
     found = dict(columns)
-    for names, share in (
-        (("malloc_used_bytes", "malloc_retained_bytes"), 0.15),  # another C library
-        (("pymalloc_used_bytes", "pymalloc_retained_bytes"), 0.1),
-        (("heap_bytes", "n_objects"), 0.1),  # no census
-        (("anonymous_bytes", "file_bytes", "shmem_bytes", "swap_bytes"), 0.05),
-    ):
+    for names, share in MISSING:
         if draw.chance(share):
             found = {name: column for name, column in found.items() if name not in names}
-    every = max(round(draw.log(3.6, 80)), 4)
-    is_census = np.arange(len(columns["rss_bytes"])) % every == 0
-    for name in AT_A_CENSUS:
-        if name in found:
-            found[name] = np.where(is_census, found[name], np.nan)
+    _measure_at_censuses(draw, found)
     if draw.chance(0.05):  # from some time on, a source is missing
-        name = draw.one_of(sorted(set(found) - {"rss_bytes"}))
-        found[name] = np.where(np.arange(len(is_census)) < len(is_census) * draw.between(0.2, 0.9), found[name], np.nan)
+        name, count = draw.one_of(sorted(set(found) - {"rss_bytes"})), len(found["rss_bytes"])
+        found[name] = np.where(np.arange(count) < count * draw.between(0.2, 0.9), found[name], np.nan)
     return found
+
+
+def _measure_at_censuses(draw: Draw, columns: dict[str, Array]) -> None:
+    """Remove the values between two censuses; some censuses take long, so that their values are late."""
+    every = max(round(draw.log(3.6, 80)), 4)
+    late = draw.whole(1, 12) if draw.chance(0.1) else 0
+    for name in AT_A_CENSUS:
+        if name in columns:
+            values = np.full(len(columns[name]), np.nan)
+            values[late::every] = columns[name][: len(values) - late : every]
+            columns[name] = values
 
 
 def recorded_samples(draw: Draw, seconds: Array) -> NDArray[np.bool_]:

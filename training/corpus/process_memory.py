@@ -48,6 +48,8 @@ def columns_of(draw: Draw, timeline: Timeline, demands: Sequence[Demand], interp
     swapped = _swapped(draw, timeline, anonymous)
     anonymous = anonymous - swapped
     shared = summed[Pool.SHARED]
+    if interpreter.limit_mib is not None:  # close to the limit the kernel takes file pages back
+        files = np.clip(files, 0.05 * files, np.maximum(interpreter.limit_mib - anonymous, 0))
 
     blocks: Array = parts["small"] * MIB / draw.between(60, 110) + _blocks(demands, count)
     objects: Array = parts["small"] * MIB / draw.between(90, 250) + _objects(demands, count)
@@ -99,7 +101,10 @@ def _kept(draw: Draw, timeline: Timeline, used: Array, free: Array) -> Array:
     ``free`` is what it keeps in any case; what is freed fits into it in part.
     """
     used = np.maximum(used, 0.05)
-    highest = highest_so_far(timeline, used, draw.log(120, 1e7))
+    trims = timeline.life
+    if draw.chance(0.1):  # malloc_trim, or a purge of another allocator, now and then
+        trims = trims + np.floor(timeline.seconds / draw.log(300, 43_200)).astype(np.intp)
+    highest = highest_so_far(timeline, used, trims, draw.log(5, 1e7))
     kept = draw.between(0.05, 1) * (highest - used) + draw.between(0.01, 0.12) * float(np.median(used))
     fits = draw.between(0, 1) if draw.chance(0.3) else 0.0  # how much of it is the same memory
     kept = kept + free - fits * np.minimum(kept, free)
@@ -111,7 +116,9 @@ def _resident(draw: Draw, timeline: Timeline, held: Array) -> Array:
     """Return the resident part of what the allocators hold; with huge pages it changes by 2 MiB."""
     if draw.chance(0.15):
         held = (
-            np.ceil(highest_so_far(timeline, held, 1e9) * draw.between(0, 0.2) / HUGE_PAGE_MIB) * HUGE_PAGE_MIB + held
+            np.ceil(highest_so_far(timeline, held, timeline.life, 1e9) * draw.between(0, 0.2) / HUGE_PAGE_MIB)
+            * HUGE_PAGE_MIB
+            + held
         )
         return np.ceil(held / HUGE_PAGE_MIB) * HUGE_PAGE_MIB
     return held

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.corpus.draw import Draw
 from training.corpus.series import Array
@@ -19,14 +20,14 @@ def delayed(curve: Array, seconds: Array, delay: float) -> Array:
     return np.interp(seconds - delay, seconds, curve, left=float(curve[0]))
 
 
-def highest_so_far(timeline: Timeline, curve: Array, release_seconds: float) -> Array:
-    """Return the highest value of the process so far, which falls by a factor e in ``release_seconds``.
+def highest_so_far(timeline: Timeline, curve: Array, period: NDArray[np.intp], release_seconds: float) -> Array:
+    """Return the highest value of a period so far, which falls by a factor e in ``release_seconds``.
 
-    ``curve`` must be positive.
+    ``period`` is its number at each sample. ``curve`` must be positive.
     """
-    falls = timeline.age / release_seconds
+    falls = timeline.seconds / release_seconds
     heights = np.log(np.maximum(curve, 1e-6)) + falls
-    apart = timeline.life * (4 * float(np.ptp(heights)) + 1)  # no process sees the heights of one before it
+    apart = period * (2 * float(np.ptp(heights)) + 1)  # no period has the heights of one before it
     highest: Array = np.exp(np.maximum.accumulate(heights + apart) - apart - falls)
     return highest
 

@@ -1,13 +1,12 @@
 """The made series of the corpus are the same each time, and what they say about themselves is true."""
 
-import math
 from collections import Counter
 
 import numpy as np
 import pytest
 
 from heap_exporter.model import Point
-from training.corpus import FAMILIES, HEALTHY, LEAKING, Series, made, made_series
+from training.corpus import FAMILIES, FOLDS, HEALTHY, LEAKING, Series, fold_of, made, made_series
 from training.corpus.composition import family_of
 
 SEED, COUNT = 11, 100
@@ -43,6 +42,13 @@ def test_two_of_five_series_leak_and_all_families_have_the_same_share() -> None:
     assert set(shares) == set(FAMILIES)
 
 
+def test_each_fold_leaves_out_leaking_and_healthy_families() -> None:
+    assert sorted(name for names in FOLDS.values() for name in names) == sorted(FAMILIES)
+    for fold, names in FOLDS.items():
+        assert {name in LEAKING for name in names} == {True, False}
+        assert {fold_of(name) for name in names} == {fold}
+
+
 def test_a_series_leaks_if_its_family_does(series: list[Series]) -> None:
     assert [one.leaks for one in series] == [one.family in LEAKING for one in series]
 
@@ -69,16 +75,17 @@ def test_the_columns_are_those_of_points(series: list[Series]) -> None:
 
 
 def test_a_visible_leak_rises_at_its_rate(series: list[Series]) -> None:
-    checked = 0
+    rates = []
     for one in series:
         rss, seconds = one.columns["rss_bytes"], one.columns["t_seconds"]
         restarts = one.columns["restart"].sum()
         if one.leaks and restarts == 1 and (one.visibility or 0) > 30:
             assert one.onset_seconds is not None
             assert one.bytes_per_hour is not None
-            begin = rss[np.searchsorted(seconds, one.onset_seconds) :][:20].min()
-            rate = (rss[-20:].min() - begin) / (seconds[-1] - one.onset_seconds) * 3600
-            assert math.isclose(rate, one.bytes_per_hour, rel_tol=0.35), one.name
-            checked += 1
+            size = rss + one.columns.get("swap_bytes", 0)
+            begin = size[np.searchsorted(seconds, one.onset_seconds) :][:20].min()
+            rates.append((size[-20:].min() - begin) / (seconds[-1] - one.onset_seconds) * 3600 / one.bytes_per_hour)
 
-    assert checked >= 5
+    # A clock that is set, swapped memory that is not measured, and memory that was free before hide some of a leak.
+    assert len(rates) >= 8
+    assert np.mean([0.65 < rate < 1.35 for rate in rates]) >= 0.8
