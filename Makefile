@@ -31,6 +31,7 @@ test: $(READY) ## run the tests; those that need a server run where it is instal
 	nice -n 19 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(READY) ## run the tests that take minutes or repeat something hundreds of times
+	$(BIN)/python -m pip install -qq --group docs-examples
 	$(BIN)/python -m pytest -m long $(ARGS)
 
 check: $(READY) ## ruff and mypy --strict
