@@ -35,9 +35,9 @@ EXHAUSTION_IMMINENT_SECONDS = 4 * HOUR_SECONDS
 RETAINED_SHARE_HIGH_RATIO = 0.5
 
 # Age of the last sample: two missing samples are normal on a busy machine, twelve fire the alert about a stalled
-# sampler. Raise both with HEAP_EXPORTER_INTERVAL_SECONDS.
-SAMPLE_AGE_LATE_SECONDS = 3 * _ALERTS.sample_interval_seconds
-SAMPLE_AGE_STALLED_SECONDS = 12 * _ALERTS.sample_interval_seconds
+# sampler. Raise both with HEAP_EXPORTER_INTERVAL.
+SAMPLE_AGE_LATE_SECONDS = 3 * _ALERTS.interval_seconds
+SAMPLE_AGE_STALLED_SECONDS = 12 * _ALERTS.interval_seconds
 
 # A sample takes less than 100 µs; at ten times that, /proc is slow or the machine has no free CPU.
 SAMPLE_SLOW_SECONDS = 0.001

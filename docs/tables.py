@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import runpy
 from pathlib import Path
-from typing import Any
 
 from heap_exporter.metrics import METRICS, Instrument
-from heap_exporter.settings import rules, variable
+from heap_exporter.settings import Definition, definitions, variable
 
-_UNITS = {1: "", 0.001: " in thousandths"}
+_UNITS = {1: "", 0.001: " in milliseconds"}
 
 FOLDER = Path(__file__).parent
 
@@ -30,18 +29,20 @@ def metrics_table() -> str:
 def settings_table() -> str:
     """Return the table of settings."""
     rows = ["| variable | default | effect |", "|---|---|---|"]
-    for name, (rule, default) in rules().items():
+    for name, definition in definitions().items():
+        rule = definition.rule
         also = "".join(f" Also `{alias}`{_UNITS[factor]}." for alias, factor in rule.aliases.items())
-        rows.append(f"| `{variable(name)}` | {_shown(default)} | {rule.help}{also} |")
+        rows.append(f"| `{variable(name)}` | {_default(definition)} | {rule.help}{also} |")
     return "\n".join(rows)
 
 
-def _shown(default: Any) -> str:
-    """Return a default as a user types it."""
+def _default(definition: Definition) -> str:
+    """Return the default of a setting as a user types it."""
+    default = definition.default
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
-    if isinstance(default, float):
-        return f"`{default:g}`"
+    if isinstance(default, int | float):
+        return f"`{definition.rule.text(default)}`"
     return f"`{default}`" if str(default) not in ("", ".") else ""
 
 

@@ -20,17 +20,20 @@ from heap_exporter.export.otel_internals import OpenTelemetryChanged
 from heap_exporter.export.otlp_receiver import find_receiver
 from heap_exporter.model import Census, SnapshotInfo, Verdict
 from heap_exporter.monitor import HeapMonitor
-from heap_exporter.notify.listeners import LeakListener
+from heap_exporter.notify.listeners import LeakEvent, LeakListener
 from heap_exporter.runtime import forks
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import start_thread
 from heap_exporter.settings import Settings
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from prometheus_client import CollectorRegistry
 
     from heap_exporter.export.otlp import OtlpPusher
     from heap_exporter.export.prometheus import HeapCollector, MetricsPage
+    from heap_exporter.settings.keywords import SettingsKeywords
     from heap_exporter.web.app import App
     from heap_exporter.web.server import HttpServer
 
@@ -77,7 +80,7 @@ class HeapExporter:
         """Return the last verdict of the exporter's monitor, ``None`` before the first."""
         return self.monitor.verdict()
 
-    def on(self, event: str, listener: LeakListener) -> None:
+    def on(self, event: LeakEvent, listener: LeakListener) -> None:
         """Have the exporter call ``listener`` at each ``"leak"``. Raises ``ValueError`` for any other event."""
         self.monitor.on(event, listener)
 
@@ -215,11 +218,11 @@ _current: HeapExporter | None = None
 _starting = threading.RLock()
 
 
-def start(*, strict: bool = False, **settings: Any) -> HeapExporter:
+def start(*, strict: bool = False, **settings: Unpack[SettingsKeywords]) -> HeapExporter:
     """Start the exporter with its own port, and return it; return the exporter of this process if it runs already.
 
     While another process uses the port, the exporter listens on a free one, logs one warning, and tries the port again.
-    Keywords are the fields of :class:`~heap_exporter.settings.Settings` and win over ``HEAP_EXPORTER_*``.
+    Keywords are the settings: ``window="15m"``, ``port=0``. They win over the variables ``HEAP_EXPORTER_*``.
     Raises :class:`~heap_exporter.errors.SettingsError`; with ``strict`` also :class:`~heap_exporter.errors.PortTaken`
     if another process uses the port.
     """
@@ -229,7 +232,7 @@ def start(*, strict: bool = False, **settings: Any) -> HeapExporter:
         return exporter
 
 
-def register(registry: CollectorRegistry | None = None, **settings: Any) -> HeapExporter:
+def register(registry: CollectorRegistry | None = None, **settings: Unpack[SettingsKeywords]) -> HeapExporter:
     """Start the monitor and add its metrics to a registry of the application (default: the registry of client_python).
 
     Raises :class:`~heap_exporter.errors.SettingsError`, and ``ValueError`` if a collector has metrics of these names.
@@ -242,7 +245,7 @@ def register(registry: CollectorRegistry | None = None, **settings: Any) -> Heap
         return exporter
 
 
-def make_wsgi_app(**settings: Any) -> App:
+def make_wsgi_app(**settings: Unpack[SettingsKeywords]) -> App:
     """Start the monitor and return its pages as a WSGI application to mount. Set a token: the port is not its own.
 
     Raises :class:`~heap_exporter.errors.SettingsError`.
@@ -251,7 +254,7 @@ def make_wsgi_app(**settings: Any) -> App:
         return exporter._app(trust_loopback=False)
 
 
-def make_asgi_app(**settings: Any) -> Callable[..., Awaitable[None]]:
+def make_asgi_app(**settings: Unpack[SettingsKeywords]) -> Callable[..., Awaitable[None]]:
     """Return the pages of :func:`make_wsgi_app` as an ASGI application."""
     from a2wsgi import WSGIMiddleware
 
@@ -275,7 +278,7 @@ def current() -> HeapExporter | None:
 
 
 @contextmanager
-def _running(overrides: dict[str, Any]) -> Iterator[HeapExporter]:
+def _running(overrides: SettingsKeywords) -> Iterator[HeapExporter]:
     """Yield the exporter of this process; start it if there is none, and stop it again if the block raises."""
     with _starting:
         if _current is not None:

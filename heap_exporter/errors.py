@@ -10,13 +10,16 @@ class HeapExporterError(Exception):
 
 
 class SettingsError(HeapExporterError, ValueError):
-    """A setting has a value that cannot be used, or a name that does not exist."""
+    """A setting has a value that cannot be used, or a name that does not exist.
 
-    def __init__(self, key: str, value: object, problem: str) -> None:
-        super().__init__(f"{key}={value!r}: {problem}")
+    ``must_be`` says what the value must be, where that is all there is to say about it.
+    """
+
+    def __init__(self, key: str, value: object, problem: str = "", *, must_be: str = "") -> None:
+        super().__init__(f"{key} must be {must_be}, not {value!r}" if must_be else f"{key}={value!r}: {problem}")
         self.key = key
         self.value = value
-        self.problem = problem
+        self.problem = problem or f"must be {must_be}"
 
 
 class PortTaken(HeapExporterError, OSError):

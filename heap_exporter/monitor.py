@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from heap_exporter.detection.history import History
 from heap_exporter.model import Census, Reading, SnapshotInfo, Verdict
-from heap_exporter.notify.listeners import LeakListener, LeakListeners
+from heap_exporter.notify.listeners import LeakEvent, LeakListener, LeakListeners
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.pipeline import Pipeline, ReadingListener
 from heap_exporter.probes.garbage_collector import PauseMeter
@@ -114,7 +114,7 @@ class HeapMonitor:
         self._reset()
         self._start(self._run_in_child)
 
-    def on(self, event: str, listener: LeakListener) -> None:
+    def on(self, event: LeakEvent, listener: LeakListener) -> None:
         """Have the monitor call ``listener`` at each ``"leak"``. Raises ``ValueError`` for any other event."""
         self._leak_listeners.add(event, listener)
 

@@ -16,7 +16,6 @@ from heap_exporter.investigation.stage import InvestigationStage
 from heap_exporter.model import (
     Census,
     Counters,
-    DetectorThresholds,
     Finding,
     LeakAlert,
     Point,
@@ -89,9 +88,7 @@ class Pipeline:
             max(settings.max_samples, math.ceil(settings.window_seconds / settings.interval_seconds))
         )
         self._recorder: Recorder | None = None
-        self._thresholds = DetectorThresholds(
-            settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
-        )
+        self._thresholds = settings.detector_thresholds
         self._judge = Judge(self._thresholds)
         self._type_series = TypeSeries()
         self._finding: Finding | None = None
@@ -111,7 +108,7 @@ class Pipeline:
         """Make what the stages of the pipeline use to take, store, upload and investigate snapshots."""
         settings = self._settings
         store = Store(
-            settings.snapshot_dir, settings.snapshot_keep, settings.snapshot_max_bytes, settings.free_disk_bytes
+            settings.snapshot_dir, settings.snapshot_keep, settings.snapshot_max_size_bytes, settings.free_disk_bytes
         )
         self.snapshots = Snapshots(
             self.walker,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from alerts.tests.shapes import MIB, Curve, Process, selector
 from heap_exporter.detection.detector import Detector
 from heap_exporter.metrics import METRICS
-from heap_exporter.model import DetectorThresholds, Point, Reading, Verdict
+from heap_exporter.model import Point, Reading, Verdict
 from heap_exporter.settings import Settings
 
 SAMPLES_A_MINUTE = 4
@@ -40,12 +40,7 @@ def verdict_series(process: Process, job: str, instance: str, minutes: int) -> d
 
 def _verdicts(process: Process, minutes: int) -> Iterator[Verdict | None]:
     """Yield the verdict as of each minute of the test. An older process is judged from its start on."""
-    settings = Settings()
-    detector = Detector(
-        DetectorThresholds(
-            settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
-        )
-    )
+    detector = Detector(Settings().detector_thresholds)
     verdict = None
     for sample in range(process.started_minute * SAMPLES_A_MINUTE, minutes * SAMPLES_A_MINUTE + 1):
         # A whole minute stays an int: random curves use the text of the number as their seed.

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from heap_exporter.alerting.growth import PROCESS_START, all_of
-from heap_exporter.alerting.quantities import promql_duration, promql_number
 from heap_exporter.alerting.recording_rules import MALLOC_USED, MEMORY, SUSPECTED, TYPE_OBJECTS, steady
 from heap_exporter.alerting.thresholds import DAY_SECONDS, AlertThresholds
+from heap_exporter.runtime.quantities import short_duration
 
 MALLOC_RETAINED = "python_heap_malloc_retained_bytes"
 SHARED = "python_heap_resident_shmem_bytes"
@@ -62,7 +62,7 @@ def _unless_vetoed(t: AlertThresholds, condition: str, extra_label: str = "") ->
     that the metrics of the process do not have.
     """
     matching = f"ignoring ({extra_label}) " if extra_label else ""
-    return f"{condition}\nunless {matching}max_over_time({SUSPECTED}[{promql_duration(t.window_seconds)}]) == 0"
+    return f"{condition}\nunless {matching}max_over_time({SUSPECTED}[{short_duration(t.window_seconds)}]) == 0"
 
 
 def _growth_sustained(t: AlertThresholds) -> AlertRule:
@@ -86,8 +86,8 @@ def _leak_suspected(t: AlertThresholds) -> AlertRule:
     # A day does not follow the window: this condition is about the daily rhythm of the load.
     offset = t.window_seconds * 16
     higher_than_yesterday = (
-        f"min_over_time({MEMORY}[{promql_duration(t.window_seconds * 4)}])"
-        f" > max_over_time({MEMORY}[1d] offset {promql_duration(offset)})"
+        f"min_over_time({MEMORY}[{short_duration(t.window_seconds * 4)}])"
+        f" > max_over_time({MEMORY}[1d] offset {short_duration(offset)})"
     )
     return AlertRule(
         name="PythonHeapLeakSuspected",
@@ -103,14 +103,14 @@ def _leak_suspected(t: AlertThresholds) -> AlertRule:
         keep_firing_seconds=t.window_seconds * 4,
         summary="A Python process is probably leaking memory.",
         description=f"Memory {OF_PROCESS} has been growing linearly by {{{{ $value | humanize1024 }}}}B/h "
-        f"for {promql_duration(t.window_seconds * 24)} and exceeds its earlier maximum.",
+        f"for {short_duration(t.window_seconds * 24)} and exceeds its earlier maximum.",
     )
 
 
 def _leak_confirmed(t: AlertThresholds) -> AlertRule:
     # Stairs and the sawtooth of the garbage collector need the longer range, a process just restarted the shorter one.
     # The detector judges shared memory too.
-    long, short = (promql_duration(t.window_seconds * windows) for windows in (4, 1))
+    long, short = (short_duration(t.window_seconds * windows) for windows in (4, 1))
     slope = f"deriv({MEMORY}[{long}]) > 0 or deriv({MEMORY}[{short}]) > 0 or deriv({SHARED}[{long}]) > 0"
     return AlertRule(
         name="PythonHeapLeakConfirmed",
@@ -150,7 +150,7 @@ def _exhaustion_predicted(t: AlertThresholds) -> AlertRule:
 
 def _native_leak_suspected(t: AlertThresholds) -> AlertRule:
     slope = steady(t, MALLOC_USED, 24)
-    blocks = f"deriv(python_heap_allocated_blocks[{promql_duration(t.window_seconds * 24)}])"
+    blocks = f"deriv(python_heap_allocated_blocks[{short_duration(t.window_seconds * 24)}])"
     return AlertRule(
         name="PythonHeapNativeLeakSuspected",
         severity="warning",
@@ -203,7 +203,7 @@ def _fragmentation_high(t: AlertThresholds) -> AlertRule:
 
 
 def _uncollectable_objects(t: AlertThresholds) -> AlertRule:
-    w = promql_duration(t.window_seconds * 4)
+    w = short_duration(t.window_seconds * 4)
     return AlertRule(
         name="PythonHeapUncollectableObjects",
         severity="warning",
@@ -219,9 +219,14 @@ def _sampler_stalled(t: AlertThresholds) -> AlertRule:
     return AlertRule(
         name="PythonHeapSamplerStalled",
         severity="warning",
-        expr=f"time() - heap_exporter_last_sample_timestamp_seconds > {promql_number(t.sample_interval_seconds * 12)}",
+        expr=f"time() - heap_exporter_last_sample_timestamp_seconds > {promql_number(t.interval_seconds * 12)}",
         hold_seconds=t.hold_seconds / 3,
         summary="The heap exporter of a Python process has stopped taking samples.",
         description="The heap exporter of {{ $labels.instance }} ({{ $labels.job }}) took its last sample "
         "{{ $value | humanizeDuration }} ago; its memory metrics and alerts are out of date.",
     )
+
+
+def promql_number(value: float) -> str:
+    """Return a number in PromQL without an exponent: 4194304 and not 4.1943e+06."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")

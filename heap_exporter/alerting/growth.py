@@ -13,7 +13,7 @@ slope per second, and which is absent while there is no steady growth:
 
 from __future__ import annotations
 
-from heap_exporter.alerting.quantities import promql_duration
+from heap_exporter.runtime.quantities import short_duration
 
 PROCESS_START = "python_heap_process_start_time_seconds"
 
@@ -42,7 +42,7 @@ def steady_over_one_window(series: str, window: float, extra_label: str = "") ->
     Absent for a cache that fills with a time constant below 3 windows: its slope falls to 0.8 = exp(-2/3 / 3) within
     the 2/3 of a window between the two slopes. Noise of a fifth of a window's growth hides it; longer ranges show it.
     """
-    w, third, two_thirds, four_thirds = (promql_duration(window * part / 3) for part in (3, 1, 2, 4))
+    w, third, two_thirds, four_thirds = (short_duration(window * part / 3) for part in (3, 1, 2, 4))
     return all_of(
         f"(deriv({series}[{w}]) > 0)",
         f"deriv({series}[{w}]) > 0.8 * deriv({series}[{w}] offset {two_thirds})",
@@ -58,7 +58,7 @@ def steady_over_four_windows(series: str, window: float, extra_label: str = "") 
 
     Absent for a cache that fills with a time constant below 5 windows: exp(-2 / 5) is less than 0.7.
     """
-    half, whole = promql_duration(window * 2), promql_duration(window * 4)
+    half, whole = short_duration(window * 2), short_duration(window * 4)
     return all_of(
         f"(deriv({series}[{whole}]) > 0)",
         f"deriv({series}[{half}]) > 0.7 * deriv({series}[{half}] offset {half})",
@@ -69,7 +69,7 @@ def steady_over_four_windows(series: str, window: float, extra_label: str = "") 
 
 def steady_over_24_windows(series: str, window: float) -> str:
     """Return the PromQL of an alert rule: the slope of ``series`` over 24 windows while they grow to their end."""
-    w, medium, long, offset = (promql_duration(window * count) for count in (1, 4, 24, 20))
+    w, medium, long, offset = (short_duration(window * count) for count in (1, 4, 24, 20))
     return all_of(
         f"(deriv({series}[{long}]) > 0)",
         f"deriv({series}[{w}]) > 0",
@@ -81,5 +81,5 @@ def steady_over_24_windows(series: str, window: float) -> str:
 
 
 def _straight(series: str, window: float) -> str:
-    w = promql_duration(window)
+    w = short_duration(window)
     return f"deriv({series}[{w}]) * {window:.10g} > {MIN_R} * {SQRT_12} * stddev_over_time({series}[{w}])"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from heap_exporter.alerting.growth import steady_over_24_windows, steady_over_four_windows, steady_over_one_window
-from heap_exporter.alerting.quantities import promql_duration
 from heap_exporter.alerting.thresholds import AlertThresholds
 from heap_exporter.metrics import OTHER_TYPES
+from heap_exporter.runtime.quantities import short_duration
 
 MEMORY = "instance:python_heap_anonymous_bytes:sum"
 """Anonymous memory, in RAM or swapped out: under memory pressure a leak moves to swap and RSS stays flat."""
@@ -76,4 +76,4 @@ def steady(t: AlertThresholds, series: str, windows: int) -> str:
     """Return the name of the Prometheus recording rule for the steady growth of a series over some windows."""
     metric = series.removeprefix("instance:").removesuffix(":sum")
     level = "instance_type_name" if series == TYPE_OBJECTS else "instance"
-    return f"{level}:{metric}:steady_deriv{promql_duration(t.window_seconds * windows)}"
+    return f"{level}:{metric}:steady_deriv{short_duration(t.window_seconds * windows)}"

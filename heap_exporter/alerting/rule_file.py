@@ -6,9 +6,9 @@ import json
 import textwrap
 
 from heap_exporter.alerting.alert_rules import AlertRule, alert_rules
-from heap_exporter.alerting.quantities import promql_duration
 from heap_exporter.alerting.recording_rules import RecordingRule, recording_rules
 from heap_exporter.alerting.thresholds import AlertThresholds
+from heap_exporter.runtime.quantities import short_duration
 
 GROUP = "heap-exporter"
 RUNBOOK = "https://github.com/heap-exporter/heap-exporter/blob/main/docs/runbook.md"
@@ -22,7 +22,7 @@ def render_rules(thresholds: AlertThresholds | None = None, command: str = "heap
         f"# What each alert means and what to do about it: {RUNBOOK}\n"
         "groups:\n"
         f"  - name: {GROUP}\n"
-        f"    interval: {promql_duration(t.window_seconds / 15)}\n"
+        f"    interval: {short_duration(t.window_seconds / 15)}\n"
         "    rules:\n"
     )
     rules = [_render_recording(rule) for rule in recording_rules(t)] + [
@@ -41,8 +41,8 @@ def _render_alert(alert: AlertRule) -> str:
     lines = [
         f"      - alert: {alert.name}",
         _render_expr(alert.expr).rstrip("\n"),
-        f"        for: {promql_duration(alert.hold_seconds)}",
-        *([f"        keep_firing_for: {promql_duration(keep)}"] if keep else []),
+        f"        for: {short_duration(alert.hold_seconds)}",
+        *([f"        keep_firing_for: {short_duration(keep)}"] if keep else []),
         "        labels:",
         f"          severity: {alert.severity}",
         "        annotations:",

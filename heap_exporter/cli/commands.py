@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from heap_exporter._version import VERSION
 from heap_exporter.cli.screen import print_error, stdout_errors
 from heap_exporter.errors import HeapExporterError, NothingToCompare
+from heap_exporter.settings.old_names import with_new_options
 
 COMMANDS = (
     "demo",
@@ -84,7 +85,7 @@ def _run(argv: Sequence[str] | None) -> int:
             stream.reconfigure(errors="backslashreplace")  # for names that the terminal cannot show
     with stdout_errors():
         try:
-            arguments = _parser().parse_args(argv)
+            arguments = _parser().parse_args(with_new_options(sys.argv[1:] if argv is None else argv))
         except SystemExit:  # --help and --version have printed
             sys.stdout.flush()
             raise

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from heap_exporter.cli.durations import option_seconds
 from heap_exporter.demo.visitors import Visitors
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.runtime.http_client import fetch
@@ -62,10 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--window",
-        type=float,
+        type=option_seconds,
         default=20.0,
-        metavar="SECONDS",
-        help="the detection window: the time over which growth is measured (default: %(default)g)",
+        metavar="TIME",
+        help="the detection window: the time over which growth is measured (default: 20s)",
     )
     parser.add_argument("--json", action="store_true", help="print each status as one JSON object per line")
 

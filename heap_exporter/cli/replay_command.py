@@ -2,7 +2,7 @@
 
     heap-exporter replay series/*.csv series/*.csv.gz
     heap-exporter replay --json prod.csv | jq 'select(.state == "confirmed")'
-    heap-exporter replay --window 30m --growth-percent 5 prod.csv
+    heap-exporter replay --window 30m --growth-threshold 5% prod.csv
 
 A service records its samples and its detection thresholds in the folder `series` of its snapshot folder. Replay them to
 find out why an alert was or was not sent, and to try other thresholds. Any CSV file with the columns
@@ -25,51 +25,40 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from heap_exporter.alerting.quantities import parse_bytes_per_hour, parse_duration, promql_duration
 from heap_exporter.cli import files, screen
 from heap_exporter.detection.detector import Detector
-from heap_exporter.errors import HeapExporterError, SettingsError
+from heap_exporter.errors import HeapExporterError
 from heap_exporter.model import DetectorThresholds, Point, Verdict
-from heap_exporter.recording.csv_format import THRESHOLDS, JudgedPoint, read_judged_series
+from heap_exporter.recording.csv_format import JudgedPoint, read_judged_series
 from heap_exporter.report import reason_text
 from heap_exporter.report.verdict_text import verdict_summary
 from heap_exporter.runtime import formatting
+from heap_exporter.runtime.quantities import short_duration
 from heap_exporter.runtime.subprocesses import ignore_interrupts
-from heap_exporter.settings import MIN_SAMPLES_A_WINDOW, rules
+from heap_exporter.settings import MIN_SAMPLES_A_WINDOW, Settings, definitions
 
 HELP = "run the leak detector on recorded samples"
 
 MIN_UNIX_SECONDS = 1e9
 """Smaller times in a series are seconds since its start, and are printed as such."""
 
-WINDOW, GROWTH, SLOPE = "--window", "--growth-percent", "--min-slope"
+OPTIONS = {
+    "window": "the detection window: the time over which growth is measured",
+    "growth_threshold": "the minimum growth within the detection window for a suspicion",
+    "min_slope": "the minimum growth rate for a suspicion",
+}
+"""The settings of the detector, which are options of the command, with their help."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files, the detector's thresholds and ``--json``."""
-    defaults = {name: default for name, (_, default) in rules().items()}
     parser.add_argument(
         "files", type=files.input_path, nargs="+", metavar="FILE", help="recorded series (.csv or .csv.gz)"
     )
-    parser.add_argument(
-        WINDOW,
-        metavar="TIME",
-        help="the detection window: the time over which growth is measured "
-        f"(default: as recorded, else {defaults['window_seconds'] / 60:g}m)",
-    )
-    parser.add_argument(
-        GROWTH,
-        type=float,
-        metavar="PERCENT",
-        help="the minimum growth within the detection window for a suspicion "
-        f"(default: as recorded, else {defaults['growth_threshold_percent']:g})",
-    )
-    parser.add_argument(
-        SLOPE,
-        metavar="SLOPE",
-        help="the minimum growth rate for a suspicion "
-        f"(default: as recorded, else {defaults['min_slope_bytes_per_hour'] / (1 << 20):g}MiB/h)",
-    )
+    for name, text in OPTIONS.items():
+        rule, default = definitions()[name].rule, definitions()[name].default
+        shown = rule.text(default).replace("%", "%%")
+        parser.add_argument(_option(name), metavar=shown, help=f"{text} (default: as recorded, else {shown})")
     parser.add_argument("--json", action="store_true", help="print one JSON object per line (docs/replay.md)")
     screen.add_verbose(parser, "the reasons for each verdict")
 
@@ -111,7 +100,7 @@ class TypedThresholds(NamedTuple):
 
     def over(self, recorded: DetectorThresholds | None) -> DetectorThresholds:
         """Return the detection thresholds of a point: from the command line, else as recorded, else the defaults."""
-        usual = astuple(recorded) if recorded else tuple(rules()[name][1] for name in THRESHOLDS)
+        usual = astuple(recorded or Settings().detector_thresholds)
         return DetectorThresholds(*(old if new is None else new for old, new in zip(usual, self, strict=True)))
 
 
@@ -131,18 +120,14 @@ def changes(points: Iterable[JudgedPoint], typed: TypedThresholds) -> Iterator[t
 
 def _thresholds(arguments: argparse.Namespace) -> TypedThresholds:
     """Return the thresholds. Raises :class:`SettingsError` for one that a service would refuse."""
-    window = None if arguments.window is None else parse_duration(WINDOW, arguments.window)
-    slope = None if arguments.min_slope is None else parse_bytes_per_hour(SLOPE, arguments.min_slope)
-    typed = {
-        WINDOW: ("window_seconds", arguments.window, window),
-        GROWTH: ("growth_threshold_percent", arguments.growth_percent, arguments.growth_percent),
-        SLOPE: ("min_slope_bytes_per_hour", arguments.min_slope, slope),
-    }
-    for flag, (setting, text, value) in typed.items():
-        rule, _ = rules()[setting]
-        if value is not None and not rule.min <= value <= rule.max:
-            raise SettingsError(flag, text, "out of range; heap-exporter replay --help shows the defaults")
-    return TypedThresholds(window, arguments.growth_percent, slope)
+    typed = {name: getattr(arguments, name) for name in OPTIONS}
+    return TypedThresholds(
+        *(None if text is None else definitions()[name].read(_option(name), text) for name, text in typed.items())
+    )
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _judge_all(paths: list[Path], replay: Callable[[Path], JudgedFile]) -> Iterator[JudgedFile]:
@@ -188,9 +173,9 @@ def _hint(path: Path, times: Sequence[float], window_seconds: float) -> str:
     if window_seconds >= least:
         return ""
     return (
-        f"{path}: the samples are {interval:g} s apart, so a detection window of {promql_duration(window_seconds)} has "
+        f"{path}: the samples are {interval:g} s apart, so a detection window of {short_duration(window_seconds)} has "
         f"fewer than the {MIN_SAMPLES_A_WINDOW} samples that a verdict needs: leaks are found late or never; set "
-        f"{WINDOW} {promql_duration(least)} or longer, or record more often"
+        f"--window {short_duration(least)} or longer, or record more often"
     )
 
 

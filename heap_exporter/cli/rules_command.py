@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add an option for each threshold, and the file to write."""
     for name, option in options().items():
         why = option.why.replace("%", "%%")
-        parser.add_argument(option.flag, dest=name, metavar=option.default, help=why)
+        parser.add_argument(option.flag, dest=name, metavar=option.quantity.text(option.default), help=why)
     parser.add_argument("-o", "--output", type=files.output_path, metavar="FILE", help="write the rules to this file")
 
 

@@ -18,6 +18,7 @@ import urllib.request
 from types import UnionType
 from typing import Any
 
+from heap_exporter.cli.durations import option_seconds
 from heap_exporter.cli.screen import print_line
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.runtime.formatting import duration, size
@@ -30,8 +31,6 @@ from heap_exporter.settings import Settings, variable
 HELP = "make a running service write a snapshot"
 
 _WHAT_TO_DO = "use the address that heap_exporter.start() listens on"
-
-LONGEST_WAIT_SECONDS = 86_400.0
 
 Members = dict[str, type | UnionType]
 
@@ -52,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the service's token (default: ${variable('token')})",
     )
     parser.add_argument(
-        "--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="how long to wait (default: %(default)g)"
+        "--timeout", type=option_seconds, default=120.0, metavar="TIME", help="how long to wait (default: 2m)"
     )
     parser.add_argument("--json", action="store_true", help="print the JSON response of the service")
 
@@ -134,16 +133,6 @@ def _document(body: bytes, members: Members) -> dict[str, Any]:
     ):
         raise ValueError("not the expected document")
     return document
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError("it must be a number of seconds") from None
-    if not 0 < seconds <= LONGEST_WAIT_SECONDS:
-        raise argparse.ArgumentTypeError(f"it must be more than 0 and at most {LONGEST_WAIT_SECONDS:g} seconds")
-    return seconds
 
 
 def _token(text: str) -> str:

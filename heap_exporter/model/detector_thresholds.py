@@ -7,6 +7,11 @@ from dataclasses import dataclass
 DAY_SECONDS = 86_400.0
 WINDOWS_A_DAY = 96.0
 
+WINDOW_BOUNDS_SECONDS = (2.0, 604_800.0)
+GROWTH_BOUNDS_PERCENT = (0.0, 1000.0)
+SLOPE_BOUNDS_BYTES_PER_HOUR = (0.0, 1024.0**5)
+"""The smallest and the largest threshold that a setting, or a recorded series, may have."""
+
 
 @dataclass(frozen=True, slots=True)
 class DetectorThresholds:

@@ -7,11 +7,15 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from typing import Literal
 
 from heap_exporter.model import LeakAlert
 from heap_exporter.runtime.background_queue import BackgroundQueue
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import unblocked_signals
+
+LeakEvent = Literal["leak"]
+"""The events that an application can listen for."""
 
 LeakListener = Callable[[LeakAlert], None]
 
@@ -35,7 +39,7 @@ class LeakListeners:
         self._counting = threading.Lock()
         self._calls: list[_ListenerCalls] = []
 
-    def add(self, event: str, listener: LeakListener) -> None:
+    def add(self, event: LeakEvent, listener: LeakListener) -> None:
         """Register a ``listener`` for leak alerts, the event ``"leak"``. Raises ``ValueError`` for any other event."""
         if event != "leak":
             raise ValueError(f"unknown event {event!r}; the only event is 'leak'")

@@ -18,7 +18,11 @@ from typing import NamedTuple, TypeVar
 
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.model import Cause, DetectorThresholds, Finding, FindingKind, MemoryLimits, Point
-from heap_exporter.settings import rules
+from heap_exporter.model.detector_thresholds import (
+    GROWTH_BOUNDS_PERCENT,
+    SLOPE_BOUNDS_BYTES_PER_HOUR,
+    WINDOW_BOUNDS_SECONDS,
+)
 
 REQUIRED = ("t_seconds", "rss_bytes")
 NUMBERS = tuple(name for name in Point._fields if name != "finding")
@@ -27,7 +31,8 @@ CGROUP = ("headroom_bytes", "oom_kills")
 """Columns that are no part of a point: what the cgroup has left, and how many kills for lack of memory it counts."""
 
 THRESHOLDS = ("window_seconds", "growth_threshold_percent", "min_slope_bytes_per_hour")
-"""Columns with the thresholds that the point was judged with: the names of the settings."""
+THRESHOLD_BOUNDS = (WINDOW_BOUNDS_SECONDS, GROWTH_BOUNDS_PERCENT, SLOPE_BOUNDS_BYTES_PER_HOUR)
+"""Columns with the thresholds that the point was judged with, and the smallest and the largest value of each."""
 
 COLUMNS = (*NUMBERS, *FINDING, *CGROUP, *THRESHOLDS)
 HEADER = ",".join(COLUMNS) + "\n"
@@ -172,14 +177,13 @@ def _read_thresholds(texts: Cells) -> DetectorThresholds | None:
     if len(texts) < len(THRESHOLDS) or not all(texts):
         return None
     values = []
-    for name, text in zip(THRESHOLDS, texts, strict=True):
-        rule, _ = rules()[name]
+    for name, text, (low, high) in zip(THRESHOLDS, texts, THRESHOLD_BOUNDS, strict=True):
         try:
             value = _number(text)
         except ValueError:
             value = math.nan
-        if not rule.min <= value <= rule.max:
-            raise ValueError(f"{name} is {text[:40]!r}; it must be a number from {rule.min:g} to {rule.max:g}")
+        if not low <= value <= high:
+            raise ValueError(f"{name} is {text[:40]!r}; it must be a number from {low:g} to {high:g}")
         values.append(value)
     return DetectorThresholds(*values)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from typing import Any
 
@@ -17,3 +18,9 @@ class _SafeLogger(logging.LoggerAdapter[logging.Logger]):
 
 
 log = _SafeLogger(logging.getLogger("heap_exporter"), {})
+
+
+@functools.cache
+def warn_once(text: str) -> None:
+    """Log a warning the first time that it is called with this text."""
+    log.warning("%s", text)

@@ -180,7 +180,7 @@ def _shortage(need: ResourceNeed, free: FreeResources, directory: Path) -> Snaps
         (free.file_size_bytes, need.file_bytes, disk,
          "the snapshot file may take {} MiB, but the file size limit (ulimit -f) allows only {} MiB"),
         (free.quota_bytes, need.file_bytes, disk,
-         "the snapshot file may take {} MiB, but HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only {} MiB"),
+         "the snapshot file may take {} MiB, but HEAP_EXPORTER_SNAPSHOT_MAX_SIZE allows only {} MiB"),
         (free.free_disk_bytes, need.file_bytes + free.min_free_bytes, disk,
          "a snapshot needs {} MiB of free disk space, but only {} MiB is free; delete files on this disk"),
     )  # fmt: skip  # a table is read in columns

@@ -191,7 +191,7 @@ class Store:
         os.fsync(file)
         size = os.fstat(file).st_size
         if size > self.max_bytes:
-            problem = f"the file has {size:,} bytes; HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only {self.max_bytes:,}"
+            problem = f"the file has {size:,} bytes; HEAP_EXPORTER_SNAPSHOT_MAX_SIZE allows only {self.max_bytes:,}"
             raise SnapshotNoDisk(self.directory, problem)
 
     def _no_disk(self, error: OSError) -> SnapshotNoDisk:

@@ -70,7 +70,7 @@ def main(objects: str, window: str, mib_per_hour: str, folder: str) -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
     held = build(int(int(objects) / OBJECTS_FOR_EACH_TRACKED))
     ticker, alerted = Ticker(), threading.Event()
-    exporter = heap_exporter.start(port=0, window_seconds=float(window), snapshot_dir=Path(folder))
+    exporter = heap_exporter.start(port=0, window=float(window), snapshot_dir=Path(folder))
     reading = exporter.monitor.reading()
     say(built=len(held), resident_bytes=reading.sample and reading.sample.process.resident_bytes)  # type: ignore[union-attr]
 

@@ -54,7 +54,7 @@ class Service:
 
     def tick_microseconds(self, rounds: int = 12) -> float:
         """Return the CPU time of a sample and of its processing: the median of rounds of a second."""
-        self.turn_on(interval_seconds=TICK_SECONDS, window_seconds=TICK_WINDOW_SECONDS, census_interval_seconds=86400)
+        self.turn_on(interval=TICK_SECONDS, window=TICK_WINDOW_SECONDS, census_interval=86400)
         time.sleep(SETTLE_WINDOWS * TICK_WINDOW_SECONDS)
         found = []
         for _ in range(rounds):
@@ -83,10 +83,10 @@ class Service:
 def at_speed(speed: float) -> dict[str, float]:
     """Return the default intervals, divided by ``speed``."""
     return {
-        "interval_seconds": 15 / speed,
-        "census_interval_seconds": 60 / speed,
-        "census_cpu_percent": 0.5 * speed,
-        "window_seconds": 900 / speed,
+        "interval": 15 / speed,
+        "census_interval": 60 / speed,
+        "census_cpu": 0.5 * speed,
+        "window": 900 / speed,
     }
 
 

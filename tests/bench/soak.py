@@ -159,15 +159,15 @@ class Soaked:
 def settings(speed: float, webhook: str) -> dict[str, Any]:
     """Return the default settings at ``speed``, with all features on."""
     return {
-        "interval_seconds": 15 / speed,
-        "census_interval_seconds": 60 / speed,
-        "census_cpu_percent": min(0.5 * speed, 100),
-        "window_seconds": 900 / speed,
-        "min_slope_bytes_per_hour": 8 * 1024**2 * speed,
-        "snapshot_cooldown_seconds": 3600 / speed,
+        "interval": 15 / speed,
+        "census_interval": 60 / speed,
+        "census_cpu": min(0.5 * speed, 100),
+        "window": 900 / speed,
+        "min_slope": 8 * 1024**2 * speed,
+        "snapshot_cooldown": 3600 / speed,
         "snapshots_a_day": 10_000,
         "snapshot_keep": KEEP,
-        "snapshot_max_bytes": QUOTA_BYTES,
+        "snapshot_max_size": QUOTA_BYTES,
         "alert_webhook_url": webhook,
     }
 

@@ -57,7 +57,7 @@ class Service:
     def __init__(self, settings: dict[str, Any], calm_windows: int) -> None:
         self._settings = settings
         self._calm_windows = calm_windows
-        self._window_seconds = float(str(settings["window_seconds"]))
+        self._window_seconds = float(str(settings["window"]))
         self._alerted = threading.Event()
         self._cleared = 0
 

@@ -22,7 +22,7 @@ def run(name: str) -> None:
     """Run ``main`` of the program ``name``; each step takes :data:`SAMPLES_A_STEP` samples."""
     exporter = heap_exporter.start(
         http=False,
-        growth_threshold_percent=10,  # the interpreter alone varies by some percent of so small a process
+        growth_threshold=10,  # the interpreter alone varies by some percent of so small a process
         snapshot_on_leak=False,
         record=False,
     )

@@ -46,10 +46,7 @@ class Outcome:
 
 def thresholds() -> DetectorThresholds:
     """Return the default thresholds of a service."""
-    settings = Settings()
-    return DetectorThresholds(
-        settings.window_seconds, settings.growth_threshold_percent, settings.min_slope_bytes_per_hour
-    )
+    return Settings().detector_thresholds
 
 
 def judge(points: Iterable[Point], onset_hours: float | None) -> tuple[float | None, int, float | None, str | None]:

@@ -70,7 +70,7 @@ def test_the_committed_rules_pass_every_lint(promtool: Path) -> None:
 @pytest.mark.parametrize("seconds", [5, 13.7, 15, 100, 10_800])
 def test_rules_of_any_window_pass_every_lint(promtool: Path, tmp_path: Path, seconds: float) -> None:
     path = tmp_path / "rules.yml"
-    short = AlertThresholds(window_seconds=seconds, hold_seconds=seconds, sample_interval_seconds=seconds / 20)
+    short = AlertThresholds(window_seconds=seconds, hold_seconds=seconds, interval_seconds=seconds / 20)
     path.write_text(render_rules(short))
 
     checked = run_promtool(promtool, "check", "rules", "--lint=all", "--lint-fatal", path)

@@ -13,7 +13,7 @@ import ast, collections, hashlib, json, linecache, logging, os, queue, sys, thre
 import heap_exporter
 from heap_exporter.notify.payload import alert_document
 
-exporter = heap_exporter.start(port=0, growth_threshold_percent=1)
+exporter = heap_exporter.start(port=0, growth_threshold=1)
 exporter.monitor.on("leak", lambda alert: print(json.dumps(alert_document(alert)), flush=True))
 
 {}

@@ -23,7 +23,7 @@ class Session:
 SESSIONS = {}
 heard = []
 signal.signal(signal.SIGCHLD, lambda *_: heard.append(1))
-exporter = heap_exporter.start(port=0, interval_seconds=0.1)
+exporter = heap_exporter.start(port=0, interval=0.1)
 print(json.dumps(exporter.url), flush=True)
 for line in sys.stdin:
     SESSIONS.update((f"<b>{len(SESSIONS) + i}</b>", Session()) for i in range(int(line)))
@@ -61,7 +61,7 @@ def children():
 
 held = [[] for _ in range(200_000)]
 exporter = heap_exporter.start(
-    http=False, interval_seconds=float(sys.stdin.readline()), census_interval_seconds=86400
+    http=False, interval=float(sys.stdin.readline()), census_interval=86400
 )
 while exporter.monitor.reading().census is None:  # a census walks in a child too
     time.sleep(0.01)

@@ -161,7 +161,7 @@ def test_a_process_that_aborts_without_memory_is_an_exit(tmp_path: Path) -> None
     code = """
         import json, os, resource, sys, time
         from heap_exporter import start
-        exporter = start(port=0, interval_seconds=0.05, census_interval_seconds=60, window_seconds=2)
+        exporter = start(port=0, interval=0.05, census_interval=60, window=2)
         print(json.dumps(exporter.url), flush=True)
         now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (now + 100 * 1024**2,) * 2)
@@ -229,7 +229,7 @@ def test_the_worker_that_replaces_a_killed_one_claims_its_crash_record(tmp_path:
     code = """
         import json, os, sys, time
         from heap_exporter import start
-        start(port=0, interval_seconds=0.05, window_seconds=2)
+        start(port=0, interval=0.05, window=2)
 
         def worker():
             pid = os.fork()

@@ -34,7 +34,7 @@ from tests.servers.install import RELEASES, Release
 from tests.servers.versions import find_usable
 
 RULES = (
-    "--window=15s", "--for=15s", "--sample-interval=1s",
+    "--window=15s", "--for=15s", "--interval=1s",
     "--min-slope=300MiB/h", "--min-slow-slope=300MiB/h", "--min-type-growth=200000/h",
 )  # fmt: skip  # options of one command
 PATIENCE_SECONDS = 150.0

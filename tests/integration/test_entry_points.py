@@ -18,7 +18,7 @@ def test_a_thousand_scrapes_cause_no_census_and_no_sample(tmp_path: Path) -> Non
         import json, sys
         import heap_exporter
         exporter = heap_exporter.start(
-            port=0, window_seconds=86_400, interval_seconds=3600, census_interval_seconds=3600)
+            port=0, window=86_400, interval=3600, census_interval=3600)
         print(json.dumps(exporter.url), flush=True)
         sys.stdin.readline()
         """
@@ -57,7 +57,7 @@ def test_promtool_accepts_the_page_and_it_is_compressed(accept: str, promtool: P
     code = """
         import json, sys
         import heap_exporter
-        print(json.dumps(heap_exporter.start(port=0, interval_seconds=0.2).url), flush=True)
+        print(json.dumps(heap_exporter.start(port=0, interval=0.2).url), flush=True)
         sys.stdin.readline()
         """
     with program(code, tmp_path) as process:
@@ -81,7 +81,7 @@ def test_the_registry_of_the_application_has_the_metrics_of_both(tmp_path: Path)
         from prometheus_client import Counter, start_http_server
         import heap_exporter
         Counter("shop_orders", "Orders.").inc()
-        exporter = heap_exporter.register(interval_seconds=0.2)
+        exporter = heap_exporter.register(interval=0.2)
         assert heap_exporter.register() is exporter
         server, _ = start_http_server(0, addr="127.0.0.1")
         print(json.dumps(f"http://127.0.0.1:{server.server_port}/"), flush=True)
@@ -103,7 +103,7 @@ FLASK = """
     import heap_exporter, json
     app = Flask("shop")
     app.add_url_rule("/", view_func=lambda: "shop")
-    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/memory": heap_exporter.make_wsgi_app(interval_seconds=0.2)})
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/memory": heap_exporter.make_wsgi_app(interval=0.2)})
     server = make_server("127.0.0.1", 0, app, threaded=True)
     print(json.dumps(f"http://127.0.0.1:{server.server_port}/"), flush=True)
     server.serve_forever()
@@ -118,7 +118,7 @@ STARLETTE = """
     import heap_exporter
     app = Starlette(routes=[
         Route("/", lambda request: PlainTextResponse("shop")),
-        Mount("/memory", heap_exporter.make_asgi_app(interval_seconds=0.2)),
+        Mount("/memory", heap_exporter.make_asgi_app(interval=0.2)),
     ])
     listener = socket.create_server(("127.0.0.1", 0))
     print(json.dumps(f"http://127.0.0.1:{listener.getsockname()[1]}/"), flush=True)

@@ -23,11 +23,11 @@ SERVICE = """
     import heap_exporter
     from heap_exporter.snapshot.budget import Budget
 
-    exporter = heap_exporter.start(port=0, interval_seconds=0.2)
+    exporter = heap_exporter.start(port=0, interval=0.2)
     refusal = Budget(exporter.monitor.snapshots.store, 3600, 12).request("a leak")
     taken = exporter.snapshot("test")
     exporter.stop()
-    heap_exporter.start(port=0, interval_seconds=0.2)  # a start looks for snapshots to upload
+    heap_exporter.start(port=0, interval=0.2)  # a start looks for snapshots to upload
     print(json.dumps({"refusal": refusal and refusal.reason, "path": str(taken.path)}), flush=True)
     sys.stdin.read()
 """

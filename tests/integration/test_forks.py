@@ -45,7 +45,7 @@ def test_a_forked_child_reports_its_own_values_on_its_own_port(tmp_path: Path) -
     code = f"""
         import json, os, sys, time
         import heap_exporter
-        exporter = heap_exporter.start(port=0, interval_seconds=0.2)
+        exporter = heap_exporter.start(port=0, interval=0.2)
         print(json.dumps({{"pid": os.getpid(), "url": exporter.url}}), flush=True)
         {CHILD.strip()}
         if os.fork() == 0:
@@ -72,12 +72,12 @@ def test_a_multiprocessing_child_reports_for_itself(method: str, tmp_path: Path)
         import heap_exporter
         {CHILD.strip()}
         def work():
-            heap_exporter.start(interval_seconds=0.2)
+            heap_exporter.start(interval=0.2)
             report()
             sys.stdin = open(0)
             multiprocessing.parent_process().join()
         if __name__ == "__main__":
-            exporter = heap_exporter.start(interval_seconds=0.2)
+            exporter = heap_exporter.start(interval=0.2)
             print(json.dumps({{"pid": os.getpid(), "url": exporter.url}}), flush=True)
             child = multiprocessing.get_context({method!r}).Process(target=work, daemon=True)
             child.start()
@@ -95,7 +95,7 @@ def test_a_page_mounted_in_a_forked_child_never_has_the_values_of_the_parent(tmp
     code = """
         import json, os
         import heap_exporter
-        pages = heap_exporter.make_wsgi_app(interval_seconds=0.1)
+        pages = heap_exporter.make_wsgi_app(interval=0.1)
         def ask():
             environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics", "SERVER_NAME": "x", "SERVER_PORT": "80",
                        "wsgi.url_scheme": "http", "wsgi.input": None, "HTTP_ACCEPT": "text/plain"}
@@ -150,7 +150,7 @@ def test_children_that_end_at_once_open_no_port(tmp_path: Path) -> None:
     code = """
         import json, os, time
         import heap_exporter
-        exporter = heap_exporter.start(port=0, interval_seconds=0.05)
+        exporter = heap_exporter.start(port=0, interval=0.05)
         began = time.monotonic()
         codes = []
         for _ in range(100):
@@ -169,7 +169,7 @@ def test_forks_from_many_threads_while_sampling_never_deadlock(tmp_path: Path) -
         import json, logging, os, threading
         import heap_exporter
         exporter = heap_exporter.start(
-            port=0, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100)
+            port=0, interval=0.05, census_interval=0.2, census_cpu=100)
         codes = []
         def fork():
             for _ in range(15):

@@ -19,7 +19,7 @@ from heap_exporter.notify.payload import alert_document
 def show(alert):
     print(json.dumps(alert_document(alert)), flush=True)
 
-exporter = heap_exporter.start(port=0, growth_threshold_percent=1)
+exporter = heap_exporter.start(port=0, growth_threshold=1)
 exporter.monitor.on("leak", show)
 print(json.dumps(exporter.url), flush=True)
 

@@ -20,7 +20,7 @@ GROWS = """
 import json, time
 from heap_exporter import start
 
-exporter = start(port=0, interval_seconds={interval}, census_interval_seconds=3600, window_seconds=900)
+exporter = start(port=0, interval={interval}, census_interval=3600, window=900)
 print(json.dumps(exporter.url), flush=True)
 class Session(bytearray):
     pass

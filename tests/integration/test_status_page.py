@@ -26,7 +26,7 @@ import sys
 import heap_exporter
 class Session: pass
 sessions = [Session() for _ in range(20_000)]
-with heap_exporter.start(port=0, interval_seconds=0.2, census_interval_seconds=0.2) as exporter:
+with heap_exporter.start(port=0, interval=0.2, census_interval=0.2) as exporter:
     print(exporter.url, flush=True)
     sys.stdin.read()
 """
@@ -43,7 +43,7 @@ def watched_process(folder: Path, **environ: str) -> Iterator[str]:
     settings = {
         **os.environ,
         "HEAP_EXPORTER_SNAPSHOT_DIR": str(folder),
-        "HEAP_EXPORTER_CENSUS_CPU_PERCENT": "50",
+        "HEAP_EXPORTER_CENSUS_CPU": "50",
         **environ,
     }
     with subprocess.Popen(

@@ -106,7 +106,7 @@ def test_every_walk_succeeds_while_fifty_threads_allocate_import_log_and_fork(
             with open(f"modules/busy_{number}.py", "w") as file:
                 file.write("import json, logging\\nVALUES = [[number] for number in range(100)]\\n")
         logging.basicConfig(filename="busy.log", level=logging.INFO)
-        exporter = heap_exporter.start(http=False, interval_seconds=60, census_interval_seconds=3600, snapshot_keep=5)
+        exporter = heap_exporter.start(http=False, interval=60, census_interval=3600, snapshot_keep=5)
         stopping, problems, done = threading.Event(), [], [0] * 50
         def work(number):
             log = logging.getLogger(f"busy.{number}")
@@ -168,7 +168,7 @@ def test_greenlets_run_while_a_clone_walks(tmp_path: Path) -> None:
         from heap_exporter.errors import SnapshotError
         from tests.native.clones import children, hanging
         logging.getLogger("heap_exporter").setLevel(logging.CRITICAL)
-        exporter = heap_exporter.start(port=0, census_interval_seconds=3600)
+        exporter = heap_exporter.start(port=0, census_interval=3600)
         while exporter.monitor.reading().census is None:
             gevent.sleep(0.01)
         ticks = 0

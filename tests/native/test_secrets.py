@@ -167,7 +167,7 @@ CODE = """
     held = {kind: [make(secret(kind)) for _ in range(EACH)] for kind, make in KINDS.items()}
 
     import heap_exporter
-    exporter = heap_exporter.start(port=0, interval_seconds=0.2, census_interval_seconds=1, census_cpu_percent=100)
+    exporter = heap_exporter.start(port=0, interval=0.2, census_interval=1, census_cpu=100)
     print(json.dumps([exporter.url, number[0]]), flush=True)
     sys.stdin.readline()
     exporter.stop()

@@ -18,7 +18,7 @@ import json, os
 import heap_exporter
 from heap_exporter.web import server
 server.PORT_RETRY_SECONDS = 0.2
-heap_exporter.start(interval_seconds=0.2)
+heap_exporter.start(interval=0.2)
 def app(environ, start_response):
     exporter = heap_exporter.current()
     body = json.dumps({"pid": os.getpid(), "parent": os.getppid(), "url": exporter and exporter.url}).encode()

@@ -52,10 +52,10 @@ def window_settings(seconds: float) -> dict[str, str]:
     """Return settings for a window of ``seconds`` with forty samples, or a longer one where the machine is busy."""
     window = seconds * slowdown()
     return {
-        "HEAP_EXPORTER_WINDOW_SECONDS": f"{window:.3f}",
-        "HEAP_EXPORTER_INTERVAL_SECONDS": f"{window / 40:.3f}",
-        "HEAP_EXPORTER_CENSUS_INTERVAL_SECONDS": f"{window / 10:.3f}",
-        "HEAP_EXPORTER_CENSUS_CPU_PERCENT": "20",
+        "HEAP_EXPORTER_WINDOW": f"{window:.3f}",
+        "HEAP_EXPORTER_INTERVAL": f"{window / 40:.3f}",
+        "HEAP_EXPORTER_CENSUS_INTERVAL": f"{window / 10:.3f}",
+        "HEAP_EXPORTER_CENSUS_CPU": "20",
     }
 
 

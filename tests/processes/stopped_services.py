@@ -17,7 +17,7 @@ from tests.servers.running import free_port
 
 START = """
 import heap_exporter
-heap_exporter.start(http=False, interval_seconds=0.2, census_interval_seconds=60)
+heap_exporter.start(http=False, interval=0.2, census_interval=60)
 """
 
 WSGI = """

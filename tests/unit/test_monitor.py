@@ -1,6 +1,7 @@
 """The monitor walks with the chosen walker, within its processor budget, and reports it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.doubles.native_walkers import FakeWalker, install_native, remove_nati
 from tests.doubles.web_source import until
 
 
-def monitored(folder: Path, **settings: object) -> HeapMonitor:
+def monitored(folder: Path, **settings: Any) -> HeapMonitor:
     return HeapMonitor(Settings.load({}, snapshot_dir=folder, **settings))
 
 
@@ -101,6 +102,6 @@ def test_settings_reach_the_walker(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     walker = FakeWalker()
     install_native(monkeypatch, lambda: walker)
 
-    monitored(tmp_path, snapshot_keys=True, walk_timeout_seconds=9)
+    monitored(tmp_path, snapshot_keys=True, walk_timeout=9)
 
     assert walker.options == {"keys": True, "timeout_seconds": 9.0}

@@ -182,7 +182,7 @@ def test_a_judge_that_raises_does_not_stop_the_recording_and_leaves_no_verdict(
 
 
 def test_the_thresholds_of_the_service_are_recorded_with_its_samples(tmp_path: Path) -> None:
-    settings = Settings.load({}, snapshot_dir=tmp_path, walker="portable", window_seconds=1800, interval_seconds=20)
+    settings = Settings.load({}, snapshot_dir=tmp_path, walker="portable", window="30m", interval="20s")
     monitor = HeapMonitor(settings)
     monitor._pipeline._next_slow_at = math.inf  # no census: it takes a second
     monitor._pipeline.begin()

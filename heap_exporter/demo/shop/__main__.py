@@ -33,12 +33,12 @@ def main() -> None:
         host=arguments.host,
         port=arguments.port,
         strict=True,
-        window_seconds=arguments.window,
-        interval_seconds=arguments.window / 40,
-        census_interval_seconds=arguments.window / 10,
-        census_cpu_percent=10,
-        growth_threshold_percent=MIN_GROWTH_PERCENT,
-        snapshot_cooldown_seconds=arguments.window,
+        window=arguments.window,
+        interval=arguments.window / 40,
+        census_interval=arguments.window / 10,
+        census_cpu="10%",
+        growth_threshold=MIN_GROWTH_PERCENT,
+        snapshot_cooldown=arguments.window,
         snapshots_a_day=1000,
     ) as exporter:
         print(f"shop http://{arguments.host}:{shop.port}/ exporter {exporter.url}", flush=True)

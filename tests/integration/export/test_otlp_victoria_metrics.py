@@ -144,7 +144,7 @@ def test_each_worker_is_its_own_instance(monkeypatch: pytest.MonkeyPatch) -> Non
 
 LIVE = """
 import sys, heap_exporter
-with heap_exporter.start(port=0, interval_seconds=0.3, census_interval_seconds=1) as exporter:
+with heap_exporter.start(port=0, interval=0.3, census_interval=1) as exporter:
     print(exporter.url, flush=True)
     sys.stdin.read()
 """

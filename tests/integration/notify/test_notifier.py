@@ -29,7 +29,7 @@ print(notifier.webhooks, "requests" in sys.modules)
 
 def test_the_counter_of_webhooks_does_not_fall_when_a_stopped_monitor_starts_again(tmp_path: Path) -> None:
     with webhook_server() as received:
-        settings = Settings.load({}, snapshot_dir=tmp_path, alert_webhook_url=received.url, interval_seconds=1)
+        settings = Settings.load({}, snapshot_dir=tmp_path, alert_webhook_url=received.url, interval=1)
         monitor = HeapMonitor(settings)
         for count in (1, 2):
             monitor.start()

@@ -30,7 +30,7 @@ pytestmark = [
 SERVICE = """
 import json, os, signal, sys
 import heap_exporter
-exporter = heap_exporter.start(http=False, interval_seconds=0.1, window_seconds=2)
+exporter = heap_exporter.start(http=False, interval=0.1, window=2)
 """
 
 

@@ -23,7 +23,7 @@ SERVICE = f"""
     import json, sys, threading
     threading.stack_size({STACK_BYTES})
     import heap_exporter
-    exporter = heap_exporter.start(port=0, interval_seconds=0.1, upload_url="file:///nowhere")
+    exporter = heap_exporter.start(port=0, interval=0.1, upload_url="file:///nowhere")
     print(json.dumps(exporter.url), flush=True)
     sys.stdin.readline()
     """

@@ -36,7 +36,7 @@ def test_heap_exporter_s_own_objects_are_left_out() -> None:
         from heap_exporter.walker.fallback_walker import choose_walker
         before = {c.type_name: c.objects for c in choose_walker("portable").census().types}
         exporter = heap_exporter.agent.start(
-            port=0, interval_seconds=0.05, census_interval_seconds=0.2, census_cpu_percent=100,
+            port=0, interval=0.05, census_interval=0.2, census_cpu=100,
             walker="portable")
         import time
         deadline = time.monotonic() + 20

@@ -103,20 +103,20 @@ def test_every_range_offset_and_age_but_the_day_scales_with_the_window() -> None
     day = 86400.0
     by_default = _seconds(render_rules()) - {day}
 
-    scaled = _seconds(render_rules(AlertThresholds(window_seconds=15, sample_interval_seconds=1))) - {day}
+    scaled = _seconds(render_rules(AlertThresholds(window_seconds=15, interval_seconds=1))) - {day}
 
     assert scaled == {seconds / 60 for seconds in by_default}
 
 
 def test_the_group_is_evaluated_fifteen_times_per_window() -> None:
-    group = yaml.safe_load(render_rules(AlertThresholds(window_seconds=15, sample_interval_seconds=1)))["groups"][0]
+    group = yaml.safe_load(render_rules(AlertThresholds(window_seconds=15, interval_seconds=1)))["groups"][0]
 
     assert group["interval"] == "1s"
 
 
 @pytest.mark.parametrize("seconds", [5, 7, 13.7, 100, 901, 3600, 10_800])
 def test_the_rules_of_every_window_are_valid_yaml(seconds: float) -> None:
-    short = AlertThresholds(window_seconds=seconds, sample_interval_seconds=seconds / 20)
+    short = AlertThresholds(window_seconds=seconds, interval_seconds=seconds / 20)
     rules = yaml.safe_load(render_rules(short))["groups"][0]["rules"]
 
     assert len(rules) == len(RULES)

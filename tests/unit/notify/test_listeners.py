@@ -154,7 +154,7 @@ def test_a_listener_may_stop_all_listeners() -> None:
 
 def test_there_is_only_one_event() -> None:
     with pytest.raises(ValueError, match="the only event is 'leak'"):
-        LeakListeners().add("leek", print)
+        LeakListeners().add("leek", print)  # type: ignore[arg-type]
 
 
 def test_without_listeners_nothing_is_counted() -> None:

@@ -50,7 +50,7 @@ def test_with_enough_of_everything_the_graph_is_written() -> None:
         ({"file_size_bytes": 199 << 20}, "may take 200 MiB, but the file size limit (ulimit -f) allows only 199 MiB"),
         (
             {"quota_bytes": 199 << 20},
-            "the snapshot file may take 200 MiB, but HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only 199 MiB",
+            "the snapshot file may take 200 MiB, but HEAP_EXPORTER_SNAPSHOT_MAX_SIZE allows only 199 MiB",
         ),
         (
             {"free_disk_bytes": 263 << 20},
@@ -81,7 +81,7 @@ def test_with_too_little_of_one_resource_a_census_is_written_with_the_reason(
         ({"headroom_bytes": -5}, SnapshotNoMemory, "only 0 MiB is available"),
         ({"address_bytes": 0}, SnapshotNoMemory, "ulimit -v"),
         ({"file_size_bytes": 4096}, SnapshotNoDisk, "ulimit -f"),
-        ({"quota_bytes": 4096}, SnapshotNoDisk, "HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only 0 MiB"),
+        ({"quota_bytes": 4096}, SnapshotNoDisk, "HEAP_EXPORTER_SNAPSHOT_MAX_SIZE allows only 0 MiB"),
         (
             {"free_disk_bytes": MIN_FREE_BYTES},
             SnapshotNoDisk,

@@ -53,7 +53,7 @@ def test_a_snapshot_that_alone_exceeds_the_quota_is_refused_and_no_other_is_remo
     store = Store(tmp_path, keep=2, max_bytes=10_000)
     before = [write(store, number) for number in range(2)]
 
-    with pytest.raises(SnapshotNoDisk, match="HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only 10,000"):
+    with pytest.raises(SnapshotNoDisk, match="HEAP_EXPORTER_SNAPSHOT_MAX_SIZE allows only 10,000"):
         store.write(snapshot_id(5), lambda file: BlockWriter(file).write(b"x" * 20_000))
 
     assert sorted(kept(store)) == before
@@ -152,4 +152,4 @@ def test_with_a_quota_too_small_for_the_graph_a_census_is_written_with_the_reaso
     info = Snapshots(PausedWalker(), Store(tmp_path, 5, max_bytes=1 << 20), lambda: None).take("")
 
     assert info.content == "census"
-    assert "HEAP_EXPORTER_SNAPSHOT_MAX_BYTES allows only 1 MiB" in info.note
+    assert "HEAP_EXPORTER_SNAPSHOT_MAX_SIZE allows only 1 MiB" in info.note

@@ -1,0 +1,21 @@
+"""The type of options that are durations."""
+
+from __future__ import annotations
+
+import argparse
+
+from heap_exporter.errors import SettingsError
+from heap_exporter.runtime.quantities import DURATION, short_duration
+
+MAX_SECONDS = 86_400.0
+
+
+def option_seconds(text: str) -> float:
+    """Return the seconds of a command's option: more than zero, and at most a day."""
+    try:
+        seconds = DURATION.read("", text)
+    except SettingsError:
+        raise argparse.ArgumentTypeError(f"it must be {DURATION.example}, not {text!r}") from None
+    if not 0 < seconds <= MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"it must be more than 0s and at most {short_duration(MAX_SECONDS)}")
+    return seconds
