@@ -28,7 +28,8 @@ WINDOWS = (900.0,) * 12 + (300.0, 600.0, 1800.0, 3600.0, 20.0, 30.0, 60.0, 120.0
 """Windows are those of services; up to two minutes long, everything else happens faster too, as in a demo."""
 
 FAST_WINDOW = 120.0
-MAX_MIB = 24 * 1024.0
+MIN_BASE_MIB, MAX_MIB = 15.0, 24 * 1024.0
+LARGE_BACKGROUNDS = ("daily load", "slow sawtooth", "quick sawtooth", "batches", "requests", "working set", "spikes")
 MIN_SAMPLES, MAX_SAMPLES = 40, 20_000
 
 
@@ -95,14 +96,17 @@ def leak_of(shape: str, holder: str | None = None, *, late: float = 0.25) -> Fam
     def family(draw: Draw, step: float) -> Service:
         rate = draw.log(1, 12_000)
         base = _base(draw)
-        limit = base * _times_base(draw)  # at which the process is killed, and the series ends
-        hours = max(min(draw.log(max(1, 12 / rate), 72), min(limit - base, MAX_MIB) / rate), 1.0)
+        times_base = _times_base(draw)  # at that limit the process is killed, and the series ends
+        hours = max(min(draw.log(max(1, 12 / rate), 72), min((times_base - 1) * base, MAX_MIB) / rate), 1.0)
         timeline = _one_process(draw, step, hours)
         onset = timeline.length * draw.log(0.03, 0.7) if draw.chance(late) else 0.0
         gained = rate * (timeline.length - onset) / HOUR
-        base = min(base, gained * draw.log(4, 60)) if draw.chance(0.9) else base
-        service = Service(timeline, [], _interpreter(draw, max(base, 15.0)), onset=onset)
-        _add_backgrounds(draw, service, max(base, 15.0) * draw.log(0.1, 1))
+        base = max(min(base, gained * draw.log(4, 60)) if draw.chance(0.9) else base, MIN_BASE_MIB)
+        service = Service(timeline, [], _interpreter(draw, base), onset=onset)
+        service.interpreter.limit_mib = times_base * base
+        if draw.chance(0.3):  # the leak is seen once it exceeds this
+            _add_background(draw, service, draw.one_of(LARGE_BACKGROUNDS), min(gained * draw.log(0.2, 5), 3 * base))
+        _add_backgrounds(draw, service, base * draw.log(0.1, 1))
         if draw.chance(0.25):
             service.demands += FILLS[draw.one_of(("warm-up", "quick LRU", "popular keys", "pool"))](
                 draw, timeline, base * draw.log(0.05, 1)
@@ -115,7 +119,7 @@ def leak_of(shape: str, holder: str | None = None, *, late: float = 0.25) -> Fam
 
 def _limit_noise(draw: Draw, service: Service, gained: float) -> None:
     """Scale down what hides the leak, for most series: nine of ten leaks can be seen in the end."""
-    if not service.demands or draw.chance(0.1):
+    if draw.chance(0.1):
         return
     others = sum((each.mib for each in service.demands), np.zeros(len(service.timeline)))
     factor = min(gained / draw.log(0.5, 60) / max(float(others.std()), 1e-9), 1.0)
@@ -149,9 +153,9 @@ def crash_loop(draw: Draw, step: float) -> Service:
     starts = np.concatenate(([0.0], np.cumsum(lengths + pauses)))[:-1]
     end = min(lives * life, float(starts[-1] + lengths[-1]))
     timeline = draw_timeline(draw, step, starts[starts < end], np.minimum(starts + lengths, end)[starts < end])
-    base = min(_base(draw), room * draw.log(0.1, 20))
-    service = Service(timeline, [], _interpreter(draw, max(base, 15.0)), onset=0.0)
-    service.interpreter.limit_mib = max(base, 15.0) + room * draw.between(1.0, 1.3)
+    base = max(min(_base(draw), room * draw.log(0.1, 20)), MIN_BASE_MIB)
+    service = Service(timeline, [], _interpreter(draw, base), onset=0.0)
+    service.interpreter.limit_mib = base + room * draw.between(1.0, 1.3)
     _add_backgrounds(draw, service, room * draw.log(0.01, 0.4))
     if draw.chance(0.4):
         service.demands += FILLS["warm-up"](draw, timeline, room * draw.log(0.02, 0.5))
@@ -170,8 +174,8 @@ def leak_between_deploys(draw: Draw, step: float) -> Service:
     starts = HOUR * starts[starts < hours * 0.97]
     timeline = draw_timeline(draw, step, starts, np.append(starts[1:], max(hours * HOUR, 40 * step)))
     gained = rate * life
-    base = min(_base(draw), gained * draw.log(3, 40))
-    service = Service(timeline, [], _interpreter(draw, max(base, 15.0)), onset=0.0)
+    base = max(min(_base(draw), gained * draw.log(3, 40)), MIN_BASE_MIB)
+    service = Service(timeline, [], _interpreter(draw, base), onset=0.0)
     _add_backgrounds(draw, service, base * draw.log(0.05, 0.6))
     _limit_noise(draw, service, gained)
     return _leaking(
@@ -185,10 +189,8 @@ def leak_since_deploy(draw: Draw, step: float) -> Service:
     onset = draw.between(0.1, 0.6) * hours * HOUR
     timeline = draw_timeline(draw, step, np.array([0.0, onset]), np.array([onset, hours * HOUR]))
     gained = min(rate * (hours - onset / HOUR), MAX_MIB)
-    base = min(_base(draw), gained * draw.log(3, 40))
-    service = Service(
-        timeline, [], _interpreter(draw, max(base, 15.0)), onset=float(timeline.seconds[timeline.life == 1][0])
-    )
+    base = max(min(_base(draw), gained * draw.log(3, 40)), MIN_BASE_MIB)
+    service = Service(timeline, [], _interpreter(draw, base), onset=float(timeline.seconds[timeline.life == 1][0]))
     _add_backgrounds(draw, service, base * draw.log(0.05, 0.6))
     _limit_noise(draw, service, gained)
     curve = gained / (hours - onset / HOUR) * GROWTH_SHAPES["straight"](draw, timeline, onset)
@@ -368,11 +370,14 @@ def made_series(seed: int, index: int) -> Series:
 
 
 def _limit(draw: Draw, service: Service) -> None:
-    """Draw a memory limit for some services that have none: far above what they need, or close, leaking or not."""
-    if service.interpreter.limit_mib is None and draw.chance(0.5):
-        base = service.interpreter.base_mib
-        highest = sum((each.mib for each in service.demands), np.zeros(len(service.timeline))).max() + base
-        service.interpreter.limit_mib = max(base * _times_base(draw), float(highest) * draw.between(1.05, 1.3))
+    """Draw a memory limit, far above what a service needs, or close, leaking or not; not all services have one."""
+    if draw.chance(0.4):
+        service.interpreter.limit_mib = None
+        return
+    base = service.interpreter.base_mib
+    limit = service.interpreter.limit_mib or base * _times_base(draw)
+    highest = sum((each.mib for each in service.demands), np.zeros(len(service.timeline))).max() + base
+    service.interpreter.limit_mib = max(limit, float(highest) * draw.between(1.02, 1.2))
 
 
 def _truth(service: Service, times: Array, pace: float) -> tuple[float | None, float | None, float | None]:
