@@ -143,13 +143,13 @@ def _time_left(end: float) -> Iterator[float]:
 def truth_of(one: Recording) -> dict[str, object]:
     """Return what is known about a recording; the rate of a leak is that of its processes, by their lows."""
     points = list(read_series(FOLDER / f"{one.name}.csv.gz"))
-    rate = None if one.leaks_after is None else _rate([each for each in points if each.t_seconds >= one.leaks_after])
+    onset = None if one.leaks_after is None else points[0].t_seconds + one.leaks_after
     return {
         "family": one.program.partition(".")[2],
         "window_seconds": one.window_seconds,
         "interval_seconds": one.interval_seconds,
-        "onset_seconds": one.leaks_after,
-        "bytes_per_hour": rate,
+        "onset_seconds": onset,
+        "bytes_per_hour": None if onset is None else _rate([each for each in points if each.t_seconds >= onset]),
     }
 
 

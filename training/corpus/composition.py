@@ -393,6 +393,6 @@ def _truth(service: Service, times: Array, pace: float) -> tuple[float | None, f
     index = int(np.searchsorted(timeline.seconds, service.onset))
     return (
         float(times[index]),
-        float(gained / max(hours, 1e-9) * MIB / pace),
-        float(np.ptp(service.leaked)) / max(spread, 1e-6),
+        float(round(gained / max(hours, 1e-9) * MIB / pace)),
+        round(float(np.ptp(service.leaked)) / max(spread, 1e-6), 3),
     )
