@@ -63,8 +63,8 @@ def commands(block: Block) -> Iterator[Command]:
 def run_as_printed(page: Path, folder: Path, **environ: str) -> None:
     """Write the files of a page into ``folder`` and run its commands there, in the order of the page.
 
-    A command runs until it ends. One that ends with ``&``, or is followed by a request to it, runs until ``kill %1``,
-    the next such command, or the end of the page.
+    A command runs until it ends. One that ends with ``&``, or has no output and is followed by a request to it, is a
+    service: it runs until ``kill %1``, the next service, or the end of the page.
     """
     steps = [
         step
@@ -82,7 +82,9 @@ def run_as_printed(page: Path, folder: Path, **environ: str) -> None:
                 terminal.stop_service()
             elif step.is_request:
                 terminal.request(step)
-            elif step.line.endswith("&") or (isinstance(following, Command) and following.is_request):
+            elif step.line.endswith("&") or (
+                not step.output and isinstance(following, Command) and following.is_request
+            ):
                 terminal.serve(step)
             else:
                 terminal.run(step)
@@ -119,7 +121,10 @@ class Terminal:
     def request(self, command: Command) -> None:
         """Run a command again until its output is the printed one."""
         eventually(
-            lambda: self._shell(command), lambda result: not result.returncode and command.matches(result.stdout)
+            lambda: self._shell(command),
+            lambda result: not result.returncode and command.matches(result.stdout),
+            seconds=4 * PATIENCE_SECONDS,
+            pause_seconds=0.5,
         )
 
     def serve(self, command: Command) -> None:

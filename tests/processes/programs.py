@@ -99,7 +99,10 @@ def metrics(url: str) -> dict[str, float]:
 
 
 def eventually(
-    ask: Callable[[], Answer], wanted: Callable[[Answer], Any] = bool, seconds: float = PATIENCE_SECONDS
+    ask: Callable[[], Answer],
+    wanted: Callable[[Answer], Any] = bool,
+    seconds: float = PATIENCE_SECONDS,
+    pause_seconds: float = 0.05,
 ) -> Answer:
     """Return the first answer that is wanted. Repeats the request after network errors, until a deadline."""
     deadline = time.monotonic() + seconds
@@ -111,4 +114,4 @@ def eventually(
                 return answer
         if time.monotonic() > deadline:
             raise AssertionError(f"never came; last answer: {answer!r}")
-        time.sleep(0.05)
+        time.sleep(pause_seconds)
