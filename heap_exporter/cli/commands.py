@@ -14,6 +14,8 @@ import sys
 from collections.abc import Sequence
 
 from heap_exporter._version import VERSION
+from heap_exporter.cli import ascii_output
+from heap_exporter.cli.command_parser import CommandParser
 from heap_exporter.cli.screen import print_error, stdout_errors
 from heap_exporter.errors import HeapExporterError, NothingToCompare
 from heap_exporter.settings.old_names import with_new_options
@@ -38,11 +40,12 @@ GUIDE = """\
 A service needs no command: `import heap_exporter; heap_exporter.start()` watches its memory, and takes snapshots when
 it suspects a leak. To look at snapshots yourself:
 
-  heap-exporter snapshot                           take a snapshot of a running service
-  heap-exporter list                               list the snapshots, also those that services took by themselves
-  heap-exporter report                             show what grew between the last two, and what holds it
-  heap-exporter report a.heap b.heap -o leak.html  compare any two, and write the report as an HTML page
-  heap-exporter path b.heap Session                show what holds the objects of one type
+  heap-exporter snapshot                take a snapshot of a running service
+  heap-exporter list                    list the snapshots, with those that services took by themselves
+  heap-exporter report                  show what grew between the last two, and what holds it
+  heap-exporter report -o leak.html     write the same as an HTML page
+  heap-exporter report a.heap b.heap    compare two of your choice
+  heap-exporter path b.heap Session     show what holds the objects of one type
 
 `heap-exporter COMMAND --help` explains a command and shows examples.
 
@@ -82,10 +85,10 @@ def _run(argv: Sequence[str] | None) -> int:
         raise HeapExporterError("cannot write to stdout: it is closed")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # for names that the terminal cannot show
+            stream.reconfigure(errors=ascii_output.ERRORS)  # for signs and names that the terminal cannot show
     with stdout_errors():
         try:
-            arguments = _parser().parse_args(with_new_options(sys.argv[1:] if argv is None else argv))
+            arguments = _parsed(with_new_options(sys.argv[1:] if argv is None else argv))
         except SystemExit:  # --help and --version have printed
             sys.stdout.flush()
             raise
@@ -110,24 +113,36 @@ def _abandon_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments of the command that the words name. Prints the help if there are none."""
+    parser = _parser()
+    if not words:
+        parser.print_help()
+        parser.exit()
+    if not words[0].startswith("-") and words[0] not in COMMANDS:
+        parser.refuse_command(words[0], COMMANDS)
+    arguments, unknown = parser.parse_known_args(words)
+    command: CommandParser = arguments.parser
+    if unknown:
+        command.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if command is parser:
+        command.error("no command is given")
+    return arguments
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="heap-exporter",
         description="Watches the memory of Python services: metrics, leak alerts, heap snapshots.",
         epilog=GUIDE + EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"heap-exporter {VERSION}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    # The metavar is as long as the longest command: argparse aligns the commands' help by it.
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND ARGS")
+    parser.set_defaults(parser=parser)
     for name in COMMANDS:
         module = importlib.import_module(f"heap_exporter.cli.{name.replace('-', '_')}_command")
-        command = commands.add_parser(
-            name,
-            help=module.HELP,
-            description=module.__doc__,
-            epilog=EXIT_CODES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        command = commands.add_parser(name, help=module.HELP, description=module.__doc__, epilog=EXIT_CODES)
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        command.set_defaults(run=module.run, parser=command)
     return parser

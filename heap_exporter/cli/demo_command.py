@@ -1,5 +1,9 @@
 """Run a small web shop that leaks memory, and watch heap-exporter find the leak.
 
+    heap-exporter demo              until Ctrl-C
+    heap-exporter demo --once       until the leak is found
+    heap-exporter demo --healthy    a shop without the bug
+
 The shop runs heap-exporter in its process, as any service would. It has a bug: its sessions never expire. It also has a
 page cache with a limit, which is not a leak. The demo sends visitors over HTTP and shows the state of heap-exporter
 until Ctrl-C. The detection window is 20 seconds, instead of the 15 minutes of a real service.
@@ -39,6 +43,9 @@ MAX_SECONDS = 60.0
 MAX_WINDOWS = 3
 """Windows that --once waits at least: one to suspect the leak, two for the snapshots and their comparison."""
 
+MAX_PORT = 65_535
+MAX_VISITORS_PER_SECOND = 100_000.0
+
 START_SECONDS = 20.0
 REFRESH_SECONDS = 0.5
 LINE_SECONDS = 2.0
@@ -56,10 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="127.0.0.1",
         help="the address that the shop and heap-exporter listen on (default: %(default)s)",
     )
-    parser.add_argument("--port", type=int, help="the port of heap-exporter (default: 9465, or any free port)")
-    parser.add_argument("--shop-port", type=int, help="the port of the shop (default: 8000, or any free port)")
+    parser.add_argument("--port", type=_port_number, help="the port of heap-exporter (default: 9465, or any free port)")
+    parser.add_argument("--shop-port", type=_port_number, help="the port of the shop (default: 8000, or any free port)")
     parser.add_argument(
-        "--visitors", type=float, default=60.0, metavar="RATE", help="visitors per second (default: %(default)g)"
+        "--visitors",
+        type=_visitor_rate,
+        default=60.0,
+        metavar="RATE",
+        help="visitors per second (default: %(default)g)",
     )
     parser.add_argument(
         "--window",
@@ -126,6 +137,23 @@ def _port(host: str, wanted: int | None, default: int) -> int:
         except OSError:
             return 0
     return default
+
+
+def _port_number(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= number <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"it must be a number from 0 (any free port) to {MAX_PORT}")
+    return number
+
+
+def _visitor_rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= MAX_VISITORS_PER_SECOND:
+        raise argparse.ArgumentTypeError(f"it must be a number above 0, at most {MAX_VISITORS_PER_SECOND:g}")
+    return rate
 
 
 def _status(url: str) -> Status:

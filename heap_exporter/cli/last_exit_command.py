@@ -1,7 +1,7 @@
 """Show how the processes of a service ended, and how their memory grew before.
 
     heap-exporter last-exit                      in the default folder
-    heap-exporter last-exit /var/lib/shop/heap   in the HEAP_EXPORTER_SNAPSHOT_DIR of a service
+    heap-exporter last-exit /var/lib/shop/heap   in the folder of a service
     heap-exporter last-exit --json               a document with every sample
 
 A service that runs heap-exporter records its samples, its largest types and its last verdict in the folder "series" of

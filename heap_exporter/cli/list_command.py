@@ -1,7 +1,7 @@
 """List the snapshots in a folder, newest first: age, size, process, service, and why each was taken.
 
     heap-exporter list                      in the default folder
-    heap-exporter list /var/lib/shop/heap   in the HEAP_EXPORTER_SNAPSHOT_DIR of a service
+    heap-exporter list /var/lib/shop/heap   in the folder of a service
     heap-exporter list --json               a document with every detail
 
 `heap-exporter report` compares the two newest snapshots of a process; `heap-exporter report ID.heap` shows one.

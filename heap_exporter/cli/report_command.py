@@ -1,10 +1,10 @@
 """Show what leaks and what holds it. Of a single snapshot, show what holds the memory.
 
-    heap-exporter report                             of the two newest snapshots of a process in the default folder
-    heap-exporter report /var/lib/shop/heap          the same in another folder
-    heap-exporter report a.heap b.heap               of two snapshots: the suspects, then the tables of growth
-    heap-exporter report a.heap b.heap -o leak.html  one HTML page to send: suspects, flame graph, tables
-    heap-exporter report b.heap                      what holds the memory of one snapshot
+    heap-exporter report                       the two newest snapshots of a process in the default folder
+    heap-exporter report /var/lib/shop/heap    the same in another folder
+    heap-exporter report a.heap b.heap         two snapshots: the suspects, then the tables of growth
+    heap-exporter report -o leak.html          one HTML page to send: suspects, flame graph, tables
+    heap-exporter report b.heap                what holds the memory of one snapshot
 
 Each suspect has three lines: what grows and how fast, where it is held, and what to do. --verbose adds the numbers
 behind it and the fingerprint, which is the same for the same leak in every process. The page loads nothing from the
@@ -14,6 +14,7 @@ network. It has names, counts and sizes, and no values.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,10 +72,10 @@ def _paths(before: Path | None, after: Path | None) -> Sequence[Path]:
     if after is not None:
         assert before is not None
         for path in (before, after):
-            if path.is_dir():
+            if os.path.isdir(path):
                 raise HeapExporterError(f"{path} is a folder; name two snapshots, or only the folder")
         return before, after
-    if before is not None and not before.is_dir():
+    if before is not None and not os.path.isdir(before):
         return (before,)
     return _newest_pair(before)
 

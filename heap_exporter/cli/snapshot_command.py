@@ -1,7 +1,7 @@
 """Make a running service write a heap snapshot, as `curl -X POST URL/snapshots` does.
 
-    heap-exporter snapshot                          of the service on this machine
-    heap-exporter snapshot http://10.0.0.7:9465     of another machine; needs the service's token
+    heap-exporter snapshot                         of the service on this machine
+    heap-exporter snapshot http://10.0.0.7:9465    of another one; needs its token
 
 URL is the address of heap-exporter in the service. The service writes the file into its own snapshot folder, and the
 command prints the path. If the service refuses, the command prints the reason and exits with 1.
@@ -87,8 +87,11 @@ def _post(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
         request = urllib.request.Request(f"{exporter}/snapshots?{query}", method="POST", headers=headers)  # noqa: S310  # it is http
         answer = fetch(request, arguments.timeout)
     except OSError as error:
+        cause = getattr(error, "reason", error)
+        reason = getattr(cause, "strerror", None) or cause
         raise HeapExporterError(
-            f"heap-exporter does not answer at {shown}: {getattr(error, 'reason', error)}"
+            f"heap-exporter does not answer at {shown}: {reason}; start the service, or give the address that its log "
+            "shows"
         ) from None
     except (http.client.HTTPException, ValueError):
         raise _another_server(shown, "unexpected response") from None
@@ -109,6 +112,8 @@ def _address(url: str | None) -> str:
 
     Raises :class:`HeapExporterError` if it is not a valid URL.
     """
+    if url is not None and os.path.isfile(url):
+        raise HeapExporterError(f"{url} is a file; `heap-exporter report` shows what is in a snapshot")
     if url is None:
         settings = Settings.load()
         host = reachable(settings.host)

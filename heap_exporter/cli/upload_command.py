@@ -109,12 +109,14 @@ def _paths_by_folder(paths: Sequence[Path]) -> dict[Path, list[Path]]:
     """
     paths_by_folder: dict[Path, list[Path]] = {}
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):
             paths_by_folder.setdefault(path, []).extend(_files(path))
-        elif path.is_file():
+        elif os.path.isfile(path):
             paths_by_folder.setdefault(path.parent, []).append(path)
         else:
-            raise HeapExporterError(f"{path} does not exist; give a folder of snapshots, or a snapshot")
+            raise HeapExporterError(
+                f"{path} does not exist, or cannot be read; give a folder of snapshots, or a snapshot"
+            )
     return paths_by_folder
 
 

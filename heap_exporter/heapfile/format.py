@@ -186,10 +186,12 @@ class BlockReader:
 
     def header(self) -> Header:
         """Return the header of the snapshot file; it is read before any block."""
-        magic = self._file.read(len(MAGIC))
+        magic = self._read_up_to(len(MAGIC))
         if magic != MAGIC:
-            cut = MAGIC.startswith(magic) and magic
-            raise self.fault("it is truncated" if cut else "it is not a heap-exporter snapshot")
+            is_cut = MAGIC.startswith(magic)
+            raise self.fault(
+                "it is not a heap-exporter snapshot" if not is_cut else "it is truncated" if magic else "it is empty"
+            )
         return parse_header(self._path, self.block(MAX_HEADER_BYTES))
 
     def block(self, max_bytes: int = MAX_BLOCK_BYTES) -> bytes:
@@ -208,7 +210,7 @@ class BlockReader:
         payload = self.block(MAX_FOOTER_BYTES)
         if _TAIL.unpack(self._read(_TAIL.size)) != (len(payload), TAIL_MARK):
             raise self.fault("it is damaged: its last bytes do not match its footer")
-        if self._file.read(1):
+        if self._read_up_to(1):
             raise self.fault("it is damaged: data follows its end")
         return parse_footer(self._path, payload)
 
@@ -217,10 +219,16 @@ class BlockReader:
         return SnapshotFileError(self._path, problem)
 
     def _read(self, length: int) -> bytes:
-        data = self._file.read(length)
+        data = self._read_up_to(length)
         if len(data) < length:
             raise self.fault("it is truncated")
         return data
+
+    def _read_up_to(self, length: int) -> bytes:
+        try:
+            return self._file.read(length)
+        except OSError as error:
+            raise self.fault(error.strerror or str(error)) from error
 
 
 def open_snapshot(path: Path) -> BinaryIO:

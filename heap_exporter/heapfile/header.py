@@ -90,7 +90,9 @@ def parse_header(path: Path, payload: bytes) -> Header:
     if version != VERSION:
         shown = str(version) if type(version) is int and 0 <= version < _MAX_NUMBER else "unknown"
         raise SnapshotFileError(
-            path, f"its format version is {shown}; this release of heap-exporter reads only version {VERSION}"
+            path,
+            f"its format version is {shown}; this release of heap-exporter reads only version {VERSION}: "
+            "use the release that the service has",
         )
     header = _built(path, "header", Header, document)
     try:

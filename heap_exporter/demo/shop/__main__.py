@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import sys
 
 from werkzeug.serving import make_server
 
 import heap_exporter
+from heap_exporter.errors import HeapExporterError
 
 from .pages import make_app
 
@@ -26,6 +28,13 @@ def main() -> None:
     parser.add_argument("--leaky", action="store_true")
     arguments = parser.parse_args()
 
+    try:
+        _serve(arguments)
+    except (HeapExporterError, OSError) as error:
+        sys.exit(f"the demo's shop: {error}")
+
+
+def _serve(arguments: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.ERROR)  # the demo shows the state
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     shop = make_server(arguments.host, arguments.shop_port, make_app(arguments.leaky), threaded=True)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import sys
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.format import BLOCK_HEAD, read_footer, read_header
 from heap_exporter.heapfile.header import header_payload
+from heap_exporter.heapfile.reader import SnapshotReader
 from tests.heaps.files import HEADER, read_all, small_graph, write_file, write_payload
 
 FLIPS = 100_000
@@ -40,12 +42,18 @@ def data_of(file: Path) -> bytes:
     return whole[begin + 8 : begin + 8 + length]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/self/mem")
+def test_a_file_that_can_be_opened_and_not_read_is_a_clear_error() -> None:
+    with pytest.raises(SnapshotFileError, match="Input/output error"):
+        SnapshotReader(Path("/proc/self/mem"))
+
+
 def test_a_file_truncated_anywhere_is_a_clear_error(file: Path) -> None:
     whole = file.read_bytes()
     for length in range(len(whole)):
         file.write_bytes(whole[:length])
 
-        with pytest.raises(SnapshotFileError, match="it is truncated" if length else "not a heap-exporter snapshot"):
+        with pytest.raises(SnapshotFileError, match="it is truncated" if length else "it is empty"):
             read_all(file)
         with pytest.raises(SnapshotFileError):
             read_footer(file)
