@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import urllib.error
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.processes.commands import command_line
 from tests.processes.printed_code import Command, blocks, run_as_printed
-from tests.processes.programs import eventually, get, program
+from tests.processes.programs import environment, eventually, get, program
 from tests.servers.running import free_port
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
@@ -60,7 +62,7 @@ def test_the_cells_of_the_notebook_find_what_grows(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.long
-def test_the_pod_of_the_kubernetes_guide_is_scraped_and_refuses_the_rest_without_a_token(tmp_path: Path) -> None:
+def test_the_pod_of_the_kubernetes_guide_is_scraped_and_needs_its_token_for_the_rest(tmp_path: Path) -> None:
     pod = _document("deployment.yaml")["spec"]["template"]
     (container,) = pod["spec"]["containers"]
     environ = {entry["name"]: entry.get("value", "secret") for entry in container["env"]}
@@ -75,6 +77,8 @@ def test_the_pod_of_the_kubernetes_guide_is_scraped_and_refuses_the_rest_without
         assert "python_heap_resident_bytes" in page
         with pytest.raises(urllib.error.HTTPError, match="401"):
             get(f"http://127.0.0.1:{port}/snapshots")
+        command = command_line("snapshot")  # as `kubectl exec` runs it, in the environment of the container
+        subprocess.run(command, env=environment(tmp_path, **environ), check=True)
     assert int(scraped["prometheus.io/port"]) == container["ports"][0]["containerPort"] == 9465
     assert _document("podmonitor.yaml")["spec"]["podMetricsEndpoints"][0]["port"] == container["ports"][0]["name"]
     assert (mount["name"], mount["mountPath"]) == (volume["name"], "/var/lib/heap")
