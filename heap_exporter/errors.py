@@ -22,6 +22,18 @@ class SettingsError(HeapExporterError, ValueError):
         self.problem = problem or f"must be {must_be}"
 
 
+class MissingExtra(HeapExporterError, ImportError):
+    """A package that only an extra of heap-exporter installs is missing.
+
+    ``extra`` is the name of the extra, and ``purpose`` what needs the package.
+    """
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        super().__init__(f"{purpose}; run `pip install 'heap-exporter[{extra}]'`")
+        self.purpose = purpose
+        self.extra = extra
+
+
 class PortTaken(HeapExporterError, OSError):
     """Another process listens on the address; only ``start(strict=True)`` raises it."""
 

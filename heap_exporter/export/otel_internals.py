@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from heap_exporter.errors import HeapExporterError
 
 API = "opentelemetry-api"
-TESTED_VERSIONS = "1.36 to 1.45"
+TESTED_VERSIONS = "1.27 to 1.45"
 """The versions of OpenTelemetry that ``make otel-versions`` has tested."""
 
 _METRICS = "opentelemetry.metrics"
@@ -70,15 +71,39 @@ def emit_event(provider: Any, scope: tuple[str, str], name: str, body: str, attr
         "severity_text": "WARN",
         "severity_number": _attribute(_LOGS, api, "SeverityNumber").WARN,
         "body": body,
-        "attributes": attributes,
-        "event_name": name,
     }
     # Up to 1.38 the SDK exports no other record than its own, which carries the resource.
     sdk_record = getattr(sys.modules.get("opentelemetry.sdk._logs"), "LogRecord", None)
     if sdk_record is not None:
-        logger.emit(sdk_record(**fields, resource=getattr(logger, "resource", None)))
-    else:
-        logger.emit(_attribute(_LOGS, api, "LogRecord")(**fields))
+        fields["resource"] = getattr(logger, "resource", None)
+    record = sdk_record or _attribute(_LOGS, api, "LogRecord")
+    try:
+        event = record(**fields, attributes=attributes, event_name=name)
+    except TypeError:  # before 1.35 the name of an event is an attribute
+        event = record(**fields, attributes={**attributes, "event.name": name})
+    logger.emit(event)
+
+
+def grpc_exporter(**options: Any) -> tuple[Any, Callable[[], None]]:
+    """Return OpenTelemetry's exporter of metrics over gRPC, and a function that ends its call in progress.
+
+    The releases before 1.33 keep no channel to close. Importing gRPC's exporter may raise ``ImportError``.
+    """
+    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+
+    class Exporter(OTLPMetricExporter):
+        _channel: Any = None
+
+        def _stub(self, channel: Any) -> Any:  # since 1.36 the instance has another one, and keeps the channel itself
+            self._channel = channel
+            return OTLPMetricExporter._stub(channel)  # type: ignore[misc]  # a class attribute before 1.36
+
+    exporter = Exporter(**options)
+
+    def end_call() -> None:
+        exporter._channel.close()  # the channel of now: the exporter replaces it after failures
+
+    return exporter, end_call
 
 
 def _global(package: str, name: str) -> Any:

@@ -18,6 +18,7 @@ from heap_exporter.runtime.redaction import without_secrets
 SETTING = "HEAP_EXPORTER_OTLP_ENDPOINT"
 HTTP_PATH = "/v1/metrics"
 DEFAULT_INTERVAL_MILLIS = "60000"
+DEFAULT_TIMEOUT_SECONDS = 10.0
 
 _COMPRESSIONS = ("none", "gzip", "deflate")
 _FILES = ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
@@ -37,6 +38,7 @@ class OtlpReceiver:
     url: str
     protocol: OtlpProtocol
     interval_seconds: float
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     compression: str = "none"
     delta: bool = False
 
@@ -63,12 +65,12 @@ def find_receiver(setting: str, environ: Mapping[str, str] | None = None) -> Otl
     _check_address(key, url, protocol)
     if protocol is OtlpProtocol.HTTP:
         url = _with_path(key, url)
-    _check_timeouts(environ)
     _check_files(environ)
     return OtlpReceiver(
         url=url,
         protocol=protocol,
         interval_seconds=_interval_seconds(environ),
+        timeout_seconds=_timeout_seconds(environ),
         compression=_compression(environ),
         delta=_get(environ, "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE").upper() == "DELTA",
     )
@@ -134,10 +136,9 @@ def _interval_seconds(environ: Mapping[str, str]) -> float:
     return _positive(key, _get(environ, key) or DEFAULT_INTERVAL_MILLIS, "milliseconds") / 1000
 
 
-def _check_timeouts(environ: Mapping[str, str]) -> None:
+def _timeout_seconds(environ: Mapping[str, str]) -> float:
     key, value = _first(environ, "TIMEOUT")
-    if value:
-        _positive(key, value, "seconds")
+    return _positive(key, value, "seconds") if value else DEFAULT_TIMEOUT_SECONDS
 
 
 def _positive(key: str, value: str, unit: str) -> float:

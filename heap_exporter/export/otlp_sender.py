@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
+from heap_exporter.errors import MissingExtra
+from heap_exporter.export import otel_internals
 from heap_exporter.export.otlp_receiver import OtlpProtocol, OtlpReceiver
 from heap_exporter.runtime.limited_http import LimitedAdapter
 
@@ -48,29 +50,38 @@ class OtlpSender:
 
     def close(self) -> None:
         """End the OTLP request in progress and refuse later ones. Any thread may call it."""
-        self._exporter.shutdown()
-        self._end_request()
+        try:
+            self._exporter.shutdown(timeout_millis=0)  # up to 1.35 the gRPC exporter would wait for a push in progress
+        finally:
+            self._end_request()
 
 
 def import_exporter(protocol: OtlpProtocol) -> None:
-    """Import OpenTelemetry's exporter for a protocol; only the one for gRPC imports gRPC. Raises ``ImportError``."""
-    if protocol is OtlpProtocol.GRPC:
-        import opentelemetry.exporter.otlp.proto.grpc.metric_exporter  # the import is the purpose
-    else:
-        import opentelemetry.exporter.otlp.proto.http.metric_exporter  # noqa: F401  # as above
+    """Import OpenTelemetry's exporter for a protocol; only the one for gRPC imports gRPC.
+
+    Raises ``ImportError``, for gRPC :class:`MissingExtra`.
+    """
+    if protocol is OtlpProtocol.HTTP:
+        import opentelemetry.exporter.otlp.proto.http.metric_exporter  # the import is the purpose
+
+        return
+    try:
+        import opentelemetry.exporter.otlp.proto.grpc.metric_exporter  # noqa: F401  # as above
+    except ImportError as error:
+        raise MissingExtra(f"OTLP over gRPC needs OpenTelemetry's exporter for it ({error})", "grpc") from error
 
 
 def _grpc_exporter(receiver: OtlpReceiver) -> tuple[MetricExporter, _End]:
     import grpc
-    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 
     compressions = {
         "none": grpc.Compression.NoCompression,
         "gzip": grpc.Compression.Gzip,
         "deflate": grpc.Compression.Deflate,
     }
-    exporter = OTLPMetricExporter(endpoint=receiver.url, compression=compressions[receiver.compression])
-    return exporter, lambda: None  # shutdown() closes the channel, which ends the call
+    return otel_internals.grpc_exporter(
+        endpoint=receiver.url, timeout=receiver.timeout_seconds, compression=compressions[receiver.compression]
+    )
 
 
 def _http_exporter(receiver: OtlpReceiver) -> tuple[MetricExporter, _End]:
@@ -80,7 +91,26 @@ def _http_exporter(receiver: OtlpReceiver) -> tuple[MetricExporter, _End]:
     provider = next((name for key in _CREDENTIAL_PROVIDERS if (name := os.environ.get(key))), None)
     session = _provided_session(provider) if provider else requests.Session()
     end_request = _limit_answers(session) if session else lambda: None  # the exporter reports a missing provider
-    return OTLPMetricExporter(endpoint=receiver.url, session=session), end_request
+    if session:
+        session.hooks["response"].append(_raise_if_refused)
+    exporter = OTLPMetricExporter(
+        endpoint=receiver.url,
+        timeout=receiver.timeout_seconds,
+        session=session,
+    )
+    return exporter, end_request
+
+
+def _raise_if_refused(response: requests.Response, **_: object) -> None:
+    """Raise ``HTTPError`` for an answer that refuses the metrics.
+
+    The exporter would repeat some of these requests, each release in its own way, and those before 1.35 for a minute
+    that nothing can end. The next push has newer values.
+    """
+    import requests
+
+    if not response.ok:
+        raise requests.HTTPError(f"it answered {response.status_code} {response.reason}")
 
 
 def _provided_session(provider: str) -> requests.Session | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from heap_exporter.analysis.graph import Graph
 from heap_exporter.analysis.results import Heap, ProgressCallback, ignore_progress
-from heap_exporter.errors import HeapExporterError
+from heap_exporter.errors import HeapExporterError, MissingExtra
 
 SUFFIX = ".parquet"
 
@@ -20,13 +20,13 @@ SUFFIX = ".parquet"
 def write(graph: Graph, heap: Heap, target: Path, progress: ProgressCallback = ignore_progress) -> None:
     """Write a snapshot as four Parquet tables into the folder ``target``. May raise ``OSError``.
 
-    Raises :class:`~heap_exporter.errors.HeapExporterError` if pyarrow is not installed, or if a damaged file has
-    numbers that Parquet cannot store.
+    Raises :class:`~heap_exporter.errors.MissingExtra` if pyarrow is not installed, and
+    :class:`~heap_exporter.errors.HeapExporterError` if a damaged file has numbers that Parquet cannot store.
     """
     try:
         from heap_exporter.report import parquet_tables
     except ImportError as error:
-        raise HeapExporterError("Parquet needs pyarrow: pip install 'heap-exporter[parquet]'") from error
+        raise MissingExtra(f"Parquet needs pyarrow ({error})", "parquet") from error
     name = heap.header.id if re.fullmatch(r"[\w-]+", heap.header.id) else heap.path.stem
     try:
         parquet_tables.write(graph, heap, target, f"{name}.parquet", progress)

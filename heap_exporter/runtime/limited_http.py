@@ -6,6 +6,7 @@ So an endless answer takes little memory, and a stop does not wait for a receive
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import socket
 from collections.abc import Callable, Mapping
@@ -30,6 +31,9 @@ MAX_ANSWER_BYTES = 1 << 20
 
 MAX_BODY_BYTES = 1 << 16
 """How much of a body is read: enough for the error message of a receiver."""
+
+_POOL_FINDERS = ("get_connection_with_tls_context", "get_connection")
+"""The method of an adapter that returns the connections to a host: from requests 2.32 on, and before."""
 
 
 class LimitedAdapter(BaseAdapter):
@@ -95,16 +99,16 @@ class LimitedAdapter(BaseAdapter):
 
     def _watch_connections(self, adapter: HTTPAdapter) -> None:
         """Apply the limits to all connections of ``adapter``, and register their sockets for :meth:`cancel`."""
-        find_pool = adapter.get_connection_with_tls_context
+        for name in _POOL_FINDERS:
+            if find_pool := getattr(adapter, name, None):
+                setattr(adapter, name, functools.partial(self._watched_pool, find_pool))
 
-        def find_watched_pool(*args: Any, **kwargs: Any) -> HTTPConnectionPool:
-            pool = cast("HTTPConnectionPool", find_pool(*args, **kwargs))
-            if pool not in self._pools:
-                self._pools.add(pool)
-                pool.ConnectionCls = _observed(self._limits.applied_to(pool.ConnectionCls), self._add_socket)
-            return pool
-
-        adapter.get_connection_with_tls_context = find_watched_pool  # type: ignore[method-assign]  # of this one only
+    def _watched_pool(self, find_pool: Callable[..., Any], *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        pool = cast("HTTPConnectionPool", find_pool(*args, **kwargs))
+        if pool not in self._pools:
+            self._pools.add(pool)
+            pool.ConnectionCls = _observed(self._limits.applied_to(pool.ConnectionCls), self._add_socket)
+        return pool
 
     def _add_socket(self, connected: socket.socket) -> None:
         self._sockets.add(connected)

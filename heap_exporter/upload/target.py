@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from heap_exporter.errors import HeapExporterError
+from heap_exporter.errors import HeapExporterError, MissingExtra
 from heap_exporter.runtime.redaction import without_secrets
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-EXTRA = "heap-exporter[s3]"
 CHECKSUM_SUFFIX = ".sha256"
 
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -171,7 +170,7 @@ def _may_be_store(url: str) -> bool:
 
 def missing_extra(problem: str) -> str:
     """Return what to install for uploads where obstore cannot be imported."""
-    return f"uploads need the package obstore ({problem}); run `pip install {EXTRA!r}`"
+    return str(MissingExtra(f"uploads need obstore ({problem})", "s3"))
 
 
 def described(url: str, error_text: str) -> str:

@@ -14,13 +14,8 @@ import pytest
 from heap_exporter.export.otlp import OtlpPusher
 from heap_exporter.export.otlp_receiver import OtlpProtocol, OtlpReceiver
 from tests.doubles.malicious_servers import FLOODS, MIB, TRICKLES, endless_server, gzip_bomb, little_memory
-from tests.doubles.otlp_receivers import PATIENCE_SECONDS
+from tests.doubles.otlp_receivers import PATIENCE_SECONDS, skip_grpc_that_backs_off_for_a_minute
 from tests.examples.readings import full_reading
-
-
-@pytest.fixture(autouse=True)
-def timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
 
 
 def outcome(url: str, protocol: OtlpProtocol = OtlpProtocol.HTTP) -> str:
@@ -28,7 +23,7 @@ def outcome(url: str, protocol: OtlpProtocol = OtlpProtocol.HTTP) -> str:
     outcomes: Queue[str] = Queue()
     stop = threading.Event()
     stop.set()
-    pusher = OtlpPusher(OtlpReceiver(url, protocol, 3600), full_reading, outcomes.put)
+    pusher = OtlpPusher(OtlpReceiver(url, protocol, 3600, timeout_seconds=1), full_reading, outcomes.put)
     threading.Thread(target=pusher.run, args=[stop], daemon=True).start()
     return outcomes.get(timeout=PATIENCE_SECONDS)
 
@@ -70,6 +65,8 @@ def test_an_answer_to_a_request_that_a_credential_provider_signs_is_limited_too(
 
 
 def test_a_grpc_answer_that_decompresses_to_much_uses_little_memory() -> None:
+    skip_grpc_that_backs_off_for_a_minute(OtlpProtocol.GRPC)
+
     class Bomb(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         def service(self, _call: object) -> object:
             return grpc.unary_unary_rpc_method_handler(lambda _request, _context: bytes(64 * MIB))

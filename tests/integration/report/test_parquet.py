@@ -136,4 +136,4 @@ def test_without_pyarrow_the_error_names_the_package_to_install() -> None:
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
-    assert done.stderr.splitlines()[-1].endswith("Parquet needs pyarrow: pip install 'heap-exporter[parquet]'")
+    assert done.stderr.splitlines()[-1].endswith("; run `pip install 'heap-exporter[parquet]'`")

@@ -64,12 +64,14 @@ def test_http_once_a_minute_is_the_default_and_the_standard_variables_change_it(
         OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
         OTEL_EXPORTER_OTLP_METRICS_PROTOCOL="GRPC",
         OTEL_METRIC_EXPORT_INTERVAL="2500",
+        OTEL_EXPORTER_OTLP_TIMEOUT="2.5",
         OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
         OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="delta",
     )
 
     assert (plain.protocol, plain.interval_seconds, plain.delta) == (OtlpProtocol.HTTP, 60.0, False)
     assert (other.protocol, other.interval_seconds, other.delta) == (OtlpProtocol.GRPC, 2.5, True)
+    assert (plain.timeout_seconds, other.timeout_seconds) == (10.0, 2.5)
     assert (plain.compression, other.compression) == ("none", "gzip")
 
 
