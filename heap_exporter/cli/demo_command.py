@@ -26,11 +26,13 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from heap_exporter.cli import screen
 from heap_exporter.cli.durations import option_seconds
+from heap_exporter.demo import demo_status
+from heap_exporter.demo.demo_status import Status
 from heap_exporter.demo.visitors import Visitors
-from heap_exporter.errors import HeapExporterError
+from heap_exporter.errors import HeapExporterError, MissingExtra
 from heap_exporter.runtime.http_client import fetch
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.subprocesses import ignore_interrupts
@@ -49,9 +51,6 @@ MAX_VISITORS_PER_SECOND = 100_000.0
 START_SECONDS = 20.0
 REFRESH_SECONDS = 0.5
 LINE_SECONDS = 2.0
-
-Status = dict[str, Any]
-"""The JSON document of ``GET /``."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -170,22 +169,25 @@ class _Screen:
     """Shows the demo: a live table on a terminal, else lines or JSON."""
 
     def __init__(self, arguments: argparse.Namespace, visitors: Visitors, url: str, links: list[str]) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        from heap_exporter.demo.live_table import LiveTable
-
-        console = Console(highlight=False)
         self._visitors = visitors
         self._url = url
         self._json = bool(arguments.json)
-        self._table = LiveTable(f"heap-exporter demo: a {'healthy' if arguments.healthy else 'leaking'} shop", links)
-        self._live = None
-        if console.is_terminal and not self._json:
-            self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+        self._live = self._table = None
         self._printed_at = -LINE_SECONDS
-        if self._live is None and not self._json:
-            print(*links, sep="\n", flush=True)
+        if self._json:
+            return
+        if console := screen.terminal_console():
+            from rich.live import Live
+
+            from heap_exporter.demo.live_table import LiveTable
+
+            title = f"heap-exporter demo: a {'healthy' if arguments.healthy else 'leaking'} shop"
+            self._table = LiveTable(title, links)
+            self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+            return
+        if sys.stdout.isatty():
+            screen.print_note(str(MissingExtra("for a live table the demo needs rich", "cli")))
+        print(*links, sep="\n", flush=True)
 
     def __enter__(self) -> _Screen:
         if self._live:
@@ -198,9 +200,9 @@ class _Screen:
 
     def show(self, status: Status, elapsed_seconds: float) -> None:
         """Show a status on the terminal; without a terminal, print one every two seconds."""
-        from rich.constrain import Constrain
+        if self._live and self._table:
+            from rich.constrain import Constrain
 
-        if self._live:
             drawn = self._table.draw(status, elapsed_seconds, self._visitors.requests)
             # The terminal echoes ^C behind the table: a full line would wrap, and the table would be drawn twice.
             self._live.update(Constrain(drawn, self._live.console.width - len("^C")), refresh=True)
@@ -208,7 +210,7 @@ class _Screen:
             self._printed_at = elapsed_seconds
             requests = self._visitors.requests
             extra = {"url": self._url, "elapsed_seconds": elapsed_seconds, "requests": requests}
-            line = self._table.line(status, elapsed_seconds, requests)
+            line = demo_status.status_line(status, elapsed_seconds, requests)
             print(json.dumps({**extra, **status}) if self._json else line, flush=True)
 
     def print(self, *lines: str) -> None:
@@ -231,16 +233,16 @@ def _watch(arguments: argparse.Namespace, visitors: Visitors, shop_url: str, exp
     ]
     started, progress = time.monotonic(), _LeakProgress()
     max_seconds = max(MAX_SECONDS, MAX_WINDOWS * arguments.window)
-    with _Screen(arguments, visitors, exporter_url, links) as screen:
+    with _Screen(arguments, visitors, exporter_url, links) as shown:
         while True:
             status, elapsed = _status(exporter_url), time.monotonic() - started
-            screen.show(status, elapsed)
-            screen.print(*progress.news(status, elapsed))
+            shown.show(status, elapsed)
+            shown.print(*progress.news(status, elapsed))
             if arguments.once and (progress.is_confirmed or elapsed > max_seconds):
                 break
             time.sleep(REFRESH_SECONDS)
         if not progress.is_suspected:
-            screen.print(
+            shown.print(
                 f"no leak found in {elapsed:.0f} s"
                 + (", which is correct: this shop has no bug" if arguments.healthy else "")
             )
@@ -259,15 +261,13 @@ class _LeakProgress:
 
     def news(self, status: Status, elapsed_seconds: float) -> list[str]:
         """Return the lines about a change since the last status."""
-        from heap_exporter.demo import live_table
-
         if not self.is_suspected:
-            if live_table.state(status) not in ("suspected", "confirmed") or not live_table.own_snapshots(status):
+            if demo_status.state(status) not in ("suspected", "confirmed") or not demo_status.own_snapshots(status):
                 return []
             self.is_suspected = True
-            return live_table.suspected_lines(status, elapsed_seconds)
+            return demo_status.suspected_lines(status, elapsed_seconds)
         alert = status["verdict"]["alert"]
         if alert is None or self.is_confirmed:
             return []
         self.is_confirmed, self.names_holder = True, alert["accumulation"] is not None
-        return live_table.confirmed_lines(alert, elapsed_seconds)
+        return demo_status.confirmed_lines(alert, elapsed_seconds)

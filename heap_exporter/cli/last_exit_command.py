@@ -41,6 +41,7 @@ from heap_exporter.model import Ending, LastExit, Point, Verdict
 from heap_exporter.recording.folder import FOLDER
 from heap_exporter.recording.last_exit import SLOPE_SECONDS, find_exits
 from heap_exporter.report import reason_text
+from heap_exporter.report.blocks import plain_line
 from heap_exporter.report.exit_text import ending_reason, ending_summary, ending_title
 from heap_exporter.report.sparkline import text_sparkline
 from heap_exporter.report.verdict_text import headline, verdict_summary
@@ -75,7 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
         "exits": [exit_document(path, last_exit) for path, last_exit in exits[: arguments.limit]],
         "damaged": [{"path": str(path), "problem": str(problem)} for path, problem in damaged],
     }
-    screen.print_result(arguments, document, "\n".join(_lines(recordings.parent, exits, damaged, arguments)))
+    lines = _lines(recordings.parent, exits, damaged, arguments)
+    screen.print_result(arguments, document, list(map(plain_line, lines)))
     return 0
 
 

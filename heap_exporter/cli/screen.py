@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heap_exporter import analysis
 from heap_exporter.analysis import Heap, ProgressCallback, ignore_progress
 from heap_exporter.errors import HeapExporterError
+from heap_exporter.report.blocks import Block
+from heap_exporter.report.plain_text import plain_lines
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LIMIT = 20
 QUIET_SECONDS = 1.0
 """Work that takes less time shows no progress bar."""
-
-WIDEST = 100_000
-"""Columns of an output that is not a terminal: lines are not wrapped."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,21 +72,27 @@ def print_error(problem: str) -> None:
             print(f"heap-exporter: {line}", file=sys.stderr)
 
 
-def print_result(arguments: argparse.Namespace, document: Any, drawn: Any) -> None:
-    """Print a document as JSON for ``--json``, else what rich draws: plain, unwrapped lines outside of a terminal."""
+def print_result(arguments: argparse.Namespace, document: Any, blocks: Sequence[Block]) -> None:
+    """Print a document as JSON for ``--json``, else its text: drawn by rich on a terminal, else plain lines."""
     if arguments.json:
         print_line(json.dumps(document, indent=2))
-        return
-    from rich.console import Console
+    elif console := terminal_console():
+        from heap_exporter.report.rich_text import drawn
 
-    terminal = Console(highlight=False, markup=False, emoji=False)
-    if terminal.is_terminal:
         with stdout_errors():
-            terminal.print(drawn)
-        return
-    text = io.StringIO()
-    Console(file=text, width=WIDEST, highlight=False, markup=False, emoji=False, color_system=None).print(drawn)
-    print_line("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
+            console.print(drawn(blocks))
+    else:
+        print_line("\n".join(line.rstrip() for line in plain_lines(blocks)))
+
+
+def terminal_console(*, stderr: bool = False) -> Console | None:
+    """Return rich's console of stdout or stderr if that is a terminal and rich is installed, else ``None``."""
+    try:
+        from rich.console import Console
+    except ImportError:  # the extra "cli" is not installed
+        return None
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else None
 
 
 def open_snapshot(path: Path) -> Heap:
@@ -97,14 +104,13 @@ def open_snapshot(path: Path) -> Heap:
 @contextmanager
 def progress(title: str) -> Iterator[ProgressCallback]:
     """Yield a function that takes stage and progress. It shows a bar on stderr if that is a terminal."""
-    from rich.console import Console
+    console = terminal_console(stderr=True)
+    if console is None:
+        yield ignore_progress
+        return
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    console = Console(stderr=True, markup=False, emoji=False)
-    if not console.is_terminal:
-        yield ignore_progress
-        return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     bars = Bars(*columns, console=console, transient=True)
     task = bars.add_task(title, total=1.0)

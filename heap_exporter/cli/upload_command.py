@@ -28,6 +28,7 @@ from typing import Any
 from heap_exporter.cli import files, screen
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.heapfile.format import SUFFIX
+from heap_exporter.report.blocks import Block, plain_line
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.formatting import size
 from heap_exporter.runtime.subprocesses import fork_bound, wait_for
@@ -166,11 +167,11 @@ def _remove(folder: Path, paths: Sequence[Path], ledger: UploadLedger, url: str)
             uploader.remove(path)
 
 
-def _lines(results: Sequence[dict[str, Any]]) -> str:
+def _lines(results: Sequence[dict[str, Any]]) -> list[Block]:
     lines = [
         f"{result['path']}: not uploaded: {result['problem']}"
         if result["problem"]
         else f"{result['url']}  {size(result['bytes'])}, verified{', already stored' if result['was_there'] else ''}"
         for result in results
     ]
-    return "\n".join(lines) or "no snapshots to upload"
+    return list(map(plain_line, lines or ["no snapshots to upload"]))

@@ -79,8 +79,9 @@ def emit_event(provider: Any, scope: tuple[str, str], name: str, body: str, attr
     record = sdk_record or _attribute(_LOGS, api, "LogRecord")
     try:
         event = record(**fields, attributes=attributes, event_name=name)
-    except TypeError:  # before 1.35 the name of an event is an attribute
-        event = record(**fields, attributes={**attributes, "event.name": name})
+    except TypeError:  # before 1.35 the name of an event is an attribute, and a record without a span has zeros
+        no_span = dict.fromkeys(("trace_id", "span_id", "trace_flags"), 0)
+        event = record(**fields, **no_span, attributes={**attributes, "event.name": name})
     logger.emit(event)
 
 

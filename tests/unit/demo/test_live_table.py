@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from heap_exporter.demo.live_table import LiveTable, summary, summary_lines
+from heap_exporter.demo.demo_status import summary, summary_lines
+from heap_exporter.demo.live_table import LiveTable
 from heap_exporter.model import GrowingType
 from heap_exporter.web import responses
 from heap_exporter.web.shown_snapshots import ShownSnapshots

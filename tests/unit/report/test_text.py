@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 
 from heap_exporter.analysis.results import Heap
 from heap_exporter.model import Step, StepKind
-from heap_exporter.report import text
+from heap_exporter.report import rich_text, text
+from heap_exporter.report.blocks import Block
+from heap_exporter.report.plain_text import plain_lines
 from tests.heaps import trees
 from tests.heaps.trees import Branch
 
 
-def drawn(what: RenderableType, width: int = 200) -> str:
+def drawn(blocks: Sequence[Block], width: int = 200) -> str:
     console = Console(file=io.StringIO(), width=width, markup=False, emoji=False, highlight=False)
-    console.print(what)
+    console.print(rich_text.drawn(blocks))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
 def leak() -> tuple[Heap, Heap]:
     return trees.heap(trees.shop(1000)), trees.heap(trees.shop(49_210), "b.heap", taken_at=1.7e9 + 900)
+
+
+def test_plain_lines_are_those_of_rich_on_a_wide_terminal() -> None:
+    before, after = leak()
+    found = trees.diff(before, after, [trees.suspect()])
+    pages = (
+        text.report(found, 2, verbose=True),
+        text.report(after, 2),
+        text.diff(found, 2),
+        text.top(after, after.types),
+        text.path(after, after.types[:1], [1, 2], 1),
+    )
+
+    for blocks in pages:
+        wide = [line.rstrip() for line in drawn(blocks, width=10_000).splitlines()]
+        assert [line.rstrip() for line in plain_lines(blocks)] == wide
 
 
 def test_a_report_has_headline_suspects_growth_and_holdings_in_this_order() -> None:

@@ -2,7 +2,8 @@ import base64
 from typing import Any
 
 import pytest
-from werkzeug.test import Client, TestResponse
+from werkzeug.test import TestResponse, create_environ, run_wsgi_app
+from werkzeug.wrappers import Request
 
 from heap_exporter.web.auth import is_loopback
 from tests.doubles.web_source import Process, json_of
@@ -25,8 +26,9 @@ def get(
     mounted: bool = False,
     **environ: str,
 ) -> TestResponse:
-    client = Client(process.app(token, trust_loopback=not mounted))
-    return client.open(path, method=method, environ_overrides={**HERE, **environ})
+    request = {**create_environ(path, method=method), **HERE, **environ}
+    app = process.app(token, trust_loopback=not mounted)
+    return TestResponse(*run_wsgi_app(app, request), request=Request(request))
 
 
 def bearer(token: str) -> str:
