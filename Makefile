@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DOCS_VENV := .docs-venv
+DEMO   := $(VENV)/.demo
 READY  := $(VENV)/.ready
 # On two cores four: many tests wait for a process or for samples. The tests have the lowest priority, as the
 # comparisons of snapshots have: on a busy machine these would not run at all next to tests with a higher one.
@@ -12,19 +13,23 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])
 
-.PHONY: help demo test test-long check servers browser oracles matrix otel-versions native asan valgrind bench bench-walker bench-analysis bench-large score soak alerts-table dashboards docs docs-site pictures clean
+.PHONY: help demo test test-long check servers browser oracles matrix dependency-versions lowest-versions native asan valgrind bench bench-walker bench-analysis bench-large score soak alerts-table dashboards docs docs-site pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(READY): pyproject.toml $(NATIVE)
+$(DEMO): pyproject.toml $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit("heap-exporter needs Python 3.11 or newer: run PYTHON=python3.12 make …" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet 'pip>=25.1'
-	$(BIN)/python -m pip install -qq --no-compile --editable . --group dev # an import compiles what it needs
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile --editable '.[cli]' # an import compiles what it needs
 	@touch $@
 
-demo: $(READY) ## run a shop that leaks, and show how the leak is found (ARGS='--once', ARGS='--healthy')
+$(READY): $(DEMO)
+	$(BIN)/python -m pip install --quiet 'pip>=25.1'
+	$(BIN)/python -m pip install -qq --no-compile --group dev
+	@touch $@
+
+demo: $(DEMO) ## run a shop that leaks, and show how the leak is found (ARGS='--once', ARGS='--healthy')
 	$(BIN)/heap-exporter demo $(ARGS)
 
 test: $(READY) ## run the tests; those that need a server run where it is installed (make servers)
@@ -62,8 +67,11 @@ matrix: ## install and test on CPython 3.11 to 3.14, with and without a compiler
 	-$(PYTHON) -m tests.matrix.python314 make
 	$(PYTHON) -m tests.matrix.run
 
-otel-versions: $(READY) ## test the export with the lowest and the newest OpenTelemetry (installs both into .pythons/)
-	$(BIN)/python -m tests.matrix.otel_versions $(ARGS)
+dependency-versions: $(READY) ## test with the lowest versions of all dependencies, and with the newest OpenTelemetry (installs both into .pythons/)
+	$(BIN)/python -m tests.matrix.dependency_versions $(ARGS)
+
+lowest-versions: $(READY) ## test with the lowest versions of all dependencies, as CI does
+	$(BIN)/python -m tests.matrix.dependency_versions lowest
 
 bench: $(READY) ## measure what the agent and a scrape cost a service (some minutes)
 	$(BIN)/python -m tests.bench.scrape

@@ -19,7 +19,7 @@ from heap_exporter.errors import HeapExporterError
 
 API = "opentelemetry-api"
 TESTED_VERSIONS = "1.27 to 1.45"
-"""The versions of OpenTelemetry that ``make otel-versions`` has tested."""
+"""The versions of OpenTelemetry that ``make dependency-versions`` has tested."""
 
 _METRICS = "opentelemetry.metrics"
 _LOGS = "opentelemetry._logs"
@@ -102,7 +102,8 @@ def grpc_exporter(**options: Any) -> tuple[Any, Callable[[], None]]:
     exporter = Exporter(**options)
 
     def end_call() -> None:
-        exporter._channel.close()  # the channel of now: the exporter replaces it after failures
+        """Close the channel of the gRPC exporter; it replaces its channel after failures."""
+        exporter._channel.close()
 
     return exporter, end_call
 

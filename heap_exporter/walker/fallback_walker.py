@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -22,6 +23,9 @@ MAX_RETRY_SECONDS = 6 * 3600.0
 
 CRASHING = ("crashed", "hung")
 """Failures that a type with a broken ``tp_traverse`` may cause: a graph walk in this process would crash or hang it."""
+
+FIXABLE = ("no_extension", "layout")
+"""Reasons against the native walker that another installation removes."""
 
 WalkResult = TypeVar("WalkResult", Census, Walk)
 
@@ -48,8 +52,25 @@ def choose_walker(
     except NativeUnavailable as error:
         if name == "native":
             raise SettingsError("HEAP_EXPORTER_WALKER", name, f"{error.detail}; set it to auto or portable") from error
+        _log_once(error)
         return ChosenWalker(portable, None, WalkerChoice("portable", error.reason, error.detail), clock)
     return ChosenWalker(portable, native, WalkerChoice("native", "setting" if name == "native" else "best"), clock)
+
+
+_logged_reasons: set[str] = set()
+
+
+def _log_once(error: NativeUnavailable) -> None:
+    """Log why the portable walker is used and what that means, once in a process and its forked children."""
+    if error.reason not in _logged_reasons:
+        _logged_reasons.add(error.reason)
+        level = logging.WARNING if error.reason in FIXABLE else logging.INFO
+        log.log(
+            level,
+            "heap-exporter walks the heap in Python, which pauses the service for longer and does not count str, int "
+            "and bytes objects: %s",
+            error.detail,
+        )
 
 
 def _native(

@@ -45,6 +45,11 @@ MAX_IN_PROCESS_PAUSES = 2
 CLONES_AFTER = 20
 """Censuses in this process after which a clone takes one, to measure its pause again."""
 
+NOT_BUILT = (
+    "heap-exporter was installed without its C extension; to get it, install a wheel, or install heap-exporter again "
+    "where a C compiler and Python's headers are"
+)
+
 NO_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EBADF, errno.ESTALE}
 
 _NO_MEMORY, _WRITE, _, _SIGNAL, _TIMEOUT = range(1, 6)
@@ -254,11 +259,9 @@ def _load() -> Any:
     try:
         from heap_exporter import _native
     except ImportError as error:
-        raise NativeUnavailable(
-            "no_extension",
-            f"the C extension of the native walker is missing ({error}); "
-            "install a wheel of heap-exporter, or reinstall it with a C compiler and Python's headers",
-        ) from error
+        raise NativeUnavailable("no_extension", NOT_BUILT) from error
+    if _native.__file__ is None:  # only the folder of its sources exists, in a clone
+        raise NativeUnavailable("no_extension", NOT_BUILT)
     if problem := _layout_problem(_native):
         version = platform.python_version()
         raise NativeUnavailable(

@@ -45,13 +45,15 @@ _BACKTICKS = re.compile("`([^`]*)`")
 WALKER_REASONS = {
     "best": "it counts every object while the service continues to run",
     "setting": "HEAP_EXPORTER_WALKER selects it",
-    "no_extension": "the C extension of the native walker was not built during installation",
+    "no_extension": "the C extension is missing",
     "platform": "the native walker needs Linux",
     "free_threaded": "the native walker does not support free-threaded builds",
     "layout": "the C extension of the native walker was built for another interpreter",
     "failing": "the native walker keeps failing; heap-exporter will try it again later",
 }
 """Why a walker was chosen, by the reason of a :class:`~heap_exporter.model.WalkerChoice`."""
+
+PORTABLE_LIMITS = "It pauses the service for longer, and does not count str, int and bytes objects."
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,8 @@ def _types(reading: Reading) -> str:
 def walker_text(choice: WalkerChoice) -> str:
     """Return the sentence of the status page on the walker in use, and why it was chosen."""
     detail = f" ({choice.detail})" if choice.detail else ""
-    return f"heap-exporter uses the {choice.name} walker because {WALKER_REASONS[choice.reason]}{detail}."
+    uses = f"heap-exporter uses the {choice.name} walker because {WALKER_REASONS[choice.reason]}{detail}."
+    return f"{uses} {PORTABLE_LIMITS}" if choice.name == "portable" else uses
 
 
 def census_text(found: Census, interval_seconds: float) -> str:

@@ -13,7 +13,7 @@ from opentelemetry.metrics import _internal as metrics_api
 from heap_exporter.export import otel_internals
 from heap_exporter.export.otel_internals import OpenTelemetryChanged
 from heap_exporter.notify import otel_event
-from tests.matrix import otel_versions
+from tests.matrix.dependency_versions import SDK, lowest_versions
 
 MOVED = "opentelemetry.metrics._internal._METER_PROVIDER"
 
@@ -68,4 +68,4 @@ def test_when_a_name_moved_alerts_are_not_emitted_as_events_and_one_warning_says
 
 
 def test_the_lowest_tested_version_is_the_lowest_that_the_package_allows() -> None:
-    assert otel_internals.TESTED_VERSIONS.partition(" ")[0] == otel_versions.lowest_version()
+    assert otel_internals.TESTED_VERSIONS.partition(" ")[0] == lowest_versions()[SDK]

@@ -2,13 +2,16 @@
 
 import logging
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+import heap_exporter
 from heap_exporter.errors import NativeUnavailable, SettingsError, SourceMissing, WalkCancelled, WalkFailed
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import WalkerChoice
+from heap_exporter.walker import fallback_walker
 from heap_exporter.walker.fallback_walker import MAX_RETRY_SECONDS, MIN_RETRY_SECONDS, ChosenWalker, choose_walker
 from tests.doubles.native_walkers import FakeWalker, install_native, remove_native
 
@@ -71,6 +74,21 @@ def test_without_the_extension_the_portable_walker_walks_with_a_reason(monkeypat
     assert (walker.chosen.name, walker.chosen.reason) == ("portable", "no_extension")
     assert "cannot be loaded" in walker.chosen.detail
     assert walker.census().walker == "portable"
+
+
+def test_a_missing_extension_is_logged_once_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(fallback_walker, "_logged_reasons", set())
+    monkeypatch.setitem(sys.modules, "heap_exporter._native", None)
+    monkeypatch.delattr(heap_exporter, "_native", raising=False)
+
+    choose_walker(), choose_walker()
+
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert "does not count str, int and bytes objects" in record.getMessage()
+    assert "installed without its C extension; to get it, install a wheel" in record.getMessage()
 
 
 @pytest.mark.parametrize("reason", ["no_extension", "platform", "free_threaded", "layout"])

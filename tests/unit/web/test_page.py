@@ -147,6 +147,10 @@ def test_every_reason_for_a_walker_has_a_text() -> None:
     assert walker_text(WalkerChoice("native", "best")) == (
         "heap-exporter uses the native walker because it counts every object while the service continues to run."
     )
+    assert walker_text(WalkerChoice("portable", "no_extension", "install a compiler")) == (
+        "heap-exporter uses the portable walker because the C extension is missing (install a compiler). "
+        "It pauses the service for longer, and does not count str, int and bytes objects."
+    )
 
 
 def test_a_snapshot_that_is_only_a_census_has_the_reason(tmp_path: Path) -> None:
