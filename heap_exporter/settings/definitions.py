@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from heap_exporter.model.detector_thresholds import (
     SLOPE_BOUNDS_BYTES_PER_HOUR,
     WINDOW_BOUNDS_SECONDS,
 )
-from heap_exporter.runtime.own_folder import name_for_user
+from heap_exporter.runtime.own_folder import name_for_user, temporary_folder
 from heap_exporter.runtime.quantities import DURATION, GROWTH_RATE, PERCENT, SIZE, short_duration
 from heap_exporter.runtime.redaction import HIDDEN, Secret, without_secrets
 from heap_exporter.settings.environment import NODE_THRESHOLD, nearest, read_environment
@@ -205,7 +204,7 @@ class Settings:
 
 def default_snapshot_dir() -> Path:
     """Return the default of the setting ``snapshot_dir``: a folder for each user in the temporary folder."""
-    return Path(tempfile.gettempdir()) / name_for_user()
+    return temporary_folder() / name_for_user()
 
 
 @functools.cache
