@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from heap_exporter.detection.judge import Judge
-from heap_exporter.export.prometheus import MetricsPage
+from heap_exporter.export.metrics_page import MetricsPage
 from heap_exporter.investigation.stage import InvestigationOutcome, InvestigationStage
 from heap_exporter.model import (
     Cause,
