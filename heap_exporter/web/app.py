@@ -138,7 +138,7 @@ class App:
     def _handler(self, request: Request) -> Handler:
         """Return the method that answers an HTTP request. Raises :class:`Problem` for another path or method."""
         parts = request.path.split("/")
-        ids = list(filter(None, parts[2:3])) if parts[1] == "snapshots" else []
+        ids = list(filter(None, parts[2:3])) if parts[1:2] == ["snapshots"] else []
         handlers = ROUTES.get("/".join([*parts[:2], "ID", *parts[3:]]) if ids else request.path)
         if handlers is None:
             *pages, last = ROUTES
