@@ -149,7 +149,7 @@ class Settings:
         for definition in definitions().values():
             value = getattr(self, definition.attribute)
             definition.rule.check(definition.attribute, value, value)
-            if definition.kind is Secret:
+            if definition.kind is Secret and type(value) is not Secret:
                 object.__setattr__(self, definition.attribute, Secret(value))
         if self.snapshot_dir == Path():
             object.__setattr__(self, "snapshot_dir", default_snapshot_dir())
