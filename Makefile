@@ -35,9 +35,9 @@ demo: $(DEMO) ## run a shop that leaks, and show how the leak is found (ARGS='--
 test: $(READY) ## run the tests; those that need a server run where it is installed (make servers)
 	nice -n 19 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-long: $(READY) ## run the tests that take minutes or repeat something hundreds of times
+test-long: $(READY) ## run the tests that take minutes, and those of drawn values with hundreds of values
 	$(BIN)/python -m pip install -qq --group docs-examples
-	$(BIN)/python -m pytest -m long $(ARGS)
+	$(BIN)/python -m pytest -m "long or hypothesis" --hypothesis-profile=thorough $(ARGS)
 
 check: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .

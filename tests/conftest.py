@@ -17,9 +17,12 @@ from tests.servers.versions import why_unusable
 # A background job of a shell ignores SIGINT, and the programs that the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The speed of the machine must not fail an example. Where CI is set, Hypothesis uses the same examples each time.
-settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+# The speed of the machine must not fail an example. `make test` uses the same few examples each time, `make test-long`
+# many others.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", PATIENT, max_examples=20, derandomize=True)
+settings.register_profile("thorough", PATIENT, max_examples=200)
+settings.load_profile("quick")
 
 WALK_THIS_PROCESS = ("unit/walker",)
 """Tests that walk the heap they run in."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from heap_exporter.runtime.short_repr import short_repr
-
 
 def memory_of_leaks(resident: int, anonymous: int | None, shared: int | None, swapped: int | None) -> int:
     """Return the bytes that grow in a leak: all memory but file pages (if these are known), in RAM or swapped out."""
@@ -25,8 +23,6 @@ class ProcessMemory:
     peak_bytes: int | None
     swap_bytes: int | None
     threads: int | None
-
-    __repr__ = short_repr
 
     @property
     def growing_bytes(self) -> int:
@@ -50,8 +46,6 @@ class CollectorState:
     full_collections: int | None = None
     garbage_objects: int = 0
 
-    __repr__ = short_repr
-
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -65,8 +59,6 @@ class Sample:
     allocated_blocks: int | None
     interned_strings: int | None = None
 
-    __repr__ = short_repr
-
 
 @dataclass(frozen=True, slots=True)
 class AllocatorMemory:
@@ -75,8 +67,6 @@ class AllocatorMemory:
     used_bytes: int
     retained_bytes: int
 
-    __repr__ = short_repr
-
 
 @dataclass(frozen=True, slots=True)
 class MemoryShares:
@@ -84,8 +74,6 @@ class MemoryShares:
 
     proportional_bytes: int
     unique_bytes: int
-
-    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +87,6 @@ class MemoryLimits:
     headroom_bytes: int | None
     events: Mapping[str, int]
 
-    __repr__ = short_repr
-
 
 @dataclass(frozen=True, slots=True)
 class SlowReadings:
@@ -111,8 +97,6 @@ class SlowReadings:
     shares: MemoryShares | None = None
     limits: MemoryLimits | None = None
 
-    __repr__ = short_repr
-
 
 @dataclass(frozen=True, slots=True)
 class TypeCount:
@@ -121,8 +105,6 @@ class TypeCount:
     type_name: str
     objects: int
     bytes: int
-
-    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +127,6 @@ class Census:
     in_process: bool = True
     allocated_blocks: int | None = None
 
-    __repr__ = short_repr
-
     @property
     def objects(self) -> int:
         return sum(count.objects for count in self.types)
@@ -166,8 +146,6 @@ class Walk:
     pause_seconds: float
     cpu_seconds: float
 
-    __repr__ = short_repr
-
 
 @dataclass(frozen=True, slots=True)
 class WalkerChoice:
@@ -176,5 +154,3 @@ class WalkerChoice:
     name: str
     reason: str
     detail: str = ""
-
-    __repr__ = short_repr

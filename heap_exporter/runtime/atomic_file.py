@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -56,8 +57,6 @@ def _move(part: Path, target: Path) -> None:
 def _remove(part: Path) -> None:
     with suppress(OSError):
         if part.is_dir():
-            import shutil  # only commands write folders
-
             shutil.rmtree(part)
         else:
             part.unlink(missing_ok=True)

@@ -23,11 +23,13 @@ from alerts.tests.shapes import HOUR
 from alerts.tests.table import ALERTS_FOLDER, PARTS, RULES, RUNBOOK, fired_in, markdown, table_in
 from alerts.tests.unit_test_file import Fired, UnitTestFiles, first_fired, promtool_environ, write_unit_test_files
 from heap_exporter.alerting import AlertThresholds, render_rules
+from tests.servers.install import NEWEST, RELEASES, Release
 from tests.servers.versions import version
 
 MUST_FIRE = (*LEAKS, *PROBLEMS)
 MUST_NOT_FIRE = (*CLEARED, *HEALTHY)
 NEW_LEAK, LATE_LEAK = "a new process leaks 60 MiB/h", "an old process begins to leak 60 MiB/h at minute 300"
+FLAT = "memory is flat"
 
 
 def _quick() -> set[str]:
@@ -41,16 +43,26 @@ def _quick() -> set[str]:
     return {*chosen, *(shape.sentence for shape in kinds.values())}
 
 
-QUICK = _quick()
+QUICK = {
+    release: _quick() if release is NEWEST else {CONFIRMED_BY_SNAPSHOTS.sentence, NEW_LEAK, LATE_LEAK, FLAT}
+    for release in RELEASES.values()
+}
+"""The shapes of `make test`: an older release differs from the newest one only in where a range begins."""
 
 
 def _each(shapes: Iterable[Shape]) -> pytest.MarkDecorator:
-    """Run a test on each shape: on the quick ones in `make test`, on the others in `make test-long`."""
+    """Run a test on each shape with each release: on the quick ones in `make test`, on all in `make test-long`."""
     params = [
-        pytest.param(shape, id=shape.sentence, marks=() if shape.sentence in QUICK else pytest.mark.long)
+        pytest.param(
+            release,
+            shape,
+            id=f"{name}-{shape.sentence}",
+            marks=() if shape.sentence in QUICK[release] else pytest.mark.long,
+        )
+        for name, release in RELEASES.items()
         for shape in shapes
     ]
-    return pytest.mark.parametrize("shape", params)
+    return pytest.mark.parametrize(("release", "shape"), params, indirect=["release"], scope="module")
 
 
 EVERY_SHAPE = _each(SHAPES)
@@ -85,17 +97,29 @@ def test_alerts_fire_in_their_minute_with_their_texts(promtool: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def unit_test_files(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> UnitTestFiles:
+def unit_test_files(
+    release: Release, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> UnitTestFiles:
     """The quick shapes, or all shapes if a long test runs, as files for promtool."""
     runs_long = any(item.path == request.path and item.get_closest_marker("long") for item in request.session.items)
-    shapes = [shape for shape in SHAPES if runs_long or shape.sentence in QUICK]
+    shapes = [shape for shape in SHAPES if runs_long or shape.sentence in QUICK[release]]
     return write_unit_test_files(RULES, shapes, tmp_path_factory.mktemp("shapes"))
 
 
 @pytest.fixture(scope="module")
-def fired(promtool: Path, unit_test_files: UnitTestFiles) -> Fired:
+def fired_by_release() -> dict[Release, Fired]:
+    """What promtool of each release has found: pytest does not run all tests of a release in succession."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def fired(
+    release: Release, promtool: Path, unit_test_files: UnitTestFiles, fired_by_release: dict[Release, Fired]
+) -> Fired:
     """The alerts that fire on the shapes, by promtool."""
-    return first_fired(promtool, unit_test_files)
+    if release not in fired_by_release:
+        fired_by_release[release] = first_fired(promtool, unit_test_files)
+    return fired_by_release[release]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from heap_exporter.errors import SourceMissing
 from heap_exporter.model import Cause, DetectorThresholds, Point, ReasonKind
 from heap_exporter.probes.allocators import read_malloc
 from heap_exporter.probes.pymalloc import read_pymalloc
-from heap_exporter.recording.series_reader import read_series
+from heap_exporter.recording.csv_format import read_series
 from tests.processes.programs import environment, window_settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -50,6 +50,12 @@ NO_SUSPICION = ("file_mmap", "unshared_after_fork")
 
 QUICK = {"small_objects", "cycles_without_gc", "native_malloc", "malloc_fragmentation", *NO_SUSPICION}
 """Programs that run under the exporter in `make test`: one for each cause that the detector suspects."""
+
+SAME_KIND = {
+    "large_objects", "filling_cache", "held_without_gc", "held_with_own_collections", "cycles_with_high_threshold",
+    "anonymous_mmap",
+}  # fmt: skip  # one list
+"""Programs that grow by the cause, and in the way, of another one: their steps run in `make test-long`."""
 
 NEEDED_MODULES = {"numpy_arrays": "numpy", "uncollectable_cycles": "_testcapi"}
 
@@ -138,7 +144,9 @@ def test_growth_of_shared_or_file_pages_is_not_suspected(name: str, live: Mappin
     assert suspicions(printed) == []
 
 
-@pytest.mark.parametrize("name", CAUSES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if name in SAME_KIND else ()) for name in CAUSES]
+)
 def test_the_attribution_finds_the_cause_of_the_program(name: str, tmp_path: Path) -> None:
     if not is_possible(name):
         pytest.skip(f"needs {NEEDED_MODULES[name]}")

@@ -39,7 +39,13 @@ LEAKS = {
 }
 """Program → type, holder, beginning of the advice."""
 
-HEALTHY = ("full_cache", "requests", pytest.param("imports", marks=pytest.mark.long), "plateau", "sources", "tasks")
+SAME_KIND = {"unbounded_cache", "closure", "compressors", "heavy_documents"}
+"""Programs with the advice of another one: they run in `make test-long`."""
+
+HEALTHY = (
+    "full_cache", "requests", "sources", "tasks",
+    *(pytest.param(name, marks=pytest.mark.long) for name in ("imports", "plateau")),
+)  # fmt: skip  # one list
 
 READ = {
     "{}.DEQUE → deque item",
@@ -88,7 +94,9 @@ def run(name: str, *paths: Path) -> list[Heap]:
     return [analysis.open(path) for path in paths]
 
 
-@pytest.mark.parametrize("name", LEAKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if name in SAME_KIND else ()) for name in LEAKS]
+)
 def test_the_first_suspect_is_the_type_and_the_holder(name: str, folder: Path) -> None:
     type_name, holder, advice = LEAKS[name]
 
@@ -193,7 +201,8 @@ def test_a_healthy_program_has_no_suspect(name: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "objects", "bytes_each"), [("large_frames", 6, 3_000_000), ("heavy_documents", 14, 0)]
+    ("name", "objects", "bytes_each"),
+    [("large_frames", 6, 3_000_000), pytest.param("heavy_documents", 14, 0, marks=pytest.mark.long)],
 )
 def test_few_heavy_objects_are_counted_themselves(name: str, objects: int, bytes_each: int, folder: Path) -> None:
     first = compared(name, folder).suspects[0]
@@ -203,7 +212,9 @@ def test_few_heavy_objects_are_counted_themselves(name: str, objects: int, bytes
     assert first.share > 0.95
 
 
-@pytest.mark.parametrize("name", ["session_dict", "tasks", "method_lru_cache"])
+@pytest.mark.parametrize(
+    "name", ["session_dict", *(pytest.param(name, marks=pytest.mark.long) for name in ("tasks", "method_lru_cache"))]
+)
 def test_another_run_has_the_same_fingerprint(name: str, folder: Path, tmp_path: Path) -> None:
     again = analysis.compare(*run(name, tmp_path / "before.heap", tmp_path / "after.heap"))
 

@@ -116,20 +116,20 @@ def describe(found: object) -> dict[str, Any]:
     }
 
 
-def write_expectations(walk: Callable[[], object], own: Callable[[], set[int]], path: Path, *, frozen: bool) -> None:
-    """Call ``walk``, and write the expected result to ``path`` as JSON.
+def write_expectations(walk: Callable[[str], object], own: Callable[[], set[int]], path: Path) -> None:
+    """Walk twice, as ``walk("as-it-comes")`` and ``walk("frozen")``, and write the expected result to ``path`` as JSON.
 
-    ``own()`` returns the ids of the exporter's own objects, which a walk leaves out. With ``frozen`` the walk is done
-    on a heap put aside by ``gc.freeze()``.
+    ``own()`` returns the ids of the exporter's own objects, which a walk leaves out. The second walk is done on a heap
+    put aside by ``gc.freeze()``.
     """
     gc.collect()
     gc.disable()
     for _ in range(2):  # the first time fills the interpreter's caches
         moment(own())
     before = moment(own())
-    if frozen:
-        gc.freeze()
-    walk()
+    walk("as-it-comes")
+    gc.freeze()
+    walk("frozen")
     gc.unfreeze()
     after = moment(own())
     path.write_text(json.dumps(_testimony(before, after, own)))

@@ -30,17 +30,15 @@ CODE = """
         return {row.type_name: [row.objects, row.bytes] for row in census.types}
 
     snapshot(walker, Path("test.heap"))  # the first one imports modules
-    held, before, report = [], counted(walker.census()), {}
+    report = {}
     for kind, make in KINDS.items():
+        before = counted(walker.census())
         made = [make(number) for number in range(1000)]
-        held.append(made)
         after = counted(walker.census())
         name = type_name(type(made[0]))
         found = [now - then for now, then in zip(after[name], before.get(name, [0, 0]))]
         report[kind] = [name, found, [len(made), sum(map(sys.getsizeof, made))]]
-        before = after
-    held.clear()
-    del made
+        made.clear()  # a census of a small heap is quick
     gc.collect()
     censuses = [walker.census() for _ in range(3)]
     gc.freeze()

@@ -14,7 +14,7 @@ WIDE_MARGIN = 0.08
 
 @pytest.mark.parametrize(
     ("kind", "freeze"),
-    [("census", ""), ("graph", ""), ("graph", "gc.freeze()")],
+    [("census", ""), ("graph", ""), pytest.param("graph", "gc.freeze()", marks=pytest.mark.long)],
     ids=["census", "graph", "graph of a frozen heap"],
 )
 def test_a_clone_copies_few_pages(kind: str, freeze: str, tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_a_clone_copies_few_pages(kind: str, freeze: str, tmp_path: Path) -> Non
             except OSError:
                 return 0
             return int(found[1]) * 1024 if found else 0
-        held = build(1_000_000)
+        held = build(400_000)
         {freeze}
         gc.disable()
         resident, most, looks = psutil.Process().memory_info().rss, 0, 0
@@ -45,7 +45,7 @@ def test_a_clone_copies_few_pages(kind: str, freeze: str, tmp_path: Path) -> Non
     print(f"private dirty memory of the clone: {said['share']:.2%} of the process's resident memory")
 
     assert said["complete"]
-    assert said["objects"] > 2_000_000
+    assert said["objects"] > 800_000
     assert said["looks"] > 3
     assert 0 < said["share"] < WIDE_MARGIN
 

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,12 +45,11 @@ class Account:
 
 @pytest.fixture(
     scope="module",
-    params=[("KINDS", False), ("KINDS", True), pytest.param(("numpy_kinds()", False), marks=pytest.mark.long)],
-    ids=["as-it-comes", "frozen", "numpy"],
+    params=[pytest.param("KINDS", id="python"), pytest.param("numpy_kinds()", id="numpy", marks=pytest.mark.long)],
 )
-def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Account:
-    """A walked process with objects of every kind, and the expected result."""
-    kinds, frozen = request.param
+def walked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the snapshots of a process with objects of every kind, and the expected result."""
+    kinds = request.param
     if "numpy" in kinds and not find_spec("numpy"):
         pytest.skip("numpy is not installed")
     folder = tmp_path_factory.mktemp("account")
@@ -63,18 +63,30 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
         warnings.simplefilter("ignore")
         held = plant({kinds}, 20)
-        walker, path = chosen("native"), Path("test.heap")
-        snapshot(walker, path)
-        own_ids = lambda: own_objects((walker,)).ids
-        write_expectations(lambda: snapshot(walker, path), own_ids, Path("expected.json"), frozen={frozen})
+        walker = chosen("native")
+        walk = lambda name: snapshot(walker, Path(name + ".heap"))
+        walk("first")
+        write_expectations(walk, lambda: own_objects((walker,)).ids, Path("expected.json"))
         print(len(held))
     """
     with program(code, folder, PYTHONPATH=str(REPOSITORY)) as process:
         assert next_json(process) > 0
-    report = json.loads((folder / "expected.json").read_text())
-    objects = {found["place"]: found for found in report["objects"]}
-    sets = (set(report[name]) for name in ("only_by_key", "known", "own"))
-    return Account(read(folder / "test.heap"), objects, *sets)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(walked: Path) -> dict[str, Any]:
+    """The expected result of the walks."""
+    found: dict[str, Any] = json.loads((walked / "expected.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="module", params=["as-it-comes", "frozen"])
+def account(request: pytest.FixtureRequest, walked: Path, expected: dict[str, Any]) -> Account:
+    """A walk, and the expected result."""
+    objects = {found["place"]: found for found in expected["objects"]}
+    sets = (set(expected[name]) for name in ("only_by_key", "known", "own"))
+    return Account(read(walked / f"{request.param}.heap"), objects, *sets)
 
 
 def types_of(account: Account, places: set[int]) -> Counter[str]:

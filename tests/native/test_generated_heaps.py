@@ -59,7 +59,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
         yield answer
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings().max_examples // 2)  # each is a walk of a process
 @given(recipe=recipes)
 @example(recipe=[("partial", 0, [])])  # refers to the empty tuple, which is shared
 def test_a_walk_finds_the_created_objects(ask: Ask, recipe: Any) -> None:

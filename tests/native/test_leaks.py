@@ -49,7 +49,14 @@ CALLS = {
 """Public name and use → the statement, and how often it runs in `make test-long`."""
 
 SLOW = tuple(call for call, (statement, _) in CALLS.items() if "begin(" in statement or "spawn" in statement)
-"""Uses that take milliseconds each: in `make test` they run :data:`QUICK_ROUNDS` times."""
+"""Uses that take milliseconds each: in `make test` some of them run, :data:`QUICK_ROUNDS` times."""
+
+QUICK = {
+    "start: a census in this process", "start: a graph by a clone", "start: no room for the page that it shares",
+    "start: a clone that crashes", "Walk: one that is dropped while it runs", "Walk.kill: a clone that runs",
+    "spawn: a program",
+}  # fmt: skip  # one list
+"""Slow uses of which `make test` runs one of each kind."""
 
 QUICK_ROUNDS = 60
 """A block that each call leaks is found from 50 calls on."""
@@ -69,7 +76,8 @@ STRAY_BYTES = 1 << 20
 @pytest.mark.parametrize(
     ("call", "rounds"),
     [
-        *[(call, min(rounds, QUICK_ROUNDS) if call in SLOW else rounds) for call, (_, rounds) in CALLS.items()],
+        *[(call, rounds) for call, (_, rounds) in CALLS.items() if call not in SLOW],
+        *[(call, min(CALLS[call][1], QUICK_ROUNDS)) for call in SLOW if call in QUICK],
         *[pytest.param(call, CALLS[call][1], marks=pytest.mark.long) for call in SLOW],
     ],
 )

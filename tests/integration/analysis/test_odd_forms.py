@@ -111,7 +111,7 @@ def _shape_of_nothing_but_names(encoder: GraphEncoder, count: int) -> None:
 COUNTS = {"native": 1_000_000, "portable": 100_000}
 MEMORY_MIB = 400
 
-sizes = pytest.mark.parametrize("share", [5, pytest.param(1, marks=pytest.mark.long)], ids=["a fifth", "all"])
+sizes = pytest.mark.parametrize("share", [10, pytest.param(1, marks=pytest.mark.long)], ids=["a tenth", "all"])
 
 
 @sizes
@@ -152,7 +152,7 @@ del graph
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 _, hard = resource.getrlimit(resource.RLIMIT_AS)
 loaded = failed = 0
-for kibibytes in range(0, 16 << 10, 128):
+for kibibytes in range(0, 16 << 10, 256):
     resource.setrlimit(resource.RLIMIT_AS, (used + (kibibytes << 10), hard))
     try:
         graph = load(path)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.processes.commands import Pair, command_line
 from tests.processes.programs import environment, eventually
+from tests.rows import first
 
 PRINTERS = ("report FILE", "top FILE", "top FILE --json --limit 0", "path FILE Session", "info FILE", "rules",
             "convert FILE --to json -o OUT")  # fmt: skip  # one reading
@@ -31,16 +32,23 @@ os._exit(0)
 """
 
 
+FULL, CLOSED = (">/dev/full", "No space left on device"), (">&-", "it is closed")
+
+
 @pytest.mark.parametrize(
-    ("command", "unbuffered"),
-    [
-        *((command, "") for command in PRINTERS),
-        (PRINTERS[0], "1"),
-        *(pytest.param(command, "1", marks=pytest.mark.long) for command in PRINTERS[1:]),
-    ],
-)
-@pytest.mark.parametrize(
-    ("redirection", "problem"), [(">/dev/full", "No space left on device"), (">&-", "it is closed")]
+    ("command", "unbuffered", "redirection", "problem"),
+    first(
+        6,
+        [
+            *((command, "", *FULL) for command in PRINTERS[::2]),
+            (PRINTERS[-1], "1", *FULL),
+            (PRINTERS[-2], "", *CLOSED),
+            *((command, "", *FULL) for command in PRINTERS[1::2]),
+            *((command, "1", *FULL) for command in PRINTERS[:-1]),
+            *((command, "", *CLOSED) for command in PRINTERS if command != PRINTERS[-2]),
+            *((command, "1", *CLOSED) for command in PRINTERS),
+        ],
+    ),
 )
 def test_a_stdout_that_cannot_be_written_is_one_line_on_stderr(
     pair: Pair, tmp_path: Path, command: str, unbuffered: str, redirection: str, problem: str
@@ -86,7 +94,7 @@ def test_ctrl_c_ends_it_with_130_and_without_a_traceback(pair: Pair, tmp_path: P
 
 
 def test_ctrl_c_during_the_imports_of_the_shop_prints_nothing(tmp_path: Path) -> None:
-    (tmp_path / "socketserver.py").write_text(IMPORT_THAT_WAITS_FOR_SIGTERM.format(mark=str(tmp_path / "importing")))
+    (tmp_path / "werkzeug.py").write_text(IMPORT_THAT_WAITS_FOR_SIGTERM.format(mark=str(tmp_path / "importing")))
     with subprocess.Popen(
         command_line("demo", "--port=0", "--shop-port=0"),
         stdout=subprocess.PIPE,
@@ -101,8 +109,20 @@ def test_ctrl_c_during_the_imports_of_the_shop_prints_nothing(tmp_path: Path) ->
     assert (demo.returncode, errors) == (130, "")
 
 
-@pytest.mark.parametrize("imported", ["argparse", "json", "rich"])
-@pytest.mark.parametrize("entry", ["module", "script"])
+@pytest.mark.parametrize(
+    ("entry", "imported"),
+    first(
+        3,
+        [
+            ("module", "argparse"),
+            ("module", "rich"),
+            ("script", "difflib"),
+            ("module", "difflib"),
+            ("script", "argparse"),
+            ("script", "rich"),
+        ],
+    ),
+)
 def test_ctrl_c_works_during_the_imports(pair: Pair, tmp_path: Path, imported: str, entry: str) -> None:
     (tmp_path / f"{imported}.py").write_text(SLOW_IMPORT)
     script = [sys.executable, "-c", "import sys; from heap_exporter.cli import main; sys.exit(main())", "top"]

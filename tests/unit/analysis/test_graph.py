@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from heap_exporter.analysis.graph import EMPTY, NAMED, NO_TYPE, Graph
 from heap_exporter.errors import SnapshotFileError
@@ -48,7 +48,7 @@ def path_of(graph: Graph, group: int) -> tuple[tuple[str, str], ...]:
 
 def drawn(check: Callable[[Load, Model], None]) -> Callable[[Load, Model], None]:
     """Run a test with each kernel on heaps of up to 300 objects."""
-    check = settings(deadline=None, max_examples=60)(given(model=models())(check))
+    check = given(model=models())(check)
     parametrized: Callable[[Load, Model], None] = pytest.mark.parametrize("load", KERNELS.values(), ids=KERNELS)(check)
     return parametrized
 
@@ -150,7 +150,6 @@ def test_each_object_is_in_one_group(load: Load, model: Model) -> None:
     assert list(graph.regroup(graph.group_type)) == [graph.group_type[group] for group in graph.group]
 
 
-@settings(deadline=None, max_examples=100)
 @given(models(40))
 def test_the_reference_model_partitions_the_heap(model: Model) -> None:
     """A check of the model: every object has one holder, and the root retains all of them."""

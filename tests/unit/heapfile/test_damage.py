@@ -16,8 +16,7 @@ from heap_exporter.heapfile.header import header_payload
 from heap_exporter.heapfile.reader import SnapshotReader
 from tests.heaps.files import HEADER, read_all, small_graph, write_file, write_payload
 
-FLIPS = 100_000
-REPAIRED_FLIPS = 20_000
+FLIPS = pytest.mark.parametrize("flips", [5_000, pytest.param(100_000, marks=pytest.mark.long)])
 ENOUGH_BYTES = 4 << 20
 
 
@@ -59,10 +58,11 @@ def test_a_file_truncated_anywhere_is_a_clear_error(file: Path) -> None:
             read_footer(file)
 
 
-def test_a_file_altered_anywhere_is_a_clear_error(file: Path) -> None:
+@FLIPS
+def test_a_file_altered_anywhere_is_a_clear_error(file: Path, flips: int) -> None:
     whole, chance = file.read_bytes(), random.Random(4711)
     with file.open("r+b", buffering=0) as stream:
-        for _ in range(FLIPS):
+        for _ in range(flips):
             at = chance.randrange(len(whole))
             stream.seek(at)
             stream.write(bytes([whole[at] ^ chance.randrange(1, 256)]))
@@ -75,10 +75,11 @@ def test_a_file_altered_anywhere_is_a_clear_error(file: Path) -> None:
     assert read_all(file)
 
 
-def test_data_altered_with_its_checksum_is_read_or_a_clear_error(file: Path) -> None:
+@FLIPS
+def test_data_altered_with_its_checksum_is_read_or_a_clear_error(file: Path, flips: int) -> None:
     """The checksum is valid, so this tests the parser."""
     data, chance, reads = data_of(file), random.Random(4711), 0
-    for _ in range(REPAIRED_FLIPS):
+    for _ in range(flips):
         altered = bytearray(data)
         for _ in range(chance.randrange(1, 4)):
             altered[chance.randrange(len(data))] = chance.choice((0, 1, 127, 128, 255, chance.randrange(256)))
@@ -87,12 +88,13 @@ def test_data_altered_with_its_checksum_is_read_or_a_clear_error(file: Path) -> 
             read_all(file)
             reads += 1
 
-    assert 0 < reads < REPAIRED_FLIPS
+    assert 0 < reads < flips
 
 
-def test_a_header_altered_with_its_checksum_is_read_or_a_clear_error(file: Path) -> None:
+@FLIPS
+def test_a_header_altered_with_its_checksum_is_read_or_a_clear_error(file: Path, flips: int) -> None:
     data, header, chance = data_of(file), header_payload(HEADER), random.Random(4711)
-    for _ in range(REPAIRED_FLIPS // 4):
+    for _ in range(flips):
         altered = bytearray(header)
         altered[chance.randrange(len(header))] = chance.choice(b'"{}[],:0-9eE\\x\xff')
         with suppress(SnapshotFileError):

@@ -8,7 +8,7 @@ from array import array
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from heap_exporter.heapfile.edges import Edge, EdgeRole, edges
@@ -103,7 +103,6 @@ def _encode(encoder: GraphEncoder, record: Record) -> None:
             encoder.node(shape.number, place, size, count, targets)
 
 
-@settings(deadline=None)
 @given(streams())
 def test_any_records_are_read_as_they_were_written(records: list[Record]) -> None:
     def fill(out: BlockWriter) -> None:

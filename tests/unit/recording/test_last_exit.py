@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from heap_exporter.errors import CrashRecordError
 from heap_exporter.model import Cause, Ending, EndingReason, LastExit, MemoryLimits, Point, State, Verdict
-from heap_exporter.recording.csv_format import HEADER, csv_row
-from heap_exporter.recording.exit_claim import claim_last_exit
+from heap_exporter.recording.csv_format import HEADER, Recorded, csv_row
 from heap_exporter.recording.exit_codes import ExitRecord
-from heap_exporter.recording.last_exit import HISTORY_SECONDS, MAX_SAMPLES, find_exits, last_exit
+from heap_exporter.recording.last_exit import HISTORY_SECONDS, MAX_SAMPLES, claim_last_exit, find_exits, last_exit
 from heap_exporter.recording.recorder import MAX_RECORDINGS, Recorder
-from heap_exporter.recording.series_reader import Recorded
 from heap_exporter.runtime.boot_id import read_boot_id
 from tests.examples.readings import GREW
 from tests.examples.recordings import notes_of
@@ -233,7 +231,6 @@ def crashed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
     return path, path.read_bytes()
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_series_that_is_cut_off_anywhere_has_the_samples_before(
     crashed: tuple[Path, bytes], data: st.DataObject
@@ -248,7 +245,6 @@ def test_a_series_that_is_cut_off_anywhere_has_the_samples_before(
     assert [point.rss_bytes for each in found for point in each.points] == [1000 + second for second in range(lines)]
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_altered_bytes_cost_no_other_samples(crashed: tuple[Path, bytes], data: st.DataObject) -> None:
     path, whole = crashed

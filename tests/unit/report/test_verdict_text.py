@@ -12,7 +12,6 @@ from heap_exporter.model import (
     MappingGrowth,
     Reason,
     ReasonKind,
-    RetainerPath,
     State,
     Step,
     StepKind,
@@ -57,8 +56,8 @@ def test_modules_that_accumulate_are_named_by_the_family_of_their_names() -> Non
     modules = dataclasses.replace(
         SESSIONS,
         type_name="module",
-        holder=RetainerPath([SYS_MODULES]),
-        path=RetainerPath([Step(StepKind.MODULE, "", "plugin_…")]),
+        holder=(SYS_MODULES,),
+        path=(Step(StepKind.MODULE, "", "plugin_…"),),
         pattern=LeakPattern.RUN_TIME_MODULES,
     )
 
