@@ -11,6 +11,7 @@ import gzip
 import inspect
 import json
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -123,12 +124,14 @@ def record(one: Recording) -> None:
         for life, left in enumerate(_time_left(began + one.minutes * 60)):
             seconds = min(left, one.life_seconds or left)
             limit = (one.max_growth_mib or 1e6) * MIB
-            subprocess.run(
+            ended = subprocess.run(
                 [python, "-m", "training.programs.run", one.program, f"{one.name} {life}", path,
                  f"--began={began}", f"--seconds={seconds}", f"--window={one.window_seconds}",
                  f"--interval={one.interval_seconds}", f"--max-growth={limit}"],
                 check=False,
             )  # fmt: skip  # one command
+            if ended.returncode not in (0, -signal.SIGKILL):
+                raise SystemExit(f"{one.name} is not recorded: {one.program} ended with {ended.returncode}")
             time.sleep(Random(f"{one.name} {life}").uniform(0.2, 3))
         with gzip.GzipFile(FOLDER / f"{one.name}.csv.gz", "wb", mtime=0) as file:
             file.write(path.read_bytes())

@@ -158,7 +158,7 @@ def lru_by_bytes(rng: Random) -> Iterator[float]:
             body = bytes(int(rng.lognormvariate(8.5, 1.4)))
             cache[len(cache) + int(time.monotonic() * 1000)] = body
             held += len(body)
-        while held > 25e6:
+        while held > 8e6:
             held -= len(cache.popitem(last=False)[1])
         yield rng.uniform(0.2, 0.9)
 
