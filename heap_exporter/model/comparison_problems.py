@@ -31,7 +31,7 @@ class ComparisonProblemKind(StrEnum):
     """``available_bytes`` when the subprocess stopped."""
 
     FAILED = "failed"
-    """``error``: the text of the exception, or the text in the report of the subprocess."""
+    """``error``: the text of the exception, or what an older release recorded."""
 
 
 @dataclass(frozen=True, slots=True)

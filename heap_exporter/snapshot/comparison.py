@@ -155,16 +155,26 @@ class Comparisons:
         report = self._read(id)
         if report is not None:
             before_id = started.before.id if started else (report.get("before") or {}).get("id", "")
-            if error := str(report.get("problem", "")):
-                return Comparison("failed", before_id, id, problem=self._failed(before_id, id, error))
+            if "problem" in report:
+                return Comparison("failed", before_id, id, problem=self._problem(report["problem"], before_id, id))
             return Comparison("written", before_id, id, report, has_page=self._store.has_page(id))
         if started is None:
             return None
         return Comparison("failed", started.before.id, id, problem=started.problem)
 
-    def _failed(self, before_id: str, after_id: str, error: str) -> ComparisonProblem:
+    def _problem(self, recorded: Any, before_id: str, after_id: str) -> ComparisonProblem:
+        """Return the problem that the subprocess has recorded; an older release recorded it as text."""
         before, after = (self._store.directory / name for name in map(snapshot_name, (before_id, after_id)))
-        return ComparisonProblem(ComparisonProblemKind.FAILED, before, after, error=error)
+        try:
+            return ComparisonProblem(
+                ComparisonProblemKind(recorded["kind"]),
+                before,
+                after,
+                available_bytes=int(recorded["available_bytes"]),
+                error=str(recorded["error"]),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return ComparisonProblem(ComparisonProblemKind.FAILED, before, after, error=str(recorded))
 
     def _command(self, before: SnapshotInfo, after: SnapshotInfo, needed: int, limit: int) -> Sequence[str]:
         paths = map(os.path.abspath, (before.path, after.path, self._store.directory))

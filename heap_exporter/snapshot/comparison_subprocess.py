@@ -16,11 +16,10 @@ from pathlib import Path
 from heap_exporter import analysis
 from heap_exporter.analysis import Diff
 from heap_exporter.errors import HeapExporterError
-from heap_exporter.model import ComparisonProblem, ComparisonProblemKind
+from heap_exporter.model import ComparisonProblemKind
 from heap_exporter.probes.headroom import read_headroom
 from heap_exporter.probes.process import read_memory
 from heap_exporter.report import html, json_documents
-from heap_exporter.report.comparison_problem_text import comparison_problem_text
 from heap_exporter.runtime.own_folder import open_folder
 from heap_exporter.snapshot.comparison_memory import must_end
 from heap_exporter.snapshot.file_names import page_name, report_name
@@ -36,7 +35,7 @@ def main(before: str, after: str, folder: str, after_id: str, predicted_bytes: s
 
     If there is no report, the document has the ``problem``. The document is written last: it marks the end.
     """
-    result = _Result(Path(before), Path(after), Path(folder), after_id)
+    result = _Result(Path(folder), Path(before).stem, after_id)
     threading.Thread(target=_end_when_short, args=(result, int(predicted_bytes)), daemon=True).start()
     try:
         diff = analysis.compare(analysis.open(before), analysis.open(after))
@@ -52,11 +51,10 @@ def main(before: str, after: str, folder: str, after_id: str, predicted_bytes: s
 class _Result:
     """The files with the result of the comparison. The first document is written, and ends the process."""
 
-    def __init__(self, before: Path, after: Path, folder: Path, after_id: str) -> None:
+    def __init__(self, folder: Path, before_id: str, after_id: str) -> None:
         self.report: bytes | None = None
-        self._before = before
-        self._after = after
         self._folder = folder
+        self._before_id = before_id
         self._after_id = after_id
         self._turn = threading.Lock()
 
@@ -75,9 +73,8 @@ class _Result:
 
     def write_problem(self, kind: ComparisonProblemKind, *, available_bytes: int = 0, error: str = "") -> None:
         """Write why there is no report; if there is one and only its page is missing, write the report."""
-        problem = ComparisonProblem(kind, self._before, self._after, available_bytes=available_bytes, error=error)
-        missing = {"problem": comparison_problem_text(problem), "before": {"id": self._before.stem}}
-        self.write(self.report or _encoded(missing))
+        problem = {"kind": kind.value, "available_bytes": available_bytes, "error": error}
+        self.write(self.report or _encoded({"problem": problem, "before": {"id": self._before_id}}))
 
 
 def _encoded(document: json_documents.Document) -> bytes:

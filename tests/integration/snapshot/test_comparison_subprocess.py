@@ -57,13 +57,10 @@ def test_a_page_that_cannot_be_written_costs_only_the_page(failure: str, tmp_pat
     assert not (tmp_path / "b.report.html").exists()
 
 
-def test_it_ends_and_states_how_to_compare_the_snapshots_on_another_machine(tmp_path: Path) -> None:
+def test_it_ends_and_records_how_much_memory_was_left(tmp_path: Path) -> None:
     before, after = tmp_path / "a 1.heap", tmp_path / "b.heap"
 
     document = compared(BECOMES_SHORT, before, after)
 
     assert document["before"] == {"id": "a 1"}
-    assert document["problem"] == (
-        "the comparison was stopped because only 10.0 MiB of memory was left; to compare the snapshots on another "
-        f"machine, copy them and run `heap-exporter report '{before}' {after}`"
-    )
+    assert document["problem"] == {"kind": "memory-ran-short", "available_bytes": 10 * 1024**2, "error": ""}
