@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
 
 from heap_exporter._version import VERSION
 
 __version__ = VERSION
 
+TYPE_CHECKING = False  # the exit watcher imports this module, and should not need the memory of typing
 if TYPE_CHECKING:
+    from typing import Any
+
     from heap_exporter.agent import HeapExporter, current, make_asgi_app, make_wsgi_app, register, start
     from heap_exporter.errors import HeapExporterError
     from heap_exporter.model import Census, LeakAlert, SnapshotInfo, Verdict
@@ -49,7 +51,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that importing the package costs next to nothing."""
     for module, names in _MODULES.items():
         if name in names:
-            return getattr(importlib.import_module(module), name)
+            return getattr(import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

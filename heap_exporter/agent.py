@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.export.otel_internals import OpenTelemetryChanged
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from heap_exporter.export.metrics_page import MetricsPage
     from heap_exporter.export.otlp import OtlpPusher
-    from heap_exporter.export.prometheus import HeapCollector, MetricsPage
+    from heap_exporter.export.prometheus import HeapCollector
     from heap_exporter.settings.keywords import SettingsKeywords
     from heap_exporter.web.app import App
     from heap_exporter.web.server import HttpServer
@@ -173,7 +174,7 @@ class HeapExporter:
 
     def _app(self, trust_loopback: bool) -> App:
         """Return the exporter's status page, metrics page and all other routes as a WSGI application."""
-        from heap_exporter.export.prometheus import MetricsPage
+        from heap_exporter.export.metrics_page import MetricsPage
         from heap_exporter.web.app import App
 
         if self._metrics_page is None:
@@ -256,20 +257,9 @@ def make_wsgi_app(**settings: Unpack[SettingsKeywords]) -> App:
 
 def make_asgi_app(**settings: Unpack[SettingsKeywords]) -> Callable[..., Awaitable[None]]:
     """Return the pages of :func:`make_wsgi_app` as an ASGI application."""
-    from a2wsgi import WSGIMiddleware
+    from heap_exporter.web.asgi import AsgiApp
 
-    # The type of a WSGI environment in a2wsgi is narrower than in werkzeug and the standard library.
-    pages = cast("Any", make_wsgi_app(**settings))
-    middlewares: dict[int, WSGIMiddleware] = {}
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        # The threads of a middleware that answered before a fork do not exist in the child.
-        if os.getpid() not in middlewares:
-            middlewares.clear()
-            middlewares[os.getpid()] = WSGIMiddleware(pages, workers=2)
-        await middlewares[os.getpid()](scope, receive, send)
-
-    return app
+    return AsgiApp(make_wsgi_app(**settings))
 
 
 def current() -> HeapExporter | None:

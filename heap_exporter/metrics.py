@@ -7,7 +7,6 @@ that ``/metrics`` and OTLP always have the same metrics.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +14,7 @@ from typing import Any
 
 from heap_exporter._version import VERSION
 from heap_exporter.model import Cause, Reading, State
+from heap_exporter.runtime.interpreter import implementation, python_version
 
 LabelledValue = tuple[tuple[str, ...], float]
 """The values of the labels, in the order of ``Metric.labels``, and the value of the metric."""
@@ -131,7 +131,7 @@ def _gc_objects(reading: Reading) -> Iterable[LabelledValue]:
 
 
 def _build_info(_: Reading) -> Iterable[LabelledValue]:
-    return (((VERSION, platform.python_implementation(), platform.python_version()), 1.0),)
+    return (((VERSION, implementation(), python_version()), 1.0),)
 
 
 def _walker(reading: Reading) -> Iterable[LabelledValue]:

@@ -7,7 +7,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from heap_exporter.detection.history import History, point_of
 from heap_exporter.detection.judge import Judge
@@ -27,15 +27,18 @@ from heap_exporter.model import (
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.probes.garbage_collector import PauseMeter
 from heap_exporter.probes.sampler import PROBES, Sampler
-from heap_exporter.recording.last_exit import claim_last_exit
+from heap_exporter.recording.exit_claim import claim_last_exit
 from heap_exporter.recording.recorder import Recorder
 from heap_exporter.runtime.error_boundary import ErrorBoundary
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.retention import ALERT_PIN_SECONDS
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
-from heap_exporter.upload.upload_scheduler import UploadScheduler
+from heap_exporter.upload import OUTCOMES as UPLOAD_OUTCOMES
 from heap_exporter.walker.fallback_walker import ChosenWalker
+
+if TYPE_CHECKING:
+    from heap_exporter.upload.upload_scheduler import UploadScheduler
 
 STAGES = ("read", "record", "judge", "investigate", "notify", "publish", "snapshot")
 """The names under which ``heap_exporter_sample_errors_total`` counts the stages.
@@ -120,9 +123,13 @@ class Pipeline:
             process_started_at=process_started_at,
             wake=wake,
         )
-        self._uploads = UploadScheduler(
-            settings.upload_url, store, self._sampler.headroom_bytes, remove_local=settings.upload_remove_local
-        )
+        self._uploads: UploadScheduler | None = None
+        if settings.upload_url:
+            from heap_exporter.upload.upload_scheduler import UploadScheduler
+
+            self._uploads = UploadScheduler(
+                settings.upload_url, store, self._sampler.headroom_bytes, remove_local=settings.upload_remove_local
+            )
         self._investigator = InvestigationStage(settings, self.snapshots, self._sampler)
 
     def begin(self) -> None:
@@ -165,7 +172,8 @@ class Pipeline:
     def end(self) -> None:
         """End the pipeline on the sampling thread: cancel what waits, and leave no subprocess to wait for."""
         self._boundary.run("snapshot", self.snapshots.give_up)
-        self._boundary.run("snapshot", self._uploads.give_up)
+        if self._uploads is not None:
+            self._boundary.run("snapshot", self._uploads.give_up)
 
     def count_push(self, outcome: str) -> None:
         """Count an OTLP push; the next reading that the pipeline publishes has the count."""
@@ -182,7 +190,8 @@ class Pipeline:
     def _poll(self) -> None:
         """Collect, before the stages run, the results of subprocesses and of calls in the background."""
         self._boundary.run("snapshot", self.snapshots.poll)
-        self._boundary.run("snapshot", self._uploads.poll)
+        if self._uploads is not None:
+            self._boundary.run("snapshot", self._uploads.poll)
         self._boundary.run("notify", self.notifier.poll)
 
     def _read(self, before: Reading) -> Taken:
@@ -293,7 +302,7 @@ class Pipeline:
             pushes=dict(self._pushes),
             walk_failures=self.walker.failures,
             gc_pause_seconds=tuple(self._pauses.seconds),
-            uploads=dict(self._uploads.outcomes),
+            uploads=dict(self._uploads.outcomes) if self._uploads else dict.fromkeys(UPLOAD_OUTCOMES, 0),
             cpu_seconds=self._cpu_seconds + self.walker.clone_cpu_seconds,
         )
         return dataclasses.replace(reading, counters=counters, snapshot=self.snapshots.last, walker=self.walker.chosen)

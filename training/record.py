@@ -24,7 +24,8 @@ from pathlib import Path
 from random import Random
 
 from heap_exporter.model import Point
-from heap_exporter.recording.csv_format import HEADER, read_series
+from heap_exporter.recording.csv_format import HEADER
+from heap_exporter.recording.series_reader import read_series
 from training.corpus.recorded import FOLDER, TRUTH
 from training.programs import healthy, leaking, services
 

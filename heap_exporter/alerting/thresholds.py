@@ -72,7 +72,7 @@ class AlertThresholds:
         "often.",
     )
     min_slope_bytes_per_hour: float = threshold(
-        "--min-slope", GROWTH_RATE, "4MiB/h", ("1B/h", "1000GiB/h"),
+        "--min-slope", GROWTH_RATE, _SETTINGS["min_slope"].default, ("1B/h", "1000GiB/h"),
         "Minimum growth rate, measured over one or four times --window, that fires an alert. Raise it for services "
         "that restart daily.",
     )

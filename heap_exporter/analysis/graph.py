@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from heap_exporter.analysis.results import ProgressCallback, ignore_progress
 from heap_exporter.heapfile.header import Footer, Header
+from heap_exporter.runtime.short_repr import short_repr
 
 EMPTY = 0xFFFFFFFF
 """The value of an edge slot that refers to nothing, or to an object outside of the file."""
@@ -36,6 +37,9 @@ class Holder(NamedTuple):
     kind: str
     name: str
     parent: int
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Graph(Protocol):

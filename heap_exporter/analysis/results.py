@@ -11,6 +11,7 @@ from typing import Protocol
 
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model.paths import LeakPattern, RetainerPath, Step, StepKind
+from heap_exporter.runtime.short_repr import short_repr
 
 _IMPLIED_TOPS = (StepKind.MODULES, StepKind.THREADS)
 """Topmost groups that a path leaves out: the next step implies them."""
@@ -56,6 +57,8 @@ class TypeRow:
     shallow_bytes: int
     retained_bytes: int
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -75,6 +78,8 @@ class Group:
     retained_bytes: int
     total_bytes: int
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
@@ -84,6 +89,8 @@ class Holding:
     objects: int
     shallow_bytes: int
     types: tuple[TypeRow, ...]
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,8 @@ class Heap:
     groups: tuple[Group, ...]
     holdings: tuple[Holding, ...]
 
+    __repr__ = short_repr
+
     def steps(self, index: int) -> RetainerPath:
         """Return the retainer path to the objects of a group: the steps from a root; none for the root itself."""
         steps: list[Step] = []
@@ -117,6 +126,8 @@ class Change:
     before: int
     after: int
 
+    __repr__ = short_repr
+
     @property
     def growth(self) -> int:
         """The value in the later of two snapshots minus that in the earlier one."""
@@ -131,6 +142,8 @@ class TypeChange:
     objects: Change
     shallow_bytes: Change
     retained_bytes: Change
+
+    __repr__ = short_repr
 
     @property
     def kind(self) -> ChangeKind:
@@ -153,6 +166,8 @@ class PathChange:
     retained_bytes: Change
     total_bytes: Change
     is_elsewhere: bool = False
+
+    __repr__ = short_repr
 
     @property
     def kind(self) -> ChangeKind:
@@ -190,6 +205,8 @@ class Suspect:
     pattern: LeakPattern | None = None
     native_bytes: int | None = None
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class NewGroup:
@@ -197,6 +214,8 @@ class NewGroup:
 
     steps: RetainerPath
     bytes: int
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +239,8 @@ class Diff:
     is_comparable: bool = True
     native_bytes: int | None = None
 
+    __repr__ = short_repr
+
     @property
     def gained_bytes(self) -> int:
         """Return the shallow bytes of all objects in the later of two snapshots minus those in the earlier one."""
@@ -239,7 +260,7 @@ def retainer_path(steps: Sequence[Step]) -> RetainerPath:
     its attribute.
     """
     below = steps[2 if len(steps) > 1 and steps[1].kind in _IMPLIED_TOPS else 1 :]
-    return tuple(
+    return RetainerPath(
         step
         for step, following in zip_longest(below, below[1:])
         if following is None or not _is_repeated(step, following)

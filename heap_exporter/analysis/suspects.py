@@ -21,7 +21,7 @@ from heap_exporter.analysis.library_caches import is_bounded
 from heap_exporter.analysis.matching import Pair
 from heap_exporter.analysis.native_growth import find_handles
 from heap_exporter.analysis.results import Change, HoldingKind, Suspect, short_name
-from heap_exporter.model.paths import SYS_MODULES, Step, StepKind
+from heap_exporter.model.paths import SYS_MODULES, RetainerPath, Step, StepKind
 
 MIN_GROWTH_BYTES = 64 * 1024
 MIN_SHARE = 0.01
@@ -200,7 +200,8 @@ def _suspect(place: _Place, gained_bytes: int, minutes: float | None) -> Suspect
     heaviest = _heaviest_below(pair)
     named = next((each for each in heaviest if is_application_type(each.type_name)), pair)
     trail = pair.trail()
-    holder = (pair.parent.path() if pair.parent else ()) or (_top_holder(trail[1].step),)
+    holder = pair.parent.path() if pair.parent else RetainerPath()
+    holder = holder or RetainerPath([_top_holder(trail[1].step)])
     return Suspect(
         fingerprint=fingerprint(holder, named.type_name),
         type_name=named.type_name,

@@ -29,7 +29,7 @@ from heap_exporter.cli import files, screen
 from heap_exporter.detection.detector import Detector
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.model import DetectorThresholds, Point, Verdict
-from heap_exporter.recording.csv_format import JudgedPoint, read_judged_series
+from heap_exporter.recording.series_reader import JudgedPoint, read_judged_series
 from heap_exporter.report import reason_text
 from heap_exporter.report.verdict_text import verdict_summary
 from heap_exporter.runtime import formatting

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from statistics import median
 
-from heap_exporter.detection.trend import bucket_minima
+from heap_exporter.detection.trend import bucket_minima, median
 from heap_exporter.model import Point
 
 BUCKETS = 12

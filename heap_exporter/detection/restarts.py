@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections import deque
 
 from heap_exporter.detection.confirmation import HUGE, WINDOWS_TO_DOUBLE, is_straight, times_grown
+from heap_exporter.detection.trend import median
 from heap_exporter.detection.windows import Growth
 
 MIN_RUNS = 2
@@ -46,9 +46,9 @@ class EarlierRuns:
         """Return whether a growth is that of the runs before again, and together they are long enough to be a leak."""
         if len(self._straight) < MIN_RUNS:
             return False
-        slope = statistics.median(run.slope for run in self._straight)
+        slope = median(run.slope for run in self._straight)
         windows = sum(run.length.windows for run in (*self._straight, growth))
-        times = statistics.median(times_grown(run) for run in self._straight)
+        times = median(times_grown(run) for run in self._straight)
         return (
             all(
                 slope / SAME_SLOPE_FACTOR <= run.slope <= slope * SAME_SLOPE_FACTOR for run in (*self._straight, growth)

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.runtime.json_input import parse_json
+from heap_exporter.runtime.short_repr import short_repr
 
 NAME = "heap-exporter"
 VERSION = 1
@@ -59,6 +60,8 @@ class Header:
     allocated_bytes: int | None = None
     service: str = ""
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footer:
@@ -69,6 +72,8 @@ class Footer:
     duration_seconds: float
     pause_seconds: float
     cpu_seconds: float
+
+    __repr__ = short_repr
 
 
 def header_payload(header: Header) -> bytes:

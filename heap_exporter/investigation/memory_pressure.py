@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from heap_exporter.errors import SnapshotError
 from heap_exporter.model import MemoryLimits, Point, SnapshotInfo
-from heap_exporter.report import snapshot_reason_text
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.service import Snapshots
@@ -88,6 +87,8 @@ class MemoryPressure:
             log.info("no snapshot is taken although memory use is near the limit: %s", refusal.reason)
             self._snapshots.count(refusal.outcome)
             return
+        from heap_exporter.report import snapshot_reason_text
+
         try:
             self._taken.append(self._snapshots.take(snapshot_reason_text.near_limit(used)))
         except SnapshotError as error:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from heap_exporter.investigation.leak_investigator import LeakInvestigator
 from heap_exporter.investigation.memory_pressure import MemoryPressure
 from heap_exporter.model import Finding, LeakAlert, Point, Reading, SnapshotInfo, Verdict
 from heap_exporter.probes.sampler import Sampler
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.service import Snapshots
+
+if TYPE_CHECKING:
+    from heap_exporter.investigation.leak_investigator import LeakInvestigator
 
 
 class InvestigationOutcome(NamedTuple):
@@ -25,18 +27,13 @@ class InvestigationStage:
     """Investigates one suspicion after the other, within the snapshot budget that the processes of a folder share."""
 
     def __init__(self, settings: Settings, snapshots: Snapshots, sampler: Sampler) -> None:
-        budget = Budget(snapshots.store, settings.snapshot_cooldown_seconds, settings.snapshots_a_day)
+        self._settings = settings
+        self._snapshots = snapshots
         self._sampler = sampler
-        self._leak = LeakInvestigator(
-            snapshots,
-            budget,
-            window_seconds=settings.window_seconds,
-            wants_snapshots=settings.snapshot_on_leak,
-            read_mappings=sampler.mappings,
-            max_bytes=self._max_bytes,
-        )
+        self._budget = Budget(snapshots.store, settings.snapshot_cooldown_seconds, settings.snapshots_a_day)
+        self._leak: LeakInvestigator | None = None
         self._pressure = MemoryPressure(
-            settings.near_limit_percent, snapshots, budget, wants_snapshots=settings.snapshot_on_leak
+            settings.near_limit_percent, snapshots, self._budget, wants_snapshots=settings.snapshot_on_leak
         )
 
     def is_limit_near(self, reading: Reading, points: Sequence[Point]) -> bool:
@@ -45,7 +42,7 @@ class InvestigationStage:
 
     def finding(self, reading: Reading) -> Finding | None:
         """Return what a finished comparison of snapshots shows, once."""
-        return self._leak.finding(reading)
+        return self._leak.finding(reading) if self._leak else None
 
     def investigate(self, verdict: Verdict | None, reading: Reading) -> InvestigationOutcome:
         """Take the snapshots that are due now, and return the alert of a leak that the verdict confirms.
@@ -53,8 +50,25 @@ class InvestigationStage:
         ``verdict`` is ``None`` where there is none on this reading; a snapshot near the limit is taken all the same.
         """
         self._pressure.take_due()
+        if self._leak is None and verdict is not None and verdict.is_suspicion:
+            self._leak = self._investigator()
+        if self._leak is None:
+            return InvestigationOutcome(None, self._pressure.snapshots)
         alert = None if verdict is None else self._leak.investigate(verdict, reading)
         return InvestigationOutcome(alert, (*self._leak.snapshots, *self._pressure.snapshots))
+
+    def _investigator(self) -> LeakInvestigator:
+        """Return what investigates suspicions; most processes never have one, and need no memory for its modules."""
+        from heap_exporter.investigation.leak_investigator import LeakInvestigator
+
+        return LeakInvestigator(
+            self._snapshots,
+            self._budget,
+            window_seconds=self._settings.window_seconds,
+            wants_snapshots=self._settings.snapshot_on_leak,
+            read_mappings=self._sampler.mappings,
+            max_bytes=self._max_bytes,
+        )
 
     def _max_bytes(self, reading: Reading) -> int | None:
         """Return all the memory that the investigated process may have: its limit, or else the machine's memory."""

@@ -25,7 +25,7 @@ def path_document(path: RetainerPath) -> list[dict[str, Any]]:
 
 def read_path(document: Sequence[Mapping[str, str]]) -> RetainerPath:
     """Return the path that :func:`path_document` wrote. Raises ``KeyError`` and ``ValueError`` for another one."""
-    return tuple(Step(StepKind(each["kind"]), each["owner_type"], each["name"]) for each in document)
+    return RetainerPath(Step(StepKind(each["kind"]), each["owner_type"], each["name"]) for each in document)
 
 
 def read_suspect(document: Mapping[str, Any]) -> Accumulation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from heap_exporter.model.paths import LeakPattern, RetainerPath, Step
+from heap_exporter.runtime.short_repr import short_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Accumulation:
     pattern: LeakPattern | None = None
     native_bytes: int | None = None
 
+    __repr__ = short_repr
+
     @property
     def all_bytes(self) -> int:
         """Return the growth in bytes of this value's objects and of the native memory next to them."""
@@ -49,6 +52,8 @@ class CacheLimit:
     entries: int
     max_entries: int
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class SettledHolder:
@@ -62,3 +67,5 @@ class SettledHolder:
     step: Step
     entries: int
     peak_entries: int
+
+    __repr__ = short_repr

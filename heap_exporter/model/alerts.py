@@ -10,6 +10,7 @@ from heap_exporter.model.accumulations import Accumulation
 from heap_exporter.model.comparison_problems import ComparisonProblem
 from heap_exporter.model.samples import TypeCount
 from heap_exporter.model.verdicts import Point, Verdict
+from heap_exporter.runtime.short_repr import short_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class SnapshotInfo:
     service: str = ""
     uptime_seconds: float | None = None
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class MappingGrowth:
@@ -45,6 +48,8 @@ class MappingGrowth:
     name: str
     before_bytes: int
     after_bytes: int
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,8 @@ class LeakAlert:
     accumulation: Accumulation | None = None
     mappings: tuple[MappingGrowth, ...] = ()
     comparison_problem: ComparisonProblem | None = None
+
+    __repr__ = short_repr
 
 
 class Ending(StrEnum):
@@ -116,6 +123,8 @@ class LastExit:
     verdict: Verdict | None
     types: tuple[TypeCount, ...]
     snapshots: tuple[str, ...]
+
+    __repr__ = short_repr
 
     @property
     def last(self) -> Point:

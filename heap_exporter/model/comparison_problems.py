@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from heap_exporter.runtime.short_repr import short_repr
+
 
 class ComparisonProblemKind(StrEnum):
     """Why two snapshots were not compared. Each member lists the values of a :class:`ComparisonProblem` of its kind."""
@@ -47,3 +49,5 @@ class ComparisonProblem:
     needed_bytes: int = 0
     available_bytes: int = 0
     error: str = ""
+
+    __repr__ = short_repr

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from heap_exporter.runtime.short_repr import short_repr
+
 DAY_SECONDS = 86_400.0
 WINDOWS_A_DAY = 96.0
 
@@ -23,6 +25,8 @@ class DetectorThresholds:
     window_seconds: float
     growth_percent: float
     min_slope_bytes_per_hour: float
+
+    __repr__ = short_repr
 
     @property
     def day_seconds(self) -> float:

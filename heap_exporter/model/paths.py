@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from heap_exporter.runtime.short_repr import short_repr
+
 
 class StepKind(StrEnum):
     """How one object refers to the next, in Python's terms."""
@@ -91,12 +93,21 @@ class Step(NamedTuple):
     owner_type: str = ""
     name: str = ""
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
 
 SYS_MODULES = Step(StepKind.MODULE_GLOBAL, "sys", "modules")
 """The holder of modules."""
 
-RetainerPath = tuple[Step, ...]
-"""The steps from a root to an object, the outermost first."""
+
+class RetainerPath(tuple[Step, ...]):
+    """The steps from a root to an object, the outermost first."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"RetainerPath(<{len(self)} steps>)"
 
 
 class LeakPattern(StrEnum):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from heap_exporter.model.alerts import LastExit, LeakAlert, SnapshotInfo
 from heap_exporter.model.samples import Census, Sample, SlowReadings, TypeCount, WalkerChoice
 from heap_exporter.model.verdicts import Verdict
+from heap_exporter.runtime.short_repr import short_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Counters:
     walk_failures: Mapping[str, int] = field(default_factory=dict)
     gc_pause_seconds: tuple[float, ...] = ()
     cpu_seconds: float = 0.0
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,5 @@ class Reading:
     last_exit: LastExit | None = None
     snapshot: SnapshotInfo | None = None
     counters: Counters = Counters()
+
+    __repr__ = short_repr

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from heap_exporter.runtime.short_repr import short_repr
+
 
 def memory_of_leaks(resident: int, anonymous: int | None, shared: int | None, swapped: int | None) -> int:
     """Return the bytes that grow in a leak: all memory but file pages (if these are known), in RAM or swapped out."""
@@ -23,6 +25,8 @@ class ProcessMemory:
     peak_bytes: int | None
     swap_bytes: int | None
     threads: int | None
+
+    __repr__ = short_repr
 
     @property
     def growing_bytes(self) -> int:
@@ -46,6 +50,8 @@ class CollectorState:
     full_collections: int | None = None
     garbage_objects: int = 0
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -59,6 +65,8 @@ class Sample:
     allocated_blocks: int | None
     interned_strings: int | None = None
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class AllocatorMemory:
@@ -67,6 +75,8 @@ class AllocatorMemory:
     used_bytes: int
     retained_bytes: int
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryShares:
@@ -74,6 +84,8 @@ class MemoryShares:
 
     proportional_bytes: int
     unique_bytes: int
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,8 @@ class MemoryLimits:
     headroom_bytes: int | None
     events: Mapping[str, int]
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class SlowReadings:
@@ -97,6 +111,8 @@ class SlowReadings:
     shares: MemoryShares | None = None
     limits: MemoryLimits | None = None
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class TypeCount:
@@ -105,6 +121,8 @@ class TypeCount:
     type_name: str
     objects: int
     bytes: int
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +145,8 @@ class Census:
     in_process: bool = True
     allocated_blocks: int | None = None
 
+    __repr__ = short_repr
+
     @property
     def objects(self) -> int:
         return sum(count.objects for count in self.types)
@@ -146,6 +166,8 @@ class Walk:
     pause_seconds: float
     cpu_seconds: float
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class WalkerChoice:
@@ -154,3 +176,5 @@ class WalkerChoice:
     name: str
     reason: str
     detail: str = ""
+
+    __repr__ = short_repr

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from heap_exporter.model.accumulations import Accumulation, CacheLimit, SettledHolder
 from heap_exporter.model.samples import memory_of_leaks
+from heap_exporter.runtime.short_repr import short_repr
 
 MIN_NAMED_SHARE = 0.02
 """Share of the largest gain that a type of the application must have to be named instead of a builtin one."""
@@ -52,6 +53,8 @@ class MemoryTrend:
     kind: MemoryKind
     slope_bytes_per_second: float
 
+    __repr__ = short_repr
+
 
 class FindingKind(StrEnum):
     """What the comparison of two snapshots shows about a suspicion."""
@@ -80,6 +83,8 @@ class Finding:
     cache_limits: tuple[CacheLimit, ...] = ()
     in_flight_types: tuple[str, ...] = ()
     settled_holder: SettledHolder | None = None
+
+    __repr__ = short_repr
 
     @property
     def confirms(self) -> bool:
@@ -118,6 +123,9 @@ class Point(NamedTuple):
     interned_strings: int | None = None
     finding: Finding | None = None
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
     @property
     def growing_bytes(self) -> int:
         """Return the memory at this point that grows in a leak, in bytes."""
@@ -131,6 +139,8 @@ class GrowingType:
     type_name: str
     objects: int
     bytes: int
+
+    __repr__ = short_repr
 
 
 def top_growing_type(types: Sequence[GrowingType]) -> GrowingType | None:
@@ -250,6 +260,8 @@ class Reason:
     kind: ReasonKind
     values: Mapping[str, object] = field(default_factory=dict)
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -272,6 +284,8 @@ class Verdict:
     seconds_to_limit: float | None = None
     growing_types: tuple[GrowingType, ...] = ()
     finding: Finding | None = None
+
+    __repr__ = short_repr
 
     @property
     def is_suspicion(self) -> bool:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heap_exporter.model import LeakAlert
-from heap_exporter.notify import otel_event
-from heap_exporter.notify.alert_log import log_alert
 from heap_exporter.notify.listeners import LeakListeners
-from heap_exporter.notify.payload import AlertDocument, alert_document
 from heap_exporter.runtime.background_queue import BackgroundQueue
 from heap_exporter.runtime.logs import log
 from heap_exporter.settings import Settings
 
 if TYPE_CHECKING:
+    from heap_exporter.notify.payload import AlertDocument
     from heap_exporter.notify.webhook import Webhook
 
 
@@ -38,12 +36,17 @@ class Notifier:
     def send(self, alert: LeakAlert) -> None:
         """Send an alert: write it to the log now, and queue it for the other receivers. Waits for nothing."""
         try:
-            self._send_document(alert_document(alert))
+            self._send_document(alert)
         finally:
             self._listeners.send(alert)
 
-    def _send_document(self, document: AlertDocument) -> None:
+    def _send_document(self, alert: LeakAlert) -> None:
         """Write an alert to the log, and queue it for the webhook and OpenTelemetry."""
+        from heap_exporter.notify import otel_event  # most processes have no leak, and need no text of one
+        from heap_exporter.notify.alert_log import log_alert
+        from heap_exporter.notify.payload import alert_document
+
+        document = alert_document(alert)
         log_alert(document)
         if self._webhook is not None:
             self._webhook.post(document)
@@ -80,6 +83,8 @@ class Notifier:
 
 def _emit(document: AlertDocument) -> None:
     """Emit an alert as an OpenTelemetry event."""
+    from heap_exporter.notify import otel_event
+
     otel_event.emit(document)
 
 

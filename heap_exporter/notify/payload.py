@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import platform
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +17,7 @@ from heap_exporter.report import reason_text
 from heap_exporter.report.comparison_problem_text import comparison_problem_text
 from heap_exporter.report.path_text import path_text, step_texts
 from heap_exporter.report.verdict_text import verdict_summary
+from heap_exporter.runtime.interpreter import python_version
 from heap_exporter.runtime.service_name import service_name
 
 DOCUMENT, DOCUMENT_VERSION = "leak-alert", 1
@@ -38,7 +38,7 @@ def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -
         "service": service,
         "host": host,
         "pid": os.getpid(),
-        "python_version": platform.python_version(),
+        "python_version": python_version(),
         "heap_exporter_version": VERSION,
         **_verdict_members(verdict),
         **_accumulation_members(alert.accumulation),

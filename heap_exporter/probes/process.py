@@ -1,7 +1,7 @@
 """Reads the memory of the process from the kernel: resident memory by kind, swap, threads, PSS, USS, start time.
 
 All is read from ``/proc/self``, which is always the process that opens it, also in a forked child. Without ``/proc``,
-psutil reads a part.
+psutil reads a part; with it psutil is not imported, which would cost 1.5 MiB of memory.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from heap_exporter.model import MemoryShares, ProcessMemory
 PROC = Path("/proc")
 
 _STATUS_FIELDS = re.compile(rb"^(VmHWM|VmRSS|RssAnon|RssFile|RssShmem|VmSwap|Threads):\s+(\d+)", re.MULTILINE)
+_BOOTED_AT = re.compile(rb"^btime (\d+)", re.MULTILINE)
+_START_TICKS = 19
+"""Field of ``/proc/PID/stat`` after the name of the program (proc(5), field 22)."""
+
 _KIB_FIELDS = (b"VmRSS", b"RssAnon", b"RssFile", b"RssShmem", b"VmHWM", b"VmSwap")
 
 
@@ -55,16 +59,19 @@ def read_shares(proc: Path = PROC) -> MemoryShares:
 
 def read_physical_bytes() -> int:
     """Return the physical memory of the machine in bytes, as the kernel reports it."""
-    import psutil
-
-    return int(psutil.virtual_memory().total)
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def read_start_time() -> float:
-    """Return when the kernel started this process, in Unix seconds."""
-    import psutil
-
-    return float(psutil.Process().create_time())
+def read_start_time(proc: Path = PROC) -> float:
+    """Return when the kernel started this process, in Unix seconds: from ``/proc/self/stat`` and ``/proc/stat``."""
+    try:
+        after_name = _read(proc / "self" / "stat").rpartition(b")")[2].split()
+    except FileNotFoundError:
+        return _start_time_from_psutil()
+    booted_at = _BOOTED_AT.search((proc / "stat").read_bytes())  # some machines have a long line before it
+    if booted_at is None:
+        raise SourceMissing(f"{proc}/stat has no btime")
+    return int(booted_at[1]) + int(after_name[_START_TICKS]) / os.sysconf("SC_CLK_TCK")
 
 
 def _read(path: Path) -> bytes:
@@ -90,3 +97,10 @@ def _memory_from_psutil() -> ProcessMemory:
         return ProcessMemory(process.memory_info().rss, None, None, None, None, None, process.num_threads())
     except (psutil.Error, OSError) as error:
         raise SourceMissing(f"neither /proc nor psutil shows this process: {error}") from None
+
+
+def _start_time_from_psutil() -> float:
+    """Return when the process started, from psutil, where there is no ``/proc``."""
+    import psutil
+
+    return float(psutil.Process().create_time())

@@ -1,16 +1,10 @@
-"""Reads the recordings of ended processes: how each ended, and what its memory did before.
-
-Each start claims the newest recording of a killed process that no other start has claimed, and notes in it how the
-process ended. Only a start can detect an OOM kill, because it reads what the cgroup has counted since.
-"""
+"""Reads the recordings of ended processes: how each ended, and what its memory did before."""
 
 from __future__ import annotations
 
 import csv
 import gzip
-import logging
 import os
-import statistics
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -19,12 +13,11 @@ from pathlib import Path
 from heap_exporter.errors import CrashRecordError
 from heap_exporter.model import Ending, EndingReason, LastExit, MemoryLimits, Point
 from heap_exporter.recording import notes
-from heap_exporter.recording.csv_format import Recorded, RowConverter
 from heap_exporter.recording.exit_codes import FIRST_PID, ExitRecord, read_exit
-from heap_exporter.recording.folder import USE_ANOTHER_FOLDER, Recording, open_recordings, recordings
+from heap_exporter.recording.folder import Recording, recordings
+from heap_exporter.recording.series_reader import Recorded, RowConverter
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.file_lock import open_unless_locked
-from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.own_folder import OwnFolder, open_folder_of_any_user
 
 HISTORY_SECONDS = 3600.0
@@ -43,31 +36,6 @@ CLEAN_STOP = Ending.STOPPED, EndingReason.CLEAN_STOP
 
 SAMPLES_PER_LIMITS = 20
 """Samples between two readings of the cgroup's limits, at most."""
-
-
-def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastExit | None:
-    """Return the newest kill in the crash records that no other start has claimed, ``None`` if there is none.
-
-    ``limits`` are those of the cgroup now. Never raises; problems are logged.
-    """
-    try:
-        with open_recordings(snapshot_folder) as folder:
-            found = _claim(folder, limits)
-    except FileNotFoundError:
-        return None
-    except OSError as problem:
-        log.warning("the crash records of earlier processes cannot be read: %s; %s", problem, USE_ANOTHER_FOLDER)
-        return None
-    except Exception:  # the application must not see it, whatever it is
-        log.exception("the crash records in the folder %s cannot be used", snapshot_folder)
-        return None
-    if found is not None:
-        log.log(
-            logging.WARNING if found.ended is Ending.OOM_KILL else logging.INFO,
-            "an earlier process (pid %d) was killed (%s); `heap-exporter last-exit %s` shows its last hour",
-            found.pid, found.ended.value, snapshot_folder,
-        )  # fmt: skip  # format and arguments together
-    return found
 
 
 def find_exits(path: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Path, CrashRecordError]]]:
@@ -89,6 +57,17 @@ def find_exits(path: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Path
                 if found is not None:
                     exits.append((recording.csv, found))
     return sorted(exits, key=lambda each: -each[1].last.t_seconds), damaged
+
+
+def exit_of(
+    folder: OwnFolder, recording: Recording, file: int, noted: notes.Notes, limits: MemoryLimits | None
+) -> LastExit | None:
+    """Return the exit of the process of a recording with these notes, ``None`` without a sample; see :func:`last_exit`.
+
+    ``file`` is the open CSV file. Raises ``OSError``.
+    """
+    exit_record = read_exit(folder, recording.exit.name)
+    return last_exit(noted, _read_samples(folder, recording, file), exit_record, limits)
 
 
 def last_exit(
@@ -117,41 +96,14 @@ def last_exit(
 
 
 def slope(points: Sequence[Point]) -> float | None:
-    """Return the slope of memory in a crash record: bytes a second over the last 15 minutes of the points."""
+    """Return the slope of memory before the end, by least squares: bytes a second over the last 15 minutes."""
     recent = [point for point in points if point.t_seconds >= points[-1].t_seconds - SLOPE_SECONDS]
-    times, sizes = [point.t_seconds for point in recent], [float(point.growing_bytes) for point in recent]
-    try:
-        return statistics.linear_regression(times, sizes).slope
-    except statistics.StatisticsError:  # a single moment has no slope
+    middle_time = sum(point.t_seconds for point in recent) / len(recent)
+    middle_size = sum(point.growing_bytes for point in recent) / len(recent)
+    spread = sum((point.t_seconds - middle_time) ** 2 for point in recent)
+    if spread == 0:  # a single moment has no slope
         return None
-
-
-def _claim(folder: OwnFolder, limits: MemoryLimits | None) -> LastExit | None:
-    for recording in recordings(folder):
-        with suppress(OSError, CrashRecordError):
-            with open_unless_locked(folder, recording.csv.name, exclusive=True) as file:
-                found = None if file is None else _claim_one(folder, recording, file, limits)
-            if found is not None and found.ended.is_kill:
-                return found
-    return None
-
-
-def _claim_one(folder: OwnFolder, recording: Recording, file: int, limits: MemoryLimits | None) -> LastExit | None:
-    """Return how the process of a recording ended, and note that; ``None`` if another start has claimed it.
-
-    Raises ``FileNotFoundError`` after a clean stop, which leaves no notes.
-    """
-    name = recording.notes.name
-    noted = notes.read_notes(folder, name)
-    if notes.read_ending(noted) is not None:
-        return None
-    exit_record = read_exit(folder, recording.exit.name)
-    found = last_exit(noted, _read_samples(folder, recording, file), exit_record, limits)
-    if found is None:
-        folder.remove(name)
-    else:
-        notes.write_notes(folder, name, {**noted, "ending": notes.ending_note(found.ended, found.reason)})
-    return found
+    return sum((point.t_seconds - middle_time) * (point.growing_bytes - middle_size) for point in recent) / spread
 
 
 def _last_exit_of(folder: OwnFolder, recording: Recording, file: int) -> LastExit | None:
@@ -160,8 +112,7 @@ def _last_exit_of(folder: OwnFolder, recording: Recording, file: int) -> LastExi
         noted = notes.read_notes(folder, recording.notes.name)
     except FileNotFoundError:
         noted = notes.notes_of_clean_stop(recording.pid)
-    exit_record = read_exit(folder, recording.exit.name)
-    return last_exit(noted, _read_samples(folder, recording, file), exit_record, None)
+    return exit_of(folder, recording, file, noted, None)
 
 
 def _read_samples(folder: OwnFolder, recording: Recording, file: int) -> Sequence[Recorded]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import atexit
 import errno
-import gzip
 import os
 import sys
 import time
 import weakref
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +39,9 @@ MAX_BYTES = 1 << 20
 
 MAX_FOLDER_BYTES = 8 << 20
 MAX_RECORDINGS = 20
+
+GZIP_FORMAT = 31
+"""The ``wbits`` of zlib for the format of gzip; the module of that name costs memory."""
 
 RETRY_SECONDS = 60.0
 """How long nothing is recorded after a failure."""
@@ -225,7 +228,7 @@ class _RecordingFile:
 
     def compress(self) -> None:
         """Move what was written to the compressed file, in place of its earlier content."""
-        older = gzip.compress(os.pread(self._descriptor, self.size, 0), 6)
+        older = zlib.compress(os.pread(self._descriptor, self.size, 0), 6, wbits=GZIP_FORMAT)
         with open_recordings(self._snapshot_folder) as folder:
             folder.write(self.recording.older.name, older)
         os.ftruncate(self._descriptor, len(HEADER))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 from heap_exporter.recording.exit_codes import FIRST_PID
 from heap_exporter.recording.folder import CSV_SUFFIX, EXIT_SUFFIX
@@ -12,8 +11,6 @@ from heap_exporter.runtime import subprocesses
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.own_folder import OwnFolder
-
-_SCRIPT = Path(__file__).with_name("exit_watcher.py")
 
 
 def watch_exits(folder: OwnFolder) -> None:
@@ -24,12 +21,14 @@ def watch_exits(folder: OwnFolder) -> None:
     """
     if not hasattr(os, "pidfd_open") or sys.maxsize < 1 << 32 or os.getpid() == FIRST_PID:
         return
-    from heap_exporter.recording.exit_watcher import LOCK_PREFIX, is_locked  # it imports modules that only Unix has
+    from heap_exporter.recording.watcher_lock import LOCK_PREFIX, is_locked  # it imports modules that only Unix has
 
     try:
         # A watcher can observe only the processes of its own machine and container.
         lock_name = f"{LOCK_PREFIX}{read_boot_id()[:8]}-{os.stat('/proc/self/ns/pid').st_ino}.lock"
         if not is_locked(folder.descriptor, lock_name):
-            subprocesses.start_orphan(_SCRIPT, (folder.path, lock_name, CSV_SUFFIX, EXIT_SUFFIX))
+            subprocesses.start_orphan(
+                "heap_exporter.recording.exit_watcher", (folder.path, lock_name, CSV_SUFFIX, EXIT_SUFFIX)
+            )
     except OSError as problem:
         log.debug("the exit watcher of %s cannot be started, so no exit codes are recorded: %s", folder.path, problem)

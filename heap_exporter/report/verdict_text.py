@@ -28,6 +28,7 @@ from heap_exporter.report.finding_text import is_of_modules
 from heap_exporter.report.path_text import ARROW, code, path_text, step_texts
 from heap_exporter.report.reason_text import sentence
 from heap_exporter.runtime.formatting import difference, duration, gain, rate
+from heap_exporter.runtime.short_repr import short_repr
 
 HEADLINES = {
     State.WARMING_UP: "Warming up",
@@ -80,6 +81,9 @@ class VerdictSummary(NamedTuple):
     growth: str
     holder: str = ""
     advice: str = ""
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     @property
     def lines(self) -> tuple[str, ...]:

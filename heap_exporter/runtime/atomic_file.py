@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,6 +56,8 @@ def _move(part: Path, target: Path) -> None:
 def _remove(part: Path) -> None:
     with suppress(OSError):
         if part.is_dir():
+            import shutil  # only commands write folders
+
             shutil.rmtree(part)
         else:
             part.unlink(missing_ok=True)

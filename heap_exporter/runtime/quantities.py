@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from heap_exporter.errors import SettingsError
 
@@ -50,8 +49,8 @@ class Quantity:
         return number
 
     def _number(self, value: object) -> float | None:
-        if isinstance(value, timedelta) and self is DURATION:
-            return value.total_seconds()
+        if hasattr(value, "total_seconds") and self is DURATION:
+            return float(value.total_seconds())  # a timedelta; this module needs no datetime
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             return None
         try:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -33,6 +32,16 @@ sys.path += folders.split(":")
 import_module("heap_exporter.runtime.subprocesses").lower_priority(int(memory_bytes), int(cpu_seconds))
 import_module(module).main(*arguments)
 """
+
+ORPHAN_PROGRAM = """
+import sys
+from importlib import import_module
+folder, module, *arguments = sys.argv[1:]
+sys.path.append(folder)
+import_module(module).main(*arguments)
+"""
+
+_PACKAGE_FOLDER = Path(__file__).parents[2]
 
 
 class Program(Protocol):
@@ -58,7 +67,7 @@ def command(
     ``folders`` extend the module search path. The interpreter is isolated and without ``site``: it uses neither the
     application's search path nor its sitecustomize.
     """
-    path = dict.fromkeys(os.path.abspath(folder) for folder in (Path(__file__).parents[2], *folders))
+    path = dict.fromkeys(os.path.abspath(folder) for folder in (_PACKAGE_FOLDER, *folders))
     limits = (str(memory_bytes), str(cpu_seconds))
     return [_python(), "-I", "-S", "-c", PROGRAM, ":".join(path), *limits, module, *map(str, arguments)]
 
@@ -77,8 +86,8 @@ def start(command: Sequence[str], is_done: Callable[[], bool], variables: Mappin
     return _Adopted(pid) if _is_child(pid) else _Orphan(pid, is_done)
 
 
-def start_orphan(script: Path, arguments: Sequence[str | Path]) -> bool:
-    """Run a file of this package in an isolated interpreter as an orphan; return whether it was started.
+def start_orphan(module: str, arguments: Sequence[str | Path]) -> bool:
+    """Run ``main(*arguments)`` of a module of this package as an orphan; return whether it was started.
 
     The process may run as long as the application. It must not be a child, because the application may wait for its
     children. Raises ``OSError``.
@@ -87,7 +96,7 @@ def start_orphan(script: Path, arguments: Sequence[str | Path]) -> bool:
         from heap_exporter._native import spawn
     except ImportError:
         return False
-    command = [_python(), "-I", "-S", script, *arguments]
+    command = [_python(), "-I", "-S", "-c", ORPHAN_PROGRAM, _PACKAGE_FOLDER, module, *arguments]
     pid = spawn(tuple(map(os.fsencode, command)), _pairs(_kept()))
     if not _is_child(pid):
         return True
@@ -153,6 +162,8 @@ class _Child:
     """An ordinary child process."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        import subprocess  # only where the extension is missing
+
         null = subprocess.DEVNULL
         self._process = subprocess.Popen(
             command, env=environment, stdin=null, stdout=null, stderr=null, start_new_session=True

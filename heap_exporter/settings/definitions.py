@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,10 @@ from heap_exporter.model.detector_thresholds import (
     SLOPE_BOUNDS_BYTES_PER_HOUR,
     WINDOW_BOUNDS_SECONDS,
 )
-from heap_exporter.runtime.own_folder import name_for_user
+from heap_exporter.runtime.own_folder import name_for_user, temporary_folder
 from heap_exporter.runtime.quantities import DURATION, GROWTH_RATE, PERCENT, SIZE, short_duration
-from heap_exporter.runtime.redaction import HIDDEN, Secret, without_secrets
+from heap_exporter.runtime.redaction import HIDDEN, Secret
+from heap_exporter.runtime.short_repr import repr_of_fields
 from heap_exporter.settings.environment import NODE_THRESHOLD, nearest, read_environment
 from heap_exporter.settings.old_names import with_new_names
 from heap_exporter.settings.rule import Definition, Rule, variable
@@ -149,15 +149,23 @@ class Settings:
         for definition in definitions().values():
             value = getattr(self, definition.attribute)
             definition.rule.check(definition.attribute, value, value)
+            if definition.kind is Secret and type(value) is not Secret:
+                object.__setattr__(self, definition.attribute, Secret(value))
         if self.snapshot_dir == Path():
             object.__setattr__(self, "snapshot_dir", default_snapshot_dir())
         self._check_window()
 
     def __repr__(self) -> str:
-        """Return all settings, addresses without user, password and query."""
-        values = {name: getattr(self, definition.attribute) for name, definition in definitions().items()}
-        shown = {name: without_secrets(value) if type(value) is str else value for name, value in values.items()}
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        """Return the settings that differ from the defaults as users write them, URLs without user and password."""
+        defaults = type(self)()
+        return repr_of_fields(
+            self,
+            (
+                (name, definition.rule.shown(value))
+                for name, definition in definitions().items()
+                if (value := getattr(self, definition.attribute)) != getattr(defaults, definition.attribute)
+            ),
+        )
 
     @property
     def detector_thresholds(self) -> DetectorThresholds:
@@ -205,7 +213,7 @@ class Settings:
 
 def default_snapshot_dir() -> Path:
     """Return the default of the setting ``snapshot_dir``: a folder for each user in the temporary folder."""
-    return Path(tempfile.gettempdir()) / name_for_user()
+    return temporary_folder() / name_for_user()
 
 
 @functools.cache

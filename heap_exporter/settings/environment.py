@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -44,6 +43,8 @@ def read_environment(environ: Mapping[str, str], definitions: Mapping[str, Defin
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint for a misspelt setting: the setting of the most similar name, "" if none is similar."""
+    import difflib  # only for a mistake
+
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 

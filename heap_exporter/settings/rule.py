@@ -51,6 +51,12 @@ class Rule:
         """Return a number as users of the setting write it."""
         return self.quantity.text(value) if self.quantity else f"{value:g}"
 
+    def shown(self, value: Any) -> Any:
+        """Return a value of the setting for logs: numbers with their unit, URLs without user, password and query."""
+        if self.quantity:
+            return self.text(value)
+        return without_secrets(value) if type(value) is str else value
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:

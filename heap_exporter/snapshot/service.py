@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -26,7 +25,7 @@ from heap_exporter.walker import Walker
 RETRY_SECONDS = 5
 """When to retry while a snapshot is being taken and the duration of none is known."""
 
-_SUFFIXES = itertools.count(secrets.randbits(16))
+_SUFFIXES = itertools.count(int.from_bytes(os.urandom(2)))
 """The last part of ids: ids of one process always differ, those of containers that share a folder very likely."""
 
 

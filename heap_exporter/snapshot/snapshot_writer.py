@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from collections.abc import Callable
 
@@ -22,6 +21,7 @@ from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model import Census, SnapshotInfo, Walk
 from heap_exporter.probes.used_memory import read_used_memory
+from heap_exporter.runtime.interpreter import python_version
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.service_name import service_name
 from heap_exporter.runtime.threads import thread_names_by_ident
@@ -98,7 +98,7 @@ class SnapshotWriter:
             walker=self._walker.name,
             pid=os.getpid(),
             uptime_seconds=None if self._process_started_at is None else taken_at - self._process_started_at,
-            python_version=platform.python_version(),
+            python_version=python_version(),
             implementation=sys.implementation.name,
             threads=thread_names_by_ident(),
             predicted_bytes=plan.predicted_bytes,

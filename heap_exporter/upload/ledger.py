@@ -21,8 +21,6 @@ MAX_WAIT_SECONDS = 3600.0
 MAX_RUNS = 64
 MAX_FILE_BYTES = 64 * 1024 * 1024
 
-OUTCOMES = ("uploaded", "failed")
-
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:

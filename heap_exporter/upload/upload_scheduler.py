@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,7 +20,8 @@ from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.redaction import without_secrets
 from heap_exporter.snapshot.file_names import UPLOAD_LOCK
 from heap_exporter.snapshot.store import Store
-from heap_exporter.upload.ledger import MAX_WAIT_SECONDS, MIN_WAIT_SECONDS, OUTCOMES, UploadLedger
+from heap_exporter.upload import OUTCOMES
+from heap_exporter.upload.ledger import MAX_WAIT_SECONDS, MIN_WAIT_SECONDS, UploadLedger
 from heap_exporter.upload.target import missing_extra
 from heap_exporter.upload.uploader import (
     ENDED,
@@ -51,7 +51,7 @@ WAS_ENDED = "the upload subprocess was killed or could not start; run `heap-expo
 
 
 class UploadScheduler:
-    """Uploads the snapshots of ``store`` to ``url`` (empty: nowhere) while ``headroom()`` bytes of memory suffice.
+    """Uploads the snapshots of ``store`` to ``url`` while ``headroom()`` bytes of memory suffice.
 
     With ``remove_local``, snapshots are removed from the folder once their upload is verified. ``outcomes`` counts the
     snapshots that the subprocesses of this object uploaded, and those that failed. It starts no thread: the caller
@@ -65,7 +65,7 @@ class UploadScheduler:
         self._folder = store.directory
         self._headroom = headroom
         self._remove_local = remove_local
-        self._run = secrets.token_hex(4)
+        self._run = os.urandom(4).hex()
         self._program: subprocesses.Program | None = None
         self._ended = 0
         self._search_at = 0.0
@@ -74,8 +74,6 @@ class UploadScheduler:
 
     def poll(self) -> None:
         """Count the outcomes of an upload subprocess that has ended, and start one if files wait."""
-        if not self._url:
-            return
         try:
             self._advance()
         except Exception as error:  # nothing in the folder may stop the service

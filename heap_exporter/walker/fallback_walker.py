@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TypeVar
 
 from heap_exporter.errors import WALK_FAILURES, NativeUnavailable, SettingsError, SourceMissing, WalkFailed
@@ -12,7 +13,6 @@ from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Census, Walk, WalkerChoice
 from heap_exporter.runtime.logs import log
 from heap_exporter.walker import Walker
-from heap_exporter.walker.portable_walker import PortableWalker
 
 MAX_SUCCESSIVE_FAILURES = 3
 """Successive failures of the native walker after which the portable walker is used."""
@@ -44,7 +44,12 @@ def choose_walker(
     :class:`~heap_exporter.errors.WalkCancelled` once ``is_stopping()`` is true. With ``keys`` keys of plain dicts are
     written, too. Raises :class:`SettingsError` if ``native`` is set and the native walker is not available.
     """
-    portable = PortableWalker(own_roots, is_stopping, keys)
+
+    def portable() -> Walker:
+        from heap_exporter.walker.portable_walker import PortableWalker  # the native walker makes it unnecessary
+
+        return PortableWalker(own_roots, is_stopping, keys)
+
     if name == "portable":
         return ChosenWalker(portable, None, WalkerChoice("portable", "setting"), clock)
     try:
@@ -100,9 +105,13 @@ class ChosenWalker:
     """
 
     def __init__(
-        self, portable: Walker, native: Walker | None, choice: WalkerChoice, clock: Callable[[], float]
+        self,
+        make_portable: Callable[[], Walker],
+        native: Walker | None,
+        choice: WalkerChoice,
+        clock: Callable[[], float],
     ) -> None:
-        self._portable = portable
+        self._make_portable = make_portable
         self._native = native
         self._choice = choice
         self._clock = clock
@@ -162,6 +171,10 @@ class ChosenWalker:
         walk = self._guarded(lambda: walker.write_graph(out))
         self._succeeded(walk.cpu_seconds)
         return walk
+
+    @cached_property
+    def _portable(self) -> Walker:
+        return self._make_portable()
 
     @property
     def _falls_back(self) -> bool:

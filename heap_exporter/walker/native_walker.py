@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import re
 import signal
 import sys
-import sysconfig
 import time
 import types
 from collections.abc import Callable, Iterable
@@ -26,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from heap_exporter.errors import NativeUnavailable, WalkCancelled, WalkFailed
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Census, Walk
+from heap_exporter.runtime.interpreter import python_version
 from heap_exporter.walker.own_objects import SHARED_OBJECTS, own_modules
 from heap_exporter.walker.type_counts import type_counts
 
@@ -252,7 +251,7 @@ def _load() -> Any:
     """Return the C extension of the native walker. Raises :class:`NativeUnavailable` if it cannot be used here."""
     if sys.platform != "linux":
         raise NativeUnavailable("platform", f"the native walker runs on Linux only, not on {sys.platform}")
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if "t" in sys.abiflags:
         raise NativeUnavailable("free_threaded", "the native walker needs the GIL, and this interpreter has none")
     if sys.version_info < (3, 11, 2):
         raise NativeUnavailable("layout", "the native walker needs CPython 3.11.2 or newer; update Python")
@@ -263,7 +262,7 @@ def _load() -> Any:
     if _native.__file__ is None:  # only the folder of its sources exists, in a clone
         raise NativeUnavailable("no_extension", NOT_BUILT)
     if problem := _layout_problem(_native):
-        version = platform.python_version()
+        version = python_version()
         raise NativeUnavailable(
             "layout", f"{problem} in CPython {version} differ from those that the C extension expects"
         )

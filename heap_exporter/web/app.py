@@ -5,20 +5,14 @@ Pages show the last reading and start nothing; only ``POST /snapshots`` does wor
 
 from __future__ import annotations
 
-import gzip
-import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
-
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeNotSatisfiable
-from werkzeug.routing import Map, Rule
-from werkzeug.wrappers import Response
-from werkzeug.wsgi import wrap_file
 
 from heap_exporter.detection.history import History
 from heap_exporter.errors import (
@@ -30,30 +24,45 @@ from heap_exporter.errors import (
     SnapshotNotFound,
 )
 from heap_exporter.model import Reading
-from heap_exporter.runtime.formatting import duration, in_calendar
+from heap_exporter.runtime.formatting import duration
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.service_name import service_name
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.snapshot_requests import SnapshotProgress
-from heap_exporter.web import page, responses
+from heap_exporter.web import responses
 from heap_exporter.web.auth import Gate
+from heap_exporter.web.byte_range import requested_part
+from heap_exporter.web.http_date import http_date
+from heap_exporter.web.negotiation import accepts_gzip, prefers_json
 from heap_exporter.web.problem import Problem
 from heap_exporter.web.request import Request
+from heap_exporter.web.response import FilePart, Response, json_response
 from heap_exporter.web.shown_snapshots import ShownSnapshots, shown_snapshots
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+GZIP_FORMAT = 31
+"""The ``wbits`` of zlib for the format of gzip."""
 
 GZIP_LEVEL = 1
 """The fastest; metrics shrink to a tenth at any level."""
 
 DEFAULT_REASON = "requested over HTTP"
 JSON_BODY = 'it must be an object such as {"reason": "before deploy"}'
-PAGES = (
-    "the pages are /, /metrics, /census, /verdict, /snapshots, /snapshots/ID, /snapshots/ID/file, "
-    "/snapshots/ID/report and /-/healthy"
-)
+ROUTES: Mapping[str, Mapping[str, str]] = {
+    "/": {"GET": "_get_status"},
+    "/metrics": {"GET": "_get_metrics"},
+    "/census": {"GET": "_get_census"},
+    "/verdict": {"GET": "_get_verdict"},
+    "/snapshots": {"GET": "_get_snapshots", "POST": "_post_snapshot"},
+    "/snapshots/ID": {"GET": "_get_snapshot"},
+    "/snapshots/ID/file": {"GET": "_get_snapshot_file"},
+    "/snapshots/ID/report": {"GET": "_get_snapshot_report"},
+    "/-/healthy": {"GET": "_get_health"},
+}
+"""The methods of :class:`App` that answer, by path and HTTP method; ``ID`` stands for the id of a snapshot."""
 
 REPORT_POLICY = "sandbox allow-scripts; frame-ancestors 'none'"
 """The page of a report has a stricter policy of its own; with this one, it cannot read or request other pages here."""
@@ -75,23 +84,7 @@ STATUSES: tuple[tuple[type[SnapshotError], HTTPStatus], ...] = (
     (SnapshotError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 
-ROUTES = Map(
-    [
-        Rule("/metrics", endpoint="get_metrics", methods=["GET"]),
-        Rule("/", endpoint="get_status", methods=["GET"]),
-        Rule("/-/healthy", endpoint="get_health", methods=["GET"]),
-        Rule("/census", endpoint="get_census", methods=["GET"]),
-        Rule("/verdict", endpoint="get_verdict", methods=["GET"]),
-        Rule("/snapshots", endpoint="get_snapshots", methods=["GET"]),
-        Rule("/snapshots", endpoint="post_snapshot", methods=["POST"]),
-        Rule("/snapshots/<id>", endpoint="get_snapshot", methods=["GET"]),
-        Rule("/snapshots/<id>/file", endpoint="get_snapshot_file", methods=["GET"]),
-        Rule("/snapshots/<id>/report", endpoint="get_snapshot_report", methods=["GET"]),
-    ],
-    merge_slashes=False,
-)
-
-Headers = dict[str, str]
+Handler = Callable[[Request], Response]
 
 
 class PageSource(Protocol):
@@ -125,116 +118,129 @@ class App:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request. Every exception becomes an answer."""
-        # A reference from environ to the request is a cycle, which would wait for the application's garbage collector.
-        request = Request(environ, populate_request=False)
-        response = self._answer(request)
-        for name, value in SAFE_HEADERS.items():
-            response.headers.setdefault(name, value)
+        response = self._answer(Request(environ))
+        response.headers += SAFE_HEADERS.items()
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
         try:
             self._gate.check(request)
-            endpoint, arguments = ROUTES.bind("").match(request.path, request.method)
-            response: Response = getattr(self, f"_{endpoint}")(request, **arguments)
+            return self._handler(request)(request)
         except Problem as problem:
-            response = problem.response()
+            return problem.response()
         except SnapshotError as error:
-            response = self._snapshot_problem(error).response()
-        except MethodNotAllowed as error:
-            response = _wrong_method(request, error).response()
-        except HTTPException as error:
-            response = _http_problem(request, error).response()
+            return self._snapshot_problem(error).response()
         except Exception:
             log.exception("heap-exporter failed to answer %s %s", request.method, request.path)
             detail = "heap-exporter failed to answer the request; the log of the service has the traceback"
-            response = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail).response()
-        return response
+            return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail).response()
+
+    def _handler(self, request: Request) -> Handler:
+        """Return the method that answers an HTTP request. Raises :class:`Problem` for another path or method."""
+        parts = request.path.split("/")
+        ids = list(filter(None, parts[2:3])) if parts[1:2] == ["snapshots"] else []
+        handlers = ROUTES.get("/".join([*parts[:2], "ID", *parts[3:]]) if ids else request.path)
+        if handlers is None:
+            *pages, last = ROUTES
+            detail = f"there is no page {request.path}; the pages are {', '.join(pages)} and {last}"
+            raise Problem(HTTPStatus.NOT_FOUND, detail)
+        name = handlers.get("GET" if request.method == "HEAD" else request.method)
+        if name is None:
+            allowed = ", ".join(sorted({"HEAD", *handlers}))
+            detail = f"{request.path} does not support {request.method}; use {allowed}"
+            raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, [("Allow", allowed)])
+        return partial(getattr(self, name), *ids)
 
     def _get_metrics(self, request: Request) -> Response:
-        body, content_type = self._metrics(request.headers.get("Accept", ""))
-        response = Response(body, content_type=content_type, headers={"Vary": "Accept, Accept-Encoding"})
-        if request.accept_encodings["gzip"] > 0:
-            response.set_data(gzip.compress(body, GZIP_LEVEL, mtime=0))
-            response.headers["Content-Encoding"] = "gzip"
-        return response
+        body, content_type = self._metrics(request.header("Accept"))
+        headers = [("Vary", "Accept, Accept-Encoding")]
+        if accepts_gzip(request.header("Accept-Encoding")):
+            body = zlib.compress(body, GZIP_LEVEL, wbits=GZIP_FORMAT)
+            headers.append(("Content-Encoding", "gzip"))
+        return Response(body, content_type, headers=headers)
 
     def _get_status(self, request: Request) -> Response:
         reading, store, shown = self._source.reading(), self._source.snapshots.store, self._shown_snapshots(request)
         comparison, root, pid = self._source.snapshots.last_comparison(), request.root_path, os.getpid()
-        if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-            response = _json(responses.status(reading, shown, comparison, root, pid))
-        else:
-            points, reported = self._source.history.points(), store.page_ids()
-            view = page.View(reading, points, shown, reported, comparison, root, pid)
-            response = Response(page.render(view), content_type="text/html; charset=utf-8")
-            response.headers["Content-Security-Policy"] = page.CONTENT_SECURITY_POLICY
-        response.headers["Vary"] = "Accept"
-        return response
+        headers = [("Vary", "Accept")]
+        if prefers_json(request.header("Accept")):
+            return json_response(responses.status(reading, shown, comparison, root, pid), headers=headers)
+        from heap_exporter.web import page
+
+        points, reported = self._source.history.points(), store.page_ids()
+        view = page.View(reading, points, shown, reported, comparison, root, pid)
+        headers.append(("Content-Security-Policy", page.CONTENT_SECURITY_POLICY))
+        body = page.render(view).encode("utf-8", "replace")
+        return Response(body, "text/html; charset=utf-8", headers=headers)
 
     def _get_health(self, _request: Request) -> Response:
-        return _json(responses.health(os.getpid()))
+        return json_response(responses.health(os.getpid()))
 
     def _get_census(self, _request: Request) -> Response:
         reading = self._source.reading()
         if reading.census is None:
             raise _not_yet(reading, "census", reading.census_interval_seconds)
-        return _json(responses.census(reading.census, reading))
+        return json_response(responses.census(reading.census, reading))
 
     def _get_verdict(self, _request: Request) -> Response:
         reading = self._source.reading()
         if reading.verdict is None:
             raise _not_yet(reading, "verdict", reading.census_interval_seconds)
-        return _json(responses.verdict(reading.verdict, reading.alert))
+        return json_response(responses.verdict(reading.verdict, reading.alert))
 
     def _get_snapshots(self, request: Request) -> Response:
-        return _json(responses.snapshots(self._shown_snapshots(request), request.root_path))
+        return json_response(responses.snapshots(self._shown_snapshots(request), request.root_path))
 
-    def _get_snapshot(self, request: Request, id: str) -> Response:
-        return _json(self._progress(self._source.snapshots.state(id), request))
+    def _get_snapshot(self, id: str, request: Request) -> Response:
+        return json_response(self._progress(self._source.snapshots.state(id), request))
 
-    def _get_snapshot_file(self, request: Request, id: str) -> Response:
+    def _get_snapshot_file(self, id: str, request: Request) -> Response:
         info, file = self._source.snapshots.store.open_file(id)
-        response = Response(
-            wrap_file(request.environ, file), mimetype="application/octet-stream", direct_passthrough=True
-        )
-        response.content_length = info.bytes
-        response.last_modified = datetime.fromtimestamp(in_calendar(info.taken_at), UTC)
-        response.headers.set("Content-Disposition", "attachment", filename=info.path.name)
+        changed = http_date(info.taken_at)
+        headers = [
+            ("Content-Disposition", f"attachment; filename={info.path.name}"),
+            ("Last-Modified", changed),
+            ("Accept-Ranges", "bytes"),
+        ]
         try:
-            response.make_conditional(request.environ, accept_ranges=True, complete_length=info.bytes)
-        except RequestedRangeNotSatisfiable:
+            part = requested_part(request, info.bytes, changed)
+        except Problem:
             file.close()
             raise
-        return response
+        status = HTTPStatus.OK if len(part) == info.bytes else HTTPStatus.PARTIAL_CONTENT
+        if status is HTTPStatus.PARTIAL_CONTENT:
+            headers.append(("Content-Range", f"bytes {part.start}-{part.stop - 1}/{info.bytes}"))
+        body = FilePart(file, part.start, len(part))
+        return Response(body, "application/octet-stream", status, headers, length=len(part))
 
-    def _get_snapshot_report(self, request: Request, id: str) -> Response:
+    def _get_snapshot_report(self, id: str, _request: Request) -> Response:
         file = self._source.snapshots.store.open_page(id)
-        response = Response(wrap_file(request.environ, file), mimetype="text/html", direct_passthrough=True)
-        response.content_length = os.fstat(file.fileno()).st_size
-        response.headers["Content-Security-Policy"] = REPORT_POLICY
-        return response
+        size = os.fstat(file.fileno()).st_size
+        headers = [("Content-Security-Policy", REPORT_POLICY)]
+        return Response(FilePart(file, 0, size), "text/html; charset=utf-8", headers=headers, length=size)
 
     def _shown_snapshots(self, request: Request) -> ShownSnapshots:
         return shown_snapshots(request, self._source.snapshots.store.list(), service_name())
 
     def _post_snapshot(self, request: Request) -> Response:
-        wait = request.query.get("wait", "1")
+        query = request.query()
+        wait = query.get("wait", "1")
         if wait not in ("0", "1"):
             raise Problem(
                 HTTPStatus.BAD_REQUEST,
                 "wait must be 0 (answer at once) or 1 (answer once the snapshot is written)",
             )
-        reason, snapshots = _requested_reason(request), self._source.snapshots
+        reason, snapshots = query["reason"] if "reason" in query else _requested_reason(request), self._source.snapshots
         if wait == "0":
             found, status = snapshots.state(snapshots.reserve(reason)), HTTPStatus.ACCEPTED
         else:
             found, status = snapshots.state(snapshots.take(reason, limit_bursts=True).id), HTTPStatus.CREATED
         document = self._progress(found, request)
-        return _json(document, status, {"Location": document["url"]})
+        return json_response(document, status, [("Location", document["url"])])
 
     def _progress(self, found: SnapshotProgress, request: Request) -> responses.Document:
-        return responses.progress(found, self._source.snapshots.comparisons.state(found.id), request.root_path)
+        comparison = self._source.snapshots.comparisons.state(found.id)
+        return responses.progress(found, comparison, request.root_path)
 
     def _snapshot_problem(self, error: SnapshotError) -> Problem:
         status = next(status for kind, status in STATUSES if isinstance(error, kind))
@@ -243,21 +249,15 @@ class App:
         return Problem(status, str(error), [("Retry-After", str(self._source.snapshots.retry_seconds))])
 
 
-def _json(document: responses.Document, status: HTTPStatus = HTTPStatus.OK, headers: Headers | None = None) -> Response:
-    return Response(json.dumps(document) + "\n", status, headers, content_type="application/json")
-
-
 def _requested_reason(request: Request) -> str:
-    """Return the reason for a snapshot from an HTTP request: from its query, else from a form or a JSON object.
+    """Return the reason for a snapshot in the body of an HTTP request: from a form or a JSON object.
 
     No other body is parsed.
     """
-    if "reason" in request.query:
-        return request.query["reason"]
-    if not request.is_json:
-        return request.form.get("reason", DEFAULT_REASON)
+    if request.content_type != "application/json":
+        return request.form().get("reason", DEFAULT_REASON)
     try:
-        document = parse_json(request.get_data(cache=False))
+        document = parse_json(request.body())
     except ValueError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, f"the JSON body is not valid: {error}; {JSON_BODY}") from error
     reason = document.get("reason", DEFAULT_REASON) if isinstance(document, dict) else None
@@ -283,18 +283,3 @@ def _not_yet(reading: Reading, what: str, interval_seconds: float) -> Problem:
     else:
         detail = f"there is no {what} yet; the first is expected within {wait} s"
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, [("Retry-After", str(wait))])
-
-
-def _wrong_method(request: Request, error: MethodNotAllowed) -> Problem:
-    allowed = ", ".join(sorted(error.valid_methods or ()))
-    return Problem(
-        HTTPStatus.METHOD_NOT_ALLOWED,
-        f"{request.path} does not support {request.method}; use {allowed}",
-        [("Allow", allowed)],
-    )
-
-
-def _http_problem(request: Request, error: HTTPException) -> Problem:
-    if error.code == HTTPStatus.NOT_FOUND:
-        return Problem(HTTPStatus.NOT_FOUND, f"there is no page {request.path}; {PAGES}")
-    return Problem(HTTPStatus(error.code or 500), error.description or "")

@@ -7,16 +7,11 @@ host name. Requests from pages of another origin never change anything.
 
 from __future__ import annotations
 
-import base64
-import hmac
-import ipaddress
 import re
 from http import HTTPStatus
-from urllib.parse import urlsplit
-
-from werkzeug.wrappers import Request
 
 from heap_exporter.web.problem import Problem
+from heap_exporter.web.request import Request
 
 OPEN_PATHS = frozenset({"/metrics", "/-/healthy"})
 
@@ -50,7 +45,7 @@ class Gate:
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             _check_origin(request)
         if self._token:
-            self._check_token(request.headers.get("Authorization", "").strip())
+            self._check_token(request.header("Authorization").strip())
         else:
             self._check_loopback(request)
 
@@ -64,13 +59,15 @@ class Gate:
             given = _password(credentials)
         else:
             raise _unauthorized("the Authorization header has an unsupported scheme; it must be `Bearer <token>`")
+        import hmac  # it costs 4 MiB of memory, and many services have no token
+
         if not hmac.compare_digest(given, self._token):
             raise _unauthorized(f"the {kind.capitalize()} token is wrong; it must be the value of HEAP_EXPORTER_TOKEN")
 
     def _check_loopback(self, request: Request) -> None:
         if not self._trust_loopback:
             raise _forbidden(f"without a token this server answers only /metrics and /-/healthy; {WHAT_TO_SET}")
-        if not is_loopback(request.remote_addr or ""):
+        if not is_loopback(request.remote_address):
             raise _forbidden(f"without a token this server answers only clients on this machine; {WHAT_TO_SET}")
         if not is_loopback(_host_name(request)):
             raise _forbidden(
@@ -80,8 +77,10 @@ class Gate:
 
 def is_loopback(host: str) -> bool:
     """Return whether the Host header or the client address of an HTTP request is a loopback one."""
-    if host.lower() == "localhost":
+    if host.lower() in ("localhost", "127.0.0.1"):
         return True
+    import ipaddress  # only other names need it
+
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -91,28 +90,27 @@ def is_loopback(host: str) -> bool:
 
 
 def _check_origin(request: Request) -> None:
-    origin = request.headers.get("Origin")
-    host = request.headers.get("Host", "")
-    if origin is not None and _authority(origin) != host.lower():
+    is_other_origin = _authority(request.header("Origin")) != request.header("Host").lower()
+    if request.has_header("Origin") and is_other_origin:
         raise _forbidden("the request comes from a page of another origin; only pages from this server may send it")
-    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+    if request.header("Sec-Fetch-Site") not in ("", "none", "same-origin"):
         raise _forbidden("the request comes from a page of another site; only pages from this server may send it")
 
 
 def _authority(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc.lower() or None
-    except ValueError:
-        return None
+    """Return host and port of an Origin header, ``None`` if it is "null"."""
+    return origin.partition("://")[2].lower() or None
 
 
 def _host_name(request: Request) -> str:
     """Return the Host header without its port and brackets, ``""`` if there is none or it is malformed."""
-    host = _HOST.fullmatch(request.headers.get("Host", ""))
+    host = _HOST.fullmatch(request.header("Host"))
     return (host[1] or host[2]) if host else ""
 
 
 def _password(credentials: str) -> bytes:
+    import base64
+
     try:
         return base64.b64decode(credentials, validate=True).partition(b":")[2]
     except ValueError:

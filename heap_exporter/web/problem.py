@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from werkzeug.wrappers import Response
+from heap_exporter.web.response import Response
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -22,7 +22,7 @@ class Problem(Exception):  # the name in RFC 9457
 
     def response(self) -> Response:
         """Return the problem as an HTTP answer."""
-        return Response(body(self.status, self.detail), self.status, self.headers, content_type=CONTENT_TYPE)
+        return Response(body(self.status, self.detail), CONTENT_TYPE, self.status, self.headers)
 
 
 def body(status: HTTPStatus, detail: str) -> bytes:

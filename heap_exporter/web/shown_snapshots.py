@@ -32,7 +32,7 @@ def shown_snapshots(request: Request, infos: Sequence[SnapshotInfo], service: st
 
     Raises :class:`Problem` for another value of ``all``.
     """
-    is_all = _CHOICES.get(request.query.get("all", "false"))
+    is_all = _CHOICES.get(request.query().get("all", "false"))
     if is_all is None:
         detail = "all must be true (the snapshots of all services) or false (only those of this service)"
         raise Problem(HTTPStatus.BAD_REQUEST, detail)

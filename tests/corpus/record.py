@@ -212,7 +212,7 @@ def truth_of(name: str) -> dict[str, float | None]:
     """Return whether and how fast a recorded series leaks: its growth from the onset, by its first and last hour."""
     if name not in LEAKS:
         return {"onset_hours": None, "per_hour": 0.0}
-    from heap_exporter.recording.csv_format import read_series
+    from heap_exporter.recording.series_reader import read_series
 
     onset = LEAKS[name][2]
     points = [point for point in read_series(FOLDER / f"{name}.csv.gz") if point.t_seconds >= onset * 3600]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heap_exporter.model import Point
-from heap_exporter.recording.csv_format import read_series
+from heap_exporter.recording.series_reader import read_series
 
 FOLDER = Path(__file__).parent / "recorded"
 TRUTH = FOLDER / "truth.json"

@@ -22,7 +22,9 @@ _EVENT_LOOP = {
 
 def path(*texts: str) -> RetainerPath:
     """Return the steps of a path. A thread or a task with its frames and variables may be one text, as in a report."""
-    return tuple(_step(part, is_inner=number > 0) for text in texts for number, part in enumerate(text.split(INWARDS)))
+    return RetainerPath(
+        _step(part, is_inner=number > 0) for text in texts for number, part in enumerate(text.split(INWARDS))
+    )
 
 
 def step(text: str) -> Step:

@@ -18,7 +18,7 @@ from heap_exporter.errors import SourceMissing
 from heap_exporter.model import Cause, DetectorThresholds, Point, ReasonKind
 from heap_exporter.probes.allocators import read_malloc
 from heap_exporter.probes.pymalloc import read_pymalloc
-from heap_exporter.recording.csv_format import read_series
+from heap_exporter.recording.series_reader import read_series
 from tests.processes.programs import environment, window_settings
 
 REPOSITORY = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 
 from heap_exporter.detection.judge import Judge
 from heap_exporter.model import DetectorThresholds, ReasonKind
-from heap_exporter.recording.csv_format import read_series
+from heap_exporter.recording.series_reader import read_series
 from heap_exporter.report.verdict_text import verdict_summary
 
 REPOSITORY = Path(__file__).parents[2]

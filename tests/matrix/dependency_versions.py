@@ -24,7 +24,9 @@ SDK, EXPORTERS = "opentelemetry-sdk", "opentelemetry-exporter-otlp"
 TESTED_EXTRAS = ("cli", "grpc")
 EXPORT_TESTS = ("tests/unit/export", "tests/integration/export", "tests/integration/notify/test_otel_event.py")
 OTHER_TESTS = ("tests/unit/web", "tests/unit/report/test_text.py", "tests/unit/demo", "tests/unit/notify")
-TEST_LIBRARIES = ("pytest>=8", "pytest-xdist>=3.7", "hypothesis>=6.100", "opentelemetry-instrumentation-requests")
+TEST_LIBRARIES = (
+    "pytest>=8", "pytest-xdist>=3.7", "hypothesis>=6.100", "opentelemetry-instrumentation-requests", "werkzeug>=3",
+)  # fmt: skip  # a list of names
 INSTALLED_VERSION = f"import importlib.metadata as metadata; print(metadata.version('{SDK}'))"
 
 

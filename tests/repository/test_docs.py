@@ -34,7 +34,7 @@ def test_the_reference_of_the_python_api_is_up_to_date() -> None:
 def test_the_page_about_http_names_every_route() -> None:
     text = (DOCS / "http.md").read_text()
 
-    assert [rule.rule for rule in ROUTES.iter_rules() if rule.rule.replace("<id>", "ID") not in text] == []
+    assert [path for path in ROUTES if path not in text] == []
 
 
 @pytest.mark.parametrize("page", [README, ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda path: path.stem)

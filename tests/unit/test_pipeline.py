@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from heap_exporter.detection.judge import Judge
-from heap_exporter.export.prometheus import MetricsPage
+from heap_exporter.export.metrics_page import MetricsPage
 from heap_exporter.investigation.stage import InvestigationOutcome, InvestigationStage
 from heap_exporter.model import (
     Cause,
@@ -29,8 +29,8 @@ from heap_exporter.monitor import HeapMonitor
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.pipeline import STAGES, Pipeline
 from heap_exporter.probes.sampler import PROBES, Sampler
-from heap_exporter.recording.csv_format import read_judged_series, read_series
 from heap_exporter.recording.recorder import Recorder
+from heap_exporter.recording.series_reader import read_judged_series, read_series
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.service import Snapshots
 from tests.examples.alerts import full_alert

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from heap_exporter.recording.csv_format import NUMBERS, read_series
+from heap_exporter.recording.csv_format import NUMBERS
+from heap_exporter.recording.series_reader import read_series
 from training.corpus.series import Series
 
 FOLDER = Path(__file__).parents[1] / "recordings"

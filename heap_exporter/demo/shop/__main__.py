@@ -6,13 +6,12 @@ import argparse
 import contextlib
 import logging
 import sys
-
-from werkzeug.serving import make_server
+from http.server import ThreadingHTTPServer
 
 import heap_exporter
 from heap_exporter.errors import HeapExporterError
 
-from .pages import make_app
+from .pages import ShopHandler
 
 MIN_GROWTH_PERCENT = 10.0
 """The process is small: a few memory pages are several percent. The leak grows by tens of percent in a window."""
@@ -36,8 +35,8 @@ def main() -> None:
 
 def _serve(arguments: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.ERROR)  # the demo shows the state
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    shop = make_server(arguments.host, arguments.shop_port, make_app(arguments.leaky), threaded=True)
+    ShopHandler.expire = not arguments.leaky
+    shop = ThreadingHTTPServer((arguments.host, arguments.shop_port), ShopHandler)
     with heap_exporter.start(
         host=arguments.host,
         port=arguments.port,
@@ -50,7 +49,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         snapshot_cooldown=arguments.window,
         snapshots_a_day=1000,
     ) as exporter:
-        print(f"shop http://{arguments.host}:{shop.port}/ exporter {exporter.url}", flush=True)
+        print(f"shop http://{arguments.host}:{shop.server_port}/ exporter {exporter.url}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             shop.serve_forever()
         shop.server_close()

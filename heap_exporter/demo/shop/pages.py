@@ -1,53 +1,59 @@
-"""The pages of the shop: a WSGI application."""
+"""The pages of the shop: ``/``, ``/products/NUMBER`` and, to put a product into the cart, ``POST /cart/NUMBER``."""
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Callable, Iterable
-from typing import Any
-
-from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Map, Rule
-from werkzeug.wrappers import Request, Response
+from http import HTTPStatus
+from http.cookies import SimpleCookie
+from http.server import BaseHTTPRequestHandler
 
 from .products import PRODUCTS, page
 from .sessions import Item, session_of
 
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
-URLS = Map(
-    [
-        Rule("/", endpoint="front", methods=["GET"]),
-        Rule("/products/<int:product_id>", endpoint="product", methods=["GET"]),
-        Rule("/cart/<int:product_id>", endpoint="cart", methods=["POST"]),
-    ]
-)
+_PATH = re.compile(r"/|/(products|cart)/([0-9]{1,9})")
 
 
-def make_app(leaky: bool) -> Wsgi:
-    """Return the WSGI application of the demo's shop. Sessions never expire in a leaky one."""
+class ShopHandler(BaseHTTPRequestHandler):
+    """Answers the requests of the demo's shop."""
 
-    @Request.application
-    def app(request: Request) -> Response:
-        try:
-            endpoint, values = URLS.bind_to_environ(request.environ).match()
-        except HTTPException as error:
-            return error.get_response(request.environ)
-        visitor = request.cookies.get("visitor") or secrets.token_hex(16)
-        product_id = int(values.get("product_id", 0)) % PRODUCTS
-        response = Response(_answer(endpoint, visitor, product_id, expire=not leaky), mimetype="text/html")
-        response.set_cookie("visitor", visitor, httponly=True)
-        return response
+    protocol_version = "HTTP/1.1"
+    expire = True
+    """Whether sessions expire; in a leaky shop they never do."""
 
-    return app
+    def do_GET(self) -> None:  # the standard library calls it by this name
+        """Show the front page or a product."""
+        self._answer({None, "products"})
+
+    def do_POST(self) -> None:  # likewise
+        """Put a product into the cart of the visitor."""
+        self._answer({"cart"})
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing: the demo shows the state."""
+
+    def _answer(self, kinds: set[str | None]) -> None:
+        found = _PATH.fullmatch(self.path)
+        if found is None or found[1] not in kinds:
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        cookie = SimpleCookie(self.headers.get("Cookie", "")).get("visitor")
+        visitor = cookie.value if cookie else secrets.token_hex(16)
+        body = _page(found[1], visitor, int(found[2] or 0) % PRODUCTS, expire=self.expire).encode()
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Set-Cookie", f"visitor={visitor}; HttpOnly; Path=/")
+        self.end_headers()
+        self.wfile.write(body)
 
 
-def _answer(endpoint: str, visitor: str, product_id: int, *, expire: bool) -> str:
+def _page(kind: str | None, visitor: str, product_id: int, *, expire: bool) -> str:
     session = session_of(visitor, expire)
     shown = page(product_id)
-    if endpoint == "product":
+    if kind == "products":
         session.viewed.append(product_id)
-    elif endpoint == "cart":
+    elif kind == "cart":
         options = {f"option {number}": [f"choice {number}", visitor] for number in range(8)}
         session.cart.append(Item(product_id, f"{shown.title} for {visitor}", options))
         return f"<p>{len(session.cart)} items in your cart</p>"

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.model import Ending, EndingReason, Point
-from heap_exporter.recording.exit_watcher import ObservedProcess
-from heap_exporter.recording.last_exit import claim_last_exit, find_exits
+from heap_exporter.recording.exit_claim import claim_last_exit
+from heap_exporter.recording.last_exit import find_exits
+from heap_exporter.recording.observed_process import ObservedProcess
 from heap_exporter.recording.recorder import Recorder
 from heap_exporter.runtime.file_lock import close_locked, create_locked
 from heap_exporter.runtime.own_folder import open_folder
@@ -261,7 +262,7 @@ def test_the_locks_of_watchers_that_were_killed_are_removed(tmp_path: Path) -> N
         held = create_locked(folder, ".watcher-held.lock")
     code = """
         import os
-        from heap_exporter.recording.exit_watcher import remove_stale_locks
+        from heap_exporter.recording.watcher_lock import remove_stale_locks
         remove_stale_locks(os.open(".", os.O_RDONLY), ".watcher-own.lock")
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=tmp_path, check=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.model import Ending, LastExit
+from heap_exporter.recording.exit_claim import claim_last_exit
 from heap_exporter.recording.folder import FOLDER
-from heap_exporter.recording.last_exit import claim_last_exit, find_exits
+from heap_exporter.recording.last_exit import find_exits
 from tests.processes.stopped_services import stopped
 
 STOPPED, KILLED, CRASHED = Ending.STOPPED, Ending.KILLED, Ending.CRASHED

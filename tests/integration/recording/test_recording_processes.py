@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.model import Point
-from heap_exporter.recording.csv_format import read_series
-from heap_exporter.recording.last_exit import claim_last_exit, find_exits
+from heap_exporter.recording.exit_claim import claim_last_exit
+from heap_exporter.recording.last_exit import find_exits
 from heap_exporter.recording.recorder import Recorder
+from heap_exporter.recording.series_reader import read_series
 from tests.processes.programs import next_json, program
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
@@ -121,7 +122,7 @@ def test_a_forked_child_that_stops_leaves_the_recording_of_its_parent_alone(tmp_
     code = """
         import json, os, sys
         from pathlib import Path
-        from heap_exporter.recording.last_exit import claim_last_exit
+        from heap_exporter.recording.exit_claim import claim_last_exit
         from heap_exporter.recording.recorder import Recorder
         from heap_exporter.model import Point
         recorder = Recorder(Path("."), None)

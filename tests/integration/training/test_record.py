@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.recording.csv_format import HEADER, read_judged_series
+from heap_exporter.recording.csv_format import HEADER
+from heap_exporter.recording.series_reader import read_judged_series
 from training.record import recordings
 
 INTERVAL, WINDOW = 0.1, 20.0

@@ -31,7 +31,7 @@ def test_heap_exporter_s_own_objects_are_left_out() -> None:
     """Starting the exporter in an application adds nothing to the census of the application."""
     grown = eval(
         run("""
-        import wsgiref.simple_server, werkzeug.routing, prometheus_client, psutil, ctypes, a2wsgi, json, logging
+        import wsgiref.simple_server, werkzeug.routing, prometheus_client, psutil, ctypes, json, logging
         import heap_exporter.agent, heap_exporter.web.app, heap_exporter.web.server, heap_exporter.export.prometheus
         from heap_exporter.walker.fallback_walker import choose_walker
         before = {c.type_name: c.objects for c in choose_walker("portable").census().types}

@@ -112,7 +112,7 @@ STEPS = st.lists(st.builds(Step, st.sampled_from(StepKind), NAMES, NAMES), min_s
 
 @given(steps=STEPS, number=st.integers(0, 10**9), other=st.integers(0, 10**9))
 def test_numbers_in_a_step_do_not_count(steps: RetainerPath, number: int, other: int) -> None:
-    one, two = ((*steps, *path(f"thread worker-{each} › run() › x")) for each in (number, other))
+    one, two = (RetainerPath([*steps, *path(f"thread worker-{each} › run() › x")]) for each in (number, other))
 
     assert fingerprint(one, f"shop.Item_{number}") == fingerprint(two, f"shop.Item_{other}")
 

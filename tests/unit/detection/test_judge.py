@@ -13,6 +13,7 @@ from heap_exporter.model import (
     FindingKind,
     Point,
     ReasonKind,
+    RetainerPath,
     Step,
     StepKind,
     Verdict,
@@ -24,10 +25,10 @@ MIB = 1 << 20
 
 
 def accumulation(root: StepKind) -> Accumulation:
-    path = (Step(root), Step(StepKind.CLASS_ATTRIBUTE, "shop.Node", "next"))
+    path = RetainerPath([Step(root), Step(StepKind.CLASS_ATTRIBUTE, "shop.Node", "next")])
     return Accumulation(
-        fingerprint="0123456789ab", type_name="shop.Node", holder=path[:1], path=path, objects=90_000, bytes=9 * MIB,
-        bytes_per_minute=None, share=0.9,
+        fingerprint="0123456789ab", type_name="shop.Node", holder=RetainerPath(path[:1]), path=path,
+        objects=90_000, bytes=9 * MIB, bytes_per_minute=None, share=0.9,
     )  # fmt: skip  # one value
 
 

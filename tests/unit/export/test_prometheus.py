@@ -1,13 +1,32 @@
-"""The body of ``/metrics``, read by client_python's parsers."""
+"""The body of ``/metrics``: byte for byte what client_python writes, and read by its parsers."""
+
+import gc
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
-from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    exposition,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from heap_exporter.export.prometheus import HeapCollector, MetricsPage, families
+from heap_exporter.export.families import Family, families
+from heap_exporter.export.metrics_page import MetricsPage
+from heap_exporter.export.prometheus import HeapCollector
+from heap_exporter.export.text_format import choose_format, encode
 from heap_exporter.metrics import METRICS
-from heap_exporter.model import Reading
+from heap_exporter.model import Reading, TypeCount
 from tests.examples.readings import full_reading
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -18,9 +37,9 @@ def page_of(reading: Reading) -> MetricsPage:
 
 
 def test_every_metric_is_written_for_a_full_reading() -> None:
-    reported = {sample.name for family in families(full_reading()) for sample in family.samples}
+    reported = [family.name for family in families(full_reading())]
 
-    assert reported == {entry.name for entry in METRICS}
+    assert set(reported) == {entry.name for entry in METRICS}
 
 
 def test_both_formats_have_the_same_values() -> None:
@@ -60,12 +79,73 @@ def test_a_published_reading_replaces_the_last_in_every_format() -> None:
     assert b"python_heap_resident_bytes" in page.render(OPENMETRICS)[0]
 
 
-def test_a_client_with_unknown_versions_does_not_fill_memory() -> None:
+SCRAPE_OF_PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+ACCEPTS = [
+    "", "*/*", "text/plain", "text/plain; version=0.0.4", "text/plain;version=1.0.0", OPENMETRICS,
+    "application/openmetrics-text", "application/openmetrics-text;version=0.0.1, text/plain;version=0.0.4",
+    "application/openmetrics-text; version=1.0.0; escaping=values", "text/html, text/plain;version=1.0.0;escaping=odd",
+    SCRAPE_OF_PROMETHEUS_3,
+]  # fmt: skip  # a list of headers
+
+
+class Fixed:
+    """A collector of client_python with fixed metrics."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self.metrics = list(metrics)
+
+    def collect(self) -> list[Metric]:
+        return self.metrics
+
+
+@pytest.mark.skipif(not hasattr(exposition, "CONTENT_TYPE_PLAIN_1_0_0"), reason="older formats of client_python")
+@pytest.mark.parametrize("accept", ACCEPTS)
+def test_the_page_and_its_content_type_are_those_of_client_python(accept: str) -> None:
+    reading = replace(full_reading(), types=(*full_reading().types, TypeCount('odd"\\\n€', 3, 10**15)))
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(HeapCollector(lambda: reading))
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    encoder, content_type = choose_encoder(accept.replace("escaping=values", "escaping=underscores"))
+    gc.disable()
+    try:
+        expected, (body, found_type) = encoder(registry), page_of(reading).render(accept)
+    finally:
+        gc.enable()
+
+    assert found_type.replace("escaping=values", "escaping=underscores") == content_type
+    assert without_process_values(body) == without_process_values(expected)
+
+
+def without_process_values(body: bytes) -> list[str]:
+    """Return the lines of a page without the values that change from one scrape to the next."""
+    return [re.sub(r"^(process_\w+) .*", r"\1", line) for line in body.decode().splitlines()]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [0.0, -0.0, 1.0, -3.0, 0.1, 1e-9, 123456.0, 999_999.5, 1e6, 1_234_567.0, -1_234_567.0, 1e15, 1e16, 1.5e300,
+     123456789.125, math.inf, -math.inf, math.nan],
+)  # fmt: skip  # a list of numbers
+def test_a_number_is_written_as_client_python_writes_it(number: float) -> None:
+    family = Family("a", "A \\ and \n.", False, (), [((), number)])
+    expected = Fixed([GaugeMetricFamily("a", "A \\ and \n.", value=number)])
+
+    assert encode([family], is_openmetrics=False) == generate_latest(expected)
+
+
+def test_a_client_with_unknown_versions_gets_the_known_one() -> None:
     page = page_of(full_reading())
     for version in range(1, 100):
-        page.render(f"application/openmetrics-text; version=1.0.{version}")
+        _, content_type = page.render(f"application/openmetrics-text; version=1.0.{version}")
 
-    assert len(page._accepted) <= 4
+        assert "version=1.0.0" in content_type
+
+    assert choose_format("text/plain; version=x").content_type == "text/plain; version=0.0.4; charset=utf-8"
 
 
 def test_the_collector_registers_next_to_the_default_ones_without_collecting() -> None:

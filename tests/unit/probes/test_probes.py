@@ -5,6 +5,7 @@ import gc
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 
 from heap_exporter.detection.history import point
@@ -84,8 +85,21 @@ def test_a_missing_rollup_is_a_missing_source(tmp_path: Path) -> None:
         process.read_shares(tmp_path)
 
 
-def test_the_start_time_is_before_now_and_after_boot() -> None:
-    assert 0 < process.read_start_time() <= __import__("time").time()
+def test_the_start_time_and_the_memory_of_the_machine_are_those_of_psutil() -> None:
+    assert process.read_start_time() == pytest.approx(psutil.Process().create_time(), abs=0.02)
+    assert process.read_physical_bytes() == psutil.virtual_memory().total
+
+
+def test_without_proc_psutil_reads_the_start_time(tmp_path: Path) -> None:
+    assert process.read_start_time(tmp_path / "hidden") == psutil.Process().create_time()
+
+
+def test_a_machine_without_its_time_of_boot_is_a_missing_source(tmp_path: Path) -> None:
+    proc = proc_with(tmp_path, stat="1 (a) b) S " + "0 " * 40)
+    (proc / "stat").write_text("cpu 1 2 3\n")
+
+    with pytest.raises(SourceMissing, match="btime"):
+        process.read_start_time(proc)
 
 
 def test_small_objects_add_blocks() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.model import Cause, Finding, FindingKind, MemoryLimits, Point
-from heap_exporter.recording.csv_format import COLUMNS, HEADER, RowConverter, csv_row, read_series
+from heap_exporter.recording.csv_format import COLUMNS, HEADER, csv_row
+from heap_exporter.recording.series_reader import RowConverter, read_series
 
 POINTS = [
     Point(1732290000.123456, 100, restart=True),

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from heap_exporter.errors import CrashRecordError
 from heap_exporter.model import Cause, Ending, EndingReason, LastExit, MemoryLimits, Point, State, Verdict
-from heap_exporter.recording.csv_format import HEADER, Recorded, csv_row
+from heap_exporter.recording.csv_format import HEADER, csv_row
+from heap_exporter.recording.exit_claim import claim_last_exit
 from heap_exporter.recording.exit_codes import ExitRecord
-from heap_exporter.recording.last_exit import HISTORY_SECONDS, MAX_SAMPLES, claim_last_exit, find_exits, last_exit
+from heap_exporter.recording.last_exit import HISTORY_SECONDS, MAX_SAMPLES, find_exits, last_exit
 from heap_exporter.recording.recorder import MAX_RECORDINGS, Recorder
+from heap_exporter.recording.series_reader import Recorded
 from heap_exporter.runtime.boot_id import read_boot_id
 from tests.examples.readings import GREW
 from tests.examples.recordings import notes_of

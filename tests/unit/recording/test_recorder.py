@@ -28,9 +28,9 @@ from heap_exporter.model import (
     Verdict,
 )
 from heap_exporter.recording import notes
-from heap_exporter.recording.csv_format import read_series
 from heap_exporter.recording.folder import KEPT_CRASHES
 from heap_exporter.recording.recorder import Recorder
+from heap_exporter.recording.series_reader import read_series
 from tests.examples.readings import GREW
 from tests.examples.recordings import notes_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from heap_exporter.model import Step, StepKind
+from heap_exporter.model import RetainerPath, Step, StepKind
 from heap_exporter.report.path_text import path_text, path_to_type, step_text, step_texts
 from tests.heaps.steps import path
 
@@ -29,11 +29,15 @@ def test_a_thread_its_frames_and_their_variables_are_one_step() -> None:
         Step(StepKind.LOCAL_VARIABLE, "generator", "rows"),
     )
 
-    assert step_texts(steps) == ("thread MainThread › main() › cache", "list item", "generator local rows")
+    assert step_texts(RetainerPath(steps)) == (
+        "thread MainThread › main() › cache",
+        "list item",
+        "generator local rows",
+    )
 
 
 def test_the_timers_of_an_event_loop_are_one_step_with_it() -> None:
-    steps = (Step(StepKind.EVENT_LOOP), Step(StepKind.EVENT_LOOP_ATTRIBUTE, "", "_scheduled"))
+    steps = RetainerPath([Step(StepKind.EVENT_LOOP), Step(StepKind.EVENT_LOOP_ATTRIBUTE, "", "_scheduled")])
 
     assert step_texts(steps) == ("event loop › timers",)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from heap_exporter.model import Step, StepKind
+from heap_exporter.model import RetainerPath, Step, StepKind
 from heap_exporter.report import sentences
 from tests.heaps import trees
 from tests.heaps.steps import path
@@ -43,7 +43,9 @@ def test_the_type_is_the_last_step() -> None:
         "dict value",
         "shop.Item",
     )
-    assert sentences.steps_to_type((*path("held from outside"), Step(StepKind.ROOT_REFERENCE, "", "dict")), "dict") == (
+    assert sentences.steps_to_type(
+        RetainerPath([*path("held from outside"), Step(StepKind.ROOT_REFERENCE, "", "dict")]), "dict"
+    ) == (
         "held from outside",
         "dict",
     )

@@ -12,6 +12,7 @@ from heap_exporter.model import (
     MappingGrowth,
     Reason,
     ReasonKind,
+    RetainerPath,
     State,
     Step,
     StepKind,
@@ -56,8 +57,8 @@ def test_modules_that_accumulate_are_named_by_the_family_of_their_names() -> Non
     modules = dataclasses.replace(
         SESSIONS,
         type_name="module",
-        holder=(SYS_MODULES,),
-        path=(Step(StepKind.MODULE, "", "plugin_…"),),
+        holder=RetainerPath([SYS_MODULES]),
+        path=RetainerPath([Step(StepKind.MODULE, "", "plugin_…")]),
         pattern=LeakPattern.RUN_TIME_MODULES,
     )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from heap_exporter.runtime.own_folder import UnsafePath, open_folder, open_folder_of_any_user
+from heap_exporter.runtime.own_folder import UnsafePath, open_folder, open_folder_of_any_user, temporary_folder
 
 STRANGER = 4711
 NAME = f"heap-exporter-{os.geteuid()}"
@@ -242,3 +243,18 @@ def test_the_descriptors_of_folders_and_files_are_closed(tmp_path: Path) -> None
             inner.names()
 
     assert set(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("variables", [{}, {"TMPDIR": "ours"}, {"TMPDIR": "missing", "TEMP": "ours"}, {"TMP": "ours"}])
+def test_the_temporary_folder_is_that_of_tempfile(
+    variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ours").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+    assert str(temporary_folder()) == tempfile.gettempdir()

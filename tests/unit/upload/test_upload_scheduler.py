@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -166,14 +165,6 @@ def test_without_the_extra_one_warning_says_what_to_install(
 
     assert caplog.text.count(NOT_INSTALLED) == 1
     assert "pip install 'heap-exporter[s3]'" in caplog.text
-
-
-def test_without_an_address_nothing_happens(tmp_path: Path, write: Callable[..., Path]) -> None:
-    path = write(1)
-    uploads = UploadScheduler("", Store(tmp_path, 20), lambda: None, remove_local=True)
-    uploads.poll()
-
-    assert os.listdir(tmp_path) == [path.name]
 
 
 def test_no_error_of_an_upload_reaches_the_monitor(

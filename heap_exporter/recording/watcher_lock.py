@@ -1,0 +1,61 @@
+"""The lock of the exit watcher of a folder: one watcher for each folder and container.
+
+The exit watcher and the services import this; it imports no module that one of them does not need anyway.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+
+LOCK_PREFIX = ".watcher-"
+
+_OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_LOCK = struct.Struct("@hhqqi4x")
+"""``struct flock`` of fcntl(2) on 64-bit Linux."""
+
+
+def lock_holder(folder: int, name: str) -> int | None:
+    """Return the pid of the process that has a file locked, ``None`` if there is none. Raises ``OSError``.
+
+    The pid is not positive for a process of another container or machine.
+    """
+    file = os.open(name, os.O_RDONLY | _OPEN, dir_fd=folder)
+    try:
+        lock = fcntl.fcntl(file, fcntl.F_GETLK, _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        kind, _, _, _, pid = _LOCK.unpack(lock)
+        return None if kind == fcntl.F_UNLCK else int(pid)
+    finally:
+        os.close(file)
+
+
+def is_locked(folder: int, name: str) -> bool:
+    """Return whether another process has a file of an open folder locked. Raises ``OSError``."""
+    try:
+        return lock_holder(folder, name) is not None
+    except FileNotFoundError:
+        return False
+
+
+def remove_stale_locks(folder: int, own_lock: str) -> None:
+    """Remove the locks of watchers that were killed: each container has a lock of its own name.
+
+    The lock of this process is not opened again: closing it would release the lock.
+    """
+    for name in os.listdir(folder):
+        if name.startswith(LOCK_PREFIX) and name != own_lock:
+            try:
+                if lock_holder(folder, name) is None:
+                    os.unlink(name, dir_fd=folder)
+            except OSError:  # another watcher has removed it
+                continue
+
+
+def try_lock(file: int) -> bool:
+    """Lock a file, unless another process has it locked. Raises ``OSError`` where no lock is possible."""
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
