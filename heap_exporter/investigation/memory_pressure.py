@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from heap_exporter.errors import SnapshotError
 from heap_exporter.model import MemoryLimits, Point, SnapshotInfo
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.service import Snapshots
@@ -87,7 +88,8 @@ class MemoryPressure:
             log.info("no snapshot is taken although memory use is near the limit: %s", refusal.reason)
             self._snapshots.count(refusal.outcome)
             return
-        from heap_exporter.report import snapshot_reason_text
+        with late_imports():
+            from heap_exporter.report import snapshot_reason_text
 
         try:
             self._taken.append(self._snapshots.take(snapshot_reason_text.near_limit(used)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from heap_exporter.investigation.memory_pressure import MemoryPressure
 from heap_exporter.model import Finding, LeakAlert, Point, Reading, SnapshotInfo, Verdict
 from heap_exporter.probes.sampler import Sampler
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.service import Snapshots
@@ -59,7 +60,8 @@ class InvestigationStage:
 
     def _investigator(self) -> LeakInvestigator:
         """Return what investigates suspicions; most processes never have one, and need no memory for its modules."""
-        from heap_exporter.investigation.leak_investigator import LeakInvestigator
+        with late_imports():
+            from heap_exporter.investigation.leak_investigator import LeakInvestigator
 
         return LeakInvestigator(
             self._snapshots,

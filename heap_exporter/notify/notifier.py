@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from heap_exporter.model import LeakAlert
 from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.runtime.background_queue import BackgroundQueue
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.logs import log
 from heap_exporter.settings import Settings
 
@@ -42,9 +43,10 @@ class Notifier:
 
     def _send_document(self, alert: LeakAlert) -> None:
         """Write an alert to the log, and queue it for the webhook and OpenTelemetry."""
-        from heap_exporter.notify import otel_event  # most processes have no leak, and need no text of one
-        from heap_exporter.notify.alert_log import log_alert
-        from heap_exporter.notify.payload import alert_document
+        with late_imports():
+            from heap_exporter.notify import otel_event  # most processes have no leak, and need no text of one
+            from heap_exporter.notify.alert_log import log_alert
+            from heap_exporter.notify.payload import alert_document
 
         document = alert_document(alert)
         log_alert(document)

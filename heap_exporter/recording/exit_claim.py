@@ -15,6 +15,7 @@ from heap_exporter.model import Ending, LastExit, MemoryLimits
 from heap_exporter.recording import notes
 from heap_exporter.recording.folder import USE_ANOTHER_FOLDER, Recording, open_recordings, recordings
 from heap_exporter.runtime.file_lock import open_unless_locked
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.own_folder import OwnFolder
 
@@ -63,7 +64,8 @@ def _claim_one(folder: OwnFolder, recording: Recording, file: int, limits: Memor
     noted = notes.read_notes(folder, name)
     if notes.read_ending(noted) is not None:
         return None
-    from heap_exporter.recording.last_exit import exit_of  # only after a crash
+    with late_imports():
+        from heap_exporter.recording.last_exit import exit_of  # only after a crash
 
     found = exit_of(folder, recording, file, noted, limits)
     if found is None:

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import io
 import os
-import threading
 from contextlib import suppress
 from pathlib import Path
 
-MAX_WAIT_SECONDS = 0.1
-"""How long a fork waits for a file that another thread is opening: normally microseconds."""
+from heap_exporter.runtime.fork_pause import ForkPause
 
 _opened: dict[int, tuple[int, int]] = {}
 """The device and inode of each descriptor: the application may have closed it and reused its number."""
 
-_opening = threading.RLock()
+opening = ForkPause(max_wait_seconds=0.1)
+"""A fork waits for a file that another thread is opening: normally microseconds."""
 
 
 def open_descriptor(path: str | Path, flags: int, mode: int = 0o600, *, dir_fd: int | None = None) -> int:
     """Return a descriptor, as ``os.open`` does, for :func:`close_descriptor` to close. Raises ``OSError``."""
-    with _opening:
+    with opening.active():
         descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), mode, dir_fd=dir_fd)
         _opened[descriptor] = _identity(descriptor)
     return descriptor
@@ -41,7 +40,7 @@ def close_descriptor(descriptor: int) -> None:
     opened = _opened.get(descriptor)
     if is_open(descriptor):
         os.close(descriptor)  # before it is forgotten: another thread may fork in between
-    with _opening:
+    with opening.active():
         if _opened.get(descriptor) is opened:  # no other thread has reused the number meanwhile
             _opened.pop(descriptor, None)
 
@@ -67,22 +66,11 @@ def _identity(descriptor: int) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _before_fork() -> None:
-    _opening.acquire(timeout=MAX_WAIT_SECONDS)
-
-
-def _after_fork_in_parent() -> None:
-    with suppress(RuntimeError):  # the wait was too long
-        _opening.release()
-
-
-def _after_fork_in_child() -> None:
-    global _opening  # noqa: PLW0603  # another thread of the parent may have locked it
-    _opening = threading.RLock()
+def _close_in_child() -> None:
     for descriptor in tuple(_opened):
         with suppress(OSError):
             close_descriptor(descriptor)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=_close_in_child)

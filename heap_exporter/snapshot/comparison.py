@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from heap_exporter.model import ComparisonProblem, ComparisonProblemKind, SnapshotInfo
 from heap_exporter.runtime import subprocesses
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot import comparison_memory
@@ -131,7 +132,8 @@ class Comparisons:
         self._running = _Running(after.id, program)
 
     def _give_up(self, started: _Started) -> None:
-        from heap_exporter.report.comparison_problem_text import comparison_problem_text
+        with late_imports():
+            from heap_exporter.report.comparison_problem_text import comparison_problem_text
 
         problem = comparison_problem_text(started.problem)
         log.warning("snapshot %s was not compared with %s: %s", started.after.id, started.before.id, problem)

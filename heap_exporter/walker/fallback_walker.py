@@ -11,6 +11,7 @@ from typing import TypeVar
 from heap_exporter.errors import WALK_FAILURES, NativeUnavailable, SettingsError, SourceMissing, WalkFailed
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.model import Census, Walk, WalkerChoice
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.logs import log
 from heap_exporter.walker import Walker
 
@@ -46,7 +47,8 @@ def choose_walker(
     """
 
     def portable() -> Walker:
-        from heap_exporter.walker.portable_walker import PortableWalker  # the native walker makes it unnecessary
+        with late_imports():
+            from heap_exporter.walker.portable_walker import PortableWalker  # the native walker makes it unnecessary
 
         return PortableWalker(own_roots, is_stopping, keys)
 

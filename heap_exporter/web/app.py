@@ -24,6 +24,7 @@ from heap_exporter.errors import (
     SnapshotNotFound,
 )
 from heap_exporter.model import Reading
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.formatting import duration
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
@@ -165,7 +166,8 @@ class App:
         headers = [("Vary", "Accept")]
         if prefers_json(request.header("Accept")):
             return json_response(responses.status(reading, shown, comparison, root, pid), headers=headers)
-        from heap_exporter.web import page
+        with late_imports():
+            from heap_exporter.web import page
 
         points, reported = self._source.history.points(), store.page_ids()
         view = page.View(reading, points, shown, reported, comparison, root, pid)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.web.problem import Problem
 from heap_exporter.web.request import Request
 
@@ -59,7 +60,8 @@ class Gate:
             given = _password(credentials)
         else:
             raise _unauthorized("the Authorization header has an unsupported scheme; it must be `Bearer <token>`")
-        import hmac  # it costs 4 MiB of memory, and many services have no token
+        with late_imports():
+            import hmac  # it costs 4 MiB of memory, and many services have no token
 
         if not hmac.compare_digest(given, self._token):
             raise _unauthorized(f"the {kind.capitalize()} token is wrong; it must be the value of HEAP_EXPORTER_TOKEN")
@@ -79,7 +81,8 @@ def is_loopback(host: str) -> bool:
     """Return whether the Host header or the client address of an HTTP request is a loopback one."""
     if host.lower() in ("localhost", "127.0.0.1"):
         return True
-    import ipaddress  # only other names need it
+    with late_imports():
+        import ipaddress  # only other names need it
 
     try:
         address = ipaddress.ip_address(host)
@@ -109,7 +112,8 @@ def _host_name(request: Request) -> str:
 
 
 def _password(credentials: str) -> bytes:
-    import base64
+    with late_imports():
+        import base64
 
     try:
         return base64.b64decode(credentials, validate=True).partition(b":")[2]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.web.problem import Problem
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def _parameters(encoded: str, place: str) -> Mapping[str, str]:
     """Return URL-encoded parameters, the first of each name. Raises :class:`Problem` if they are not UTF-8."""
     if not encoded:
         return {}
-    from urllib.parse import parse_qsl  # only a request for a snapshot has parameters
+    with late_imports():
+        from urllib.parse import parse_qsl  # only a request for a snapshot has parameters
 
     found: dict[str, str] = {}
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from heap_exporter._version import VERSION
 from heap_exporter.model import Census, LeakAlert, Reading, SnapshotInfo, Verdict
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.snapshot_requests import SnapshotProgress
 from heap_exporter.web.shown_snapshots import ShownSnapshots
@@ -40,7 +41,8 @@ def progress(found: SnapshotProgress, comparison_found: Comparison | None, root:
 
 def comparison(found: Comparison, root: str) -> Document:
     """Return a comparison as JSON for HTTP clients: its state and, once it is done, what grew and what holds it."""
-    from heap_exporter.report.comparison_problem_text import comparison_problem_text
+    with late_imports():
+        from heap_exporter.report.comparison_problem_text import comparison_problem_text
 
     report = found.report or {}
     result: Document = {name: report[name] for name in ("minutes", "verdict", "suspects", "notes") if name in report}
@@ -70,8 +72,9 @@ def census(found: Census, reading: Reading) -> Document:
 
 def verdict(found: Verdict, alerted: LeakAlert | None) -> Document:
     """Return the JSON of /verdict: the verdict in three lines and in numbers, and the last alert."""
-    from heap_exporter.report import reason_text
-    from heap_exporter.report.verdict_text import verdict_document
+    with late_imports():
+        from heap_exporter.report import reason_text
+        from heap_exporter.report.verdict_text import verdict_document
 
     trends = [
         {**asdict(trend), "slope_mb_per_hour": trend.slope_bytes_per_second * 3600 / 1e6} for trend in found.trends
@@ -92,9 +95,10 @@ def verdict(found: Verdict, alerted: LeakAlert | None) -> Document:
 
 def alert(found: LeakAlert) -> Document:
     """Return the alert in the JSON of /verdict: when it was sent, what accumulates where, and its snapshot ids."""
-    from heap_exporter.report.advice_text import alert_advice
-    from heap_exporter.report.finding_text import accumulation_document
-    from heap_exporter.report.verdict_text import verdict_document
+    with late_imports():
+        from heap_exporter.report.advice_text import alert_advice
+        from heap_exporter.report.finding_text import accumulation_document
+        from heap_exporter.report.verdict_text import verdict_document
 
     return {
         "judged_at": found.verdict.judged_at,

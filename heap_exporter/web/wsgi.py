@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.web import problem
 from heap_exporter.web.http_date import http_date
 from heap_exporter.web.request import BODY_BYTES
@@ -173,7 +174,8 @@ def _request_environ(method: str, target: str, version: str, headers: Mapping[st
     """Return the part of the WSGI environment that an HTTP request determines (PEP 3333)."""
     path, _, query = target.partition("?")
     if "%" in path:
-        from urllib.parse import unquote  # the paths of the pages have no such characters
+        with late_imports():
+            from urllib.parse import unquote  # the paths of the pages have no such characters
 
         path = unquote(path, "latin-1")
     environ: WSGIEnvironment = {

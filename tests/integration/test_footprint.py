@@ -4,29 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.processes.programs import next_json, program
+import pytest
+
+from tests.processes.programs import get, get_json, next_json, program
 
 HEAVY = {
-    "asyncio", "concurrent.futures", "csv", "datetime", "decimal", "difflib", "email", "gzip", "hashlib", "_hashlib",
-    "hmac", "http.client", "multiprocessing", "opentelemetry", "platform", "prometheus_client", "psutil", "random",
-    "requests", "shutil", "ssl", "statistics", "subprocess", "tempfile", "urllib.request",
+    "asyncio", "concurrent.futures", "csv", "datetime", "decimal", "difflib", "email", "encodings.idna", "gzip",
+    "hashlib", "_hashlib", "hmac", "http.client", "multiprocessing", "opentelemetry", "platform", "prometheus_client",
+    "psutil", "random", "requests", "shutil", "ssl", "statistics", "subprocess", "tempfile", "urllib.request",
 }  # fmt: skip  # a list of names
 
-AT_REST = """
+SERVICE = """
 import json, sys, threading
 before = set(sys.modules)
 import heap_exporter
-exporter = heap_exporter.start(http=False, interval_seconds=0.05, window_seconds=2, census_interval_seconds=0.2)
+exporter = heap_exporter.start(port=0, http={http}, interval=0.05, window=2, census_interval=0.2)
 judged = threading.Event()
 exporter.monitor.on_reading(lambda reading: reading.census and reading.verdict and judged.set())
 judged.wait()
+print(json.dumps(exporter.url), flush=True)
+sys.stdin.readline()
 print(json.dumps([len(sys.modules), sorted(set(sys.modules) - before)]), flush=True)
 """
 
 
-def test_without_a_port_a_running_exporter_loads_few_modules_and_no_heavy_one(tmp_path: Path) -> None:
-    with program(AT_REST, tmp_path) as process:
+@pytest.mark.parametrize(("http", "max_modules"), [(False, 250), (True, 300)])
+def test_a_service_that_is_judged_and_scraped_has_few_modules_and_no_heavy_one(
+    http: bool, max_modules: int, tmp_path: Path
+) -> None:
+    with program(SERVICE.format(http=http), tmp_path) as process:
+        if url := next_json(process):
+            assert "python_heap_leak_state" in get(f"{url}metrics", "application/openmetrics-text; version=1.0.0")
+            assert get_json(f"{url}-/healthy")["status"] == "ok"
+        assert process.stdin is not None
+        print(file=process.stdin, flush=True)
         count, loaded = next_json(process)
 
     assert not HEAVY & set(loaded)
-    assert count <= 250
+    assert count <= max_modules

@@ -102,7 +102,7 @@ def test_a_fork_waits_for_a_file_that_another_thread_is_opening(
         is_forking.wait(30)
         return descriptor
 
-    monkeypatch.setattr(descriptors, "MAX_WAIT_SECONDS", 30.0)
+    monkeypatch.setattr(descriptors.opening, "max_wait_seconds", 30.0)
     monkeypatch.setattr(os, "open", open_until_the_fork)
     os.register_at_fork(before=is_forking.set)  # the hook that is registered last runs first
     thread = threading.Thread(target=lambda: opened.append(open_descriptor(tmp_path / "file", os.O_RDWR | os.O_CREAT)))
