@@ -42,7 +42,10 @@ while True:
 
 def test_an_alert_is_logged_and_sent_to_listeners_and_webhook(tmp_path: Path) -> None:
     named = {"OTEL_SERVICE_NAME": "shop", **window_settings(3)}
-    with webhook_server() as received, program(LEAKS, tmp_path, ALERT_WEBHOOK_URL=received.url, **named) as leak:
+    with (
+        webhook_server() as received,
+        program(LEAKS, tmp_path, HEAP_EXPORTER_ALERT_WEBHOOK_URL=received.url, **named) as leak,
+    ):
         url = next_json(leak)
         way, level, message, logged = next_json(leak)
         listener, fingerprint = next_json(leak)
@@ -66,7 +69,10 @@ def test_an_alert_is_logged_and_sent_to_listeners_and_webhook(tmp_path: Path) ->
 
 def test_a_webhook_that_hangs_delays_no_sample_and_no_listener(tmp_path: Path) -> None:
     window = window_settings(3)
-    with silent_receiver() as (hanging, came), program(LEAKS, tmp_path, ALERT_WEBHOOK_URL=hanging, **window) as leak:
+    with (
+        silent_receiver() as (hanging, came),
+        program(LEAKS, tmp_path, HEAP_EXPORTER_ALERT_WEBHOOK_URL=hanging, **window) as leak,
+    ):
         url = next_json(leak)
         assert next_json(leak)[0] == "log"
         assert next_json(leak)[0] == "listener"
@@ -88,7 +94,7 @@ threading.Thread(target=lambda: (sys.stdin.readline(), exporter.stop(), show("st
     code = LEAKS.replace("show(exporter.url)\n", f"show(exporter.url)\n{hangs}")
     with (
         webhook_server() as received,
-        program(code, tmp_path, ALERT_WEBHOOK_URL=received.url, **window_settings(3)) as leak,
+        program(code, tmp_path, HEAP_EXPORTER_ALERT_WEBHOOK_URL=received.url, **window_settings(3)) as leak,
     ):
         url = next_json(leak)
         assert next_json(leak)[0] == "log"

@@ -32,7 +32,7 @@ def test_the_processor_time_of_a_clone_lengthens_the_interval_to_the_budget(
 ) -> None:
     install_native(monkeypatch, lambda: FakeWalker(cpu_seconds=3.0))
 
-    reading = first_reading(monitored(tmp_path, census_cpu_percent=0.5))
+    reading = first_reading(monitored(tmp_path, census_cpu=0.5))
 
     assert reading.census is not None
     assert reading.census_interval_seconds >= 3.0 / 0.005

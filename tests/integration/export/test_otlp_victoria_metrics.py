@@ -153,7 +153,10 @@ with heap_exporter.start(port=0, interval=0.3, census_interval=1) as exporter:
 @pytest.mark.usefixtures("victoria_metrics")
 def test_a_running_process_pushes_and_serves_the_same_values_of_a_sample() -> None:
     with running.victoria_metrics() as url:
-        environ = {"METRICS_ENDPOINT": f"{url}/opentelemetry/v1/metrics", "OTEL_METRIC_EXPORT_INTERVAL": "50"}
+        environ = {
+            "HEAP_EXPORTER_OTLP_ENDPOINT": f"{url}/opentelemetry/v1/metrics",
+            "OTEL_METRIC_EXPORT_INTERVAL": "50",
+        }
         command = [sys.executable, "-c", LIVE]
         with subprocess.Popen(command, env=os.environ | environ, text=True, stdin=PIPE, stdout=PIPE) as process:
             assert process.stdin is not None
