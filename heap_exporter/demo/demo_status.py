@@ -36,9 +36,9 @@ def summary(status: Status) -> dict[str, str]:
     return dict(status["verdict"]["summary"])
 
 
-def summary_lines(found: dict[str, str]) -> list[str]:
+def summary_lines(texts: dict[str, str]) -> list[str]:
     """Return the lines of a verdict that the demo shows: what grows, where it is held, what to do."""
-    return [line for name in ("growth", "holder", "advice") if (line := found.get(name, ""))]
+    return [line for name in ("growth", "holder", "advice") if (line := texts.get(name, ""))]
 
 
 def growers(status: Status) -> list[dict[str, Any]]:
@@ -55,19 +55,19 @@ def types_shown(status: Status) -> list[dict[str, Any]]:
 
 def top_type(status: Status) -> dict[str, Any] | None:
     """Return the type at the top of the demo's live table: of the alert, or else the largest of the application."""
-    found = growers(status)
+    grown_types = growers(status)
     alert = status["verdict"]["alert"] if status["verdict"] else None
     if alert and alert["accumulation"]:
         named = alert["accumulation"]["type_name"]
     else:
-        top = top_growing_type([GrowingType(**grown) for grown in found])
+        top = top_growing_type([GrowingType(**grown) for grown in grown_types])
         named = top.type_name if top else ""
-    return next((grown for grown in found if grown["type_name"] == named), None)
+    return next((grown for grown in grown_types if grown["type_name"] == named), None)
 
 
 def own_snapshots(status: Status) -> list[dict[str, Any]]:
     """Return the snapshots that the demo's shop took, newest first."""
-    return [found for found in status["snapshots"] if f"-{status['pid']}-" in found["id"]]
+    return [info for info in status["snapshots"] if f"-{status['pid']}-" in info["id"]]
 
 
 def suspected_lines(status: Status, elapsed_seconds: float) -> list[str]:

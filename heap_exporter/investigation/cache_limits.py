@@ -74,13 +74,13 @@ def _attributes(place: Any) -> list[tuple[str, Any]]:
     """Return the attributes of an investigated instance, from its dict and from its slots."""
     if isinstance(place, type | types.ModuleType | types.FunctionType):
         return []
-    found = attribute(place, "__dict__")
-    if isinstance(found, types.GetSetDescriptorType):
-        found = found.__get__(place)
+    namespace = attribute(place, "__dict__")
+    if isinstance(namespace, types.GetSetDescriptorType):
+        namespace = namespace.__get__(place)
     names = (*LIMIT_NAMES, *SLACK_NAMES, WEIGHT_NAME)
     slots = [name for base in type(place).__mro__ for name in vars(base) if _plain(name) in names]
     own = [(name, attribute(place, name)) for name in slots]
-    return own + (list(found.items()) if type(found) is dict else [])
+    return own + (list(namespace.items()) if type(namespace) is dict else [])
 
 
 def _plain(name: str) -> str:

@@ -50,14 +50,14 @@ def interpret_report(
     most: a cache whose limit of entries would need more has no limit that counts.
     """
     gained = report["after"]["shallow_bytes"] - report["before"]["shallow_bytes"]
-    found = _considerable(accumulations(report))
-    if sum(each.share for each in found) < MIN_SHARE:
+    places = _considerable(accumulations(report))
+    if sum(each.share for each in places) < MIN_SHARE:
         return _without_accumulation(report, gained, grown_bytes), None
-    if sum(each.all_bytes for each in found) < MIN_EXPLAINED * grown_bytes:
-        return None, found[0]
+    if sum(each.all_bytes for each in places) < MIN_EXPLAINED * grown_bytes:
+        return None, places[0]
     in_flight: list[str] = []
     cache_limits: list[CacheLimit] = []
-    for each in found:
+    for each in places:
         if _is_in_flight(each):
             in_flight.append(each.type_name)
         elif cache_limit := _usable_limit(report, each, limit, max_bytes):
@@ -65,20 +65,20 @@ def interpret_report(
         else:
             return _confirmed(each), each
     kind = FindingKind.CLEARS_IN_FLIGHT if in_flight else FindingKind.CLEARS_BOUNDED_CACHE
-    return Finding(kind, cache_limits=tuple(cache_limits), in_flight_types=tuple(in_flight)), found[0]
+    return Finding(kind, cache_limits=tuple(cache_limits), in_flight_types=tuple(in_flight)), places[0]
 
 
-def _considerable(found: Sequence[Accumulation]) -> list[Accumulation]:
+def _considerable(accumulations: Sequence[Accumulation]) -> list[Accumulation]:
     """Return the places of a comparison that grew most: growth may be spread over many places of a few percent each."""
-    first = max((each.all_bytes for each in found), default=0)
-    return [each for each in found if each.all_bytes > 0 and each.all_bytes >= MIN_SHARE * first]
+    first = max((each.all_bytes for each in accumulations), default=0)
+    return [each for each in accumulations if each.all_bytes > 0 and each.all_bytes >= MIN_SHARE * first]
 
 
-def _confirmed(found: Accumulation) -> Finding:
-    is_garbage = found.path[:1] == (Step(StepKind.GARBAGE),)
+def _confirmed(accumulation: Accumulation) -> Finding:
+    is_garbage = accumulation.path[:1] == (Step(StepKind.GARBAGE),)
     cause = Cause.UNCOLLECTED_CYCLES if is_garbage else Cause.PYTHON_OBJECTS
-    cause = Cause.NATIVE if found.native_bytes is not None else cause
-    return Finding(FindingKind.CONFIRMS_ACCUMULATION, cause, found)
+    cause = Cause.NATIVE if accumulation.native_bytes is not None else cause
+    return Finding(FindingKind.CONFIRMS_ACCUMULATION, cause, accumulation)
 
 
 def _without_accumulation(report: Mapping[str, Any], gained_bytes: int, grown_bytes: int) -> Finding | None:
@@ -105,26 +105,26 @@ def _ends_with_task(row: Mapping[str, Any]) -> bool:
 
 
 def _usable_limit(
-    report: Mapping[str, Any], found: Accumulation, limit: FindLimit, max_bytes: int | None
+    report: Mapping[str, Any], accumulation: Accumulation, limit: FindLimit, max_bytes: int | None
 ) -> CacheLimit | None:
     """Return the limit of a suspected cache that stays within the memory of the process when it is full."""
-    cache_limit = limit(found.path)
+    cache_limit = limit(accumulation.path)
     if cache_limit is None or cache_limit.entries == 0:
         return None
-    suspect = next(each for each in report["suspects"] if each["fingerprint"] == found.fingerprint)
+    suspect = next(each for each in report["suspects"] if each["fingerprint"] == accumulation.fingerprint)
     full_bytes = suspect["total_bytes"]["after"] / cache_limit.entries * cache_limit.max_entries
-    full_bytes += (found.native_bytes or 0) / max(found.objects, 1) * cache_limit.max_entries
+    full_bytes += (accumulation.native_bytes or 0) / max(accumulation.objects, 1) * cache_limit.max_entries
     return None if max_bytes is not None and full_bytes > max_bytes else cache_limit
 
 
-def _is_in_flight(found: Accumulation) -> bool:
+def _is_in_flight(accumulation: Accumulation) -> bool:
     """Return whether accumulated objects belong to more running calls: to more tasks, or to more calls in threads.
 
     A task or a call on the path may run for ever; objects that it adds to a container are a leak like any other.
     """
-    path = found.path
+    path = accumulation.path
     if path[:1] == (Step(StepKind.EVENT_LOOP),):
-        return found.holder == path[:1] and path[1].kind is StepKind.TASK
+        return accumulation.holder == path[:1] and path[1].kind is StepKind.TASK
     locals_at = [index for index, step in enumerate(path) if step.kind is StepKind.LOCAL_VARIABLE]
     if not locals_at or path[0].kind is not StepKind.THREAD:
         return False

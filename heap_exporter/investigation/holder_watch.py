@@ -37,12 +37,12 @@ class HolderWatch:
     ``now_bytes`` the memory now.
     """
 
-    def __init__(self, found: Accumulation, snapshot_bytes: int, grown_bytes: int, now_bytes: int) -> None:
-        self._holder = found.holder
+    def __init__(self, accumulation: Accumulation, snapshot_bytes: int, grown_bytes: int, now_bytes: int) -> None:
+        self._holder = accumulation.holder
         self._needed_bytes = GROWTH_CONTINUES_SHARE * grown_bytes
         self._snapshot_bytes = snapshot_bytes
         self._first_bytes = now_bytes
-        self._first = self._last = live_holder(found.holder) if found.objects > 0 else None
+        self._first = self._last = live_holder(accumulation.holder) if accumulation.objects > 0 else None
         self._peak = self._first.entries if self._first else 0
 
     def observe(self, now_bytes: int) -> HolderState:

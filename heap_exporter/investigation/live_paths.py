@@ -44,10 +44,10 @@ def live_trails(path: RetainerPath, modules: Mapping[str, types.ModuleType]) -> 
     """Return the trails in the running process that the path of an accumulation may stand for."""
     if not path or path[0].kind not in _GLOBALS:
         return []
-    found = _global(f"{path[0].owner_type}.{path[0].name}", modules)
-    if found is None:
+    start = _global(f"{path[0].owner_type}.{path[0].name}", modules)
+    if start is None:
         return []
-    trails: list[LiveTrail] = [((found, path[0]),)]
+    trails: list[LiveTrail] = [((start, path[0]),)]
     for step in path[1:]:
         following = [(*trail, (to, step)) for trail in trails for to in _after(trail[-1][0], step)]
         if len(following) > MAX_CANDIDATES or not following:
@@ -62,10 +62,10 @@ def _global(full_name: str, modules: Mapping[str, types.ModuleType]) -> Any:
     for count in range(len(parts) - 1, 0, -1):
         module = modules.get(".".join(parts[:count]))
         if isinstance(module, types.ModuleType):
-            found: Any = module
+            value: Any = module
             for part in parts[count:]:
-                found = attribute(found, part)
-            return found
+                value = attribute(value, part)
+            return value
     return None
 
 
@@ -76,9 +76,9 @@ def _after(place: Any, step: Step) -> Iterator[Any]:
         if type(place) in (*listed, *CONTAINERS):
             yield from _first_items(place)
         return
-    found = attribute(place, step.name) if step.kind in _ATTRIBUTES else None
-    if found is not None:
-        yield found
+    value = attribute(place, step.name) if step.kind in _ATTRIBUTES else None
+    if value is not None:
+        yield value
 
 
 def _first_items(container: Any) -> list[Any]:
@@ -91,11 +91,11 @@ def _first_items(container: Any) -> list[Any]:
 def attribute(place: Any, name: str) -> Any:
     """Return an attribute of an investigated object without running code of the application."""
     try:
-        found = inspect.getattr_static(place, name)
+        value = inspect.getattr_static(place, name)
     except (AttributeError, TypeError):
         return None
     with suppress(AttributeError):  # a slot that is empty
-        return found.__get__(place) if isinstance(found, types.MemberDescriptorType) else found
+        return value.__get__(place) if isinstance(value, types.MemberDescriptorType) else value
     return None
 
 

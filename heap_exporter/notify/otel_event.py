@@ -37,12 +37,16 @@ def emit(document: AlertDocument) -> bool:
 
     Severity WARN, the text as body, flat attributes without unknown values.
     """
-    found = provider()
-    if found is None:
+    logger_provider = provider()
+    if logger_provider is None:
         return False
     try:
         otel_internals.emit_event(
-            found, ("heap_exporter", VERSION), EVENT_NAME, body=document["text"], attributes=attributes(document)
+            logger_provider,
+            ("heap_exporter", VERSION),
+            EVENT_NAME,
+            body=document["text"],
+            attributes=attributes(document),
         )
     except OpenTelemetryChanged as error:
         _warn_once(str(error))
@@ -55,9 +59,9 @@ def emit(document: AlertDocument) -> bool:
 
 def attributes(document: AlertDocument) -> dict[str, Any]:
     """Return the attributes of the OpenTelemetry event of an alert: strings, numbers and lists of strings."""
-    found = {f"{EVENT_NAME}.{name}": document[member] for member, name in _ATTRIBUTES.items()}
-    found[f"{EVENT_NAME}.snapshots"] = [snapshot["id"] for snapshot in document["snapshots"]]
-    return {name: value for name, value in found.items() if value not in (None, "", [])}
+    values = {f"{EVENT_NAME}.{name}": document[member] for member, name in _ATTRIBUTES.items()}
+    values[f"{EVENT_NAME}.snapshots"] = [snapshot["id"] for snapshot in document["snapshots"]]
+    return {name: value for name, value in values.items() if value not in (None, "", [])}
 
 
 def provider() -> Any:

@@ -79,15 +79,15 @@ def _verdict_members(verdict: Verdict) -> AlertDocument:
     }
 
 
-def _accumulation_members(found: Accumulation | None) -> AlertDocument:
+def _accumulation_members(accumulation: Accumulation | None) -> AlertDocument:
     """Return the members of the alert document on where objects accumulate, null without compared snapshots."""
     return {
-        "type_name": found and found.type_name,
-        "holder": found and path_text(found.holder),
-        "path": list(step_texts(found.path)) if found else None,
-        "growth_objects": found and found.objects,
-        "growth_bytes": found and found.bytes,
-        "growth_native_bytes": found and found.native_bytes,
-        "growth_bytes_per_minute": found and found.bytes_per_minute,
-        "growth_share": found and found.share,
+        "type_name": accumulation and accumulation.type_name,
+        "holder": accumulation and path_text(accumulation.holder),
+        "path": list(step_texts(accumulation.path)) if accumulation else None,
+        "growth_objects": accumulation and accumulation.objects,
+        "growth_bytes": accumulation and accumulation.bytes,
+        "growth_native_bytes": accumulation and accumulation.native_bytes,
+        "growth_bytes_per_minute": accumulation and accumulation.bytes_per_minute,
+        "growth_share": accumulation and accumulation.share,
     }

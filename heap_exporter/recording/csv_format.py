@@ -29,8 +29,8 @@ def csv_row(point: Point, limits: MemoryLimits | None = None, thresholds: Detect
     ``limits`` are those of the cgroup then, ``thresholds`` those that the point is judged with.
     """
     cells = [_cell(value) for value in point[: len(NUMBERS)]]
-    found = point.finding
-    cells += (found.kind.value, found.cause or "") if found else ("", "")
+    finding = point.finding
+    cells += (finding.kind.value, finding.cause or "") if finding else ("", "")
     cells += (_cell(limits.headroom_bytes), _cell(limits.events.get("oom_kill"))) if limits else ("", "")
     cells += map(_cell, astuple(thresholds)) if thresholds else ("", "", "")
     return ",".join(cells) + "\n"  # no cell needs quotes

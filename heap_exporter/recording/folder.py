@@ -75,8 +75,11 @@ def open_recordings(snapshot_folder: Path, *, create: bool = False) -> Iterator[
 
     Raises ``OSError``, also if another user owns it.
     """
-    with open_folder(snapshot_folder, create=create) as folder, folder.subfolder(FOLDER, create=create) as found:
-        yield found
+    with (
+        open_folder(snapshot_folder, create=create) as folder,
+        folder.subfolder(FOLDER, create=create) as recordings_folder,
+    ):
+        yield recordings_folder
 
 
 def create_recording(folder: OwnFolder) -> tuple[Recording, int]:
@@ -91,7 +94,7 @@ def create_recording(folder: OwnFolder) -> tuple[Recording, int]:
 
 def recordings(folder: OwnFolder) -> Sequence[Recording]:
     """Return the recordings in a folder, the last written first. Raises ``OSError``."""
-    return [found.recording for found in sorted(_recordings(folder), reverse=True)]
+    return [written.recording for written in sorted(_recordings(folder), reverse=True)]
 
 
 def remove_excess(folder: OwnFolder, max_recordings: int, max_bytes: int) -> None:
@@ -99,11 +102,11 @@ def remove_excess(folder: OwnFolder, max_recordings: int, max_bytes: int) -> Non
 
     Recordings of running processes count, but stay; so do the newest :data:`KEPT_CRASHES` of crashed ones.
     """
-    found = sorted(_recordings(folder))
-    count, size = len(found), sum(each.bytes for each in found)
+    written = sorted(_recordings(folder))
+    count, size = len(written), sum(each.bytes for each in written)
     if count <= max_recordings and size <= max_bytes:
         return
-    ended = [each for each in found if each.has_ended(folder)]
+    ended = [each for each in written if each.has_ended(folder)]
     crashed = [each for each in ended if each.has_notes and not each.has_stopped(folder)][-KEPT_CRASHES:]
     for each in ended:
         if count <= max_recordings and size <= max_bytes:

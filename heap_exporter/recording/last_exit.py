@@ -50,12 +50,12 @@ def find_exits(path: Path) -> tuple[list[tuple[Path, LastExit]], list[tuple[Path
                 if file is None:
                     continue
                 try:
-                    found = _last_exit_of(folder, recording, file)
+                    process_exit = _last_exit_of(folder, recording, file)
                 except CrashRecordError as problem:
                     damaged.append((recording.notes, problem))
                     continue
-                if found is not None:
-                    exits.append((recording.csv, found))
+                if process_exit is not None:
+                    exits.append((recording.csv, process_exit))
     return sorted(exits, key=lambda each: -each[1].last.t_seconds), damaged
 
 
@@ -132,16 +132,18 @@ def _read_samples(folder: OwnFolder, recording: Recording, file: int) -> Sequenc
 def _last_hour(data: bytes) -> list[Recorded]:
     """Return the recorded samples of the last hour in a CSV file, without lines that are damaged."""
     lines = data.decode("utf-8", "replace").split("\n")[:-1]  # the text after the last line end is no whole line
-    found: list[Recorded] = []
+    newest: list[Recorded] = []
     try:
         convert = RowConverter(lines.pop(0).split(","))
     except (IndexError, ValueError):  # the header is damaged
-        return found
+        return newest
     for sample in _recorded(convert, reversed(lines)):
-        if len(found) == MAX_SAMPLES or (found and sample.point.t_seconds < found[0].point.t_seconds - HISTORY_SECONDS):
+        if len(newest) == MAX_SAMPLES or (
+            newest and sample.point.t_seconds < newest[0].point.t_seconds - HISTORY_SECONDS
+        ):
             break
-        found.append(sample)
-    return found[::-1]
+        newest.append(sample)
+    return newest[::-1]
 
 
 def _recorded(convert: RowConverter, lines: Iterator[str]) -> Iterator[Recorded]:

@@ -159,12 +159,12 @@ def _reason_row(reason: Reason) -> list[Any]:
 
 def _reasons(rows: Sequence[Any]) -> tuple[Reason, ...]:
     """Return the reasons of a note, without those whose kind is unknown to this version."""
-    found = []
+    reasons = []
     for row in rows:
         with suppress(TypeError, ValueError):
             kind, values = row
-            found.append(Reason(ReasonKind(kind), dict(values)))
-    return tuple(found)
+            reasons.append(Reason(ReasonKind(kind), dict(values)))
+    return tuple(reasons)
 
 
 def _finding_row(finding: Finding) -> dict[str, Any]:

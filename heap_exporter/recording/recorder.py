@@ -259,8 +259,8 @@ def _finish_at_exit(recorder: Recorder) -> Callable[[], None]:
     reference = weakref.ref(recorder)
 
     def finish() -> None:
-        if (found := reference()) is not None:
-            found.finish()
+        if (existing := reference()) is not None:
+            existing.finish()
 
     atexit.register(finish)
     process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")

@@ -198,7 +198,7 @@ def _mebibytes(count: int) -> int:
 def _status_bytes(proc: Path, field: str) -> int | None:
     """Return a size in ``/proc/self/status`` that limits snapshots, in bytes; ``None`` without that file."""
     try:
-        found = dict(_STATUS_KIB.findall((proc / "self" / "status").read_text()))
+        sizes = dict(_STATUS_KIB.findall((proc / "self" / "status").read_text()))
     except OSError:
         return None
-    return int(found[field]) * 1024 if field in found else None
+    return int(sizes[field]) * 1024 if field in sizes else None

@@ -48,13 +48,13 @@ class RetentionPins:
 
     def pinned(self, purpose: str = "*") -> set[str]:
         """Return the ids of snapshots that any process has pinned, for one purpose or for any. Raises nothing."""
-        now, found = time.time(), set()
+        now, ids = time.time(), set()
         with suppress(OSError), open_folder(self._directory) as folder:
             for pin in fnmatch.filter(folder.names(), pin_name("*", purpose)):
                 with suppress(OSError):
                     if folder.status(pin).st_mtime > now:
-                        found.add(pin.partition(".")[0])
-        return found
+                        ids.add(pin.partition(".")[0])
+        return ids
 
     def unpin_all(self, id: str) -> None:
         """Remove all pins of a snapshot that no longer exists. Raises nothing."""

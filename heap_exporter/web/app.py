@@ -234,15 +234,15 @@ class App:
             )
         reason, snapshots = query["reason"] if "reason" in query else _requested_reason(request), self._source.snapshots
         if wait == "0":
-            found, status = snapshots.state(snapshots.reserve(reason)), HTTPStatus.ACCEPTED
+            progress, status = snapshots.state(snapshots.reserve(reason)), HTTPStatus.ACCEPTED
         else:
-            found, status = snapshots.state(snapshots.take(reason, limit_bursts=True).id), HTTPStatus.CREATED
-        document = self._progress(found, request)
+            progress, status = snapshots.state(snapshots.take(reason, limit_bursts=True).id), HTTPStatus.CREATED
+        document = self._progress(progress, request)
         return json_response(document, status, [("Location", document["url"])])
 
-    def _progress(self, found: SnapshotProgress, request: Request) -> responses.Document:
-        comparison = self._source.snapshots.comparisons.state(found.id)
-        return responses.progress(found, comparison, request.root_path)
+    def _progress(self, progress: SnapshotProgress, request: Request) -> responses.Document:
+        comparison = self._source.snapshots.comparisons.state(progress.id)
+        return responses.progress(progress, comparison, request.root_path)
 
     def _snapshot_problem(self, error: SnapshotError) -> Problem:
         status = next(status for kind, status in STATUSES if isinstance(error, kind))

@@ -182,13 +182,13 @@ def walker_text(choice: WalkerChoice) -> str:
     return f"{uses} {PORTABLE_LIMITS}" if choice.name == "portable" else uses
 
 
-def census_text(found: Census, interval_seconds: float) -> str:
+def census_text(census: Census, interval_seconds: float) -> str:
     """Return the sentence of the status page on how, and how often, all objects are counted."""
-    where = "in this process" if found.in_process else "in a cloned process"
+    where = "in this process" if census.in_process else "in a cloned process"
     return (
         f"heap-exporter counts all objects every {formatting.duration(interval_seconds)}. The last count ran {where}, "
-        f"took {formatting.duration(found.duration_seconds)} and paused the service for "
-        f"{formatting.duration(found.pause_seconds)}."
+        f"took {formatting.duration(census.duration_seconds)} and paused the service for "
+        f"{formatting.duration(census.pause_seconds)}."
     )
 
 
@@ -210,17 +210,19 @@ def _type(count: TypeCount, grown: GrowingType | None, largest_bytes: int, named
     )
 
 
-def _comparison(found: Comparison | None, root: str) -> str:
-    if found is None:
+def _comparison(comparison: Comparison | None, root: str) -> str:
+    if comparison is None:
         return '<p class="quiet">Take a snapshot now and one when memory has grown: heap-exporter compares them.</p>'
-    if found.state == "running":
+    if comparison.state == "running":
         return '<p class="quiet">heap-exporter compares the last two snapshots.</p>'
-    if found.report is None:
-        return f"<p>The last two snapshots were not compared: {_marked(comparison_problem_text(found.problem))}.</p>"
-    suspects = [_suspect(suspect) for suspect in found.report["suspects"][:SUSPECTS_SHOWN]]
-    url = escape(report_url(found.after_id, root))
-    link = f'<p><a href="{url}">Report with flame graph and tables</a></p>' if found.has_page else ""
-    return f"<p>{_marked(found.report['verdict'])}</p><ol>{''.join(suspects)}</ol>{link}"
+    if comparison.report is None:
+        return (
+            f"<p>The last two snapshots were not compared: {_marked(comparison_problem_text(comparison.problem))}.</p>"
+        )
+    suspects = [_suspect(suspect) for suspect in comparison.report["suspects"][:SUSPECTS_SHOWN]]
+    url = escape(report_url(comparison.after_id, root))
+    link = f'<p><a href="{url}">Report with flame graph and tables</a></p>' if comparison.has_page else ""
+    return f"<p>{_marked(comparison.report['verdict'])}</p><ol>{''.join(suspects)}</ol>{link}"
 
 
 def _suspect(suspect: dict[str, Any]) -> str:

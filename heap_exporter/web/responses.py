@@ -31,24 +31,24 @@ def snapshot(info: SnapshotInfo, root: str) -> Document:
     return {**asdict(info), "path": str(info.path), "state": "written", "url": url, "file_url": f"{url}/file"}
 
 
-def progress(found: SnapshotProgress, comparison_found: Comparison | None, root: str) -> Document:
+def progress(requested: SnapshotProgress, compared: Comparison | None, root: str) -> Document:
     """Return the JSON of /snapshots/ID: the state of a snapshot and of its comparison with the one before it."""
-    if found.info is not None:
-        return {**snapshot(found.info, root), "comparison": comparison_found and comparison(comparison_found, root)}
-    document = {"id": found.id, "state": found.state, "url": f"{root}/snapshots/{found.id}"}
-    return {**document, "problem": found.problem} if found.problem else document
+    if requested.info is not None:
+        return {**snapshot(requested.info, root), "comparison": compared and comparison(compared, root)}
+    document = {"id": requested.id, "state": requested.state, "url": f"{root}/snapshots/{requested.id}"}
+    return {**document, "problem": requested.problem} if requested.problem else document
 
 
-def comparison(found: Comparison, root: str) -> Document:
+def comparison(compared: Comparison, root: str) -> Document:
     """Return a comparison as JSON for HTTP clients: its state and, once it is done, what grew and what holds it."""
     with late_imports():
         from heap_exporter.report.comparison_problem_text import comparison_problem_text
 
-    report = found.report or {}
+    report = compared.report or {}
     result: Document = {name: report[name] for name in ("minutes", "verdict", "suspects", "notes") if name in report}
-    problem = comparison_problem_text(found.problem)
-    url = report_url(found.after_id, root) if found.has_page else None
-    return {"state": found.state, "before_id": found.before_id, "problem": problem, "report_url": url, **result}
+    problem = comparison_problem_text(compared.problem)
+    url = report_url(compared.after_id, root) if compared.has_page else None
+    return {"state": compared.state, "before_id": compared.before_id, "problem": problem, "report_url": url, **result}
 
 
 def report_url(after_id: str, root: str) -> str:
@@ -65,27 +65,27 @@ def snapshots(shown: ShownSnapshots, root: str) -> Document:
     }
 
 
-def census(found: Census, reading: Reading) -> Document:
+def census(taken: Census, reading: Reading) -> Document:
     """Return the JSON of /census: types, totals, the interval, the walker and why it was chosen."""
-    return {**_walked(found, reading), "types": [asdict(count) for count in found.types]}
+    return {**_walked(taken, reading), "types": [asdict(count) for count in taken.types]}
 
 
-def verdict(found: Verdict, alerted: LeakAlert | None) -> Document:
+def verdict(judged: Verdict, alerted: LeakAlert | None) -> Document:
     """Return the JSON of /verdict: the verdict in three lines and in numbers, and the last alert."""
     with late_imports():
         from heap_exporter.report import reason_text
         from heap_exporter.report.verdict_text import verdict_document
 
     trends = [
-        {**asdict(trend), "slope_mb_per_hour": trend.slope_bytes_per_second * 3600 / 1e6} for trend in found.trends
+        {**asdict(trend), "slope_mb_per_hour": trend.slope_bytes_per_second * 3600 / 1e6} for trend in judged.trends
     ]
-    document = asdict(found)
+    document = asdict(judged)
     del document["finding"]
     growers = document.pop("growing_types")
-    reasons = list(reason_text.sentences(found))
+    reasons = list(reason_text.sentences(judged))
     return {
         **document,
-        "summary": verdict_document(found, alerted),
+        "summary": verdict_document(judged, alerted),
         "reasons": reasons,
         "trends": trends,
         "growers": growers,
@@ -93,7 +93,7 @@ def verdict(found: Verdict, alerted: LeakAlert | None) -> Document:
     }
 
 
-def alert(found: LeakAlert) -> Document:
+def alert(sent: LeakAlert) -> Document:
     """Return the alert in the JSON of /verdict: when it was sent, what accumulates where, and its snapshot ids."""
     with late_imports():
         from heap_exporter.report.advice_text import alert_advice
@@ -101,21 +101,19 @@ def alert(found: LeakAlert) -> Document:
         from heap_exporter.report.verdict_text import verdict_document
 
     return {
-        "judged_at": found.verdict.judged_at,
-        "cause": found.verdict.cause,
-        "fingerprint": found.fingerprint,
-        "summary": verdict_document(found.verdict, found),
-        "snapshot_ids": [info.id for info in found.snapshots],
-        "accumulation": found.accumulation and accumulation_document(found.accumulation),
-        "mappings": [asdict(mapping) for mapping in found.mappings],
-        "advice": alert_advice(found),
+        "judged_at": sent.verdict.judged_at,
+        "cause": sent.verdict.cause,
+        "fingerprint": sent.fingerprint,
+        "summary": verdict_document(sent.verdict, sent),
+        "snapshot_ids": [info.id for info in sent.snapshots],
+        "accumulation": sent.accumulation and accumulation_document(sent.accumulation),
+        "mappings": [asdict(mapping) for mapping in sent.mappings],
+        "advice": alert_advice(sent),
     }
 
 
-def status(
-    reading: Reading, shown: ShownSnapshots, comparison_found: Comparison | None, root: str, pid: int
-) -> Document:
-    """Return the content of the status page as JSON; ``comparison_found`` is the newest comparison."""
+def status(reading: Reading, shown: ShownSnapshots, compared: Comparison | None, root: str, pid: int) -> Document:
+    """Return the content of the status page as JSON; ``compared`` is the newest comparison."""
     return {
         **health(pid),
         "started_at": reading.started_at,
@@ -127,23 +125,23 @@ def status(
         "limits": reading.detail.limits and asdict(reading.detail.limits),
         "types": [asdict(count) for count in reading.census.types[:TYPES_IN_STATUS]] if reading.census else None,
         **snapshots(shown, root),
-        "comparison": comparison_found and comparison(comparison_found, root),
+        "comparison": compared and comparison(compared, root),
     }
 
 
-def _walked(found: Census, reading: Reading) -> Document:
+def _walked(census: Census, reading: Reading) -> Document:
     """Return a census without its types, as a part of the JSON of an HTTP route."""
     return {
-        "objects": found.objects,
-        "bytes": found.bytes,
-        "references": found.references,
-        "taken_at": found.taken_at,
-        "duration_seconds": found.duration_seconds,
-        "pause_seconds": found.pause_seconds,
-        "cpu_seconds": found.cpu_seconds,
-        "walker": found.walker,
-        "in_process": found.in_process,
-        "generation_objects": found.generation_objects,
+        "objects": census.objects,
+        "bytes": census.bytes,
+        "references": census.references,
+        "taken_at": census.taken_at,
+        "duration_seconds": census.duration_seconds,
+        "pause_seconds": census.pause_seconds,
+        "cpu_seconds": census.cpu_seconds,
+        "walker": census.walker,
+        "in_process": census.in_process,
+        "generation_objects": census.generation_objects,
         "interval_seconds": reading.census_interval_seconds,
         "chosen_walker": reading.walker and asdict(reading.walker),
     }

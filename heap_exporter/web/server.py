@@ -223,8 +223,8 @@ class HttpServer:
     def _replaceable(self) -> Connection | None:
         """Return the HTTP connection to close for a new client: of the unprotected ones, the next to expire."""
         now = time.monotonic()
-        unprotected = (found for found in self._connections if found.protected_until <= now)
-        return min(unprotected, key=lambda found: found.deadline, default=None)
+        unprotected = (connection for connection in self._connections if connection.protected_until <= now)
+        return min(unprotected, key=lambda connection: connection.deadline, default=None)
 
     def _continue(self, connection: Connection) -> None:
         """Receive from, or queue for its answer, an HTTP connection whose socket is ready."""
@@ -301,7 +301,7 @@ class HttpServer:
 
     def _expire(self) -> None:
         now = time.monotonic()
-        for connection in [found for found in self._connections if found.deadline <= now]:
+        for connection in [connection for connection in self._connections if connection.deadline <= now]:
             if connection.state is ConnectionState.ANSWERING:
                 connection.deadline = math.inf
                 if self._workers.take(connection):
@@ -325,5 +325,5 @@ class HttpServer:
         connection.close()
 
     def _seconds_to_next_deadline(self) -> float | None:
-        next_deadline = min((self._next_port_try_at, *(found.deadline for found in self._connections)))
+        next_deadline = min((self._next_port_try_at, *(connection.deadline for connection in self._connections)))
         return None if next_deadline == math.inf else max(next_deadline - time.monotonic(), 0.0)
