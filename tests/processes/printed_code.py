@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -142,17 +143,16 @@ class Terminal:
             )
 
     def stop_service(self) -> None:
-        """Stop the service with all its processes."""
+        """Stop the service: its first process by SIGTERM, which stops the others."""
         if self._service is None:
             return
-        os.killpg(self._service.pid, signal.SIGTERM)
+        service, self._service = self._service, None
+        service.terminate()  # not the whole group: Celery hangs when its children end first
         try:
-            self._service.wait(PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._service.pid, signal.SIGKILL)
-            raise
+            service.wait(PATIENCE_SECONDS)
         finally:
-            self._service = None
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(service.pid, signal.SIGKILL)
 
     def _shell(self, command: Command) -> subprocess.CompletedProcess[str]:
         line = self._with_free_ports(command.line)
