@@ -102,7 +102,12 @@ class Fixed:
         return self.metrics
 
 
-@pytest.mark.skipif(not hasattr(exposition, "CONTENT_TYPE_PLAIN_1_0_0"), reason="older formats of client_python")
+new_formats = pytest.mark.skipif(
+    not hasattr(exposition, "CONTENT_TYPE_PLAIN_1_0_0"), reason="older formats of client_python"
+)
+
+
+@new_formats
 @pytest.mark.parametrize("accept", ACCEPTS)
 def test_the_page_and_its_content_type_are_those_of_client_python(accept: str) -> None:
     reading = replace(full_reading(), types=(*full_reading().types, TypeCount('odd"\\\n€', 3, 10**15)))
@@ -126,6 +131,7 @@ def without_process_values(body: bytes) -> list[str]:
     return [re.sub(r"^(process_\w+) .*", r"\1", line) for line in body.decode().splitlines()]
 
 
+@new_formats
 @pytest.mark.parametrize(
     "number",
     [0.0, -0.0, 1.0, -3.0, 0.1, 1e-9, 123456.0, 999_999.5, 1e6, 1_234_567.0, -1_234_567.0, 1e15, 1e16, 1.5e300,
