@@ -73,7 +73,8 @@ dependency-versions: $(READY) ## test with the lowest versions of all dependenci
 lowest-versions: $(READY) ## test with the lowest versions of all dependencies, as CI does
 	$(BIN)/python -m tests.matrix.dependency_versions lowest
 
-bench: $(READY) ## measure what the agent and a scrape cost a service (some minutes)
+bench: $(READY) ## measure what the agent and a scrape cost a service, and their memory (some minutes)
+	$(BIN)/python -m tests.bench.memory
 	$(BIN)/python -m tests.bench.scrape
 	$(BIN)/python -m tests.bench.overhead $(ARGS)
 

@@ -11,7 +11,7 @@ from heap_exporter._version import VERSION
 
 __version__ = VERSION
 
-TYPE_CHECKING = False  # the exit watcher imports this module, and should not need the memory of typing
+TYPE_CHECKING = False  # an import of typing would cost memory, also in the exit watcher
 if TYPE_CHECKING:
     from typing import Any
 
