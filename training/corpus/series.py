@@ -14,6 +14,8 @@ from heap_exporter.recording.csv_format import NUMBERS
 
 Array = NDArray[np.float64]
 
+LASTING_WINDOWS = 40.0
+
 
 @dataclass(frozen=True)
 class Series:
@@ -42,6 +44,20 @@ class Series:
     @property
     def leaks(self) -> bool:
         return self.onset_seconds is not None
+
+    @property
+    def lasts(self) -> bool:
+        """Return whether a leak differs from a cache that fills by its length: it lasts for 40 windows, or triples.
+
+        What triples is the resident memory of a process between the onset and its end. ``False`` for healthy series.
+        """
+        if self.onset_seconds is None or self.bytes_per_hour is None:
+            return False
+        times, sizes = self.columns["t_seconds"], self.columns["rss_bytes"]
+        if times[-1] - self.onset_seconds >= LASTING_WINDOWS * self.window_seconds:
+            return True
+        leaking = sizes[times >= self.onset_seconds]
+        return bool(len(leaking) and leaking.max() >= 3 * leaking.min())
 
     @property
     def days(self) -> float:

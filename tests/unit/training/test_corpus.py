@@ -53,6 +53,13 @@ def test_a_series_leaks_if_its_family_does(series: list[Series]) -> None:
     assert [one.leaks for one in series] == [one.family in LEAKING for one in series]
 
 
+def test_leaks_that_last_for_ten_hours_or_triple_the_process_are_named(series: list[Series]) -> None:
+    shares = [one.lasts for one in series if one.leaks]
+
+    assert 0.4 < np.mean(shares) < 0.9
+    assert not any(one.lasts for one in series if not one.leaks)
+
+
 def test_columns_are_whole_numbers_of_possible_sizes(series: list[Series]) -> None:
     for one in series:
         lengths = {len(column) for column in one.columns.values()}
