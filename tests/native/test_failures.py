@@ -17,6 +17,7 @@ FAILURE = """
     from heap_exporter.snapshot.store import Store
     from heap_exporter.walker.fallback_walker import choose_walker
     from heap_exporter.walker.native_walker import NativeWalker
+    sys.dont_write_bytecode = True  # with a limit on the size of files it would be stored incomplete
     from tests.native.clones import (PATIENCE_SECONDS, begin, children, crashing, descriptors, end, graph, hanging,
                                      libc, limited, vanishing, walker, write_data)
     faulthandler.enable()

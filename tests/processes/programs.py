@@ -19,6 +19,9 @@ from typing import Any, TypeVar
 PATIENCE_SECONDS = 60.0
 PACE_SECONDS = 0.1
 
+KEEPS_NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""For a program with a limit on the size of files: Python would store the bytecode of an imported module incomplete."""
+
 Answer = TypeVar("Answer")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes.commands import Pair, Run, command_line
-from tests.processes.programs import PATIENCE_SECONDS, environment
+from tests.processes.programs import KEEPS_NO_BYTECODE, PATIENCE_SECONDS, environment
 from tests.rows import first
 
 WRITERS = ("report FILE", "convert FILE --to heapsnapshot", "convert FILE --to json", "convert FILE --to pprof",
@@ -96,7 +96,7 @@ def test_a_full_disk_leaves_the_older_file(pair: Pair, tmp_path: Path, command: 
         command_line(*words(command, pair.after), "-o", target),
         capture_output=True,
         text=True,
-        env=environment(tmp_path),
+        env=environment(tmp_path, **KEEPS_NO_BYTECODE),
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
     )

@@ -14,7 +14,7 @@ from heap_exporter.recording.exit_claim import claim_last_exit
 from heap_exporter.recording.last_exit import find_exits
 from heap_exporter.recording.recorder import Recorder
 from heap_exporter.recording.series_reader import read_series
-from tests.processes.programs import next_json, program
+from tests.processes.programs import KEEPS_NO_BYTECODE, next_json, program
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
 
@@ -70,7 +70,7 @@ for number in itertools.count():
 
 
 def test_a_disk_that_is_full_for_a_while_costs_those_samples_only(tmp_path: Path) -> None:
-    with program(FULL_DISK, tmp_path) as process:
+    with program(FULL_DISK, tmp_path, **KEEPS_NO_BYTECODE) as process:
         assert process.wait(30) == 0, process.stderr and process.stderr.read()
 
     [file] = (tmp_path / "series").iterdir()
@@ -79,7 +79,7 @@ def test_a_disk_that_is_full_for_a_while_costs_those_samples_only(tmp_path: Path
 
 
 def test_a_disk_that_is_full_from_the_start_is_one_warning(tmp_path: Path) -> None:
-    with program(FULL_FROM_THE_START, tmp_path) as process:
+    with program(FULL_FROM_THE_START, tmp_path, **KEEPS_NO_BYTECODE) as process:
         out, err = process.communicate(timeout=60)
 
     assert out.split("\n")[0] == "None"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.heapfile.reader import SnapshotReader
+from tests.processes.programs import KEEPS_NO_BYTECODE
 
 PROGRAM = """
 import json, os, resource, subprocess, sys
@@ -87,7 +89,8 @@ ways = pytest.mark.parametrize("way", ["unnamed", "renamed"])
 
 def run(code: str, folder: Path, *arguments: str) -> list[dict[str, object]]:
     command = [sys.executable, "-c", PROGRAM + code, str(folder), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    environ = os.environ | KEEPS_NO_BYTECODE
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env=environ)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

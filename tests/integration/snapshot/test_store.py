@@ -1,5 +1,6 @@
 """Snapshot folders on full and read-only disks, and of killed processes."""
 
+import os
 import resource
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from heap_exporter.errors import SnapshotNoDisk
 from heap_exporter.heapfile.format import SUFFIX, BlockWriter
 from heap_exporter.snapshot.store import Store
+from tests.processes.programs import KEEPS_NO_BYTECODE
 from tests.unit.snapshot.test_store import both_ways, files, snapshot_id, write
 
 
@@ -57,6 +59,7 @@ def test_a_read_only_folder_is_an_error_with_its_path(tmpfs: Callable[[str], Pat
 
 def test_a_limit_on_file_size_is_an_error_with_its_path(tmp_path: Path) -> None:
     program = f"""
+import os
 import resource
 from pathlib import Path
 from heap_exporter.errors import SnapshotNoDisk
@@ -68,7 +71,8 @@ try:
 except SnapshotNoDisk as error:
     print(error)
 """
-    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    environ = os.environ | KEEPS_NO_BYTECODE
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ)
 
     assert "File too large" in finished.stdout
     assert files(tmp_path) == []
