@@ -124,6 +124,7 @@ class ChosenWalker:
         self._retry_seconds = MIN_RETRY_SECONDS
         self._retry_at = 0.0
         self._clone_cpu_seconds = 0.0
+        self._current()  # a portable walker that is needed now is imported now, not in the sampling thread
 
     @property
     def name(self) -> str:

@@ -85,6 +85,20 @@ def test_the_file_of_a_snapshot_can_be_downloaded(client: Client) -> None:
     answer.close()
 
 
+def test_a_download_that_was_interrupted_can_be_continued(client: Client) -> None:
+    document = json_of(fetch(client, "/snapshots", "POST"))
+    whole = Path(document["path"]).read_bytes()
+
+    with fetch(client, document["file_url"], headers={"Range": "bytes=10-"}) as rest:
+        assert (rest.status_code, rest.data) == (206, whole[10:])
+        assert rest.headers["Content-Range"] == f"bytes 10-{len(whole) - 1}/{len(whole)}"
+        changed = rest.headers["Last-Modified"]
+    with fetch(client, document["file_url"], headers={"Range": "bytes=10-", "If-Range": changed}) as rest:
+        assert rest.status_code == 206
+    with fetch(client, document["file_url"], headers={"Range": f"bytes={len(whole)}-"}) as refused:
+        assert refused.status_code == 416
+
+
 @pytest.mark.parametrize(
     "options",
     [
