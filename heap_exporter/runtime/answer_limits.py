@@ -9,6 +9,7 @@ import http.client
 import io
 import socket
 import time
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from heap_exporter.runtime.formatting import size
@@ -52,15 +53,24 @@ class AnswerLimits:
         if self._received_bytes > self._max_bytes:
             raise AnswerTooLarge(f"the answer is larger than {size(self._max_bytes)}")
 
-    def applied_to(self, connection_class: type[C]) -> type[C]:
-        """Return a subclass of an HTTP connection whose answers have these limits, those of a proxy included."""
+    def applied_to(
+        self, connection_class: type[C], on_connect: Callable[[socket.socket], None] | None = None
+    ) -> type[C]:
+        """Return a subclass of an HTTP connection whose answers have these limits, those of a proxy included.
+
+        It calls ``on_connect`` with each socket that it connects.
+        """
+
+        def connect(self: Any) -> None:
+            connection_class.connect(self)  # type: ignore[attr-defined]  # that of http.client, or of a subclass
+            if on_connect is not None:
+                on_connect(self.sock)
 
         def respond(connected: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
             return http.client.HTTPResponse(_LimitedSocket(connected, self), *args, **kwargs)  # type: ignore[arg-type]  # it needs makefile() only
 
-        return cast(
-            "type[C]", type(connection_class.__name__, (connection_class,), {"response_class": staticmethod(respond)})
-        )
+        members = {"connect": connect, "response_class": staticmethod(respond)}
+        return cast("type[C]", type(connection_class.__name__, (connection_class,), members))
 
 
 class _LimitedSocket:

@@ -107,7 +107,7 @@ class LimitedAdapter(BaseAdapter):
         pool = cast("HTTPConnectionPool", find_pool(*args, **kwargs))
         if pool not in self._pools:
             self._pools.add(pool)
-            pool.ConnectionCls = _observed(self._limits.applied_to(pool.ConnectionCls), self._add_socket)
+            pool.ConnectionCls = self._limits.applied_to(pool.ConnectionCls, self._add_socket)
         return pool
 
     def _add_socket(self, connected: socket.socket) -> None:
@@ -127,16 +127,6 @@ def _beginning(response: requests.Response) -> bytes:
             body = response.raw.read(MAX_BODY_BYTES, decode_content=False)
     response.raw.close()
     return body
-
-
-def _observed(connection_class: type[Any], opened: Callable[[socket.socket], None]) -> type[Any]:
-    """Return a subclass of ``connection_class`` that calls ``opened`` with every socket that it connects."""
-
-    def connect(self: Any) -> None:
-        connection_class.connect(self)
-        opened(self.sock)
-
-    return type(connection_class.__name__, (connection_class,), {"connect": connect})
 
 
 def _shut(connected: socket.socket) -> None:
