@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -42,3 +45,17 @@ def test_a_service_that_is_judged_and_scraped_has_few_modules_and_no_heavy_one(
 
     assert not HEAVY & set(loaded)
     assert count <= max_modules
+
+
+def test_the_exit_watcher_has_few_modules() -> None:
+    code = """
+        import sys
+        sys.path.append(sys.argv[1])
+        import heap_exporter.recording.exit_watcher
+        print(*sys.modules)
+    """
+    command = [sys.executable, "-I", "-S", "-c", textwrap.dedent(code), str(Path(__file__).parents[2])]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+    assert not {"dataclasses", "heap_exporter.model", "logging", "pathlib", "re", "threading", "typing"} & set(loaded)
+    assert len(loaded) <= 70
