@@ -53,15 +53,16 @@ def _verdicts(process: Process, minutes: int) -> Iterator[Verdict | None]:
 
 
 def _point(process: Process, t: float) -> Point:
-    memory = max(round(process.memory(t) * MIB), 0)
+    memory, shared = (max(round(curve(t) * MIB), 0) for curve in (process.memory, process.shared))
     whole = t == int(t)
     slow = {
         field: round(process.more[name](t)) for name, field in SLOW_FIELDS.items() if whole and name in process.more
     }
     return Point(
         t_seconds=t * 60.0,
-        rss_bytes=memory,
+        rss_bytes=memory + shared,
         anonymous_bytes=memory,
+        shmem_bytes=shared,
         swap_bytes=round(process.swap(t) * MIB),
         limit_bytes=None if process.limit is None else round(process.limit * MIB),
         restart=t == process.started_minute or (t > 0 and t % process.restart_minutes == 0),

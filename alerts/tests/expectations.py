@@ -130,6 +130,7 @@ LEAKS = (
     Shape("a leak of 20 MiB/h under a daily wave of 50 MiB", memory(ramp(20), wave(50)),
           {GROWTH: 41, LEAK: 421}, 24 * HOUR),
     Shape("a leak of 60 MiB/h that is swapped out", Process(swap=ramp(60)), {GROWTH: 41, LEAK: 421}),
+    Shape("a leak of 60 MiB/h of shared memory", Process(shared=ramp(60)), {GROWTH: 41, LEAK: 421}),
     Shape("one of two processes leaks 60 MiB/h", memory(ramp(60)), {GROWTH: 41, LEAK: 421}, second=memory(noise(1))),
     Shape("a native leak of 30 MiB/h", malloc(total(flat(50), ramp(30)), flat(20), base=total(flat(150), ramp(30))),
           {GROWTH: 41, LEAK: 421, NATIVE: 421}),

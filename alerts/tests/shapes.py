@@ -108,20 +108,21 @@ def until(curve: Curve, end: int) -> Curve:
     return lambda t: math.inf if t == end else math.nan if t > end else curve(t)
 
 
-MEMORY, NO_SWAP = flat(150), flat(0)
+MEMORY, NOTHING = flat(150), flat(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
     """The series that one process exports.
 
-    ``memory``, ``swap`` and ``limit`` are in MiB; ``more`` has other series, in base units. ``started_minute`` may be
-    before the test; the process restarts every ``restart_minutes``. ``findings`` are the results of its investigations,
-    by minute.
+    ``memory``, ``shared``, ``swap`` and ``limit`` are in MiB; ``more`` has other series, in base units.
+    ``started_minute`` may be before the test; the process restarts every ``restart_minutes``. ``findings`` are the
+    results of its investigations, by minute.
     """
 
     memory: Curve = MEMORY
-    swap: Curve = NO_SWAP
+    shared: Curve = NOTHING
+    swap: Curve = NOTHING
     limit: float | None = 1024
     restart_minutes: int = 100 * DAY
     started_minute: int = 0
@@ -133,6 +134,7 @@ class Process:
         """Return its series by PromQL selector, in base units."""
         curves: dict[str, Curve] = {
             "python_heap_resident_anonymous_bytes": _in_bytes(self.memory),
+            "python_heap_resident_shmem_bytes": _in_bytes(self.shared),
             "python_heap_swap_bytes": _in_bytes(self.swap),
             "python_heap_process_start_time_seconds": self._started_at,
             "heap_exporter_last_sample_timestamp_seconds": self.sampled,

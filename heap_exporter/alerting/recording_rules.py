@@ -9,8 +9,11 @@ from heap_exporter.alerting.thresholds import AlertThresholds
 from heap_exporter.metrics import OTHER_TYPES
 from heap_exporter.runtime.quantities import short_duration
 
-MEMORY = "instance:python_heap_anonymous_bytes:sum"
-"""Anonymous memory, in RAM or swapped out: under memory pressure a leak moves to swap and RSS stays flat."""
+MEMORY = "instance:python_heap_unreclaimable_bytes:sum"
+"""Anonymous and shared memory, in RAM or swapped out: the memory that the detector judges.
+
+Under memory pressure a leak moves to swap, and RSS stays flat.
+"""
 
 SUSPECTED = "instance:python_heap_leak_suspected:max"
 
@@ -34,10 +37,11 @@ def recording_rules(t: AlertThresholds) -> tuple[RecordingRule, ...]:
     return (
         RecordingRule(
             name=MEMORY,
-            why="Memory that a leak increases: anonymous memory, in RAM or swapped out. The second expression is for "
-            "systems that do not report swap, the third for systems that report only RSS.",
-            expr="(python_heap_resident_anonymous_bytes + python_heap_swap_bytes)\n"
-            "or python_heap_resident_anonymous_bytes\n"
+            why="Memory that a leak increases: anonymous and shared memory, in RAM or swapped out. What a system does "
+            "not report counts as 0; the last expression is for systems that report only RSS.",
+            expr="python_heap_resident_anonymous_bytes\n"
+            "+ (python_heap_resident_shmem_bytes or 0 * python_heap_resident_anonymous_bytes)\n"
+            "+ (python_heap_swap_bytes or 0 * python_heap_resident_anonymous_bytes)\n"
             "or python_heap_resident_bytes",
         ),
         RecordingRule(
