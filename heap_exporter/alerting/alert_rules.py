@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from heap_exporter.alerting.growth import PROCESS_START, all_of
 from heap_exporter.alerting.recording_rules import MALLOC_USED, MEMORY, SUSPECTED, TYPE_OBJECTS, steady
-from heap_exporter.alerting.thresholds import DAY_SECONDS, AlertThresholds
-from heap_exporter.runtime.quantities import short_duration
+from heap_exporter.alerting.thresholds import AlertThresholds
+from heap_exporter.runtime.quantities import DAY_SECONDS, short_duration
 
 MALLOC_RETAINED = "python_heap_malloc_retained_bytes"
-SHARED = "python_heap_resident_shmem_bytes"
 LIMIT = "python_heap_limit_bytes"
 OF_PROCESS = "of {{ $labels.instance }} ({{ $labels.job }})"
 
@@ -109,9 +108,8 @@ def _leak_suspected(t: AlertThresholds) -> AlertRule:
 
 def _leak_confirmed(t: AlertThresholds) -> AlertRule:
     # Stairs and the sawtooth of the garbage collector need the longer range, a process just restarted the shorter one.
-    # The detector judges shared memory too.
     long, short = (short_duration(t.window_seconds * windows) for windows in (4, 1))
-    slope = f"deriv({MEMORY}[{long}]) > 0 or deriv({MEMORY}[{short}]) > 0 or deriv({SHARED}[{long}]) > 0"
+    slope = f"deriv({MEMORY}[{long}]) > 0 or deriv({MEMORY}[{short}]) > 0"
     return AlertRule(
         name="PythonHeapLeakConfirmed",
         # Not critical: memory is left, and the snapshots are on the disk. PythonHeapExhaustionPredicted is critical.

@@ -19,8 +19,6 @@ from heap_exporter.runtime.quantities import (
 )
 from heap_exporter.settings import MIN_SAMPLES_A_WINDOW, definitions
 
-DAY_SECONDS = 86_400
-
 _SETTINGS = definitions()
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 
 from heap_exporter.errors import SettingsError
-from heap_exporter.runtime.quantities import DURATION, short_duration
-
-MAX_SECONDS = 86_400.0
+from heap_exporter.runtime.quantities import DAY_SECONDS, DURATION, short_duration
 
 
 def option_seconds(text: str) -> float:
@@ -16,6 +14,6 @@ def option_seconds(text: str) -> float:
         seconds = DURATION.read("", text)
     except SettingsError:
         raise argparse.ArgumentTypeError(f"it must be {DURATION.example}, not {text!r}") from None
-    if not 0 < seconds <= MAX_SECONDS:
-        raise argparse.ArgumentTypeError(f"it must be more than 0s and at most {short_duration(MAX_SECONDS)}")
+    if not 0 < seconds <= DAY_SECONDS:
+        raise argparse.ArgumentTypeError(f"it must be more than 0s and at most {short_duration(DAY_SECONDS)}")
     return seconds

@@ -57,8 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for name, text in OPTIONS.items():
         rule, default = definitions()[name].rule, definitions()[name].default
-        shown = rule.text(default).replace("%", "%%")
-        parser.add_argument(_option(name), metavar=shown, help=f"{text} (default: as recorded, else {shown})")
+        shown = rule.text(default)
+        usual = f"{text} (default: as recorded, else {shown})"
+        parser.add_argument(_option(name), metavar=shown, help=usual.replace("%", "%%"))
     parser.add_argument("--json", action="store_true", help="print one JSON object per line (docs/replay.md)")
     screen.add_verbose(parser, "the reasons for each verdict")
 

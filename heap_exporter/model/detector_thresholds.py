@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from heap_exporter.runtime.quantities import DAY_SECONDS
 from heap_exporter.runtime.short_repr import short_repr
 
-DAY_SECONDS = 86_400.0
 WINDOWS_A_DAY = 96.0
 
 WINDOW_BOUNDS_SECONDS = (2.0, 604_800.0)

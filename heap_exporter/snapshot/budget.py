@@ -21,13 +21,13 @@ from heap_exporter.runtime.formatting import duration
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.own_folder import OwnFolder
+from heap_exporter.runtime.quantities import DAY_SECONDS
 from heap_exporter.snapshot.file_names import BUDGET_FILE, BUDGET_LOCK
 from heap_exporter.snapshot.store import Store
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 MAX_GRANTS = 10_000
 MAX_UNSAVED = 100
-DAY_SECONDS = 86400.0
 
 LOCK_SECONDS = 1.0
 """How long a process waits for the lock, which others hold for moments."""

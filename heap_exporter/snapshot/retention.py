@@ -13,9 +13,10 @@ from heap_exporter.heapfile.format import SUFFIX
 from heap_exporter.runtime.file_lock import FolderLock, LockHeld
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.own_folder import OwnFolder, open_folder
+from heap_exporter.runtime.quantities import DAY_SECONDS
 from heap_exporter.snapshot.file_names import COMPANION, LOCKS, PIN_SUFFIX, SHARED_PARTS, SNAPSHOT_PART, pin_name
 
-ALERT_PIN_SECONDS = 7 * 86_400.0
+ALERT_PIN_SECONDS = 7 * DAY_SECONDS
 """How long the snapshots of an alert or a crash are pinned."""
 
 STALE_PART_SECONDS = 3600.0

@@ -32,8 +32,8 @@ def store(objects: int, each: int = KIB, type_name: str = "shop.Session", **more
     return Branch("shop.STORE", "dict", 1, 64 + 20 * objects, (entry,))
 
 
-def heap_of(*values: Branch, beside: tuple[Branch, ...] = ()) -> Branch:
-    return Branch("", below=(globals_of(*values), *beside))
+def heap_of(*values: Branch, others: tuple[Branch, ...] = ()) -> Branch:
+    return Branch("", below=(globals_of(*values), *others))
 
 
 def test_what_accumulates_is_named_with_its_holder() -> None:
@@ -69,10 +69,10 @@ def test_a_few_new_objects_are_a_suspect_if_they_are_heavy(objects: int, more: i
 
 
 def test_a_few_new_objects_that_are_a_small_part_of_the_growth_are_no_suspect() -> None:
-    def beside(objects: int, models: int) -> Branch:
+    def heap_with(objects: int, models: int) -> Branch:
         return heap_of(store(objects, MIB), Branch("shop.MODEL", "bytes", models, 100 * MIB))
 
-    assert not found(beside(8, 0), beside(16, 1)).suspects
+    assert not found(heap_with(8, 0), heap_with(16, 1)).suspects
 
 
 IN_A_CALL = "thread worker-1 › handle() › body"
@@ -93,7 +93,7 @@ def test_a_few_heavy_objects_of_running_calls_are_no_suspect_unless_a_container_
     of: Callable[[int], Branch], is_suspect: bool
 ) -> None:
     before, after = (
-        heap_of(beside=(Branch("threads", below=(Branch("thread worker-1", below=(of(count),)),)),))
+        heap_of(others=(Branch("threads", below=(Branch("thread worker-1", below=(of(count),)),)),))
         for count in (8, 16)
     )
 
@@ -140,7 +140,7 @@ def test_a_small_share_of_the_growth_is_no_suspect() -> None:
 
 def test_the_contents_of_a_new_module_are_new_and_no_suspect() -> None:
     new = globals_of(Branch("late.TABLE", "dict", 1, 64, (Branch("dict value", "late.Row", 5000, KIB),)), module="late")
-    diff = found(heap_of(store(10)), heap_of(store(10), beside=(new,)))
+    diff = found(heap_of(store(10)), heap_of(store(10), others=(new,)))
 
     assert not diff.suspects
     [change] = [change for change in diff.paths if change.type_name == "late.Row"]
@@ -151,7 +151,7 @@ def test_the_variables_of_a_new_thread_are_new_and_no_suspect() -> None:
     rows = Branch("thread T › work() › rows", "list", 1, 64, (Branch("list item", "shop.Row", 5000, KIB),))
     thread = Branch("thread T", below=(Branch("thread T › work()", below=(rows,)),))
 
-    assert not found(heap_of(), heap_of(beside=(Branch("threads", below=(thread,)),))).suspects
+    assert not found(heap_of(), heap_of(others=(Branch("threads", below=(thread,)),))).suspects
 
 
 def test_a_holder_that_was_empty_before_can_be_a_suspect() -> None:
@@ -233,7 +233,7 @@ def test_a_large_new_group_is_no_suspect_but_reported() -> None:
     ids=["module", "class", "thread", "C code"],
 )
 def test_a_new_group_of_new_code_or_of_a_new_thread_is_not_reported(new: Branch) -> None:
-    diff = found(heap_of(beside=(Branch(new.label),)), heap_of(beside=(new,)))
+    diff = found(heap_of(others=(Branch(new.label),)), heap_of(others=(new,)))
 
     assert comparison_text(diff).startswith("no leak suspect found")
 
@@ -289,7 +289,7 @@ def test_suspects_come_by_falling_growth() -> None:
 def test_weak_references_to_suspects_are_no_suspects() -> None:
     def tasks(count: int) -> Branch:
         weak = Branch("asyncio.tasks._all", "set", 1, 64, (Branch("set item", "weakref.ReferenceType", count, 80),))
-        return heap_of(store(count), beside=(globals_of(weak, module="asyncio.tasks"),))
+        return heap_of(store(count), others=(globals_of(weak, module="asyncio.tasks"),))
 
     assert [suspect.type_name for suspect in found(tasks(10), tasks(5000)).suspects] == ["shop.Session"]
 
@@ -307,7 +307,7 @@ def test_caches_of_the_standard_library_with_a_limit_are_no_suspects(label: str,
             Branch(label, type_name, 1, 64, (Branch(entry, "tuple", entries, KIB),)), module=label.rpartition(".")[0]
         )
 
-    assert not found(heap_of(beside=(cached(10),)), heap_of(beside=(cached(200),))).suspects
+    assert not found(heap_of(others=(cached(10),)), heap_of(others=(cached(200),))).suspects
 
 
 def test_a_cache_of_the_standard_library_with_thousands_of_entries_is_a_suspect() -> None:
@@ -316,7 +316,7 @@ def test_a_cache_of_the_standard_library_with_thousands_of_entries_is_a_suspect(
         cache = Branch("fnmatch._compile_pattern", "functools._lru_cache_wrapper", 1, 64, (entry,))
         return globals_of(cache, module="fnmatch")
 
-    [suspect] = found(heap_of(beside=(patterns(500),)), heap_of(beside=(patterns(5000),))).suspects
+    [suspect] = found(heap_of(others=(patterns(500),)), heap_of(others=(patterns(5000),))).suspects
 
     assert (suspect.holder, suspect.pattern) == (path("fnmatch._compile_pattern"), LeakPattern.LRU_CACHE)
 
@@ -374,7 +374,7 @@ def cached_lines(entries: int, files: int) -> Branch:
     line = Branch("tuple item", "list", entries, KIB)
     time = Branch("tuple item", "float", files, 24)
     cache = Branch("linecache.cache", "dict", 1, 64, (Branch("dict value", "tuple", entries, 88, (line, time)),))
-    return heap_of(beside=(globals_of(cache, module="linecache"),))
+    return heap_of(others=(globals_of(cache, module="linecache"),))
 
 
 def test_lines_of_generated_code_are_a_suspect_and_those_of_files_are_not() -> None:
@@ -386,14 +386,14 @@ def test_importers_of_more_folders_than_modules_are_a_suspect() -> None:
     def importers(folders: int, modules: int) -> Branch:
         entries = (Branch("dict key", "str", folders, 120), Branch("dict value", "FileFinder", folders, KIB))
         cache = globals_of(Branch("sys.path_importer_cache", "dict", 1, 64, entries), module="sys")
-        return heap_of(beside=(cache, Branch("interpreter", below=(Branch("module", "module", modules, 72),))))
+        return heap_of(others=(cache, Branch("interpreter", below=(Branch("module", "module", modules, 72),))))
 
     assert found(importers(20, 300), importers(220, 310)).suspects
     assert not found(importers(20, 300), importers(220, 600)).suspects
 
 
 def outside(*held: Branch, functions: int = 100) -> Branch:
-    return heap_of(Branch("shop.f", "function", functions, 15), beside=(Branch("held from outside", below=held),))
+    return heap_of(Branch("shop.f", "function", functions, 15), others=(Branch("held from outside", below=held),))
 
 
 def test_objects_that_accumulate_in_c_code_are_a_suspect() -> None:
@@ -419,7 +419,7 @@ def test_constants_without_new_functions_are_a_suspect() -> None:
 
 
 def garbage(objects: int) -> Branch:
-    return heap_of(store(20_000), beside=(Branch("garbage", below=(Branch("Node", "shop.Node", objects, KIB),)),))
+    return heap_of(store(20_000), others=(Branch("garbage", below=(Branch("Node", "shop.Node", objects, KIB),)),))
 
 
 def test_more_garbage_than_is_normal_is_a_suspect() -> None:

@@ -60,5 +60,5 @@ def test_every_help_fits_80_columns_and_has_an_example(
 
     lines = capsys.readouterr().out.splitlines()
     assert exit_.value.code == 0
-    assert [line for line in lines if len(line) > 80] == []
+    assert [line for line in lines if len(line) > 80 or "%%" in line] == []
     assert any(line.startswith(("  heap-exporter ", "    heap-exporter ")) for line in lines)

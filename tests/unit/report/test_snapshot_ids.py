@@ -52,11 +52,11 @@ def test_ids_of_ranges_that_do_not_collide_are_stable(program: set[int], mapped:
 def test_after_a_collision_only_the_object_of_the_larger_range_gets_another_id() -> None:
     mapped = {MAPPED + place for place in range(1000)}
 
-    alone, beside = numbered(mapped), numbered(mapped | {PROGRAM + 7})
+    alone, both = numbered(mapped), numbered(mapped | {PROGRAM + 7})
 
-    assert beside[PROGRAM + 7] == alone[MAPPED + 7]
-    assert {place for place in mapped if alone[place] != beside[place]} == {MAPPED + 7}
-    assert numbered(mapped | {PROGRAM + 7, MAPPED + 2000})[MAPPED + 7] == beside[MAPPED + 7]
+    assert both[PROGRAM + 7] == alone[MAPPED + 7]
+    assert {place for place in mapped if alone[place] != both[place]} == {MAPPED + 7}
+    assert numbered(mapped | {PROGRAM + 7, MAPPED + 2000})[MAPPED + 7] == both[MAPPED + 7]
 
 
 def test_the_id_of_a_holder_depends_on_its_name_and_not_on_its_index() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from heap_exporter.runtime.quantities import DAY_SECONDS
 from heap_exporter.snapshot import budget
-from heap_exporter.snapshot.budget import DAY_SECONDS, Budget, Moment
+from heap_exporter.snapshot.budget import Budget, Moment
 from heap_exporter.snapshot.file_names import BUDGET_FILE
 from heap_exporter.snapshot.store import Store
 
