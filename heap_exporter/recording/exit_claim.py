@@ -27,7 +27,7 @@ def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastE
     """
     try:
         with open_recordings(snapshot_folder) as folder:
-            found = _claim(folder, limits)
+            process_exit = _claim(folder, limits)
     except FileNotFoundError:
         return None
     except OSError as problem:
@@ -36,22 +36,22 @@ def claim_last_exit(snapshot_folder: Path, limits: MemoryLimits | None) -> LastE
     except Exception:  # the application must not see it, whatever it is
         log.exception("the crash records in the folder %s cannot be used", snapshot_folder)
         return None
-    if found is not None:
+    if process_exit is not None:
         log.log(
-            logging.WARNING if found.ended is Ending.OOM_KILL else logging.INFO,
+            logging.WARNING if process_exit.ended is Ending.OOM_KILL else logging.INFO,
             "an earlier process (pid %d) was killed (%s); `heap-exporter last-exit %s` shows its last hour",
-            found.pid, found.ended.value, snapshot_folder,
+            process_exit.pid, process_exit.ended.value, snapshot_folder,
         )  # fmt: skip  # format and arguments together
-    return found
+    return process_exit
 
 
 def _claim(folder: OwnFolder, limits: MemoryLimits | None) -> LastExit | None:
     for recording in recordings(folder):
         with suppress(OSError, CrashRecordError):
             with open_unless_locked(folder, recording.csv.name, exclusive=True) as file:
-                found = None if file is None else _claim_one(folder, recording, file, limits)
-            if found is not None and found.ended.is_kill:
-                return found
+                process_exit = None if file is None else _claim_one(folder, recording, file, limits)
+            if process_exit is not None and process_exit.ended.is_kill:
+                return process_exit
     return None
 
 
@@ -67,9 +67,9 @@ def _claim_one(folder: OwnFolder, recording: Recording, file: int, limits: Memor
     with late_imports():
         from heap_exporter.recording.last_exit import exit_of  # only after a crash
 
-    found = exit_of(folder, recording, file, noted, limits)
-    if found is None:
+    process_exit = exit_of(folder, recording, file, noted, limits)
+    if process_exit is None:
         folder.remove(name)
     else:
-        notes.write_notes(folder, name, {**noted, "ending": notes.ending_note(found.ended, found.reason)})
-    return found
+        notes.write_notes(folder, name, {**noted, "ending": notes.ending_note(process_exit.ended, process_exit.reason)})
+    return process_exit

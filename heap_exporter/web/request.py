@@ -79,12 +79,12 @@ def _parameters(encoded: str, place: str) -> Mapping[str, str]:
     with late_imports():
         from urllib.parse import parse_qsl  # only a request for a snapshot has parameters
 
-    found: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     try:
         text = encoded.encode("latin-1").decode("utf-8")
         for name, value in parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100):
-            found.setdefault(name, value)
+            parameters.setdefault(name, value)
     except ValueError as error:
         detail = f"the {place} is not valid UTF-8; encode it as UTF-8 and percent-encode the bytes"
         raise Problem(HTTPStatus.BAD_REQUEST, detail) from error
-    return found
+    return parameters
