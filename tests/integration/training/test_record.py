@@ -11,6 +11,7 @@ from heap_exporter.recording.csv_format import HEADER
 from heap_exporter.recording.series_reader import read_judged_series
 from training.record import recordings
 
+ROOT = Path(__file__).parents[3]
 INTERVAL, WINDOW = 0.1, 20.0
 
 
@@ -21,7 +22,7 @@ def run(path: Path, program: str, seconds: float, max_growth: float = 1e9) -> in
         sys.executable, "-m", "training.programs.run", program, "seed", str(path), f"--began={time.monotonic()}",
         f"--seconds={seconds}", f"--window={WINDOW}", f"--interval={INTERVAL}", f"--max-growth={max_growth}",
     ]  # fmt: skip  # one command
-    return subprocess.run(command, check=False, timeout=120).returncode
+    return subprocess.run(command, cwd=ROOT, check=False, timeout=120).returncode
 
 
 def test_a_program_is_recorded_until_its_time_is_over(tmp_path: Path) -> None:
