@@ -16,6 +16,7 @@ from tests.processes.programs import environment, eventually, get, program
 from tests.servers.running import free_port
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
+QUICK = ("flask", "gunicorn")
 PACKAGES = {
     "fastapi": "fastapi",
     "django": "django",
@@ -33,7 +34,13 @@ SERVICE = """
 """
 
 
-@pytest.mark.parametrize("guide", ["flask", "gunicorn"])
+def test_every_guide_has_a_test() -> None:
+    tested = {"index", *QUICK, *PACKAGES, "notebooks", "kubernetes"}
+
+    assert {page.stem for page in GUIDES.glob("*.md")} == tested
+
+
+@pytest.mark.parametrize("guide", QUICK)
 def test_the_applications_of_a_guide_run_as_printed(guide: str, tmp_path: Path) -> None:
     run_as_printed(GUIDES / f"{guide}.md", tmp_path)
 
