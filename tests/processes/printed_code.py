@@ -16,7 +16,7 @@ from tests.processes.programs import PATIENCE_SECONDS, environment, eventually
 from tests.servers.running import free_port
 
 BLOCK = re.compile(r'^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```', re.MULTILINE | re.DOTALL)
-NUMBER = r"[-+\d.,e]*\d"
+QUANTITY = r"[-+\d.,e]*\d(?: (?:[KMG]iB|ms|s)\b)?"
 PORTS = ("9465", "8000")
 """Ports that pages name; each is replaced by a free one."""
 
@@ -30,7 +30,7 @@ class Block(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command, and the output printed below it, in which numbers stand for any number and ``…`` for any text."""
+    """A command, and the output printed below it: a number with its unit stands for any, and ``…`` for any text."""
 
     line: str
     output: str
@@ -42,11 +42,10 @@ class Command(NamedTuple):
 
     def matches(self, output: str) -> bool:
         """Return whether a real output is the printed one."""
-        parts = (re.escape(part) for part in re.split(rf"({NUMBER}|…)", self.output.strip())[::2])
-        kinds = re.findall(rf"{NUMBER}|…", self.output)
-        between = [r"[\s\S]*?" if kind == "…" else NUMBER for kind in kinds]
-        pattern = "".join(text for pair in zip(parts, [*between, ""], strict=True) for text in pair)
-        return re.search(pattern, output) is not None
+        variable = rf"{QUANTITY}|…"
+        texts = [re.escape(text) for text in re.split(variable, self.output.strip())]
+        patterns = [r"[\s\S]*?" if found == "…" else QUANTITY for found in re.findall(variable, self.output)]
+        return re.search("".join(map("".join, zip(texts, [*patterns, ""], strict=True))), output) is not None
 
 
 def blocks(page: Path) -> list[Block]:
