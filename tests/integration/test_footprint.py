@@ -19,7 +19,10 @@ HEAVY = {
 
 SERVICE = """
 import json, sys, threading
-before = set(sys.modules)
+def resident_mib():
+    with open("/proc/self/smaps_rollup", "rb") as file:
+        return int(file.read().split(b"Rss:")[1].split()[0]) / 1024
+before, before_mib = set(sys.modules), resident_mib()
 import heap_exporter
 exporter = heap_exporter.start(port=0, http={http}, interval=0.05, window=2, census_interval=0.2)
 judged = threading.Event()
@@ -27,13 +30,13 @@ exporter.monitor.on_reading(lambda reading: reading.census and reading.verdict a
 judged.wait()
 print(json.dumps(exporter.url), flush=True)
 sys.stdin.readline()
-print(json.dumps([len(sys.modules), sorted(set(sys.modules) - before)]), flush=True)
+print(json.dumps([len(sys.modules), sorted(set(sys.modules) - before), resident_mib() - before_mib]), flush=True)
 """
 
 
-@pytest.mark.parametrize(("http", "max_modules"), [(False, 250), (True, 300)])
+@pytest.mark.parametrize(("http", "max_modules", "max_mib"), [(False, 250, 14), (True, 300, 19)])
 def test_a_service_that_is_judged_and_scraped_has_few_modules_and_no_heavy_one(
-    http: bool, max_modules: int, tmp_path: Path
+    http: bool, max_modules: int, max_mib: float, tmp_path: Path
 ) -> None:
     with program(SERVICE.format(http=http), tmp_path) as process:
         if url := next_json(process):
@@ -41,10 +44,11 @@ def test_a_service_that_is_judged_and_scraped_has_few_modules_and_no_heavy_one(
             assert get_json(f"{url}-/healthy")["status"] == "ok"
         assert process.stdin is not None
         print(file=process.stdin, flush=True)
-        count, loaded = next_json(process)
+        count, loaded, mib = next_json(process)
 
     assert not HEAVY & set(loaded)
     assert count <= max_modules
+    assert mib <= max_mib
 
 
 def test_the_exit_watcher_has_few_modules() -> None:
