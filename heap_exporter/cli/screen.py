@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -82,7 +83,8 @@ def print_result(arguments: argparse.Namespace, document: Any, blocks: Sequence[
         with stdout_errors():
             console.print(drawn(blocks))
     else:
-        print_line("\n".join(line.rstrip() for line in plain_lines(blocks)))
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print_line("\n".join(line.rstrip() for line in plain_lines(blocks, columns)))
 
 
 def terminal_console(*, stderr: bool = False) -> Console | None:

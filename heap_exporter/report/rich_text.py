@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from heap_exporter.report.blocks import Block, FactList, IndentedBlock, NameTable, StyledLine
+from heap_exporter.report.plain_text import plain_lines
 
 
 def drawn(blocks: Iterable[Block]) -> Group:
@@ -21,6 +22,8 @@ def _drawn(block: Block) -> RenderableType:
     match block:
         case StyledLine():
             return Text.assemble(*block.parts)
+        case NameTable(cut_names=True):  # a Table would make all columns narrower, and not only the last one
+            return Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in plain_lines([block])))
         case NameTable():
             return _table(block)
         case FactList():
@@ -37,8 +40,7 @@ def _table(block: NameTable) -> Table:
     *numbers, name = block.columns
     for column in numbers:
         table.add_column(column, justify="right", no_wrap=True, header_style="dim")
-    cut = block.cut_names
-    table.add_column(name, overflow="ellipsis" if cut else "fold", no_wrap=cut, header_style="dim")
+    table.add_column(name, overflow="fold", header_style="dim")
     for row in block.rows:
         table.add_row(*map(_drawn, row))
     return table

@@ -47,7 +47,7 @@ def test_a_terminal_gets_the_plain_text_that_a_pipe_gets_with_rich(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=True,
-        env=no_rich,
+        env={**no_rich, "COLUMNS": "10000"},
     )
 
     shown = without.stdout.decode().replace("\r\n", "\n")
