@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from heap_exporter.errors import SnapshotError, SnapshotNoDisk, SnapshotNoMemory
 from heap_exporter.heapfile.header import Content
 from heap_exporter.model import Census
+from heap_exporter.model.resource_shortage import LimitedResource, ResourceShortage
 
 FILE_BYTES_PER_OBJECT = 5
 FILE_BYTES_PER_REFERENCE = 3
@@ -79,11 +78,11 @@ class FreeResources:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotPlan:
-    """What to write, ``graph`` or ``census``, its estimated size, and for a census why it is no graph."""
+    """What to write, ``graph`` or ``census``, its estimated size, and for a census what is too short for a graph."""
 
     content: Content
     predicted_bytes: int
-    note: str = ""
+    shortage: ResourceShortage | None = None
 
 
 def estimate_heap_size(census: Census | None, proc: Path = Path("/proc")) -> HeapSize:
@@ -150,49 +149,30 @@ def _need(heap: HeapSize, walker: str, file: int, copied_share: float, portable_
     return ResourceNeed(file_bytes=file, memory_bytes=own + copied + file, address_bytes=own)
 
 
-def plan_snapshot(graph: ResourceNeed, census: ResourceNeed, free: FreeResources, directory: Path) -> SnapshotPlan:
+def plan_snapshot(graph: ResourceNeed, census: ResourceNeed, free: FreeResources) -> SnapshotPlan | ResourceShortage:
     """Return the plan for a snapshot with a graph, or with a census if the free resources do not suffice for a graph.
 
-    Raises :class:`SnapshotNoMemory` or :class:`SnapshotNoDisk` if they do not suffice for a census either.
-    ``directory`` is only for the message.
+    If they do not suffice for a census either, return what is short.
     """
-    problem = _shortage(graph, free, directory)
-    if problem is None:
+    shortage = _shortage(graph, free)
+    if shortage is None:
         return SnapshotPlan("graph", graph.file_bytes)
-    refusal = _shortage(census, free, directory)
-    if refusal is not None:
-        raise refusal
-    return SnapshotPlan(
-        "census",
-        census.file_bytes,
-        f"the snapshot contains only a census (counts of all objects by type), not the object graph: {problem}",
+    return _shortage(census, free) or SnapshotPlan("census", census.file_bytes, shortage)
+
+
+def _shortage(need: ResourceNeed, free: FreeResources) -> ResourceShortage | None:
+    """Return the first resource of which too little is available, ``None`` if all suffice."""
+    checks = (
+        (LimitedResource.MEMORY, need.memory_bytes, free.headroom_bytes),
+        (LimitedResource.ADDRESS_SPACE, need.address_bytes, free.address_bytes),
+        (LimitedResource.FILE_SIZE, need.file_bytes, free.file_size_bytes),
+        (LimitedResource.QUOTA, need.file_bytes, free.quota_bytes),
+        (LimitedResource.DISK, need.file_bytes + free.min_free_bytes, free.free_disk_bytes),
     )
-
-
-def _shortage(need: ResourceNeed, free: FreeResources, directory: Path) -> SnapshotError | None:
-    """Return a snapshot's error that names the missing resource, ``None`` if all suffice."""
-    memory, disk = SnapshotNoMemory, lambda problem: SnapshotNoDisk(directory, problem)
-    checks: tuple[tuple[int | None, int, Callable[[str], SnapshotError], str], ...] = (
-        (free.headroom_bytes, need.memory_bytes, memory,
-         "a snapshot may need {} MiB of memory, but only {} MiB is available"),
-        (free.address_bytes, need.address_bytes, memory,
-         "a snapshot may need {} MiB of address space, but the process's limit (ulimit -v) leaves only {} MiB"),
-        (free.file_size_bytes, need.file_bytes, disk,
-         "the snapshot file may take {} MiB, but the file size limit (ulimit -f) allows only {} MiB"),
-        (free.quota_bytes, need.file_bytes, disk,
-         "the snapshot file may take {} MiB, but HEAP_EXPORTER_SNAPSHOT_MAX_SIZE allows only {} MiB"),
-        (free.free_disk_bytes, need.file_bytes + free.min_free_bytes, disk,
-         "a snapshot needs {} MiB of free disk space, but only {} MiB is free; delete files on this disk"),
-    )  # fmt: skip  # a table is read in columns
-    for available, needed, error, message in checks:
+    for resource, needed, available in checks:
         if available is not None and available < needed:
-            return error(message.format(_mebibytes(needed), max(available, 0) >> 20))
+            return ResourceShortage(resource, needed, available)
     return None
-
-
-def _mebibytes(count: int) -> int:
-    """Return bytes that a snapshot needs in MiB, rounded up: more than 1 MiB must not read as 1 MiB."""
-    return -(-count >> 20)
 
 
 def _status_bytes(proc: Path, field: str) -> int | None:

@@ -20,7 +20,9 @@ from heap_exporter.heapfile.encoder import write_census
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model import Census, SnapshotInfo, Walk
+from heap_exporter.model.resource_shortage import ResourceShortage
 from heap_exporter.probes.used_memory import read_used_memory
+from heap_exporter.report.shortage_text import census_note, shortage_text
 from heap_exporter.runtime.interpreter import python_version
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.service_name import service_name
@@ -80,12 +82,16 @@ class SnapshotWriter:
     def _plan(self) -> SnapshotPlan:
         store, walker = self._store, self._walker.name
         heap = preflight.estimate_heap_size(self._last_census())
-        return preflight.plan_snapshot(
+        plan = preflight.plan_snapshot(
             preflight.graph_need(heap, walker),
             preflight.census_need(heap, walker),
             preflight.read_free_resources(self._headroom(), store.prepare(), store.min_free_bytes, store.max_bytes),
-            store.directory,
         )
+        if isinstance(plan, ResourceShortage):
+            problem = shortage_text(plan)
+            is_memory = plan.resource.is_memory
+            raise SnapshotNoMemory(problem) if is_memory else SnapshotNoDisk(store.directory, problem)
+        return plan
 
     def _header(self, id: str, reason: str, plan: SnapshotPlan) -> Header:
         taken_at, used = self._clock(), read_used_memory()
@@ -102,7 +108,7 @@ class SnapshotWriter:
             implementation=sys.implementation.name,
             threads=thread_names_by_ident(),
             predicted_bytes=plan.predicted_bytes,
-            note=plan.note,
+            note=census_note(plan.shortage),
             private_bytes=used.private_bytes,
             allocated_bytes=used.allocated_bytes,
             service=service_name(),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from heap_exporter.errors import SnapshotNoDisk, SnapshotNoMemory
 from heap_exporter.model import Census, TypeCount
+from heap_exporter.model.resource_shortage import LimitedResource, ResourceShortage
 from heap_exporter.snapshot.preflight import (
     CENSUS_FILE_BYTES,
     FreeResources,
@@ -32,70 +32,51 @@ PLENTY = FreeResources(
     min_free_bytes=MIN_FREE_BYTES,
 )
 SOME = Census(0.0, 0.0, 0.0, 0.0, "native", (TypeCount("x", 100_000_000, 1),), (), references=160_000_000)
-FOLDER = Path("/var/snapshots")
 
 
 def test_with_enough_of_everything_the_graph_is_written() -> None:
-    assert plan_snapshot(GRAPH, CENSUS, PLENTY, FOLDER) == SnapshotPlan("graph", 200 << 20)
+    assert plan_snapshot(GRAPH, CENSUS, PLENTY) == SnapshotPlan("graph", 200 << 20)
 
 
 @pytest.mark.parametrize(
-    ("limits", "message"),
+    ("limits", "resource", "needed"),
     [
-        ({"headroom_bytes": 499 << 20}, "may need 500 MiB of memory, but only 499 MiB is available"),
-        (
-            {"address_bytes": 299 << 20},
-            "may need 300 MiB of address space, but the process's limit (ulimit -v) leaves only 299 MiB",
-        ),
-        ({"file_size_bytes": 199 << 20}, "may take 200 MiB, but the file size limit (ulimit -f) allows only 199 MiB"),
-        (
-            {"quota_bytes": 199 << 20},
-            "the snapshot file may take 200 MiB, but HEAP_EXPORTER_SNAPSHOT_MAX_SIZE allows only 199 MiB",
-        ),
-        (
-            {"free_disk_bytes": 263 << 20},
-            "a snapshot needs 264 MiB of free disk space, but only 263 MiB is free; delete files on this disk",
-        ),
+        ({"headroom_bytes": 499 << 20}, LimitedResource.MEMORY, 500 << 20),
+        ({"address_bytes": 299 << 20}, LimitedResource.ADDRESS_SPACE, 300 << 20),
+        ({"file_size_bytes": 199 << 20}, LimitedResource.FILE_SIZE, 200 << 20),
+        ({"quota_bytes": 199 << 20}, LimitedResource.QUOTA, 200 << 20),
+        ({"free_disk_bytes": 263 << 20}, LimitedResource.DISK, 264 << 20),
     ],
 )
 def test_with_too_little_of_one_resource_a_census_is_written_with_the_reason(
-    limits: dict[str, int], message: str
+    limits: dict[str, int], resource: LimitedResource, needed: int
 ) -> None:
-    planned = plan_snapshot(GRAPH, CENSUS, dataclasses.replace(PLENTY, **limits), FOLDER)
+    [available] = limits.values()
 
-    assert (planned.content, planned.predicted_bytes) == ("census", 1 << 20)
-    assert planned.note.startswith(
-        "the snapshot contains only a census (counts of all objects by type), not the object graph: "
-    )
-    assert planned.note.endswith(message)
+    planned = plan_snapshot(GRAPH, CENSUS, dataclasses.replace(PLENTY, **limits))
+
+    assert planned == SnapshotPlan("census", 1 << 20, ResourceShortage(resource, needed, available))
 
 
 @pytest.mark.parametrize(
-    ("limits", "kind", "message"),
+    ("limits", "resource", "needed"),
     [
-        (
-            {"headroom_bytes": 99 << 20},
-            SnapshotNoMemory,
-            "100 MiB of memory, but only 99 MiB is available",
-        ),
-        ({"headroom_bytes": -5}, SnapshotNoMemory, "only 0 MiB is available"),
-        ({"address_bytes": 0}, SnapshotNoMemory, "ulimit -v"),
-        ({"file_size_bytes": 4096}, SnapshotNoDisk, "ulimit -f"),
-        ({"quota_bytes": 4096}, SnapshotNoDisk, "HEAP_EXPORTER_SNAPSHOT_MAX_SIZE allows only 0 MiB"),
-        (
-            {"free_disk_bytes": MIN_FREE_BYTES},
-            SnapshotNoDisk,
-            "/var/snapshots: a snapshot needs 65 MiB of free disk space, but only 64 MiB is free",
-        ),
+        ({"headroom_bytes": 99 << 20}, LimitedResource.MEMORY, 100 << 20),
+        ({"headroom_bytes": -5}, LimitedResource.MEMORY, 100 << 20),
+        ({"address_bytes": 0}, LimitedResource.ADDRESS_SPACE, 50 << 20),
+        ({"file_size_bytes": 4096}, LimitedResource.FILE_SIZE, 1 << 20),
+        ({"quota_bytes": 4096}, LimitedResource.QUOTA, 1 << 20),
+        ({"free_disk_bytes": MIN_FREE_BYTES}, LimitedResource.DISK, 65 << 20),
     ],
 )
-def test_with_too_little_for_a_census_the_snapshot_is_refused(
-    limits: dict[str, int], kind: type[Exception], message: str
+def test_with_too_little_for_a_census_the_plan_is_what_is_short(
+    limits: dict[str, int], resource: LimitedResource, needed: int
 ) -> None:
-    with pytest.raises(kind) as caught:
-        plan_snapshot(GRAPH, CENSUS, dataclasses.replace(PLENTY, **limits), FOLDER)
+    [available] = limits.values()
 
-    assert message in str(caught.value)
+    planned = plan_snapshot(GRAPH, CENSUS, dataclasses.replace(PLENTY, **limits))
+
+    assert planned == ResourceShortage(resource, needed, available)
 
 
 def test_exactly_enough_is_enough() -> None:
@@ -103,7 +84,7 @@ def test_exactly_enough_is_enough() -> None:
         GRAPH.memory_bytes, GRAPH.address_bytes, GRAPH.file_bytes, GRAPH.file_bytes + 7, 7, GRAPH.file_bytes
     )
 
-    assert plan_snapshot(GRAPH, CENSUS, exact, FOLDER).content == "graph"
+    assert plan_snapshot(GRAPH, CENSUS, exact) == SnapshotPlan("graph", GRAPH.file_bytes)
 
 
 def test_the_size_of_the_heap_is_that_of_the_last_census() -> None:
