@@ -19,8 +19,8 @@ from heap_exporter.cli import files, screen
 
 HELP = "convert a snapshot for another tool"
 
-FORMATS = ("heapsnapshot", "parquet", "pprof", "json")
-"""Each is a module of :mod:`heap_exporter.report` with a ``SUFFIX`` and a ``write()``."""
+FORMATS = {"heapsnapshot": "heapsnapshot", "parquet": "parquet", "pprof": "pprof", "json": "heap_json"}
+"""The module of each format in :mod:`heap_exporter.report`, with a ``SUFFIX`` and a ``write()``."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert the snapshot, print the path of the new file, and return the exit code 0 of the command."""
-    writer = importlib.import_module(f"heap_exporter.report.{arguments.format}")
+    writer = importlib.import_module(f"heap_exporter.report.{FORMATS[arguments.format]}")
     file = arguments.file
     target = arguments.output or file.parent / f"{file.stem}{writer.SUFFIX}"
     files.refuse_overwriting(target, file)

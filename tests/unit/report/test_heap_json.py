@@ -7,7 +7,7 @@ from typing import Any
 
 from heap_exporter import analysis
 from heap_exporter.analysis.summary import summarise
-from heap_exporter.report import json as json_report
+from heap_exporter.report import heap_json
 from heap_exporter.report.path_text import step_text
 from tests.heaps.files import small_graph, write_file
 
@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "json.md"
 def written(folder: Path) -> tuple[analysis.Heap, dict[str, Any]]:
     graph = analysis.load(write_file(folder / "a.heap", small_graph))
     heap = summarise(graph)
-    json_report.write(graph, heap, folder / "a.json")
+    heap_json.write(graph, heap, folder / "a.json")
     document: dict[str, Any] = json.loads((folder / "a.json").read_text())
     return heap, document
 
