@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from heap_exporter import analysis
 from heap_exporter.analysis import Heap, ProgressCallback, ignore_progress
+from heap_exporter.cli.plain_progress import plain_progress
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.report.blocks import Block
 from heap_exporter.report.plain_text import plain_lines
@@ -106,9 +107,13 @@ def open_snapshot(path: Path) -> Heap:
 @contextmanager
 def progress(title: str) -> Iterator[ProgressCallback]:
     """Yield a function that takes stage and progress. It shows a bar on stderr if that is a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield ignore_progress
+        return
     console = terminal_console(stderr=True)
     if console is None:
-        yield ignore_progress
+        with plain_progress(title, sys.stderr, QUIET_SECONDS) as report_plainly:
+            yield report_plainly
         return
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
