@@ -52,7 +52,7 @@ SECTIONS = (
         model,
         (
             "LeakAlert", "Verdict", "State", "Cause", "MemoryTrend", "Reason", "Finding", "FindingKind", "Accumulation",
-            "Step", "StepKind", "LeakPattern", "GrowingType", "MappingGrowth", "ComparisonProblem",
+            "RetainerPath", "Step", "StepKind", "LeakPattern", "GrowingType", "MappingGrowth", "ComparisonProblem",
             "SnapshotInfo", "Census", "TypeCount",
         ),
     ),
