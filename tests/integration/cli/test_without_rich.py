@@ -16,9 +16,10 @@ from tests.processes.programs import PATIENCE_SECONDS, environment
 TERMINAL = "import pty, sys; sys.exit(pty.spawn([sys.executable, *sys.argv[1:]]))"
 
 COMMANDS = """
-import sys
+import os, sys
 from heap_exporter.cli import main
 
+sys.stderr = open(os.devnull, "w")  # on a terminal it shows progress
 before, after = sys.argv[1:]
 for command in (
     ["report", before, after, "--verbose"], ["report", after], ["diff", before, after], ["top", after],
