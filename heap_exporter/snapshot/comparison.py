@@ -24,6 +24,13 @@ from heap_exporter.snapshot.store import Store
 MAX_CPU_SECONDS = 300
 """Ten million objects take 13 seconds."""
 
+SPARE_ADDRESS_BYTES = 128 * 1024**2
+"""Address space beyond the memory that a comparison may use, for libraries, stacks and what malloc reserves.
+
+The subprocess ends by itself at its limit. If small allocations failed, CPython could raise
+``MemoryError`` without end instead.
+"""
+
 MAX_KEPT = 64
 """Comparisons whose state is kept in memory; that of older ones is read from their reports."""
 
@@ -183,8 +190,8 @@ class Comparisons:
         paths = map(os.path.abspath, (before.path, after.path, self._store.directory))
         return subprocesses.command(
             "heap_exporter.snapshot.comparison_subprocess",
-            [*paths, after.id, str(needed)],
-            memory_bytes=limit,
+            [*paths, after.id, str(needed), str(limit)],
+            memory_bytes=limit + SPARE_ADDRESS_BYTES,
             cpu_seconds=MAX_CPU_SECONDS,
         )
 

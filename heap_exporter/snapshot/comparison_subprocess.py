@@ -30,13 +30,14 @@ CHECK_SECONDS = 0.25
 """How often the free memory is read: a service gains at most some hundred MiB in that time."""
 
 
-def main(before: str, after: str, folder: str, after_id: str, predicted_bytes: str) -> None:
+def main(before: str, after: str, folder: str, after_id: str, *memory: str) -> None:
     """Write the report of two snapshots to a folder, as a page and as the document of ``report --json``.
 
-    If there is no report, the document has the ``problem``. The document is written last: it marks the end.
+    ``memory`` is what the comparison is predicted to use, and what it may use at most, in bytes. If there is no report,
+    the document has the ``problem``. The document is written last: it marks the end.
     """
     result = _Result(Path(folder), Path(before).stem, after_id)
-    threading.Thread(target=_end_when_short, args=(result, int(predicted_bytes)), daemon=True).start()
+    threading.Thread(target=_end_when_short, args=(result, *map(int, memory)), daemon=True).start()
     try:
         diff = analysis.compare(analysis.open(before), analysis.open(after))
         result.report = _encoded(json_documents.report(diff, ROWS))
@@ -81,10 +82,13 @@ def _encoded(document: json_documents.Document) -> bytes:
     return json.dumps(document).encode()
 
 
-def _end_when_short(result: _Result, predicted_bytes: int) -> None:
-    """End the comparison as soon as too little memory is free for it."""
+def _end_when_short(result: _Result, predicted_bytes: int, limit_bytes: int) -> None:
+    """End the comparison as soon as it uses more memory than it may, or too little is free for it."""
     while True:
-        time.sleep(CHECK_SECONDS)
+        used = read_memory().resident_bytes
+        if used > limit_bytes:
+            result.write_problem(ComparisonProblemKind.OVER_MEMORY_LIMIT)
         headroom = read_headroom()
-        if headroom is not None and must_end(headroom, read_memory().resident_bytes, predicted_bytes):
+        if headroom is not None and must_end(headroom, used, predicted_bytes):
             result.write_problem(ComparisonProblemKind.MEMORY_RAN_SHORT, available_bytes=headroom)
+        time.sleep(CHECK_SECONDS)

@@ -12,6 +12,8 @@ import pytest
 
 from tests.heaps.files import small_graph, write_file
 
+MIB = 1024**2
+
 BECOMES_SHORT = """
 import sys, threading
 from heap_exporter.snapshot import comparison_subprocess
@@ -20,6 +22,20 @@ MIB = 1024**2
 left = iter([4000 * MIB, 4000 * MIB])
 comparison_subprocess.read_headroom = lambda: next(left, 10 * MIB)
 comparison_subprocess.analysis.open = lambda _path: threading.Event().wait()  # it works for ever
+comparison_subprocess.main(*sys.argv[1:])
+"""
+
+
+GROWS_SLOWLY = """
+import sys, threading
+from heap_exporter.snapshot import comparison_subprocess
+
+def fill(_path):
+    kept = [object() for _ in range(10_000_000)]
+    threading.Event().wait()
+
+comparison_subprocess.read_headroom = lambda: None
+comparison_subprocess.analysis.open = fill
 comparison_subprocess.main(*sys.argv[1:])
 """
 
@@ -40,9 +56,18 @@ comparison_subprocess.main(*sys.argv[1:])
 """
 
 
-def compared(code: str, before: Path, after: Path) -> Any:
+def compared(code: str, before: Path, after: Path, limit_bytes: int = 900 * MIB) -> Any:
     """Run the subprocess with some of its functions replaced, and return the document that it writes."""
-    command: list[str | Path] = [sys.executable, "-c", code, before, after, before.parent, "b", str(800 * 1024**2)]
+    command: list[str | Path] = [
+        sys.executable,
+        "-c",
+        code,
+        before,
+        after,
+        before.parent,
+        "b",
+        *map(str, (800 * MIB, limit_bytes)),
+    ]
     subprocess.run(command, check=True, timeout=60)
     return json.loads((before.parent / "b.report.json").read_text())
 
@@ -63,4 +88,10 @@ def test_it_ends_and_records_how_much_memory_was_left(tmp_path: Path) -> None:
     document = compared(BECOMES_SHORT, before, after)
 
     assert document["before"] == {"id": "a 1"}
-    assert document["problem"] == {"kind": "memory-ran-short", "available_bytes": 10 * 1024**2, "error": ""}
+    assert document["problem"] == {"kind": "memory-ran-short", "available_bytes": 10 * MIB, "error": ""}
+
+
+def test_it_ends_at_its_limit_before_small_allocations_fail(tmp_path: Path) -> None:
+    document = compared(GROWS_SLOWLY, tmp_path / "a.heap", tmp_path / "b.heap", limit_bytes=60 * MIB)
+
+    assert document["problem"]["kind"] == "over-memory-limit"
