@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -181,7 +182,7 @@ class Settings:
                 short_duration(window),
                 f"too short to detect growth with one sample every {short_duration(interval)}; set window to at least "
                 f"{short_duration(MIN_SAMPLES_A_WINDOW * interval)}, or interval to at most "
-                f"{short_duration(window / MIN_SAMPLES_A_WINDOW)}",
+                f"{short_duration(math.floor(window / MIN_SAMPLES_A_WINDOW * 1000) / 1000)}",
             )
         if window > MAX_SAMPLES * interval:
             raise SettingsError(

@@ -37,7 +37,7 @@ from heap_exporter.web.byte_range import requested_part
 from heap_exporter.web.http_date import http_date
 from heap_exporter.web.negotiation import accepts_gzip, prefers_json
 from heap_exporter.web.problem import Problem
-from heap_exporter.web.request import Request
+from heap_exporter.web.request import FORM, Request
 from heap_exporter.web.response import FilePart, Response, json_response
 from heap_exporter.web.shown_snapshots import ShownSnapshots, shown_snapshots
 
@@ -51,7 +51,7 @@ GZIP_LEVEL = 1
 """The fastest; metrics shrink to a tenth at any level."""
 
 DEFAULT_REASON = "requested over HTTP"
-JSON_BODY = 'it must be an object such as {"reason": "before deploy"}'
+BODIES = """send reason=before+deploy, or {"reason": "before deploy"} with Content-Type: application/json"""
 ROUTES: Mapping[str, Mapping[str, str]] = {
     "/": {"GET": "_get_status"},
     "/metrics": {"GET": "_get_metrics"},
@@ -254,18 +254,28 @@ class App:
 def _requested_reason(request: Request) -> str:
     """Return the reason for a snapshot in the body of an HTTP request: from a form or a JSON object.
 
-    No other body is parsed.
+    Raises :class:`Problem` for a body without a reason: it would be lost without a word.
     """
-    if request.content_type != "application/json":
-        return request.form().get("reason", DEFAULT_REASON)
-    try:
-        document = parse_json(request.body())
-    except ValueError as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the JSON body is not valid: {error}; {JSON_BODY}") from error
-    reason = document.get("reason", DEFAULT_REASON) if isinstance(document, dict) else None
+    reason: object
+    if request.content_type == "application/json":
+        reason = _json_reason(request.body())
+    elif not request.body():
+        reason = DEFAULT_REASON
+    elif request.content_type == FORM:
+        reason = request.form().get("reason")
+    else:
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the body must be a form or JSON; {BODIES}")
     if not isinstance(reason, str):
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the JSON body has no reason as a text; {JSON_BODY}")
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the body has no reason as a text; {BODIES}")
     return reason
+
+
+def _json_reason(body: bytes) -> object:
+    try:
+        document = parse_json(body)
+    except ValueError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the JSON body is not valid: {error}; {BODIES}") from error
+    return document.get("reason") if isinstance(document, dict) else None
 
 
 _SOURCES = {"census": ("census",), "verdict": ("process", "read", "judge")}

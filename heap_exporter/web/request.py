@@ -23,6 +23,7 @@ class Request:
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self._environ = environ
+        self._body: bytes | None = None
         self.method: str = environ["REQUEST_METHOD"]
         self.path = _text(environ.get("PATH_INFO", "")) or "/"
         self.root_path = _text(environ.get("SCRIPT_NAME", "")).rstrip("/")
@@ -46,16 +47,19 @@ class Request:
         return _parameters(self._environ.get("QUERY_STRING", ""), "query of the URL")
 
     def form(self) -> Mapping[str, str]:
-        """Return the parameters in the body of the HTTP request, none if it is no URL-encoded form.
+        """Return the parameters in the body of the HTTP request, which is a URL-encoded form.
 
         Raises :class:`Problem` if they are not UTF-8, or if the body is too long.
         """
-        if self.content_type != FORM:
-            return {}
         return _parameters(self.body().decode("latin-1"), "form in the body")
 
     def body(self) -> bytes:
         """Return the body of the HTTP request. Raises :class:`Problem` if it is longer than :data:`BODY_BYTES`."""
+        if self._body is None:
+            self._body = self._read_body()
+        return self._body
+
+    def _read_body(self) -> bytes:
         length, has_end = self._environ.get("CONTENT_LENGTH") or "", self._environ.get("wsgi.input_terminated")
         if length and not length.isdecimal():
             raise Problem(HTTPStatus.BAD_REQUEST, "the Content-Length header is not a number of bytes")

@@ -25,7 +25,7 @@ from heap_exporter.runtime.urls import reachable
 from heap_exporter.web.connection import Connection, ConnectionState
 from heap_exporter.web.listener import listen
 from heap_exporter.web.workers import RequestWorkers
-from heap_exporter.web.wsgi import HEAD_BYTES, Site, head_size, refusal, request_size
+from heap_exporter.web.wsgi import CONTINUE, HEAD_BYTES, Site, head_size, refusal, request_size, waits_for_continue
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -250,6 +250,9 @@ class HttpServer:
         elif len(connection.received) >= HEAD_BYTES and not head_size(connection.received):
             detail = f"the request line and the headers are longer than {HEAD_BYTES >> 10} KiB"
             self._refuse(connection, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+        elif waits_for_continue(connection.received):
+            with suppress(OSError):
+                connection.socket.send(CONTINUE)
 
     def _queue(self, connection: Connection, deadline: float) -> None:
         self._selector.unregister(connection.socket)

@@ -37,6 +37,17 @@ _HEAD = re.compile(
 _LENGTH = re.compile(rb"^content-length:[ \t]*([0-9]{1,18})[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_EXPECTS = re.compile(rb"^expect:[ \t]*100-continue[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
+
+
+def waits_for_continue(received: bytes | bytearray) -> bool:
+    """Return whether the client waits for :data:`CONTINUE` before it sends the body of the first HTTP request."""
+    head = head_size(received)
+    return head == len(received) and _EXPECTS.search(received, 0, head) is not None
+
+
 def head_size(received: bytes | bytearray) -> int:
     """Return the size of the first HTTP request's head in bytes, 0 while its end has not been received."""
     end = _HEAD_END.search(received, 0, HEAD_BYTES)

@@ -69,7 +69,10 @@ def _tested(version: str) -> bool:
     done = subprocess.run(command, cwd=REPOSITORY, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         print(done.stdout)
-    print(f"OpenTelemetry {actual.strip()} ({version}): {done.stdout.strip().splitlines()[-1]}", flush=True)
+    print(
+        f"OpenTelemetry {actual.strip()} ({version}): {(done.stdout.strip().splitlines() or ['no output'])[-1]}",
+        flush=True,
+    )
     return done.returncode == 0
 
 

@@ -44,6 +44,14 @@ def test_every_setting_can_be_set_by_variable_and_by_keyword() -> None:
         assert keyword[name] == by_keyword != definition.default
 
 
+@pytest.mark.parametrize("window", ["20s", "7s", "100s"])
+def test_the_interval_that_an_error_advises_is_short_enough(window: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({}, window=window)
+
+    Settings.load({}, window=window, interval=str(caught.value).rpartition(" ")[2])
+
+
 @pytest.mark.parametrize(
     ("overrides", "problem"),
     [

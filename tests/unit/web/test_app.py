@@ -16,6 +16,7 @@ from heap_exporter.errors import SnapshotNoDisk, WalkCancelled
 from heap_exporter.model import Counters, Reading
 from heap_exporter.snapshot import preflight
 from heap_exporter.snapshot.file_names import ID
+from heap_exporter.web.request import FORM
 from tests.doubles.web_source import Process, json_of
 from tests.heaps.files import HEADER, small_graph, write_file
 
@@ -130,11 +131,21 @@ def test_a_body_nested_deeper_than_any_that_is_needed_is_not_parsed(
     assert process.snapshots.outcomes["written"] == 0
 
 
-@pytest.mark.parametrize("body", ["[1]", '"text"', '{"reason": 3}', "{", ""])
-def test_a_body_that_is_not_an_object_is_a_clear_error(client: Client, process: Process, body: str) -> None:
-    answer = fetch(client, "/snapshots", "POST", data=body, content_type="application/json")
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        *(("application/json", body, 400) for body in ("[1]", '"text"', '{"reason": 3}', '{"resaon": "x"}', "{", "")),
+        (FORM, '{"reason": "curl sends JSON as a form"}', 400),
+        ("text/plain", "why not", 415),
+        ("multipart/form-data; boundary=x", "--x", 415),
+    ],
+)
+def test_a_body_without_a_reason_is_a_clear_error(
+    client: Client, process: Process, content_type: str, body: str, status: int
+) -> None:
+    answer = fetch(client, "/snapshots", "POST", data=body, content_type=content_type)
 
-    assert answer.status_code == 400
+    assert answer.status_code == status
     assert answer.content_type == "application/problem+json"
     assert process.snapshots.outcomes["written"] == 0
 

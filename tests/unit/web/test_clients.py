@@ -184,6 +184,15 @@ def test_a_body_may_arrive_in_pieces_and_the_connection_stays_open(server: HttpS
     assert sorted(info.reason for info in process.snapshots.store.list()) == ["curl", "two"]
 
 
+def test_a_client_that_waits_for_the_permission_to_send_its_body_gets_it(server: HttpServer, process: Process) -> None:
+    with connect(server, FORM % 11 + b"Expect: 100-continue\r\nConnection: close\r\n\r\n") as client:
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"reason=curl")
+
+        assert read_all(client).startswith(b"HTTP/1.1 201 ")
+    assert [info.reason for info in process.snapshots.store.list()] == ["curl"]
+
+
 def test_endless_answers_leave_turns_for_other_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heap_exporter.web.server.QUEUE_SECONDS", 0.5)
     ages: dict[int, float] = {}
