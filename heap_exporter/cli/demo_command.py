@@ -19,6 +19,7 @@ import contextlib
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -35,7 +36,7 @@ from heap_exporter.demo.visitors import Visitors
 from heap_exporter.errors import HeapExporterError, MissingExtra
 from heap_exporter.runtime.http_client import fetch
 from heap_exporter.runtime.json_input import parse_json
-from heap_exporter.runtime.subprocesses import ignore_interrupts
+from heap_exporter.runtime.subprocesses import end_with_parent, ignore_interrupts
 from heap_exporter.runtime.urls import reachable
 from heap_exporter.settings import Settings
 
@@ -112,7 +113,7 @@ def _shop(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": path},
-        preexec_fn=ignore_interrupts,  # noqa: PLW1509  # no thread has been started yet
+        preexec_fn=_depend_on_demo,  # noqa: PLW1509  # no thread has been started yet
     )
     try:
         assert shop.stdout is not None
@@ -123,6 +124,12 @@ def _shop(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
     finally:
         shop.terminate()
         shop.wait()
+
+
+def _depend_on_demo() -> None:
+    """Let the shop ignore Ctrl-C, which the demo handles, and end when the demo is killed."""
+    ignore_interrupts()
+    end_with_parent(signal.SIGTERM)
 
 
 def _port(host: str, wanted: int | None, default: int) -> int:

@@ -121,13 +121,19 @@ def fork_bound() -> int | None:
 
     The kernel kills the child when this process ends. Raises ``OSError``.
     """
-    import ctypes
-
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        end_with_parent(signal.SIGKILL)
     return child or None
+
+
+def end_with_parent(signum: int) -> None:
+    """Let the kernel send this child of a command a signal when the command ends, also if it is killed; on Linux."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signum)
 
 
 def wait_for(child: int) -> int:
