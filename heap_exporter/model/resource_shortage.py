@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from heap_exporter.runtime.short_repr import short_repr
+
 
 class LimitedResource(StrEnum):
     """A resource that a snapshot needs."""
@@ -31,3 +33,5 @@ class ResourceShortage:
     resource: LimitedResource
     needed_bytes: int
     available_bytes: int
+
+    __repr__ = short_repr
