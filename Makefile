@@ -6,9 +6,9 @@ BIN    := $(VENV)/bin
 DOCS_VENV := .docs-venv
 DEMO   := $(VENV)/.demo
 READY  := $(VENV)/.ready
-# On two cores five: many tests wait for a process or for samples. The tests have the lowest priority, as the
+# On two cores four: many tests wait for a process or for samples. The tests have the lowest priority, as the
 # comparisons of snapshots have: on a busy machine these would not run at all next to tests with a higher one.
-WORKERS ?= 5
+WORKERS ?= 4
 # The tests start hundreds of interpreters: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])

@@ -275,7 +275,7 @@ def _json_reason(body: bytes) -> object:
         document = parse_json(body)
     except ValueError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, f"the JSON body is not valid: {error}; {BODIES}") from error
-    return document.get("reason") if isinstance(document, dict) else None
+    return document.get("reason", None if document else DEFAULT_REASON) if isinstance(document, dict) else None
 
 
 _SOURCES = {"census": ("census",), "verdict": ("process", "read", "judge")}
