@@ -211,7 +211,7 @@ def leaked(data: bytes) -> Counter[str]:
 def test_no_secret_is_written(tmp_path: Path, walker: str) -> None:
     with service(tmp_path, HEAP_EXPORTER_WALKER=walker) as (process, url):
         eventually(lambda: get_json(f"{url}census"), lambda census: census.get("walker") == walker)
-        taken = get_json(f"{url}snapshots", data=b"{}")
+        taken = get_json(f"{url}snapshots", data=b"")
         paths = ("/", "/metrics", "/census", "/verdict", "/snapshots", f"/snapshots/{taken['id']}", "/-/healthy", "/no")
         report = list(answers(url, *paths, f"/snapshots/{taken['id']}/file"))
         _, errors = process.communicate("\n", timeout=PATIENCE_SECONDS)
@@ -226,7 +226,7 @@ def test_no_secret_is_written(tmp_path: Path, walker: str) -> None:
 
 def test_with_keys_only_the_keys_of_dicts_are_written(tmp_path: Path) -> None:
     with service(tmp_path, HEAP_EXPORTER_WALKER="native", HEAP_EXPORTER_SNAPSHOT_KEYS="1") as (_, url):
-        taken = get_json(f"{url}snapshots", data=b"{}")
+        taken = get_json(f"{url}snapshots", data=b"")
         path = next(tmp_path.rglob(f"{taken['id']}*"))
         data = path.read_bytes()
         report = b"".join(answers(url, "/", "/metrics", "/census", "/snapshots"))
