@@ -17,7 +17,7 @@ from heap_exporter.runtime.quantities import (
     Quantity,
     short_duration,
 )
-from heap_exporter.settings import MIN_SAMPLES_A_WINDOW, definitions
+from heap_exporter.settings import MIN_SAMPLES_A_WINDOW, definitions, longest_interval
 
 _SETTINGS = definitions()
 
@@ -115,7 +115,7 @@ class AlertThresholds:
                 short_duration(window),
                 f"too short for one sample every {short_duration(interval)}; set --window to at least "
                 f"{short_duration(MIN_SAMPLES_A_WINDOW * interval)}, or HEAP_EXPORTER_INTERVAL in your services "
-                f"and --interval to at most {short_duration(window / MIN_SAMPLES_A_WINDOW)}",
+                f"and --interval to at most {short_duration(longest_interval(window))}",
             )
 
     @classmethod

@@ -9,7 +9,7 @@ from functools import partial
 from typing import NoReturn
 
 from heap_exporter.cli.help_text import terminal_columns, wrapped
-from heap_exporter.cli.screen import print_error
+from heap_exporter.cli.screen import print_message
 
 USAGE_ERROR = 2
 HELP_COLUMN = 26
@@ -42,5 +42,5 @@ class CommandParser(argparse.ArgumentParser):
         self._refuse(f"there is no command {word!r}; {hint}")
 
     def _refuse(self, problem: str) -> NoReturn:
-        print_error(problem)
+        print_message(problem)
         self.exit(USAGE_ERROR)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from heap_exporter._version import VERSION
 from heap_exporter.cli import ascii_output
 from heap_exporter.cli.command_parser import CommandParser
-from heap_exporter.cli.screen import print_error, stdout_errors
+from heap_exporter.cli.screen import print_message, stdout_errors
 from heap_exporter.errors import HeapExporterError, NothingToCompare
 from heap_exporter.settings.old_names import with_new_options
 
@@ -100,7 +100,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def _print_failure(problem: str) -> None:
     """Print a line on stderr, and flush or drop what stdout has buffered."""
-    print_error(problem)
+    print_message(problem)
     if sys.stdout is not None:
         try:
             sys.stdout.flush()

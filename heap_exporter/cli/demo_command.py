@@ -193,7 +193,7 @@ class _Screen:
             self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
             return
         if sys.stdout.isatty():
-            screen.print_note(str(MissingExtra("for a live table the demo needs rich", "cli")))
+            screen.print_message(str(MissingExtra("for a live table the demo needs rich", "cli")))
         print(*links, sep="\n", flush=True)
 
     def __enter__(self) -> _Screen:

@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             if judged.problem:
                 code = 2
             for text in filter(None, (judged.problem, judged.hint)):
-                screen.print_error(text)
+                screen.print_message(text)
             report_progress(arguments.files[done - 1].name, done / len(arguments.files))
     return code
 

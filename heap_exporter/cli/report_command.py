@@ -87,7 +87,7 @@ def _newest_pair(given: Path | None) -> Sequence[Path]:
     pair = newest_pair(snapshots)
     if pair is None:
         raise NothingToCompare(sentences.no_pair_text(folder, snapshots))
-    screen.print_note(sentences.pair_text(folder, *pair))
+    screen.print_message(sentences.pair_text(folder, *pair))
     return [info.path for info in pair]
 
 

@@ -61,14 +61,12 @@ def print_line(line: str) -> None:
         print(line)
 
 
-def print_note(note: str) -> None:
-    """Print a line on stderr about what the command does, as :func:`print_error` does: stdout has only the result."""
-    print_error(note)
+def print_message(text: str) -> None:
+    """Print a line on stderr, if it is open: stdout has only results.
 
-
-def print_error(problem: str) -> None:
-    """Print a line on stderr, if it is open. Control characters in names of files and types are escaped."""
-    line = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in problem)
+    Control characters in names of files and types are escaped.
+    """
+    line = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
     if sys.stderr is not None:
         with suppress(OSError):
             print(f"heap-exporter: {line}", file=sys.stderr)

@@ -48,7 +48,7 @@ def fit_trend(lows: Series) -> Trend | None:
     slope, tau = _slope_and_tau(lows)
     residuals = [size - slope * at for at, size in lows]
     middle = median(residuals)
-    noise = SIGMA_OF_MEDIAN_RESIDUAL * median([abs(residual - middle) for residual in residuals])
+    noise = SIGMA_OF_MEDIAN_RESIDUAL * median(abs(residual - middle) for residual in residuals)
     gained = slope * (lows[-1][0] - lows[0][0])
     third = max(len(sizes) // 3, 3)
     scale = abs(gained) or 1.0
@@ -107,8 +107,6 @@ def _jump_share(sizes: Sequence[float]) -> float:
 
 def _quarters(sizes: Sequence[float], scale: float) -> tuple[float, float, float]:
     count = len(sizes)
-    first, second, third, fourth = (
-        median(list(sizes[part * count // 4 : (part + 1) * count // 4])) for part in range(4)
-    )
+    first, second, third, fourth = (median(sizes[part * count // 4 : (part + 1) * count // 4]) for part in range(4))
     even = scale / 4
     return (second - first) / even, (third - second) / even, (fourth - third) / even

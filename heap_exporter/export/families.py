@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from heap_exporter.metrics import METRICS, Instrument, LabelledValue
+from heap_exporter.metrics import METRICS, Instrument, LabelledValue, Metric
 from heap_exporter.model import Reading
 
 
@@ -23,4 +23,9 @@ def families(reading: Reading) -> Iterator[Family]:
     """Yield a Prometheus family for each metric that has a value in the reading."""
     for entry in METRICS:
         if points := entry.read(reading):
-            yield Family(entry.name, entry.help, entry.instrument is Instrument.COUNTER, entry.labels, points)
+            yield family_of(entry, points)
+
+
+def family_of(entry: Metric, points: Iterable[LabelledValue] = ()) -> Family:
+    """Return the Prometheus family of a metric."""
+    return Family(entry.name, entry.help, entry.instrument is Instrument.COUNTER, entry.labels, points)

@@ -10,7 +10,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from heap_exporter.errors import SettingsError
 from heap_exporter.runtime.redaction import without_secrets
@@ -112,6 +111,8 @@ def _protocol(environ: Mapping[str, str]) -> OtlpProtocol:
 
 def _check_address(key: str, url: str, protocol: OtlpProtocol) -> None:
     # The gRPC exporter accepts host:port, too, and reads from OTEL_EXPORTER_OTLP_INSECURE whether to use TLS.
+    from urllib.parse import urlsplit  # many services push to no receiver
+
     bare = protocol is OtlpProtocol.GRPC and "://" not in url
     try:
         parts = urlsplit(f"//{url}" if bare else url)
@@ -126,6 +127,8 @@ def _check_address(key: str, url: str, protocol: OtlpProtocol) -> None:
 def _with_path(key: str, url: str) -> str:
     if key == "OTEL_EXPORTER_OTLP_ENDPOINT":
         return url.rstrip("/") + HTTP_PATH
+    from urllib.parse import urlsplit
+
     if key == SETTING and urlsplit(url).path in ("", "/"):
         return urlsplit(url)._replace(path=HTTP_PATH).geturl()
     return url

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from heap_exporter.export.families import Family, families
-from heap_exporter.metrics import METRICS, Instrument
+from heap_exporter.export.families import Family, families, family_of
+from heap_exporter.metrics import METRICS
 from heap_exporter.model import Reading
 
 
@@ -19,10 +19,7 @@ class HeapCollector:
 
     def describe(self) -> Iterable[Metric]:
         """Return every Prometheus family without samples, so that to register the collector collects nothing."""
-        return [
-            _converted(Family(entry.name, entry.help, entry.instrument is Instrument.COUNTER, entry.labels, ()))
-            for entry in METRICS
-        ]
+        return [_converted(family_of(entry)) for entry in METRICS]
 
     def collect(self) -> Iterable[Metric]:
         """Return the Prometheus families of the last reading."""

@@ -9,8 +9,11 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
+from heap_exporter.errors import SourceMissing
 from heap_exporter.export.families import Family
+from heap_exporter.probes.process import read_boot_time
 from heap_exporter.runtime.interpreter import implementation, python_version
 
 _PROC_STAT = "/proc/self/stat"
@@ -22,7 +25,9 @@ class StandardMetrics:
     """The standard metrics of this process: memory, CPU time, files, the interpreter and its garbage collector."""
 
     def __init__(self) -> None:
-        self._booted_at = _read_boot_time()
+        self._booted_at: float | None = None
+        with suppress(SourceMissing):
+            self._booted_at = read_boot_time()
 
     def families(self) -> Iterator[Family]:
         """Yield the Prometheus families, read now. On a machine without ``/proc`` those of the process are left out."""
@@ -84,12 +89,3 @@ def _garbage_collector() -> Iterator[Family]:
 
 def _gauge(name: str, text: str, value: float) -> Family:
     return Family(name, text, False, (), [((), value)])
-
-
-def _read_boot_time() -> float | None:
-    """Return when the machine was started, in Unix seconds; ``None`` without ``/proc/stat``."""
-    try:
-        with open("/proc/stat", "rb") as file:
-            return next((float(line.split()[1]) for line in file if line.startswith(b"btime ")), None)
-    except OSError:
-        return None

@@ -68,10 +68,18 @@ def read_start_time(proc: Path = PROC) -> float:
         after_name = _read(proc / "self" / "stat").rpartition(b")")[2].split()
     except FileNotFoundError:
         return _start_time_from_psutil()
-    booted_at = _BOOTED_AT.search((proc / "stat").read_bytes())  # some machines have a long line before it
+    return read_boot_time(proc) + int(after_name[_START_TICKS]) / os.sysconf("SC_CLK_TCK")
+
+
+def read_boot_time(proc: Path = PROC) -> float:
+    """Return when the machine was started, in Unix seconds, from ``/proc/stat``."""
+    try:
+        booted_at = _BOOTED_AT.search((proc / "stat").read_bytes())  # some machines have a long line before it
+    except OSError as error:
+        raise SourceMissing(f"{proc}/stat cannot be read: {error.strerror}") from None
     if booted_at is None:
         raise SourceMissing(f"{proc}/stat has no btime")
-    return int(booted_at[1]) + int(after_name[_START_TICKS]) / os.sysconf("SC_CLK_TCK")
+    return float(booted_at[1])
 
 
 def _read(path: Path) -> bytes:

@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import PurePath
-from urllib.parse import unquote
+
+from heap_exporter.runtime.fork_pause import late_imports
 
 MAX_CHARS = 100
 
@@ -20,8 +21,15 @@ def service_name(environ: Mapping[str, str] = os.environ) -> str:
     for pair in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
         key, _, value = pair.partition("=")
         if key.strip() == "service.name":
-            name = name or unquote(value.strip())
+            name = name or _unquoted(value.strip())
     return "".join(char if char.isprintable() else " " for char in (name or _program())[:MAX_CHARS])
+
+
+def _unquoted(text: str) -> str:
+    with late_imports():
+        from urllib.parse import unquote  # few services have this variable
+
+    return unquote(text)
 
 
 def _program() -> str:

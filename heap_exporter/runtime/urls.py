@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 _WEB = re.compile(r"https?://[^/\s]+\S*")
 
@@ -12,6 +11,8 @@ def http_url_problem(url: str) -> str:
     """Return the problem of a URL for HTTP requests, ``""`` if it has none. The text contains no part of the URL."""
     if not _WEB.fullmatch(url):
         return "not an http:// or https:// address"
+    from urllib.parse import urlsplit  # many services have no URL to check
+
     try:
         parts = urlsplit(url)
         is_whole = bool(parts.hostname and parts.hostname.encode("idna")) and parts.port != 0

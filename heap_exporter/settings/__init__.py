@@ -5,7 +5,16 @@ from heap_exporter.settings.definitions import (
     Settings,
     default_snapshot_dir,
     definitions,
+    longest_interval,
 )
 from heap_exporter.settings.rule import Definition, variable
 
-__all__ = ["MIN_SAMPLES_A_WINDOW", "Definition", "Settings", "default_snapshot_dir", "definitions", "variable"]
+__all__ = [
+    "MIN_SAMPLES_A_WINDOW",
+    "Definition",
+    "Settings",
+    "default_snapshot_dir",
+    "definitions",
+    "longest_interval",
+    "variable",
+]

@@ -182,14 +182,14 @@ class Settings:
                 short_duration(window),
                 f"too short to detect growth with one sample every {short_duration(interval)}; set window to at least "
                 f"{short_duration(MIN_SAMPLES_A_WINDOW * interval)}, or interval to at most "
-                f"{short_duration(math.floor(window / MIN_SAMPLES_A_WINDOW * 1000) / 1000)}",
+                f"{short_duration(longest_interval(window))}",
             )
         if window > MAX_SAMPLES * interval:
             raise SettingsError(
                 "interval",
                 short_duration(interval),
                 f"too short for a window of {short_duration(window)}; set interval to at least "
-                f"{short_duration(window / MAX_SAMPLES)}, or window to at most "
+                f"{short_duration(math.ceil(window / MAX_SAMPLES * 1000) / 1000)}, or window to at most "
                 f"{short_duration(MAX_SAMPLES * interval)}",
             )
 
@@ -212,6 +212,11 @@ class Settings:
         return cls(**{known[name].attribute: value for name, value in values.items()})
 
 
+def longest_interval(window_seconds: float) -> float:
+    """Return the longest time between samples of which a window has enough, in whole milliseconds as users set it."""
+    return math.floor(window_seconds / MIN_SAMPLES_A_WINDOW * 1000) / 1000
+
+
 def default_snapshot_dir() -> Path:
     """Return the default of the setting ``snapshot_dir``: a folder for each user in the temporary folder."""
     return temporary_folder() / name_for_user()
@@ -223,8 +228,8 @@ def definitions() -> Mapping[str, Definition]:
     kinds = get_type_hints(Settings)
     return MappingProxyType(
         {
-            found.name: found
-            for found in (
+            definition.name: definition
+            for definition in (
                 _definition(field.name, kinds[field.name], field.default, field.metadata["rule"])
                 for field in dataclasses.fields(Settings)
             )

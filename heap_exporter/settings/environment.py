@@ -33,8 +33,8 @@ def read_environment(environ: Mapping[str, str], definitions: Mapping[str, Defin
             values[name] = definition.read(variable(name), text)
             continue
         for alias, factor in definition.rule.aliases.items():
-            if (text := environ.get(alias)) and (found := _read_alias(environ, definition, alias, factor)) is not None:
-                values[name] = found
+            if (text := environ.get(alias)) and (value := _read_alias(environ, definition, alias, factor)) is not None:
+                values[name] = value
     if environ.get(NODE_THRESHOLD):
         values.setdefault("min_slope", NODE_MIN_SLOPE_BYTES_PER_HOUR)
     _warn_of_unknown(environ, [variable(name) for name in definitions])

@@ -24,7 +24,10 @@ OLD_SETTINGS = {
     "walk_timeout_seconds": "walk_timeout",
 }
 
-OLD_OPTIONS = {"--growth-percent": "--growth-threshold", "--sample-interval": "--interval"}
+OLD_OPTIONS = {
+    "replay": {"--growth-percent": "--growth-threshold"},
+    "rules": {"--sample-interval": "--interval"},
+}
 
 
 def with_new_names(values: Mapping[str, Any], spelled: Callable[[str], str] = str) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def with_new_names(values: Mapping[str, Any], spelled: Callable[[str], str] = st
 def with_new_options(words: Sequence[str]) -> list[str]:
     """Return the words of a command line with new names of options. An option with the new name wins."""
     renamed = list(words)
-    for old, new in OLD_OPTIONS.items():
+    for old, new in OLD_OPTIONS.get(renamed[0] if renamed else "", {}).items():
         for place in reversed(range(len(renamed))):
             name, _, value = renamed[place].partition("=")
             if name != old:

@@ -27,8 +27,8 @@ MAX_CPU_SECONDS = 300
 SPARE_ADDRESS_BYTES = 128 * 1024**2
 """Address space beyond the memory that a comparison may use, for libraries, stacks and what malloc reserves.
 
-The subprocess ends by itself at its limit. If small allocations failed, CPython could raise
-``MemoryError`` without end instead.
+The subprocess ends by itself at its limit. If small allocations failed, CPython 3.11 could raise ``MemoryError``
+without end instead.
 """
 
 MAX_KEPT = 64

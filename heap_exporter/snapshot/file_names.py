@@ -32,7 +32,9 @@ LOCKS = (SNAPSHOT_LOCK, BUDGET_LOCK, UPLOAD_LOCK)
 SHARED_PARTS = (part_name(BUDGET_FILE), part_name(UPLOAD_LEDGER))
 """Unfinished files that belong to no snapshot."""
 
-COMPANION = re.compile(rf"({ID.pattern})(?:\.report\.(?:json|html)|\.[a-z]+{re.escape(PIN_SUFFIX)})")
+COMPANION = re.compile(
+    rf"({ID.pattern})(?:{re.escape(REPORT_SUFFIX)}|{re.escape(PAGE_SUFFIX)}|\.[a-z]+{re.escape(PIN_SUFFIX)})"
+)
 """A file that is removed with its snapshot."""
 
 SNAPSHOT_PART = re.compile(rf"\.({ID.pattern}){re.escape(PART_SUFFIX)}")

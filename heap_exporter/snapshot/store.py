@@ -145,14 +145,14 @@ class Store:
 
         Raises :class:`SnapshotNotFound`.
         """
-        self.get(id)
+        path = self.get(id).path
         try:
             with self.open() as folder:
                 return ReadFile(folder.open_file(page_name(id), os.O_RDONLY))
         except OSError as error:
             raise SnapshotNotFound(
                 f"there is no report of snapshot {id}; heap-exporter writes one when it compares a snapshot with the "
-                f"one before, and {self.get(id).path} can be compared with `heap-exporter report`"
+                f"one before, and {path} can be compared with `heap-exporter report`"
             ) from error
 
     def _list(self, folder: OwnFolder) -> Sequence[SnapshotInfo]:

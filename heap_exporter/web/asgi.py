@@ -40,7 +40,10 @@ class AsgiApp:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
-        environ = _environ(scope, await _body(receive))
+        body = await _body(receive)
+        if body is None:
+            return
+        environ = _environ(scope, body)
         started: list[tuple[str, list[tuple[str, str]]]] = []
         chunks = await self._in_thread(self._application, environ, lambda *answer: started.append(answer))
         try:
@@ -61,11 +64,13 @@ class AsgiApp:
         return await asyncio.get_running_loop().run_in_executor(self._threads, functools.partial(function, *arguments))
 
 
-async def _body(receive: Receive) -> bytes:
-    """Return the body of an HTTP request, or the beginning of one that is too long."""
+async def _body(receive: Receive) -> bytes | None:
+    """Return the body of an HTTP request, or the beginning of one that is too long; ``None`` if the client has left."""
     body, is_whole = b"", False
     while not is_whole and len(body) <= BODY_BYTES:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body += message.get("body", b"")
         is_whole = not message.get("more_body", False)
     return body

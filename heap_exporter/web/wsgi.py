@@ -36,8 +36,8 @@ _HEAD = re.compile(
 
 _LENGTH = re.compile(rb"^content-length:[ \t]*([0-9]{1,18})[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 
-
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""What some clients wait for before they send a body (RFC 9110, 10.1.1): curl for a second, others for ever."""
 
 _EXPECTS = re.compile(rb"^expect:[ \t]*100-continue[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 

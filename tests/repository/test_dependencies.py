@@ -1,4 +1,4 @@
-"""What an installation brings: few packages, in ranges that resolve beside the pins of other applications."""
+"""What an installation brings: few packages, in ranges that resolve together with what applications pin."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_wheel_is_small_and_has_no_c_sources(clone: Path, python: Path, tmp_pa
 @pytest.mark.parametrize(
     ("pin", "extra"), [*((pin, "") for pin in PINS), *((pin, extra) for pin, extra in PINS_OF_EXTRAS.items())]
 )
-def test_the_package_resolves_beside_a_pin_with_one_release_of_opentelemetry(
+def test_the_package_resolves_together_with_a_pin_and_with_one_release_of_opentelemetry(
     pin: str, extra: str, clone: Path, python: Path, tmp_path: Path
 ) -> None:
     report = tmp_path / "report.json"

@@ -34,13 +34,13 @@ class ShopHandler(BaseHTTPRequestHandler):
         """Log nothing: the demo shows the state."""
 
     def _answer(self, kinds: set[str | None]) -> None:
-        found = _PATH.fullmatch(self.path)
-        if found is None or found[1] not in kinds:
+        match = _PATH.fullmatch(self.path)
+        if match is None or match[1] not in kinds:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
         cookie = SimpleCookie(self.headers.get("Cookie", "")).get("visitor")
         visitor = cookie.value if cookie else secrets.token_hex(16)
-        body = _page(found[1], visitor, int(found[2] or 0) % PRODUCTS, expire=self.expire).encode()
+        body = _page(match[1], visitor, int(match[2] or 0) % PRODUCTS, expire=self.expire).encode()
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))

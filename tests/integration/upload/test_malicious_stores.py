@@ -54,7 +54,7 @@ def ended(program: str, folder: Path, *arguments: str | Path, **more: str) -> tu
     return int(code), int(kib) * 1024, errors.strip().splitlines()[-1]
 
 
-@pytest.mark.long  # beside other tests the answer may time out before it fills the memory
+@pytest.mark.long  # while other tests run, the answer may time out before it fills the memory
 def test_the_command_aborts_at_its_memory_limit_and_states_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "one.heap"
     path.write_text("{}")

@@ -60,6 +60,14 @@ def app(process: Process) -> AsgiApp:
     return AsgiApp(process.app("t", trust_loopback=False))
 
 
+def test_a_client_that_leaves_before_its_body_is_whole_gets_no_snapshot(app: AsgiApp, process: Process) -> None:
+    scope = {"type": "http", "method": "POST", "path": "/snapshots", "headers": [TOKEN]}
+    beginning = {"type": "http.request", "body": b"", "more_body": True}
+
+    assert exchange(app, scope, beginning, {"type": "http.disconnect"}) == []
+    assert process.snapshots.outcomes["written"] == 0
+
+
 def test_a_page_is_answered_with_its_status_and_headers(app: AsgiApp) -> None:
     status, headers, body = request(app, "/metrics")
 
