@@ -7,25 +7,19 @@ from __future__ import annotations
 
 import fcntl
 import os
-import struct
+
+from heap_exporter.runtime import lock_probe
 
 LOCK_PREFIX = ".watcher-"
 
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_LOCK = struct.Struct("@hhqqi4x")
-"""``struct flock`` of fcntl(2) on 64-bit Linux."""
 
 
 def lock_holder(folder: int, name: str) -> int | None:
-    """Return the pid of the process that has a file locked, ``None`` if there is none. Raises ``OSError``.
-
-    The pid is not positive for a process of another container or machine.
-    """
+    """Return the pid of the process that has a file locked, as :func:`lock_probe.lock_holder` does."""
     file = os.open(name, os.O_RDONLY | _OPEN, dir_fd=folder)
     try:
-        lock = fcntl.fcntl(file, fcntl.F_GETLK, _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
-        kind, _, _, _, pid = _LOCK.unpack(lock)
-        return None if kind == fcntl.F_UNLCK else int(pid)
+        return lock_probe.lock_holder(file)
     finally:
         os.close(file)
 

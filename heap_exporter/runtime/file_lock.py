@@ -105,25 +105,7 @@ class FolderLock:
 
     def _locked_file(self) -> int:
         with open_folder(self._directory) as folder:
-            for _ in range(MAX_ATTEMPTS):
-                file = folder.open_file(self._name, os.O_RDWR | os.O_CREAT)
-                try:
-                    self._refuse_second_name(file)
-                    is_locked = _try_lock(file, exclusive=True)
-                    if is_locked and folder.has(self._name, file):
-                        return file
-                    owner = "" if is_locked else os.pread(file, OWNER_BYTES, 0).decode(errors="replace")
-                except BaseException:
-                    close_descriptor(file)
-                    raise
-                close_descriptor(file)
-                if not is_locked:
-                    raise LockHeld(owner or "another process")
-        raise LockHeld("several processes in turn")
-
-    def _refuse_second_name(self, file: int) -> None:
-        if os.fstat(file).st_nlink > 1:  # the owner of the lock would be written into that file too
-            raise UnsafePath(self.path, "the file has a second name (a hard link)")
+            return _lock_file(folder, self._name)
 
     def _warn(self, error: OSError) -> None:
         if not self._has_warned:
@@ -152,6 +134,58 @@ def _after_fork_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def lock_file(folder: OwnFolder, name: str) -> int:
+    """Open a file, make it where there is none, and return its descriptor; it is locked until :func:`unlock_file`.
+
+    Raises :class:`LockHeld` where any process has locked it, and :class:`OSError`, also where no lock is possible.
+    """
+    if fcntl is None:
+        raise OSError(errno.ENOLCK, "this platform does not support record locks")
+    claim, path = _Claim(), folder.path / name
+    if _claims.setdefault(path, claim) is not claim:  # opening and closing it would release the lock
+        raise LockHeld(f"process {os.getpid()}")
+    try:
+        claim.file = _lock_file(folder, name)
+    except BaseException:
+        _claims.pop(path, None)
+        raise
+    return claim.file
+
+
+def unlock_file(folder: OwnFolder, name: str) -> None:
+    """Remove a file that this process has locked by :func:`lock_file`, and release the lock. Raises ``OSError``."""
+    claim = _claims.pop(folder.path / name, None)
+    if claim is not None and claim.file is not None:
+        try:
+            if folder.has(name, claim.file):  # before the lock is released, as in FolderLock.release()
+                folder.remove(name)
+        finally:
+            close_descriptor(claim.file)
+
+
+def _lock_file(folder: OwnFolder, name: str) -> int:
+    for _ in range(MAX_ATTEMPTS):
+        file = folder.open_file(name, os.O_RDWR | os.O_CREAT)
+        try:
+            _refuse_second_name(folder.path / name, file)
+            is_locked = _try_lock(file, exclusive=True)
+            if is_locked and folder.has(name, file):
+                return file
+            owner = "" if is_locked else os.pread(file, OWNER_BYTES, 0).decode(errors="replace")
+        except BaseException:
+            close_descriptor(file)
+            raise
+        close_descriptor(file)
+        if not is_locked:
+            raise LockHeld(owner or "another process")
+    raise LockHeld("several processes in turn")
+
+
+def _refuse_second_name(path: Path, file: int) -> None:
+    if os.fstat(file).st_nlink > 1:  # the owner of the lock would be written into that file too
+        raise UnsafePath(path, "the file has a second name (a hard link)")
 
 
 def create_locked(folder: OwnFolder, name: str) -> int:

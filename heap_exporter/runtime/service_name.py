@@ -22,7 +22,7 @@ def service_name(environ: Mapping[str, str] = os.environ) -> str:
         key, _, value = pair.partition("=")
         if key.strip() == "service.name":
             name = name or _unquoted(value.strip())
-    return "".join(char if char.isprintable() else " " for char in (name or _program())[:MAX_CHARS])
+    return "".join(char if char.isprintable() else " " for char in (name or program_name())[:MAX_CHARS])
 
 
 def _unquoted(text: str) -> str:
@@ -32,7 +32,7 @@ def _unquoted(text: str) -> str:
     return unquote(text)
 
 
-def _program() -> str:
+def program_name() -> str:
     """Return the file or the package of the program, without arguments, which may be secret."""
     path = PurePath(sys.argv[0] if sys.argv else "")
     name = path.parent.name if path.name == "__main__.py" else path.name
