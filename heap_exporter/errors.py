@@ -74,7 +74,8 @@ WALK_FAILURES = ("crashed", "killed", "hung", "no_memory", "no_disk", "refused",
 class NativeUnavailable(HeapExporterError):
     """The native walker cannot be used here.
 
-    ``reason`` is ``no_extension``, ``platform``, ``free_threaded`` or ``layout``; ``detail`` is a sentence.
+    ``reason`` is ``no_extension``, ``platform``, ``free_threaded``, ``subinterpreter`` or ``layout``; ``detail`` is a
+    sentence.
     """
 
     def __init__(self, reason: str, detail: str) -> None:

@@ -258,7 +258,7 @@ def _load() -> Any:
     try:
         from heap_exporter import _native
     except ImportError as error:
-        raise NativeUnavailable("no_extension", NOT_BUILT) from error
+        raise _import_failure(error) from error
     if _native.__file__ is None:  # only the folder of its sources exists, in a clone
         raise NativeUnavailable("no_extension", NOT_BUILT)
     if problem := _layout_problem(_native):
@@ -267,6 +267,16 @@ def _load() -> Any:
             "layout", f"{problem} in CPython {version} differ from those that the C extension expects"
         )
     return _native
+
+
+def _import_failure(error: ImportError) -> NativeUnavailable:
+    if "subinterpreter" in str(error):
+        return NativeUnavailable(
+            "subinterpreter", "an interpreter with a GIL of its own cannot load the C extension of the native walker"
+        )
+    if str(error.path).endswith(".so"):  # it is there, perhaps built for another C library
+        return NativeUnavailable("no_extension", f"the C extension of the native walker cannot be loaded: {error}")
+    return NativeUnavailable("no_extension", NOT_BUILT)
 
 
 class _Probe:

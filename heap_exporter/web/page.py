@@ -48,6 +48,7 @@ WALKER_REASONS = {
     "no_extension": "the C extension is missing",
     "platform": "the native walker needs Linux",
     "free_threaded": "the native walker does not support free-threaded builds",
+    "subinterpreter": "an interpreter with a GIL of its own cannot load the C extension",
     "layout": "the C extension of the native walker was built for another interpreter",
     "failing": "the native walker keeps failing; heap-exporter will try it again later",
 }

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,8 +87,12 @@ def next_json(process: subprocess.Popen[str]) -> Any:
 def get(url: str, accept: str = "application/json", data: bytes | None = None) -> str:
     """Return the answer to a GET, or to a POST of ``data``."""
     request = urllib.request.Request(url, data=data, headers={"Accept": accept})
-    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
-        return str(response.read().decode())
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
+            return str(response.read().decode())
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+        raise
 
 
 def get_json(url: str, data: bytes | None = None) -> Any:

@@ -91,7 +91,43 @@ def test_a_missing_extension_is_logged_once_with_what_to_do(
     assert "installed without its C extension; to get it, install a wheel" in record.getMessage()
 
 
-@pytest.mark.parametrize("reason", ["no_extension", "platform", "free_threaded", "layout"])
+class FailingImports:
+    """Makes the import of the C extension fail."""
+
+    def __init__(self, error: ImportError) -> None:
+        self.error = error
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "heap_exporter._native":
+            raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "detail"),
+    [
+        (
+            ImportError("module heap_exporter._native does not support loading in subinterpreters"),
+            "subinterpreter",
+            "an interpreter with a GIL of its own cannot load the C extension of the native walker",
+        ),
+        (
+            ImportError("libc.musl-x86_64.so.1: cannot open", path="/app/heap_exporter/_native.so"),
+            "no_extension",
+            "the C extension of the native walker cannot be loaded: libc.musl-x86_64.so.1: cannot open",
+        ),
+    ],
+)
+def test_an_extension_that_is_there_and_cannot_be_imported_gives_its_own_reason(
+    error: ImportError, reason: str, detail: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "heap_exporter._native", raising=False)
+    monkeypatch.delattr(heap_exporter, "_native", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [FailingImports(error), *sys.meta_path])
+
+    assert choose_walker().chosen == WalkerChoice("portable", reason, detail)
+
+
+@pytest.mark.parametrize("reason", ["no_extension", "platform", "free_threaded", "subinterpreter", "layout"])
 def test_a_native_walker_that_cannot_be_used_gives_the_reason(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
     def refuse() -> FakeWalker:
         raise NativeUnavailable(reason, "it is so")

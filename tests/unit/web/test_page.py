@@ -141,7 +141,7 @@ def test_a_census_of_a_clone_is_marked() -> None:
 
 
 def test_every_reason_for_a_walker_has_a_text() -> None:
-    reasons = {"best", "setting", "no_extension", "platform", "free_threaded", "layout", "failing"}
+    reasons = {"best", "setting", "no_extension", "platform", "free_threaded", "subinterpreter", "layout", "failing"}
 
     assert set(WALKER_REASONS) == reasons
     assert walker_text(WalkerChoice("native", "best")) == (
