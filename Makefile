@@ -11,7 +11,7 @@ READY  := $(VENV)/.ready
 WORKERS ?= 4
 # The tests start hundreds of interpreters: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
-NATIVE := setup.py $(wildcard heap_exporter/_native/*.[ch] heap_exporter/_kernels/*.[ch])
+NATIVE := setup.py $(wildcard $(foreach folder,_native _kernels _allocations,heap_exporter/$(folder)/*.[ch]))
 
 .PHONY: help demo test test-long check servers browser oracles matrix dependency-versions lowest-versions native asan valgrind bench bench-walker bench-analysis bench-large score soak alerts-table dashboards docs docs-site pictures clean
 
@@ -47,10 +47,10 @@ check: $(READY) ## ruff and mypy --strict
 native: $(READY) ## build the walker in C with every warning an error
 	HEAP_EXPORTER_BUILD=strict $(BIN)/python -m pip install -qq --editable . --no-deps --force-reinstall
 
-asan: $(READY) ## walk and analyse under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: $(READY) ## walk, analyse and sample allocations under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(BIN)/python -m tests.native.checked asan
 
-valgrind: $(READY) ## walk and analyse under valgrind
+valgrind: $(READY) ## walk, analyse and sample allocations under valgrind
 	$(BIN)/python -m tests.native.checked valgrind
 
 servers: $(READY) ## install Prometheus and Alertmanager (new, and Debian 12's) and VictoriaMetrics in .servers/ (apt, no root), SeaweedFS in .venv/

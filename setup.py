@@ -1,7 +1,8 @@
 """Builds the C extensions; pyproject.toml has the other metadata of the package.
 
-`_native` walks the heap of CPython on Linux. `_kernels` analyses snapshots wherever GCC or Clang compile. Both are
-optional: without a compiler or on another platform the package installs without them, and Python code does the same.
+`_native` walks the heap of CPython on Linux, and `_allocations` samples its allocations. `_kernels` analyses snapshots
+wherever GCC or Clang compile. All are optional: without a compiler or on another platform the package installs without
+them. Python code then walks and analyses, and no allocations are sampled.
 HEAP_EXPORTER_BUILD=required makes a failed build an error, =strict also each warning.
 """
 
@@ -36,15 +37,16 @@ def _extension(name: str) -> Extension:
     return Extension(
         f"heap_exporter.{name}",
         sources=sorted(str(path) for path in (PACKAGE / name).glob("*.c")),
-        depends=sorted(str(path) for path in (PACKAGE / name).glob("*.h")),
+        depends=sorted(str(path) for path in [*(PACKAGE / name).glob("*.h"), PACKAGE / "_native" / "compat.h"]),
         extra_compile_args=[*FLAGS, *(STRICT_FLAGS if BUILD == "strict" else []), *sanitize],
         extra_link_args=sanitize,
+        libraries=["m"],
         optional=BUILD not in ("required", "strict"),
     )
 
 
 EXTENSIONS = [
-    *([_extension("_native")] if _supports_this_interpreter() else []),
+    *([_extension("_native"), _extension("_allocations")] if _supports_this_interpreter() else []),
     *([_extension("_kernels")] if sys.platform != "win32" else []),
 ]
 

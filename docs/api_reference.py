@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import heap_exporter
-from heap_exporter import analysis, errors, model
+from heap_exporter import allocations, analysis, errors, model
 from heap_exporter.report import advice_text, comparison_problem_text, path_text, verdict_text
 
 PAGE = Path(__file__).parent / "api.md"
@@ -25,9 +25,10 @@ MAX_LINE = 100
 
 METHODS = {
     "HeapExporter": ("settings", "url", "verdict", "census", "snapshot", "on", "stop"),
+    "AllocationSampler": ("start", "stop", "hooks", "profile"),
     "HeapMonitor": ("running", "start", "verdict", "census", "snapshot", "on", "stop"),
 }
-"""Members of the two classes that applications call; the other public ones are for heap-exporter's own packages."""
+"""Members of the classes that applications call; the other public ones are for heap-exporter's own packages."""
 
 
 class Section(NamedTuple):
@@ -64,6 +65,19 @@ SECTIONS = (
             "open", "compare", "Heap", "TypeRow", "Group", "Holding", "Diff", "Suspect", "Change", "TypeChange",
             "PathChange",
         ),
+    ),
+    Section(
+        "Where memory is allocated",
+        "`from heap_exporter.allocations import AllocationSampler, growth_by_line`; the values are in "
+        "`heap_exporter.model`.",
+        allocations,
+        ("AllocationSampler", "growth_by_line"),
+    ),
+    Section(
+        "Profiles of allocations",
+        "Frozen values in `heap_exporter.model`.",
+        model,
+        ("AllocationProfile", "AllocationSite", "AllocationGrowth", "CodeLine", "AllocationHooks"),
     ),
     Section(
         "Verdicts as text",

@@ -84,6 +84,18 @@ class NativeUnavailable(HeapExporterError):
         self.detail = detail
 
 
+class AllocationsUnavailable(HeapExporterError):
+    """Allocations cannot be sampled here.
+
+    ``reason`` is ``no_extension`` or ``refused``; ``detail`` is a sentence.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
 class SnapshotError(HeapExporterError):
     """A snapshot was requested and not written; a subclass has the reason. ``outcome`` is the label of its counter."""
 

@@ -40,10 +40,10 @@
 #pragma GCC diagnostic pop
 
 #if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x030F0000
-#error "the native walker supports CPython 3.11 to 3.14"
+#error "heap-exporter's C code supports CPython 3.11 to 3.14"
 #endif
 #ifdef Py_GIL_DISABLED
-#error "the native walker needs the GIL"
+#error "heap-exporter's C code needs the GIL"
 #endif
 
 /* ---- the collector -------------------------------------------------------------------------------------------- */
@@ -445,6 +445,28 @@ static inline size_t
 compat_generator_size(void)
 {
     return offsetof(PyGenObject, gi_iframe) + offsetof(Frame, localsplus);
+}
+
+/* Return the offset of a frame's instruction in bytes, as PyCode_Addr2Line() takes it. */
+static inline int
+compat_frame_instruction(Frame *frame)
+{
+    return (int)_PyInterpreterFrame_LASTI(frame) * (int)sizeof(_Py_CODEUNIT);
+}
+
+/* Return the state of the calling thread while it has the GIL, else NULL. */
+static inline PyThreadState *
+compat_own_thread(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_GetUnchecked();
+#elif PY_VERSION_HEX >= 0x030C0000
+    return _PyThreadState_UncheckedGet();
+#else
+    /* That of the thread with the GIL, which may be another thread. */
+    PyThreadState *current = _PyThreadState_UncheckedGet();
+    return current && current == PyGILState_GetThisThreadState() ? current : NULL;
+#endif
 }
 
 static inline PyThreadState *

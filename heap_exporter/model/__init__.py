@@ -6,6 +6,13 @@ on this system or failed; the exporters then leave the value out.
 
 from heap_exporter.model.accumulations import Accumulation, CacheLimit, SettledHolder
 from heap_exporter.model.alerts import Ending, EndingReason, LastExit, LeakAlert, MappingGrowth, SnapshotInfo
+from heap_exporter.model.allocations import (
+    AllocationGrowth,
+    AllocationHooks,
+    AllocationProfile,
+    AllocationSite,
+    CodeLine,
+)
 from heap_exporter.model.comparison_problems import ComparisonProblem, ComparisonProblemKind
 from heap_exporter.model.detector_thresholds import DetectorThresholds
 from heap_exporter.model.paths import LeakPattern, RetainerPath, Step, StepKind
@@ -40,10 +47,15 @@ from heap_exporter.model.verdicts import (
 
 __all__ = [
     "Accumulation",
+    "AllocationGrowth",
+    "AllocationHooks",
+    "AllocationProfile",
+    "AllocationSite",
     "AllocatorMemory",
     "CacheLimit",
     "Cause",
     "Census",
+    "CodeLine",
     "CollectorState",
     "ComparisonProblem",
     "ComparisonProblemKind",

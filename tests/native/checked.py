@@ -1,4 +1,7 @@
-"""Runs walks and analyses under a checker of memory: `python -m tests.native.checked asan` or `valgrind`.
+"""Runs walks, analyses and samples of allocations under a checker of memory.
+
+    python -m tests.native.checked asan
+    python -m tests.native.checked valgrind
 
 The walk runs in the process, where the checker sees it, and in a clone; the files that are analysed are drawn, and most
 are altered. Exits with 0 when nothing was found.
@@ -76,6 +79,47 @@ print(read, "files analysed,", refused, "refused", flush=True)
 """
 
 
+ALLOCATIONS = """
+import os, sys, threading
+sys.path.insert(0, {folder!r})
+import _allocations
+
+stopping, kept = threading.Event(), []
+
+def work(number):
+    mine = []
+    while not stopping.is_set():
+        mine.append([bytes(100 + number), {{number: number}}, bytearray(2000)])
+        mine[-1][2].extend(bytes(5000))
+        del mine[-1][2][100:], mine[:-1000]
+    kept.append(mine)
+
+threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+for thread in threads:
+    thread.start()
+samples = 0
+for number in range({starts}):
+    _allocations.start((1, 64, 4096)[number % 3], 0.001)
+    if number % 3 == 0:
+        pid = os.fork()
+        if pid == 0:
+            kept.append([bytes(300) for _ in range(1000)])
+            _allocations.stop()
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+    stacks = _allocations.stacks()
+    for stack in stacks:
+        _allocations.calls(stack[0])
+    samples += _allocations.counters()["taken"]
+    assert _allocations.state() == {hooks!r}
+    _allocations.stop()
+stopping.set()
+for thread in threads:
+    thread.join()
+print(samples, "allocations sampled by", {hooks!r}, "hooks", flush=True)
+"""
+
+
 def draw_files(folder: Path, number: int) -> None:
     """Write ``count`` files, one of each hundred unchanged, the others altered."""
     folder.mkdir()
@@ -97,12 +141,13 @@ def build(folder: Path, sanitize: str) -> None:
     subprocess.run(command, cwd=REPOSITORY, env=environment, check=True)
 
 
-def run_under_asan(program: str) -> int:
+def run_under_asan(program: str, allocator: str = "malloc") -> int:
     """Return the exit code of the program under AddressSanitizer, which ends it at the first error."""
     library = subprocess.check_output(["gcc", "-print-file-name=libasan.so"], text=True).strip()
     options = "detect_leaks=0:abort_on_error=1:allocator_may_return_null=1"
     extra = {"LD_PRELOAD": library, "ASAN_OPTIONS": options, "UBSAN_OPTIONS": "halt_on_error=1"}
-    return subprocess.run(python(program), env=environment() | extra, check=False).returncode
+    variables = environment() | extra | {"PYTHONMALLOC": allocator}
+    return subprocess.run(python(program), env=variables, check=False).returncode
 
 
 def run_under_valgrind(program: str, log: Path) -> int:
@@ -110,7 +155,9 @@ def run_under_valgrind(program: str, log: Path) -> int:
     valgrind = ["valgrind", f"--log-file={log}", "--num-callers=40"]
     code = subprocess.run([*valgrind, *python(program)], env=environment(), check=False).returncode
     own_errors = [
-        error for error in re.split(r"==\d+== \n", log.read_text()) if re.search("_(native|kernels).cpython", error)
+        error
+        for error in re.split(r"==\d+== \n", log.read_text())
+        if re.search("_(native|kernels|allocations).cpython", error)
     ]
     print(f"{len(own_errors)} errors in the extensions", *own_errors, sep="\n")
     return code or (1 if own_errors else 0)
@@ -137,9 +184,11 @@ def main() -> int:
         programs = (
             WALKS.format(folder=folder, items=50_000 if is_quick else 2000),
             ANALYSES.format(folder=folder, repository=str(REPOSITORY), files=f"{scratch}/files"),
+            ALLOCATIONS.format(folder=folder, starts=60 if is_quick else 6, hooks="full"),
         )
         if is_quick:
-            return int(any(run_under_asan(program) for program in programs))
+            light = ALLOCATIONS.format(folder=folder, starts=60, hooks="light")
+            return int(any([run_under_asan(program) for program in programs] + [run_under_asan(light, "pymalloc")]))
         return int(any(run_under_valgrind(program, Path(scratch) / "log") for program in programs))
 
 

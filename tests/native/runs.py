@@ -16,17 +16,19 @@ DEADLINE_SECONDS = 240.0
 """A program that takes longer hangs, even on a busy machine."""
 
 
-def outcome(code: str, folder: Path, *options: str, deadline_seconds: float = DEADLINE_SECONDS) -> dict[str, Any]:
+def outcome(
+    code: str, folder: Path, *options: str, deadline_seconds: float = DEADLINE_SECONDS, **environ: str
+) -> dict[str, Any]:
     """Return the JSON object that a program printed; it must succeed and write nothing to stderr.
 
-    ``options`` are the interpreter's. The program may import the tests' helpers.
+    ``options`` are the interpreter's, and ``environ`` are variables. The program may import the tests' helpers.
     """
     path = folder / "program.py"
     path.write_text(textwrap.dedent(code))
     ran = subprocess.run(
         [sys.executable, *options, str(path)],
         cwd=folder,
-        env=environment(folder, PYTHONPATH=str(REPOSITORY)),
+        env=environment(folder, PYTHONPATH=str(REPOSITORY), **environ),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -14,8 +14,8 @@ FORBIDDEN = ("grpc", "numpy", "rich", "wsgiref", "werkzeug", "opentelemetry", "p
 
 ORDER = [
     "_version", "errors", "runtime", "model", "metrics", "settings", "heapfile", "analysis", "report", "walker",
-    "probes", "detection", "snapshot", "upload", "recording", "investigation", "alerting", "export", "notify",
-    "fleet", "pipeline", "monitor", "web", "agent", "demo", "cli",
+    "probes", "allocations", "detection", "snapshot", "upload", "recording", "investigation", "alerting", "export",
+    "notify", "fleet", "pipeline", "monitor", "web", "agent", "demo", "cli",
 ]  # fmt: skip  # one reading
 """Imports point from later packages to earlier ones only; ``__init__`` and ``__main__`` import from all."""
 
@@ -73,7 +73,15 @@ def test_the_table_in_contributing_is_the_tree() -> None:
         if row.startswith("| `")
         for name in re.findall(r"`([^`]+)`", row.split("|")[1])
     }
-    assert in_table == in_tree | {"_native/", "_kernels/", "alerts/", "dashboards/", "deploy/", "training/"}
+    assert in_table == in_tree | {
+        "_native/",
+        "_kernels/",
+        "_allocations/",
+        "alerts/",
+        "dashboards/",
+        "deploy/",
+        "training/",
+    }
 
 
 def test_the_order_of_imports_names_every_package() -> None:
