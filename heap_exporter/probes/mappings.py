@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ MAX_SECONDS = 0.5
 CHUNK_BYTES = 1 << 16
 LARGEST_GUARD_BYTES = 1 << 20
 """The largest guard below the stack of a thread; a larger one is a reserve."""
+
+UNLIMITED_STACK_BYTES = 2 << 20
+"""The stack of a thread in the GNU C library on x86-64 and AArch64 if RLIMIT_STACK is unlimited (pthread_create(3))."""
 
 _SHARED = ("/dev/zero", "/dev/shm/", "/memfd:", "/SYSV")  # noqa: S108  # parts of names, never opened
 """The names of shared memory in the kernel (proc(5))."""
@@ -154,7 +158,23 @@ def _is_arena(mapping: _Mapping, above: _Mapping | None) -> bool:
 
 
 def _is_stack(mapping: _Mapping, below: _Mapping | None) -> bool:
-    """Return whether a memory mapping is the stack of a thread: it lies above a guard."""
-    if below is None or below.path or below.end != mapping.begin or not mapping.permissions.startswith(b"rw"):
+    """Return whether a memory mapping is the stack of a thread: it lies above a guard, or has one inside.
+
+    The GNU C library from 2.42 on marks the first page of the mapping as the guard, which ``smaps`` does not show
+    (madvise(2), MADV_GUARD_INSTALL): such a stack is known by its size alone.
+    """
+    if not mapping.permissions.startswith(b"rw"):
+        return False
+    if mapping.end - mapping.begin == usual_stack_bytes() + os.sysconf("SC_PAGESIZE"):
+        return True
+    if below is None or below.path or below.end != mapping.begin:
         return False
     return below.permissions.startswith(b"---") and below.end - below.begin <= LARGEST_GUARD_BYTES
+
+
+def usual_stack_bytes() -> int:
+    """Return the size of a new thread's stack, as Python and the GNU C library choose it."""
+    import resource  # only systems with /proc come here
+
+    limit = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    return threading.stack_size() or (UNLIMITED_STACK_BYTES if limit == resource.RLIM_INFINITY else limit)

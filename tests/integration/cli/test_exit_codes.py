@@ -20,7 +20,8 @@ PRINTERS = ("report FILE", "top FILE", "top FILE --json --limit 0", "path FILE S
 SLOW_IMPORT = """
 import time
 print("importing", flush=True)
-time.sleep(60)
+for _ in range(6000):
+    time.sleep(0.01)  # a signal that comes just before a sleep does not end it
 """
 
 IMPORT_THAT_WAITS_FOR_SIGTERM = """

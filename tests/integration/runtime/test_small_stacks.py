@@ -35,8 +35,9 @@ def post(url: str, body: bytes) -> int:
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code
 
 
 def test_deep_json_in_a_request_and_in_every_file_of_the_folder_kills_no_service(tmp_path: Path) -> None:

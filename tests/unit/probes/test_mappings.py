@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.errors import SourceMissing
-from heap_exporter.probes.mappings import PROC, MappingGroup, Mappings, growth, read_mappings
+from heap_exporter.probes.mappings import PROC, MappingGroup, Mappings, growth, read_mappings, usual_stack_bytes
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs /proc/self/smaps")
 
@@ -103,3 +103,14 @@ def test_growth_is_sorted_by_gain() -> None:
 def test_a_missing_proc_is_a_missing_source(tmp_path: Path) -> None:
     with pytest.raises(SourceMissing, match="memory mappings of the process cannot be read"):
         read_mappings(proc=tmp_path)
+
+
+def test_a_mapping_with_the_size_of_a_stack_and_its_guard_is_one(tmp_path: Path) -> None:
+    stack_bytes = usual_stack_bytes() + mmap.PAGESIZE
+    begin = 0x7F0000001000
+    end = begin + stack_bytes
+
+    found = mapped(tmp_path, f"{begin:x}-{end:x} rw-p", f"{end:x}-{end + mmap.PAGESIZE:x} rw-p")
+
+    assert group(found, "thread stacks").mappings == 1
+    assert group(found, "anonymous").mappings == 1
