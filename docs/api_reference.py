@@ -24,7 +24,7 @@ PAGE = Path(__file__).parent / "api.md"
 MAX_LINE = 100
 
 METHODS = {
-    "HeapExporter": ("settings", "url", "verdict", "census", "snapshot", "on", "stop"),
+    "HeapExporter": ("settings", "url", "allocations", "verdict", "census", "snapshot", "on", "stop"),
     "AllocationSampler": ("start", "stop", "hooks", "profile"),
     "HeapMonitor": ("running", "start", "verdict", "census", "snapshot", "on", "stop"),
 }

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from heap_exporter.allocations import AllocationSampler
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.export.otel_internals import OpenTelemetryChanged
 from heap_exporter.export.otlp_receiver import find_receiver
@@ -68,6 +69,11 @@ class HeapExporter:
     def url(self) -> str | None:
         """Return the address of the exporter's status page, ``None`` while the exporter has no open port."""
         return self._server.url if self._server else None
+
+    @property
+    def allocations(self) -> AllocationSampler:
+        """Return the exporter's sampler of allocations: start and stop it, and read its profile."""
+        return self.monitor.allocations
 
     def snapshot(self, reason: str = "requested by the application") -> SnapshotInfo:
         """Have the exporter take a snapshot now. Raises :class:`~heap_exporter.errors.SnapshotError` if that fails."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from heap_exporter.allocations import AllocationSampler
 from heap_exporter.detection.history import History
 from heap_exporter.model import Census, Reading, SnapshotInfo, Verdict
 from heap_exporter.notify.listeners import LeakEvent, LeakListener, LeakListeners
@@ -73,6 +74,11 @@ class HeapMonitor:
         return self._pipeline.snapshots
 
     @property
+    def allocations(self) -> AllocationSampler:
+        """Return the sampler of allocations, which this monitor starts and stops as the settings say."""
+        return self._pipeline.allocations
+
+    @property
     def running(self) -> bool:
         """Return whether the sampling thread runs."""
         return self._thread is not None and self._thread.is_alive()
@@ -111,6 +117,8 @@ class HeapMonitor:
     def after_fork(self) -> None:
         """Start a new sampling thread in a forked child, where no thread survived."""
         self._pauses.stop()
+        self.allocations.after_fork()
+        self.allocations.stop()
         self._reset()
         self._start(self._run_in_child)
 

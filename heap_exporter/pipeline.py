@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from heap_exporter.allocations import AllocationSampler
 from heap_exporter.detection.history import History, point_of
 from heap_exporter.detection.judge import Judge
+from heap_exporter.errors import AllocationsUnavailable
 from heap_exporter.export.type_series import TypeSeries
 from heap_exporter.investigation.stage import InvestigationStage
 from heap_exporter.model import (
@@ -30,6 +32,7 @@ from heap_exporter.probes.sampler import PROBES, Sampler
 from heap_exporter.recording.exit_claim import claim_last_exit
 from heap_exporter.recording.recorder import Recorder
 from heap_exporter.runtime.error_boundary import ErrorBoundary
+from heap_exporter.runtime.logs import log
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.retention import ALERT_PIN_SECONDS
 from heap_exporter.snapshot.service import Snapshots
@@ -130,13 +133,16 @@ class Pipeline:
             self._uploads = UploadScheduler(
                 settings.upload_url, store, self._sampler.headroom_bytes, remove_local=settings.upload_remove_local
             )
-        self._investigator = InvestigationStage(settings, self.snapshots, self._sampler)
+        self.allocations = AllocationSampler(settings.allocations_interval_bytes, settings.allocations_cpu_percent)
+        self._investigator = InvestigationStage(settings, self.snapshots, self._sampler, self.allocations)
 
     def begin(self) -> None:
         """Prepare the pipeline on a new sampling thread: clean up the snapshot folder, and open the recording."""
         self._earlier_cpu_seconds = self._cpu_seconds
         self._boundary.run("snapshot", self.snapshots.clean_up)
         self._boundary.run("record", self._open_recorder)
+        if self._settings.allocations == "always":
+            self._boundary.run("investigate", self._start_allocations)
 
     def tick(self) -> None:
         """Run all stages of the pipeline once: take a sample, record it, judge it, investigate and notify."""
@@ -174,6 +180,7 @@ class Pipeline:
         self._boundary.run("snapshot", self.snapshots.give_up)
         if self._uploads is not None:
             self._boundary.run("snapshot", self._uploads.give_up)
+        self._boundary.run("investigate", self.allocations.stop)
 
     def count_push(self, outcome: str) -> None:
         """Count an OTLP push; the next reading that the pipeline publishes has the count."""
@@ -193,6 +200,7 @@ class Pipeline:
         if self._uploads is not None:
             self._boundary.run("snapshot", self._uploads.poll)
         self._boundary.run("notify", self.notifier.poll)
+        self._boundary.run("investigate", self.allocations.poll)
 
     def _read(self, before: Reading) -> Taken:
         """Run the read stage: read the cheap sources, the slow ones when due, and a finding of an investigation."""
@@ -236,6 +244,15 @@ class Pipeline:
         for snapshot_id in last_exit.snapshots if last_exit else ():
             self.snapshots.store.pins.pin(snapshot_id, "crash", ALERT_PIN_SECONDS)
         self._publish(dataclasses.replace(self.reading, last_exit=last_exit))
+
+    def _start_allocations(self) -> None:
+        """Sample allocations from now on, but not those of the sampling thread."""
+        try:
+            self.allocations.start()
+        except AllocationsUnavailable as error:
+            log.warning("heap-exporter samples no allocations: %s", error)
+            return
+        self.allocations.ignore_this_thread()
 
     def _record(self, taken: Taken) -> None:
         """Run the record stage: keep the point in memory and on disk, before a later stage can fail on it."""

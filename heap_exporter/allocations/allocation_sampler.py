@@ -7,11 +7,11 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from heap_exporter.allocations.source_files import SourceFiles
 from heap_exporter.errors import AllocationsUnavailable
 from heap_exporter.model import AllocationHooks, AllocationProfile, AllocationSite, CodeLine
 from heap_exporter.runtime import forks
 from heap_exporter.runtime.fork_pause import late_imports
+from heap_exporter.runtime.logs import log
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -39,7 +39,6 @@ class AllocationSampler:
         self._module: ModuleType | None = None
         self._started_at = 0.0
         self._lock = threading.RLock()
-        forks.register(self)
 
     def start(self) -> None:
         """Install the hooks, and start to sample; does nothing if this sampler is active.
@@ -55,6 +54,10 @@ class AllocationSampler:
             except (RuntimeError, MemoryError) as error:
                 raise AllocationsUnavailable("refused", str(error) or "there is no memory for the samples") from error
             self._module, self._started_at = module, time.time()
+            forks.register(self)
+            with late_imports():
+                from heap_exporter.allocations.source_files import SourceFiles
+
             self._files = SourceFiles()
             self._lines: dict[tuple[str, str, int], CodeLine] = {}
             self._calls: dict[int, tuple[CodeLine, ...]] = {}
@@ -65,6 +68,7 @@ class AllocationSampler:
             if self._module is not None:
                 self._module.stop()
                 self._module = None
+                forks.unregister(self)
                 self._lines, self._calls = {}, {}
 
     @property
@@ -99,6 +103,14 @@ class AllocationSampler:
                     )
                     for stack, live_bytes, live_objects, variance, _, allocated_bytes, allocated_objects, _ in rows
                 ),
+            )
+
+    def poll(self) -> None:
+        """Stop and log a warning if another tool has replaced the hooks: they would miss when samples are freed."""
+        if self.hooks is AllocationHooks.DISPLACED:
+            self.stop()
+            log.warning(
+                "heap-exporter has stopped sampling allocations: another tool, such as tracemalloc, replaced its hooks"
             )
 
     def ignore_this_thread(self) -> None:

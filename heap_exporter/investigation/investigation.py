@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from heap_exporter.investigation.holder_watch import HolderWatch
 from heap_exporter.model import (
     Accumulation,
+    AllocationProfile,
     Cause,
     ComparisonProblem,
     Finding,
@@ -37,7 +38,8 @@ class Investigation:
 
     ``growing_bytes`` is the memory of the process at the last snapshot, taken at ``snapshot_at``; ``grown_bytes`` is
     what it gained since the snapshot before. ``finding`` is not judged yet; if
-    it confirms the leak, ``watch`` decides when it is judged.
+    it confirms the leak, ``watch`` decides when it is judged. ``allocations_before`` is the profile of allocations at
+    the start, ``None`` if there were no samples yet.
     """
 
     fingerprint: str
@@ -53,6 +55,7 @@ class Investigation:
     is_compared: bool = False
     comparison_problem: ComparisonProblem | None = None
     is_closed: bool = False
+    allocations_before: AllocationProfile | None = None
     accumulation: Accumulation | None = None
     finding: Finding | None = None
     watch: HolderWatch | None = None

@@ -14,6 +14,7 @@ from heap_exporter.investigation.investigation import (
     growing_bytes,
     provisional_fingerprint,
 )
+from heap_exporter.investigation.suspicion_allocations import SuspicionAllocations
 from heap_exporter.investigation.suspicion_snapshots import SuspicionSnapshots
 from heap_exporter.model import Finding, FindingKind, LeakAlert, Reading, SnapshotInfo, Verdict
 from heap_exporter.probes import mappings
@@ -48,6 +49,7 @@ class LeakInvestigator:
         wants_snapshots: bool,
         read_mappings: Callable[[], Mappings | None],
         max_bytes: Callable[[Reading], int | None],
+        allocations: SuspicionAllocations,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._snapshots = snapshots
@@ -56,6 +58,7 @@ class LeakInvestigator:
         self._wants_snapshots = wants_snapshots
         self._read_mappings = read_mappings
         self._max_bytes = max_bytes
+        self._allocations = allocations
         self._clock = clock
         self._taker = SuspicionSnapshots(snapshots, budget, window_seconds, clock)
         self._current: Investigation | None = None
@@ -105,11 +108,14 @@ class LeakInvestigator:
                 current.mappings = self._read_mappings()
         elif current and now - current.suspected_at > FORGOTTEN_AFTER_WINDOWS * self._window_seconds:
             self._current = current = None
+            self._allocations.end()
         return current
 
     def _open(self, verdict: Verdict, now: float) -> Investigation:
         log.info("a leak is suspected: %s", verdict_summary(verdict).growth)
-        return Investigation(provisional_fingerprint(verdict), now, self._wants_snapshots)
+        investigation = Investigation(provisional_fingerprint(verdict), now, self._wants_snapshots)
+        investigation.allocations_before = self._allocations.begin()
+        return investigation
 
     def _is_being_compared(self, current: Investigation) -> bool:
         if current.is_compared or not current.has_all_snapshots:
@@ -166,6 +172,8 @@ class LeakInvestigator:
     def _alert(self, current: Investigation, verdict: Verdict) -> LeakAlert | None:
         """Return the alert of a confirmed leak, ``None`` within the cooldown of an earlier alert of the same leak."""
         current.is_closed = True
+        allocated_at = self._allocations.growth(current.allocations_before)
+        self._allocations.end()
         accumulation = current.accumulation
         fingerprint = accumulation.fingerprint if accumulation else current.fingerprint
         if refusal := self._budget.request(f"{ALERT_PREFIX}{fingerprint}", snapshots=0):
@@ -182,4 +190,5 @@ class LeakInvestigator:
             accumulation=accumulation,
             mappings=mappings.growth(current.mappings, after) if current.mappings and after else (),
             comparison_problem=current.comparison_problem,
+            allocated_at=allocated_at,
         )

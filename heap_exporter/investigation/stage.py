@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from heap_exporter.allocations import AllocationSampler
 from heap_exporter.investigation.memory_pressure import MemoryPressure
 from heap_exporter.model import Finding, LeakAlert, Point, Reading, SnapshotInfo, Verdict
 from heap_exporter.probes.sampler import Sampler
@@ -27,8 +28,11 @@ class InvestigationOutcome(NamedTuple):
 class InvestigationStage:
     """Investigates one suspicion after the other, within the snapshot budget that the processes of a folder share."""
 
-    def __init__(self, settings: Settings, snapshots: Snapshots, sampler: Sampler) -> None:
+    def __init__(
+        self, settings: Settings, snapshots: Snapshots, sampler: Sampler, allocations: AllocationSampler
+    ) -> None:
         self._settings = settings
+        self._allocations = allocations
         self._snapshots = snapshots
         self._sampler = sampler
         self._budget = Budget(snapshots.store, settings.snapshot_cooldown_seconds, settings.snapshots_a_day)
@@ -62,6 +66,7 @@ class InvestigationStage:
         """Return what investigates suspicions; most processes never have one, and need no memory for its modules."""
         with late_imports():
             from heap_exporter.investigation.leak_investigator import LeakInvestigator
+            from heap_exporter.investigation.suspicion_allocations import SuspicionAllocations
 
         return LeakInvestigator(
             self._snapshots,
@@ -70,6 +75,7 @@ class InvestigationStage:
             wants_snapshots=self._settings.snapshot_on_leak,
             read_mappings=self._sampler.mappings,
             max_bytes=self._max_bytes,
+            allocations=SuspicionAllocations(self._allocations, is_wanted=self._settings.allocations == "suspected"),
         )
 
     def _max_bytes(self, reading: Reading) -> int | None:

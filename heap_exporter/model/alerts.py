@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from heap_exporter.model.accumulations import Accumulation
+from heap_exporter.model.allocations import AllocationGrowth
 from heap_exporter.model.comparison_problems import ComparisonProblem
 from heap_exporter.model.samples import TypeCount
 from heap_exporter.model.verdicts import Point, Verdict
@@ -58,6 +59,7 @@ class LeakAlert:
 
     ``snapshots`` are those taken of it, oldest first; ``accumulation`` is where Python objects accumulate, if snapshots
     were compared. ``comparison_problem`` is why two snapshots were not compared, if they were not.
+    ``allocated_at`` are the lines that allocated most of what is not freed, at most three, largest first.
     ``mappings`` are those that grew, if memory other than that of Python objects grew. ``fingerprint`` is that of the
     accumulation, or is made of the cause and the growing type.
     """
@@ -68,6 +70,7 @@ class LeakAlert:
     accumulation: Accumulation | None = None
     mappings: tuple[MappingGrowth, ...] = ()
     comparison_problem: ComparisonProblem | None = None
+    allocated_at: tuple[AllocationGrowth, ...] = ()
 
     __repr__ = short_repr
 

@@ -14,6 +14,7 @@ from typing import Any
 from heap_exporter._version import VERSION
 from heap_exporter.model import Accumulation, LeakAlert, MemoryKind, Verdict
 from heap_exporter.report import reason_text
+from heap_exporter.report.allocation_documents import allocation_document
 from heap_exporter.report.comparison_problem_text import comparison_problem_text
 from heap_exporter.report.path_text import path_text, step_texts
 from heap_exporter.report.verdict_text import verdict_summary
@@ -44,6 +45,7 @@ def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -
         **_accumulation_members(alert.accumulation),
         "growers": [dataclasses.asdict(grower) for grower in verdict.growing_types],
         "mappings": [dataclasses.asdict(mapping) for mapping in alert.mappings],
+        "allocated_at": [allocation_document(growth) for growth in alert.allocated_at],
         "snapshots": [
             {"id": each.id, "path": str(each.path), "taken_at": each.taken_at, "bytes": each.bytes}
             for each in alert.snapshots

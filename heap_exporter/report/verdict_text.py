@@ -23,6 +23,7 @@ from heap_exporter.model import (
 )
 from heap_exporter.model.paths import StepKind
 from heap_exporter.report.advice_text import cause_advice, pattern_advice, with_python_bug_advice
+from heap_exporter.report.allocation_text import allocated_text
 from heap_exporter.report.comparison_problem_text import uncompared_advice
 from heap_exporter.report.finding_text import is_of_modules
 from heap_exporter.report.path_text import ARROW, code, path_text, step_texts
@@ -104,6 +105,8 @@ def verdict_summary(verdict: Verdict | None, alert: LeakAlert | None = None) -> 
     if verdict is None:
         return VerdictSummary("No samples yet")
     summary = _summary(verdict, alert)
+    if alert and verdict.is_confirmed and alert.allocated_at:
+        summary = summary._replace(holder=". ".join(filter(None, (summary.holder, allocated_text(alert.allocated_at)))))
     if not verdict.is_suspicion:
         return summary
     return summary._replace(advice=with_python_bug_advice(verdict, summary.advice))

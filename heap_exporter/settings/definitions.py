@@ -141,6 +141,15 @@ class Settings:
     compare_snapshots: bool = setting(
         True, "Compare each snapshot with the previous one, in a subprocess with the lowest priority. A comparison "
         "starts only if it needs at most half of the free memory.")
+    allocations: str = setting(
+        "suspected", "When to sample which lines of code allocate memory: `suspected` (from the suspicion of a leak to "
+        "its alert), `always`, or `off`. Needs the extension in C.", choices=("suspected", "always", "off"))
+    allocations_interval_bytes: int = setting(
+        128 * 1024, "Mean number of allocated bytes from one sampled allocation to the next. A quarter of it halves "
+        "the error of the estimates.", quantity=SIZE, min=1024, max=1024**3)
+    allocations_cpu_percent: float = setting(
+        0.5, "Maximum share of one CPU core that taking samples of allocations may use; above it, fewer are taken.",
+        quantity=PERCENT, min=0.01, max=100)
     otlp_endpoint: str = setting(
         "", "URL to which metrics are pushed over OTLP; overrides `OTEL_EXPORTER_OTLP_ENDPOINT`. The path defaults to "
         "`/v1/metrics`.", is_url=True, aliases={"METRICS_ENDPOINT": 1})

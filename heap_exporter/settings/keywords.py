@@ -52,4 +52,7 @@ class SettingsKeywords(TypedDict, total=False):
     walker: Literal["auto", "native", "portable"]
     walk_timeout: Duration
     compare_snapshots: bool
+    allocations: Literal["suspected", "always", "off"]
+    allocations_interval: Size
+    allocations_cpu: Percent
     otlp_endpoint: str

@@ -97,6 +97,7 @@ def alert(sent: LeakAlert) -> Document:
     """Return the alert in the JSON of /verdict: when it was sent, what accumulates where, and its snapshot ids."""
     with late_imports():
         from heap_exporter.report.advice_text import alert_advice
+        from heap_exporter.report.allocation_documents import allocation_document
         from heap_exporter.report.finding_text import accumulation_document
         from heap_exporter.report.verdict_text import verdict_document
 
@@ -108,6 +109,7 @@ def alert(sent: LeakAlert) -> Document:
         "snapshot_ids": [info.id for info in sent.snapshots],
         "accumulation": sent.accumulation and accumulation_document(sent.accumulation),
         "mappings": [asdict(mapping) for mapping in sent.mappings],
+        "allocated_at": [allocation_document(growth) for growth in sent.allocated_at],
         "advice": alert_advice(sent),
     }
 

@@ -1,4 +1,4 @@
-"""The alert of a running service names the container that grows, for leaks that counts of objects do not show."""
+"""The alert of a service names what grows and the code that allocates, for leaks that counts of objects do not show."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ KINDS = {
 @pytest.mark.parametrize(
     "kind", [kind if kind == "few large objects" else pytest.param(kind, marks=pytest.mark.long) for kind in KINDS]
 )
-def test_the_alert_names_the_container_that_grows(kind: str, tmp_path: Path) -> None:
+def test_the_alert_names_the_container_that_grows_and_the_code_that_allocates(kind: str, tmp_path: Path) -> None:
     body, pause_seconds, type_name, holder, advice = KINDS[kind]
 
     with program(SERVICE.format(body, pause_seconds), tmp_path, **window_settings(4)) as process:
@@ -143,3 +143,6 @@ def test_the_alert_names_the_container_that_grows(kind: str, tmp_path: Path) -> 
     assert (alert["type_name"], alert["holder"]) == (type_name, holder)
     assert alert["advice"].startswith(advice)
     assert alert["growth_share"] > 0.9
+    largest = alert["allocated_at"][0]
+    assert (largest["caller"] or largest)["file"] == "program.py"
+    assert 0 < largest["plus_minus_bytes"] < largest["bytes"]

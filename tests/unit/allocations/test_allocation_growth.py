@@ -5,19 +5,7 @@ from __future__ import annotations
 import pytest
 
 from heap_exporter.allocations.allocation_growth import growth_by_line
-from heap_exporter.model import AllocationHooks, AllocationProfile, AllocationSite, CodeLine
-
-CREATE = CodeLine("shop/sessions.py", 41, "create")
-HANDLE = CodeLine("shop/app.py", 7, "handle")
-DECODE = CodeLine("json/decoder.py", 353, "raw_decode", is_library=True)
-
-
-def site(stack: int, *calls: CodeLine, live: float, error: float = 0.0) -> AllocationSite:
-    return AllocationSite(stack, calls, live, live / 100, error, live, live / 100)
-
-
-def profile(*sites: AllocationSite, started_at: float = 1.0) -> AllocationProfile:
-    return AllocationProfile(started_at, started_at + 60, AllocationHooks.LIGHT, 131_072, 10, 0.1, sites)
+from tests.doubles.allocation_samplers import CREATE, DECODE, HANDLE, profile, site
 
 
 def test_stacks_of_one_line_are_added_and_the_largest_comes_first() -> None:

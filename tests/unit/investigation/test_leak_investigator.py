@@ -9,11 +9,14 @@ from typing import Literal
 
 import pytest
 
+from heap_exporter.errors import AllocationsUnavailable
 from heap_exporter.heapfile.format import read_header
 from heap_exporter.investigation import findings, holder_watch
 from heap_exporter.investigation.leak_investigator import LeakInvestigator
 from heap_exporter.investigation.live_holder import LiveHolder
+from heap_exporter.investigation.suspicion_allocations import SuspicionAllocations
 from heap_exporter.model import (
+    AllocationHooks,
     Cause,
     Finding,
     FindingKind,
@@ -34,6 +37,7 @@ from heap_exporter.snapshot.budget import Budget, Moment
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
+from tests.doubles.allocation_samplers import CREATE, HANDLE, FakeSampler, site
 from tests.doubles.web_source import PausedWalker
 from tests.examples.alerts import PROBLEM, full_alert
 from tests.examples.readings import GREW, GREW_TEXT
@@ -48,7 +52,15 @@ FAST = 10 * MIB / WINDOW
 class Process:
     """A process with an investigator and its ``alerts``. Processes of one ``folder`` share snapshots and budget."""
 
-    def __init__(self, folder: Path, *, a_day: int = 12, wants_snapshots: bool = True, compare: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        a_day: int = 12,
+        wants_snapshots: bool = True,
+        compare: bool = False,
+        samples_allocations: bool = True,
+    ) -> None:
         self.now = 0.0
         self.resident_bytes = 100 * MIB
         self.anonymous_bytes = 10 * MIB
@@ -56,6 +68,7 @@ class Process:
         self.walker = PausedWalker()
         store = Store(folder, 20)
         self.snapshots = Snapshots(self.walker, store, lambda: None, compare=compare)
+        self.allocations = FakeSampler()
         self.investigator = LeakInvestigator(
             self.snapshots,
             Budget(store, HOUR, a_day, self._moment),
@@ -63,6 +76,7 @@ class Process:
             wants_snapshots=wants_snapshots,
             read_mappings=self._mappings,
             max_bytes=lambda reading: None,
+            allocations=SuspicionAllocations(self.allocations, is_wanted=samples_allocations),
             clock=lambda: self.now,
         )
 
@@ -441,3 +455,62 @@ def test_an_alert_does_not_wait_for_a_comparison_that_failed_and_states_the_reas
 
     assert compared.alerts[0].accumulation is None
     assert compared.alerts[0].comparison_problem == PROBLEM
+
+
+def test_allocations_are_sampled_from_the_suspicion_to_its_alert(process: Process) -> None:
+    process.sees(State.GROWING)
+    before = process.allocations.hooks
+    process.sees(State.SUSPECTED)
+    while_suspected = process.allocations.hooks
+    process.allocations.sites = (site(1, HANDLE, live=200.0), site(2, CREATE, live=900.0, error=30.0))
+    process.sees(State.CONFIRMED)
+    process.sees(State.SUSPECTED)
+    (alert,) = process.alerts
+
+    assert [(each.line, each.bytes, each.plus_minus_bytes) for each in alert.allocated_at] == [
+        (CREATE, 900.0, 30.0),
+        (HANDLE, 200.0, 0.0),
+    ]
+    assert (before, while_suspected, process.allocations.hooks) == ("off", "light", "off")
+    assert process.allocations.starts == 1
+
+
+def test_allocations_are_sampled_no_longer_once_a_suspicion_is_forgotten(process: Process) -> None:
+    process.sees(State.SUSPECTED)
+    process.sees(State.STEADY, after_seconds=WINDOW / 2)
+    soon = process.allocations.hooks
+    process.sees(State.STEADY, after_seconds=WINDOW)
+
+    assert (soon, process.allocations.hooks) == ("light", "off")
+
+
+def test_a_sampler_that_is_active_before_a_suspicion_stays_active(tmp_path: Path) -> None:
+    process = Process(tmp_path, samples_allocations=False)
+    process.allocations.state = AllocationHooks.LIGHT
+    process.allocations.sites = (site(1, HANDLE, live=200.0), site(2, CREATE, live=900.0))
+    process.sees(State.SUSPECTED)
+    process.allocations.sites = (site(1, HANDLE, live=700.0), site(2, CREATE, live=900.0))
+    process.sees(State.CONFIRMED)
+
+    assert [(each.line, each.bytes) for each in process.alerts[0].allocated_at] == [(HANDLE, 500.0)]
+    assert (process.allocations.hooks, process.allocations.stops) == ("light", 0)
+
+
+def test_allocations_are_not_sampled_where_that_is_not_wanted(tmp_path: Path) -> None:
+    process = Process(tmp_path, samples_allocations=False)
+    process.sees(State.SUSPECTED)
+    process.sees(State.CONFIRMED)
+
+    assert (process.allocations.starts, process.alerts[0].allocated_at) == (0, ())
+
+
+def test_a_leak_is_investigated_where_allocations_cannot_be_sampled(
+    process: Process, caplog: pytest.LogCaptureFixture
+) -> None:
+    process.allocations.problem = AllocationsUnavailable("no_extension", "there is no extension")
+    with caplog.at_level(logging.INFO):
+        process.sees(State.SUSPECTED)
+    process.sees(State.CONFIRMED)
+
+    assert process.alerts[0].allocated_at == ()
+    assert "will not say where memory was allocated: there is no extension" in caplog.text

@@ -10,6 +10,7 @@ from heap_exporter.probes.sampler import Sampler
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
+from tests.doubles.allocation_samplers import FakeSampler
 from tests.doubles.web_source import PausedWalker
 
 MIB = 1024**2
@@ -17,7 +18,7 @@ MIB = 1024**2
 
 def test_a_snapshot_near_the_memory_limit_is_taken_once_without_a_verdict(tmp_path: Path) -> None:
     snapshots = Snapshots(PausedWalker(), Store(tmp_path, 20), lambda: None)
-    investigator = InvestigationStage(Settings(snapshot_dir=tmp_path), snapshots, Sampler())
+    investigator = InvestigationStage(Settings(snapshot_dir=tmp_path), snapshots, Sampler(), FakeSampler())
     limits = MemoryLimits(limit_bytes=200 * MIB, headroom_bytes=10 * MIB, events={})
     reading = Reading(0.0, None, detail=SlowReadings(limits=limits))
 
