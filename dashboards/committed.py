@@ -45,6 +45,8 @@ class PanelQuery:
             "$__range": shown_range,
             "$job": ".+",
             "$instance": ".+",
+            "$service": ".+",
+            "$worker": ".+",
             "$type_name": ".+",
         }
         expr = self.expr

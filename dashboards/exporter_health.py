@@ -11,9 +11,11 @@ from dashboards.panels import (
     COUNT,
     GREEN,
     LONG_SECONDS,
+    PROCESS,
     RED,
     SECONDS,
     SHARE,
+    TARGET,
     Limits,
     Query,
     bars,
@@ -41,7 +43,7 @@ def dashboard() -> Dashboard:
 
 
 def _now(board: Dashboard) -> None:
-    board.with_row(Row("Now, worst instance"))
+    board.with_row(Row("Now, worst process"))
     for panel in (
         number(
             "Instances down",
@@ -86,7 +88,7 @@ def _costs_now(board: Dashboard) -> None:
         ),
         number(
             "Errors",
-            "Errors of probes and stages during the last interval, summed over all instances.",
+            "Errors of probes and stages during the last interval, summed over all processes.",
             Query(f"sum({queries.SAMPLE_ERRORS})"),
             COUNT,
             Limits(1),
@@ -97,6 +99,17 @@ def _costs_now(board: Dashboard) -> None:
 
 
 def _versions(board: Dashboard) -> None:
+    board.with_panel(
+        rows(
+            "Processes",
+            "The pid of each process, and whether it is the parent or the child of another one: a parent that serves "
+            "no requests looks healthy whatever its children leak.",
+            [Query(queries.plain(queries.PROCESS_INFO, "pid", "role"), "Processes")],
+            COUNT,
+            sort_by="Processes",
+            units={"Processes": COUNT},
+        )
+    )
     board.with_panel(
         rows(
             "Versions",
@@ -126,7 +139,7 @@ def _freshness(board: Dashboard) -> None:
         states(
             "Scrapes",
             "Whether Prometheus reached each instance at the last scrape.",
-            Query(queries.UP),
+            Query(queries.UP, TARGET),
             {"0": ("down", RED), "1": ("up", GREEN)},
         ),
         lines(
@@ -192,13 +205,13 @@ def _scrapes(board: Dashboard) -> None:
         lines(
             "Duration of a scrape",
             "Time that Prometheus waits for the metrics of each instance.",
-            [Query(queries.SCRAPE_DURATION)],
+            [Query(queries.SCRAPE_DURATION, TARGET)],
             SECONDS,
         ),
         lines(
             "Samples in a scrape",
             "Number of values that Prometheus stores at each scrape, including the application's own metrics.",
-            [Query(queries.SCRAPE_SAMPLES)],
+            [Query(queries.SCRAPE_SAMPLES, TARGET)],
             COUNT,
         ),
     ):
@@ -212,7 +225,7 @@ def _failures(board: Dashboard) -> None:
             "Errors by probe and stage",
             "Probes that failed or whose source is missing, and stages that raised an exception. The metrics of "
             "a failed probe are left out; all other metrics are exported.",
-            [Query(queries.SAMPLE_ERRORS, "{{instance}} {{source}}")],
+            [Query(queries.SAMPLE_ERRORS, f"{PROCESS} {{{{source}}}}")],
             COUNT,
         )
     )
@@ -221,7 +234,7 @@ def _failures(board: Dashboard) -> None:
             "Failed walks by cause",
             "Failed heap walks of the native walker. After three failures in a row, the exporter uses the "
             "portable walker for a while.",
-            [Query(queries.WALK_FAILURES, "{{instance}} {{cause}}")],
+            [Query(queries.WALK_FAILURES, f"{PROCESS} {{{{cause}}}}")],
             COUNT,
         )
     )
@@ -233,7 +246,7 @@ def _deliveries(board: Dashboard) -> None:
         bars(
             "OTLP pushes",
             "Pushes to the OTLP endpoint, by outcome. Empty if no endpoint is set.",
-            [Query(queries.PUSHES, "{{instance}} {{outcome}}")],
+            [Query(queries.PUSHES, f"{PROCESS} {{{{outcome}}}}")],
             COUNT,
         )
     )
@@ -242,8 +255,8 @@ def _deliveries(board: Dashboard) -> None:
             "Webhook posts and listener calls",
             "Attempts to send a leak alert, by outcome. Empty if neither a webhook nor a listener is set.",
             [
-                Query(queries.WEBHOOKS, "{{instance}} webhook {{outcome}}"),
-                Query(queries.LISTENER_CALLS, "{{instance}} listener {{outcome}}"),
+                Query(queries.WEBHOOKS, f"{PROCESS} webhook {{{{outcome}}}}"),
+                Query(queries.LISTENER_CALLS, f"{PROCESS} listener {{{{outcome}}}}"),
             ],
             COUNT,
         )
@@ -252,7 +265,7 @@ def _deliveries(board: Dashboard) -> None:
         bars(
             "Uploads",
             "Uploads of snapshots, by outcome. Empty if no upload URL is set.",
-            [Query(queries.UPLOADS, "{{instance}} {{outcome}}")],
+            [Query(queries.UPLOADS, f"{PROCESS} {{{{outcome}}}}")],
             COUNT,
         )
     )
@@ -264,7 +277,7 @@ def _snapshots(board: Dashboard) -> None:
         bars(
             "Snapshots",
             "Requested snapshots, by outcome.",
-            [Query(queries.SNAPSHOTS, "{{instance}} {{outcome}}")],
+            [Query(queries.SNAPSHOTS, f"{PROCESS} {{{{outcome}}}}")],
             COUNT,
         )
     )
@@ -290,8 +303,8 @@ def _snapshots(board: Dashboard) -> None:
             "Size of the last snapshot",
             "Size of the last snapshot file, and the size that was estimated before the snapshot was taken.",
             [
-                Query(queries.SNAPSHOT_SIZE, "{{instance}}"),
-                Query(queries.SNAPSHOT_PREDICTED, "{{instance}} estimated"),
+                Query(queries.SNAPSHOT_SIZE),
+                Query(queries.SNAPSHOT_PREDICTED, f"{PROCESS} estimated"),
             ],
             BYTES,
         )

@@ -12,6 +12,7 @@ from dashboards.panels import (
     COUNT_PER_SECOND,
     LONG_SECONDS,
     MIB_PER_HOUR,
+    PROCESS,
     SHARE,
     Limits,
     Query,
@@ -51,19 +52,19 @@ def dashboard() -> Dashboard:
 
 
 def _verdict(board: Dashboard) -> None:
-    board.with_row(Row("Now, worst instance"))
+    board.with_row(Row("Now, worst process"))
     for panel in (
         number(
             "Leaks suspected",
             "Processes whose detector suspects a leak or has confirmed one.",
-            Query(queries.SUSPECTED_INSTANCES),
+            Query(queries.SUSPECTED_PROCESSES),
             COUNT,
             Limits(1),
         ),
         number(
             "Leaks confirmed",
             "Processes whose detector has confirmed a leak.",
-            Query(queries.CONFIRMED_INSTANCES),
+            Query(queries.CONFIRMED_PROCESSES),
             COUNT,
             Limits(critical=1),
         ),
@@ -107,9 +108,9 @@ def _growth(board: Dashboard) -> None:
         "RSS, the memory that can leak (anonymous, in RAM and in swap), and the limit at which the kernel kills the "
         "process.",
         [
-            Query(queries.RESIDENT, "{{instance}} RSS"),
-            Query(queries.CAN_LEAK, "{{instance}} anonymous and swap"),
-            Query(queries.LIMIT, "{{instance}} limit"),
+            Query(queries.RESIDENT, f"{PROCESS} RSS"),
+            Query(queries.CAN_LEAK, f"{PROCESS} anonymous and swap"),
+            Query(queries.LIMIT, f"{PROCESS} limit"),
         ],
         BYTES,
     )
@@ -120,7 +121,7 @@ def _growth(board: Dashboard) -> None:
             "Growth rate over 15 minutes, one hour and six hours. During a leak, all three rates stay high; "
             "while a cache is filling or the service is warming up, the 15-minute rate falls below the "
             "longer-term rates.",
-            [Query(queries.slope(window), f"{{{{instance}}}} {window}") for window in queries.WINDOWS],
+            [Query(queries.slope(window), f"{PROCESS} {window}") for window in queries.WINDOWS],
             MIB_PER_HOUR,
             SLOPES,
             from_zero=False,
@@ -167,9 +168,9 @@ def _shares(board: Dashboard) -> None:
             "and the memory that the kernel would free if the process exited (USS). After a fork, USS can grow "
             "while RSS does not: the kernel copies shared pages, which is not a leak.",
             [
-                Query(queries.PEAK, "{{instance}} peak"),
-                Query(queries.PROPORTIONAL, "{{instance}} PSS"),
-                Query(queries.UNIQUE, "{{instance}} USS"),
+                Query(queries.PEAK, f"{PROCESS} peak"),
+                Query(queries.PROPORTIONAL, f"{PROCESS} PSS"),
+                Query(queries.UNIQUE, f"{PROCESS} USS"),
             ],
             BYTES,
         )
@@ -192,7 +193,7 @@ def _python_heap(board: Dashboard) -> None:
         lines(
             "Objects tracked by the collector",
             "Objects in each generation at the last census. Generation 2 and permanent objects are the oldest.",
-            [Query(queries.GC_OBJECTS, "{{instance}} generation {{generation}}")],
+            [Query(queries.GC_OBJECTS, f"{PROCESS} generation {{{{generation}}}}")],
             COUNT,
         )
     )
@@ -211,7 +212,7 @@ def _python_heap(board: Dashboard) -> None:
 
 def _collector(board: Dashboard) -> None:
     board.with_row(Row("Garbage collector"))
-    by_generation = "{{instance}} generation {{generation}}"
+    by_generation = f"{PROCESS} generation {{{{generation}}}}"
     for panel in (
         lines(
             "Collections",
@@ -248,7 +249,7 @@ def _container(board: Dashboard) -> None:
             "Memory events of the cgroup",
             "Memory events of the container: max and high indicate memory pressure; oom_kill means that the "
             "kernel killed a process.",
-            [Query(queries.CGROUP_EVENTS, "{{instance}} {{event}}")],
+            [Query(queries.CGROUP_EVENTS, f"{PROCESS} {{{{event}}}}")],
             COUNT,
         )
     )

@@ -25,12 +25,16 @@ GREEN, YELLOW, RED = "green", "orange", "red"
 BLUE, PALE_GREEN, PALE_YELLOW = "blue", "light-green", "yellow"
 
 
+TARGET, PROCESS = "{{instance}}", "{{service}} {{worker}} {{instance}}"
+"""The names of the lines of a target of Prometheus, and of a process."""
+
+
 @dataclass(frozen=True)
 class Query:
     """A PromQL expression and the name of its lines; in a table, the heading of its column."""
 
     expr: str
-    legend: str = "{{instance}}"
+    legend: str = PROCESS
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def lines(
     *,
     from_zero: bool = True,
 ) -> timeseries.Panel:
-    """Return a panel of lines over time, one per instance; ``limits`` are dashed lines."""
+    """Return a panel of lines over time, one per process; ``limits`` are dashed lines."""
     panel = (
         timeseries.Panel()
         .title(title)
@@ -118,13 +122,13 @@ def lines(
 
 
 def stacked(title: str, description: str, queries: Sequence[Query], unit: str) -> timeseries.Panel:
-    """Return a panel of stacked layers, one panel per instance."""
+    """Return a panel of stacked layers, one panel per worker."""
     return (
-        lines(f"{title}, $instance", description, queries, unit)
+        lines(f"{title}, worker $worker", description, queries, unit)
         .span(FULL_WIDTH)
         .fill_opacity(40)
         .stacking(common.StackingConfig().mode(common_models.StackingMode.NORMAL).group("A"))
-        .repeat("instance")
+        .repeat("worker")
         .repeat_direction("h")
     )
 

@@ -1,14 +1,18 @@
 """The PromQL of the dashboards.
 
-Each selector has `job` and `instance`, and no query averages over instances: an average hides the one process of twenty
-that leaks.
+Each selector has `job` and `instance`, and that of a process also `service` and `worker`. No query averages over
+processes: an average hides the one process of twenty that leaks.
 """
 
 from __future__ import annotations
 
 from heap_exporter.model import State
 
-SELECTED = ('job=~"$job"', 'instance=~"$instance"')
+TARGETS = ('job=~"$job"', 'instance=~"$instance"')
+SELECTED = (*TARGETS, 'service=~"$service"', 'worker=~"$worker"')
+BY_PROCESS = "job, instance, service, worker"
+"""The labels that identify the series of a process."""
+
 WINDOWS = ("15m", "1h", "6h")
 """The ranges over which growth is shown: now, lately, and for long."""
 
@@ -17,8 +21,13 @@ STATES = (State.WARMING_UP, State.STEADY, State.PLATEAUED, State.GROWING, State.
 
 
 def of(metric: str, *matchers: str) -> str:
-    """Return the selector of a metric in the selected jobs and instances, with further ``matchers``."""
+    """Return the selector of a metric of the selected processes, with further ``matchers``."""
     return f"{metric}{{{', '.join((*SELECTED, *matchers))}}}"
+
+
+def of_targets(metric: str, *matchers: str) -> str:
+    """Return the selector of a metric of Prometheus about the selected targets, which has no label of a process."""
+    return f"{metric}{{{', '.join((*TARGETS, *matchers))}}}"
 
 
 def in_state(state: State) -> str:
@@ -64,7 +73,7 @@ def of_types(metric: str) -> str:
 
 def plain(expression: str, *labels: str) -> str:
     """Return ``expression`` without the name of the metric, so that a table can merge several of them."""
-    return f"sum by ({', '.join(('job', 'instance', *labels))}) ({expression})"
+    return f"sum by ({', '.join((BY_PROCESS, *labels))}) ({expression})"
 
 
 _ANONYMOUS_METRIC = "python_heap_resident_anonymous_bytes"
@@ -95,10 +104,10 @@ BLOCKS = of("python_heap_allocated_blocks")
 
 # The detector in the process
 SUSPECTED = of("python_heap_leak_suspected")
-SUSPECTED_INSTANCES = f"sum(max by (job, instance) ({SUSPECTED}))"
-CONFIRMED_INSTANCES = f"sum({in_state(State.CONFIRMED)})"
+SUSPECTED_PROCESSES = f"sum(max by ({BY_PROCESS}) ({SUSPECTED}))"
+CONFIRMED_PROCESSES = f"sum({in_state(State.CONFIRMED)})"
 # Rank in STATES: one line per process, while the metric has one per state.
-STATE = f"max by (job, instance) ({' or '.join(f'{rank} * {in_state(state)}' for rank, state in enumerate(STATES))})"
+STATE = f"max by ({BY_PROCESS}) ({' or '.join(f'{rank} * {in_state(state)}' for rank, state in enumerate(STATES))})"
 # 1 where suspected, 2 where confirmed, no line of any other cause.
 CAUSES = f"{SUSPECTED} + {of('python_heap_leak_confirmed')} > 0"
 DETECTED_SLOPE = mib_per_hour(of("python_heap_leak_slope_bytes_per_second"))
@@ -142,8 +151,9 @@ TYPE_OBJECTS_SLOPE = {window: per_hour(type_slope(_TYPE_OBJECTS_METRIC, window))
 TYPE_BYTES_GAINED = f"delta({TYPE_BYTES}[$__range])"
 
 # The exporter
-UP = of("up")
+UP = of_targets("up")
 NOT_REACHED = f"sum(1 - {UP})"
+PROCESS_INFO = of("python_heap_process_info")
 BUILD_INFO = of("heap_exporter_build_info")
 SAMPLE_AGE = f"time() - {of('heap_exporter_last_sample_timestamp_seconds')}"
 SAMPLE_DURATION = of("heap_exporter_sample_duration_seconds")
@@ -164,14 +174,16 @@ PUSHES = newly("heap_exporter_pushes_total")
 WEBHOOKS = newly("heap_exporter_webhooks_total")
 LISTENER_CALLS = newly("heap_exporter_listener_calls_total")
 UPLOADS = newly("heap_exporter_uploads_total")
-SCRAPE_DURATION = of("scrape_duration_seconds")
-SCRAPE_SAMPLES = of("scrape_samples_scraped")
+SCRAPE_DURATION = of_targets("scrape_duration_seconds")
+SCRAPE_SAMPLES = of_targets("scrape_samples_scraped")
 
 # Annotations on all panels
 RESTARTS = f"changes({of('python_heap_process_start_time_seconds')}[$__rate_interval]) > 0"
-FIRING_ALERTS = of("ALERTS", 'alertname=~"PythonHeap.*"', 'alertstate="firing"')
+FIRING_ALERTS = of_targets("ALERTS", 'alertname=~"PythonHeap.*"', 'alertstate="firing"')
 
 # Values of the menus
 JOBS = "label_values(python_heap_resident_bytes, job)"
 INSTANCES = 'label_values(python_heap_resident_bytes{job=~"$job"}, instance)'
+SERVICES = f"label_values({of_targets('python_heap_resident_bytes')}, service)"
+WORKERS = f"label_values({of_targets('python_heap_resident_bytes', SELECTED[2])}, worker)"
 TYPE_NAMES = f"label_values({of(_TYPE_BYTES_METRIC)}, type_name)"

@@ -12,6 +12,7 @@ from dashboards.panels import (
     LONG_SECONDS,
     MIB_PER_HOUR,
     OBJECTS_PER_HOUR,
+    PROCESS,
     SHARE,
     Limits,
     Query,
@@ -25,7 +26,7 @@ SHOWN = 10
 """Lines in a panel of types: more would be too many to read."""
 
 SLOPES = Limits(thresholds.SLOPE_NOTABLE_MIB_PER_HOUR, thresholds.SLOPE_STEEP_MIB_PER_HOUR)
-BY_TYPE = "{{type_name}} {{instance}}"
+BY_TYPE = f"{{{{type_name}}}} {PROCESS}"
 
 
 def dashboard() -> Dashboard:
@@ -45,7 +46,7 @@ def _fastest(expr: str) -> str:
 
 
 def _census(board: Dashboard) -> None:
-    board.with_row(Row("Last census, largest instance"))
+    board.with_row(Row("Last census, largest process"))
     for panel in (
         number(
             "Counted size",
@@ -58,7 +59,7 @@ def _census(board: Dashboard) -> None:
         number(
             "Types with a series",
             "Types shown by name in one process; the others are summed in `other`.",
-            Query(f"max(count by (job, instance) ({queries.NAMED_TYPE_BYTES}))"),
+            Query(f"max(count by ({queries.BY_PROCESS}) ({queries.NAMED_TYPE_BYTES}))"),
             COUNT,
         ),
         number(

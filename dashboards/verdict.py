@@ -14,6 +14,7 @@ from dashboards.panels import (
     MIB_PER_HOUR,
     PALE_GREEN,
     PALE_YELLOW,
+    PROCESS,
     RED,
     SHARE,
     YELLOW,
@@ -54,7 +55,7 @@ def verdicts(board: Dashboard) -> None:
         states(
             "Suspected and confirmed, by cause",
             "The kind of memory that is growing. Empty if no leak is suspected.",
-            Query(queries.CAUSES, "{{instance}} {{cause}}"),
+            Query(queries.CAUSES, f"{PROCESS} {{{{cause}}}}"),
             {"1": (State.SUSPECTED.value, YELLOW), "2": (State.CONFIRMED.value, RED)},
         )
     )
@@ -64,8 +65,8 @@ def verdicts(board: Dashboard) -> None:
             "Leaks that the detector suspected, and alerts that it sent for confirmed leaks. If there are many "
             "suspicions per day but no alerts, use a longer detection window.",
             [
-                Query(queries.DETECTIONS, "{{instance}} suspected"),
-                Query(queries.LEAK_ALERTS, "{{instance}} alert sent"),
+                Query(queries.DETECTIONS, f"{PROCESS} suspected"),
+                Query(queries.LEAK_ALERTS, f"{PROCESS} alert sent"),
             ],
             COUNT,
         )
@@ -89,7 +90,7 @@ def numbers(board: Dashboard) -> None:
             "Slope by kind of memory",
             "Growth rate of each kind of memory over the observation period of the verdict: it shows which kind "
             "is growing.",
-            [Query(queries.DETECTED_SLOPE, "{{instance}} {{kind}}")],
+            [Query(queries.DETECTED_SLOPE, f"{PROCESS} {{{{kind}}}}")],
             MIB_PER_HOUR,
             SLOPES,
             from_zero=False,

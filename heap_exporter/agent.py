@@ -281,6 +281,7 @@ def _running(overrides: SettingsKeywords) -> Iterator[HeapExporter]:
             if overrides and Settings.load(**overrides) != _current.settings:
                 names = ", ".join(overrides)
                 log.warning("heap-exporter is already running in this process and ignores these settings: %s", names)
+            _current.monitor.take_slot()
             yield _current
             return
         exporter = HeapExporter(Settings.load(**overrides))

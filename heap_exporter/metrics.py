@@ -130,6 +130,11 @@ def _gc_objects(reading: Reading) -> Iterable[LabelledValue]:
     return points
 
 
+def _process_info(reading: Reading) -> Iterable[LabelledValue]:
+    member = reading.member
+    return (((str(member.pid), reading.role.value), 1.0),) if member else ()
+
+
 def _build_info(_: Reading) -> Iterable[LabelledValue]:
     return (((VERSION, implementation(), python_version()), 1.0),)
 
@@ -179,6 +184,10 @@ METRICS: tuple[Metric, ...] = (
            "Number of threads of the process."),
     Metric("python.heap.process.start_time", "s", _GAUGE, _value("process_started_at"),
            "Time at which the process started, in Unix seconds."),
+    Metric("python.heap.process.info", "", _GAUGE, _process_info,
+           "The pid of the process, and its role: parent or child of another process of the service, or single; the "
+           "value is always 1.",
+           ("pid", "role")),
     Metric("python.heap.gc.pending_objects", "{object}", _GAUGE,
            _by_generation("sample", "collector", "pending_objects"),
            "Counts that trigger the next garbage collection of each generation when they reach its threshold "

@@ -89,6 +89,7 @@ class HeapMonitor:
             self._stopping.clear()
             counts = self._pipeline.notifier.webhooks  # a stopped notifier sends nothing
             self._pipeline.notifier = Notifier(self.settings, self._leak_listeners, counts)
+            self.take_slot()
             self._start(self._run)
 
     def _start(self, run: Callable[[], None]) -> None:
@@ -96,6 +97,10 @@ class HeapMonitor:
         self._thread = start_thread("sampler", run)  # first, because it may fail
         forks.register(self)
         self._pauses.start()
+
+    def take_slot(self) -> None:
+        """Take the slot of this process in its fleet now, in a forked child before the grace period has ended."""
+        self._pipeline.take_slot()
 
     def request_stop(self) -> None:
         """Signal the sampling thread to end; a heap walk under way is cancelled."""
@@ -112,6 +117,7 @@ class HeapMonitor:
             wait = STOP_SECONDS if deadline is None else deadline - time.monotonic()
             self._thread.join(max(wait, 0))
         self._pipeline.finish_recording(close=not self.running)
+        self._pipeline.release_slot()
         self._pipeline.notifier.stop(time.monotonic() + STOP_SECONDS if deadline is None else deadline)
 
     def after_fork(self) -> None:
@@ -161,6 +167,7 @@ class HeapMonitor:
         """Wait for the grace period after a fork, then start the exports and sample, on the sampling thread."""
         self._stopping.wait(FORK_GRACE_SECONDS)
         if not self._stopping.is_set():
+            self.take_slot()
             self.on_child_start()
             self._run()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +15,7 @@ from heap_exporter.detection.history import History, point_of
 from heap_exporter.detection.judge import Judge
 from heap_exporter.errors import AllocationsUnavailable
 from heap_exporter.export.type_series import TypeSeries
+from heap_exporter.fleet.slots import Slot, take_slot
 from heap_exporter.investigation.stage import InvestigationStage
 from heap_exporter.model import (
     Census,
@@ -22,6 +24,7 @@ from heap_exporter.model import (
     LeakAlert,
     Point,
     Reading,
+    Role,
     SnapshotInfo,
     TypeCount,
     Verdict,
@@ -66,8 +69,8 @@ class Pipeline:
     Each stage takes what the stages before it returned, and none calls back. What the investigate stage finds in two
     snapshots is read with a later sample, as a value of its point, so that a replay judges the same. A stage that
     raises is counted under its own name and logged at most once an hour; the others run all the same, and what was
-    read is published in any case. No method raises. All run on the sampling thread, but for :meth:`finish_recording`
-    and :meth:`count_push`; any thread may read :attr:`reading`.
+    read is published in any case. No method raises. All run on the sampling thread, but for :meth:`take_slot`,
+    :meth:`release_slot`, :meth:`finish_recording` and :meth:`count_push`; any thread may read :attr:`reading`.
     """
 
     def __init__(
@@ -100,6 +103,8 @@ class Pipeline:
         self._finding: Finding | None = None
         self._investigated: Sequence[SnapshotInfo] = ()
         self._alerts = 0
+        self._slot: Slot | None = None
+        self._slot_lock = threading.Lock()
         started_at = self._sampler.start_time()
         self._build_snapshots(started_at, wake)
         self.reading = Reading(
@@ -124,6 +129,7 @@ class Pipeline:
             keys=settings.snapshot_keys,
             compare=settings.compare_snapshots,
             process_started_at=process_started_at,
+            service=settings.service,
             wake=wake,
         )
         self._uploads: UploadScheduler | None = None
@@ -135,6 +141,25 @@ class Pipeline:
             )
         self.allocations = AllocationSampler(settings.allocations_interval_bytes, settings.allocations_cpu_percent)
         self._investigator = InvestigationStage(settings, self.snapshots, self._sampler, self.allocations)
+
+    def take_slot(self) -> None:
+        """Take the slot of this process in the fleet, unless it has one; without it no metric is exported.
+
+        The sampling thread calls this before it replaces the first reading, so another thread may call it at any time.
+        """
+        with self._slot_lock:
+            if self._slot is None:
+                self._slot = take_slot(
+                    self._settings.snapshot_dir, self._settings.service, started_at=self.reading.process_started_at
+                )
+                self.reading = dataclasses.replace(self.reading, member=self._slot.member, role=self._role())
+
+    def release_slot(self) -> None:
+        """Give up the slot of this process in the fleet; the last reading stays."""
+        with self._slot_lock:
+            if self._slot is not None:
+                self._slot.release()
+                self._slot = None
 
     def begin(self) -> None:
         """Prepare the pipeline on a new sampling thread: clean up the snapshot folder, and open the recording."""
@@ -228,7 +253,14 @@ class Pipeline:
         cost = time.thread_time() - began + self.walker.clone_cpu_seconds - clones_began
         interval = max(self._settings.census_interval_seconds, cost * 100 / self._settings.census_cpu_percent)
         self._next_slow_at = time.monotonic() + interval
-        return dataclasses.replace(reading, detail=detail, census=census, census_interval_seconds=interval)
+        return dataclasses.replace(
+            reading, detail=detail, census=census, census_interval_seconds=interval, role=self._role()
+        )
+
+    def _role(self) -> Role:
+        """Return the role of this process in the fleet."""
+        slot = self._slot
+        return (slot and self._boundary.run("read", slot.role)) or Role.SINGLE
 
     def _open_recorder(self) -> None:
         """Prepare the record stage, and publish the last exit if an earlier process left a crash record."""
@@ -292,7 +324,7 @@ class Pipeline:
         """Run the notify stage: publish an alert, and send it."""
         self._alerts += 1
         self._publish(dataclasses.replace(self.reading, alert=alert))
-        self._boundary.run("notify", lambda: self.notifier.send(alert))
+        self._boundary.run("notify", lambda: self.notifier.send(alert, self.reading.member))
 
     def _publish(self, reading: Reading) -> None:
         """Publish a reading after a stage, with new counters. A listener that raises does not stop the others."""

@@ -29,13 +29,13 @@ SLOW_FIELDS = {
 """The fields of a point that a shape may have in addition to its memory, by metric."""
 
 
-def verdict_series(process: Process, job: str, instance: str, minutes: int) -> dict[str, Curve]:
+def verdict_series(process: Process, job: str, worker: str, minutes: int) -> dict[str, Curve]:
     """Return the verdict metrics of a process by PromQL selector, minute by minute; NaN where there is no verdict."""
     series: dict[str, list[float]] = {}
     for minute, verdict in enumerate(_verdicts(process, minutes)):
         for name, value in _metrics(verdict):
             series.setdefault(name, [math.nan] * (minutes + 1))[minute] = value
-    return {selector(name, job, instance): _curve(values) for name, values in series.items()}
+    return {selector(name, job, worker): _curve(values) for name, values in series.items()}
 
 
 def _verdicts(process: Process, minutes: int) -> Iterator[Verdict | None]:

@@ -130,7 +130,7 @@ class Process:
     more: Mapping[str, Curve] = field(default_factory=dict)
     findings: Mapping[int, Finding] = field(default_factory=dict)
 
-    def series(self, job: str, instance: str) -> dict[str, Curve]:
+    def series(self, job: str, worker: str) -> dict[str, Curve]:
         """Return its series by PromQL selector, in base units."""
         curves: dict[str, Curve] = {
             "python_heap_resident_anonymous_bytes": _in_bytes(self.memory),
@@ -141,7 +141,7 @@ class Process:
             **({} if self.limit is None else {"python_heap_limit_bytes": flat(self.limit * MIB)}),
             **self.more,
         }
-        return {selector(name, job, instance): curve for name, curve in curves.items()}
+        return {selector(name, job, worker): curve for name, curve in curves.items()}
 
     def _started_at(self, t: float) -> float:
         return (t // self.restart_minutes * self.restart_minutes + self.started_minute) * 60
@@ -151,7 +151,7 @@ def _in_bytes(curve: Curve) -> Curve:
     return lambda t: curve(t) * MIB
 
 
-def selector(name: str, job: str, instance: str) -> str:
-    """Return the PromQL selector of a series ``name{label="value"}`` of one target."""
+def selector(name: str, job: str, worker: str) -> str:
+    """Return the PromQL selector of a series ``name{label="value"}`` of one worker of a service."""
     metric, _, labels = name.rstrip("}").partition("{")
-    return f'{metric}{{job="{job}", instance="{instance}"{labels and ", "}{labels}}}'
+    return f'{metric}{{job="{job}", instance="shop-1", service="shop", worker="{worker}"{labels and ", "}{labels}}}'

@@ -22,16 +22,16 @@ from alerts.tests.detector_verdicts import verdict_series
 from alerts.tests.expectations import Shape
 from alerts.tests.shapes import Curve
 
-PROCESS, SECOND_PROCESS = "shop-1", "shop-2"
+PROCESS, SECOND_PROCESS = "0", "1"
 
 FIRST_FIRED = (
-    "min by (alertname, instance)"
+    "min by (alertname, worker)"
     ' (min_over_time(timestamp(ALERTS{{alertstate="firing", job="{job}"}})[{minutes}m:1m])) / 60'
 )
 """PromQL for the first minute in which each alert fired, one sample per alert."""
 
 _ANSWER = re.compile(r'expr: ".*?job=\\"(?P<job>.*?)\\"(?P<rest>.*?)(?=^ +expr: |\Z)', re.MULTILINE | re.DOTALL)
-_SAMPLE = re.compile(r'\{alertname="(\w+)", instance="([\w-]+)"\} ([0-9.E+]+)')
+_SAMPLE = re.compile(r'\{alertname="(\w+)", worker="(\d+)"\} ([0-9.E+]+)')
 
 Minutes = Mapping[str, int]
 """Alert → the first minute in which it fired; an alert on the second process has a suffix."""
@@ -88,8 +88,8 @@ def _read(output: str, shapes: Sequence[Shape]) -> dict[str, Minutes]:
 
 
 def _minutes(answer: str) -> Iterator[tuple[str, int]]:
-    for alert, instance, minute in _SAMPLE.findall(answer):
-        yield alert if instance == PROCESS else f"{alert} on the second process", round(float(minute))
+    for alert, worker, minute in _SAMPLE.findall(answer):
+        yield alert if worker == PROCESS else f"{alert} on the second process", round(float(minute))
 
 
 def _document(rules: Path, shapes: Sequence[Shape], *, with_detector: bool) -> dict[str, object]:
@@ -100,11 +100,11 @@ def _document(rules: Path, shapes: Sequence[Shape], *, with_detector: bool) -> d
 
 def _series(shape: Shape, *, with_detector: bool) -> list[dict[str, str]]:
     curves: dict[str, Curve] = {}
-    for process, instance in ((shape.process, PROCESS), (shape.second, SECOND_PROCESS)):
+    for process, worker in ((shape.process, PROCESS), (shape.second, SECOND_PROCESS)):
         if process:
-            curves |= process.series(shape.sentence, instance)
+            curves |= process.series(shape.sentence, worker)
         if process and with_detector:
-            curves |= verdict_series(process, shape.sentence, instance, shape.minutes)
+            curves |= verdict_series(process, shape.sentence, worker, shape.minutes)
     return [{"series": name, "values": _notation(curve, shape.minutes)} for name, curve in curves.items()]
 
 

@@ -15,7 +15,8 @@ from heap_exporter.runtime.quantities import DAY_SECONDS, short_duration
 
 MALLOC_RETAINED = "python_heap_malloc_retained_bytes"
 LIMIT = "python_heap_limit_bytes"
-OF_PROCESS = "of {{ $labels.instance }} ({{ $labels.job }})"
+WORKER = "{{ $labels.service }} worker {{ $labels.worker }} on {{ $labels.instance }} ({{ $labels.job }})"
+OF_PROCESS = f"of {WORKER}"
 
 LARGE_BLOCK_BYTES = 16_384
 """Python objects do not explain growth of malloc with fewer new interpreter blocks than one per this size."""
@@ -118,7 +119,7 @@ def _leak_confirmed(t: AlertThresholds) -> AlertRule:
         hold_seconds=t.hold_seconds / 3,
         keep_firing_seconds=t.window_seconds,
         summary="The leak detector of a Python process has confirmed a memory leak.",
-        description=f"The leak detector in {OF_PROCESS.removeprefix('of ')} has confirmed a leak of "
+        description=f"The leak detector in {WORKER} has confirmed a leak of "
         "{{ $value | humanize1024 }}B/h (cause: {{ $labels.cause }}). "
         "The process's /verdict page shows the reasons and the snapshot IDs; "
         "`heap-exporter report` shows which references keep the memory in use.",
@@ -180,8 +181,8 @@ def _type_growing(t: AlertThresholds) -> AlertRule:
         hold_seconds=t.hold_seconds,
         keep_firing_seconds=t.window_seconds,
         summary="The number of objects of one type is growing steadily in a Python process.",
-        description="The number of objects of type {{ $labels.type_name }} in {{ $labels.instance }} "
-        "({{ $labels.job }}) is growing by {{ $value | humanize }} per hour.",
+        description=f"The number of objects of type {{{{ $labels.type_name }}}} in {WORKER} "
+        "is growing by {{ $value | humanize }} per hour.",
     )
 
 
@@ -220,7 +221,7 @@ def _sampler_stalled(t: AlertThresholds) -> AlertRule:
         expr=f"time() - heap_exporter_last_sample_timestamp_seconds > {promql_number(t.interval_seconds * 12)}",
         hold_seconds=t.hold_seconds / 3,
         summary="The heap exporter of a Python process has stopped taking samples.",
-        description="The heap exporter of {{ $labels.instance }} ({{ $labels.job }}) took its last sample "
+        description=f"The heap exporter {OF_PROCESS} took its last sample "
         "{{ $value | humanizeDuration }} ago; its memory metrics and alerts are out of date.",
     )
 

@@ -9,13 +9,13 @@ from heap_exporter.alerting.thresholds import AlertThresholds
 from heap_exporter.metrics import OTHER_TYPES
 from heap_exporter.runtime.quantities import short_duration
 
-MEMORY = "instance:python_heap_unreclaimable_bytes:sum"
+MEMORY = "worker:python_heap_unreclaimable_bytes:sum"
 """Anonymous and shared memory, in RAM or swapped out: the memory that the detector judges.
 
 Under memory pressure a leak moves to swap, and RSS stays flat.
 """
 
-SUSPECTED = "instance:python_heap_leak_suspected:max"
+SUSPECTED = "worker:python_heap_leak_suspected:max"
 
 MALLOC_USED = "python_heap_malloc_used_bytes"
 TYPE_OBJECTS = "python_heap_type_objects"
@@ -78,6 +78,6 @@ def recording_rules(t: AlertThresholds) -> tuple[RecordingRule, ...]:
 
 def steady(t: AlertThresholds, series: str, windows: int) -> str:
     """Return the name of the Prometheus recording rule for the steady growth of a series over some windows."""
-    metric = series.removeprefix("instance:").removesuffix(":sum")
-    level = "instance_type_name" if series == TYPE_OBJECTS else "instance"
+    metric = series.removeprefix("worker:").removesuffix(":sum")
+    level = "worker_type_name" if series == TYPE_OBJECTS else "worker"
     return f"{level}:{metric}:steady_deriv{short_duration(t.window_seconds * windows)}"

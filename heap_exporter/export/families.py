@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from heap_exporter.metrics import METRICS, Instrument, LabelledValue, Metric
-from heap_exporter.model import Reading
+from heap_exporter.model import Member, Reading
+
+MEMBER_LABELS = ("service", "worker")
+"""The labels of every series: which process of which service exports it. Neither changes when a process restarts."""
 
 
 class Family(NamedTuple):
@@ -20,10 +23,18 @@ class Family(NamedTuple):
 
 
 def families(reading: Reading) -> Iterator[Family]:
-    """Yield a Prometheus family for each metric that has a value in the reading."""
-    for entry in METRICS:
-        if points := entry.read(reading):
-            yield family_of(entry, points)
+    """Yield a Prometheus family for each metric that has a value in the reading; none before the process has a slot."""
+    if reading.member is not None:
+        known = (family_of(entry, points) for entry in METRICS if (points := entry.read(reading)))
+        yield from of_member(reading.member, known)
+
+
+def of_member(member: Member, found: Iterable[Family]) -> Iterator[Family]:
+    """Yield Prometheus families with the labels of the process that exports them."""
+    own = (member.service, member.worker)
+    for family in found:
+        points = [((*own, *values), number) for values, number in family.points]
+        yield family._replace(labels=(*MEMBER_LABELS, *family.labels), points=points)
 
 
 def family_of(entry: Metric, points: Iterable[LabelledValue] = ()) -> Family:

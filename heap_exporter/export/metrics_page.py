@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from heap_exporter.export.families import families
+from heap_exporter.export.families import families, of_member
 from heap_exporter.export.standard_metrics import StandardMetrics
 from heap_exporter.export.text_format import OPENMETRICS_END, choose_format, encode
 from heap_exporter.model import Reading
@@ -35,5 +35,7 @@ class MetricsPage:
         body = encoded.get(is_openmetrics)
         if body is None:
             body = encoded[is_openmetrics] = encode(families(reading), is_openmetrics=is_openmetrics)
-        standard = encode(self._standard.families(), is_openmetrics=is_openmetrics)
+        standard = b""
+        if reading.member is not None:
+            standard = encode(of_member(reading.member, self._standard.families()), is_openmetrics=is_openmetrics)
         return b"".join((body, standard, OPENMETRICS_END if is_openmetrics else b"")), content_type

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource
+from heap_exporter.export.otlp_data import Delivered, metrics_data
 from heap_exporter.export.otlp_provider import BorrowedInstruments, Read, borrow_from_application
 from heap_exporter.export.otlp_receiver import OtlpReceiver
 from heap_exporter.export.otlp_sender import LOGGERS, OtlpSender, import_exporter
@@ -41,7 +41,6 @@ class OtlpPusher:
         self._read = read
         self._on_push = on_push
         self._sender: OtlpSender | None = None
-        self._resource = process_resource()
         self._delivered = Delivered(None, time.time_ns()) if receiver.delta else None
         self._works: bool | None = None
         self._interrupted = False
@@ -78,10 +77,10 @@ class OtlpPusher:
         now_ns = time.time_ns()
         try:
             reading = self._read()
-            if reading is None or self._interrupted:
+            if reading is None or reading.member is None or self._interrupted:
                 return
             with LOG_CAPTURE.capture() as messages:
-                works = self._send(metrics_data(reading, self._resource, now_ns, self._delivered))
+                works = self._send(metrics_data(reading, reading.member, now_ns, self._delivered))
             reason = messages[0] if messages else "the OpenTelemetry SDK reported no reason"
         except Exception as error:
             works, reason = False, f"{type(error).__name__}: {error}"

@@ -39,8 +39,10 @@ class BorrowedInstruments:
         def observe(_: CallbackOptions) -> Iterable[Observation]:
             read = self.read
             reading = read() if read else None
-            points = metric.read(reading) if reading else ()
-            return [Observation(value, attributes(metric, labels)) for labels, value in points]
+            if reading is None or reading.member is None:
+                return ()
+            member = reading.member
+            return [Observation(value, attributes(metric, labels, member)) for labels, value in metric.read(reading)]
 
         return observe
 

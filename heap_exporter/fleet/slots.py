@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from heap_exporter.model.members import Member
+from heap_exporter.model import Member, Role
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.file_lock import LockHeld, lock_file, unlock_file
 from heap_exporter.runtime.interpreter import python_version
@@ -59,6 +59,10 @@ class Slot:
         self.name = name
         self._snapshot_folder = snapshot_folder
 
+    def role(self) -> Role:
+        """Return whether this process is the parent or the child of another member. Raises ``OSError``."""
+        return Role.SINGLE if self.name is None else self.member.role_among(members(self._snapshot_folder))
+
     def release(self) -> None:
         """Give up the slot: another process can take it. In a forked child, which has not taken it, do nothing."""
         name, self.name = self.name, None
@@ -90,13 +94,13 @@ def take_slot(snapshot_folder: Path, service: str, *, started_at: float | None =
             "heap-exporter in process %d exports only this process: %s cannot be used for several processes: %s",
             os.getpid(), snapshot_folder, error.strerror or error,
         )  # fmt: skip  # format and arguments together
-        return Slot(_this_process(service, WITHOUT_SLOT, started_at), None, snapshot_folder)
+        return Slot(_this_process(service, WITHOUT_SLOT, started_at, has_slot=False), None, snapshot_folder)
     log.warning(
         "heap-exporter in process %d exports only this process: the service %s has %d processes already, which is the "
         "most that can share the folder %s",
         os.getpid(), service, MAX_SLOTS, snapshot_folder,
     )  # fmt: skip  # format and arguments together
-    return Slot(_this_process(service, WITHOUT_NUMBER, started_at), None, snapshot_folder)
+    return Slot(_this_process(service, WITHOUT_NUMBER, started_at, has_slot=False), None, snapshot_folder)
 
 
 def members(snapshot_folder: Path) -> Sequence[Member]:
@@ -146,7 +150,7 @@ def _take(folder: OwnFolder, lock: str, member: Member) -> None:
     _held[folder.path / lock] = member
 
 
-def _this_process(service: str, worker: str, started_at: float | None) -> Member:
+def _this_process(service: str, worker: str, started_at: float | None, *, has_slot: bool = True) -> Member:
     return Member(
         service=service,
         worker=worker,
@@ -158,6 +162,7 @@ def _this_process(service: str, worker: str, started_at: float | None) -> Member
         python=python_version(),
         program=program_name(),
         uid=os.geteuid(),
+        has_slot=has_slot,
     )
 
 
@@ -197,14 +202,19 @@ def _parse(text: bytes, path: Path) -> Member | None:
             f"{document['format']!r}, and this release reads format {FORMAT}; upgrade the older of the two"
         )
         return None
-    texts = {name: str(document[name])[:MAX_TEXT_CHARS] for name in _TEXTS}
     started_at = document["started_at"]
+    service, worker, boot_id, host, python, program = (str(document[name])[:MAX_TEXT_CHARS] for name in _TEXTS)
     return Member(
+        service=service,
+        worker=worker,
+        boot_id=boot_id,
+        host=host,
+        python=python,
+        program=program,
         pid=int(document["pid"]),
         ppid=int(document["ppid"]),
         uid=int(document["uid"]),
         started_at=None if started_at is None else float(started_at),
-        **texts,
     )
 
 

@@ -15,6 +15,7 @@ from heap_exporter.model.allocations import (
 )
 from heap_exporter.model.comparison_problems import ComparisonProblem, ComparisonProblemKind
 from heap_exporter.model.detector_thresholds import DetectorThresholds
+from heap_exporter.model.members import Member, Role
 from heap_exporter.model.paths import LeakPattern, RetainerPath, Step, StepKind
 from heap_exporter.model.reading import Counters, Reading
 from heap_exporter.model.samples import (
@@ -70,6 +71,7 @@ __all__ = [
     "LeakAlert",
     "LeakPattern",
     "MappingGrowth",
+    "Member",
     "MemoryKind",
     "MemoryLimits",
     "MemoryShares",
@@ -80,6 +82,7 @@ __all__ = [
     "Reason",
     "ReasonKind",
     "RetainerPath",
+    "Role",
     "Sample",
     "SettledHolder",
     "SlowReadings",

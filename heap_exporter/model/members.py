@@ -22,7 +22,7 @@ class Member:
     """A process of a fleet. ``worker`` is the number of its slot among those of the service.
 
     ``started_at`` is the start of the process in Unix seconds, ``program`` the file name of its program without
-    arguments. The pids are those of the process's own container.
+    arguments. The pids are those of the process's own container. Without a slot ``worker`` names no single process.
     """
 
     service: str
@@ -35,6 +35,7 @@ class Member:
     python: str
     program: str
     uid: int
+    has_slot: bool = True
 
     __repr__ = short_repr
 

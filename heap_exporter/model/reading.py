@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from heap_exporter.model.alerts import LastExit, LeakAlert, SnapshotInfo
+from heap_exporter.model.members import Member, Role
 from heap_exporter.model.samples import Census, Sample, SlowReadings, TypeCount, WalkerChoice
 from heap_exporter.model.verdicts import Verdict
 from heap_exporter.runtime.short_repr import short_repr
@@ -32,10 +33,15 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Everything known at one moment. The exporters show it until the next reading replaces it as a whole."""
+    """Everything known at one moment. The exporters show it until the next reading replaces it as a whole.
+
+    ``member`` is this process in its fleet, ``None`` before it has a slot; then no metric is exported.
+    """
 
     started_at: float
     process_started_at: float | None
+    member: Member | None = None
+    role: Role = Role.SINGLE
     sample: Sample | None = None
     detail: SlowReadings = SlowReadings()
     census: Census | None = None

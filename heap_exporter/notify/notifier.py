@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heap_exporter.model import LeakAlert
+from heap_exporter.model import LeakAlert, Member
 from heap_exporter.notify.listeners import LeakListeners
 from heap_exporter.runtime.background_queue import BackgroundQueue
 from heap_exporter.runtime.fork_pause import late_imports
@@ -34,21 +34,24 @@ class Notifier:
             self.webhooks.update({outcome: self.webhooks.get(outcome, 0) for outcome in OUTCOMES})
             self._webhook = Webhook(settings.alert_webhook_url, settings.alert_webhook_format, self._count)
 
-    def send(self, alert: LeakAlert) -> None:
-        """Send an alert: write it to the log now, and queue it for the other receivers. Waits for nothing."""
+    def send(self, alert: LeakAlert, member: Member | None = None) -> None:
+        """Send an alert of this process, which is ``member`` of a fleet. Waits for nothing.
+
+        It is written to the log now, and queued for the other receivers.
+        """
         try:
-            self._send_document(alert)
+            self._send_document(alert, member)
         finally:
             self._listeners.send(alert)
 
-    def _send_document(self, alert: LeakAlert) -> None:
+    def _send_document(self, alert: LeakAlert, member: Member | None) -> None:
         """Write an alert to the log, and queue it for the webhook and OpenTelemetry."""
         with late_imports():
             from heap_exporter.notify import otel_event  # most processes have no leak, and need no text of one
             from heap_exporter.notify.alert_log import log_alert
             from heap_exporter.notify.payload import alert_document
 
-        document = alert_document(alert)
+        document = alert_document(alert, member)
         log_alert(document)
         if self._webhook is not None:
             self._webhook.post(document)

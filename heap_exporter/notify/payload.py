@@ -8,11 +8,10 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
-from collections.abc import Mapping
 from typing import Any
 
 from heap_exporter._version import VERSION
-from heap_exporter.model import Accumulation, LeakAlert, MemoryKind, Verdict
+from heap_exporter.model import Accumulation, LeakAlert, Member, MemoryKind, Verdict
 from heap_exporter.report import reason_text
 from heap_exporter.report.allocation_documents import allocation_document
 from heap_exporter.report.comparison_problem_text import comparison_problem_text
@@ -26,17 +25,18 @@ DOCUMENT, DOCUMENT_VERSION = "leak-alert", 1
 AlertDocument = dict[str, Any]
 
 
-def alert_document(alert: LeakAlert, environ: Mapping[str, str] | None = None) -> AlertDocument:
-    """Return the JSON document of an alert. ``environ`` (default: of the process) gives the service name only."""
+def alert_document(alert: LeakAlert, member: Member | None = None) -> AlertDocument:
+    """Return the JSON document of an alert of this process, which is ``member`` of a fleet."""
     verdict = alert.verdict
-    service = service_name(os.environ if environ is None else environ)
+    service, worker = (member.service, member.worker) if member else (service_name(), None)
     host = socket.gethostname()
     return {
         "document": DOCUMENT,
         "version": DOCUMENT_VERSION,
-        "text": _text(alert, f"{service} (process {os.getpid()} on {host})"),
+        "text": _text(alert, f"{service} ({f'worker {worker}, ' if worker else ''}process {os.getpid()} on {host})"),
         "fingerprint": alert.fingerprint,
         "service": service,
+        "worker": worker,
         "host": host,
         "pid": os.getpid(),
         "python_version": python_version(),

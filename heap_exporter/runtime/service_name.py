@@ -12,12 +12,12 @@ from heap_exporter.runtime.fork_pause import late_imports
 MAX_CHARS = 100
 
 
-def service_name(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the name of the service: the one set for OpenTelemetry, or else the file name of the program.
+def service_name(given: str = "", environ: Mapping[str, str] = os.environ) -> str:
+    """Return the name of the service: ``given``, or else that set for OpenTelemetry, or the file name of the program.
 
     It is one line of printable characters, at most ``MAX_CHARS``.
     """
-    name = environ.get("OTEL_SERVICE_NAME", "").strip()
+    name = given.strip() or environ.get("OTEL_SERVICE_NAME", "").strip()
     for pair in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
         key, _, value = pair.partition("=")
         if key.strip() == "service.name":

@@ -27,6 +27,7 @@ from heap_exporter.model.detector_thresholds import (
 from heap_exporter.runtime.own_folder import name_for_user, temporary_folder
 from heap_exporter.runtime.quantities import DURATION, GROWTH_RATE, PERCENT, SIZE, short_duration
 from heap_exporter.runtime.redaction import HIDDEN, Secret
+from heap_exporter.runtime.service_name import service_name
 from heap_exporter.runtime.short_repr import repr_of_fields
 from heap_exporter.settings.environment import NODE_THRESHOLD, nearest, read_environment
 from heap_exporter.settings.old_names import with_new_names
@@ -57,6 +58,9 @@ class Settings:
     # fmt: off
     enabled: bool = setting(
         True, "`false` turns the exporter off; `start()` then does nothing.", aliases={"HEAP_MONITOR_ENABLED": 1})
+    service: str = setting(
+        "", "Name of the service: the label `service` of its metrics, and its name in alerts and snapshots. Default: "
+        "`OTEL_SERVICE_NAME`, or else the file name of the program.")
     host: str = setting(
         "127.0.0.1", "Address that the HTTP server listens on. Set a token if other machines can reach this address.")
     port: int = setting(
@@ -161,6 +165,7 @@ class Settings:
             definition.rule.check(definition.attribute, value, value)
             if definition.kind is Secret and type(value) is not Secret:
                 object.__setattr__(self, definition.attribute, Secret(value))
+        object.__setattr__(self, "service", service_name(self.service))
         if self.snapshot_dir == Path():
             object.__setattr__(self, "snapshot_dir", default_snapshot_dir())
         self._check_window()

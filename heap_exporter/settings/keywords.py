@@ -23,6 +23,7 @@ class SettingsKeywords(TypedDict, total=False):
     """The settings by name; :class:`~heap_exporter.settings.Settings` describes each."""
 
     enabled: bool
+    service: str
     host: str
     port: int
     http: bool

@@ -13,6 +13,7 @@ from heap_exporter.errors import SnapshotError
 from heap_exporter.model import Census, SnapshotInfo
 from heap_exporter.runtime.formatting import stamp
 from heap_exporter.runtime.logs import log
+from heap_exporter.runtime.service_name import service_name
 from heap_exporter.snapshot import retention
 from heap_exporter.snapshot.comparison import Comparison, Comparisons
 from heap_exporter.snapshot.pairs import ComparedPairs
@@ -51,9 +52,11 @@ class Snapshots:
         keys: bool = False,
         compare: bool = False,
         process_started_at: float | None = None,
+        service: str = "",
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
+        self.service = service or service_name()
         self.comparisons = Comparisons(headroom, store, is_enabled=compare)
         self.last: SnapshotInfo | None = None
         self._pairs = ComparedPairs(self.comparisons, store.pins)
@@ -66,6 +69,7 @@ class Snapshots:
             last_census=last_census,
             keys=keys,
             process_started_at=process_started_at,
+            service=self.service,
         )
         self._clock = clock
         self._wake = wake

@@ -25,7 +25,6 @@ from heap_exporter.probes.used_memory import read_used_memory
 from heap_exporter.report.shortage_text import census_note, shortage_text
 from heap_exporter.runtime.interpreter import python_version
 from heap_exporter.runtime.logs import log
-from heap_exporter.runtime.service_name import service_name
 from heap_exporter.runtime.threads import thread_names_by_ident
 from heap_exporter.snapshot import preflight
 from heap_exporter.snapshot.preflight import SnapshotPlan
@@ -48,6 +47,7 @@ class SnapshotWriter:
         last_census: Callable[[], Census | None],
         keys: bool,
         process_started_at: float | None,
+        service: str,
     ) -> None:
         self._walker = walker
         self._store = store
@@ -56,6 +56,7 @@ class SnapshotWriter:
         self._last_census = last_census
         self._keys = keys
         self._process_started_at = process_started_at
+        self._service = service
 
     def write(self, id: str, reason: str) -> SnapshotInfo:
         """Write a snapshot and return it. Raises a :class:`SnapshotError` with the reason if there is none."""
@@ -111,7 +112,7 @@ class SnapshotWriter:
             note=census_note(plan.shortage),
             private_bytes=used.private_bytes,
             allocated_bytes=used.allocated_bytes,
-            service=service_name(),
+            service=self._service,
         )
 
     def _fill(self, file: int, header: Header) -> None:

@@ -28,7 +28,6 @@ from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.formatting import duration
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log
-from heap_exporter.runtime.service_name import service_name
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.snapshot_requests import SnapshotProgress
 from heap_exporter.web import responses
@@ -222,7 +221,7 @@ class App:
         return Response(FilePart(file, 0, size), "text/html; charset=utf-8", headers=headers, length=size)
 
     def _shown_snapshots(self, request: Request) -> ShownSnapshots:
-        return shown_snapshots(request, self._source.snapshots.store.list(), service_name())
+        return shown_snapshots(request, self._source.snapshots.store.list(), self._source.snapshots.service)
 
     def _post_snapshot(self, request: Request) -> Response:
         query = request.query()

@@ -14,6 +14,7 @@ from heap_exporter.model import (
     EndingReason,
     GrowingType,
     LastExit,
+    Member,
     MemoryKind,
     MemoryLimits,
     MemoryShares,
@@ -23,6 +24,7 @@ from heap_exporter.model import (
     Reading,
     Reason,
     ReasonKind,
+    Role,
     Sample,
     SlowReadings,
     SnapshotInfo,
@@ -30,6 +32,19 @@ from heap_exporter.model import (
     TypeCount,
     Verdict,
     WalkerChoice,
+)
+
+MEMBER = Member(
+    service="shop",
+    worker="3",
+    pid=4711,
+    ppid=4700,
+    started_at=1_789_999_990.125,
+    boot_id="4c1f4d7e-0000-4000-8000-000000000000",
+    host="web-1",
+    python="3.11.7",
+    program="gunicorn",
+    uid=1000,
 )
 
 TAKEN_AT = 1_790_000_015.25
@@ -50,6 +65,8 @@ def full_reading() -> Reading:
     return Reading(
         started_at=1_790_000_000.5,
         process_started_at=1_789_999_990.125,
+        member=MEMBER,
+        role=Role.CHILD,
         sample=Sample(
             taken_at=TAKEN_AT,
             uptime_seconds=25.0,

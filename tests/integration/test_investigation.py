@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.processes.programs import PATIENCE_SECONDS, eventually, get, get_json, next_json, program, window_settings
+from tests.processes.programs import (
+    PATIENCE_SECONDS,
+    eventually,
+    get,
+    get_json,
+    metrics,
+    next_json,
+    program,
+    window_settings,
+)
 
 SERVICE = """
 import functools, gc, json, sys, threading, time
@@ -134,7 +143,7 @@ def verdict_with(url: str, words: str) -> Any:
 def test_two_snapshots_confirm_a_leak_and_the_alert_has_type_holder_and_growth(tmp_path: Path) -> None:
     with service(LEAK, tmp_path) as (url, process):
         alert = next_json(process)
-        verdict, metrics, page = get_json(f"{url}verdict"), get(f"{url}metrics", "text/plain"), get(url, "text/html")
+        verdict, series, page = get_json(f"{url}verdict"), metrics(url), get(url, "text/html")
         snapshots = get_json(f"{url}snapshots")["snapshots"]
 
     assert (alert["state"], alert["cause"]) == ("confirmed", "python-objects")
@@ -146,8 +155,8 @@ def test_two_snapshots_confirm_a_leak_and_the_alert_has_type_holder_and_growth(t
     assert len(alert["fingerprint"]) == 12
     assert verdict["state"] == "confirmed"
     assert verdict["alert"]["accumulation"]["holder"] == "__main__.SESSIONS"
-    assert 'python_heap_leak_confirmed{cause="python-objects"} 1.0' in metrics
-    assert "python_heap_leak_alerts_total 1.0" in metrics
+    assert series['python_heap_leak_confirmed{cause="python-objects"}'] == 1
+    assert series["python_heap_leak_alerts_total"] == 1
     assert "A leak is confirmed in Python objects" in page
 
 
@@ -163,12 +172,12 @@ def test_a_bounded_cache_and_work_in_flight_are_cleared(body: str, words: str, t
     with service(body, tmp_path) as (url, _):
         verdict = verdict_with(url, words)
         snapshots = get_json(f"{url}snapshots")["snapshots"]
-        metrics = get(f"{url}metrics", "text/plain")
+        series = metrics(url)
 
     assert verdict["state"] == "growing"
     assert verdict["alert"] is None
     assert len(snapshots) == 2
-    assert "python_heap_leak_alerts_total 0.0" in metrics
+    assert series["python_heap_leak_alerts_total"] == 0
 
 
 @pytest.mark.long

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -101,9 +102,14 @@ def get_json(url: str, data: bytes | None = None) -> Any:
 
 
 def metrics(url: str) -> dict[str, float]:
-    """Return the samples of a metrics page: name and labels as they are written → value."""
+    """Return the samples of a metrics page: name and labels without those of the process, as written → value."""
     lines = (line for line in get(f"{url}metrics", "text/plain").splitlines() if not line.startswith("#"))
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+    return {_without_process(name): float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def _without_process(series: str) -> str:
+    """Return a series without the labels that every series of a process has."""
+    return re.sub(r',?\b(service|worker)="[^"]*"', "", series).replace("{,", "{").removesuffix("{}")
 
 
 def eventually(

@@ -43,6 +43,7 @@ SAMPLED_AT = "heap_exporter_last_sample_timestamp_seconds"
 def monitor(tmp_path: Path) -> Iterator[HeapMonitor]:
     found = HeapMonitor(Settings.load({}, snapshot_dir=tmp_path, walker="portable"))
     found._pipeline._next_slow_at = math.inf  # no census: it takes a second
+    found.take_slot()
     found._pipeline.begin()
     yield found
     found.stop()
@@ -254,7 +255,7 @@ def test_an_alert_is_published_counted_and_sent(
 ) -> None:
     sent: list[LeakAlert] = []
     monkeypatch.setattr(InvestigationStage, "investigate", lambda *_: InvestigationOutcome(full_alert(), ()))
-    monkeypatch.setattr(Notifier, "send", lambda _, alert: sent.append(alert))
+    monkeypatch.setattr(Notifier, "send", lambda _, alert, member: sent.append(alert))
     pipeline.tick()
 
     assert sent == [full_alert()]

@@ -1,4 +1,4 @@
-"""A fork while the parent pushes: the child pushes under its own pid, runs no code of the parent, blocks nothing."""
+"""A fork while the parent pushes: the child pushes as its own worker, runs no code of the parent, blocks nothing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from tests.doubles.otlp_receivers import grpc_receiver, http_receiver
 
 FORKING = """
 import faulthandler, os, sys, threading
+from dataclasses import replace
 from heap_exporter.export.otlp import OtlpPusher
 from heap_exporter.export.otlp_receiver import OtlpProtocol, OtlpReceiver
-from tests.examples.readings import full_reading
+from tests.examples.readings import MEMBER, full_reading
+
+def read():
+    return replace(full_reading(), member=replace(MEMBER, worker=f"of-{os.getpid()}"))
 
 def pushing():
     pushed, stop = threading.Event(), threading.Event()
     receiver = OtlpReceiver(sys.argv[1], OtlpProtocol(sys.argv[2]), 0.01)
-    pusher = OtlpPusher(receiver, full_reading, lambda outcome: outcome == "success" and pushed.set())
+    pusher = OtlpPusher(receiver, read, lambda outcome: outcome == "success" and pushed.set())
     threading.Thread(target=pusher.run, args=(stop,), daemon=True).start()
     return pusher, pushed, stop
 
@@ -48,9 +52,9 @@ assert statuses == [0, 0, 0], statuses
 """
 
 
-def pid_and_instance(request: ExportMetricsServiceRequest) -> tuple[int, str]:
-    attributes = {each.key: each.value for each in request.resource_metrics[0].resource.attributes}
-    return attributes["process.pid"].int_value, attributes["service.instance.id"].string_value
+def worker_and_instance(request: ExportMetricsServiceRequest) -> tuple[str, str]:
+    attributes = {each.key: each.value.string_value for each in request.resource_metrics[0].resource.attributes}
+    return attributes["heap_exporter.worker"], attributes["service.instance.id"]
 
 
 @pytest.mark.parametrize("protocol", list(OtlpProtocol))
@@ -58,11 +62,10 @@ def test_parent_and_children_push_as_themselves(protocol: OtlpProtocol) -> None:
     with http_receiver() if protocol is OtlpProtocol.HTTP else grpc_receiver() as receiver:
         command = [sys.executable, "-c", FORKING, receiver.url, protocol]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
-        seen = {pid_and_instance(receiver.requests.get()) for _ in range(receiver.requests.qsize())}
+        seen = {worker_and_instance(receiver.requests.get()) for _ in range(receiver.requests.qsize())}
 
     assert done.returncode == 0, done.stderr
-    pids = {int(pid) for pid in done.stdout.split()}
-    assert len(pids) == 4
-    assert {pid for pid, _ in seen} == pids
-    assert all(instance.endswith(f":{pid}") for pid, instance in seen)
-    assert len({instance for _, instance in seen}) == len(pids)
+    workers = {f"of-{pid}" for pid in done.stdout.split()}
+    assert len(workers) == 4
+    assert {worker for worker, _ in seen} == workers
+    assert all(instance.endswith(f":shop:{worker}") for worker, instance in seen)

@@ -78,11 +78,12 @@ def take(outcomes: Queue[str]) -> str:
 
 
 def values_of(request: ExportMetricsServiceRequest) -> dict[str, list[tuple[tuple[str, ...], float]]]:
+    """Return the points of each metric: the attributes after the service and the worker, and the value."""
     [resource_metrics] = request.resource_metrics
     [scope_metrics] = resource_metrics.scope_metrics
     return {
         metric.name: [
-            (tuple(attribute.value.string_value for attribute in point.attributes), point.as_double)
+            (tuple(attribute.value.string_value for attribute in point.attributes)[2:], point.as_double)
             for point in getattr(metric, metric.WhichOneof("data")).data_points
         ]
         for metric in scope_metrics.metrics

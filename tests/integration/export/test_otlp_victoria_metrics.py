@@ -31,7 +31,7 @@ Key = tuple[str, frozenset[tuple[str, str]]]
 Series = dict[Key, float]
 
 SENDER_LABELS = {
-    "service_name", "service_instance_id", "process_pid", "scope_name", "scope_version",
+    "service_name", "service_instance_id", "heap_exporter_worker", "scope_name", "scope_version",
     "telemetry_sdk_language", "telemetry_sdk_name", "telemetry_sdk_version",
 }  # fmt: skip
 """Labels that VictoriaMetrics creates from resource and scope; a scrape has those of its target instead."""
@@ -66,7 +66,7 @@ def scraped(page: Iterable[Metric]) -> Series:
     }
 
 
-SAMPLE = ("heap_exporter_last_sample_timestamp_seconds", frozenset[tuple[str, str]]())
+SAMPLE = "heap_exporter_last_sample_timestamp_seconds"
 NOTHING = Reading(started_at=0.0, process_started_at=None)
 SAMPLE_METRICS = {
     metric.name
@@ -86,7 +86,12 @@ def pushes(url: str) -> dict[float, Series]:
     for key, timestamps, values in exported(url):
         for timestamp, value in zip(timestamps, values, strict=True):
             moments.setdefault(timestamp, {})[key] = value
-    return {series[SAMPLE]: series for series in moments.values() if SAMPLE in series}
+    return {at: series for series in moments.values() for at in sampled_at(series)}
+
+
+def sampled_at(series: Series) -> list[float]:
+    """Return the time of the sample in the series of one process, none before the first sample."""
+    return [value for (name, _), value in series.items() if name == SAMPLE]
 
 
 def push_once(url: str) -> None:
@@ -131,7 +136,6 @@ def test_type_unit_and_help_arrive_as_defined() -> None:
 
 @pytest.mark.usefixtures("victoria_metrics")
 def test_each_worker_is_its_own_instance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=web-1")
     with running.victoria_metrics() as url:
         push_once(url)
@@ -139,7 +143,7 @@ def test_each_worker_is_its_own_instance(monkeypatch: pytest.MonkeyPatch) -> Non
         [who] = query(url, "api/v1/series", **{"match[]": "python_heap_resident_bytes"})
 
     assert who["service_name"] == "shop"
-    assert who["service_instance_id"] == f"web-1:{os.getpid()}"
+    assert who["service_instance_id"] == "web-1:shop:3"
 
 
 LIVE = """
@@ -166,7 +170,7 @@ def test_a_running_process_pushes_and_serves_the_same_values_of_a_sample() -> No
 
             def a_sample_was_both_scraped_and_pushed() -> bool:
                 page = scraped(text_string_to_metric_families(read(page_url)))
-                pages[page.get(SAMPLE, 0.0)] = page
+                pages.update((at, page) for at in sampled_at(page))
                 return bool(pages.keys() & pushes(url).keys())
 
             wait_until(a_sample_was_both_scraped_and_pushed)

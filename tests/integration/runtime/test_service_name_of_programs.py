@@ -11,7 +11,7 @@ import pytest
 
 @pytest.mark.parametrize("way", ["file", "module", "-c"])
 def test_the_default_service_name_is_the_program_without_its_arguments(tmp_path: Path, way: str) -> None:
-    code = "from heap_exporter.runtime.service_name import service_name; print(service_name({}))"
+    code = "from heap_exporter.runtime.service_name import service_name; print(service_name(environ={}))"
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "__main__.py").write_text(code)
     (tmp_path / "shop.py").write_text(code)

@@ -8,6 +8,8 @@ from alerts.tests.shapes import Process, ramp
 from alerts.tests.table import table_in
 from tests.unit.alerting.rule_file import RUNBOOK_PATH
 
+OF_WORKER = 'job="shop", instance="shop-1", service="shop", worker="3"'
+
 
 def test_every_shape_has_a_row_in_the_runbook() -> None:
     rows = [line.split(" | ")[0].removeprefix("| ") for line in table_in(RUNBOOK_PATH.read_text()).splitlines()]
@@ -18,9 +20,9 @@ def test_every_shape_has_a_row_in_the_runbook() -> None:
 
 
 def test_the_verdicts_on_a_shape_are_those_of_the_detector_with_the_labels_of_the_metrics() -> None:
-    series = verdict_series(Process(memory=ramp(600)), "shop", "shop-1", 60)
+    series = verdict_series(Process(memory=ramp(600)), "shop", "3", 60)
 
-    warming_up = series['python_heap_leak_state{job="shop", instance="shop-1", state="warming-up"}']
+    warming_up = series[f'python_heap_leak_state{{{OF_WORKER}, state="warming-up"}}']
     suspected = [curve for name, curve in series.items() if name.startswith("python_heap_leak_suspected{")]
     assert warming_up(5) == 1
     assert [sum(curve(minute) for curve in suspected) for minute in (5, 45)] == [0, 1]

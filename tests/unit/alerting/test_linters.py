@@ -15,15 +15,15 @@ EVERY_RULE: dict[str, Rule] = ALERTS | RECORDINGS
 ANNOTATIONS = {"summary", "description", "runbook_url"}
 ALERT_FIELDS = {"alert", "expr", "for", "keep_firing_for", "labels", "annotations"}
 HUMANIZED = re.compile(r"\{\{ \$value \| humanize\w* \}\}")
-LABELS_OF_TARGETS = {"job", "instance"}
+LABELS_OF_PROCESS = {"job", "instance", "service", "worker"}
 LABELS_BESIDE = {"python_heap_type_objects": "type_name", "python_heap_leak_confirmed": "cause"}
-"""The labels, other than those of the target, that distinguish the series of an alert, by metric."""
+"""The labels, other than those of the process, that distinguish the series of an alert, by metric."""
 MATCHINGS = {
     "python_heap_type_objects": [("ignoring", "type_name")],
     "python_heap_leak_state": [("ignoring", "state")],
     "python_heap_leak_confirmed": [("ignoring", "cause"), ("group_left", "")],
 }
-"""How a metric with more labels than a target is matched with the target's."""
+"""How a metric with more labels than a process is matched with the process's."""
 AGGREGATIONS = {"python_heap_gc_uncollectable_objects_total": "generation", "python_heap_leak_suspected": "cause"}
 """The one label that is aggregated away of a metric."""
 
@@ -98,7 +98,7 @@ def test_pint_alerts_template_labels_survive_the_expression() -> None:
     def has_its_labels(alert: Rule) -> bool:
         used = set(re.findall(r"\$labels\.(\w+)", alert["annotations"]["description"]))
         added = {label for metric, label in LABELS_BESIDE.items() if metric in alert["expr"]}
-        return used == LABELS_OF_TARGETS | added
+        return used == LABELS_OF_PROCESS | added
 
     assert failing(ALERTS, has_its_labels) == []
 
@@ -117,7 +117,7 @@ def test_pint_alerts_annotation_and_rule_label() -> None:
 
 
 def test_pint_rule_name_of_a_recording_is_level_metric_operation() -> None:
-    assert all(re.fullmatch(r"instance(_type_name)?:[a-z_]+:[a-z0-9_]+", name) for name in RECORDINGS)
+    assert all(re.fullmatch(r"worker(_type_name)?:[a-z_]+:[a-z0-9_]+", name) for name in RECORDINGS)
 
 
 def test_pint_promql_fragile() -> None:

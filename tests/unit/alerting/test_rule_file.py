@@ -53,7 +53,7 @@ def test_the_labels_in_the_rules_are_those_of_the_metrics() -> None:
 
 
 def test_the_detector_has_a_veto_on_growth_alerts_and_not_on_limit_and_error_alerts() -> None:
-    with_veto = {name for name, rule in ALERTS.items() if "instance:python_heap_leak_suspected:max" in rule["expr"]}
+    with_veto = {name for name, rule in ALERTS.items() if "worker:python_heap_leak_suspected:max" in rule["expr"]}
 
     assert with_veto == {
         "PythonHeapGrowthSustained",
@@ -83,7 +83,7 @@ def test_every_metric_in_the_runbook_is_defined() -> None:
 
 
 def test_every_recorded_series_in_the_runbook_is_recorded() -> None:
-    recorded = set(re.findall(r"\binstance(?:_type_name)?:\w+:\w+", RUNBOOK_PATH.read_text()))
+    recorded = set(re.findall(r"\bworker(?:_type_name)?:\w+:\w+", RUNBOOK_PATH.read_text()))
 
     assert recorded
     assert recorded <= {rule.get("record") for rule in RULES}

@@ -48,7 +48,9 @@ def test_template_datasource() -> None:
     assert failing(DASHBOARDS, has_one_data_source) == []
 
 
-@pytest.mark.parametrize(("name", "label"), [("job", "Job"), ("instance", "Instance")])
+@pytest.mark.parametrize(
+    ("name", "label"), [("job", "Job"), ("instance", "Instance"), ("service", "Service"), ("worker", "Worker")]
+)
 def test_template_job_and_template_instance(name: str, label: str) -> None:
     expected = {"label": label, "multi": True, "includeAll": True, "allValue": ".+"}
 
@@ -122,6 +124,15 @@ def test_target_rate_interval() -> None:
 def test_target_job_and_target_instance(label: str) -> None:
     def is_filtered(query: PanelQuery) -> bool:
         return all((label, "=~", f"${label}") in selector.matchers for selector in selectors(query))
+
+    assert failing(TARGETS, is_filtered) == []
+
+
+@pytest.mark.parametrize("label", ["service", "worker"])
+def test_each_query_of_a_process_is_filtered_by_service_and_worker(label: str) -> None:
+    def is_filtered(query: PanelQuery) -> bool:
+        own = [selector for selector in selectors(query) if selector.metric.startswith(("python_heap_", "heap_exp"))]
+        return all((label, "=~", f"${label}") in selector.matchers for selector in own)
 
     assert failing(TARGETS, is_filtered) == []
 

@@ -37,7 +37,7 @@ def test_no_variable_of_grafana_is_left_after_substitution() -> None:
     assert failing(QUERIES, lambda query: "$" not in query.substituted()) == []
 
 
-def test_no_query_averages_over_instances() -> None:
+def test_no_query_averages_over_processes() -> None:
     assert [query for query in panel_queries() if "avg" in query.expr] == []
 
 
@@ -48,4 +48,9 @@ def test_every_reason_for_an_empty_result_belongs_to_a_query() -> None:
 
 def test_queries_of_metrics_that_every_process_has_must_not_be_empty() -> None:
     answered = {query.panel for query in panel_queries() if query.why_empty is None}
-    assert {"Memory and limit", "Memory by owner, $instance", "Types by growth", "Duration of a sample"} <= answered
+    assert {
+        "Memory and limit",
+        "Memory by owner, worker $worker",
+        "Types by growth",
+        "Duration of a sample",
+    } <= answered

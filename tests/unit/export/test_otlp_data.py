@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import pytest
 from opentelemetry.sdk.metrics.export import AggregationTemporality, Gauge, Metric, MetricsData, NumberDataPoint, Sum
-from opentelemetry.sdk.resources import Resource
 
 from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource
 from heap_exporter.metrics import METRICS
 from heap_exporter.model import Reading
-from tests.examples.readings import full_reading
+from tests.examples.readings import MEMBER, full_reading
 
-RESOURCE = Resource({})
 NOW_NS = 1_790_000_020_000_000_000
 
 
@@ -24,11 +21,12 @@ def by_name(data: MetricsData) -> dict[str, Metric]:
 
 def values(metric: Metric) -> dict[tuple[object, ...], float]:
     points = [point for point in metric.data.data_points if isinstance(point, NumberDataPoint)]
-    return {tuple((point.attributes or {}).values()): point.value for point in points}
+    assert all(tuple(point.attributes or {})[:2] == ("service", "worker") for point in points)
+    return {tuple((point.attributes or {}).values())[2:]: point.value for point in points}
 
 
 def test_every_metric_is_written_with_its_unit_and_all_its_points() -> None:
-    reported = by_name(metrics_data(full_reading(), RESOURCE, NOW_NS))
+    reported = by_name(metrics_data(full_reading(), MEMBER, NOW_NS))
 
     assert {name: metric.unit for name, metric in reported.items()} == {m.otel_name: m.unit for m in METRICS}
     for metric in METRICS:
@@ -36,7 +34,7 @@ def test_every_metric_is_written_with_its_unit_and_all_its_points() -> None:
 
 
 def test_unknown_values_are_left_out() -> None:
-    reported = by_name(metrics_data(Reading(started_at=1.0, process_started_at=None), RESOURCE, NOW_NS))
+    reported = by_name(metrics_data(Reading(started_at=1.0, process_started_at=None), MEMBER, NOW_NS))
 
     assert set(reported) == {
         "heap_exporter.build_info", "heap_exporter.census.interval", "heap_exporter.overhead.cpu",
@@ -45,7 +43,7 @@ def test_unknown_values_are_left_out() -> None:
 
 
 def test_sizes_are_sums_gauges_are_not_and_counters_are_monotonic() -> None:
-    reported = by_name(metrics_data(full_reading(), RESOURCE, NOW_NS))
+    reported = by_name(metrics_data(full_reading(), MEMBER, NOW_NS))
     size, gauge, counter = (
         reported[name].data for name in ("python.heap.resident", "python.heap.threads", "python.heap.gc.collections")
     )
@@ -64,7 +62,7 @@ def test_with_delta_preference_counters_are_differences_and_sizes_are_not() -> N
     before = full_reading()
     collector = replace(before.sample.collector, collections=(460, 40, 5))  # type: ignore[union-attr, type-var]
     after = replace(before, sample=replace(before.sample, collector=collector))  # type: ignore[type-var]
-    reported = by_name(metrics_data(after, RESOURCE, NOW_NS, Delivered(before, 17)))
+    reported = by_name(metrics_data(after, MEMBER, NOW_NS, Delivered(before, 17)))
     counter, size = reported["python.heap.gc.collections"].data, reported["python.heap.resident"].data
 
     assert isinstance(counter, Sum)
@@ -74,16 +72,19 @@ def test_with_delta_preference_counters_are_differences_and_sizes_are_not() -> N
     assert size.aggregation_temporality is AggregationTemporality.CUMULATIVE
 
 
-def test_the_resource_is_made_of_the_environment_and_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_resource_is_made_of_the_environment_and_the_slot_and_has_no_pid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment=test,service.instance.id=web-1,service.name=x")
-    monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
-    attributes = process_resource().attributes
+    attributes = process_resource(MEMBER).attributes
 
     assert attributes["deployment"] == "test"
     assert attributes["service.name"] == "shop"
-    assert attributes["service.instance.id"] == f"web-1:{os.getpid()}"
-    assert attributes["process.pid"] == os.getpid()
+    assert attributes["service.instance.id"] == "web-1:shop:3"
+    assert attributes["heap_exporter.worker"] == "3"
+    assert "process.pid" not in attributes
 
 
-def test_a_service_without_a_name_is_an_unknown_service() -> None:
-    assert str(process_resource().attributes["service.name"]).startswith("unknown_service:python")
+def test_processes_without_a_slot_are_distinguished_by_their_pids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=web-1")
+    attributes = process_resource(replace(MEMBER, has_slot=False)).attributes
+
+    assert attributes["service.instance.id"] == "web-1:shop:4711"

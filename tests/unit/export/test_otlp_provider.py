@@ -40,7 +40,8 @@ def reported(reader: InMemoryMetricReader) -> dict[str, dict[tuple[object, ...],
 
 def values(metric: Metric) -> dict[tuple[object, ...], float]:
     points = [point for point in metric.data.data_points if isinstance(point, NumberDataPoint)]
-    return {tuple((point.attributes or {}).values()): point.value for point in points}
+    assert all(tuple(point.attributes or {})[:2] == ("service", "worker") for point in points)
+    return {tuple((point.attributes or {}).values())[2:]: point.value for point in points}
 
 
 def test_the_application_s_provider_collects_every_metric(collected: InMemoryMetricReader) -> None:

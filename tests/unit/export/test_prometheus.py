@@ -20,6 +20,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from prometheus_client.registry import Collector
 
 from heap_exporter.export.families import Family, families
 from heap_exporter.export.metrics_page import MetricsPage
@@ -29,6 +30,7 @@ from heap_exporter.metrics import METRICS
 from heap_exporter.model import Reading, TypeCount
 from tests.examples.readings import full_reading
 
+OF_MEMBER = {"service": "shop", "worker": "3"}
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
@@ -102,6 +104,18 @@ class Fixed:
         return self.metrics
 
 
+class OfMember:
+    """A collector of client_python whose series have the labels of a process."""
+
+    def __init__(self, collector: Collector) -> None:
+        self.collector = collector
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in self.collector.collect():
+            metric.samples = [each._replace(labels={**OF_MEMBER, **each.labels}) for each in metric.samples]
+            yield metric
+
+
 new_formats = pytest.mark.skipif(
     not hasattr(exposition, "CONTENT_TYPE_PLAIN_1_0_0"), reason="older formats of client_python"
 )
@@ -114,7 +128,7 @@ def test_the_page_and_its_content_type_are_those_of_client_python(accept: str) -
     registry = CollectorRegistry(auto_describe=False)
     registry.register(HeapCollector(lambda: reading))
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=registry)
+        registry.register(OfMember(collector(registry=CollectorRegistry())))
     encoder, content_type = choose_encoder(accept.replace("escaping=values", "escaping=underscores"))
     gc.disable()
     try:
@@ -128,7 +142,7 @@ def test_the_page_and_its_content_type_are_those_of_client_python(accept: str) -
 
 def without_process_values(body: bytes) -> list[str]:
     """Return the lines of a page without the values that change from one scrape to the next."""
-    return [re.sub(r"^(process_\w+) .*", r"\1", line) for line in body.decode().splitlines()]
+    return [re.sub(r"^(process_\w+\S*) .*", r"\1", line) for line in body.decode().splitlines()]
 
 
 @new_formats
@@ -178,4 +192,21 @@ def test_a_counter_keeps_its_name_in_any_registry() -> None:
     registry = CollectorRegistry()
     registry.register(HeapCollector(full_reading))
 
-    assert registry.get_sample_value("python_heap_gc_collections_total", {"generation": "2"}) == 4
+    assert registry.get_sample_value("python_heap_gc_collections_total", {**OF_MEMBER, "generation": "2"}) == 4
+
+
+def test_every_series_has_the_service_and_the_worker_and_only_one_the_pid() -> None:
+    page = page_of(full_reading()).render("")[0].decode()
+    series = [sample for family in parse_text(page) for sample in family.samples]
+
+    assert [sample for sample in series if not OF_MEMBER.items() <= sample.labels.items()] == []
+    assert [
+        (sample.name, sample.labels["pid"], sample.labels["role"]) for sample in series if "pid" in sample.labels
+    ] == [("python_heap_process_info", "4711", "child")]
+
+
+def test_a_process_without_a_slot_yet_exports_nothing() -> None:
+    reading = replace(full_reading(), member=None)
+
+    assert page_of(reading).render("")[0] == b""
+    assert list(HeapCollector(lambda: reading).collect()) == []

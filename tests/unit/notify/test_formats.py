@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from heap_exporter.notify import formats
 from heap_exporter.notify.payload import alert_document
 from tests.examples.alerts import JUDGED_AT, bare_alert, full_alert
+from tests.examples.readings import MEMBER
 
 
 def slack_texts(message: dict[str, object]) -> list[str]:
@@ -21,10 +22,11 @@ def slack_texts(message: dict[str, object]) -> list[str]:
 
 
 def test_a_slack_message_has_a_sentence_and_fields() -> None:
-    message = formats.slack(alert_document(full_alert(), {"OTEL_SERVICE_NAME": "shop"}))
+    message = formats.slack(alert_document(full_alert(), MEMBER))
     shown = "\n".join(json.loads(text) for text in slack_texts(message))
 
-    assert message["text"].startswith("memory leak confirmed in shop (process ")
+    assert message["text"].startswith("memory leak confirmed in shop (worker 3, process ")
+    assert "*Worker*\n3 of shop" in shown
     assert "*Held by*\nshop.sessions.SESSIONS" in shown
     assert "*Growth*\n+240 MiB/h" in shown
     assert "*Limit reached in*\n90 min" in shown
@@ -54,12 +56,12 @@ def test_a_slack_message_stays_within_the_limits(name: str) -> None:
 
 
 def test_a_webhook_receiver_of_alertmanager_gets_its_own_format() -> None:
-    payload = formats.webhook_payload(alert_document(full_alert(), {"OTEL_SERVICE_NAME": "shop"}))
+    payload = formats.webhook_payload(alert_document(full_alert(), MEMBER))
     (alert,) = payload["alerts"]
 
     assert (payload["version"], payload["status"], alert["status"]) == ("4", "firing", "firing")
     assert alert["labels"]["alertname"] == "PythonHeapLeak"
-    assert alert["labels"]["service"] == "shop"
+    assert (alert["labels"]["service"], alert["labels"]["worker"]) == ("shop", "3")
     assert alert["labels"]["cause"] == "python-objects"
     assert alert["annotations"]["summary"].startswith("memory leak confirmed in shop")
     assert datetime.fromisoformat(alert["startsAt"]).timestamp() == JUDGED_AT
@@ -77,7 +79,7 @@ def test_labels_and_annotations_are_strings_and_no_label_has_a_number(alert: obj
 
     assert all(isinstance(value, str) and value for value in {**posted["labels"], **posted["annotations"]}.values())
     assert {*posted["labels"]} <= {
-        "alertname", "severity", "service", "instance", "state", "cause", "type_name", "fingerprint",
+        "alertname", "severity", "service", "worker", "instance", "state", "cause", "type_name", "fingerprint",
     }  # fmt: skip  # one reading
 
 

@@ -37,7 +37,7 @@ def test_a_document_that_cannot_be_made_stops_no_listener(monkeypatch: pytest.Mo
     received_alerts: Queue[LeakAlert] = Queue()
     listeners = LeakListeners()
     listeners.add("leak", received_alerts.put)
-    monkeypatch.setattr("heap_exporter.notify.payload.alert_document", lambda alert: 1 / 0)
+    monkeypatch.setattr("heap_exporter.notify.payload.alert_document", lambda *_: 1 / 0)
     notifier = Notifier(Settings(), listeners)
 
     with pytest.raises(ZeroDivisionError):

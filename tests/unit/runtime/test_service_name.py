@@ -17,4 +17,4 @@ from heap_exporter.runtime.service_name import MAX_CHARS, service_name
     ],
 )
 def test_the_service_name_is_the_one_set_for_opentelemetry(environ: dict[str, str], name: str) -> None:
-    assert service_name(environ) == name
+    assert service_name(environ=environ) == name
