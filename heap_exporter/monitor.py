@@ -89,8 +89,8 @@ class HeapMonitor:
             self._stopping.clear()
             counts = self._pipeline.notifier.webhooks  # a stopped notifier sends nothing
             self._pipeline.notifier = Notifier(self.settings, self._leak_listeners, counts)
-            self.take_slot()
             self._start(self._run)
+            self.take_slot()
 
     def _start(self, run: Callable[[], None]) -> None:
         """Start the sampling thread, and measure the pauses of the garbage collector."""
@@ -174,6 +174,7 @@ class HeapMonitor:
     def _run(self) -> None:
         """Run the pipeline at every interval until the monitor stops; the target of the sampling thread."""
         pipeline = self._pipeline
+        pipeline.take_slot()
         pipeline.begin()
         next_at = time.monotonic()
         while not self._stopping.is_set():

@@ -55,7 +55,7 @@ def test_an_alert_is_logged_and_sent_to_listeners_and_webhook(tmp_path: Path) ->
         )
 
     assert (way, level, listener) == ("log", logging.WARNING, "listener")
-    assert message.startswith("memory leak confirmed in shop (process ")
+    assert message.startswith("memory leak confirmed in shop (worker 0, process ")
     assert posted == logged
     assert posted["fingerprint"] == fingerprint
     assert posted["pid"] == leak.pid
