@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from heap_exporter.errors import AllocationsUnavailable
 from heap_exporter.model import AllocationHooks, AllocationProfile, AllocationSite, CodeLine
@@ -60,7 +61,7 @@ class AllocationSampler:
 
             self._files = SourceFiles()
             self._lines: dict[tuple[str, str, int], CodeLine] = {}
-            self._calls: dict[int, tuple[CodeLine, ...]] = {}
+            self._sites: dict[int, tuple[tuple[Any, ...], AllocationSite]] = {}
 
     def stop(self) -> None:
         """Remove the hooks, and forget all samples; does nothing if this sampler is not active."""
@@ -69,7 +70,7 @@ class AllocationSampler:
                 self._module.stop()
                 self._module = None
                 forks.unregister(self)
-                self._lines, self._calls = {}, {}
+                self._lines, self._sites = {}, {}
 
     @property
     def hooks(self) -> AllocationHooks:
@@ -91,18 +92,7 @@ class AllocationSampler:
                 interval_bytes=counters["interval_bytes"],
                 samples=counters["taken"],
                 cpu_seconds=counters["nanoseconds"] / 1e9,
-                sites=tuple(
-                    AllocationSite(
-                        stack=stack,
-                        calls=self._calls_of(module, stack),
-                        live_bytes=live_bytes,
-                        live_objects=live_objects,
-                        plus_minus_bytes=ERRORS_SHOWN * math.sqrt(max(variance, 0.0)),
-                        allocated_bytes=allocated_bytes,
-                        allocated_objects=allocated_objects,
-                    )
-                    for stack, live_bytes, live_objects, variance, _, allocated_bytes, allocated_objects, _ in rows
-                ),
+                sites=tuple(self._sites_of(module, rows)),
             )
 
     def poll(self) -> None:
@@ -122,11 +112,15 @@ class AllocationSampler:
         """Replace the lock in a forked child: another thread of the parent may have held it."""
         self._lock = threading.RLock()
 
-    def _calls_of(self, module: ModuleType, stack: int) -> tuple[CodeLine, ...]:
-        calls = self._calls.get(stack)
-        if calls is None:
-            calls = self._calls[stack] = tuple(self._line(*call) for call in module.calls(stack))
-        return calls
+    def _sites_of(self, module: ModuleType, rows: Iterable[tuple[Any, ...]]) -> Iterator[AllocationSite]:
+        """Yield the stacks of a profile. A continuous profiler asks often for thousands, most of them unchanged."""
+        known = self._sites
+        for row in rows:
+            seen = known.get(row[0])
+            if seen is None or seen[0] != row:
+                calls = seen[1].calls if seen else tuple(self._line(*call) for call in module.calls(row[0]))
+                seen = known[row[0]] = (row, _site(row, calls))
+            yield seen[1]
 
     def _line(self, file: str, function: str, line: int) -> CodeLine:
         key = (file, function, line)
@@ -135,6 +129,13 @@ class AllocationSampler:
             files = self._files
             known = self._lines[key] = CodeLine(files.shown_name(file), line, function, files.is_library(file))
         return known
+
+
+def _site(row: tuple[Any, ...], calls: tuple[CodeLine, ...]) -> AllocationSite:
+    """Return a row of the extension as a stack with these calls."""
+    stack, live_bytes, live_objects, variance, _, allocated_bytes, allocated_objects, _ = row
+    error = ERRORS_SHOWN * math.sqrt(max(variance, 0.0))
+    return AllocationSite(stack, calls, live_bytes, live_objects, error, allocated_bytes, allocated_objects)
 
 
 def _extension() -> ModuleType:

@@ -30,6 +30,7 @@ COMMANDS = (
     "path",
     "info",
     "convert",
+    "allocations",
     "replay",
     "last-exit",
     "upload",

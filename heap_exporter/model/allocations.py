@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from heap_exporter.runtime.short_repr import short_repr
 
@@ -36,8 +37,7 @@ class CodeLine:
     __repr__ = short_repr
 
 
-@dataclass(frozen=True, slots=True)
-class AllocationSite:
+class AllocationSite(NamedTuple):
     """A stack of calls that allocated, innermost call first; empty where no Python code ran.
 
     The numbers are estimates from samples: ``live_…`` of what is not freed yet, ``allocated_…`` of all since the hooks
@@ -53,7 +53,8 @@ class AllocationSite:
     allocated_bytes: float
     allocated_objects: float
 
-    __repr__ = short_repr
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 @dataclass(frozen=True, slots=True)

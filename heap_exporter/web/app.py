@@ -1,6 +1,6 @@
 """The pages as a WSGI application: the exporter serves it on its own port, or a service mounts it.
 
-Pages show the last reading and start nothing; only ``POST /snapshots`` does work.
+Pages show the last reading and start nothing; only ``POST /snapshots`` and the routes of allocations do work.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
+from heap_exporter.allocations import AllocationSampler
 from heap_exporter.detection.history import History
 from heap_exporter.errors import (
     SnapshotBusy,
@@ -31,6 +32,7 @@ from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.snapshot_requests import SnapshotProgress
 from heap_exporter.web import responses
+from heap_exporter.web.allocation_pages import AllocationPages
 from heap_exporter.web.auth import Gate
 from heap_exporter.web.byte_range import requested_part
 from heap_exporter.web.http_date import http_date
@@ -60,6 +62,10 @@ ROUTES: Mapping[str, Mapping[str, str]] = {
     "/snapshots/ID": {"GET": "_get_snapshot"},
     "/snapshots/ID/file": {"GET": "_get_snapshot_file"},
     "/snapshots/ID/report": {"GET": "_get_snapshot_report"},
+    "/allocations": {"GET": "_get_allocations", "POST": "_post_allocations"},
+    "/debug/pprof/": {"GET": "_get_profiles"},
+    "/debug/pprof/heap": {"GET": "_get_heap_profile"},
+    "/debug/pprof/allocs": {"GET": "_get_allocs_profile"},
     "/-/healthy": {"GET": "_get_health"},
 }
 """The methods of :class:`App` that answer, by path and HTTP method; ``ID`` stands for the id of a snapshot."""
@@ -98,6 +104,10 @@ class PageSource(Protocol):
     def history(self) -> History:
         """Return the past samples, for the charts on the status page."""
 
+    @property
+    def allocations(self) -> AllocationSampler:
+        """Return the sampler of allocations that HTTP requests read, start and stop."""
+
     def reading(self) -> Reading:
         """Return the last reading, for the HTTP pages to show."""
 
@@ -115,6 +125,7 @@ class App:
         self._source = source
         self._metrics = metrics
         self._gate = Gate(token, trust_loopback=trust_loopback)
+        self._allocations = AllocationPages()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request. Every exception becomes an answer."""
@@ -188,6 +199,21 @@ class App:
         if reading.verdict is None:
             raise _not_yet(reading, "verdict", reading.census_interval_seconds)
         return json_response(responses.verdict(reading.verdict, reading.alert))
+
+    def _get_allocations(self, request: Request) -> Response:
+        return self._allocations.get(self._source.allocations, request)
+
+    def _post_allocations(self, request: Request) -> Response:
+        return self._allocations.post(self._source.allocations, request)
+
+    def _get_profiles(self, _request: Request) -> Response:
+        return self._allocations.index()
+
+    def _get_heap_profile(self, request: Request) -> Response:
+        return self._allocations.heap(self._source.allocations, request)
+
+    def _get_allocs_profile(self, _request: Request) -> Response:
+        return self._allocations.allocs(self._source.allocations)
 
     def _get_snapshots(self, request: Request) -> Response:
         return json_response(responses.snapshots(self._shown_snapshots(request), request.root_path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from heap_exporter.allocations import AllocationSampler
 from heap_exporter.errors import AllocationsUnavailable
 from heap_exporter.model import AllocationHooks, AllocationProfile, AllocationSite, CodeLine
@@ -46,4 +48,6 @@ class FakeSampler(AllocationSampler):
         return self.state
 
     def profile(self) -> AllocationProfile | None:
-        return profile(*self.sites) if self.state is not AllocationHooks.OFF else None
+        if self.state is AllocationHooks.OFF:
+            return None
+        return replace(profile(*self.sites), hooks=self.state)

@@ -22,6 +22,7 @@ from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
 from heap_exporter.web.app import App
 from heap_exporter.web.server import HttpServer
+from tests.doubles.allocation_samplers import FakeSampler
 from tests.examples.readings import full_reading
 
 TYPES = (TypeCount("shop.sessions.Session", 48210, 3_085_440), TypeCount("dict", 9000, 2_000_000))
@@ -75,6 +76,7 @@ class Process:
         self.woken = threading.Event()
         self.snapshots = Snapshots(self.walker, Store(folder, keep), lambda: self.headroom_bytes, wake=self.woken.set)
         self.history = History(100)
+        self.allocations = FakeSampler()
         self.now = full_reading()
         assert self.now.sample is not None
         made = point(self.now.sample, self.now.detail, self.now.census)
