@@ -118,6 +118,7 @@ class Pipeline:
     def _build_snapshots(self, process_started_at: float | None, wake: Callable[[], None]) -> None:
         """Make what the stages of the pipeline use to take, store, upload and investigate snapshots."""
         settings = self._settings
+        self.allocations = AllocationSampler(settings.allocations_interval_bytes, settings.allocations_cpu_percent)
         store = Store(
             settings.snapshot_dir, settings.snapshot_keep, settings.snapshot_max_size_bytes, settings.free_disk_bytes
         )
@@ -129,6 +130,7 @@ class Pipeline:
             keys=settings.snapshot_keys,
             compare=settings.compare_snapshots,
             process_started_at=process_started_at,
+            allocations=self.allocations.profile,
             service=settings.service,
             wake=wake,
         )
@@ -139,7 +141,6 @@ class Pipeline:
             self._uploads = UploadScheduler(
                 settings.upload_url, store, self._sampler.headroom_bytes, remove_local=settings.upload_remove_local
             )
-        self.allocations = AllocationSampler(settings.allocations_interval_bytes, settings.allocations_cpu_percent)
         self._investigator = InvestigationStage(settings, self.snapshots, self._sampler, self.allocations)
 
     def take_slot(self) -> None:

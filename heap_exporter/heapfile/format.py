@@ -16,7 +16,8 @@ reader detects a block that is altered, missing, repeated or moved. The tail giv
      "taken_at": 1795330800.25, "reason": "curl", "walker": "native", "pid": 4711, "uptime_seconds": 86400.0,
      "python_version": "3.13.0", "implementation": "cpython", "threads": {"140013": "MainThread"},
      "predicted_bytes": 130000000, "note": "", "private_bytes": 610000000, "allocated_bytes": 560000000,
-     "service": "shop"}
+     "service": "shop", "allocations": {"started_at": 1795330200.5, "lines": [{"file": "shop/sessions.py", "line": 41,
+     "function": "create", "bytes": 15500000, "plus_minus_bytes": 2800000, "objects": 3000, "caller": null}]}}
     {"objects": 8012331, "references": 20441002, "duration_seconds": 1.61, "pause_seconds": 0.02, "cpu_seconds": 1.58}
 
 ``content`` is "graph" or "census". ``keys`` is true if the keys of plain dicts are named, too. ``taken_at`` is in Unix
@@ -24,7 +25,9 @@ seconds. ``uptime_seconds`` is null if unknown. ``threads`` maps thread idents t
 predicted size of the file, or null. In a census ``note`` is the reason why it is not a graph. ``private_bytes`` is
 the private memory that the process used when the snapshot was taken, ``allocated_bytes`` the memory that its allocators
 had in use; null if unknown. The two include memory that belongs to no object. ``service`` is the name of the service;
-older releases did not write it. Readers ignore unknown members.
+older releases did not write it. ``allocations`` is null while allocations are not sampled; else it has the lines of
+code that allocated most of what is not freed, of all that was allocated since sampling began: estimates with two
+standard errors, and the line of the application that called a library. Readers ignore unknown members.
 
 **Numbers, strings, places.** A *varint* is unsigned LEB128: seven bits per byte, lowest first, all bytes but the last
 with the high bit set; at most 10 bytes, less than 2**64. *zigzag* is a signed number ``n`` as the varint

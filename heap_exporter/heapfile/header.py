@@ -21,6 +21,7 @@ _MAX_NUMBER = 2.0**64
 _ACCEPTED: Mapping[str, tuple[type, ...]] = {
     "Content": (str,),
     "Mapping[int, str]": (dict,),
+    "Mapping[str, Any] | None": (dict, type(None)),
     "bool": (bool,),
     "float": (int, float),
     "float | None": (int, float, type(None)),
@@ -40,6 +41,7 @@ class Header:
 
     ``service`` is the name of the service, ``""`` in files of older releases.
     ``predicted_bytes`` is the predicted size of the file; ``note`` is the reason for a census instead of a graph.
+    ``allocations`` are the lines that allocated, see :mod:`heap_exporter.heapfile.recorded_allocations`.
     ``private_bytes`` and ``allocated_bytes`` are those of :class:`~heap_exporter.probes.used_memory.UsedMemory`.
     """
 
@@ -59,6 +61,7 @@ class Header:
     private_bytes: int | None = None
     allocated_bytes: int | None = None
     service: str = ""
+    allocations: Mapping[str, Any] | None = None
 
     __repr__ = short_repr
 

@@ -10,6 +10,7 @@ from string import Template
 from heap_exporter._version import VERSION
 from heap_exporter.analysis.results import Diff, Heap, Holding, Suspect
 from heap_exporter.report import html_tables, sentences
+from heap_exporter.report.allocation_text import allocated_between_text
 from heap_exporter.report.finding_text import comparison_text, percent, suspect_accumulation
 from heap_exporter.report.flame import Cell, cells
 from heap_exporter.report.largest import largest_paths
@@ -88,7 +89,9 @@ def _notes(diff: Diff | None) -> str:
 
 def _suspects(diff: Diff) -> str:
     items = "".join(map(_suspect, diff.suspects))
-    return f'<ol class="findings" id="suspects">{items}</ol>' if items else ""
+    allocated = allocated_between_text(diff.before.header, diff.after.header)
+    paragraph = f"<p>{marked(allocated)}</p>" if allocated else ""
+    return (f'<ol class="findings" id="suspects">{items}</ol>' if items else "") + paragraph
 
 
 def _suspect(suspect: Suspect) -> str:

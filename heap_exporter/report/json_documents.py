@@ -10,10 +10,12 @@ from typing import Any
 from heap_exporter.analysis.results import Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.header import Footer, Header
+from heap_exporter.heapfile.recorded_allocations import allocated_between
 from heap_exporter.model import SnapshotInfo
 from heap_exporter.model.accumulation_json import path_document
 from heap_exporter.report import sentences
 from heap_exporter.report.advice_text import pattern_advice
+from heap_exporter.report.allocation_documents import allocation_document
 from heap_exporter.report.finding_text import comparison_text, suspect_accumulation, suspect_text
 from heap_exporter.report.largest import most_changed
 from heap_exporter.report.path_text import HOLDING_NAMES, path_text, path_to_type, step_texts
@@ -76,6 +78,9 @@ def report(result: Heap | Diff, limit: int) -> Document:
         verdict=comparison_text(result),
         native_bytes=result.native_bytes,
         suspects=[_suspect(suspect) for suspect in result.suspects],
+        allocated_at=[
+            allocation_document(line) for line in allocated_between(result.before.header, result.after.header)
+        ],
         holdings=[holding_row(holding) for holding in result.after.holdings],
         **_changes(result, limit),
     )

@@ -10,6 +10,7 @@ from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.model import SnapshotInfo
 from heap_exporter.report import sentences
+from heap_exporter.report.allocation_text import allocated_between_text
 from heap_exporter.report.blocks import Block, FactList, IndentedBlock, NameTable, StyledLine
 from heap_exporter.report.finding_text import comparison_text, percent, suspect_accumulation
 from heap_exporter.report.largest import growth_bytes, largest_paths
@@ -54,9 +55,16 @@ def report(result: Heap | Diff, limit: int, *, verbose: bool = False) -> list[Bl
         sentence(comparison_text(result), "bold"),
         _EMPTY,
         *(block for blocks in suspects for block in blocks),
+        *_allocated(result),
         *_changes(result, limit, shrunk=False),
         *_held(result.after),
     ]
+
+
+def _allocated(diff: Diff) -> list[Block]:
+    """Return which lines allocated the growth as text, if that is known."""
+    text = allocated_between_text(diff.before.header, diff.after.header)
+    return [sentence(text), _EMPTY] if text else []
 
 
 def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: int) -> list[Block]:

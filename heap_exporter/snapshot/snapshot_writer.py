@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
+from heap_exporter.allocations import growth_by_line
 from heap_exporter.errors import (
     HeapExporterError,
     SnapshotCancelled,
@@ -19,7 +21,8 @@ from heap_exporter.errors import (
 from heap_exporter.heapfile.encoder import write_census
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.heapfile.header import Footer, Header
-from heap_exporter.model import Census, SnapshotInfo, Walk
+from heap_exporter.heapfile.recorded_allocations import MAX_LINES, allocations_member
+from heap_exporter.model import AllocationProfile, Census, SnapshotInfo, Walk
 from heap_exporter.model.resource_shortage import ResourceShortage
 from heap_exporter.probes.used_memory import read_used_memory
 from heap_exporter.report.shortage_text import census_note, shortage_text
@@ -48,6 +51,7 @@ class SnapshotWriter:
         keys: bool,
         process_started_at: float | None,
         service: str,
+        allocations: Callable[[], AllocationProfile | None],
     ) -> None:
         self._walker = walker
         self._store = store
@@ -57,6 +61,7 @@ class SnapshotWriter:
         self._keys = keys
         self._process_started_at = process_started_at
         self._service = service
+        self._allocations = allocations
 
     def write(self, id: str, reason: str) -> SnapshotInfo:
         """Write a snapshot and return it. Raises a :class:`SnapshotError` with the reason if there is none."""
@@ -113,7 +118,15 @@ class SnapshotWriter:
             private_bytes=used.private_bytes,
             allocated_bytes=used.allocated_bytes,
             service=self._service,
+            allocations=self._allocated(),
         )
+
+    def _allocated(self) -> dict[str, Any] | None:
+        """Return the lines that have allocated for the header, ``None`` while allocations are not sampled."""
+        profile = self._allocations()
+        if profile is None:
+            return None
+        return allocations_member(profile.started_at, growth_by_line(profile, limit=MAX_LINES))
 
     def _fill(self, file: int, header: Header) -> None:
         out = BlockWriter(file)

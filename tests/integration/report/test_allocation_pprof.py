@@ -130,3 +130,32 @@ def test_the_command_samples_for_some_seconds_where_the_service_does_not(tmp_pat
 
     assert " by " in shown
     assert (refused.returncode, refused.stdout[:8]) == (1, "refused:")
+
+
+def test_two_snapshots_of_the_service_show_where_their_growth_was_allocated(service: Any, tmp_path: Path) -> None:
+    process, url = service
+    paths = []
+    for count in (0, 3000):
+        print(count, file=process.stdin, flush=True)
+        next_json(process)
+        paths.append(get_json(f"{url}snapshots", data=b"reason=test")["path"])
+
+    reports = [
+        subprocess.run(
+            command_line("report", *paths, *options),
+            capture_output=True,
+            text=True,
+            env=environment(tmp_path),
+            check=True,
+        ).stdout
+        for options in ((), ("--json",))
+    ]
+    page = tmp_path / "report.html"
+    subprocess.run(
+        command_line("report", *paths, "-o", page), capture_output=True, env=environment(tmp_path), check=True
+    )
+
+    assert re.search(r"Allocated at `?program\.py:\d+`? in `?create", reports[0])
+    largest = json.loads(reports[1])["allocated_at"][0]
+    assert (largest["file"], 2e6 < largest["bytes"] < 4.5e6) == ("program.py", True)
+    assert "Allocated at" in page.read_text()

@@ -66,6 +66,7 @@ def test_a_file_has_exactly_the_documented_bytes(tmp_path: Path) -> None:
         "private_bytes": None,
         "allocated_bytes": None,
         "service": "",
+        "allocations": None,
     }
     assert json.loads(footer) == {
         "objects": 4,
