@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.fleet.slots import FOLDER, members, take_slot
+from tests.processes.programs import next_json, program
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # other tests may have left threads
 
@@ -72,6 +73,35 @@ def test_a_forked_child_takes_a_slot_of_its_own_and_cannot_release_that_of_its_p
     assert [each.worker for each in members(tmp_path)] == ["0"]
     assert (tmp_path / FOLDER / "shop-1.lock").exists()
     slot.release()
+
+
+ROLES = """
+import heap_exporter, json, os, signal, time
+exporter = heap_exporter.start(http=False, interval=0.1, census_interval=0.2)
+
+def report(role):
+    while (reading := exporter.monitor.reading()).member is None or reading.role != role:
+        time.sleep(0.02)
+    print(json.dumps([reading.member.worker, reading.member.service, role]), flush=True)
+
+report("single")
+child = os.fork()
+if child == 0:
+    report("child")
+    signal.pause()
+report("parent")
+os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+report("single")
+"""
+
+
+def test_a_process_has_a_role_while_its_child_lives(tmp_path: Path) -> None:
+    with program(ROLES, tmp_path, HEAP_EXPORTER_SERVICE="shop") as process:
+        reported = [next_json(process) for _ in range(4)]
+
+    assert sorted(reported[1:3]) == [["0", "shop", "parent"], ["1", "shop", "child"]]
+    assert reported[0] == reported[3] == ["0", "shop", "single"]
 
 
 def _runs(pid: str) -> bool:

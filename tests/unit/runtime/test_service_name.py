@@ -18,3 +18,7 @@ from heap_exporter.runtime.service_name import MAX_CHARS, service_name
 )
 def test_the_service_name_is_the_one_set_for_opentelemetry(environ: dict[str, str], name: str) -> None:
     assert service_name(environ=environ) == name
+
+
+def test_a_given_service_name_wins_over_that_of_opentelemetry() -> None:
+    assert service_name(" pay\nments ", {"OTEL_SERVICE_NAME": "shop"}) == "pay ments"
