@@ -8,6 +8,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+from heap_exporter.fleet.fleet_families import FLEET_METRICS
 from heap_exporter.metrics import METRICS, Instrument
 from heap_exporter.settings import Definition, definitions, variable
 
@@ -19,7 +20,7 @@ FOLDER = Path(__file__).parent
 def metrics_table() -> str:
     """Return the table of metrics."""
     rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
-    for metric in METRICS:
+    for metric in (*METRICS, *FLEET_METRICS):
         kind = "counter" if metric.instrument is Instrument.COUNTER else "gauge"
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         rows.append(f"| `{metric.name}` | {kind} | {labels} | {metric.help} |")

@@ -1,6 +1,8 @@
 """Starts and stops one exporter for each process: the monitor, the HTTP port, the registries and the OTLP push.
 
-Only this module starts the threads that export; the monitor has its own. In a forked child it starts all again.
+Each process is a member of the fleet of its snapshot folder: it publishes its metrics in a file and answers on a unix
+socket. One of them, the hub, serves the port for all. Only this module starts the threads that export; the monitor has
+its own. In a forked child it starts all again.
 """
 
 from __future__ import annotations
@@ -35,8 +37,14 @@ if TYPE_CHECKING:
     from heap_exporter.export.metrics_page import MetricsPage
     from heap_exporter.export.otlp import OtlpPusher
     from heap_exporter.export.prometheus import HeapCollector
+    from heap_exporter.fleet.fleet_metrics import FleetMetrics
+    from heap_exporter.fleet.own_process import OwnProcess
+    from heap_exporter.fleet.page_publisher import PagePublisher
     from heap_exporter.settings.keywords import SettingsKeywords
     from heap_exporter.web.app import App
+    from heap_exporter.web.fleet_app import FleetApp
+    from heap_exporter.web.hub import Hub
+    from heap_exporter.web.member_server import MemberServer
     from heap_exporter.web.server import HttpServer
 
 STOP_SECONDS = 1.6
@@ -55,20 +63,32 @@ class HeapExporter:
         self.monitor.on_child_start = self._export_in_child
         self._registered: list[tuple[CollectorRegistry, HeapCollector]] = []
         self._metrics_page: MetricsPage | None = None
+        self._own: OwnProcess | None = None
+        self._fleet_metrics: FleetMetrics | None = None
+        self._publisher: PagePublisher | None = None
         self._has_listened = False
         self._reset()
 
     def _reset(self) -> None:
         """Set what belongs to the exporter of one process: its sockets, threads and OTLP push."""
-        self._server: HttpServer | None = None
+        self._hub: Hub | None = None
+        self._member_server: MemberServer | None = None
         self._pusher: OtlpPusher | None = None
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
 
     @property
     def url(self) -> str | None:
-        """Return the address of the exporter's status page, ``None`` while the exporter has no open port."""
-        return self._server.url if self._server else None
+        """Return the address of this process's status page, ``None`` while no process serves it.
+
+        It is that of the port itself if this process serves it, and else a path below ``/processes`` there.
+        """
+        url, member = self._hub.url if self._hub else None, self.monitor.reading().member
+        if self._hub is None or url is None or self._hub.is_own or member is None:
+            return url
+        from urllib.parse import quote
+
+        return f"{url}processes/{quote(f'{member.service}-{member.worker}', safe='')}/"
 
     @property
     def allocations(self) -> AllocationSampler:
@@ -97,8 +117,12 @@ class HeapExporter:
         deadline = time.monotonic() + STOP_SECONDS
         self._stopping.set()
         self.monitor.request_stop()
-        if self._server:
-            self._server.stop()
+        if self._member_server:
+            self._member_server.stop(deadline)
+        if self._hub:
+            self._hub.stop()
+        if self._publisher:
+            self._publisher.withdraw()
         if self._pusher:
             self._pusher.stop()
         self.monitor.stop(deadline)
@@ -108,7 +132,7 @@ class HeapExporter:
         for registry, collector in self._registered:
             registry.unregister(collector)
         self._registered.clear()
-        self._server = self._pusher = None
+        self._hub = self._member_server = self._pusher = None
 
     def __enter__(self) -> HeapExporter:
         return self
@@ -129,19 +153,42 @@ class HeapExporter:
                 return
             self._start_thread("push", functools.partial(self._pusher.run, self._stopping))
 
+    def _join_fleet(self) -> None:
+        """Publish the metrics of the exporter's process for the others, and answer on a socket."""
+        from heap_exporter.fleet.page_publisher import PagePublisher
+        from heap_exporter.web.member_server import MemberServer, listen_as
+
+        member = self.monitor.reading().member
+        if member is None or not member.has_slot:
+            return
+        if self._publisher is None:
+            self._publisher = PagePublisher(self.settings.snapshot_dir, self._own_process())
+            self.monitor.on_reading(self._publisher.publish)
+        else:  # in a forked child
+            self._publisher.publish(self.monitor.reading())
+        own_app = self._own_app()
+        self._member_server = MemberServer(own_app, listen_as(self.settings.snapshot_dir, member), self._poll_hub)
+        self._member_server.start()
+
+    def _poll_hub(self) -> tuple[float | None, int | None]:
+        return self._hub.poll() if self._hub and self.settings.hub == "auto" else (None, None)
+
     def _listen(self, *, strict: bool = False, forked: bool = False) -> None:
-        """Open the exporter's port, or a free one while another process uses it.
+        """Open the exporter's port, unless another process of the fleet has it.
 
         Raises :class:`SettingsError`, and with ``strict`` :class:`PortTaken`.
         """
-        from heap_exporter.web.server import PORT_RETRY_SECONDS, HttpServer
+        from heap_exporter.fleet.hub_lock import HubLock
+        from heap_exporter.web.hub import Hub
 
-        if self._server:
+        if self._hub:
             return
         self._has_listened = True
         host, port = self.settings.host, self.settings.port
+        lock = HubLock(self.settings.snapshot_dir, port) if port and self._member_server else None
+        hub = Hub(self._app(trust_loopback=True), host, port, lock, functools.partial(self._log_port, forked=forked))
         try:
-            server = HttpServer(self._app(trust_loopback=True), host, port, strict=strict)
+            is_own = self.settings.hub == "auto" and hub.try_listen(strict=strict)
         except OSError as error:  # no descriptor or no port is free in the whole system
             if strict:
                 raise
@@ -150,17 +197,23 @@ class HeapExporter:
                 os.getpid(), host, port, error,
             )  # fmt: skip  # format and arguments together
             return
-        try:
-            server.start()
-        except BaseException:
-            server.stop()
-            raise
-        self._server = server
-        moved = f": another process uses port {port}; heap-exporter tries it again every {PORT_RETRY_SECONDS:g} s"
+        self._hub = hub
+        if not is_own and self._member_server:
+            log.info("heap-exporter in process %d is shown on %s", os.getpid(), self.url)
+            self._member_server.wake()
+
+    def _log_port(self, server: HttpServer, *, forked: bool) -> None:
+        """Log the address that the exporter listens on."""
+        from heap_exporter.web.server import PORT_RETRY_SECONDS
+
+        moved = (
+            f": another process uses port {self.settings.port}; heap-exporter tries it again every "
+            f"{PORT_RETRY_SECONDS:g} s"
+        )
         log.log(
             logging.WARNING if server.is_port_taken and not forked else logging.INFO,
             "heap-exporter in process %d is listening on %s%s",
-            os.getpid(), self.url, moved if server.is_port_taken else "",
+            os.getpid(), server.url, moved if server.is_port_taken else "",
         )  # fmt: skip  # format and arguments together
         if not forked:
             self._warn_of_open_port(server.host)
@@ -178,15 +231,35 @@ class HeapExporter:
             host, " and ".join(sorted(OPEN_PATHS, reverse=True)),
         )  # fmt: skip  # format and arguments together
 
-    def _app(self, trust_loopback: bool) -> App:
-        """Return the exporter's status page, metrics page and all other routes as a WSGI application."""
+    def _app(self, trust_loopback: bool) -> FleetApp:
+        """Return the pages of the fleet, as the exporter of any of its processes shows them, as a WSGI application."""
+        from heap_exporter.fleet.fleet_metrics import FleetMetrics
+        from heap_exporter.web.fleet_app import FleetApp
+        from heap_exporter.web.peers import Peers
+
+        folder, own = self.settings.snapshot_dir, self._own_process()
+        self._fleet_metrics = self._fleet_metrics or FleetMetrics(folder, own)
+        token = self.settings.token
+        return FleetApp(
+            self._own_app(), own, self._fleet_metrics, Peers(folder), token=token, trust_loopback=trust_loopback
+        )
+
+    def _own_app(self) -> App:
+        """Return the pages of the exporter's own process as a WSGI application for clients that are allowed."""
         from heap_exporter.export.metrics_page import MetricsPage
         from heap_exporter.web.app import App
 
         if self._metrics_page is None:
             self._metrics_page = MetricsPage(self.monitor.reading)
             self.monitor.on_reading(self._metrics_page.publish)
-        return App(self.monitor, self._metrics_page.render, token=self.settings.token, trust_loopback=trust_loopback)
+        return App(self.monitor, self._metrics_page.render, token="", trust_loopback=True)
+
+    def _own_process(self) -> OwnProcess:
+        """Return the exporter's process as a member of the fleet."""
+        from heap_exporter.fleet.own_process import OwnProcess
+
+        self._own = self._own or OwnProcess(self.monitor.reading, self.settings.port, self.settings.interval_seconds)
+        return self._own
 
     def _register(self, registry: CollectorRegistry) -> None:
         """Add the exporter's metrics to a registry of the application, once."""
@@ -205,13 +278,17 @@ class HeapExporter:
         """Reset the exporter in a forked child, which has no threads: close the parent's sockets."""
         global _starting  # noqa: PLW0603  # another thread may have held the lock at the moment of the fork
         _starting = threading.RLock()
-        if self._server:
-            self._server.abandon()
+        for inherited in (self._hub, self._member_server):
+            if inherited:
+                inherited.abandon()
+        if self._own:
+            self._own.forget_samples()
         self._reset()
 
     def _export_in_child(self) -> None:
         """Open the exporter's port and start its OTLP push in a forked child. Raises nothing."""
         try:
+            self._join_fleet()
             self._start_push()
             if self._has_listened:
                 self._listen(forked=True)
@@ -226,9 +303,10 @@ _starting = threading.RLock()
 
 
 def start(*, strict: bool = False, **settings: Unpack[SettingsKeywords]) -> HeapExporter:
-    """Start the exporter with its own port, and return it; return the exporter of this process if it runs already.
+    """Start the exporter with its port, and return it; return the exporter of this process if it runs already.
 
-    While another process uses the port, the exporter listens on a free one, logs one warning, and tries the port again.
+    One of the processes that share the snapshot folder serves the port for all. While another program uses the port,
+    that process listens on a free one, logs one warning, and tries the port again.
     Keywords are the settings: ``window="15m"``, ``port=0``. They win over the variables ``HEAP_EXPORTER_*``.
     Raises :class:`~heap_exporter.errors.SettingsError`; with ``strict`` also :class:`~heap_exporter.errors.PortTaken`
     if another process uses the port.
@@ -252,7 +330,7 @@ def register(registry: CollectorRegistry | None = None, **settings: Unpack[Setti
         return exporter
 
 
-def make_wsgi_app(**settings: Unpack[SettingsKeywords]) -> App:
+def make_wsgi_app(**settings: Unpack[SettingsKeywords]) -> FleetApp:
     """Start the monitor and return its pages as a WSGI application to mount. Set a token: the port is not its own.
 
     Raises :class:`~heap_exporter.errors.SettingsError`.
@@ -299,6 +377,7 @@ def _start(exporter: HeapExporter) -> None:
     global _current  # noqa: PLW0603  # one exporter in each process
     exporter._start_push()
     exporter.monitor.start()
+    exporter._join_fleet()
     forks.register(exporter)
     _current = exporter
     atexit.register(exporter.stop)

@@ -33,12 +33,15 @@ class Instrument(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. ``unit`` is a UCUM code, as in OpenTelemetry; ``read`` returns nothing where the value is unknown."""
+    """One metric. ``unit`` is a UCUM code, as in OpenTelemetry; ``read`` returns nothing where the value is unknown.
+
+    ``read`` takes a :class:`~heap_exporter.model.Reading`; that of a metric of the fleet takes the state of the fleet.
+    """
 
     otel_name: str
     unit: str
     instrument: Instrument
-    read: Callable[[Reading], Iterable[LabelledValue]]
+    read: Callable[[Any], Iterable[LabelledValue]]
     help: str
     labels: tuple[str, ...] = ()
 

@@ -7,7 +7,7 @@ No name of a metric or label of this package has a character that a client would
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from heap_exporter.export.families import Family
@@ -45,23 +45,29 @@ def choose_format(accept: str) -> TextFormat:
 
 def encode(families: Iterable[Family], *, is_openmetrics: bool) -> bytes:
     """Return metrics as text; after the last one of a page, OpenMetrics needs :data:`OPENMETRICS_END`."""
-    return "".join(line for family in families for line in _lines(family, is_openmetrics)).encode("utf-8", "replace")
+    parts = (f"{heading(family, is_openmetrics=is_openmetrics)}{sample_lines(family)}" for family in families)
+    return "".join(parts).encode("utf-8", "replace")
 
 
-def _lines(family: Family, is_openmetrics: bool) -> Iterator[str]:
+def heading(family: Family, *, is_openmetrics: bool) -> str:
+    """Return the lines before the samples of a metric: its help and its type."""
     name = family.name.removesuffix("_total") if is_openmetrics and family.is_counter else family.name
     text = family.help.replace("\\", r"\\").replace("\n", r"\n")
-    yield f"# HELP {name} {_quoted(family.help) if is_openmetrics else text}\n"
-    yield f"# TYPE {name} {'counter' if family.is_counter else 'gauge'}\n"
+    return (
+        f"# HELP {name} {_quoted(family.help) if is_openmetrics else text}\n"
+        f"# TYPE {name} {'counter' if family.is_counter else 'gauge'}\n"
+    )
+
+
+def sample_lines(family: Family) -> str:
+    """Return the lines of the samples of a metric, which are the same in both formats."""
+    order = sorted(range(len(family.labels)), key=family.labels.__getitem__)
+    names = [(index, f'{family.labels[index]}="') for index in order]
+    lines = []
     for values, number in family.points:
-        labels = _labels(dict(zip(family.labels, values, strict=True)))
-        yield f"{family.name}{labels} {_number(number)}\n"
-
-
-def _labels(values: Mapping[str, str]) -> str:
-    if not values:
-        return ""
-    return "{" + ",".join(f'{name}="{_quoted(value)}"' for name, value in sorted(values.items())) + "}"
+        labels = ",".join([f'{name}{_quoted(values[index])}"' for index, name in names])
+        lines.append(f"{family.name}{f'{{{labels}}}' if labels else ''} {_number(number)}\n")
+    return "".join(lines)
 
 
 def _quoted(text: str) -> str:

@@ -86,7 +86,7 @@ def take_slot(snapshot_folder: Path, service: str, *, started_at: float | None =
         with open_fleet(snapshot_folder, create=True) as folder:
             for number in map(str, range(MAX_SLOTS)):
                 with suppress(LockHeld):
-                    member, name = _this_process(service, number, started_at), _slot_name(service, number)
+                    member, name = _this_process(service, number, started_at), slot_name(service, number)
                     _take(folder, f"{name}{LOCK_SUFFIX}", member)
                     return Slot(member, name, snapshot_folder)
     except OSError as error:
@@ -134,7 +134,8 @@ def file_name(service: str) -> str:
     return f"{name[: MAX_NAME_CHARS - len(digest) - 1]}~{digest}"
 
 
-def _slot_name(service: str, worker: str) -> str:
+def slot_name(service: str, worker: str) -> str:
+    """Return what the names of the files of a slot begin with."""
     return f"{file_name(service)}-{worker}"
 
 
@@ -185,9 +186,7 @@ def _read_member(folder: OwnFolder, name: str) -> Member | None:
         OverflowError,
     ):  # removed, being written, or of another program
         return None
-    return (
-        member if member is not None and name == f"{_slot_name(member.service, member.worker)}{LOCK_SUFFIX}" else None
-    )
+    return member if member is not None and name == f"{slot_name(member.service, member.worker)}{LOCK_SUFFIX}" else None
 
 
 def _parse(text: bytes, path: Path) -> Member | None:

@@ -92,12 +92,14 @@ class MemoryShares:
 class MemoryLimits:
     """The lowest memory limit of the process's cgroup and its ancestors, and the cgroup's event counts.
 
-    ``headroom_bytes`` is left for all processes under that limit together, with page cache counted as free.
+    ``headroom_bytes`` is left for all processes under that limit together, with page cache counted as free. ``group``
+    is the inode of the cgroup with the least headroom, ``None`` without a limit.
     """
 
     limit_bytes: int | None
     headroom_bytes: int | None
     events: Mapping[str, int]
+    group: int | None = None
 
     __repr__ = short_repr
 

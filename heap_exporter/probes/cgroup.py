@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from heap_exporter.errors import SourceMissing
 from heap_exporter.model import MemoryLimits
@@ -61,22 +62,33 @@ def _from_group_to_root(mount: Path, path: str) -> Iterator[Path]:
     yield mount
 
 
-def _limit(folder: Path, limit_file: str, usage_file: str, cache_field: str) -> tuple[int, int | None] | None:
-    """Return the memory limit of a cgroup and the bytes left below it, ``None`` if it has no limit."""
+class _GroupLimit(NamedTuple):
+    """The limit of one cgroup, the bytes left below it, and the inode of the cgroup."""
+
+    limit_bytes: int
+    headroom_bytes: int | None
+    group: int | None
+
+
+def _limit(folder: Path, limit_file: str, usage_file: str, cache_field: str) -> _GroupLimit | None:
+    """Return the memory limit of a cgroup, ``None`` if it has no limit."""
     text, usage = _text(folder / limit_file), _text(folder / usage_file)
     if not text.isdigit() or int(text) >= NO_LIMIT_BYTES:
         return None
     if not usage.isdigit():
-        return int(text), None
+        return _GroupLimit(int(text), None, None)
     cache = _pairs(folder / "memory.stat", (cache_field,)).get(cache_field, 0)
-    return int(text), int(text) - int(usage) + cache
+    return _GroupLimit(int(text), int(text) - int(usage) + cache, folder.stat().st_ino)
 
 
-def _lowest(limits: list[tuple[int, int | None] | None], events: dict[str, int]) -> MemoryLimits:
+def _lowest(limits: list[_GroupLimit | None], events: dict[str, int]) -> MemoryLimits:
     """Return the lowest memory limit of a cgroup and its ancestors."""
     known = [limit for limit in limits if limit is not None]
-    headrooms = [headroom for _, headroom in known if headroom is not None]
-    return MemoryLimits(min((limit for limit, _ in known), default=None), min(headrooms, default=None), events)
+    headroom, group = min(
+        ((limit.headroom_bytes, limit.group) for limit in known if limit.headroom_bytes is not None),
+        default=(None, None),
+    )
+    return MemoryLimits(min((limit.limit_bytes for limit in known), default=None), headroom, events, group)
 
 
 def _events_version_1(group: Path) -> dict[str, int]:

@@ -64,11 +64,15 @@ class Settings:
     host: str = setting(
         "127.0.0.1", "Address that the HTTP server listens on. Set a token if other machines can reach this address.")
     port: int = setting(
-        9465, "Port that the HTTP server listens on; 0 selects any free port. While another process uses the port, the "
-        "server listens on a free one.", min=0, max=65535)
+        9465, "Port that one process serves for all that share the snapshot folder; 0 selects any free port, for each "
+        "process its own. While another program uses the port, a free one is served.", min=0, max=65535)
     http: bool = setting(
         True, "`false` disables the HTTP server, for services that mount the pages in their own server or push "
         "metrics.")
+    hub: str = setting(
+        "auto", "Whether this process may serve the port for all processes that share the snapshot folder: `auto` (the "
+        "first one does, and when it ends another one) or `never` (for services beside `heap-exporter hub`).",
+        choices=("auto", "never"))
     token: Secret = setting(
         Secret(""), "Bearer token that requests must carry, except for `/metrics` and `/-/healthy`. If no token is "
         "set, other machines can read only these two paths.")

@@ -27,6 +27,7 @@ class SettingsKeywords(TypedDict, total=False):
     host: str
     port: int
     http: bool
+    hub: Literal["auto", "never"]
     token: str
     interval: Duration
     census_interval: Duration

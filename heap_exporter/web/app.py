@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 import os
 import time
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from heap_exporter.allocations import AllocationSampler
 from heap_exporter.detection.history import History
@@ -28,28 +27,18 @@ from heap_exporter.model import Reading
 from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.formatting import duration
 from heap_exporter.runtime.json_input import parse_json
-from heap_exporter.runtime.logs import log
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.snapshot_requests import SnapshotProgress
 from heap_exporter.web import responses
 from heap_exporter.web.allocation_pages import AllocationPages
-from heap_exporter.web.auth import Gate
 from heap_exporter.web.byte_range import requested_part
+from heap_exporter.web.guarded_app import GuardedApp, metrics_response
 from heap_exporter.web.http_date import http_date
-from heap_exporter.web.negotiation import accepts_gzip, prefers_json
+from heap_exporter.web.negotiation import prefers_json
 from heap_exporter.web.problem import Problem
 from heap_exporter.web.request import FORM, Request
 from heap_exporter.web.response import FilePart, Response, json_response
 from heap_exporter.web.shown_snapshots import ShownSnapshots, shown_snapshots
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-GZIP_FORMAT = 31
-"""The ``wbits`` of zlib for the format of gzip."""
-
-GZIP_LEVEL = 1
-"""The fastest; metrics shrink to a tenth at any level."""
 
 DEFAULT_REASON = "requested over HTTP"
 BODIES = """send reason=before+deploy, or {"reason": "before deploy"} with Content-Type: application/json"""
@@ -70,16 +59,11 @@ ROUTES: Mapping[str, Mapping[str, str]] = {
 }
 """The methods of :class:`App` that answer, by path and HTTP method; ``ID`` stands for the id of a snapshot."""
 
+FLEET_PAGES = ("/processes", "/processes/WORKER/", "/sd", "/-/ready")
+"""The pages that only all processes together have; those of one process are at its own path below ``/processes``."""
+
 REPORT_POLICY = "sandbox allow-scripts; frame-ancestors 'none'"
 """The page of a report has a stricter policy of its own; with this one, it cannot read or request other pages here."""
-
-SAFE_HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 
 STATUSES: tuple[tuple[type[SnapshotError], HTTPStatus], ...] = (
     (SnapshotBusy, HTTPStatus.TOO_MANY_REQUESTS),
@@ -112,39 +96,32 @@ class PageSource(Protocol):
         """Return the last reading, for the HTTP pages to show."""
 
 
-class App:
-    """The WSGI application.
+class App(GuardedApp):
+    """The pages of one process.
 
     ``metrics(accept)`` returns the body of /metrics and its content type. ``trust_loopback`` is True on the exporter's
     own server only: see :class:`~heap_exporter.web.auth.Gate`.
     """
 
     def __init__(
-        self, source: PageSource, metrics: Callable[[str], tuple[bytes, str]], *, token: str, trust_loopback: bool
+        self,
+        source: PageSource,
+        metrics: Callable[[str], tuple[bytes, str]],
+        *,
+        token: str,
+        trust_loopback: bool,
     ) -> None:
+        super().__init__(token, trust_loopback=trust_loopback)
         self._source = source
         self._metrics = metrics
-        self._gate = Gate(token, trust_loopback=trust_loopback)
         self._allocations = AllocationPages()
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request. Every exception becomes an answer."""
-        response = self._answer(Request(environ))
-        response.headers += SAFE_HEADERS.items()
-        return response(environ, start_response)
-
-    def _answer(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response:
+        """Return the answer of this process to a request that is allowed. Raises :class:`Problem`."""
         try:
-            self._gate.check(request)
             return self._handler(request)(request)
-        except Problem as problem:
-            return problem.response()
         except SnapshotError as error:
-            return self._snapshot_problem(error).response()
-        except Exception:
-            log.exception("heap-exporter failed to answer %s %s", request.method, request.path)
-            detail = "heap-exporter failed to answer the request; the log of the service has the traceback"
-            return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail).response()
+            raise self._snapshot_problem(error) from error
 
     def _handler(self, request: Request) -> Handler:
         """Return the method that answers an HTTP request. Raises :class:`Problem` for another path or method."""
@@ -152,7 +129,7 @@ class App:
         ids = list(filter(None, parts[2:3])) if parts[1:2] == ["snapshots"] else []
         handlers = ROUTES.get("/".join([*parts[:2], "ID", *parts[3:]]) if ids else request.path)
         if handlers is None:
-            *pages, last = ROUTES
+            *pages, last = (*ROUTES, *FLEET_PAGES)
             detail = f"there is no page {request.path}; the pages are {', '.join(pages)} and {last}"
             raise Problem(HTTPStatus.NOT_FOUND, detail)
         name = handlers.get("GET" if request.method == "HEAD" else request.method)
@@ -163,12 +140,7 @@ class App:
         return partial(getattr(self, name), *ids)
 
     def _get_metrics(self, request: Request) -> Response:
-        body, content_type = self._metrics(request.header("Accept"))
-        headers = [("Vary", "Accept, Accept-Encoding")]
-        if accepts_gzip(request.header("Accept-Encoding")):
-            body = zlib.compress(body, GZIP_LEVEL, wbits=GZIP_FORMAT)
-            headers.append(("Content-Encoding", "gzip"))
-        return Response(body, content_type, headers=headers)
+        return metrics_response(request, *self._metrics(request.header("Accept")))
 
     def _get_status(self, request: Request) -> Response:
         reading, store, shown = self._source.reading(), self._source.snapshots.store, self._shown_snapshots(request)
@@ -195,10 +167,14 @@ class App:
         return json_response(responses.census(reading.census, reading))
 
     def _get_verdict(self, _request: Request) -> Response:
+        return json_response(self.verdict())
+
+    def verdict(self) -> responses.Document:
+        """Return the JSON of /verdict of this process. Raises :class:`Problem` before the first verdict."""
         reading = self._source.reading()
         if reading.verdict is None:
             raise _not_yet(reading, "verdict", reading.census_interval_seconds)
-        return json_response(responses.verdict(reading.verdict, reading.alert))
+        return responses.verdict(reading.verdict, reading.alert)
 
     def _get_allocations(self, request: Request) -> Response:
         return self._allocations.get(self._source.allocations, request)
@@ -250,6 +226,19 @@ class App:
         return shown_snapshots(request, self._source.snapshots.store.list(), self._source.snapshots.service)
 
     def _post_snapshot(self, request: Request) -> Response:
+        return created_response(*self.order_snapshot(request))
+
+    def order_snapshot(self, request: Request) -> tuple[responses.Document, HTTPStatus]:
+        """Take or reserve the snapshot that a request wants; return its JSON and the status of the answer.
+
+        Raises :class:`Problem`.
+        """
+        try:
+            return self._order_snapshot(request)
+        except SnapshotError as error:
+            raise self._snapshot_problem(error) from error
+
+    def _order_snapshot(self, request: Request) -> tuple[responses.Document, HTTPStatus]:
         query = request.query()
         wait = query.get("wait", "1")
         if wait not in ("0", "1"):
@@ -262,8 +251,7 @@ class App:
             progress, status = snapshots.state(snapshots.reserve(reason)), HTTPStatus.ACCEPTED
         else:
             progress, status = snapshots.state(snapshots.take(reason, limit_bursts=True).id), HTTPStatus.CREATED
-        document = self._progress(progress, request)
-        return json_response(document, status, [("Location", document["url"])])
+        return self._progress(progress, request), status
 
     def _progress(self, progress: SnapshotProgress, request: Request) -> responses.Document:
         comparison = self._source.snapshots.comparisons.state(progress.id)
@@ -274,6 +262,11 @@ class App:
         if status is not HTTPStatus.TOO_MANY_REQUESTS:
             return Problem(status, str(error))
         return Problem(status, str(error), [("Retry-After", str(self._source.snapshots.retry_seconds))])
+
+
+def created_response(document: responses.Document, status: HTTPStatus) -> Response:
+    """Return the answer to the request of a snapshot."""
+    return json_response(document, status, [("Location", document["url"])])
 
 
 def _requested_reason(request: Request) -> str:

@@ -29,6 +29,32 @@ class Request:
         self.root_path = _text(environ.get("SCRIPT_NAME", "")).rstrip("/")
         self.remote_address: str = environ.get("REMOTE_ADDR", "")
 
+    def below(self, folder: str, path: str) -> Request:
+        """Return the same HTTP request to ``path`` of pages that are mounted at ``folder``, which is URL-encoded."""
+        root = f"{self._environ.get('SCRIPT_NAME', '')}{folder}"
+        return self._with(SCRIPT_NAME=root, PATH_INFO=path)
+
+    def _with(self, **variables: str) -> Request:
+        changed = Request({**self._environ, **variables})
+        changed._body = self._body
+        return changed
+
+    def without(self, name: str) -> Request:
+        """Return the same HTTP request without a parameter in its URL."""
+        parameters = self.query_text.split("&")
+        return self._with(QUERY_STRING="&".join(each for each in parameters if each.partition("=")[0] != name))
+
+    def with_default(self, name: str, value: str) -> Request:
+        """Return the same HTTP request, with a parameter in its URL if it has none of that name; both are URL-safe."""
+        if name in self.query():
+            return self
+        return self._with(QUERY_STRING="&".join(filter(None, [self.query_text, f"{name}={value}"])))
+
+    @property
+    def query_text(self) -> str:
+        """Return the query of the URL as the client has encoded it."""
+        return str(self._environ.get("QUERY_STRING", ""))
+
     def header(self, name: str) -> str:
         """Return a header of the HTTP request, ``""`` without it."""
         return str(self._environ.get(f"HTTP_{name.upper().replace('-', '_')}", ""))

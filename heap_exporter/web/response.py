@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, Any
 
@@ -61,7 +61,9 @@ class FilePart:
 
 
 def json_response(
-    document: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK, headers: Iterable[tuple[str, str]] = ()
+    document: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    status: HTTPStatus = HTTPStatus.OK,
+    headers: Iterable[tuple[str, str]] = (),
 ) -> Response:
     """Return a document as the JSON of an HTTP answer."""
     return Response(f"{json.dumps(document)}\n".encode(), "application/json", status, headers)

@@ -184,7 +184,33 @@ def test_a_stopped_exporter_can_be_started_again(tmp_path: Path) -> None:
         assert get_json(f"{next_json(process)}-/healthy")["pid"] == process.pid
 
 
-def test_two_services_with_one_port_both_start_and_the_second_has_it_once_the_first_ends(tmp_path: Path) -> None:
+def test_two_services_with_one_port_share_it_and_the_second_serves_it_once_the_first_ends(tmp_path: Path) -> None:
+    code = """
+        import json, sys
+        import heap_exporter
+        print(json.dumps(heap_exporter.start().url), flush=True)
+        sys.stdin.readline()
+        """
+    port = str(free_port())
+    wanted = f"http://127.0.0.1:{port}/"
+    with program(code, tmp_path, HEAP_EXPORTER_PORT=port) as first:
+        assert next_json(first) == wanted
+        with program(code, tmp_path, HEAP_EXPORTER_PORT=port) as second:
+            other = next_json(second)
+            assert get_json(f"{other}-/healthy")["pid"] == second.pid
+            assert first.communicate("\n", timeout=20) == ("", "")
+
+            assert eventually(lambda: get_json(f"{wanted}-/healthy")["pid"]) == second.pid
+            assert get_json(f"{other}-/healthy")["pid"] == second.pid
+            _, log = second.communicate("\n", timeout=20)
+
+    assert other == f"{wanted}processes/program.py-1/"
+    assert log == ""
+
+
+def test_two_services_with_two_folders_and_one_port_both_start_and_the_second_has_it_once_the_first_ends(
+    tmp_path: Path,
+) -> None:
     code = """
         import json, sys
         import heap_exporter
@@ -197,7 +223,8 @@ def test_two_services_with_one_port_both_start_and_the_second_has_it_once_the_fi
     wanted = f"http://127.0.0.1:{port}/"
     with program(code, tmp_path, HEAP_EXPORTER_PORT=port) as first:
         assert next_json(first) == wanted
-        with program(code, tmp_path, HEAP_EXPORTER_PORT=port) as second:
+        own_folder = {"HEAP_EXPORTER_PORT": port, "HEAP_EXPORTER_SNAPSHOT_DIR": str(tmp_path / "other")}
+        with program(code, tmp_path, **own_folder) as second:
             other = next_json(second)
             assert get_json(f"{other}-/healthy")["pid"] == second.pid
             assert first.communicate("\n", timeout=20) == ("", "")
