@@ -13,7 +13,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 NATIVE := setup.py $(wildcard $(foreach folder,_native _kernels _allocations,heap_exporter/$(folder)/*.[ch]))
 
-.PHONY: help demo test test-long check servers browser oracles matrix dependency-versions lowest-versions native asan valgrind bench bench-walker bench-analysis bench-large score soak alerts-table dashboards docs docs-site pictures clean
+.PHONY: help demo test test-long check servers browser oracles matrix dependency-versions lowest-versions native asan valgrind bench bench-walker bench-analysis bench-allocations bench-large score soak alerts-table dashboards docs docs-site pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -84,6 +84,10 @@ bench-walker: $(READY) ## measure a census and a snapshot, and other tools for c
 
 bench-analysis: $(READY) oracles ## measure the analysis of a snapshot, and DevTools, memlab and igraph for comparison (some minutes)
 	$(BIN)/python -m tests.bench.analysis $(ARGS)
+
+bench-allocations: $(READY) ## measure what sampling allocations costs, and other tools for comparison (some minutes)
+	$(BIN)/python -m pip install -qq --group bench-allocations
+	$(BIN)/python -m tests.bench.allocations $(ARGS)
 
 bench-large: $(READY) ## measure how soon a leak in a heap of ten million objects is reported (17 minutes, 2 GiB)
 	$(BIN)/python -m tests.bench.large $(ARGS)

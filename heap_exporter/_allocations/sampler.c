@@ -31,15 +31,19 @@ now_ns(void)
 
 /* ---- forks: the child needs tables that no other thread was changing ------------------------------------------ */
 
+static __thread int is_forking __attribute__((tls_model("initial-exec")));
+
 static void
 before_fork(void)
 {
     pthread_mutex_lock(&lock);
+    is_forking = 1;
 }
 
 static void
 after_fork_in_parent(void)
 {
+    is_forking = 0;
     pthread_mutex_unlock(&lock);
 }
 
@@ -47,7 +51,14 @@ static void
 after_fork_in_child(void)
 {
     countdown.random = 0; /* parent and child would draw the same numbers */
-    pthread_mutex_unlock(&lock);
+    after_fork_in_parent();
+}
+
+/* Take the lock; return 0 in a thread that forks and has it: the fork handlers of other libraries may allocate. */
+static int
+acquire(void)
+{
+    return !is_forking && pthread_mutex_lock(&lock) == 0;
 }
 
 /* ---- start and stop ------------------------------------------------------------------------------------------- */
@@ -161,7 +172,9 @@ sampler_record(void *block, size_t size, double interval)
     Call calls[MAX_FRAMES];
     uint64_t began = now_ns();
     uint32_t depth = stacks_capture(calls);
-    pthread_mutex_lock(&lock);
+    if (!acquire()) {
+        return;
+    }
     if (is_active) {
         uint32_t stack = stacks_intern(calls, depth);
         Sample sample = {(uintptr_t)block, size, stack, (float)interval};
@@ -182,7 +195,9 @@ sampler_record(void *block, size_t size, double interval)
 int
 sampler_remove(void *block, Sample *sample)
 {
-    pthread_mutex_lock(&lock);
+    if (!acquire()) {
+        return 0;
+    }
     int is_sample = samples_remove((uintptr_t)block, sample);
     if (is_sample) {
         subtract(&stacks_get(sample->stack)->live, sample);
@@ -194,7 +209,9 @@ sampler_remove(void *block, Sample *sample)
 void
 sampler_restore(const Sample *sample)
 {
-    pthread_mutex_lock(&lock);
+    if (!acquire()) {
+        return;
+    }
     if (is_active && sample->stack < stacks_count()) { /* sampling may have stopped and begun again meanwhile */
         insert(sample);
     }
