@@ -13,6 +13,10 @@ FOLDER = Path(__file__).parent
 EXPECTED_EMPTY = {
     "python_heap_limit_bytes": "no memory limit is set for the process",
     "python_heap_leak_time_to_exhaustion_seconds": "the process is not growing, or has no memory limit",
+    "python_heap_fleet_time_to_exhaustion_seconds": "no process is growing, or there is no memory limit",
+    "python_heap_fleet_proportional_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",
+    "python_heap_fleet_type_": "the service has only one process",
+    "python_heap_fleet_unique_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",
     "python_heap_cgroup_events_total": "the process is in no cgroup that counts memory events",
     "python_heap_proportional_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",
     "python_heap_unique_bytes": "the kernel or the sandbox has no /proc/self/smaps_rollup",

@@ -112,6 +112,16 @@ def _versions(board: Dashboard) -> None:
     )
     board.with_panel(
         rows(
+            "Hubs",
+            "The process that answers the scrapes of a target for all its processes.",
+            [Query(f"sum by (job, instance, pid) ({queries.HUB_INFO})", "Hubs")],
+            COUNT,
+            sort_by="Hubs",
+            units={"Hubs": COUNT},
+        )
+    )
+    board.with_panel(
+        rows(
             "Versions",
             "Versions of the exporter and of its interpreter.",
             [Query(queries.plain(queries.BUILD_INFO, "version", "implementation", "python"), "Processes")],
@@ -140,6 +150,12 @@ def _freshness(board: Dashboard) -> None:
             "Scrapes",
             "Whether Prometheus reached each instance at the last scrape.",
             Query(queries.UP, TARGET),
+            {"0": ("down", RED), "1": ("up", GREEN)},
+        ),
+        states(
+            "Processes up",
+            "Whether each process publishes samples. Down means that it is stopped, or that its sampling thread hangs.",
+            Query(queries.PROCESS_UP),
             {"0": ("down", RED), "1": ("up", GREEN)},
         ),
         lines(

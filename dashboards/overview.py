@@ -13,6 +13,7 @@ from dashboards.panels import (
     LONG_SECONDS,
     MIB_PER_HOUR,
     PROCESS,
+    SERVICE,
     SHARE,
     Limits,
     Query,
@@ -37,6 +38,7 @@ def dashboard() -> Dashboard:
     )
     for row in (
         _verdict,
+        _services,
         _growth,
         verdicts,
         numbers,
@@ -99,6 +101,44 @@ def _verdict(board: Dashboard) -> None:
         ),
     ):
         board.with_panel(panel)
+
+
+def _services(board: Dashboard) -> None:
+    board.with_row(Row("Services, all processes together"))
+    memory = lines(
+        "Memory of the service and limit",
+        "Memory of all processes with each shared page counted once (PSS), the part that they share with no other "
+        "process (USS), and the limit of their cgroup.",
+        [
+            Query(queries.FLEET_PROPORTIONAL, f"{SERVICE} PSS"),
+            Query(queries.FLEET_UNIQUE, f"{SERVICE} USS"),
+            Query(queries.FLEET_LIMIT, f"{SERVICE} limit"),
+        ],
+        BYTES,
+    )
+    board.with_panel(dashed(memory, "/ limit$/"))
+    board.with_panel(
+        lines(
+            "Time to the limit of the service",
+            "Time until all processes together reach the limit of their cgroup, at their present rates. The alert "
+            "PythonHeapExhaustionPredicted uses this value.",
+            [Query(queries.FLEET_EXHAUSTION, SERVICE)],
+            LONG_SECONDS,
+            EXHAUSTION,
+        )
+    )
+    board.with_panel(
+        lines(
+            "Leaking processes",
+            "Number of processes of the service with a suspected or confirmed leak. A leak in one of several workers "
+            "points to the requests that this worker serves.",
+            [Query(queries.FLEET_LEAKING, f"{SERVICE} {{{{state}}}}")],
+            COUNT,
+        )
+    )
+    board.with_panel(
+        lines("Processes", "Number of live processes of the service.", [Query(queries.PROCESSES, SERVICE)], COUNT)
+    )
 
 
 def _growth(board: Dashboard) -> None:

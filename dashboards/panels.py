@@ -25,8 +25,8 @@ GREEN, YELLOW, RED = "green", "orange", "red"
 BLUE, PALE_GREEN, PALE_YELLOW = "blue", "light-green", "yellow"
 
 
-TARGET, PROCESS = "{{instance}}", "{{service}} {{worker}} {{instance}}"
-"""The names of the lines of a target of Prometheus, and of a process."""
+TARGET, SERVICE, PROCESS = "{{instance}}", "{{service}} {{instance}}", "{{service}} {{worker}} {{instance}}"
+"""The names of the lines of a target of Prometheus, of a service in it, and of a process."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from heap_exporter.model import State
 
 TARGETS = ('job=~"$job"', 'instance=~"$instance"')
-SELECTED = (*TARGETS, 'service=~"$service"', 'worker=~"$worker"')
+SERVICES_SELECTED = (*TARGETS, 'service=~"$service"')
+SELECTED = (*SERVICES_SELECTED, 'worker=~"$worker"')
 BY_PROCESS = "job, instance, service, worker"
 """The labels that identify the series of a process."""
 
@@ -23,6 +24,11 @@ STATES = (State.WARMING_UP, State.STEADY, State.PLATEAUED, State.GROWING, State.
 def of(metric: str, *matchers: str) -> str:
     """Return the selector of a metric of the selected processes, with further ``matchers``."""
     return f"{metric}{{{', '.join((*SELECTED, *matchers))}}}"
+
+
+def of_services(metric: str, *matchers: str) -> str:
+    """Return the selector of a metric about all processes of a service together, for the selected services."""
+    return f"{metric}{{{', '.join((*SERVICES_SELECTED, *matchers))}}}"
 
 
 def of_targets(metric: str, *matchers: str) -> str:
@@ -94,6 +100,16 @@ LIMIT_SHARE = f"{ANONYMOUS} / ({LIMIT} > 0)"
 THREADS = of("python_heap_threads")
 UPTIME = f"time() - {of('python_heap_process_start_time_seconds')}"
 
+# All processes of a service together
+FLEET_PROPORTIONAL = of_services("python_heap_fleet_proportional_bytes")
+FLEET_UNIQUE = of_services("python_heap_fleet_unique_bytes")
+FLEET_LIMIT = f"max by (job, instance, service) ({of_services('python_heap_limit_bytes')})"
+FLEET_EXHAUSTION = of_services("python_heap_fleet_time_to_exhaustion_seconds")
+FLEET_LEAKING = of_services("python_heap_fleet_leaking_processes")
+FLEET_TYPE_BYTES = of_services("python_heap_fleet_type_bytes", 'type_name=~"$type_name"')
+FLEET_TYPE_OBJECTS = of_services("python_heap_fleet_type_objects", 'type_name=~"$type_name"')
+PROCESSES = of_services("heap_exporter_processes")
+
 # Parts of the memory
 MALLOC_USED = of("python_heap_malloc_used_bytes")
 MALLOC_RETAINED = of("python_heap_malloc_retained_bytes")
@@ -153,6 +169,8 @@ TYPE_BYTES_GAINED = f"delta({TYPE_BYTES}[$__range])"
 # The exporter
 UP = of_targets("up")
 NOT_REACHED = f"sum(1 - {UP})"
+PROCESS_UP = of("heap_exporter_process_up")
+HUB_INFO = of_targets("heap_exporter_hub_info")
 PROCESS_INFO = of("python_heap_process_info")
 BUILD_INFO = of("heap_exporter_build_info")
 SAMPLE_AGE = f"time() - {of('heap_exporter_last_sample_timestamp_seconds')}"
@@ -185,5 +203,5 @@ FIRING_ALERTS = of_targets("ALERTS", 'alertname=~"PythonHeap.*"', 'alertstate="f
 JOBS = "label_values(python_heap_resident_bytes, job)"
 INSTANCES = 'label_values(python_heap_resident_bytes{job=~"$job"}, instance)'
 SERVICES = f"label_values({of_targets('python_heap_resident_bytes')}, service)"
-WORKERS = f"label_values({of_targets('python_heap_resident_bytes', SELECTED[2])}, worker)"
+WORKERS = f"label_values({of_targets('python_heap_resident_bytes', SERVICES_SELECTED[2])}, worker)"
 TYPE_NAMES = f"label_values({of(_TYPE_BYTES_METRIC)}, type_name)"

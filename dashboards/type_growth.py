@@ -13,6 +13,7 @@ from dashboards.panels import (
     MIB_PER_HOUR,
     OBJECTS_PER_HOUR,
     PROCESS,
+    SERVICE,
     SHARE,
     Limits,
     Query,
@@ -36,7 +37,7 @@ def dashboard() -> Dashboard:
         "Python heap / Type growth",
         "The types of objects in the heap and their growth, from the census of each process.",
     ).with_variable(menu("type_name", "Type", queries.TYPE_NAMES))
-    for row in (_census, _growing_types, _growth, _composition):
+    for row in (_census, _growing_types, _growth, _services, _composition):
         row(board)
     return board
 
@@ -147,6 +148,22 @@ def _growth(board: Dashboard) -> None:
         ),
     ):
         board.with_panel(panel)
+
+
+def _services(board: Dashboard) -> None:
+    board.with_row(Row("Types of a service, all processes together"))
+    for title, expr, unit in (
+        ("Size in all processes", queries.FLEET_TYPE_BYTES, BYTES),
+        ("Objects in all processes", queries.FLEET_TYPE_OBJECTS, COUNT),
+    ):
+        board.with_panel(
+            lines(
+                title,
+                "Sum over all processes of the service, of the ten largest types at each moment.",
+                [Query(_fastest(expr), f"{{{{type_name}}}} {SERVICE}")],
+                unit,
+            )
+        )
 
 
 def _composition(board: Dashboard) -> None:

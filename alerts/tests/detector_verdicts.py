@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from alerts.tests.shapes import MIB, Curve, Process, selector
+from alerts.tests.shapes import MIB, Curve, Process, selector, total
+from heap_exporter.alerting.alert_rules import FLEET_EXHAUSTION, FLEET_PROPORTIONAL
 from heap_exporter.detection.detector import Detector
 from heap_exporter.metrics import METRICS
-from heap_exporter.model import Point, Reading, Verdict
+from heap_exporter.model import MemoryKind, Point, Reading, Verdict
 from heap_exporter.settings import Settings
 
 SAMPLES_A_MINUTE = 4
@@ -36,6 +37,27 @@ def verdict_series(process: Process, job: str, worker: str, minutes: int) -> dic
         for name, value in _metrics(verdict):
             series.setdefault(name, [math.nan] * (minutes + 1))[minute] = value
     return {selector(name, job, worker): _curve(values) for name, values in series.items()}
+
+
+def service_series(process: Process, workers: int, job: str, minutes: int) -> dict[str, Curve]:
+    """Return the metrics of a service as a whole by PromQL selector: some workers like ``process``, in one cgroup.
+
+    The limit of the process is that of the cgroup. The growth is that of the detector, as the exporter adds it up.
+    """
+    used = total(*[process.memory, process.shared] * workers)
+    left = [math.nan] * (minutes + 1)
+    for minute, verdict in enumerate(_verdicts(process, minutes)):
+        slope = workers * _slope(verdict)
+        if process.limit is not None and slope > 0:
+            left[minute] = max(process.limit - used(minute), 0.0) * MIB / slope
+    curves = {FLEET_EXHAUSTION: _curve(left), FLEET_PROPORTIONAL: lambda t: used(t) * MIB}
+    return {selector(name, job, None): curve for name, curve in curves.items()}
+
+
+def _slope(verdict: Verdict | None) -> float:
+    """Return the growth of all memory by a verdict in bytes per second, 0 before there is one."""
+    trends = verdict.trends if verdict else ()
+    return next((trend.slope_bytes_per_second for trend in trends if trend.kind is MemoryKind.TOTAL), 0.0)
 
 
 def _verdicts(process: Process, minutes: int) -> Iterator[Verdict | None]:

@@ -151,7 +151,8 @@ def _in_bytes(curve: Curve) -> Curve:
     return lambda t: curve(t) * MIB
 
 
-def selector(name: str, job: str, worker: str) -> str:
-    """Return the PromQL selector of a series ``name{label="value"}`` of one worker of a service."""
+def selector(name: str, job: str, worker: str | None) -> str:
+    """Return the PromQL selector of a series ``name{label="value"}`` of a worker of a service, or of the service."""
     metric, _, labels = name.rstrip("}").partition("{")
-    return f'{metric}{{job="{job}", instance="shop-1", service="shop", worker="{worker}"{labels and ", "}{labels}}}'
+    of_worker = "" if worker is None else f', worker="{worker}"'
+    return f'{metric}{{job="{job}", instance="shop-1", service="shop"{of_worker}{labels and ", "}{labels}}}'

@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from alerts.tests.detector_verdicts import verdict_series
+from alerts.tests.detector_verdicts import service_series, verdict_series
 from alerts.tests.expectations import Shape
-from alerts.tests.shapes import Curve
+from alerts.tests.shapes import Curve, Process
 
 PROCESS, SECOND_PROCESS = "0", "1"
 
@@ -31,7 +31,7 @@ FIRST_FIRED = (
 """PromQL for the first minute in which each alert fired, one sample per alert."""
 
 _ANSWER = re.compile(r'expr: ".*?job=\\"(?P<job>.*?)\\"(?P<rest>.*?)(?=^ +expr: |\Z)', re.MULTILINE | re.DOTALL)
-_SAMPLE = re.compile(r'\{alertname="(\w+)", worker="(\d+)"\} ([0-9.E+]+)')
+_SAMPLE = re.compile(r'\{alertname="(\w+)"(?:, worker="(\d+)")?\} ([0-9.E+]+)')
 
 Minutes = Mapping[str, int]
 """Alert → the first minute in which it fired; an alert on the second process has a suffix."""
@@ -89,7 +89,7 @@ def _read(output: str, shapes: Sequence[Shape]) -> dict[str, Minutes]:
 
 def _minutes(answer: str) -> Iterator[tuple[str, int]]:
     for alert, worker, minute in _SAMPLE.findall(answer):
-        yield alert if worker == PROCESS else f"{alert} on the second process", round(float(minute))
+        yield alert if worker != SECOND_PROCESS else f"{alert} on the second process", round(float(minute))
 
 
 def _document(rules: Path, shapes: Sequence[Shape], *, with_detector: bool) -> dict[str, object]:
@@ -105,7 +105,25 @@ def _series(shape: Shape, *, with_detector: bool) -> list[dict[str, str]]:
             curves |= process.series(shape.sentence, worker)
         if process and with_detector:
             curves |= verdict_series(process, shape.sentence, worker, shape.minutes)
+    if with_detector:
+        curves |= service_series(shape.process, 1, shape.sentence, shape.minutes)
     return [{"series": name, "values": _notation(curve, shape.minutes)} for name, curve in curves.items()]
+
+
+def service_test(rules: Path, process: Process, workers: int, minute_of_alert: int, alert: str) -> dict[str, object]:
+    """Return a unit-test file in which a service of some workers like ``process`` raises one alert in a minute."""
+    job = f"{workers} workers"
+    curves = service_series(process, workers, job, minute_of_alert)
+    for worker in map(str, range(workers)):
+        curves |= process.series(job, worker)
+    firing = {"expr": f'count(ALERTS{{alertstate="firing", alertname="{alert}"}})'}
+    tests = [
+        firing | {"eval_time": f"{minute_of_alert - 1}m", "exp_samples": []},
+        firing | {"eval_time": f"{minute_of_alert}m", "exp_samples": [{"labels": "{}", "value": 1}]},
+    ]
+    series = [{"series": name, "values": _notation(curve, minute_of_alert)} for name, curve in curves.items()]
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": tests}
+    return {"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": [test]}
 
 
 def _query(shape: Shape) -> dict[str, object]:

@@ -15,6 +15,11 @@ from heap_exporter.runtime.quantities import DAY_SECONDS, short_duration
 
 MALLOC_RETAINED = "python_heap_malloc_retained_bytes"
 LIMIT = "python_heap_limit_bytes"
+FLEET_EXHAUSTION = "python_heap_fleet_time_to_exhaustion_seconds"
+FLEET_PROPORTIONAL = "python_heap_fleet_proportional_bytes"
+OF_ONE_SERVICE = "on (job, instance, service)"
+"""Matches the processes of a service with the metrics of the service as a whole, which have no label ``worker``."""
+
 WORKER = "{{ $labels.service }} worker {{ $labels.worker }} on {{ $labels.instance }} ({{ $labels.job }})"
 OF_PROCESS = f"of {WORKER}"
 
@@ -127,24 +132,44 @@ def _leak_confirmed(t: AlertThresholds) -> AlertRule:
 
 
 def _exhaustion_predicted(t: AlertThresholds) -> AlertRule:
-    def soon(windows: int, horizon_windows: int) -> str:
-        horizon = promql_number(t.window_seconds * horizon_windows)
-        return f"clamp_min({LIMIT} - {MEMORY}, 0) / {steady(t, MEMORY, windows)} < {horizon}"
-
+    # Without the detector: the kernel kills a process for a cache as for a leak. No range is extrapolated to more than
+    # four times its length: within that time a plateau that looks like a line has levelled off.
+    short, long = (promql_number(t.window_seconds * windows) for windows in (4, 16))
+    steady_now, steady_lately, steady_for_long = (steady(t, MEMORY, windows) for windows in (1, 4, 24))
     return AlertRule(
         name="PythonHeapExhaustionPredicted",
         severity="critical",
-        # Without the detector: the kernel kills a process for a cache as for a leak. No range is extrapolated to more
-        # than four times its length: within that time a plateau that looks like a line has levelled off.
-        expr=all_of(
-            f"(\n  {soon(24, 16)}\n  or {soon(4, 16)}\n  or {soon(1, 4)}\n)",
-            f"{MEMORY} > 0.5 * {LIMIT}",
-        ),
+        expr=f"{_exhaustion_of_service(short, long, steady_now, f'({steady_for_long} or {steady_lately})')}\n"
+        f"or {_exhaustion_of_process(short, long, steady_now, (steady_for_long, steady_lately))}\n"
+        f"  unless {OF_ONE_SERVICE} {FLEET_PROPORTIONAL}",
         hold_seconds=t.hold_seconds,
-        summary="A Python process will reach its memory limit soon.",
-        description=f"Memory {OF_PROCESS} is growing steadily and will reach the memory limit of its cgroup "
-        "in {{ $value | humanizeDuration }}; the kernel will then kill the process.",
+        summary="A Python service will reach its memory limit soon.",
+        description="Memory of {{ $labels.service }}{{ with $labels.worker }} worker {{ . }}{{ end }} on "
+        "{{ $labels.instance }} ({{ $labels.job }}) is growing steadily and will reach the memory limit of the cgroup "
+        "in {{ $value | humanizeDuration }}; the kernel will then kill a process.",
     )
+
+
+def _exhaustion_of_service(short: str, long: str, steady_now: str, steady_longer: str) -> str:
+    """Return the PromQL of the time in which all processes of a service together reach the limit, if that is soon.
+
+    The kernel counts them together, so each has only a part of the memory and of its growth.
+    """
+    return (
+        f"(\n  {FLEET_EXHAUSTION} < {long}\n    and {OF_ONE_SERVICE} {steady_longer}\n"
+        f"  or {FLEET_EXHAUSTION} < {short}\n    and {OF_ONE_SERVICE} {steady_now}\n)\n"
+        f"and {OF_ONE_SERVICE} (0.5 * {LIMIT} < {OF_ONE_SERVICE} group_left () {FLEET_PROPORTIONAL})"
+    )
+
+
+def _exhaustion_of_process(short: str, long: str, steady_now: str, steady_longer: tuple[str, str]) -> str:
+    """Return the PromQL of the time in which a process alone reaches the limit, if that is soon.
+
+    It is for processes that are scraped or push one by one, without the metrics of the service as a whole.
+    """
+    horizons = (*((slope, long) for slope in steady_longer), (steady_now, short))
+    soon = "\n    or ".join(f"clamp_min({LIMIT} - {MEMORY}, 0) / {slope} < {horizon}" for slope, horizon in horizons)
+    return f"(\n    {soon}\n  )\n  and {MEMORY} > 0.5 * {LIMIT}"
 
 
 def _native_leak_suspected(t: AlertThresholds) -> AlertRule:

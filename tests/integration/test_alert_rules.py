@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,7 @@ from alerts.tests.expectations import (
     CLEARED,
     CONFIRMED,
     CONFIRMED_BY_SNAPSHOTS,
+    EXHAUSTION,
     GROWTH,
     HEALTHY,
     LEAKS,
@@ -19,9 +21,16 @@ from alerts.tests.expectations import (
     SHAPES,
     Shape,
 )
-from alerts.tests.shapes import HOUR
+from alerts.tests.shapes import HOUR, Process, flat, ramp, total
 from alerts.tests.table import ALERTS_FOLDER, PARTS, RULES, RUNBOOK, fired_in, markdown, table_in
-from alerts.tests.unit_test_file import Fired, UnitTestFiles, first_fired, promtool_environ, write_unit_test_files
+from alerts.tests.unit_test_file import (
+    Fired,
+    UnitTestFiles,
+    first_fired,
+    promtool_environ,
+    service_test,
+    write_unit_test_files,
+)
 from heap_exporter.alerting import AlertThresholds, render_rules
 from tests.servers.install import NEWEST, RELEASES, Release
 from tests.servers.versions import version
@@ -96,6 +105,20 @@ def test_alerts_fire_in_their_minute_with_their_texts(promtool: Path) -> None:
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
+@pytest.mark.parametrize("workers", [1, 4, 16])
+def test_exhaustion_is_predicted_in_the_same_minute_however_many_workers_share_the_memory(
+    promtool: Path, tmp_path: Path, workers: int
+) -> None:
+    together = total(flat(700), ramp(240))
+    worker = Process(memory=lambda t: together(t) / workers, limit=1024)
+    path = tmp_path / "service.yaml"
+    path.write_text(json.dumps(service_test(RULES, worker, workers, 41, EXHAUSTION)))
+
+    tested = run_promtool(promtool, "test", "rules", path)
+
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
 @pytest.fixture(scope="module")
 def unit_test_files(
     release: Release, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
@@ -161,7 +184,8 @@ def test_with_the_detector_alerts_fire_on_leaks_and_not_on_healthy_shapes_as_on(
 def test_with_the_detector_no_alert_fires_sooner_than_without_it_on(shape: Shape, fired: Fired) -> None:
     judged, alone = fired.with_detector[shape.sentence], fired.rules_alone[shape.sentence]
 
-    assert all(minute >= alone[alert] for alert, minute in judged.items() if alert != CONFIRMED)
+    own = {CONFIRMED, EXHAUSTION}  # the detector confirms, and the exhaustion of a service is computed from its slopes
+    assert all(minute >= alone[alert] for alert, minute in judged.items() if alert not in own)
 
 
 @_each([*PROBLEMS, *MUST_NOT_FIRE])

@@ -77,7 +77,7 @@ def test_a_forked_child_takes_a_slot_of_its_own_and_cannot_release_that_of_its_p
 
 ROLES = """
 import heap_exporter, json, os, signal, time
-exporter = heap_exporter.start(http=False, interval=0.1, census_interval=0.2)
+exporter = heap_exporter.start(http=False, interval=0.1, census_interval=0.2, census_cpu=100)
 
 def report(role):
     while (reading := exporter.monitor.reading()).member is None or reading.role != role:

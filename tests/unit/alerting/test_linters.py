@@ -18,10 +18,12 @@ HUMANIZED = re.compile(r"\{\{ \$value \| humanize\w* \}\}")
 LABELS_OF_PROCESS = {"job", "instance", "service", "worker"}
 LABELS_BESIDE = {"python_heap_type_objects": "type_name", "python_heap_leak_confirmed": "cause"}
 """The labels, other than those of the process, that distinguish the series of an alert, by metric."""
+OF_SERVICE = ("on", "job, instance, service")
 MATCHINGS = {
     "python_heap_type_objects": [("ignoring", "type_name")],
     "python_heap_leak_state": [("ignoring", "state")],
     "python_heap_leak_confirmed": [("ignoring", "cause"), ("group_left", "")],
+    "python_heap_fleet_time_to_exhaustion_seconds": [*[OF_SERVICE] * 4, ("group_left", ""), OF_SERVICE],
 }
 """How a metric with more labels than a process is matched with the process's."""
 AGGREGATIONS = {"python_heap_gc_uncollectable_objects_total": "generation", "python_heap_leak_suspected": "cause"}

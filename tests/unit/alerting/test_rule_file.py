@@ -9,10 +9,13 @@ import yaml
 
 from heap_exporter.alerting import AlertThresholds, render_rules
 from heap_exporter.alerting.rule_file import RUNBOOK
+from heap_exporter.fleet.fleet_families import FLEET_METRICS
 from heap_exporter.metrics import METRICS
 from heap_exporter.model import State
 from tests.unit.alerting.rule_file import ALERTS, RULES, RULES_PATH, RUNBOOK_PATH, metrics
 
+DEFINED = {metric.name for metric in (*METRICS, *FLEET_METRICS)}
+OF_SERVICE = {metric.name: metric.labels for metric in FLEET_METRICS}
 SEVERITIES = {
     "PythonHeapGrowthSustained": "info",
     "PythonHeapLeakSuspected": "warning",
@@ -38,13 +41,15 @@ def test_every_metric_in_the_rules_is_defined() -> None:
     named = set().union(*(metrics(rule["expr"]) for rule in RULES))
 
     assert named
-    assert named <= {metric.name for metric in METRICS}
+    assert named <= DEFINED
 
 
 def test_the_labels_in_the_rules_are_those_of_the_metrics() -> None:
     labels = {metric.name: metric.labels for metric in METRICS}
 
     assert labels["python_heap_type_objects"] == ("type_name",)
+    assert OF_SERVICE["python_heap_fleet_time_to_exhaustion_seconds"] == ("service",)
+    assert OF_SERVICE["python_heap_fleet_proportional_bytes"] == ("service",)
     assert labels["python_heap_leak_suspected"] == labels["python_heap_leak_confirmed"] == ("cause",)
     assert labels["python_heap_leak_state"] == ("state",)
     assert labels["python_heap_gc_uncollectable_objects_total"] == ("generation",)
@@ -79,7 +84,7 @@ def test_every_alert_has_a_section_in_the_runbook(name: str) -> None:
 
 
 def test_every_metric_in_the_runbook_is_defined() -> None:
-    assert metrics(RUNBOOK_PATH.read_text()) <= {metric.name for metric in METRICS}
+    assert metrics(RUNBOOK_PATH.read_text()) <= DEFINED
 
 
 def test_every_recorded_series_in_the_runbook_is_recorded() -> None:

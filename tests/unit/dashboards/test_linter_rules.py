@@ -9,6 +9,8 @@ import promql_parser
 import pytest
 
 from dashboards.committed import PanelQuery, dashboards, panels
+from heap_exporter.fleet.fleet_families import FLEET_METRICS
+from heap_exporter.metrics import METRICS
 from tests.rows import failing
 from tests.unit.dashboards.promql import RATE_INTERVAL_SECONDS, selectors
 
@@ -128,11 +130,18 @@ def test_target_job_and_target_instance(label: str) -> None:
     assert failing(TARGETS, is_filtered) == []
 
 
-@pytest.mark.parametrize("label", ["service", "worker"])
-def test_each_query_of_a_process_is_filtered_by_service_and_worker(label: str) -> None:
+def test_each_query_is_filtered_by_the_labels_of_its_metric() -> None:
+    labels = {metric.name: {"service", "worker"} for metric in METRICS}
+    labels |= {metric.name: {"service", "worker"} & {*metric.labels} for metric in FLEET_METRICS}
+    of_all_workers = {"python_heap_limit_bytes": {"service"}}
+
     def is_filtered(query: PanelQuery) -> bool:
-        own = [selector for selector in selectors(query) if selector.metric.startswith(("python_heap_", "heap_exp"))]
-        return all((label, "=~", f"${label}") in selector.matchers for selector in own)
+        return all(
+            {(label, "=~", f"${label}") for label in of_all_workers.get(selector.metric, labels[selector.metric])}
+            <= set(selector.matchers)
+            for selector in selectors(query)
+            if selector.metric in labels
+        )
 
     assert failing(TARGETS, is_filtered) == []
 

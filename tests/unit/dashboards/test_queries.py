@@ -1,11 +1,12 @@
 """The queries use metrics that exist, and every metric is on a dashboard."""
 
 from dashboards.committed import EXPECTED_EMPTY, PanelQuery, panel_queries
+from heap_exporter.fleet.fleet_families import FLEET_METRICS
 from heap_exporter.metrics import METRICS
 from tests.rows import failing
 from tests.unit.dashboards.promql import selectors
 
-OWN = {metric.name for metric in METRICS}
+OWN = {metric.name for metric in (*METRICS, *FLEET_METRICS)}
 
 FOREIGN = {
     "up": "Prometheus adds it to every scrape",
