@@ -13,9 +13,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heap_exporter.allocations import AllocationSampler
 from heap_exporter.errors import HeapExporterError
@@ -234,17 +234,17 @@ class HeapExporter:
     def _app(self, trust_loopback: bool) -> FleetApp:
         """Return the pages of the fleet, as the exporter of any of its processes shows them, as a WSGI application."""
         from heap_exporter.fleet.fleet_metrics import FleetMetrics
+        from heap_exporter.web import fleet_documents
         from heap_exporter.web.fleet_app import FleetApp
         from heap_exporter.web.peers import Peers
 
         folder, own = self.settings.snapshot_dir, self._own_process()
-        self._fleet_metrics = self._fleet_metrics or FleetMetrics(folder, own)
+        metrics = self._fleet_metrics = self._fleet_metrics or FleetMetrics(folder, own)
+        own_app = self._own_app(lambda root: fleet_documents.processes(metrics.members(), root))
         token = self.settings.token
-        return FleetApp(
-            self._own_app(), own, self._fleet_metrics, Peers(folder), token=token, trust_loopback=trust_loopback
-        )
+        return FleetApp(own_app, own, metrics, Peers(folder), token=token, trust_loopback=trust_loopback)
 
-    def _own_app(self) -> App:
+    def _own_app(self, processes: Callable[[str], Sequence[dict[str, Any]]] = lambda _: ()) -> App:
         """Return the pages of the exporter's own process as a WSGI application for clients that are allowed."""
         from heap_exporter.export.metrics_page import MetricsPage
         from heap_exporter.web.app import App
@@ -252,7 +252,7 @@ class HeapExporter:
         if self._metrics_page is None:
             self._metrics_page = MetricsPage(self.monitor.reading)
             self.monitor.on_reading(self._metrics_page.publish)
-        return App(self.monitor, self._metrics_page.render, token="", trust_loopback=True)
+        return App(self.monitor, self._metrics_page.render, token="", trust_loopback=True, processes=processes)
 
     def _own_process(self) -> OwnProcess:
         """Return the exporter's process as a member of the fleet."""

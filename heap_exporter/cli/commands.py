@@ -23,6 +23,9 @@ from heap_exporter.settings.old_names import with_new_options
 COMMANDS = (
     "demo",
     "hub",
+    "processes",
+    "status",
+    "watch",
     "snapshot",
     "list",
     "report",
@@ -42,6 +45,7 @@ GUIDE = """\
 A service needs no command: `import heap_exporter; heap_exporter.start()` watches its memory, and takes snapshots when
 it suspects a leak. To look at snapshots yourself:
 
+  heap-exporter processes               list the processes of a running service, with memory and growth
   heap-exporter snapshot                take a snapshot of a running service
   heap-exporter list                    list the snapshots, with those that services took by themselves
   heap-exporter report                  show what grew between the last two, and what holds it

@@ -210,7 +210,8 @@ class _Screen:
         if self._live and self._table:
             from rich.constrain import Constrain
 
-            drawn = self._table.draw(status, elapsed_seconds, self._visitors.requests)
+            served = f"{elapsed_seconds:.0f} s, {self._visitors.requests:,} requests served"
+            drawn = self._table.draw(status, served)
             # The terminal echoes ^C behind the table: a full line would wrap, and the table would be drawn twice.
             self._live.update(Constrain(drawn, self._live.console.width - len("^C")), refresh=True)
         elif elapsed_seconds - self._printed_at >= LINE_SECONDS:

@@ -7,6 +7,7 @@ import http.client
 import os
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from types import UnionType
 from typing import Any
 
@@ -49,7 +50,7 @@ class ServiceClient:
         self._timeout_seconds: float = arguments.timeout
         # Header values travel as latin-1; the exporter compares the bytes of the environment variable.
         token = arguments.token.encode("utf-8", "surrogateescape").decode("latin-1")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
 
     def ask(self, method: str, path: str) -> Answer:
         """Send a request and return the answer, of any status.
@@ -84,6 +85,17 @@ class ServiceClient:
 
     def _another_server(self, problem: str) -> HeapExporterError:
         return HeapExporterError(f"{self._shown} is not a heap-exporter server ({problem}); {_WHAT_TO_DO}")
+
+
+def with_query(path: str, parameters: Mapping[str, str | None]) -> str:
+    """Return a path with those parameters that are not ``None``."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return f"{path}?{urllib.parse.urlencode(given, errors='replace')}" if given else path
+
+
+def refusal(problem: Mapping[str, Any]) -> str:
+    """Return the line that a command prints for an answer that is a problem."""
+    return f"refused: {problem.get('detail') or problem.get('title')}"
 
 
 def is_success(answer: Answer) -> bool:

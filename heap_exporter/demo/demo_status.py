@@ -15,13 +15,19 @@ Status = dict[str, Any]
 
 def status_line(status: Status, elapsed_seconds: float, requests: int) -> str:
     """Return a status as one line of the demo's output."""
+    return f"{elapsed_seconds:3.0f} s  {requests:6,} requests  {_memory(status)}"
+
+
+def watched_line(status: Status, elapsed_seconds: float) -> str:
+    """Return a status as one line of the output of ``heap-exporter watch``."""
+    return f"{elapsed_seconds:3.0f} s  process {status['pid']}  {_memory(status)}"
+
+
+def _memory(status: Status) -> str:
     top, is_warming_up = top_type(status), state(status) == "warming-up"
     growing = f"  {top['type_name']} {difference(top['objects'])} objects" if top else ""
     verdict = summary(status)["growth"].lower() if is_warming_up else f"{state(status)}  {growth_rate(status)}"
-    return (
-        f"{elapsed_seconds:3.0f} s  {requests:6,} requests  heap {size(status['heap_bytes'] or 0)}"
-        f"  RSS {size(resident_bytes(status))}  {verdict}{growing}"
-    )
+    return f"heap {size(status['heap_bytes'] or 0)}  RSS {size(resident_bytes(status))}  {verdict}{growing}"
 
 
 def state(status: Status) -> str:

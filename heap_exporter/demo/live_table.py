@@ -53,11 +53,10 @@ class LiveTable:
         self._resident: deque[float] = deque(maxlen=MAX_BARS)
         self._heap: deque[float] = deque(maxlen=MAX_BARS)
 
-    def draw(self, status: Status, elapsed_seconds: float, requests: int) -> RenderableType:
-        """Return the demo's live table for a status."""
+    def draw(self, status: Status, served: str) -> RenderableType:
+        """Return the demo's live table for a status; ``served`` says for how long, or what else is new."""
         self._resident.append(resident_bytes(status))
         self._heap.append(status["heap_bytes"] or 0)
-        served = f"{elapsed_seconds:.0f} s, {requests:,} requests served"
         return _Screenful(self._title, status, list(self._heap), list(self._resident), served, self._links)
 
 

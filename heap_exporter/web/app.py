@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol
@@ -100,7 +100,8 @@ class App(GuardedApp):
     """The pages of one process.
 
     ``metrics(accept)`` returns the body of /metrics and its content type. ``trust_loopback`` is True on the exporter's
-    own server only: see :class:`~heap_exporter.web.auth.Gate`.
+    own server only: see :class:`~heap_exporter.web.auth.Gate`. ``processes(root)`` returns the
+    processes that the status page lists, with URLs below the path ``root``.
     """
 
     def __init__(
@@ -110,10 +111,12 @@ class App(GuardedApp):
         *,
         token: str,
         trust_loopback: bool,
+        processes: Callable[[str], Sequence[responses.Document]] = lambda _: (),
     ) -> None:
         super().__init__(token, trust_loopback=trust_loopback)
         self._source = source
         self._metrics = metrics
+        self._processes = processes
         self._allocations = AllocationPages()
 
     def respond(self, request: Request) -> Response:
@@ -152,7 +155,7 @@ class App(GuardedApp):
             from heap_exporter.web import page
 
         points, reported = self._source.history.points(), store.page_ids()
-        view = page.View(reading, points, shown, reported, comparison, root, pid)
+        view = page.View(reading, points, shown, reported, comparison, root, pid, self._processes(root))
         headers.append(("Content-Security-Policy", page.CONTENT_SECURITY_POLICY))
         body = page.render(view).encode("utf-8", "replace")
         return Response(body, "text/html; charset=utf-8", headers=headers)

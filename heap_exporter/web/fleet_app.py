@@ -7,7 +7,6 @@ Only what a client asks of one process is asked of it, over its socket.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -74,9 +73,8 @@ class FleetApp(GuardedApp):
         return metrics_response(request, *self._metrics.render_members(accept, [each]))
 
     def _get_processes(self, request: Request) -> Response:
-        found, now = self._metrics.members(), time.time()
-        processes = [fleet_documents.process(each, found, now, request.root_path) for each in found]
-        return json_response({"processes": processes})
+        found = fleet_documents.processes(self._metrics.members(), request.root_path)
+        return json_response({"processes": found})
 
     def _get_targets(self, request: Request) -> Response:
         """Return the list of HTTP service discovery of Prometheus: each process as a target of its own."""

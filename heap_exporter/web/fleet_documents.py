@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from urllib.parse import quote
@@ -66,6 +67,12 @@ def process(each: FleetMember, found: Sequence[FleetMember], now: float, root: s
         "walker": walkers[0][0][0] if walkers else None,
         "url": f"{root}{folder_of(each)}/",
     }
+
+
+def processes(found: Sequence[FleetMember], root: str) -> Sequence[Document]:
+    """Return all processes of the fleet now, as the JSON of /processes; ``root`` is the path of the pages."""
+    now = time.time()
+    return [process(each, found, now, root) for each in found]
 
 
 def leaks(found: Sequence[FleetMember]) -> Sequence[Document]:

@@ -61,7 +61,8 @@ PORTABLE_LIMITS = "It pauses the service for longer, and does not count str, int
 class View:
     """The data of the status page; ``root`` is the path prefix of the pages, ``reported`` has ids of snapshots.
 
-    Those snapshots have an HTML report of the growth since the snapshot before.
+    Those snapshots have an HTML report of the growth since the snapshot before. ``processes`` are those of the fleet,
+    as in the JSON of /processes.
     """
 
     reading: Reading
@@ -71,6 +72,7 @@ class View:
     comparison: Comparison | None
     root: str
     pid: int
+    processes: Sequence[dict[str, Any]] = ()
 
 
 def render(view: View) -> str:
@@ -89,6 +91,7 @@ def render(view: View) -> str:
         types=_types(view.reading),
         walker=_walker(view.reading),
         comparison=_comparison(view.comparison, view.root),
+        processes=_processes(view.processes),
         snapshots=_snapshots(view),
         as_of=formatting.clock(view.reading.sample.taken_at) if view.reading.sample else "no sample yet",
     )
@@ -208,6 +211,29 @@ def _type(count: TypeCount, grown: GrowingType | None, largest_bytes: int, named
         f'<td class="bar"><svg aria-hidden="true"><rect width="{share:.1f}%" height="100%" rx="4"/></svg></td>'
         f"<td>{formatting.size(count.bytes)}</td><td>{formatting.gain(grown.bytes) if grown else '–'}</td>"
         f"<td>{count.objects:,}</td><td>{formatting.difference(grown.objects) if grown else '–'}</td></tr>"
+    )
+
+
+def _processes(processes: Sequence[dict[str, Any]]) -> str:
+    """Return the table of all processes of the fleet as HTML, ``""`` if there is only one."""
+    if len(processes) < 2:  # more than one
+        return ""
+    columns = ("Process", "Role", "Memory", "Growth", "State")
+    head = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    rows = "".join(map(_process, processes))
+    return (
+        f'<h2>Processes</h2><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def _process(process: dict[str, Any]) -> str:
+    name = escape(f"{process['service']} {process['worker']}")
+    slope, rss = process["slope_bytes_per_second"], process["rss_bytes"]
+    return (
+        f'<tr><th scope="row"><a href="{escape(process["url"])}">{name}</a>'
+        f"<small>process {process['pid']}</small></th><td>{process['role']}</td>"
+        f"<td>{formatting.size(rss) if rss else '–'}</td><td>{'–' if slope is None else formatting.rate(slope)}</td>"
+        f"<td>{process['state'] if process['is_up'] else 'silent'}</td></tr>"
     )
 
 

@@ -220,3 +220,17 @@ def test_a_hub_of_its_own_serves_services_that_open_no_port(tmp_path: Path) -> N
         assert eventually(fleet.processes, lambda found: not found) == []
         hub.terminate()
         assert hub.wait(20) == 0
+
+
+def test_the_commands_show_the_processes_and_order_a_snapshot_of_one(fleet: Fleet, tmp_path: Path) -> None:
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "heap_exporter", *arguments, fleet.url]
+        return subprocess.run(command, env=environment(tmp_path), check=True, capture_output=True, text=True).stdout
+
+    worker = fleet.worker(fleet.steady)
+    pids = {line.split()[0] for line in run("processes").splitlines()[3:]}
+    snapshot = json.loads(run("snapshot", "--json", f"--worker={worker}"))
+
+    assert pids == {str(pid) for pid in (fleet.parent, fleet.steady, fleet.leaking)}
+    assert snapshot["pid"] == fleet.steady
+    assert f"shop-{worker}, pid {fleet.steady}\n" in run("status", f"--worker={worker}")

@@ -37,7 +37,7 @@ def drawn(columns: int, rows: int, samples: int = 200) -> list[str]:
     table, shown = LiveTable("a demo", LINKS), status()
     for number in range(samples):
         shown["heap_bytes"] = shown["sample"]["process"]["resident_bytes"] = 10_000_000 + 100_000 * number
-        picture = table.draw(shown, float(number), 10 * number)
+        picture = table.draw(shown, f"{number} s, {10 * number:,} requests served")
     console = Console(file=io.StringIO(), width=columns, height=rows, legacy_windows=False)
     with console.capture() as capture:
         console.print(picture)

@@ -18,10 +18,12 @@ from heap_exporter.model import (
 from heap_exporter.report.sparkline import HEIGHT, MAX_POINTS, WIDTH, Sparkline
 from heap_exporter.report.verdict_text import HEADLINES
 from heap_exporter.snapshot.comparison import Comparison
+from heap_exporter.web.fleet_documents import processes
 from heap_exporter.web.page import CONTENT_SECURITY_POLICY, WALKER_REASONS, View, census_text, render, walker_text
 from heap_exporter.web.shown_snapshots import ShownSnapshots
 from tests.doubles.web_source import Process
 from tests.examples.alerts import PROBLEM, full_alert
+from tests.examples.fleets import fleet_member
 from tests.examples.readings import GREW, GREW_TEXT, full_reading
 
 NONE_SHOWN = ShownSnapshots((), "shop")
@@ -228,3 +230,14 @@ def test_a_snapshot_with_a_report_links_it_and_the_last_comparison_too() -> None
     assert link in snapshots
     assert page.count("/report") == 2
     assert "/report" not in shown_page(ShownSnapshots((OWN,), "shop"), (), dataclasses.replace(written, has_page=False))
+
+
+def test_several_processes_are_listed_with_a_link_to_the_page_of_each() -> None:
+    fleet = [fleet_member(0), fleet_member(1, "<shop>")]
+
+    page = render(View(full_reading(), (), NONE_SHOWN, (), None, "/heap", 1, processes(fleet, "/heap")))
+    single = render(View(full_reading(), (), NONE_SHOWN, (), None, "/heap", 1, processes(fleet[:1], "/heap")))
+
+    assert '<a href="/heap/processes/shop-0/">shop 0</a>' in page
+    assert '<a href="/heap/processes/%3Cshop%3E-1/">&lt;shop&gt; 1</a>' in page
+    assert "Processes" not in single
