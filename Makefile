@@ -13,7 +13,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 NATIVE := setup.py $(wildcard $(foreach folder,_native _kernels _allocations,heap_exporter/$(folder)/*.[ch]))
 
-.PHONY: help demo test test-long check servers browser oracles matrix dependency-versions lowest-versions native asan valgrind bench bench-walker bench-fleet bench-analysis bench-allocations bench-large score soak alerts-table dashboards docs docs-site pictures clean
+.PHONY: help demo test test-long check servers browser oracles matrix dependency-versions lowest-versions native asan valgrind bench bench-walker bench-fleet bench-analysis bench-allocations bench-large score score-kinds train-detector soak alerts-table dashboards docs docs-site pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,8 +73,9 @@ dependency-versions: $(READY) ## test with the lowest versions of all dependenci
 lowest-versions: $(READY) ## test with the lowest versions of all dependencies, as CI does
 	$(BIN)/python -m tests.matrix.dependency_versions lowest
 
-bench: $(READY) ## measure what the agent and a scrape cost a service, and their memory (some minutes)
+bench: $(READY) ## measure what the agent, a scrape and a judgement cost a service, and their memory (some minutes)
 	$(BIN)/python -m tests.bench.memory
+	$(BIN)/python -m tests.bench.judging
 	$(BIN)/python -m tests.bench.scrape
 	$(BIN)/python -m tests.bench.overhead $(ARGS)
 
@@ -95,8 +96,14 @@ bench-allocations: $(READY) ## measure what sampling allocations costs, and othe
 bench-large: $(READY) ## measure how soon a leak in a heap of ten million objects is reported (17 minutes, 2 GiB)
 	$(BIN)/python -m tests.bench.large $(ARGS)
 
-score: $(READY) ## measure how well the detector separates leaks from healthy series, by class (some minutes)
+score: $(READY) ## measure how well the detector separates leaks from healthy series: made ones of its training's corpus, new to it (some minutes)
+	$(BIN)/python -m training.score $(ARGS)
+
+score-kinds: $(READY) ## the same on tests/corpus, by kind of series (some minutes)
 	$(BIN)/python -m tests.corpus.score $(ARGS)
+
+train-detector: $(READY) ## train the detector's leak model on training/corpus, and write it (20 minutes)
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m training $(ARGS)
 
 soak: $(READY) ## check that the exporter's own memory stays flat: 20 minutes at 50 times the speed, all features on
 	$(BIN)/python -m tests.bench.soak $(ARGS)

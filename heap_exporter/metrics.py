@@ -225,8 +225,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("python.heap.leak.tail", "1", _GAUGE, _value("verdict", "tail_ratio"),
            "Growth rate over the last third of the observation period divided by the rate over the whole period: "
            "1 means steady growth, 0 means that growth has levelled off."),
-    Metric("python.heap.leak.confidence", "1", _GAUGE, _value("verdict", "confidence"),
-           "Confidence of the leak detector that the growth is a leak, from 0 to 1."),
+    Metric("python.heap.leak.confidence", "", _GAUGE, _value("verdict", "confidence"),
+           "Probability that the growth is a leak, by the leak detector, from 0 to 1."),
     Metric("python.heap.leak.evidence", "s", _GAUGE, _value("verdict", "evidence_seconds"),
            "Length of the observation period on which the leak detector bases its verdict."),
     Metric("python.heap.leak.time_to_exhaustion", "s", _GAUGE, _value("verdict", "seconds_to_limit"),

@@ -32,6 +32,7 @@ from heap_exporter.model import (
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.probes.garbage_collector import PauseMeter
 from heap_exporter.probes.sampler import PROBES, Sampler
+from heap_exporter.recording.earlier_runs import read_earlier_runs
 from heap_exporter.recording.exit_claim import claim_last_exit
 from heap_exporter.recording.recorder import Recorder
 from heap_exporter.runtime.error_boundary import ErrorBoundary
@@ -273,6 +274,7 @@ class Pipeline:
             watch_exit=self._settings.watch_exit,
             thresholds=self._thresholds,
         )
+        self._judge.add_earlier_runs(read_earlier_runs(self._settings.snapshot_dir))
         last_exit = claim_last_exit(self._settings.snapshot_dir, self._sampler.limits())
         for snapshot_id in last_exit.snapshots if last_exit else ():
             self.snapshots.store.pins.pin(snapshot_id, "crash", ALERT_PIN_SECONDS)

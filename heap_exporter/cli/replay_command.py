@@ -14,19 +14,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, astuple
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 from heap_exporter.cli import files, screen
 from heap_exporter.detection.detector import Detector
+from heap_exporter.detection.feature_rows import feature_rows
+from heap_exporter.detection.features import NAMES
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.model import DetectorThresholds, Point, Verdict
 from heap_exporter.recording.series_reader import JudgedPoint, read_judged_series
@@ -61,12 +64,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         usual = f"{text} (default: as recorded, else {shown})"
         parser.add_argument(_option(name), metavar=shown, help=usual.replace("%", "%%"))
     parser.add_argument("--json", action="store_true", help="print one JSON object per line (docs/replay.md)")
+    parser.add_argument(
+        "--features",
+        action="store_true",
+        help="print the features of the leak model as CSV instead of verdicts, to train on them (docs/detection.md)",
+    )
     screen.add_verbose(parser, "the reasons for each verdict")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print each change of the verdict. Return the exit code: 0, or 2 if a file could not be read to its end."""
-    replay = partial(_replay, typed=_thresholds(arguments), line=_line_format(arguments))
+    typed = _thresholds(arguments)
+    replay = partial(_replay, typed=typed, line=_line_format(arguments))
+    if arguments.features:
+        replay = partial(_features, typed=typed)
+        screen.print_line(",".join(("file", "t_seconds", *NAMES)))
     code = 0
     with screen.progress("replay") as report_progress:
         for done, judged in enumerate(_judge_all(arguments.files, replay), 1):
@@ -157,6 +169,22 @@ def _replay(path: Path, *, typed: TypedThresholds, line: LineFormat) -> JudgedFi
     return JudgedFile(lines, hint=_hint(path, times, window_seconds))
 
 
+def _features(path: Path, *, typed: TypedThresholds) -> JudgedFile:
+    """Return the features of a series as lines of CSV, without the header; an unknown value is an empty cell."""
+    lines: list[str] = []
+    try:
+        judged = read_judged_series(path)
+        first = next(judged, None)
+        if first is not None:
+            window_seconds = typed.over(first.thresholds).window_seconds
+            for row in feature_rows((point for point, _ in chain((first,), judged)), window_seconds):
+                cells = ("" if math.isnan(value) else f"{value:.6g}" for value in row.features)
+                lines.append(",".join((str(path), f"{row.t_seconds:g}", *cells)))
+    except HeapExporterError as error:
+        return JudgedFile(lines, str(error))
+    return JudgedFile(lines)
+
+
 def _with_times_noted(times: array[float], points: Iterable[JudgedPoint]) -> Iterator[JudgedPoint]:
     """Yield the points, and append their times to ``times``."""
     for judged in points:
@@ -205,8 +233,8 @@ def _text_line(path: Path, point: Point, verdict: Verdict, begun: float) -> str:
 
 
 def _verbose_line(path: Path, point: Point, verdict: Verdict, begun: float) -> str:
-    reasons = [f"    - {reason}" for reason in reason_text.sentences(verdict)]
-    return "\n".join([_text_line(path, point, verdict, begun), *reasons])
+    texts = (f"confidence {verdict.confidence:.0%}", *reason_text.sentences(verdict))
+    return "\n".join([_text_line(path, point, verdict, begun), *(f"    - {text}" for text in texts)])
 
 
 def _line_format(arguments: argparse.Namespace) -> LineFormat:

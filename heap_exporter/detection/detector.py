@@ -5,15 +5,17 @@ Pure and deterministic: no clock, no thread, no I/O. A recorded series gets the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from heap_exporter.detection import reasons
 from heap_exporter.detection.attribution import Explanation, explain
-from heap_exporter.detection.confirmation import windows_needed
+from heap_exporter.detection.growth_history import GrowthHistory
 from heap_exporter.detection.history import ThinnedHistory
-from heap_exporter.detection.state_machine import GrowthStateMachine
-from heap_exporter.detection.suspicion import is_steady
-from heap_exporter.detection.windows import LENGTHS, Growth, ProcessRun
+from heap_exporter.detection.leak_model import LeakModel, committed_model
+from heap_exporter.detection.state_machine import GrowthStateMachine, Judgement
+from heap_exporter.detection.windows import WINDOW_LEVEL, Growth, ProcessRun
 from heap_exporter.model import (
     Cause,
     DetectorThresholds,
@@ -29,40 +31,6 @@ from heap_exporter.model import (
 
 GROWS = (State.GROWING, State.SUSPECTED, State.CONFIRMED)
 
-MAX_UNKNOWN_WINDOWS = 1.0
-"""How long private memory may be unknown before RSS is judged instead."""
-
-
-class JudgedMemory:
-    """The memory of each point that is judged: private memory where it is known, else RSS."""
-
-    def __init__(self, window_seconds: float) -> None:
-        self._max_unknown_seconds = MAX_UNKNOWN_WINDOWS * window_seconds
-        self._private_at: float | None = None
-        self._was_private: bool | None = None
-        self.has_changed = False
-
-    def bytes(self, point: Point) -> float | None:
-        """Return the bytes that the detector judges, or ``None`` if the point lacks them.
-
-        ``has_changed`` is true if they are RSS and those before were private memory, or the reverse.
-        """
-        self.has_changed = False
-        if point.anonymous_bytes is not None:
-            self._private_at = point.t_seconds
-        elif self._private_at is not None:
-            if point.t_seconds - self._private_at <= self._max_unknown_seconds:
-                return None
-            self._private_at = None
-        self.has_changed = self._was_private not in (None, self.is_private)
-        self._was_private = self.is_private
-        return float(point.growing_bytes) if point.growing_bytes > 0 else None
-
-    @property
-    def is_private(self) -> bool:
-        """Return whether the last judged bytes were private memory."""
-        return self._private_at is not None
-
 
 class Detector:
     """Judges points in order of time; a point that restarts, or goes back in time, begins a new run."""
@@ -70,61 +38,80 @@ class Detector:
     def __init__(self, thresholds: DetectorThresholds) -> None:
         self._thresholds = thresholds
         self._window_seconds = thresholds.window_seconds
-        self._machine: GrowthStateMachine | None = None
-        self._last_at = 0.0
+        self._growth = GrowthHistory(self._window_seconds)
         self._verdict: Verdict | None = None
+        self._finding: Finding | None = None
+        self._explained: tuple[State, float, Explanation] | None = None
+        self._vector: list[float] = []
+
+    def add_earlier_run(self, points: Sequence[Point]) -> None:
+        """Add a run of the process before the first point that the detector judges, its points oldest first.
+
+        Only its end is judged: the next run is known sooner if the probability of a leak was high then.
+        """
+        for place, point in enumerate(points):
+            self._growth.add(point._replace(restart=place == 0))
+        self._machine.restart()
+        if points:
+            self._judge(points[-1].t_seconds)
 
     def observe(self, point: Point) -> Verdict:
         """Judge a new point and return the detector's verdict as of now."""
-        at = point.t_seconds
-        if self._machine is None or at < self._last_at:
-            self._machine = GrowthStateMachine(self._thresholds, at)
-            self._begin(at)
-        elif point.restart:
-            self._machine.restart(at)
-            self._begin(at)
-        self._last_at = at
+        growth = self._growth
+        growth.add(point)
+        if growth.has_begun:
+            self._begin(point.t_seconds)
+        if growth.has_begun or growth.memory.has_changed:
+            self._machine.restart()
         self._history.add(point)
-        judged = self._judge(self._machine, point)
+        if growth.memory.is_private:
+            self._resident.add(point.t_seconds, float(point.rss_bytes))
+        if growth.is_due:
+            self._judge(point.t_seconds)
         if point.finding is not None:
-            self._apply(self._machine, point.finding, at)
+            self._finding = point.finding
+            self._explained = None
+            self._machine.apply(point.finding)
         is_warming_up = self._verdict is None or self._verdict.state is State.WARMING_UP
-        if judged or point.finding is not None or is_warming_up:  # the warm-up counts up with each point
-            self._verdict = self._new_verdict(self._machine, point)
+        if growth.is_due or point.finding is not None or is_warming_up:  # the warm-up counts up with each point
+            self._verdict = self._new_verdict(point)
         assert self._verdict is not None
         return self._verdict
 
+    @cached_property
+    def _model(self) -> LeakModel:
+        return committed_model()
+
+    @cached_property
+    def _machine(self) -> GrowthStateMachine:
+        return GrowthStateMachine(self._thresholds, self._model.states)
+
     def _begin(self, at: float) -> None:
         self._history = ThinnedHistory(at, self._window_seconds)
-        self._memory = JudgedMemory(self._window_seconds)
         self._resident = ProcessRun(at, self._window_seconds)
-        self._finding: Finding | None = None
-        self._explained: tuple[State, float, Explanation] | None = None
+        self._finding = None
+        self._explained = None
         self._verdict = None
 
-    def _judge(self, machine: GrowthStateMachine, point: Point) -> bool:
-        size = self._memory.bytes(point)
-        if size is None:
-            return False
-        if self._memory.has_changed:  # no earlier value can be compared with it
-            machine.reset(point.t_seconds)
-        if self._memory.is_private:
-            self._resident.add(point.t_seconds, float(point.rss_bytes))
-        return machine.add(point.t_seconds, size)
+    def _judge(self, at: float) -> None:
+        self._vector = self._growth.features.vector()
+        self._machine.update(
+            Judgement(
+                at=at,
+                probability=self._model.probability(self._vector),
+                growths=self._growth.features.growths(),
+                age_windows=self._growth.run.windows,
+                short_runs=self._growth.earlier.summary.short,
+                is_trusted=at >= self._growth.trusted_from,
+            )
+        )
 
-    def _apply(self, machine: GrowthStateMachine, finding: Finding, now: float) -> None:
-        self._finding = finding
-        self._explained = None
-        if finding.confirms:
-            machine.confirm()
-        else:
-            machine.clear(now)
-
-    def _new_verdict(self, machine: GrowthStateMachine, point: Point) -> Verdict:
-        state, growth = machine.state()
+    def _new_verdict(self, point: Point) -> Verdict:
+        machine = self._machine
+        state, growth = machine.state(), machine.growth()
         now, window = point.t_seconds, self._window_seconds
-        if growth is None:
-            return Verdict(now, state, (reasons.warming_up(now - machine.run.begin, window),), window)
+        if growth is None or state is State.WARMING_UP:
+            return Verdict(now, State.WARMING_UP, (reasons.warming_up(now - self._growth.run.begin, window),), window)
         state = self._with_finding(state)
         if state is State.STEADY and (resident := self._growth_of_file_pages()):
             return self._file_page_verdict(resident, now)
@@ -138,11 +125,11 @@ class Detector:
             trends=(MemoryTrend(MemoryKind.TOTAL, growth.slope), *explained.trends),
             evidence_seconds=growth.seconds,
             tail_ratio=growth.trend.tail_ratio,
-            confidence=_confidence(state, growth, self._finding),
+            confidence=_confidence(machine, self._finding),
             seconds_to_limit=_seconds_to_limit(state, growth, point.limit_bytes),
             finding=self._finding,
         )
-        return replace(verdict, reasons=_reasons(verdict, growth, explained, machine.min_bytes(), point.limit_bytes))
+        return replace(verdict, reasons=self._reasons(verdict, growth, explained, point.limit_bytes))
 
     def _with_finding(self, state: State) -> State:
         """Return the detector's state with a finding applied; forget the finding when the growth has ended."""
@@ -157,10 +144,10 @@ class Detector:
 
     def _growth_of_file_pages(self) -> Growth | None:
         """Return the growth of RSS where private memory is known and does not grow, if RSS does."""
-        if not self._memory.is_private:
+        if not self._growth.memory.is_private:
             return None
-        growth = self._resident.growth(LENGTHS[0][0])
-        if growth and growth.trend.gained >= self._thresholds.min_bytes(growth.trend.first) and is_steady(growth):
+        growth = self._resident.growth(WINDOW_LEVEL)
+        if growth and growth.trend.gained >= self._thresholds.min_bytes(growth.trend.first) and growth.is_steady:
             return growth
         return None
 
@@ -191,29 +178,27 @@ class Detector:
             return self._finding.cause
         return explained.cause
 
+    def _reasons(
+        self, verdict: Verdict, growth: Growth, explained: Explanation, limit_bytes: int | None
+    ) -> tuple[Reason, ...]:
+        if verdict.state is State.STEADY:
+            return reasons.steady(growth, self._machine.min_bytes(growth))
+        of_model: list[Reason] = []
+        if verdict.state in GROWS:
+            moved = self._model.contributions(self._vector)
+            of_model = reasons.of_contributions(moved, growth, self._growth.earlier.summary)
+        to_limit: list[Reason] = []
+        if verdict.seconds_to_limit is not None and limit_bytes is not None:
+            to_limit = [reasons.time_to_limit(limit_bytes, verdict.seconds_to_limit)]
+        found = [reasons.grew(growth), *of_model[:1], *explained.reasons, *to_limit, *of_model[1:]]
+        return reasons.limited(verdict, found)
 
-def _reasons(
-    verdict: Verdict, growth: Growth, explained: Explanation, min_bytes: float, limit_bytes: int | None
-) -> tuple[Reason, ...]:
-    if verdict.state is State.STEADY:
-        return reasons.steady(growth, min_bytes)
-    found = [reasons.grew(growth), reasons.last_third(growth), reasons.lows_rise(growth)]
-    found += reasons.memory_slopes(verdict.trends)
-    if verdict.state in GROWS:
-        found += reasons.outlook(verdict, growth)
-    if verdict.seconds_to_limit is not None and limit_bytes is not None:
-        found.append(reasons.time_to_limit(limit_bytes, verdict.seconds_to_limit))
-    return (*found, *explained.reasons)
 
-
-def _confidence(state: State, growth: Growth, finding: Finding | None) -> float:
-    """Return the confidence in a leak, 0 to 1: from the steadiness of the growth, and the share of the time needed."""
+def _confidence(machine: GrowthStateMachine, finding: Finding | None) -> float:
+    """Return the probability of a leak, 0 to 1: that of evidence if there is some, else that of the growth."""
     if finding:
         return 1.0 if finding.confirms else 0.0
-    if state not in (State.SUSPECTED, State.CONFIRMED):
-        return 0.0
-    passed = 1.0 if state is State.CONFIRMED else min(growth.length.windows / windows_needed(growth), 1.0)
-    return min(max(growth.trend.tau, 0.0), 1.0) * (0.4 + 0.6 * passed)
+    return machine.judgement.probability if machine.judgement else 0.0
 
 
 def _seconds_to_limit(state: State, growth: Growth, limit_bytes: int | None) -> float | None:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
+from heap_exporter.detection.reasons import with_reason
 from heap_exporter.model import Census, GrowingType, Reason, ReasonKind, State, Verdict, top_growing_type
 
 CHECKPOINTS = 4
@@ -53,5 +54,5 @@ def with_growing_types(verdict: Verdict, types: Sequence[GrowingType]) -> Verdic
     if top is None or not (verdict.is_suspicion or verdict.state is State.GROWING):
         return verdict
     values = {"type_name": top.type_name, "objects": top.objects, "gained_bytes": top.bytes}
-    reason = Reason(ReasonKind.TYPE_GREW, values)
-    return replace(verdict, reasons=(*verdict.reasons, reason), growing_types=tuple(types[:MAX_GROWING_TYPES]))
+    named = with_reason(verdict, Reason(ReasonKind.TYPE_GREW, values))
+    return replace(named, growing_types=tuple(types[:MAX_GROWING_TYPES]))

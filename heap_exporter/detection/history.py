@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from heap_exporter.detection.windows import BUCKETS_A_WINDOW
 from heap_exporter.model import Census, CollectorState, Finding, Point, ProcessMemory, Reading, Sample, SlowReadings
 
+BUCKETS_A_WINDOW = 16
 DENSE_WINDOWS = 8
 SPARSE_WINDOWS = 384
 

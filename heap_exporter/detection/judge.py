@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 from heap_exporter.detection.detector import Detector
 from heap_exporter.detection.growing_types import TypeHistory, with_growing_types
+from heap_exporter.detection.reasons import with_reason
 from heap_exporter.model import (
     Cause,
     Census,
@@ -39,14 +39,20 @@ class Judge:
         self._types = TypeHistory(thresholds.window_seconds)
         self._was_suspicion = False
 
+    def add_earlier_runs(self, runs: Sequence[Sequence[Point]]) -> None:
+        """Add the points of the runs of the process before this one, oldest first, before any point is judged."""
+        for points in runs:
+            self._detector.add_earlier_run(points)
+
     def judge(self, point: Point, census: Census | None = None) -> Verdict:
         """Return the verdict as of ``point``; ``census`` is the one that was taken with it, if any."""
         if census is not None:
             self._types.add(census)
             self.growing_types = self._types.growing_types()
-        verdict = with_growing_types(self._detector.observe(point), self.growing_types)
+        verdict = self._detector.observe(point)
         if self._collects_in_increments and _has_uncollected_cycles(verdict):
-            verdict = replace(verdict, reasons=(*verdict.reasons, Reason(ReasonKind.INCREMENTAL_COLLECTOR)))
+            verdict = with_reason(verdict, Reason(ReasonKind.INCREMENTAL_COLLECTOR))
+        verdict = with_growing_types(verdict, self.growing_types)
         self.detections += verdict.is_suspicion and not self._was_suspicion
         self._was_suspicion = verdict.is_suspicion
         return verdict

@@ -4,54 +4,84 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from typing import NamedTuple
 
-from heap_exporter.detection.confirmation import HUGE, WINDOWS_TO_DOUBLE, is_straight, times_grown
 from heap_exporter.detection.trend import median
-from heap_exporter.detection.windows import Growth
+from heap_exporter.detection.windows import Growth, ProcessRun
 
-MIN_RUNS = 2
-MAX_RUNS = 16
+MAX_RUNS = 8
+"""Earlier runs that count."""
 
-MIN_WINDOWS = 4.0
-"""Windows for which a run must have been seen to distinguish a leak from a warm-up."""
+SHORT_WINDOWS = 2.0
+"""Median age of short runs in windows, at most."""
 
-MIN_WINDOWS_DOUBLING = 2.0
-"""The same for a run that doubled the process at least."""
 
-STRAIGHT = HUGE._replace(windows=0.0, min_end=0.85, new=-math.inf)
-"""As high as the runs before, not higher; but straight to the end, as a cache that each run fills anew is not."""
+class EndedRun(NamedTuple):
+    """A run that ended: its age in windows, and its growth, unknown if it was too short for a trend."""
 
-SAME_SLOPE_FACTOR = 1.7
-"""Factor between slopes that count as the same."""
+    windows: float
+    growth: Growth | None
+
+
+class RunSummary(NamedTuple):
+    """What the earlier runs have in common; a value is NaN where no run was long enough to know it.
+
+    ``ended`` is the number of runs, ``judged`` of those with a trend, ``windows`` their median age. ``slope`` is their
+    median slope in bytes per second and ``spread`` the largest slope to the smallest, as a logarithm; ``relative``,
+    ``tau`` and ``tail_ratio`` are medians; ``end_spread`` is the difference of the sizes at their ends, as a share of
+    the largest; ``highest`` is the largest size at an end.
+    """
+
+    ended: int
+    judged: int
+    windows: float
+    slope: float
+    spread: float
+    relative: float
+    tau: float
+    tail_ratio: float
+    end_spread: float
+    highest: float
+
+    @property
+    def short(self) -> int:
+        """Return the number of earlier runs if they were short, so that this one may end soon too; else 0."""
+        return self.ended if self.windows < SHORT_WINDOWS else 0
+
+
+NO_RUNS = RunSummary(0, 0, *[math.nan] * 8)
 
 
 class EarlierRuns:
-    """The last runs that grew straight to their end, as long as there is no run of another shape in between."""
+    """The last runs of a process, as far as they are needed to judge the one that follows."""
 
     def __init__(self) -> None:
-        self._straight: deque[Growth] = deque(maxlen=MAX_RUNS)
+        self._runs: deque[EndedRun] = deque(maxlen=MAX_RUNS)
+        self.summary = NO_RUNS
 
-    def add(self, growth: Growth | None, min_bytes: float) -> None:
-        """Add the growth of a run that ended; ``None``, of a run that was too short to be judged, has no effect."""
-        if growth is None:
-            return
-        min_windows = MIN_WINDOWS if times_grown(growth) < 1 else MIN_WINDOWS_DOUBLING
-        long_enough = growth.length.windows >= min_windows
-        if growth.trend.gained >= min_bytes and long_enough and is_straight(growth, STRAIGHT):
-            self._straight.append(growth)
-        elif growth.length.windows >= MIN_WINDOWS_DOUBLING:
-            self._straight.clear()
+    def add(self, run: ProcessRun) -> None:
+        """Add a run that has ended."""
+        self._runs.append(EndedRun(run.windows, run.whole()))
+        self.summary = _summary(self._runs)
 
-    def are_repeated_by(self, growth: Growth) -> bool:
-        """Return whether a growth is that of the runs before again, and together they are long enough to be a leak."""
-        if len(self._straight) < MIN_RUNS:
-            return False
-        slope = median(run.slope for run in self._straight)
-        windows = sum(run.length.windows for run in (*self._straight, growth))
-        times = median(times_grown(run) for run in self._straight)
-        return (
-            all(
-                slope / SAME_SLOPE_FACTOR <= run.slope <= slope * SAME_SLOPE_FACTOR for run in (*self._straight, growth)
-            )
-            and windows * max(times, 1.0) >= WINDOWS_TO_DOUBLE
-        )
+
+def _summary(runs: deque[EndedRun]) -> RunSummary:
+    growths = [run.growth for run in runs if run.growth is not None]
+    windows = median(run.windows for run in runs)
+    if not growths:
+        return NO_RUNS._replace(ended=len(runs), windows=windows)
+    slopes = [growth.slope for growth in growths]
+    ends = [growth.trend.last for growth in growths]
+    positive = min(slopes) > 0
+    return RunSummary(
+        ended=len(runs),
+        judged=len(growths),
+        windows=windows,
+        slope=median(slopes),
+        spread=math.log(max(slopes) / min(slopes)) if positive else 10.0,
+        relative=median(growth.trend.gained / max(growth.trend.first, 1.0) for growth in growths),
+        tau=median(growth.trend.tau for growth in growths),
+        tail_ratio=median(growth.trend.tail_ratio for growth in growths),
+        end_spread=(max(ends) - min(ends)) / max(*ends, 1.0),
+        highest=max(ends),
+    )

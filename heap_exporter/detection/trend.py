@@ -22,9 +22,10 @@ class Trend(NamedTuple):
 
     ``gained`` is the slope times the length; ``noise`` is a standard deviation; ``tau`` is Kendall's tau;
     ``head_ratio`` and ``tail_ratio`` are the slopes of the first and of the last third to that of the whole;
+    ``bend`` is the gain of the second half minus that of the first, as a share of the whole, by medians;
     ``jump_share`` is the share of the three largest rises from low to low in all rises, near 1 for a few steps;
-    ``quarters`` are the gains from the median of each quarter of the lows to the next, as shares of an even gain;
-    ``first`` is where the line begins; ``recent_low`` is the lowest of the last quarter.
+    ``drop`` is the largest fall below an earlier low; ``first`` is where the line begins; ``recent_low`` is the lowest
+    of the last quarter.
     """
 
     slope: float
@@ -33,8 +34,9 @@ class Trend(NamedTuple):
     tau: float
     head_ratio: float
     tail_ratio: float
+    bend: float
     jump_share: float
-    quarters: tuple[float, float, float]
+    drop: float
     first: float
     recent_low: float
     last: float
@@ -51,7 +53,6 @@ def fit_trend(lows: Series) -> Trend | None:
     noise = SIGMA_OF_MEDIAN_RESIDUAL * median(abs(residual - middle) for residual in residuals)
     gained = slope * (lows[-1][0] - lows[0][0])
     third = max(len(sizes) // 3, 3)
-    scale = abs(gained) or 1.0
     return Trend(
         slope=slope,
         gained=gained,
@@ -59,8 +60,9 @@ def fit_trend(lows: Series) -> Trend | None:
         tau=tau,
         head_ratio=theil_sen(lows[:third]) / slope if slope else 0.0,
         tail_ratio=theil_sen(lows[-third:]) / slope if slope else 0.0,
+        bend=_bend(sizes, abs(gained) or 1.0),
         jump_share=_jump_share(sizes),
-        quarters=_quarters(sizes, scale),
+        drop=_drop(sizes),
         first=middle + slope * lows[0][0],
         recent_low=min(sizes[-max(len(sizes) // 4, 1) :]),
         last=sizes[-1],
@@ -105,8 +107,15 @@ def _jump_share(sizes: Sequence[float]) -> float:
     return sum(rises[:3]) / sum(rises) if rises else 0.0
 
 
-def _quarters(sizes: Sequence[float], scale: float) -> tuple[float, float, float]:
-    count = len(sizes)
-    first, second, third, fourth = (median(sizes[part * count // 4 : (part + 1) * count // 4]) for part in range(4))
-    even = scale / 4
-    return (second - first) / even, (third - second) / even, (fourth - third) / even
+def _bend(sizes: Sequence[float], scale: float) -> float:
+    third = len(sizes) // 3
+    first, middle, last = sizes[:third], sizes[third : len(sizes) - third], sizes[len(sizes) - third :]
+    return (median(last) - 2 * median(middle) + median(first)) / scale
+
+
+def _drop(sizes: Sequence[float]) -> float:
+    highest, drop = sizes[0], 0.0
+    for size in sizes:
+        highest = max(highest, size)
+        drop = max(drop, highest - size)
+    return drop

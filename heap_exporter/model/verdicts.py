@@ -174,14 +174,11 @@ class ReasonKind(StrEnum):
     LAST_THIRD = "last-third"
     """``slope_ratio``: the slope of the last third to that of the whole."""
 
-    MEMORY_SLOPE = "memory-slope"
-    """``slope_bytes_per_second`` of the kind of memory ``memory`` (a :class:`MemoryKind`)."""
+    NEW_HEIGHT = "new-height"
+    """``above_bytes`` above all heights that lasted before."""
 
-    CONFIDENCE = "confidence"
-    """``confidence``, 0 to 1."""
-
-    TIME_TO_CONFIRM = "time-to-confirm"
-    """``needed_seconds`` that a growth of this shape must last to be confirmed without snapshots."""
+    EARLIER_RUNS = "earlier-runs"
+    """``runs`` of the process before this one grew too, by ``slope_bytes_per_second`` (the median)."""
 
     TIME_TO_LIMIT = "time-to-limit"
     """``limit_bytes`` is reached in ``seconds``."""
@@ -268,8 +265,8 @@ class Verdict:
     """The state of the growth so far, with its cause, its numbers and the reasons.
 
     ``evidence_seconds`` is the length of the series that the state rests on; ``tail_ratio`` is the slope of its last
-    third to that of the whole: 1 is unchanged, 0 is level. ``confidence`` is 0 to 1. ``finding`` is the one that the
-    state rests on, if any.
+    third to that of the whole: 1 is unchanged, 0 is level. ``confidence`` is the probability of a leak, 0 to 1.
+    ``finding`` is the one that the state rests on, if any.
     """
 
     judged_at: float

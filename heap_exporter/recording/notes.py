@@ -1,8 +1,8 @@
 """The notes of a recording: what is known of its process besides the samples, as one JSON object in a small file.
 
-While the process runs, and after a crash, the file has: ``version``, ``pid``, ``process_started_at`` and ``boot_id``;
-then, once known, the last ``verdict``, the last ``census`` and the ids of ``snapshots``; and ``ended``, once a later
-process has claimed the recording. A clean stop removes the file.
+While the process runs, and after a crash, the file has: ``version``, ``pid``, ``process_started_at``, ``boot_id`` and
+``service``; then, once known, the last ``verdict``, the last ``census`` and the ids of ``snapshots``; and ``ended``,
+once a later process has claimed the recording. A clean stop removes the file.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from heap_exporter.model.accumulation_json import accumulation_note, read_accumu
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.own_folder import OwnFolder
+from heap_exporter.runtime.service_name import service_name
 
 VERSION = 1
 MAX_TYPES = 20
@@ -53,6 +54,7 @@ def new_notes(process_started_at: float | None) -> dict[str, Any]:
         "pid": os.getpid(),
         "process_started_at": process_started_at,
         "boot_id": read_boot_id(),
+        "service": service_name(),
     }
 
 

@@ -5,16 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from heap_exporter.model import MemoryKind, Reason, ReasonKind, Verdict
+from heap_exporter.model import Reason, ReasonKind, Verdict
 from heap_exporter.report.finding_text import finding_text
 from heap_exporter.runtime import formatting
-
-MEMORY_NAMES = {
-    MemoryKind.TOTAL: "total memory",
-    MemoryKind.PYTHON: "Python heap",
-    MemoryKind.NATIVE: "malloc in use",
-    MemoryKind.FRAGMENTATION: "malloc free",
-}
 
 
 def sentences(verdict: Verdict) -> tuple[str, ...]:
@@ -73,16 +66,13 @@ def _last_third(slope_ratio: float) -> str:
     return f"in the last third of that period, memory grew at {slope_ratio:.0%} of the average rate"
 
 
-def _memory_slope(memory: str, slope_bytes_per_second: float) -> str:
-    return f"{MEMORY_NAMES[MemoryKind(memory)]}: {formatting.rate(slope_bytes_per_second)}"
+def _new_height(above_bytes: float) -> str:
+    return f"memory is {formatting.size(above_bytes)} above all of its earlier heights"
 
 
-def _confidence(confidence: float) -> str:
-    return f"confidence {confidence:.0%}"
-
-
-def _time_to_confirm(needed_seconds: float) -> str:
-    return f"linear growth like this is confirmed as a leak after {formatting.duration(needed_seconds)}"
+def _earlier_runs(runs: int, slope_bytes_per_second: float) -> str:
+    count = "the process run before this one" if runs == 1 else f"{runs} process runs before this one"
+    return f"{count} grew too ({formatting.rate(slope_bytes_per_second)})"
 
 
 def _time_to_limit(limit_bytes: float, seconds: float) -> str:
@@ -182,9 +172,8 @@ _SENTENCES: dict[ReasonKind, Callable[..., str]] = {
     ReasonKind.GREW_UNSTEADILY: _grew_unsteadily,
     ReasonKind.LOWS_RISE: _lows_rise,
     ReasonKind.LAST_THIRD: _last_third,
-    ReasonKind.MEMORY_SLOPE: _memory_slope,
-    ReasonKind.CONFIDENCE: _confidence,
-    ReasonKind.TIME_TO_CONFIRM: _time_to_confirm,
+    ReasonKind.NEW_HEIGHT: _new_height,
+    ReasonKind.EARLIER_RUNS: _earlier_runs,
     ReasonKind.TIME_TO_LIMIT: _time_to_limit,
     ReasonKind.ONLY_FILE_PAGES: _only_file_pages,
     ReasonKind.TYPE_GREW: _type_grew,

@@ -29,8 +29,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from heap_exporter.detection.suspicion import MIN_NOISES, MIN_TAU
 from heap_exporter.detection.trend import fit_trend
+from heap_exporter.detection.windows import MIN_NOISES, MIN_TAU
 from tests.bench.unreliable_webhook import unreliable_webhook
 
 WARM_UP_SHARE = 0.4

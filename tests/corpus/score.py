@@ -141,18 +141,19 @@ def table(found: Sequence[Outcome]) -> str:
     for kind in dict.fromkeys(outcome.kind for outcome in found):
         for leaks in (True, False):
             rows = [outcome for outcome in found if outcome.kind == kind and outcome.leaks is leaks]
-            lines += [_row(kind, rows)] if rows else []
+            lines += [row(kind, rows)] if rows else []
     leaking = [outcome for outcome in found if outcome.leaks]
     lines.append("")
     slower = 0.0
     for name, max_per_hour in SPEEDS.items():
-        lines.append(_row(name, [outcome for outcome in leaking if slower <= outcome.per_hour < max_per_hour]))
+        lines.append(row(name, [outcome for outcome in leaking if slower <= outcome.per_hour < max_per_hour]))
         slower = max_per_hour
-    lines += ["", _row("all leaks", leaking), _row("all healthy", [one for one in found if not one.leaks])]
+    lines += ["", row("all leaks", leaking), row("all healthy", [one for one in found if not one.leaks])]
     return "\n".join(lines)
 
 
-def _row(name: str, rows: Sequence[Outcome]) -> str:
+def row(name: str, rows: Sequence[Outcome]) -> str:
+    """Return the row of the table for some series, all of which leak or none."""
     confirmed = sum(outcome.confirmed_hours is not None for outcome in rows)
     if not rows:
         return f"{name:28}{0:>7}"

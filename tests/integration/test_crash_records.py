@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -12,13 +11,13 @@ import sys
 import textwrap
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.processes.exits import exit_codes
+from tests.processes.memory_cgroup import memory_cgroup
 from tests.processes.programs import (
     PATIENCE_SECONDS,
     environment,
@@ -52,8 +51,6 @@ from heap_exporter import start
 print(json.dumps(start(port=0).url), flush=True)
 sys.stdin.read()
 """
-
-MEMORY_CGROUPS = Path("/sys/fs/cgroup/memory")
 
 
 def last_exit(folder: Path, *options: str) -> str:
@@ -183,28 +180,8 @@ def test_a_process_that_aborts_without_memory_is_an_exit(tmp_path: Path) -> None
     assert found["resident_bytes"] - rows[0][columns.index("rss_bytes")] > 50 * 1024**2
 
 
-@contextlib.contextmanager
-def cgroup(limit_bytes: int) -> Iterator[Path]:
-    """Make a memory cgroup of version 1 under that of this process; skip where that may not be done."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-        own = next(line.split(":", 2)[2] for line in lines if "memory" in line.split(":")[1].split(","))
-        group = MEMORY_CGROUPS / own.lstrip("/") / f"heap-exporter-test-{os.getpid()}"
-        group.mkdir()
-    except (OSError, StopIteration):
-        pytest.skip("this kernel, or container, does not allow a memory cgroup of version 1")
-    try:
-        (group / "memory.limit_in_bytes").write_text(str(limit_bytes))
-        with contextlib.suppress(OSError):  # without swap accounting there is no such file
-            (group / "memory.memsw.limit_in_bytes").write_text(str(limit_bytes))
-        yield group
-    finally:
-        eventually(lambda: not (group / "cgroup.procs").read_text())
-        group.rmdir()
-
-
 def test_after_an_oom_kill_the_next_start_names_the_reason(tmp_path: Path) -> None:
-    with cgroup(120 * 1024**2) as group:
+    with memory_cgroup(120 * 1024**2) as group:
         join = f"open({str(group / 'cgroup.procs')!r}, 'w').write('0')\n"
         with program(join + textwrap.dedent(LEAKS), tmp_path, **NO_SNAPSHOTS, **window_settings(2)) as process:
             next_json(process)

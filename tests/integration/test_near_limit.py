@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from heap_exporter.heapfile.format import SUFFIX, read_header
-from tests.integration.test_crash_records import cgroup, exits
+from tests.integration.test_crash_records import exits
+from tests.processes.memory_cgroup import memory_cgroup
 from tests.processes.programs import PATIENCE_SECONDS, environment, next_json, program, slowdown
 
 LIMIT_BYTES = 200 * 1024**2
@@ -35,7 +36,7 @@ def run_until_killed(folder: Path, interval: float, pause: float) -> None:
     """Run a process that grows until the kernel kills it; 100 kB each ``pause`` seconds, or more on a busy machine."""
     slower = slowdown()
     grows = textwrap.dedent(GROWS.format(interval=interval * slower, pause=pause * slower))
-    with cgroup(LIMIT_BYTES) as group:
+    with memory_cgroup(LIMIT_BYTES) as group:
         join = f"open({str(group / 'cgroup.procs')!r}, 'w').write('0')\n"
         with program(join + grows, folder) as process:
             next_json(process)

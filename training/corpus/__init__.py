@@ -1,7 +1,7 @@
 """Series of memory with a known answer: made from random compositions, and recorded from real programs."""
 
 from training.corpus.composition import FAMILIES, FOLDS, HEALTHY, LEAKING, families, fold_of, made, made_series
-from training.corpus.recorded import recorded
+from training.corpus.recorded import recorded, recording_is_kept
 from training.corpus.series import Series
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "made",
     "made_series",
     "recorded",
+    "recording_is_kept",
 ]

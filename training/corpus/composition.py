@@ -32,6 +32,9 @@ MIN_BASE_MIB, MAX_MIB = 15.0, 24 * 1024.0
 LARGE_BACKGROUNDS = ("daily load", "slow sawtooth", "quick sawtooth", "batches", "requests", "working set", "spikes")
 MIN_SAMPLES, MAX_SAMPLES = 40, 20_000
 
+VISIBLE_GAIN = 2.0
+"""A leak is visible once it has gained so many standard deviations of everything else in one process."""
+
 
 @dataclass
 class Service:
@@ -361,12 +364,10 @@ def made_series(seed: int, index: int) -> Series:
     keep |= timeline.is_first
     times = clock(draw, timeline.seconds, interval)
     columns = {"t_seconds": np.round(pace * times, 3), **columns}
-    onset, rate, visibility = _truth(service, columns["t_seconds"], pace)
+    truth = _truth(service, columns["t_seconds"], pace)
     columns = {name: column[keep] for name, column in columns.items()}
     name = f"{family}: {' + '.join(service.backgrounds) or 'nothing'} ({seed}-{index})"
-    return Series(
-        name, family, seed, index, columns, window, pace * interval, service.backgrounds, onset, rate, visibility
-    )
+    return Series(name, family, seed, index, columns, window, pace * interval, service.backgrounds, *truth)
 
 
 def _limit(draw: Draw, service: Service) -> None:
@@ -380,19 +381,24 @@ def _limit(draw: Draw, service: Service) -> None:
     service.interpreter.limit_mib = max(limit, float(highest) * draw.between(1.02, 1.2))
 
 
-def _truth(service: Service, times: Array, pace: float) -> tuple[float | None, float | None, float | None]:
-    """Return the onset of a leak in recorded seconds, its bytes per hour, and its visibility."""
+def _truth(service: Service, times: Array, pace: float) -> tuple[float | None, ...]:
+    """Return the onset of a leak in recorded seconds, its bytes per hour, its visibility, and since when it is visible.
+
+    Empty for a healthy service.
+    """
     timeline = service.timeline
     if service.onset is None or service.leaked is None:
-        return None, None, None
+        return ()
     last = np.concatenate((timeline.is_first[1:], [True]))
     gained = service.leaked[last].sum()
     hours = leaking_seconds(timeline, service.onset)[last].sum() / HOUR
     others = sum((each.mib for each in service.demands), np.zeros(len(timeline))) - service.leaked
     spread = float(np.hypot(others.std(), service.interpreter.noise * service.interpreter.base_mib))
     index = int(np.searchsorted(timeline.seconds, service.onset))
+    visible = np.flatnonzero(service.leaked >= VISIBLE_GAIN * spread)
     return (
         float(times[index]),
         float(round(gained / max(hours, 1e-9) * MIB / pace)),
         round(float(np.ptp(service.leaked)) / max(spread, 1e-6), 3),
+        float(times[visible[0] if len(visible) else -1]),
     )

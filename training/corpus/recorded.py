@@ -15,6 +15,9 @@ from training.corpus.series import Series
 FOLDER = Path(__file__).parents[1] / "recordings"
 TRUTH = FOLDER / "truth.json"
 
+RECORDING_KEPT = 4
+"""Every so many recordings are kept from training, for the scores."""
+
 
 def recorded() -> Iterator[Series]:
     """Yield the recorded series, in the order of their names."""
@@ -35,3 +38,8 @@ def recorded() -> Iterator[Series]:
             onset_seconds=truth["onset_seconds"],
             bytes_per_hour=truth["bytes_per_hour"],
         )
+
+
+def recording_is_kept(recording: Series) -> bool:
+    """Return whether a recording is kept from training."""
+    return recording.index % RECORDING_KEPT == RECORDING_KEPT - 1

@@ -16,6 +16,9 @@ Array = NDArray[np.float64]
 
 LASTING_WINDOWS = 40.0
 
+CLEAR_VISIBILITY = 5.0
+"""Visibility of a leak that no other growth of its process hides."""
+
 
 @dataclass(frozen=True)
 class Series:
@@ -26,7 +29,7 @@ class Series:
     ``backgrounds`` are the shapes below the leak or the healthy event that ``family`` names. ``onset_seconds`` is the
     time of ``t_seconds`` at which the leak begins, and ``bytes_per_hour`` its mean rate from then on; both are ``None``
     for a healthy service. ``visibility`` is what the leak gains in one process, divided by the standard deviation of
-    everything else; ``None`` where that is unknown.
+    everything else; ``visible_seconds`` the time from which it can be seen. Both are ``None`` where that is unknown.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Series:
     onset_seconds: float | None = None
     bytes_per_hour: float | None = None
     visibility: float | None = None
+    visible_seconds: float | None = None
 
     @property
     def leaks(self) -> bool:
@@ -58,6 +62,15 @@ class Series:
             return True
         leaking = sizes[times >= self.onset_seconds]
         return bool(len(leaking) and leaking.max() >= 3 * leaking.min())
+
+    @property
+    def counts(self) -> bool:
+        """Return whether the scores count it: it is healthy, or a leak whose shape can be known.
+
+        Such a leak lasts, and nothing else is known to hide it.
+        """
+        is_hidden = self.visibility is not None and self.visibility < CLEAR_VISIBILITY
+        return not self.leaks or (self.lasts and not is_hidden)
 
     @property
     def days(self) -> float:

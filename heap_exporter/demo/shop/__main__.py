@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import signal
 import sys
 from http.server import ThreadingHTTPServer
 
@@ -35,6 +36,7 @@ def main() -> None:
 
 def _serve(arguments: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.ERROR)  # the demo shows the state
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a clean stop, as servers do it
     ShopHandler.expire = not arguments.leaky
     shop = ThreadingHTTPServer((arguments.host, arguments.shop_port), ShopHandler)
     with heap_exporter.start(

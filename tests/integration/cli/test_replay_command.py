@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import random
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from heap_exporter.detection.features import NAMES
 from heap_exporter.model import DetectorThresholds, Point
 from heap_exporter.recording.csv_format import HEADER, csv_row
 from tests.processes.commands import Run
@@ -61,6 +63,17 @@ def test_it_prints_each_change_of_verdict(run: Run, tmp_path: Path) -> None:
     assert all(line.startswith("    ") for line in lines if line not in changes)
     assert [line for line in verbose if not line.startswith("    - ")] == lines
     assert any("    - confidence" in line for line in verbose)
+
+
+def test_features_are_rows_of_csv_to_train_on(run: Run, tmp_path: Path) -> None:
+    series(tmp_path / "leak.csv", leak)
+
+    rows = list(csv.DictReader(run("replay", "--features", "leak.csv").stdout.splitlines()))
+
+    assert tuple(rows[0]) == ("file", "t_seconds", *NAMES)
+    assert {row["file"] for row in rows} == {"leak.csv"}
+    assert float(rows[-1]["gain_1w"]) > 0
+    assert rows[0]["gain_64w"] == ""
 
 
 def test_json_is_one_object_a_line_with_all_numbers(run: Run, tmp_path: Path) -> None:
@@ -188,7 +201,8 @@ def test_samples_too_far_apart_print_a_hint_with_a_window_that_works(run: Run, t
         "samples that a verdict needs: leaks are found late or never; set --window 2h or longer, or record more often\n"
     )
     printed = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {each["state"] for each in printed if each["file"] == "coarse.csv"} == {"warming-up"}
+    suspected = {each["file"]: each["t_seconds"] for each in reversed(printed) if each["state"] == "suspected"}
+    assert suspected["fine.csv"] < suspected["coarse.csv"]
     assert longer.stderr == ""
     assert '"state": "suspected"' in longer.stdout
 

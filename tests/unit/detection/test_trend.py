@@ -68,7 +68,8 @@ def test_a_line_is_straight_to_its_end() -> None:
 
     assert line is not None
     assert (line.noise, line.tau, line.head_ratio, line.tail_ratio) == (0.0, 1.0, 1.0, 1.0)
-    assert line.quarters == pytest.approx((16 / 15,) * 3)
+    assert line.bend == pytest.approx(0.0)
+    assert line.drop == 0.0
 
 
 def test_growth_that_levels_off_has_no_slope_at_its_end() -> None:

@@ -40,16 +40,16 @@ EXAMPLES: list[tuple[ReasonKind, dict[str, object], str]] = [
         {"slope_ratio": 0.98},
         "in the last third of that period, memory grew at 98% of the average rate",
     ),
+    (ReasonKind.NEW_HEIGHT, {"above_bytes": 34.0 * MIB}, "memory is 34.0 MiB above all of its earlier heights"),
     (
-        ReasonKind.MEMORY_SLOPE,
-        {"memory": "native", "slope_bytes_per_second": 34 * MIB / 3600},
-        "malloc in use: +34.0 MiB/h",
+        ReasonKind.EARLIER_RUNS,
+        {"runs": 2, "slope_bytes_per_second": 34 * MIB / 3600},
+        "2 process runs before this one grew too (+34.0 MiB/h)",
     ),
-    (ReasonKind.CONFIDENCE, {"confidence": 0.62}, "confidence 62%"),
     (
-        ReasonKind.TIME_TO_CONFIRM,
-        {"needed_seconds": 18_000.0},
-        "linear growth like this is confirmed as a leak after 5 h",
+        ReasonKind.EARLIER_RUNS,
+        {"runs": 1, "slope_bytes_per_second": 34 * MIB / 3600},
+        "the process run before this one grew too (+34.0 MiB/h)",
     ),
     (
         ReasonKind.TIME_TO_LIMIT,
@@ -173,9 +173,11 @@ def test_every_kind_of_reason_has_an_example() -> None:
     assert {kind for kind, _, _ in EXAMPLES} == {*ReasonKind}
 
 
-@pytest.mark.parametrize("values", [{}, {"confidence": "high"}, {"confidence": 0.5, "more": 1}, {"confidence": None}])
+@pytest.mark.parametrize(
+    "values", [{}, {"slope_ratio": "high"}, {"slope_ratio": 0.5, "more": 1}, {"slope_ratio": None}]
+)
 def test_a_reason_with_values_of_another_version_is_left_out(values: dict[str, object]) -> None:
-    verdict = Verdict(0.0, State.GROWING, (Reason(ReasonKind.CONFIDENCE, values), *KNOWN), 900.0)
+    verdict = Verdict(0.0, State.GROWING, (Reason(ReasonKind.LAST_THIRD, values), *KNOWN), 900.0)
 
     assert sentences(verdict) == ("memory did not grow during the observation period",)
 

@@ -96,3 +96,17 @@ def test_a_visible_leak_rises_at_its_rate(series: list[Series]) -> None:
     # A clock that is set, swapped memory that is not measured, and memory that was free before hide some of a leak.
     assert len(rates) >= 8
     assert np.mean([0.65 < rate < 1.35 for rate in rates]) >= 0.8
+
+
+def test_a_leak_can_be_seen_some_time_after_its_onset(series: list[Series]) -> None:
+    leaking = [one for one in series if one.onset_seconds is not None]
+
+    assert all((one.visible_seconds or 0) >= (one.onset_seconds or 0) - 1 for one in leaking)
+    assert {one.visible_seconds for one in series if not one.leaks} == {None}
+
+
+def test_healthy_series_and_most_leaks_count_for_the_scores(series: list[Series]) -> None:
+    shares = [one.counts for one in series if one.leaks]
+
+    assert 0.4 < np.mean(shares) < 0.9
+    assert all(one.counts for one in series if not one.leaks)
