@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from heap_exporter.analysis.chance import HEAVY_GROWTH_BYTES, HEAVY_OBJECTS, exceeds_chance
 from heap_exporter.analysis.fingerprint import fingerprint
@@ -64,8 +64,28 @@ def find_suspects(pairs: Sequence[Pair], reachable_objects: int, minutes: float 
     ``pairs`` are all pairs, the root first. ``reachable_objects`` is the number of objects in the later snapshot that
     roots lead to.
     """
-    root = pairs[0]
-    search = _SuspectSearch(pairs, reachable_objects)
+    return suspects_by(_ByChance(pairs, reachable_objects), pairs[0], minutes)
+
+
+class GrowthCriteria(Protocol):
+    """Decides which pairs of groups are suspects; the search decides where it looks for them."""
+
+    def leaves_out(self, holder: Pair) -> bool:
+        """Return whether nothing below a holder is a suspect."""
+
+    def accumulates(self, pair: Pair) -> bool:
+        """Return whether a path group gained more objects than a healthy program explains."""
+
+    def is_bounded(self, pair: Pair) -> bool:
+        """Return whether a group that does not accumulate itself is a cache with a limit: nothing below it counts."""
+
+    def swells(self, pair: Pair) -> bool:
+        """Return whether the objects of a path group grew, not their number nor their subtrees: a large buffer."""
+
+
+def suspects_by(criteria: GrowthCriteria, root: Pair, minutes: float | None) -> tuple[Suspect, ...]:
+    """Return the places where objects accumulate by some criteria, by falling growth."""
+    search = _SuspectSearch(criteria)
     found = [place for top in root.children for place in search.below(top)]
     heaviest = [place.heaviest for place in found]
     suspects = [
@@ -114,6 +134,36 @@ class _Place(NamedTuple):
 
 
 class _SuspectSearch:
+    def __init__(self, criteria: GrowthCriteria) -> None:
+        self._criteria = criteria
+
+    def below(self, holder: Pair) -> list[_Place]:
+        """Return the suspects below a holder that both snapshots have."""
+        if self._criteria.leaves_out(holder):
+            return []
+        here: list[Pair] = []
+        deeper: list[_Place] = []
+        for pair in holder.children:
+            if self._criteria.accumulates(pair):
+                further = self.below(pair) if _grew_inside(pair) else []
+                deeper += further
+                here += [] if further else [pair]
+            elif pair.is_in_both and not self._criteria.is_bounded(pair):
+                further = self.below(pair)
+                if further and _grew_by_number(pair):
+                    here.append(pair)
+                else:
+                    deeper += further or ([_Place(pair, [pair])] if self._criteria.swells(pair) else [])
+        if not holder.type_name:
+            return deeper + [_Place(pair, [pair]) for pair in here]
+        # The keys, the values and the table of a dict are one leak; so are the items of a list of two types.
+        heaviest = sorted(here, key=lambda pair: -pair.total_bytes.growth)
+        return deeper + [_Place(pair, here, holder) for pair in heaviest[:1]]
+
+
+class _ByChance:
+    """The growth that chance does not explain between two snapshots: a :class:`GrowthCriteria`."""
+
     def __init__(self, pairs: Sequence[Pair], reachable_objects: int) -> None:
         self._code_growth = _code_growth(pairs)
         min_share = MIN_SHARE_AMID_IMPORTS if self._code_growth > CODE_GROWTH else MIN_SHARE
@@ -122,30 +172,10 @@ class _SuspectSearch:
         self._more_modules = sum(pair.objects.growth for pair in pairs if pair.type_name == "module")
         self._normal_garbage_objects = max(YOUNG_GARBAGE_OBJECTS, OLD_GARBAGE_SHARE * reachable_objects)
 
-    def below(self, holder: Pair) -> list[_Place]:
-        """Return the suspects below a holder that both snapshots have."""
-        if holder.step.kind is StepKind.GARBAGE and not self._is_uncollected(holder):
-            return []
-        here: list[Pair] = []
-        deeper: list[_Place] = []
-        for pair in holder.children:
-            if self._accumulates(pair):
-                further = self.below(pair) if self._grew_inside(pair) else []
-                deeper += further
-                here += [] if further else [pair]
-            elif pair.is_in_both and not is_bounded(pair, self._more_modules):
-                further = self.below(pair)
-                if further and self._grew_by_number(pair):
-                    here.append(pair)
-                else:
-                    deeper += further or ([_Place(pair, [pair])] if self._swells(pair) else [])
-        if not holder.type_name:
-            return deeper + [_Place(pair, [pair]) for pair in here]
-        # The keys, the values and the table of a dict are one leak; so are the items of a list of two types.
-        heaviest = sorted(here, key=lambda pair: -pair.total_bytes.growth)
-        return deeper + [_Place(pair, here, holder) for pair in heaviest[:1]]
+    def leaves_out(self, holder: Pair) -> bool:
+        return holder.step.kind is StepKind.GARBAGE and not self._is_uncollected(holder)
 
-    def _accumulates(self, pair: Pair) -> bool:
+    def accumulates(self, pair: Pair) -> bool:
         objects = pair.objects
         if self._may_come_with_code(pair):
             return False
@@ -156,30 +186,40 @@ class _SuspectSearch:
         is_heavy = pair.total_bytes.growth >= self._heavy_bytes and not _may_be_in_use(pair)
         return is_heavy and gained >= HEAVY_OBJECTS
 
+    def is_bounded(self, pair: Pair) -> bool:
+        return is_bounded(pair, self._more_modules)
+
+    def swells(self, pair: Pair) -> bool:
+        """Return whether the objects themselves grew between two snapshots, without their subtrees: a large buffer."""
+        if not pair.type_name or is_unrooted(pair):
+            return False
+        growth, size_bytes = growth_of_objects(pair), pair.shallow_bytes
+        is_resized = is_hash_table(pair) and size_bytes.after <= HASH_TABLE_GROWTH * size_bytes.before
+        return growth >= self._min_bytes and growth > pair.gained_bytes / 2 and not is_resized
+
     def _may_come_with_code(self, pair: Pair) -> bool:
         """Return whether imported extension modules may keep these: objects of built-in types or of their own types."""
         is_known = pair.objects.before > 0 and is_application_type(pair.type_name)
-        return self._code_growth > CODE_GROWTH and _is_unrooted(pair) and not is_known
-
-    def _grew_inside(self, pair: Pair) -> bool:
-        """Return whether most of the growth is in the subtrees of the objects, not in their number."""
-        return _beyond_number(pair.objects, pair.total_bytes) > pair.total_bytes.growth / 2
-
-    def _grew_by_number(self, pair: Pair) -> bool:
-        """Return whether a few more objects explain the growth of their subtrees: these objects are the suspects."""
-        beyond = _beyond_number(pair.objects, pair.total_bytes)
-        return pair.objects.growth > 0 and abs(beyond) < CONSIDERABLE * pair.total_bytes.growth
-
-    def _swells(self, pair: Pair) -> bool:
-        """Return whether the objects themselves grew between two snapshots, without their subtrees: a large buffer."""
-        if not pair.type_name or _is_unrooted(pair):
-            return False
-        growth, size_bytes = _beyond_number(pair.objects, pair.shallow_bytes), pair.shallow_bytes
-        is_resized = _is_hash_table(pair) and size_bytes.after <= HASH_TABLE_GROWTH * size_bytes.before
-        return growth >= self._min_bytes and growth > pair.gained_bytes / 2 and not is_resized
+        return self._code_growth > CODE_GROWTH and is_unrooted(pair) and not is_known
 
     def _is_uncollected(self, garbage: Pair) -> bool:
         return sum(pair.objects.after for pair in garbage.all_below()) > self._normal_garbage_objects
+
+
+def _grew_inside(pair: Pair) -> bool:
+    """Return whether most of the growth is in the subtrees of the objects, not in their number."""
+    return _beyond_number(pair.objects, pair.total_bytes) > pair.total_bytes.growth / 2
+
+
+def _grew_by_number(pair: Pair) -> bool:
+    """Return whether a few more objects explain the growth of their subtrees: these objects are the suspects."""
+    beyond = _beyond_number(pair.objects, pair.total_bytes)
+    return pair.objects.growth > 0 and abs(beyond) < CONSIDERABLE * pair.total_bytes.growth
+
+
+def growth_of_objects(pair: Pair) -> float:
+    """Return by how many bytes the objects of a path group grew themselves, without what their number explains."""
+    return _beyond_number(pair.objects, pair.shallow_bytes)
 
 
 def is_application_type(type_name: str) -> bool:
@@ -251,12 +291,12 @@ def _heaviest_below(pair: Pair) -> list[Pair]:
     return found
 
 
-def _is_hash_table(pair: Pair) -> bool:
+def is_hash_table(pair: Pair) -> bool:
     """Return whether the bytes are those of a hash table, which grows and shrinks in jumps."""
     return short_name(pair.type_name) in _HASH_TABLES
 
 
-def _is_unrooted(pair: Pair) -> bool:
+def is_unrooted(pair: Pair) -> bool:
     """Return whether no module and no thread leads to it: C code or the interpreter holds it."""
     return pair.trail()[1].step.kind in _UNROOTED
 
@@ -266,7 +306,7 @@ def _may_be_in_use(pair: Pair) -> bool:
     trail = pair.trail()
     running = max((at for at, each in enumerate(trail) if each.step.kind in _RUNNING), default=None)
     is_contained = running is None or any(each.step.kind in _CONTAINED for each in trail[running:])
-    return _is_unrooted(pair) or not is_contained
+    return is_unrooted(pair) or not is_contained
 
 
 def _comes_with_code(pair: Pair) -> bool:

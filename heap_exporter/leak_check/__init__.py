@@ -1,0 +1,1 @@
+"""Repeats a scenario in this process and finds what leaks in it: for tests, scripts and notebooks."""
