@@ -5,10 +5,13 @@ pytest imports this module in every run, so it imports nothing else of the packa
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Container, Generator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from heap_exporter.pytest_plugin.leak_summary import KNOWN, LeakSummary
 
 if TYPE_CHECKING:
     from heap_exporter.pytest_plugin.heap_leaks import HeapLeaks
@@ -25,14 +28,48 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="heap-leaks",
         help="folder for the snapshots and the HTML report of each test that leaks (default: heap-leaks)",
     )
+    group.addoption("--heap-baseline", metavar="FILE", help="file of known leaks, which fail no test")
+    group.addoption(
+        "--heap-update-baseline",
+        action="store_true",
+        help="write the leaks of the tests that run to the file of known leaks, and fail for none of them",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker and the summary, and read the file of known leaks."""
     config.addinivalue_line(
         "markers",
         f"{MARKER}(warmups=3, repeats=10, ignore=()): heap-exporter repeats the test, and it fails if it leaks",
     )
+
+    baseline = Path(config.invocation_params.dir, name) if (name := config.getoption("--heap-baseline")) else None
+    is_update = config.getoption("--heap-update-baseline")
+    config.stash[KNOWN] = _known(baseline, is_update=is_update)
+    if not hasattr(config, "workerinput"):  # pytest-xdist's workers send their reports to the main process
+        config.pluginmanager.register(LeakSummary(baseline if is_update else None))
+
+
+def _known(baseline: Path | None, *, is_update: bool) -> Container[str]:
+    """Return the fingerprints of known leaks; all leaks are known to a run that updates the file."""
+    if is_update:
+        if baseline is None:
+            raise pytest.UsageError("--heap-update-baseline needs the file to write: add --heap-baseline FILE")
+        return _All()
+    if baseline is None:
+        return ()
+    from heap_exporter.errors import HeapExporterError
+    from heap_exporter.leak_check.known_leaks import read_known_leaks
+
+    try:
+        return {leak.fingerprint for leak in read_known_leaks(baseline)}
+    except HeapExporterError as error:
+        raise pytest.UsageError(f"{error}; --heap-update-baseline writes it") from error
+
+
+class _All:
+    def __contains__(self, fingerprint: object) -> bool:
+        return True
 
 
 @pytest.hookimpl(wrapper=True)

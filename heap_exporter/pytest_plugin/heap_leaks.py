@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 
 import pytest
@@ -12,8 +14,9 @@ import pytest
 from heap_exporter.analysis.repeated_growth import FoundLeak
 from heap_exporter.leak_check.leak_check import REPEATS, WARMUPS, LeakCheck
 from heap_exporter.pytest_plugin.artifacts import keep_artifacts
+from heap_exporter.pytest_plugin.leak_summary import KNOWN, PROPERTY, ReportedLeak
 from heap_exporter.pytest_plugin.test_tools import TestTools
-from heap_exporter.report.leak_check_text import leaks_text
+from heap_exporter.report.leak_check_text import growth_text, leaks_text
 from heap_exporter.report.path_text import path_text
 
 
@@ -69,10 +72,21 @@ class HeapLeaks:
             self._fail_with(check, (ignore,) if isinstance(ignore, str) else ignore)
 
     def _fail_with(self, check: LeakCheck, ignore: Collection[str]) -> None:
+        known = self._item.config.stash[KNOWN]
         leaks = [found for found in check.leaks if not _is_ignored(found, ignore)]
-        if leaks:
-            kept = keep_artifacts(self._item, check, leaks)
-            pytest.fail(f"{leaks_text(leaks, check.total_repetitions)}\n\n{kept}", pytrace=False)
+        for found in leaks:
+            reported = _reported(found, is_known=found.suspect.fingerprint in known)
+            self._item.user_properties.append((PROPERTY, json.dumps(asdict(reported), ensure_ascii=False)))
+        new = [found for found in leaks if found.suspect.fingerprint not in known]
+        if new:
+            kept = keep_artifacts(self._item, check, new)
+            pytest.fail(f"{leaks_text(new, check.total_repetitions)}\n\n{kept}", pytrace=False)
+
+
+def _reported(found: FoundLeak, *, is_known: bool) -> ReportedLeak:
+    suspect = found.suspect
+    holder = path_text(suspect.holder)
+    return ReportedLeak(suspect.fingerprint, suspect.type_name, holder, growth_text(found), is_known)
 
 
 def _is_ignored(found: FoundLeak, patterns: Collection[str]) -> bool:

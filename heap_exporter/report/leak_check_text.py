@@ -25,11 +25,12 @@ def leaks_text(leaks: Sequence[FoundLeak], total_repetitions: int) -> str:
 
 def _leak_text(found: FoundLeak, unit: str) -> str:
     _, *others = accumulation_summary(suspect_accumulation(found.suspect)).lines
-    lines = [f"{_each_text(found)} {unit}", *others, f"Fingerprint {found.suspect.fingerprint}"]
+    lines = [f"{growth_text(found)} {unit}", *others, f"Fingerprint {found.suspect.fingerprint}"]
     return "\n".join(INDENT + line.replace("`", "") for line in lines)
 
 
-def _each_text(found: FoundLeak) -> str:
+def growth_text(found: FoundLeak) -> str:
+    """Return what one repetition of a scenario leaves behind as text: ``2 Session objects (1.2 KiB)``."""
     name, more = short_name(found.suspect.type_name), found.objects_each
     if more <= 0:
         return f"{name} objects grow by {size(found.bytes_each)}"

@@ -169,6 +169,21 @@ def test_the_fixture_checks_a_function_a_loop_and_a_block(tmp_path: Path) -> Non
 
 
 @pytest.mark.long
+def test_known_leaks_fail_no_test_and_are_in_all_summaries(tmp_path: Path) -> None:
+    (tmp_path / "test_doors.py").write_text(OTHER_DOORS)
+    test, baseline = "test_doors.py::test_a_function", "--heap-baseline=known.json"
+
+    written = run_pytest(tmp_path, test, baseline, "--heap-update-baseline")
+    known = run_pytest(tmp_path, test, baseline, "--junit-xml=leaks.xml")
+
+    assert "1 passed" in written
+    assert "1 passed" in known
+    assert "test_doors.SEEN" in known.partition("heap leaks")[2]
+    assert "heap_leak" in (tmp_path / "leaks.xml").read_text()
+    assert not (tmp_path / "heap-leaks").exists()
+
+
+@pytest.mark.long
 def test_asynchronous_tests_are_repeated_by_their_plugins(tmp_path: Path) -> None:
     plugins = ("pytest_asyncio", "anyio.pytest_plugin")
     for plugin in plugins:
