@@ -52,7 +52,7 @@ class PagePublisher:
         if len(data) > MAX_PAGE_BYTES:
             return f"it would have {size(len(data))}; the limit is {size(MAX_PAGE_BYTES)}"
         try:
-            with open_fleet(self._snapshot_folder, create=True) as folder:
+            with open_fleet(self._snapshot_folder) as folder:  # it exists: the slot is in it
                 folder.write(file, data)
         except OSError as error:
             return str(error.strerror or error)
