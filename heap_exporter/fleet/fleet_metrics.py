@@ -27,6 +27,9 @@ MAX_SERIES = 10_000
 
 FASTEST = 8
 
+PROCESS_INFO = "python_heap_process_info"
+"""Its role is that among the members now: a page has the one of the last census."""
+
 OF_TYPES = ("python_heap_type_bytes", "python_heap_type_objects")
 
 Answer = tuple[bytes, str]
@@ -48,10 +51,15 @@ class FleetMetrics:
             snapshot_folder, {name: len(family.labels) for name, family in self._catalogue.items()}
         )
         self._lines: Mapping[str, tuple[MemberPage, Mapping[str, str]]] = {}
+        self._found: Sequence[FleetMember] = ()
         self._answers: dict[str, tuple[float, Answer]] = {}
 
     def members(self) -> Sequence[FleetMember]:
         """Return all live members, this process with a page of its newest reading."""
+        self._found = self._members()
+        return self._found
+
+    def _members(self) -> Sequence[FleetMember]:
         if self._own is None:
             return self._pages.read()
         own, others = self._own.member, self._others(self._own.port) if self._own.port else ()
@@ -104,7 +112,11 @@ class FleetMetrics:
 
     def _encoded(self, name: str, each: FleetMember) -> str:
         assert each.page is not None
-        values = self._catalogue[name]._replace(points=each.page.values[name])
+        points = each.page.values[name]
+        if name == PROCESS_INFO:
+            role = each.member.role_among(other.member for other in self._found)
+            points = [((str(each.member.pid), role.value), 1.0)]
+        values = self._catalogue[name]._replace(points=points)
         return "".join(map(sample_lines, of_member(each.member, [values])))
 
 

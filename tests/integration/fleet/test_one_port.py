@@ -100,7 +100,11 @@ def test_the_sums_of_the_fleet_are_those_of_its_processes(fleet: Fleet) -> None:
 def test_the_parent_and_its_children_are_listed_with_their_roles(fleet: Fleet) -> None:
     roles = {each["pid"]: each["role"] for each in fleet.processes()}
 
+    page = eventually(
+        lambda: get(f"{fleet.url}metrics", "text/plain"), lambda page: page.count('pid="') == len(roles) + 1
+    )
     assert roles == {fleet.parent: "parent", fleet.steady: "child", fleet.leaking: "child"}
+    assert all(f'python_heap_process_info{{pid="{pid}",role="{role}"' in page for pid, role in roles.items())
 
 
 def test_only_the_hub_listens_on_tcp(fleet: Fleet) -> None:
