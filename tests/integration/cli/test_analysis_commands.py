@@ -198,6 +198,7 @@ def test_the_other_commands_refuse_a_census(run: Run, tmp_path: Path) -> None:
                 (command, damage)
                 for command in SNAPSHOT_COMMANDS[1:]
                 for damage in ("missing", "empty", "text", "folder")
+                if damage != "folder" or not command.startswith("report")  # which compares the snapshots in a folder
             ),
         ],
     ),
