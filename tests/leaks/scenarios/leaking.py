@@ -65,7 +65,8 @@ async def wait_for_ever() -> None:
 
 
 async def start_a_task() -> None:
-    TASKS.append(asyncio.get_running_loop().create_task(wait_for_ever()))
+    context = contextvars.Context()  # a copy of this one would hold the value of SPANS, too
+    TASKS.append(asyncio.get_running_loop().create_task(wait_for_ever(), context=context))
     await asyncio.sleep(0)
 
 
