@@ -135,7 +135,7 @@ def test_the_demo_ends_with_the_name_of_the_holder(tmp_path: Path) -> None:
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "  Session objects are accumulating: +" in ran.stdout
-    assert "  Held by shop.sessions.SESSIONS → dict value → Session\n" in ran.stdout
+    assert "  Held by shop.sessions.SESSIONS → dict value → Session. Allocated at " in ran.stdout
 
 
 def test_two_workers_compare_each_their_own(tmp_path: Path) -> None:
