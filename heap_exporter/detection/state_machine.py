@@ -25,6 +25,9 @@ YOUNG_SHARE = 1 / 32
 YOUNG_CONFIRMED = 0.8
 """Probability that confirms a leak in a younger run: its earlier runs have shown the same."""
 
+EARLY_WINDOWS, EARLY_CONFIRMED = 3.0, 0.96
+"""A run without such earlier runs needs this probability up to that age: caches fill and heaps settle then."""
+
 HIGH_MARGIN = 0.06
 """By how much a high probability may fall before it is no longer high."""
 
@@ -182,9 +185,14 @@ class GrowthStateMachine:
 
     def _is_high(self, judgement: Judgement) -> bool:
         """Return whether the probability is as high as it must stay for a while to confirm a leak."""
-        confirmed = self._states.confirmed if judgement.age_windows >= MIN_AGE_WINDOWS else YOUNG_CONFIRMED
         margin = 0.0 if self._high_since is None else HIGH_MARGIN
-        return judgement.probability >= confirmed - margin
+        return judgement.probability >= self._confirming_probability(judgement) - margin
+
+    def _confirming_probability(self, judgement: Judgement) -> float:
+        if judgement.age_windows < MIN_AGE_WINDOWS:
+            return YOUNG_CONFIRMED
+        is_early = judgement.age_windows < EARLY_WINDOWS and judgement.short_runs < MIN_SHORT_RUNS
+        return max(EARLY_CONFIRMED, self._states.confirmed) if is_early else self._states.confirmed
 
     def _confirming_seconds(self, judgement: Judgement) -> float:
         """Return how long a probability must stay high to confirm: shorter in a run that ends soon, as those before.

@@ -11,15 +11,8 @@ def found(request: pytest.FixtureRequest) -> list[score.Outcome]:
     return score.outcomes(request.param)
 
 
-LIKE_LEAKS = {"cycles", "lru_filling"}
-"""Recorded healthy processes that grow to a multiple in a straight line within their first hour (docs/detection.md)."""
-
-
 def test_every_target_is_met(found: list[score.Outcome]) -> None:
-    of_recorded = zip(recorded.names(), [one for one in found if one.kind == "recorded"], strict=True)
-    counted = [one for one in found if one.kind != "recorded"]
-    counted += [one for name, one in of_recorded if name not in LIKE_LEAKS]
-    missed = {name: value for name, (value, met) in score.targets(counted).items() if not met}
+    missed = {name: value for name, (value, met) in score.targets(found).items() if not met}
 
     assert missed == {}
 
@@ -50,4 +43,4 @@ def test_a_recorded_leak_is_suspected_and_a_recorded_healthy_process_is_never_co
         if (outcome.delay_minutes is None if outcome.leaks else outcome.confirmed_hours is not None)
     ]
 
-    assert set(wrong) <= LIKE_LEAKS
+    assert wrong == []

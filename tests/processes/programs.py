@@ -88,12 +88,8 @@ def next_json(process: subprocess.Popen[str]) -> Any:
 def get(url: str, accept: str = "application/json", data: bytes | None = None) -> str:
     """Return the answer to a GET, or to a POST of ``data``."""
     request = urllib.request.Request(url, data=data, headers={"Accept": accept})
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
-            return str(response.read().decode())
-    except urllib.error.HTTPError as refusal:
-        refusal.close()
-        raise
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
+        return str(response.read().decode())
 
 
 def get_json(url: str, data: bytes | None = None) -> Any:
@@ -122,10 +118,14 @@ def eventually(
     deadline = time.monotonic() + seconds
     while True:
         answer: Answer | None = None
-        with contextlib.suppress(OSError, http.client.HTTPException):
+        try:
             answer = ask()
             if wanted(answer):
                 return answer
+        except urllib.error.HTTPError as refusal:
+            refusal.close()
+        except (OSError, http.client.HTTPException):
+            pass
         if time.monotonic() > deadline:
             raise AssertionError(f"never came; last answer: {answer!r}")
         time.sleep(pause_seconds)

@@ -59,6 +59,15 @@ def test_a_high_probability_may_fall_a_little() -> None:
     assert states(0.9, 0.7, 0.9)[-1] is State.SUSPECTED
 
 
+def test_in_the_first_three_windows_of_a_run_a_leak_needs_a_higher_probability() -> None:
+    def outcome(probability: float, **run: object) -> State:
+        return machine(*(judgement(probability, 60.0 * at, **run) for at in range(2))).state()
+
+    assert outcome(0.9, age_windows=2.9) is State.SUSPECTED
+    assert outcome(0.97, age_windows=2.9) is State.CONFIRMED
+    assert outcome(0.9, age_windows=2.9, short_runs=2) is State.CONFIRMED
+
+
 def test_after_a_suspicion_that_ended_the_next_one_needs_more() -> None:
     assert states(0.4, 0.05, 0.4, 0.6)[2:] == [State.GROWING, State.SUSPECTED]
 
