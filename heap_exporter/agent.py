@@ -283,6 +283,8 @@ class HeapExporter:
                 inherited.abandon()
         if self._own:
             self._own.forget_samples()
+        if self._publisher:
+            self._publisher.after_fork()
         self._reset()
 
     def _export_in_child(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +23,11 @@ class PagePublisher:
         self._own = own
         self._has_failed = False
         self._is_withdrawn = False
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Forget in a forked child that a thread of the parent may have been writing."""
+        self._writing = threading.Lock()
 
     def publish(self, reading: Reading) -> None:
         """Replace the page by one of a new reading; a failure is logged once until it works again. Raises nothing."""
@@ -48,11 +54,11 @@ class PagePublisher:
                 folder.remove(socket_name(member))
 
     def _write(self, file: str, data: bytes) -> str:
-        """Write a page, and return the problem, ``""`` if there is none."""
+        """Write a page, and return the problem, ``""`` if there is none. One thread writes at a time."""
         if len(data) > MAX_PAGE_BYTES:
             return f"it would have {size(len(data))}; the limit is {size(MAX_PAGE_BYTES)}"
         try:
-            with open_fleet(self._snapshot_folder) as folder:  # it exists: the slot is in it
+            with self._writing, open_fleet(self._snapshot_folder) as folder:  # it exists: the slot is in it
                 folder.write(file, data)
         except OSError as error:
             return str(error.strerror or error)
