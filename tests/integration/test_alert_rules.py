@@ -25,7 +25,6 @@ from alerts.tests.shapes import HOUR, Process, flat, ramp, total
 from alerts.tests.table import ALERTS_FOLDER, PARTS, RULES, RUNBOOK, fired_in, markdown, table_in
 from alerts.tests.unit_test_file import (
     Fired,
-    UnitTestFiles,
     first_fired,
     promtool_environ,
     service_test,
@@ -120,16 +119,6 @@ def test_exhaustion_is_predicted_in_the_same_minute_however_many_workers_share_t
 
 
 @pytest.fixture(scope="module")
-def unit_test_files(
-    release: Release, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> UnitTestFiles:
-    """The quick shapes, or all shapes if a long test runs, as files for promtool."""
-    runs_long = any(item.path == request.path and item.get_closest_marker("long") for item in request.session.items)
-    shapes = [shape for shape in SHAPES if runs_long or shape.sentence in QUICK[release]]
-    return write_unit_test_files(RULES, shapes, tmp_path_factory.mktemp("shapes"))
-
-
-@pytest.fixture(scope="module")
 def fired_by_release() -> dict[Release, Fired]:
     """What promtool of each release has found: pytest does not run all tests of a release in succession."""
     return {}
@@ -137,11 +126,18 @@ def fired_by_release() -> dict[Release, Fired]:
 
 @pytest.fixture(scope="module")
 def fired(
-    release: Release, promtool: Path, unit_test_files: UnitTestFiles, fired_by_release: dict[Release, Fired]
+    release: Release,
+    promtool: Path,
+    fired_by_release: dict[Release, Fired],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Fired:
-    """The alerts that fire on the shapes, by promtool."""
+    """The alerts that fire by promtool on the quick shapes, or on all shapes if a long test runs."""
     if release not in fired_by_release:
-        fired_by_release[release] = first_fired(promtool, unit_test_files)
+        runs_long = any(item.path == request.path and item.get_closest_marker("long") for item in request.session.items)
+        shapes = [shape for shape in SHAPES if runs_long or shape.sentence in QUICK[release]]
+        files = write_unit_test_files(RULES, shapes, tmp_path_factory.mktemp("shapes"))
+        fired_by_release[release] = first_fired(promtool, files)
     return fired_by_release[release]
 
 
