@@ -125,6 +125,7 @@ def check_failure(failure: str, name: str) -> None:
     pytest.fail(f"{name} is not in:\n{failure}")
 
 
+@pytest.mark.long
 def test_all_ways_to_leak_are_found_in_one_test_with_their_holders_and_the_artifacts(tmp_path: Path) -> None:
     printed = run_pytest(tmp_path, f"{SCENARIOS / 'leaking.py'}::test_every_way_at_once")
 

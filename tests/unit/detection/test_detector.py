@@ -148,6 +148,7 @@ def test_the_first_day_of_a_smooth_daily_load_is_never_confirmed(begin: float) -
     assert State.CONFIRMED not in found
 
 
+@pytest.mark.long
 def test_a_heap_that_settles_more_and_more_slowly_is_never_confirmed() -> None:
     found = states(lambda hour: 500 + 10 * math.log1p(hour), 72)
 
@@ -303,6 +304,7 @@ def test_a_series_gets_the_same_verdicts_each_time() -> None:
     assert verdicts(series) == verdicts(series)
 
 
+@pytest.mark.long
 @settings(max_examples=settings().max_examples // 4)  # each judges half a day twice
 @given(st.sampled_from([1 / 64, 1 / 8, 2.0, 4.0]), st.sampled_from([0.0, 30.0, 200.0]), st.integers(0, 99))
 def test_a_longer_window_judges_a_stretched_series_alike(scale: float, per_hour: float, seed: int) -> None:
