@@ -22,7 +22,10 @@ _ALLOCATED = re.compile(rb"# bytes in allocated blocks\s*=\s*([\d,]+)")
 
 
 class PymallocReader:
-    """Reads pymalloc in this process; returns the last reading again while another one would cost too much."""
+    """Reads pymalloc in this process; returns the last reading again while another one would cost too much.
+
+    It does so, too, while allocations are sampled: the interpreter reports nothing while hooks precede pymalloc.
+    """
 
     def __init__(self) -> None:
         self._last: AllocatorMemory | None = None
@@ -35,7 +38,11 @@ class PymallocReader:
         """
         if self._last is None or time.monotonic() >= self._next_at:
             began = time.thread_time()
-            self._last = read_pymalloc()
+            try:
+                self._last = read_pymalloc()
+            except SourceMissing:
+                if self._last is None:
+                    raise
             self._next_at = time.monotonic() + PAUSE_FACTOR * (time.thread_time() - began)
         return self._last
 

@@ -45,7 +45,9 @@ class Fleet:
         self.url = url
         self.folder = folder
         self.parent, self.steady, self.leaking = next_json(process)
-        eventually(lambda: [each for each in self.processes() if each["recent_slope_bytes_per_second"]], _has_3)
+        eventually(
+            lambda: [each for each in self.processes() if each["recent_slope_bytes_per_second"] is not None], _has_3
+        )
 
     def processes(self) -> list[dict[str, Any]]:
         return list(get_json(f"{self.url}processes")["processes"])

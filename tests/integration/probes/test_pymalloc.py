@@ -8,6 +8,7 @@ import textwrap
 
 import pytest
 
+from heap_exporter.allocations import AllocationSampler
 from heap_exporter.errors import SourceMissing
 from heap_exporter.probes import pymalloc
 from heap_exporter.probes.pymalloc import PymallocReader, read_pymalloc
@@ -63,3 +64,18 @@ def test_another_allocator_is_a_missing_source(allocator: str, output: str) -> N
 
     assert output in done.stdout
     assert done.stderr == ""
+
+
+def test_the_last_reading_remains_while_the_hooks_of_sampled_allocations_hide_pymalloc(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("heap_exporter._allocations")
+    monkeypatch.setattr(pymalloc, "PAUSE_FACTOR", 0.0)
+    reader, sampler = PymallocReader(), AllocationSampler()
+    before = reader.read()
+
+    sampler.start()
+    try:
+        assert reader.read() == before
+    finally:
+        sampler.stop()
