@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 
 from heap_exporter.detection import reasons
 from heap_exporter.detection.attribution import Explanation, explain
@@ -39,6 +38,7 @@ class Detector:
         self._thresholds = thresholds
         self._window_seconds = thresholds.window_seconds
         self._growth = GrowthHistory(self._window_seconds)
+        self._states: GrowthStateMachine | None = None
         self._verdict: Verdict | None = None
         self._finding: Finding | None = None
         self._explained: tuple[State, float, Explanation] | None = None
@@ -78,13 +78,16 @@ class Detector:
         assert self._verdict is not None
         return self._verdict
 
-    @cached_property
+    @property
     def _model(self) -> LeakModel:
         return committed_model()
 
-    @cached_property
+    @property
     def _machine(self) -> GrowthStateMachine:
-        return GrowthStateMachine(self._thresholds, self._model.states)
+        # No cached_property: in Python 3.11 it has a lock, which another thread may hold when the process forks.
+        if self._states is None:
+            self._states = GrowthStateMachine(self._thresholds, self._model.states)
+        return self._states
 
     def _begin(self, at: float) -> None:
         self._history = ThinnedHistory(at, self._window_seconds)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import TypeVar
 
 from heap_exporter.errors import WALK_FAILURES, NativeUnavailable, SettingsError, SourceMissing, WalkFailed
@@ -114,6 +113,7 @@ class ChosenWalker:
         clock: Callable[[], float],
     ) -> None:
         self._make_portable = make_portable
+        self._made_portable: Walker | None = None
         self._native = native
         self._choice = choice
         self._clock = clock
@@ -175,9 +175,12 @@ class ChosenWalker:
         self._succeeded(walk.cpu_seconds)
         return walk
 
-    @cached_property
+    @property
     def _portable(self) -> Walker:
-        return self._make_portable()
+        # No cached_property: in Python 3.11 it has a lock, which another thread may hold when the process forks.
+        if self._made_portable is None:
+            self._made_portable = self._make_portable()
+        return self._made_portable
 
     @property
     def _falls_back(self) -> bool:

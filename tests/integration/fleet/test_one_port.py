@@ -217,15 +217,18 @@ def test_a_hub_of_its_own_serves_services_that_open_no_port(tmp_path: Path) -> N
     command = [sys.executable, "-m", "heap_exporter", "hub"]
     environ = environment(tmp_path, HEAP_EXPORTER_PORT=port)
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as hub:
-        assert hub.stdout is not None
-        assert hub.stdout.readline() == f"serving {url}\n"
-        with program(SERVICE, tmp_path, HEAP_EXPORTER_PORT=port, HEAP_EXPORTER_HUB="never") as process:
-            fleet = Fleet(url, process, tmp_path)
-            assert ask(f"{url}snapshots")[1]["pid"] == fleet.leaking
-            process.communicate(timeout=60)
-        assert eventually(fleet.processes, lambda found: not found) == []
-        hub.terminate()
-        assert hub.wait(20) == 0
+        try:
+            assert hub.stdout is not None
+            assert hub.stdout.readline() == f"serving {url}\n"
+            with program(SERVICE, tmp_path, HEAP_EXPORTER_PORT=port, HEAP_EXPORTER_HUB="never") as process:
+                fleet = Fleet(url, process, tmp_path)
+                assert ask(f"{url}snapshots")[1]["pid"] == fleet.leaking
+                process.communicate(timeout=60)
+            assert eventually(fleet.processes, lambda found: not found) == []
+            hub.terminate()
+            assert hub.wait(20) == 0
+        finally:
+            hub.kill()
 
 
 def test_the_commands_show_the_processes_and_order_a_snapshot_of_one(fleet: Fleet, tmp_path: Path) -> None:
