@@ -108,5 +108,5 @@ def _runs(pid: str) -> bool:
     """Return whether a process still holds its locks: a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
