@@ -85,11 +85,14 @@ def report(role):
     print(json.dumps([reading.member.worker, reading.member.service, role]), flush=True)
 
 report("single")
+has_reported, says_so = os.pipe()
 child = os.fork()
 if child == 0:
     report("child")
+    os.write(says_so, b"x")
     signal.pause()
 report("parent")
+os.read(has_reported, 1)
 os.kill(child, signal.SIGKILL)
 os.waitpid(child, 0)
 report("single")
