@@ -25,6 +25,7 @@ from heap_exporter.model import Census, SnapshotInfo, Verdict
 from heap_exporter.monitor import HeapMonitor
 from heap_exporter.notify.listeners import LeakEvent, LeakListener
 from heap_exporter.runtime import forks
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import start_thread
 from heap_exporter.settings import Settings
@@ -86,7 +87,8 @@ class HeapExporter:
         url, member = self._hub.url if self._hub else None, self.monitor.reading().member
         if self._hub is None or url is None or self._hub.is_own or member is None:
             return url
-        from urllib.parse import quote
+        with late_imports():
+            from urllib.parse import quote
 
         return f"{url}processes/{quote(f'{member.service}-{member.worker}', safe='')}/"
 

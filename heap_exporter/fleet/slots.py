@@ -19,6 +19,7 @@ from pathlib import Path
 from heap_exporter.model import Member, Role
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.file_lock import LockHeld, lock_file, unlock_file
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.interpreter import python_version
 from heap_exporter.runtime.json_input import parse_json
 from heap_exporter.runtime.logs import log, warn_once
@@ -128,7 +129,8 @@ def file_name(service: str) -> str:
     name = _UNSAFE.sub(lambda found: f"%{found[0][0]:02X}".encode(), service.encode("utf-8", "surrogatepass")).decode()
     if len(name) <= MAX_NAME_CHARS:
         return name
-    import hashlib  # only a long name needs it
+    with late_imports():
+        import hashlib  # only a long name needs it
 
     digest = hashlib.sha256(name.encode()).hexdigest()[:32]
     return f"{name[: MAX_NAME_CHARS - len(digest) - 1]}~{digest}"
@@ -172,7 +174,8 @@ def _read_member(folder: OwnFolder, name: str) -> Member | None:
     own = _held.get(folder.path / name)
     if own is not None and own.pid == os.getpid():  # a fork without hooks copies the parent's
         return own
-    from heap_exporter.runtime.lock_probe import lock_holder  # it imports a module that only Unix has
+    with late_imports():
+        from heap_exporter.runtime.lock_probe import lock_holder  # it imports a module that only Unix has
 
     try:
         with folder.opened(name, os.O_RDONLY) as file:

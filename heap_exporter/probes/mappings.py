@@ -16,6 +16,7 @@ from pathlib import Path
 
 from heap_exporter.errors import SourceMissing
 from heap_exporter.model import MappingGrowth
+from heap_exporter.runtime.fork_pause import late_imports
 
 PROC = Path("/proc")
 MAX_GROUPS = 20
@@ -174,7 +175,8 @@ def _is_stack(mapping: _Mapping, below: _Mapping | None) -> bool:
 
 def usual_stack_bytes() -> int:
     """Return the size of a new thread's stack, as Python and the GNU C library choose it."""
-    import resource  # only systems with /proc come here
+    with late_imports():
+        import resource  # only systems with /proc come here
 
     limit = resource.getrlimit(resource.RLIMIT_STACK)[0]
     return threading.stack_size() or (UNLIMITED_STACK_BYTES if limit == resource.RLIM_INFINITY else limit)

@@ -71,7 +71,7 @@ class Settings:
         "metrics.")
     hub: str = setting(
         "auto", "Whether this process may serve the port for all processes that share the snapshot folder: `auto` (the "
-        "first one does, and when it ends another one) or `never` (for services beside `heap-exporter hub`).",
+        "first one does, and when it ends another one) or `never` (where `heap-exporter hub` serves the port).",
         choices=("auto", "never"))
     token: Secret = setting(
         Secret(""), "Bearer token that requests must carry, except for `/metrics` and `/-/healthy`. If no token is "
