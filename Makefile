@@ -36,7 +36,7 @@ test: $(READY) ## run the tests; those that need a server run where it is instal
 	nice -n 19 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(READY) ## run the tests that take minutes, and those of drawn values with hundreds of values
-	$(BIN)/python -m pip install -qq --group docs-examples
+	$(BIN)/python -m pip install -qq --group docs-examples --group app-servers
 	$(BIN)/python -m pytest -m "long or hypothesis" --hypothesis-profile=thorough $(ARGS)
 
 check: $(READY) ## ruff and mypy --strict

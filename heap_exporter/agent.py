@@ -11,6 +11,7 @@ import atexit
 import functools
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from heap_exporter.allocations import AllocationSampler
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.export.otel_internals import OpenTelemetryChanged
 from heap_exporter.export.otlp_receiver import find_receiver
-from heap_exporter.model import Census, SnapshotInfo, Verdict
+from heap_exporter.model import Census, Reading, SnapshotInfo, Verdict
 from heap_exporter.monitor import HeapMonitor
 from heap_exporter.notify.listeners import LeakEvent, LeakListener
 from heap_exporter.runtime import forks
@@ -41,12 +42,16 @@ if TYPE_CHECKING:
     from heap_exporter.fleet.fleet_metrics import FleetMetrics
     from heap_exporter.fleet.own_process import OwnProcess
     from heap_exporter.fleet.page_publisher import PagePublisher
+    from heap_exporter.fleet.unreached_children import UnreachedChildren
     from heap_exporter.settings.keywords import SettingsKeywords
     from heap_exporter.web.app import App
     from heap_exporter.web.fleet_app import FleetApp
     from heap_exporter.web.hub import Hub
     from heap_exporter.web.member_server import MemberServer
     from heap_exporter.web.server import HttpServer
+
+RESTARTING_MODULES = frozenset({"multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver"})
+"""Modules of which one is loaded once multiprocessing has started a child by spawn or forkserver."""
 
 STOP_SECONDS = 1.6
 """How long :meth:`HeapExporter.stop` waits for all threads together."""
@@ -75,6 +80,7 @@ class HeapExporter:
         self._hub: Hub | None = None
         self._member_server: MemberServer | None = None
         self._pusher: OtlpPusher | None = None
+        self._children: UnreachedChildren | None = None
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
 
@@ -161,16 +167,34 @@ class HeapExporter:
         from heap_exporter.web.member_server import MemberServer, listen_as
 
         member = self.monitor.reading().member
-        if member is None or not member.has_slot:
+        if self._member_server or member is None or not member.has_slot:
             return
         if self._publisher is None:
             self._publisher = PagePublisher(self.settings.snapshot_dir, self._own_process())
             self.monitor.on_reading(self._publisher.publish)
+            self.monitor.on_reading(self._check_children)
         else:  # in a forked child
             self._publisher.publish(self.monitor.reading())
         own_app = self._own_app()
         self._member_server = MemberServer(own_app, listen_as(self.settings.snapshot_dir, member), self._poll_hub)
         self._member_server.start()
+
+    def _join_early(self) -> None:
+        """Join the fleet in a forked child whose first second has not ended."""
+        if self.monitor.running:
+            self.monitor.take_slot()
+            self._join_fleet()
+
+    def _check_children(self, _: Reading) -> None:
+        """Log children in which no exporter runs, if multiprocessing starts children anew in this process."""
+        if RESTARTING_MODULES.isdisjoint(sys.modules):
+            return
+        if self._children is None:
+            with late_imports():
+                from heap_exporter.fleet.unreached_children import UnreachedChildren
+
+            self._children = UnreachedChildren(self.settings.snapshot_dir)
+        self._children.check()
 
     def _poll_hub(self) -> tuple[float | None, int | None]:
         return self._hub.poll() if self._hub and self.settings.hub == "auto" else (None, None)
@@ -183,9 +207,9 @@ class HeapExporter:
         from heap_exporter.fleet.hub_lock import HubLock
         from heap_exporter.web.hub import Hub
 
-        if self._hub:
-            return
         self._has_listened = True
+        if self._hub or not self.monitor.running:  # before uWSGI forks nothing runs
+            return
         host, port = self.settings.host, self.settings.port
         lock = HubLock(self.settings.snapshot_dir, port) if port and self._member_server else None
         hub = Hub(self._app(trust_loopback=True), host, port, lock, functools.partial(self._log_port, forked=forked))
@@ -292,10 +316,11 @@ class HeapExporter:
     def _export_in_child(self) -> None:
         """Open the exporter's port and start its OTLP push in a forked child. Raises nothing."""
         try:
-            self._join_fleet()
-            self._start_push()
-            if self._has_listened:
-                self._listen(forked=True)
+            with _starting:
+                self._join_fleet()
+                self._start_push()
+                if self._has_listened:
+                    self._listen(forked=True)
         except HeapExporterError as error:
             log.warning("heap-exporter cannot export metrics of forked process %d: %s", os.getpid(), error)
         except Exception:  # it would end the sampling thread
@@ -352,18 +377,20 @@ def make_asgi_app(**settings: Unpack[SettingsKeywords]) -> Callable[..., Awaitab
 
 def current() -> HeapExporter | None:
     """Return the exporter of this process, ``None`` when none runs."""
+    _reset_if_forked()
     return _current
 
 
 @contextmanager
 def _running(overrides: SettingsKeywords) -> Iterator[HeapExporter]:
     """Yield the exporter of this process; start it if there is none, and stop it again if the block raises."""
+    _reset_if_forked()
     with _starting:
         if _current is not None:
             if overrides and Settings.load(**overrides) != _current.settings:
                 names = ", ".join(overrides)
                 log.warning("heap-exporter is already running in this process and ignores these settings: %s", names)
-            _current.monitor.take_slot()
+            _current._join_early()
             yield _current
             return
         exporter = HeapExporter(Settings.load(**overrides))
@@ -379,12 +406,37 @@ def _running(overrides: SettingsKeywords) -> Iterator[HeapExporter]:
 def _start(exporter: HeapExporter) -> None:
     """Start the push and the monitor of an exporter, and make it the exporter of this process."""
     global _current  # noqa: PLW0603  # one exporter in each process
-    exporter._start_push()
-    exporter.monitor.start()
-    exporter._join_fleet()
+    if not _starts_in_workers(exporter):
+        exporter._start_push()
+        exporter.monitor.start()
+        exporter._join_fleet()
     forks.register(exporter)
     _current = exporter
     atexit.register(exporter.stop)
+
+
+def _starts_in_workers(exporter: HeapExporter) -> bool:
+    """Return whether uWSGI starts the exporter in each of its workers, because no thread may run before it forks."""
+    if "uwsgi" not in sys.modules:
+        return False
+    from heap_exporter.runtime import uwsgi
+
+    uwsgi.warn_without_threads()
+    if not uwsgi.forks_later():
+        return False
+    exporter.monitor.start_in_children()
+    uwsgi.call_in_workers(forks.reset_if_forked)
+    return True
+
+
+def _reset_if_forked() -> None:
+    """Start the exporter anew in a process that a library has forked without Python's hooks."""
+    if _current is not None and forks.reset_if_forked():
+        log.warning(
+            "heap-exporter in process %d starts only now: a library forked it without the hooks of "
+            "os.register_at_fork; call heap_exporter.start() after each such fork",
+            os.getpid(),
+        )
 
 
 def _forget(exporter: HeapExporter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from heap_exporter.notify.notifier import Notifier
 from heap_exporter.pipeline import Pipeline, ReadingListener
 from heap_exporter.probes.garbage_collector import PauseMeter
 from heap_exporter.runtime import forks
-from heap_exporter.runtime.threads import start_thread
+from heap_exporter.runtime.threads import are_green, start_thread
 from heap_exporter.settings import Settings
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.walker.fallback_walker import choose_walker
@@ -92,6 +93,10 @@ class HeapMonitor:
             self._start(self._run)
             self.take_slot()
 
+    def start_in_children(self) -> None:
+        """Start the monitor in each process that this one forks, and not in this one."""
+        forks.register(self)
+
     def _start(self, run: Callable[[], None]) -> None:
         """Start the sampling thread, and measure the pauses of the garbage collector."""
         self._thread = start_thread("sampler", run)  # first, because it may fail
@@ -113,12 +118,15 @@ class HeapMonitor:
     def stop(self, deadline: float | None = None) -> None:
         """End the sampling thread, at the latest at ``deadline`` (monotonic seconds); the last reading stays."""
         self.request_stop()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            wait = STOP_SECONDS if deadline is None else deadline - time.monotonic()
-            self._thread.join(max(wait, 0))
+        self._join_thread(max(STOP_SECONDS if deadline is None else deadline - time.monotonic(), 0))
         self._pipeline.finish_recording(close=not self.running)
         self._pipeline.release_slot()
         self._pipeline.notifier.stop(time.monotonic() + STOP_SECONDS if deadline is None else deadline)
+
+    def _join_thread(self, seconds: float | None = None) -> None:
+        """Wait for the end of the sampling thread, unless this is that thread."""
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(seconds)
 
     def after_fork(self) -> None:
         """Start a new sampling thread in a forked child, where no thread survived."""
@@ -126,7 +134,7 @@ class HeapMonitor:
         self.allocations.after_fork()
         self.allocations.stop()
         self._reset()
-        self._start(self._run_in_child)
+        self._start(functools.partial(self._run_in_child, is_native=not are_green()))
 
     def on(self, event: LeakEvent, listener: LeakListener) -> None:
         """Have the monitor call ``listener`` at each ``"leak"``. Raises ``ValueError`` for any other event."""
@@ -163,13 +171,22 @@ class HeapMonitor:
         """
         return self.snapshots.take(reason)
 
-    def _run_in_child(self) -> None:
-        """Wait for the grace period after a fork, then start the exports and sample, on the sampling thread."""
+    def _run_in_child(self, *, is_native: bool) -> None:
+        """Wait for the grace period after a fork, then start the exports and sample, on the sampling thread.
+
+        If gevent has replaced threads meanwhile, as in gunicorn's worker, all starts anew with those of gevent: locks
+        of before would block them. They run while this thread waits, and the application's do not wait for them.
+        """
         self._stopping.wait(FORK_GRACE_SECONDS)
-        if not self._stopping.is_set():
-            self.take_slot()
-            self.on_child_start()
-            self._run()
+        if self._stopping.is_set():
+            return
+        if is_native and are_green() and self.reading().member is None:
+            forks.reset()
+            self._join_thread()
+            return
+        self.take_slot()
+        self.on_child_start()
+        self._run()
 
     def _run(self) -> None:
         """Run the pipeline at every interval until the monitor stops; the target of the sampling thread."""

@@ -17,6 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from heap_exporter.model import Member, Role
+from heap_exporter.runtime import forks
+from heap_exporter.runtime.ancestors import MAX_ANCESTORS, ancestor_pids
 from heap_exporter.runtime.boot_id import read_boot_id
 from heap_exporter.runtime.file_lock import LockHeld, lock_file, unlock_file
 from heap_exporter.runtime.fork_pause import late_imports
@@ -158,7 +160,7 @@ def _this_process(service: str, worker: str, started_at: float | None, *, has_sl
         service=service,
         worker=worker,
         pid=os.getpid(),
-        ppid=os.getppid(),
+        ancestors=ancestor_pids(),
         started_at=started_at,
         boot_id=read_boot_id(),
         host=os.uname().nodename,
@@ -214,7 +216,7 @@ def _parse(text: bytes, path: Path) -> Member | None:
         python=python,
         program=program,
         pid=int(document["pid"]),
-        ppid=int(document["ppid"]),
+        ancestors=tuple(map(int, document["ancestors"][:MAX_ANCESTORS])),
         uid=int(document["uid"]),
         started_at=None if started_at is None else float(started_at),
     )
@@ -224,5 +226,4 @@ def _forget_slots_of_parent() -> None:
     _held.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_slots_of_parent)
+forks.reset_in_child(_forget_slots_of_parent)

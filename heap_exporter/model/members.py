@@ -22,13 +22,14 @@ class Member:
     """A process of a fleet. ``worker`` is the number of its slot among those of the service.
 
     ``started_at`` is the start of the process in Unix seconds, ``program`` the file name of its program without
-    arguments. The pids are those of the process's own container. Without a slot ``worker`` names no single process.
+    arguments, ``ancestors`` the pids of its parent, of the parent's parent and so on. The pids are those of the
+    process's own container. Without a slot ``worker`` names no single process.
     """
 
     service: str
     worker: str
     pid: int
-    ppid: int
+    ancestors: tuple[int, ...]
     started_at: float | None
     boot_id: str
     host: str
@@ -40,8 +41,11 @@ class Member:
     __repr__ = short_repr
 
     def role_among(self, members: Iterable[Member]) -> Role:
-        """Return the role of this member; one that is both a parent and a child is a parent."""
+        """Return the role of this member; one that is both a parent and a child is a parent.
+
+        Processes without an exporter may be between the two, such as the server that forks the processes of a pool.
+        """
         relatives = [each for each in members if (each.host, each.boot_id) == (self.host, self.boot_id)]
-        if any(each.ppid == self.pid for each in relatives):
+        if any(self.pid in each.ancestors for each in relatives):
             return Role.PARENT
-        return Role.CHILD if any(each.pid == self.ppid for each in relatives) else Role.SINGLE
+        return Role.CHILD if any(each.pid in self.ancestors for each in relatives) else Role.SINGLE

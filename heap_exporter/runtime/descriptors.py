@@ -11,6 +11,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from heap_exporter.runtime import forks
 from heap_exporter.runtime.fork_pause import ForkPause
 
 _opened: dict[int, tuple[int, int]] = {}
@@ -72,5 +73,4 @@ def _close_in_child() -> None:
             close_descriptor(descriptor)
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_in_child)
+forks.reset_in_child(_close_in_child)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from heap_exporter.runtime import forks
 from heap_exporter.runtime.descriptors import close_descriptor
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.own_folder import OwnFolder, UnsafePath, open_folder
@@ -132,8 +133,7 @@ def _after_fork_in_child() -> None:
     _locked_here.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+forks.reset_in_child(_after_fork_in_child)
 
 
 def lock_file(folder: OwnFolder, name: str) -> int:

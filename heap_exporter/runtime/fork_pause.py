@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from heap_exporter.runtime import forks
+
 
 class ForkPause:
     """Forks in other threads wait while a block runs under :meth:`active`, ``max_wait_seconds`` at most.
@@ -17,10 +19,9 @@ class ForkPause:
     def __init__(self, max_wait_seconds: float) -> None:
         self.max_wait_seconds = max_wait_seconds
         self._lock = threading.RLock()
+        forks.reset_in_child(self._continue_in_child)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(
-                before=self._wait, after_in_parent=self._continue, after_in_child=self._continue_in_child
-            )
+            os.register_at_fork(before=self._wait, after_in_parent=self._continue)
 
     @contextmanager
     def active(self) -> Iterator[None]:

@@ -109,6 +109,11 @@ def _sufficient_stack_bytes(chosen: int) -> int:
 _stack_size = _StackSize()
 
 
+def are_green() -> bool:
+    """Return whether a library such as gevent has replaced threads: new ones run only while their starter waits."""
+    return not isinstance(threading.get_ident, BuiltinFunctionType)
+
+
 @contextmanager
 def unblocked_signals() -> Iterator[None]:
     """Unblock signals for application code that runs on a thread of this package, and for threads that it starts."""

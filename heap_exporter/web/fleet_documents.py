@@ -49,7 +49,7 @@ def process(each: FleetMember, found: Sequence[FleetMember], now: float, root: s
     walkers = page.values.get("heap_exporter_walker") if page else None
     return {
         **identity(each),
-        "ppid": member.ppid,
+        "ppid": member.ancestors[0] if member.ancestors else None,
         "role": member.role_among(other.member for other in found),
         "program": member.program,
         "python": member.python,

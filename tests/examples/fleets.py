@@ -15,7 +15,7 @@ NOW = 1_790_000_000.0
 def member(worker: int, service: str = "shop", pid: int | None = None) -> Member:
     """Return a process of a service; its pid is 100 and its number unless another one is given."""
     number = 100 + worker if pid is None else pid
-    return Member(service, str(worker), number, 1, NOW - 60, "boot", "web-1", "3.11.7", "app.py", 0)
+    return Member(service, str(worker), number, (1,), NOW - 60, "boot", "web-1", "3.11.7", "app.py", 0)
 
 
 def fleet_member(

@@ -44,7 +44,7 @@ def test_the_file_of_a_slot_names_its_process_and_is_removed_with_the_slot(tmp_p
     path = tmp_path / FOLDER / "shop-0.lock"
 
     document = json.loads(path.read_text())
-    assert (document["pid"], document["ppid"], document["started_at"]) == (os.getpid(), os.getppid(), 1.5)
+    assert (document["pid"], document["ancestors"][0], document["started_at"]) == (os.getpid(), os.getppid(), 1.5)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     taken[0].release()
@@ -108,11 +108,20 @@ def test_long_names_that_differ_at_their_end_have_file_names_that_differ() -> No
     assert slots.file_name("x" * 90 + "a") != slots.file_name("x" * 90 + "b")
 
 
-@pytest.mark.parametrize(("pid", "ppid", "role"), [(10, 1, Role.PARENT), (11, 10, Role.CHILD), (30, 1, Role.SINGLE)])
-def test_a_member_is_the_parent_or_the_child_of_another_member(pid: int, ppid: int, role: Role) -> None:
-    fleet = [_member(10, 1), _member(11, 10), _member(30, 1), _member(99, 30, host="other")]
-    assert _member(pid, ppid).role_among(fleet) is role
+@pytest.mark.parametrize(
+    ("pid", "ancestors", "role"),
+    [(10, (1,), Role.PARENT), (11, (10, 1), Role.CHILD), (12, (5, 10, 1), Role.CHILD), (30, (1,), Role.SINGLE)],
+)
+def test_a_member_is_the_parent_or_the_child_of_another_member(
+    pid: int, ancestors: tuple[int, ...], role: Role
+) -> None:
+    fleet = [_member(10, 1), _member(11, 10, 1), _member(30, 1), _member(99, 30, host="other")]
+    assert _member(pid, *ancestors).role_among(fleet) is role
 
 
-def _member(pid: int, ppid: int, host: str = "web-1") -> Member:
-    return Member("shop", str(pid), pid, ppid, 0.0, "boot", host, "3.11.7", "gunicorn", 1000)
+def test_a_process_is_the_parent_of_one_that_another_program_started_for_it() -> None:
+    assert _member(10, 1).role_among([_member(12, 5, 10, 1)]) is Role.PARENT
+
+
+def _member(pid: int, *ancestors: int, host: str = "web-1") -> Member:
+    return Member("shop", str(pid), pid, ancestors, 0.0, "boot", host, "3.11.7", "gunicorn", 1000)
