@@ -7,11 +7,11 @@ no names of metrics or labels that this release does not know, and no help texts
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import repeat
 from typing import Any
 
-from heap_exporter.export.families import Family
 from heap_exporter.metrics import LabelledValue
 from heap_exporter.model import Cause, LeakAlert, MemoryKind, Reading, State, Verdict
 from heap_exporter.runtime.json_input import parse_json
@@ -71,15 +71,14 @@ class MemberPage:
 def page_of(
     pid: int,
     reading: Reading,
-    families: Iterable[Family],
+    values: Mapping[str, Sequence[LabelledValue]],
     *,
     port: int,
     interval_seconds: float,
     recent_slope_bytes_per_second: float | None,
 ) -> MemberPage:
-    """Return the page of a process from its last reading and its metrics."""
+    """Return the page of a process from its last reading and the samples of its metrics."""
     published_at = reading.sample.taken_at if reading.sample else reading.started_at
-    values = {family.name: tuple(family.points) for family in families}
     limits = reading.detail.limits
     return MemberPage(
         pid,
@@ -96,7 +95,6 @@ def page_of(
 
 def encode_page(page: MemberPage) -> bytes:
     """Return a page as JSON."""
-    values = {name: [[*labels, number] for labels, number in points] for name, points in page.values.items()}
     document = {
         "format": FORMAT,
         "pid": page.pid,
@@ -107,7 +105,7 @@ def encode_page(page: MemberPage) -> bytes:
         "recent_slope_bytes_per_second": page.recent_slope_bytes_per_second,
         "headroom_bytes": page.headroom_bytes,
         "limited_group": page.limited_group,
-        "values": values,
+        "values": {name: _columns(points) for name, points in page.values.items()},
     }
     return json.dumps(document, separators=(",", ":")).encode()
 
@@ -135,12 +133,12 @@ def decode_page(data: bytes, label_counts: Mapping[str, int]) -> MemberPage:
             _number_or_none(document["headroom_bytes"]),
             _number_or_none(document["limited_group"]),
             {
-                name: [_point(row, label_counts[name]) for row in rows]
-                for name, rows in document["values"].items()
+                name: _points(columns, label_counts[name])
+                for name, columns in document["values"].items()
                 if name in label_counts
             },
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"the page is incomplete: {error!r:.100}") from error
 
 
@@ -170,11 +168,22 @@ def _decode_verdict(document: Mapping[str, Any]) -> VerdictInShort:
     )
 
 
-def _point(row: Sequence[Any], labels: int) -> LabelledValue:
-    *values, number = row
-    if len(values) != labels:
-        raise ValueError(f"a value has {len(values)} labels instead of {labels}")
-    return tuple(map(_text, values)), _number(number)
+def _columns(points: Sequence[LabelledValue]) -> Sequence[Sequence[float | str]]:
+    """Return the numbers of a metric, and then for each of its labels the values: fewer lists are read faster."""
+    return [number for _, number in points], *zip(*(labels for labels, _ in points), strict=True)
+
+
+def _points(columns: Sequence[Sequence[Any]], label_count: int) -> Sequence[LabelledValue]:
+    numbers, *labels = columns
+    if len(labels) != label_count or any(len(texts) != len(numbers) for texts in labels):
+        raise ValueError(f"a metric has not {label_count} labels for each of its values")
+    if not set(map(type, numbers)) <= {int, float}:
+        raise ValueError("a value is not a number")
+    for texts in labels:
+        if not set(map(type, texts)) <= {str} or max(map(len, texts), default=0) > MAX_TEXT_CHARS:
+            raise ValueError(f"a label is not a text of at most {MAX_TEXT_CHARS} characters")
+    rows = zip(*labels, strict=True) if labels else repeat(())
+    return list(zip(rows, map(float, numbers), strict=False))
 
 
 def _text(value: object) -> str:

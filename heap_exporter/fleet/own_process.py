@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
 
-from heap_exporter.export.families import Family, family_of
 from heap_exporter.export.standard_metrics import StandardMetrics
 from heap_exporter.fleet.member_page import MemberPage, page_of
-from heap_exporter.metrics import METRICS
+from heap_exporter.metrics import METRICS, LabelledValue
 from heap_exporter.model import Member, Reading
+
+_READERS = [(entry.name, entry.read) for entry in METRICS]
 
 RECENT_SAMPLES = 4
 """Samples of which the growth is known before the first verdict."""
@@ -43,7 +43,7 @@ class OwnProcess:
         return page_of(
             pid,
             reading,
-            self._families(reading),
+            self._values(reading),
             port=self.port,
             interval_seconds=self._interval_seconds,
             recent_slope_bytes_per_second=self._recent_slope(),
@@ -53,9 +53,9 @@ class OwnProcess:
         """Forget the memory of the parent, in a forked child."""
         self._recent.clear()
 
-    def _families(self, reading: Reading) -> Iterator[Family]:
-        known = (family_of(entry, points) for entry in METRICS if (points := entry.read(reading)))
-        return chain(known, self._standard.families())
+    def _values(self, reading: Reading) -> Mapping[str, Sequence[LabelledValue]]:
+        known = {name: points for name, read in _READERS if (points := tuple(read(reading)))}
+        return known | {family.name: tuple(family.points) for family in self._standard.families()}
 
     def _recent_slope(self) -> float | None:
         recent = tuple(self._recent)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from heap_exporter.export.families import family_of
 from heap_exporter.fleet.member_page import MAX_TEXT_CHARS, OtherFormat, decode_page, encode_page, page_of
 from heap_exporter.metrics import METRICS
 from tests.examples.fleets import fleet_member
@@ -18,8 +17,8 @@ COUNTS = {entry.name: len(entry.labels) for entry in METRICS}
 
 def test_the_page_that_is_read_is_the_one_that_was_written() -> None:
     reading = full_reading()
-    families = [family_of(entry, entry.read(reading)) for entry in METRICS]
-    page = page_of(17, reading, families, port=9465, interval_seconds=15.0, recent_slope_bytes_per_second=12.5)
+    values = {entry.name: points for entry in METRICS if (points := tuple(entry.read(reading)))}
+    page = page_of(17, reading, values, port=9465, interval_seconds=15.0, recent_slope_bytes_per_second=12.5)
 
     read = decode_page(encode_page(page), COUNTS)
 
@@ -50,13 +49,15 @@ def changed(**members: Any) -> bytes:
         changed(interval_seconds=None),
         changed(verdict={}),
         changed(values=[]),
-        changed(values={"python_heap_resident_bytes": [["a label", 1]]}),
+        changed(values={"python_heap_resident_bytes": [[1], ["a label"]]}),
         changed(values={"python_heap_resident_bytes": [["1"]]}),
-        changed(values={"python_heap_type_bytes": [[["x"], 1]]}),
-        changed(values={"python_heap_type_bytes": [["x" * (MAX_TEXT_CHARS + 1), 1]]}),
+        changed(values={"python_heap_type_bytes": [[1], [["x"]]]}),
+        changed(values={"python_heap_type_bytes": [[1], ["x" * (MAX_TEXT_CHARS + 1)]]}),
         changed(values={"python_heap_type_bytes": [[]]}),
+        changed(values={"python_heap_type_bytes": [[1, 2], ["x"]]}),
+        changed(values={"python_heap_resident_bytes": [[10**400]]}),
     ],
-    ids=range(16),
+    ids=range(18),
 )
 def test_a_malformed_page_is_an_error(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
