@@ -13,7 +13,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 NATIVE := setup.py $(wildcard $(foreach folder,_native _kernels _allocations,heap_exporter/$(folder)/*.[ch]))
 
-.PHONY: help demo test test-long check servers browser oracles matrix dependency-versions lowest-versions native asan valgrind bench bench-walker bench-fleet bench-analysis bench-allocations bench-large score score-kinds train-detector soak alerts-table dashboards docs docs-site pictures clean
+.PHONY: help demo test compiled-tests test-long check servers browser oracles matrix dependency-versions lowest-versions native asan valgrind bench bench-walker bench-fleet bench-analysis bench-allocations bench-large score score-kinds train-detector soak alerts-table dashboards docs docs-site pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,9 @@ demo: $(DEMO) ## run a shop that leaks, and show how the leak is found (ARGS='--
 
 test: $(READY) ## run the tests; those that need a server run where it is installed (make servers)
 	nice -n 19 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+compiled-tests: $(READY)
+	$(BIN)/python -m pytest --collect-only -qq > /dev/null # each worker of `make test` would compile them for itself
 
 test-long: $(READY) ## run the tests that take minutes, and those of drawn values with hundreds of values
 	$(BIN)/python -m pip install -qq --group docs-examples --group app-servers

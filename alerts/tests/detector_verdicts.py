@@ -5,8 +5,10 @@ The metrics are read by their definitions, as the exporters do, so that the rule
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from alerts.tests.shapes import MIB, Curve, Process, selector, total
 from heap_exporter.alerting.alert_rules import FLEET_EXHAUSTION, FLEET_PROPORTIONAL
@@ -30,11 +32,18 @@ SLOW_FIELDS = {
 """The fields of a point that a shape may have in addition to its memory, by metric."""
 
 
+class Judged(NamedTuple):
+    """The numbers of a verdict: its metrics by name, and the growth in bytes per second."""
+
+    metrics: dict[str, float]
+    slope: float
+
+
 def verdict_series(process: Process, job: str, worker: str, minutes: int) -> dict[str, Curve]:
     """Return the verdict metrics of a process by PromQL selector, minute by minute; NaN where there is no verdict."""
     series: dict[str, list[float]] = {}
-    for minute, verdict in enumerate(_verdicts(process, minutes)):
-        for name, value in _metrics(verdict):
+    for minute, judged in enumerate(_judged(process, minutes)):
+        for name, value in judged.metrics.items():
             series.setdefault(name, [math.nan] * (minutes + 1))[minute] = value
     return {selector(name, job, worker): _curve(values) for name, values in series.items()}
 
@@ -46,12 +55,17 @@ def service_series(process: Process, workers: int, job: str, minutes: int) -> di
     """
     used = total(*[process.memory, process.shared] * workers)
     left = [math.nan] * (minutes + 1)
-    for minute, verdict in enumerate(_verdicts(process, minutes)):
-        slope = workers * _slope(verdict)
+    for minute, judged in enumerate(_judged(process, minutes)):
+        slope = workers * judged.slope
         if process.limit is not None and slope > 0:
             left[minute] = max(process.limit - used(minute), 0.0) * MIB / slope
     curves = {FLEET_EXHAUSTION: _curve(left), FLEET_PROPORTIONAL: lambda t: used(t) * MIB}
     return {selector(name, job, None): curve for name, curve in curves.items()}
+
+
+@functools.cache  # a process is judged once for both functions above, and for all releases of promtool
+def _judged(process: Process, minutes: int) -> tuple[Judged, ...]:
+    return tuple(Judged(dict(_metrics(verdict)), _slope(verdict)) for verdict in _verdicts(process, minutes))
 
 
 def _slope(verdict: Verdict | None) -> float:

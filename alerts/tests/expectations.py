@@ -56,7 +56,7 @@ CLEARED_AT = (COMPARED_AT, 50, 95, 185, 365)
 FLAT_BLOCKS, FLAT_MEMORY = flat(1e6), flat(400)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """A shape as a sentence, its process, and the first minute in which each alert fires by the rules alone.
 

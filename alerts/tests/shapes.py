@@ -111,7 +111,7 @@ def until(curve: Curve, end: int) -> Curve:
 MEMORY, NOTHING = flat(150), flat(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # a key of caches
 class Process:
     """The series that one process exports.
 

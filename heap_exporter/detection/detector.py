@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from heap_exporter.detection import reasons
 from heap_exporter.detection.attribution import Explanation, explain
@@ -31,6 +32,15 @@ from heap_exporter.model import (
 GROWS = (State.GROWING, State.SUSPECTED, State.CONFIRMED)
 
 
+class _Explained(NamedTuple):
+    """What the judged growth consists of, and by how much each feature moves its probability, as of a time."""
+
+    state: State
+    at: float
+    explanation: Explanation
+    contributions: Sequence[float]
+
+
 class Detector:
     """Judges points in order of time; a point that restarts, or goes back in time, begins a new run."""
 
@@ -41,7 +51,7 @@ class Detector:
         self._states: GrowthStateMachine | None = None
         self._verdict: Verdict | None = None
         self._finding: Finding | None = None
-        self._explained: tuple[State, float, Explanation] | None = None
+        self._explained: _Explained | None = None
         self._vector: list[float] = []
 
     def add_earlier_run(self, points: Sequence[Point]) -> None:
@@ -124,8 +134,8 @@ class Detector:
             state=state,
             reasons=(),
             window_seconds=window,
-            cause=self._cause(state, explained),
-            trends=(MemoryTrend(MemoryKind.TOTAL, growth.slope), *explained.trends),
+            cause=self._cause(state, explained.explanation),
+            trends=(MemoryTrend(MemoryKind.TOTAL, growth.slope), *explained.explanation.trends),
             evidence_seconds=growth.seconds,
             tail_ratio=growth.trend.tail_ratio,
             confidence=_confidence(machine, self._finding),
@@ -166,15 +176,16 @@ class Detector:
             tail_ratio=growth.trend.tail_ratio,
         )
 
-    def _explain(self, state: State, growth: Growth, now: float) -> Explanation:
-        """Return what the judged growth consists of, computed once a window and when the state changes."""
-        if self._explained:
-            before, at, explained = self._explained
-            if before is state and now - at < self._window_seconds:
-                return explained
-        explained = explain(self._history.last(growth.seconds), with_cause=state in GROWS)
-        self._explained = state, now, explained
-        return explained
+    def _explain(self, state: State, growth: Growth, now: float) -> _Explained:
+        """Explain the judged growth, once a window and when the state changes."""
+        before = self._explained
+        if before and before.state is state and now - before.at < self._window_seconds:
+            return before
+        grows = state in GROWS
+        explanation = explain(self._history.last(growth.seconds), with_cause=grows)
+        contributions = self._model.contributions(self._vector) if grows else ()
+        self._explained = _Explained(state, now, explanation, contributions)
+        return self._explained
 
     def _cause(self, state: State, explained: Explanation) -> Cause | None:
         if state in GROWS and self._finding and self._finding.cause:
@@ -182,18 +193,17 @@ class Detector:
         return explained.cause
 
     def _reasons(
-        self, verdict: Verdict, growth: Growth, explained: Explanation, limit_bytes: int | None
+        self, verdict: Verdict, growth: Growth, explained: _Explained, limit_bytes: int | None
     ) -> tuple[Reason, ...]:
         if verdict.state is State.STEADY:
             return reasons.steady(growth, self._machine.min_bytes(growth))
         of_model: list[Reason] = []
         if verdict.state in GROWS:
-            moved = self._model.contributions(self._vector)
-            of_model = reasons.of_contributions(moved, growth, self._growth.earlier.summary)
+            of_model = reasons.of_contributions(explained.contributions, growth, self._growth.earlier.summary)
         to_limit: list[Reason] = []
         if verdict.seconds_to_limit is not None and limit_bytes is not None:
             to_limit = [reasons.time_to_limit(limit_bytes, verdict.seconds_to_limit)]
-        found = [reasons.grew(growth), *of_model[:1], *explained.reasons, *to_limit, *of_model[1:]]
+        found = [reasons.grew(growth), *of_model[:1], *explained.explanation.reasons, *to_limit, *of_model[1:]]
         return reasons.limited(verdict, found)
 
 

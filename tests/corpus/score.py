@@ -50,7 +50,10 @@ def thresholds() -> DetectorThresholds:
 
 
 def judge(points: Iterable[Point], onset_hours: float | None) -> tuple[float | None, int, float | None, str | None]:
-    """Return minutes from onset to suspicion, number of suspicions, hour of confirmation, and the last cause."""
+    """Return minutes from onset to suspicion, number of suspicions, hour of confirmation, and the last cause.
+
+    A leak, which has an onset, is judged until it is confirmed.
+    """
     detector = Detector(thresholds())
     suspicions, suspected, delay, confirmed, cause = 0, False, None, None, None
     for point in points:
@@ -64,6 +67,8 @@ def judge(points: Iterable[Point], onset_hours: float | None) -> tuple[float | N
             if confirmed is None and verdict.state is State.CONFIRMED:
                 confirmed = hour
         suspected = verdict.is_suspicion
+        if delay is not None and confirmed is not None:
+            break  # of a leak no more is counted
     return delay, suspicions, confirmed, cause
 
 

@@ -48,6 +48,13 @@ def states(shape: Shape, hours: float = 2.0) -> list[State]:
     return [verdict.state for verdict in verdicts(points(shape, hours))]
 
 
+def first_hour(shape: Shape, state: State, hours: float) -> float | None:
+    """Return the hour at which a state is first taken; nothing after it is judged."""
+    detector = Detector(THRESHOLDS)
+    taken = (point for point in points(shape, hours) if detector.observe(point).state is state)
+    return next((point.t_seconds / 3600 for point in taken), None)
+
+
 def noise(seed: int, spread: float) -> Shape:
     rng = random.Random(seed)
     return lambda _: rng.gauss(0, spread)
@@ -118,30 +125,29 @@ HEALTHY: dict[str, Shape] = {  # the load of a day that begins in the morning is
 }
 
 
+@pytest.mark.parametrize("days", rows.first(1, [1, 2]))
 @pytest.mark.parametrize("shape", HEALTHY.values(), ids=HEALTHY)
 def test_a_healthy_shape_that_resembles_a_leak_is_suspected_twice_a_day_at_most_and_never_confirmed(
-    shape: Shape,
+    shape: Shape, days: int
 ) -> None:
-    found = states(shape, 48)
+    found = states(shape, 24 * days)
 
-    assert episodes(found) <= 4
+    assert episodes(found) <= 2 * days
     assert State.CONFIRMED not in found
 
 
 def test_a_slow_leak_is_confirmed_within_a_day() -> None:
-    found = states(lambda hour: 500 + 8 * hour, 24)
-
-    assert State.CONFIRMED in found
+    assert first_hour(lambda hour: 500 + 8 * hour, State.CONFIRMED, 24) is not None
 
 
 def test_a_leak_that_gains_speed_is_confirmed_as_soon_as_a_straight_one() -> None:
-    bent = states(lambda hour: 500 + 15 * hour + 0.2 * hour**2, 12)
-    straight = states(lambda hour: 500 + 15 * hour, 24)
+    straight = first_hour(lambda hour: 500 + 15 * hour, State.CONFIRMED, 24)
 
-    assert first(bent, State.CONFIRMED) <= first(straight, State.CONFIRMED)
+    assert straight is not None
+    assert first_hour(lambda hour: 500 + 15 * hour + 0.2 * hour**2, State.CONFIRMED, straight) is not None
 
 
-@pytest.mark.parametrize("begin", rows.first(3, [0, 9, 18, 3, 6, 12, 15, 21]))
+@pytest.mark.parametrize("begin", rows.first(1, [18, 0, 3, 6, 9, 12, 15, 21]))
 def test_the_first_day_of_a_smooth_daily_load_is_never_confirmed(begin: float) -> None:
     found = states(lambda hour: 600 + 180 * math.sin(2 * math.pi * (hour + begin) / 24), 26)
 
@@ -189,7 +195,7 @@ def test_a_leak_that_kills_within_three_minutes_is_confirmed_in_its_third_run() 
     assert 0.1 <= first(found, State.CONFIRMED) <= 0.15
 
 
-@pytest.mark.parametrize("time_constant", [0.3, 0.6, 1.2])
+@pytest.mark.parametrize("time_constant", rows.first(1, [0.6, 0.3, 1.2]))
 def test_a_cache_that_each_run_fills_anew_is_never_confirmed(time_constant: float) -> None:
     assert State.CONFIRMED not in runs(lambda hour: 300 + 200 * (1 - math.exp(-hour / time_constant)), 1.5, 24)
 
@@ -299,7 +305,7 @@ def test_a_point_without_private_memory_is_not_growth() -> None:
 
 def test_a_series_gets_the_same_verdicts_each_time() -> None:
     jitter = noise(3, 3.0)
-    series = points(lambda hour: 200 + 30 * hour + jitter(hour), 12)
+    series = points(lambda hour: 200 + 30 * hour + jitter(hour), 4)
 
     assert verdicts(series) == verdicts(series)
 
@@ -343,6 +349,7 @@ def test_no_sample_makes_the_detector_fail(series: list[Point]) -> None:
         assert 0 <= verdict.confidence <= 1
 
 
+@settings(max_examples=settings().max_examples // 2)  # each judges 600 samples
 @given(st.integers(0, 1 << 32), st.booleans())
 def test_gaps_uneven_intervals_unknown_fields_and_findings_do_no_harm(seed: int, leaks: bool) -> None:
     rng = random.Random(seed)
