@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,6 +11,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "lost.h"
 
 #ifndef SYS_close_range
 #define SYS_close_range 436
@@ -23,11 +26,16 @@ static const int CRASH_SIGNALS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIG
 
 /* Set in the clone only, for its crash handler. */
 static Status *status_of_clone;
+static sigjmp_buf unreadable;
+static volatile sig_atomic_t is_probing;
 
 /* Report the type that was being traversed. No core dump is written: it would contain the application's data. */
 static void
 on_crash(int signal_number)
 {
+    if (is_probing) {
+        siglongjmp(unreadable, 1);
+    }
     Status *status = status_of_clone;
     status->fault = FAULT_SIGNAL;
     status->os_error = (uint32_t)signal_number;
@@ -56,11 +64,21 @@ arm_timeout(unsigned timeout_seconds)
     alarm(timeout_seconds);
 }
 
+static void
+unblock_crash_signals(void)
+{
+    sigset_t unblocked;
+    sigemptyset(&unblocked);
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(CRASH_SIGNALS); i++) {
+        sigaddset(&unblocked, CRASH_SIGNALS[i]);
+    }
+    sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
+}
+
 /* Handle signals that the clone's own code causes. */
 static void
 install_crash_handlers(void)
 {
-    sigset_t unblocked;
     struct sigaction action;
     void *stack = mmap(NULL, HANDLER_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack != MAP_FAILED) {
@@ -68,14 +86,12 @@ install_crash_handlers(void)
         sigaltstack(&handler_stack, NULL);
     }
     memset(&action, 0, sizeof(action));
-    sigemptyset(&unblocked);
     action.sa_handler = on_crash;
     action.sa_flags = stack == MAP_FAILED ? 0 : SA_ONSTACK;
     for (size_t i = 0; i < Py_ARRAY_LENGTH(CRASH_SIGNALS); i++) {
         sigaction(CRASH_SIGNALS[i], &action, NULL);
-        sigaddset(&unblocked, CRASH_SIGNALS[i]);
     }
-    sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
+    unblock_crash_signals();
 }
 
 static void
@@ -136,6 +152,20 @@ die_with_parent(pid_t parent, pid_t thread)
     }
 }
 
+int
+clone_can_read(uintptr_t address)
+{
+    if (sigsetjmp(unreadable, 0) != 0) { /* saving the signal mask each time would be a system call */
+        is_probing = 0;
+        unblock_crash_signals();
+        return 0;
+    }
+    is_probing = 1;
+    (void)*(const volatile char *)address;
+    is_probing = 0;
+    return 1;
+}
+
 void
 clone_close_descriptors(void)
 {
@@ -148,10 +178,15 @@ child_main(const Job *job, Status *status, pid_t parent, pid_t thread, unsigned 
     status_of_clone = status;
     die_with_parent(parent, thread);
     arm_timeout(timeout_seconds);
-    close_descriptors_but(job->is_graph ? job->file : -1);
+    close_descriptors_but(job->kind == JOB_GRAPH ? job->file : -1);
     install_crash_handlers();
     lower_priority();
-    walk_run(job, status);
+    if (job->kind == JOB_LOST) {
+        lost_run(job, status);
+    }
+    else {
+        walk_run(job, status);
+    }
     _exit(0);
 }
 

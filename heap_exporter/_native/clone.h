@@ -24,6 +24,9 @@ typedef struct {
 /* Return 1 once the clone has ended and is reaped, 0 while it runs. */
 int clone_poll(pid_t pid, ExitInfo *exit_info);
 
+/* In the clone: return whether an address can be read; a page may be a guard of a stack, or behind the end of a file. */
+int clone_can_read(uintptr_t address);
+
 /* Close all descriptors of the calling process. */
 void clone_close_descriptors(void);
 

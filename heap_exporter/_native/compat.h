@@ -92,6 +92,55 @@ compat_gc_collecting(PyInterpreterState *interp)
     return interp->gc.collecting;
 }
 
+/* An array of freed objects that the interpreter uses again; those from `count` on were used again, and are left over. */
+typedef struct {
+    const void *items;
+    size_t count;
+    size_t capacity;
+} FreeList;
+
+enum { FREE_LISTS = 3 };
+
+/* Return a list of freed objects: lists, dicts or tables of keys; one without capacity if this version has no array. */
+static inline FreeList
+compat_free_list(PyInterpreterState *interp, int number)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    (void)interp, (void)number;
+    return (FreeList){NULL, 0, 0};
+#else
+#if PY_VERSION_HEX >= 0x030D0000
+    struct _Py_object_freelists *all = &interp->object_state.freelists;
+    FreeList lists[FREE_LISTS] = {
+        {all->lists.items, (size_t)all->lists.numfree, Py_ARRAY_LENGTH(all->lists.items)},
+        {all->dicts.items, (size_t)all->dicts.numfree, Py_ARRAY_LENGTH(all->dicts.items)},
+        {all->dictkeys.items, (size_t)all->dictkeys.numfree, Py_ARRAY_LENGTH(all->dictkeys.items)},
+    };
+#else
+    struct _Py_list_state *list = &interp->list;
+    struct _Py_dict_state *dict = &interp->dict_state;
+    FreeList lists[FREE_LISTS] = {
+        {list->free_list, (size_t)list->numfree, Py_ARRAY_LENGTH(list->free_list)},
+        {dict->free_list, (size_t)dict->numfree, Py_ARRAY_LENGTH(dict->free_list)},
+        {dict->keys_free_list, (size_t)dict->keys_numfree, Py_ARRAY_LENGTH(dict->keys_free_list)},
+    };
+#endif
+    return lists[number];
+#endif
+}
+
+/* Return how many bytes of a freed tuple, list or dict in such a list contain the address of the next one. */
+static inline size_t
+compat_kept_free_bytes(PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    (void)object;
+    return sizeof(void *);
+#else
+    return Py_TYPE(object) == &PyTuple_Type ? offsetof(PyTupleObject, ob_item) + sizeof(void *) : 0;
+#endif
+}
+
 /* ---- objects -------------------------------------------------------------------------------------------------- */
 
 /* Return the reference count, 0 for an immortal object. */

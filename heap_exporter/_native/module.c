@@ -20,6 +20,7 @@ typedef struct {
     pid_t pid;    /* 0 when the walk ran in this process, or has ended */
     pid_t parent; /* the process that started the walk, to detect a fork of it during the walk */
     int is_done;
+    JobKind kind;
     uint64_t pause_ns;
     ExitInfo exit_info;
 } WalkObject;
@@ -96,35 +97,59 @@ walk_object_kill(WalkObject *self, PyObject *Py_UNUSED(ignored))
     return PyBool_FromLong(self->is_done);
 }
 
-/* Return the rows of a census as a list of (name, objects, bytes), or NULL with ValueError if they are damaged. */
+/* Return the row of a census at the start of `bytes` as (name, objects, bytes), and its length; NULL if it is damaged. */
 static PyObject *
-rows_as_list(const Status *status)
+census_row(const unsigned char *bytes, size_t available, size_t *length)
 {
-    if (status->row_bytes > STATUS_BYTES - sizeof(Status)) {
-        PyErr_SetString(PyExc_ValueError, "the rows of the census are longer than the shared memory");
+    StatusRow row = {0, 0, 0};
+    if (available >= sizeof(row)) {
+        memcpy(&row, bytes, sizeof(row));
+    }
+    if (available < sizeof(row) || row.name_length > available - sizeof(row)) {
         return NULL;
     }
-    size_t end = (size_t)status->row_bytes;
-    size_t at = 0;
+    *length = status_row_bytes(row.name_length);
+    return Py_BuildValue("(s#KK)", (const char *)bytes + sizeof(row), (Py_ssize_t)row.name_length,
+                         (unsigned long long)row.objects, (unsigned long long)row.bytes);
+}
+
+/* Return the row of lost memory at the start of `bytes` as a tuple, and its length; NULL if it is damaged. */
+static PyObject *
+lost_row(const unsigned char *bytes, size_t available, size_t *length)
+{
+    LostRow row = {0};
+    if (available >= sizeof(row)) {
+        memcpy(&row, bytes, sizeof(row));
+    }
+    if (available < sizeof(row) || row.name_length > available - sizeof(row)) {
+        return NULL;
+    }
+    *length = lost_row_bytes(row.name_length);
+    return Py_BuildValue("(Is#IKKKKKK)", row.kind, (const char *)bytes + sizeof(row), (Py_ssize_t)row.name_length,
+                         row.block_bytes, (unsigned long long)row.blocks, (unsigned long long)row.bytes,
+                         (unsigned long long)row.sources, (unsigned long long)row.source_bytes,
+                         (unsigned long long)row.garbage, (unsigned long long)row.garbage_bytes);
+}
+
+/* Return the rows of a census or of lost memory as a list of tuples, or NULL with ValueError if they are damaged. */
+static PyObject *
+rows_as_list(const Status *status, JobKind kind)
+{
+    if (status->row_bytes > STATUS_BYTES - sizeof(Status)) {
+        PyErr_SetString(PyExc_ValueError, "the rows of the walk are longer than the shared memory");
+        return NULL;
+    }
+    size_t end = (size_t)status->row_bytes, length = 0;
     PyObject *rows = PyList_New(0);
-    while (rows && at < end) {
-        StatusRow row;
-        if (end - at >= sizeof(row)) {
-            memcpy(&row, status->rows + at, sizeof(row));
+    for (size_t at = 0; rows && at < end; at += length) {
+        PyObject *row = (kind == JOB_LOST ? lost_row : census_row)(status->rows + at, end - at, &length);
+        if (!row && !PyErr_Occurred()) {
+            PyErr_SetString(PyExc_ValueError, "a row of the walk is truncated");
         }
-        if (end - at < sizeof(row) || row.name_length > end - at - sizeof(row)) {
-            PyErr_SetString(PyExc_ValueError, "a row of the census is truncated");
-            Py_CLEAR(rows);
-            break;
-        }
-        const char *name = (const char *)status->rows + at + sizeof(row);
-        PyObject *item = Py_BuildValue("(s#KK)", name, (Py_ssize_t)row.name_length, (unsigned long long)row.objects,
-                                       (unsigned long long)row.bytes);
-        if (!item || PyList_Append(rows, item) < 0) {
+        if (!row || PyList_Append(rows, row) < 0) {
             Py_CLEAR(rows);
         }
-        Py_XDECREF(item);
-        at += status_row_bytes(row.name_length);
+        Py_XDECREF(row);
     }
     return rows;
 }
@@ -148,14 +173,15 @@ walk_object_result(WalkObject *self, PyObject *Py_UNUSED(ignored))
 {
     const Status *status = self->status;
     const uint64_t *generations = status->generation_objects;
+    const LostCounts *lost = &status->lost;
     /* Not in a forked child: its parent continues to write the file. */
     int is_valid = self->is_done && self->parent == getpid();
-    PyObject *rows = rows_as_list(status);
+    PyObject *rows = rows_as_list(status, self->kind);
     PyObject *crashed_type = rows ? crashed_type_as_str(status) : NULL;
     PyObject *result = NULL;
     if (crashed_type) {
         result = Py_BuildValue(
-            "{s:O,s:O,s:i,s:K,s:I,s:I,s:O,s:K,s:K,s:K,s:I,s:K,s:(KKKK),s:O}", "is_complete",
+            "{s:O,s:O,s:i,s:K,s:I,s:I,s:O,s:K,s:K,s:K,s:I,s:K,s:(KKKK),s:(KKKKKK),s:O}", "is_complete",
             is_valid && status->is_done && status->fault == FAULT_NONE ? Py_True : Py_False, "was_reaped",
             self->exit_info.is_known ? Py_True : Py_False, "signal",
             self->exit_info.signal, "cpu_ns", (unsigned long long)self->exit_info.cpu_ns, "fault", status->fault,
@@ -163,7 +189,9 @@ walk_object_result(WalkObject *self, PyObject *Py_UNUSED(ignored))
             (unsigned long long)status->objects, "references", (unsigned long long)status->references, "crc",
             status->crc, "file_bytes", (unsigned long long)status->file_bytes, "generation_objects",
             (unsigned long long)generations[0], (unsigned long long)generations[1],
-            (unsigned long long)generations[2], (unsigned long long)generations[3], "rows", rows);
+            (unsigned long long)generations[2], (unsigned long long)generations[3], "lost", (unsigned long long)lost->pools,
+            (unsigned long long)lost->heaps, (unsigned long long)lost->used_blocks, (unsigned long long)lost->heap_bytes,
+            (unsigned long long)lost->unknown_bytes, (unsigned long long)lost->broken_heaps, "rows", rows);
     }
     Py_XDECREF(crashed_type);
     Py_XDECREF(rows);
@@ -256,23 +284,24 @@ begin(WalkObject *self, const Job *job, int in_process, unsigned timeout_seconds
 
 PyDoc_STRVAR(start_doc,
              "start(*, own_roots, not_own, timeout_seconds, file=-1, crc=0, keys=False, numpy_major=0, "
-             "in_process=False, max_ns=0) -> Walk"
+             "in_process=False, max_ns=0, lost=False) -> Walk"
              "\n\nStart a walk: a graph is written to the descriptor `file` as data blocks that follow a block with "
-             "checksum `crc`; without `file` it is a census. A walk ends with a fault after `max_ns`, if not 0. Raises "
+             "checksum `crc`; without `file` it is a census, or with `lost` a search for memory that no pointer leads to, in a "
+             "clone. A walk ends with a fault after `max_ns`, if not 0. Raises "
              "OSError if the process cannot be cloned, RuntimeError if the interpreter is shutting down.");
 
 static PyObject *
 start(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     static char *keywords[] = {"file", "crc", "own_roots", "not_own", "keys", "numpy_major", "timeout_seconds",
-                               "in_process", "max_ns", NULL};
+                               "in_process", "max_ns", "lost", NULL};
     Job job = {.interp = PyInterpreterState_Get(), .modules = PySys_GetObject("modules"), .file = -1};
     unsigned long long max_ns = 0;
     unsigned timeout_seconds = 0;
-    int in_process = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$iIO!O!piIpK:start", keywords, &job.file, &job.crc, &PyTuple_Type,
+    int in_process = 0, lost = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$iIO!O!piIpKp:start", keywords, &job.file, &job.crc, &PyTuple_Type,
                                      &job.own_roots, &PyTuple_Type, &job.not_own, &job.with_keys, &job.numpy_major,
-                                     &timeout_seconds, &in_process, &max_ns)) {
+                                     &timeout_seconds, &in_process, &max_ns, &lost)) {
         return NULL;
     }
     if (!job.own_roots || !job.not_own || timeout_seconds == 0) {
@@ -283,14 +312,19 @@ start(PyObject *module, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_RuntimeError, "sys.modules is not a dict: the interpreter is shutting down");
         return NULL;
     }
+    if (lost && (in_process || job.file >= 0)) {
+        PyErr_SetString(PyExc_ValueError, "lost memory is searched for in a clone only, and written to no file");
+        return NULL;
+    }
     job.max_ns = max_ns;
-    job.is_graph = job.file >= 0;
+    job.kind = lost ? JOB_LOST : job.file >= 0 ? JOB_GRAPH : JOB_CENSUS;
     PyTypeObject *type = *(PyTypeObject **)PyModule_GetState(module);
     WalkObject *self = (WalkObject *)type->tp_alloc(type, 0);
     if (!self) {
         return NULL;
     }
     self->parent = getpid();
+    self->kind = job.kind;
     self->status = map_status();
     if (!self->status) {
         self->is_done = 1;

@@ -6,7 +6,7 @@
 static void
 reach_root(Walk *walk, Role role, int owned, PyObject *object)
 {
-    if (walk->job->is_graph) {
+    if (walk->job->kind == JOB_GRAPH) {
         graph_root(walk, role, owned, object);
     }
     walk_reach(walk, object);
@@ -45,7 +45,7 @@ walk_frame(Walk *walk, Frame *frame, PyCodeObject *code, uint64_t depth)
     if (function && is_own_function(function)) {
         return;
     }
-    if (walk->job->is_graph) {
+    if (walk->job->kind == JOB_GRAPH) {
         graph_frame(walk, depth, function, code);
     }
     /* The generator's node has these references: do not count them twice. */
@@ -69,7 +69,7 @@ static void
 walk_thread(Walk *walk, PyThreadState *thread)
 {
     uint64_t depth = 0;
-    if (walk->job->is_graph) {
+    if (walk->job->kind == JOB_GRAPH) {
         graph_thread(walk, thread);
     }
     reach_named(walk, ROLE_INTERPRETER, 1, "thread-local data", thread->dict);

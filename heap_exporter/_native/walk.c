@@ -46,18 +46,18 @@ visit(Walk *walk, TypeInfo *info, PyObject *object)
     if ((++walk->objects & OBJECTS_BETWEEN_CHECKS) == 0) {
         check_time(walk);
     }
-    if (!walk->job->is_graph) {
+    if (walk->job->kind != JOB_GRAPH) {
         count(walk, info, object);
     }
     if (info->is_leaf) {
-        if (walk->job->is_graph) {
+        if (walk->job->kind == JOB_GRAPH) {
             graph_leaf(walk, info, object);
         }
         return;
     }
     Referents referents = referents_of(walk, info, object);
     int are_edges = object != walk->interned;
-    if (walk->job->is_graph) {
+    if (walk->job->kind == JOB_GRAPH) {
         const Referents none = {NULL, 0, 0, 0, 1};
         graph_node(walk, info, object, are_edges ? &referents : &none);
     }
@@ -176,14 +176,14 @@ walk_heap(Walk *walk)
     walk->follow_tracked = compat_gc_collecting(walk->job->interp);
     walk->interned = compat_tracked_interned_strings(walk->job->interp);
     own_objects_exclude(walk);
-    if (walk->job->is_graph) {
+    if (walk->job->kind == JOB_GRAPH) {
         graph_begin(walk);
     }
     for (int generation = 0; generation < GC_LISTS; generation++) {
         walk_list(walk, generation);
     }
     roots_walk(walk);
-    if (walk->job->is_graph) {
+    if (walk->job->kind == JOB_GRAPH) {
         graph_end(walk);
     }
     else {

@@ -9,6 +9,12 @@
 #include "text.h"
 #include "writer.h"
 
+typedef enum {
+    JOB_CENSUS, /* count all objects by type */
+    JOB_GRAPH,  /* write all objects and references to `file` */
+    JOB_LOST,   /* find the memory that no pointer leads to; only in a clone */
+} JobKind;
+
 /* What to walk and what to write. The references are borrowed; the caller keeps them until the walk has started. */
 typedef struct {
     PyInterpreterState *interp;
@@ -16,7 +22,7 @@ typedef struct {
     PyObject *own_roots;  /* tuple: heap-exporter's modules, and its objects that are reachable from no module */
     PyObject *not_own;    /* tuple: objects that heap-exporter's modules share with the application */
     uint64_t max_ns;     /* how long the walk may take; 0 for no limit */
-    int is_graph;         /* write a graph to `file`; otherwise count by type */
+    JobKind kind;
     int with_keys;        /* also write the keys of plain dicts */
     int numpy_major;
     int file;

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Protocol
 
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.model import Census, Walk
+from heap_exporter.model import Census, LostMemory, Walk
 
 
 class Walker(Protocol):
     """Walks the heap of its own process, one walk at a time, without heap-exporter's own objects.
 
-    Both methods raise :class:`~heap_exporter.errors.SourceMissing` if no heap walk is possible here, and
+    Its methods raise :class:`~heap_exporter.errors.SourceMissing` if no heap walk is possible here, and
     :class:`~heap_exporter.errors.WalkFailed` if one failed.
     """
 
@@ -27,3 +27,6 @@ class Walker(Protocol):
 
         Raises ``OSError`` if this process writes to the file of ``out`` and cannot.
         """
+
+    def lost(self) -> LostMemory:
+        """Search the memory of the process for blocks that no pointer leads to; only the native walker can."""

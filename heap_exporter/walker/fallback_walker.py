@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from heap_exporter.errors import WALK_FAILURES, NativeUnavailable, SettingsError, SourceMissing, WalkFailed
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.model import Census, Walk, WalkerChoice
+from heap_exporter.model import Census, LostMemory, Walk, WalkerChoice
 from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.logs import log
 from heap_exporter.walker import Walker
@@ -174,6 +174,15 @@ class ChosenWalker:
         walk = self._guarded(lambda: walker.write_graph(out))
         self._succeeded(walk.cpu_seconds)
         return walk
+
+    def lost(self) -> LostMemory:
+        """Search for memory that no pointer leads to. Raises :class:`SourceMissing`.
+
+        A failure does not count as one of the walker: a walk follows references, and this search follows any word.
+        """
+        lost = self._current().lost()
+        self._clone_cpu_seconds += lost.cpu_seconds
+        return lost
 
     @property
     def _portable(self) -> Walker:

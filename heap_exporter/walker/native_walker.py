@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from heap_exporter.errors import NativeUnavailable, WalkCancelled, WalkFailed
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.model import Census, Walk
+from heap_exporter.model import Census, LostMemory, Walk
 from heap_exporter.runtime.interpreter import python_version
+from heap_exporter.walker.lost_rows import lost_memory
 from heap_exporter.walker.own_objects import SHARED_OBJECTS, own_modules
 from heap_exporter.walker.type_counts import type_counts
 
@@ -130,8 +131,15 @@ class NativeWalker:
             cpu_seconds=result["cpu_ns"] / 1e9,
         )
 
-    def _start(self, file: int, crc: int, *, max_ns: int = 0) -> _native.Walk:
-        """Start a heap walk in a clone, or with ``max_ns`` run one in this process that ends after that time."""
+    def lost(self) -> LostMemory:
+        """Search for memory that no pointer leads to. Raises :class:`WalkFailed`, :class:`WalkCancelled`."""
+        taken_at, began = time.time(), time.perf_counter()
+        walk = self._start(-1, 0, lost=True)
+        result = self._finish(walk)
+        return lost_memory(result, taken_at, time.perf_counter() - began, walk.pause_ns / 1e9)
+
+    def _start(self, file: int, crc: int, *, max_ns: int = 0, lost: bool = False) -> _native.Walk:
+        """Start a heap walk or a search in a clone; with ``max_ns`` a walk in this process, for that time."""
         if not max_ns and _has_other_pid_namespace():
             raise WalkFailed(
                 "refused", "the process cannot be cloned, because its children start in another PID namespace"
@@ -147,6 +155,7 @@ class NativeWalker:
                 timeout_seconds=max(1, round(self._timeout_seconds)),
                 in_process=max_ns > 0,
                 max_ns=max_ns,
+                lost=lost,
             )
         except RuntimeError as error:
             raise WalkCancelled(str(error)) from error

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from heap_exporter.errors import SourceMissing, WalkCancelled
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.model import Census, TypeCount, Walk
+from heap_exporter.model import Census, LostMemory, TypeCount, Walk
 from heap_exporter.walker.clock import WalkClock
 from heap_exporter.walker.graph_writer import GraphWriter
 from heap_exporter.walker.naming import sizer, tuple_bytes, type_name
@@ -95,6 +95,10 @@ class PortableWalker:
         encoder.end()
         clock.release_gil()
         return Walk(graph.objects, graph.references, clock.duration_seconds, clock.longest_pause, clock.cpu_seconds)
+
+    def lost(self) -> LostMemory:
+        """Raise :class:`SourceMissing`: Python code cannot read memory that no object refers to."""
+        raise SourceMissing("the portable walker cannot search for lost memory; the native walker can")
 
     def _check_for_stop(self, clock: WalkClock) -> None:
         clock.release_gil()

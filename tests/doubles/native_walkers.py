@@ -11,7 +11,8 @@ import pytest
 
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.model import Census, TypeCount, Walk
+from heap_exporter.model import Census, LostMemory, TypeCount, Walk
+from tests.doubles.lost_memory import lost_memory
 
 MODULE = "heap_exporter.walker.native_walker"
 
@@ -41,6 +42,11 @@ class FakeWalker:
         self._walk()
         GraphEncoder(out).end()
         return Walk(objects=0, references=0, duration_seconds=0.1, pause_seconds=0.001, cpu_seconds=self.cpu_seconds)
+
+    def lost(self) -> LostMemory:
+        """Find no lost memory."""
+        self._walk()
+        return lost_memory()
 
     def _walk(self) -> None:
         self.walk_count += 1

@@ -17,12 +17,13 @@ from werkzeug.test import TestResponse
 from heap_exporter.detection.history import History, point
 from heap_exporter.heapfile.encoder import GraphEncoder
 from heap_exporter.heapfile.format import BlockWriter
-from heap_exporter.model import Census, Reading, TypeCount, Walk
+from heap_exporter.model import Census, LostMemory, Reading, TypeCount, Walk
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
 from heap_exporter.web.app import App
 from heap_exporter.web.server import HttpServer
 from tests.doubles.allocation_samplers import FakeSampler
+from tests.doubles.lost_memory import lost_memory
 from tests.examples.readings import full_reading
 
 TYPES = (TypeCount("shop.sessions.Session", 48210, 3_085_440), TypeCount("dict", 9000, 2_000_000))
@@ -43,6 +44,7 @@ class PausedWalker:
         self.go = threading.Event()
         self.go.set()
         self.failure: Exception | None = None
+        self.found_lost = lost_memory()
 
     def hold(self) -> None:
         self.go.clear()
@@ -59,6 +61,10 @@ class PausedWalker:
         encoder.end()
         self._walk()
         return Walk(objects=1, references=1, duration_seconds=0.5, pause_seconds=0.004, cpu_seconds=0.25)
+
+    def lost(self) -> LostMemory:
+        """Return the lost memory that was set, or none."""
+        return self.found_lost
 
     def _walk(self) -> None:
         self.walking.set()

@@ -93,6 +93,11 @@ def begin(file: int = -1, *, in_process: bool = False, timeout_seconds: int = 60
     )
 
 
+def begin_search(timeout_seconds: int = 60) -> _native.Walk:
+    """Start a search for lost memory."""
+    return _native.start(own_roots=(), not_own=(), timeout_seconds=timeout_seconds, lost=True)
+
+
 def end(walk: _native.Walk) -> dict[str, Any]:
     """Wait for a walk, and return its result."""
     deadline = time.monotonic() + PATIENCE_SECONDS

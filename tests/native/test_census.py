@@ -246,7 +246,7 @@ def test_lengths_that_a_clone_has_damaged_are_an_error_and_no_empty_census(tmp_p
     found: Any = outcome(code, tmp_path)
 
     assert found[0] == [
-        "the rows of the census are longer than the shared memory",
+        "the rows of the walk are longer than the shared memory",
         "the name of the type is longer than the shared memory for it",
     ]
     assert found[1]

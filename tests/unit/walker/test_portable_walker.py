@@ -110,3 +110,8 @@ def test_a_heap_that_is_unfrozen_is_walked_again() -> None:
         gc.unfreeze()
 
     assert choose_walker("portable").census().objects > 1000
+
+
+def test_the_portable_walker_cannot_search_for_lost_memory() -> None:
+    with pytest.raises(SourceMissing, match="the native walker can"):
+        choose_walker("portable").lost()
