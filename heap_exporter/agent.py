@@ -212,7 +212,11 @@ class HeapExporter:
             return
         host, port = self.settings.host, self.settings.port
         lock = HubLock(self.settings.snapshot_dir, port) if port and self._member_server else None
-        hub = Hub(self._app(trust_loopback=True), host, port, lock, functools.partial(self._log_port, forked=forked))
+        member = self.monitor.reading().member
+        hub = Hub(
+            self._app(trust_loopback=True), host, port, lock, functools.partial(self._log_port, forked=forked),
+            turn=int(member.worker) if member and member.has_slot else 0,
+        )  # fmt: skip  # arguments together
         try:
             is_own = self.settings.hub == "auto" and hub.try_listen(strict=strict)
         except OSError as error:  # no descriptor or no port is free in the whole system

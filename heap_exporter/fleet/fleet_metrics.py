@@ -87,13 +87,14 @@ class FleetMetrics:
     def render_members(self, accept: str, found: Sequence[FleetMember], state: FleetState | None = None) -> Answer:
         """Return the metrics of some members, and those of the fleet if its state is given."""
         is_openmetrics, content_type = choose_format(accept)
-        shown = _with_types(found)
+        of_fleet = tuple(fleet_families(state)) if state else ()
+        shown = _with_types(found, sum(len(tuple(family.points)) for family in of_fleet))
         of_each = [self._lines_of(each, () if each.id in shown else OF_TYPES) for each in found]
         parts = []
         for name, family in self._catalogue.items():
             if any(lines := [each[name] for each in of_each if name in each]):
                 parts += [heading(family, is_openmetrics=is_openmetrics), *lines]
-        for family in fleet_families(state) if state else ():
+        for family in of_fleet:
             parts += [heading(family, is_openmetrics=is_openmetrics), sample_lines(family)]
         body = "".join(parts).encode("utf-8", "replace")
         return body + OPENMETRICS_END if is_openmetrics else body, content_type
@@ -120,10 +121,10 @@ class FleetMetrics:
         return "".join(map(sample_lines, of_member(each.member, [values])))
 
 
-def _with_types(found: Sequence[FleetMember]) -> Container[str]:
-    """Return the ids of the members whose series by type are shown."""
+def _with_types(found: Sequence[FleetMember], fleet_series: int) -> Container[str]:
+    """Return the ids of the members whose series by type are shown, next to some series of the fleet."""
     series = sum(len(points) for each in found if each.page for points in each.page.values.values())
-    if series <= MAX_SERIES:
+    if series + fleet_series <= MAX_SERIES:
         return {each.id for each in found}
     fastest = sorted(found, key=lambda each: -each.growth_bytes_per_second)[:FASTEST]
     return {each.id for each in (*fastest, *(each for each in found if each.is_suspected))}

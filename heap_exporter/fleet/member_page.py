@@ -40,6 +40,8 @@ class VerdictInShort:
     type_name: str | None = None
 
 
+_to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
 _VERDICT_FIELDS = tuple(field.name for field in fields(VerdictInShort))
 """``asdict()`` copies deeply, which costs more than the rest of the page."""
 
@@ -107,7 +109,7 @@ def encode_page(page: MemberPage) -> bytes:
         "limited_group": page.limited_group,
         "values": {name: _columns(points) for name, points in page.values.items()},
     }
-    return json.dumps(document, separators=(",", ":")).encode()
+    return _to_json(document).encode()
 
 
 class OtherFormat(ValueError):
@@ -169,8 +171,9 @@ def _decode_verdict(document: Mapping[str, Any]) -> VerdictInShort:
 
 
 def _columns(points: Sequence[LabelledValue]) -> Sequence[Sequence[float | str]]:
-    """Return the numbers of a metric, and then for each of its labels the values: fewer lists are read faster."""
-    return [number for _, number in points], *zip(*(labels for labels, _ in points), strict=True)
+    """Return the numbers of a metric, which has some, and then the values of each of its labels: read fast."""
+    labels, numbers = zip(*points, strict=True)
+    return numbers, *zip(*labels, strict=True)
 
 
 def _points(columns: Sequence[Sequence[Any]], label_count: int) -> Sequence[LabelledValue]:

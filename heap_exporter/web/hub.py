@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import selectors
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from heap_exporter.errors import PortTaken, SettingsError
-from heap_exporter.fleet.hub_lock import HubLock
+from heap_exporter.fleet.hub_lock import HubAddress, HubLock
 from heap_exporter.runtime.logs import log
 from heap_exporter.web.server import HttpServer
 
@@ -21,6 +22,9 @@ WATCHED_SECONDS = 1.0
 UNWATCHED_SECONDS = 0.25
 """The same, where the hub is in another container or the kernel cannot report its end."""
 
+TURN_SECONDS = 0.001
+"""Time between two processes that try to become the hub after its end, which the kernel reports to all at once."""
+
 RETRY_SECONDS = 5.0
 """Time until the next try to listen after one that failed."""
 
@@ -29,8 +33,8 @@ class Hub:
     """The port of a fleet as one process sees it: this process serves it, or another one does.
 
     ``lock`` is ``None`` where this process serves a port of its own, whatever others do. ``on_listening`` is called
-    with the server once this process listens. All methods but :meth:`stop` and :attr:`url` belong to one thread at a
-    time.
+    with the server once this process listens. ``turn`` is how many processes may try before this one when the hub has
+    ended. All methods but :meth:`stop` and :attr:`url` belong to one thread at a time.
     """
 
     def __init__(
@@ -40,11 +44,14 @@ class Hub:
         port: int,
         lock: HubLock | None,
         on_listening: Callable[[HttpServer], None],
+        *,
+        turn: int = 0,
     ) -> None:
         self._application = application
         self._host, self._port = host, port
         self._lock = lock
         self._on_listening = on_listening
+        self._turn = turn
         self._server: HttpServer | None = None
         self._watched_pid = 0
         self._watched: int | None = None
@@ -96,10 +103,14 @@ class Hub:
 
         Both are ``None`` if there is nothing to wait for. Raises nothing.
         """
-        if self._stopping:
+        if self._stopping or self.is_own:
             return None, None
+        if self._has_watched_ended():
+            self._unwatch()
+            return self._turn * TURN_SECONDS, None
+        holder = self._lock.holder() if self._lock else None
         try:
-            if self.try_listen():
+            if holder is None and self.try_listen():
                 return None, None
         except (OSError, SettingsError) as error:
             log.warning(
@@ -109,7 +120,7 @@ class Hub:
             return RETRY_SECONDS, None
         except RuntimeError:  # no thread can be started: the interpreter is ending
             return RETRY_SECONDS, None
-        self._watch_holder()
+        self._watch(holder)
         return UNWATCHED_SECONDS if self._watched is None else WATCHED_SECONDS, self._watched
 
     def stop(self) -> None:
@@ -135,9 +146,15 @@ class Hub:
         if self._lock is not None:
             self._lock.release()
 
-    def _watch_holder(self) -> None:
+    def _has_watched_ended(self) -> bool:
+        if self._watched is None:
+            return False
+        with selectors.PollSelector() as selector:
+            selector.register(self._watched, selectors.EVENT_READ)
+            return bool(selector.select(0))
+
+    def _watch(self, holder: HubAddress | None) -> None:
         """Have the kernel report the end of the present hub, if it is in this container."""
-        holder = self._lock.holder() if self._lock else None
         pid = holder.pid if holder else 0
         if pid == self._watched_pid:
             return

@@ -21,7 +21,7 @@ from typing import Any
 from tests.processes.programs import environment, eventually, get, get_json
 from tests.servers.running import free_port
 
-WORKERS, KILLS, SCRAPES = 64, 100, 40
+WORKERS, KILLS, SCRAPES, ROUNDS = 64, 100, 40, 4
 
 SERVICE = """
 import os, signal, sys, threading, time
@@ -67,22 +67,43 @@ def processes(url: str) -> list[dict[str, Any]]:
     return [each for each in get_json(f"{url}processes")["processes"] if each["is_up"]]
 
 
-def scrape_milliseconds(url: str) -> tuple[float, float, int]:
-    """Return the median and the 95th percentile of scrapes, which nothing has cached, and the number of series."""
-    times, page = [], ""
-    for _ in range(SCRAPES):
+def scrape_milliseconds(url: str, scrapes: int = SCRAPES) -> list[float]:
+    """Return the times of some scrapes, which nothing has cached."""
+    times = []
+    for _ in range(scrapes):
         time.sleep(1.05)
         begun = time.perf_counter()
-        page = get(f"{url}metrics", "text/plain")
+        get(f"{url}metrics", "text/plain")
         times.append((time.perf_counter() - begun) * 1000)
-    series = sum(not line.startswith("#") for line in page.splitlines())
-    return statistics.median(times), statistics.quantiles(times, n=20)[-1], series
+    return times
 
 
-def report_scrapes(title: str, url: str) -> None:
-    """Print the times of scrapes."""
-    median, p95, series = scrape_milliseconds(url)
-    print(f"{title:34} median {median:6.1f} ms   p95 {p95:6.1f} ms   {series:,} series", flush=True)
+def report_scrapes(title: str, times: list[float]) -> None:
+    """Print the median and the 95th percentile of the times of scrapes."""
+    p95 = statistics.quantiles(times, n=20)[-1]
+    print(f"{title:34} median {statistics.median(times):6.1f} ms   p95 {p95:6.1f} ms", flush=True)
+
+
+def report_stopped(url: str) -> None:
+    """Print the times of scrapes while no process is stopped and while one is, in turn: other load changes."""
+    hub = get_json(f"{url}-/healthy")["pid"]
+    stopped = next(each["pid"] for each in processes(url) if each["pid"] != hub)
+    times: dict[signal.Signals, list[float]] = {signal.SIGCONT: [], signal.SIGSTOP: []}
+    for _ in range(ROUNDS):
+        for sent, found in times.items():
+            os.kill(stopped, sent)
+            found.extend(scrape_milliseconds(url, SCRAPES // ROUNDS))
+    os.kill(stopped, signal.SIGCONT)
+    report_scrapes("idle", times[signal.SIGCONT])
+    report_scrapes("one of them stopped", times[signal.SIGSTOP])
+
+
+def report_series(url: str, workers: int) -> None:
+    """Print how many series a scrape has, and whether the sums are those of the processes."""
+    lines = [line.rpartition(" ") for line in get(f"{url}metrics", "text/plain").splitlines() if line[:1] != "#"]
+    of_each = sum(float(value) for name, _, value in lines if name.startswith("python_heap_unique_bytes{"))
+    of_all = sum(float(value) for name, _, value in lines if name.startswith("python_heap_fleet_unique_bytes{"))
+    print(f"{workers} processes: {len(lines):,} series; sum of USS {of_all:,.0f}, of each {of_each:,.0f}", flush=True)
 
 
 def failover_seconds(url: str, parent: subprocess.Popen[str], workers: int) -> float:
@@ -117,16 +138,13 @@ def main(workers: int, kills: int) -> None:
     """Print all measurements."""
     print(f"publishing a page: {publishing_milliseconds():.2f} ms of CPU time a sample", flush=True)
     with tempfile.TemporaryDirectory() as folder, fleet(workers, Path(folder)) as (url, parent):
-        report_scrapes(f"{workers} idle processes", url)
-        others = [each["pid"] for each in processes(url) if each["pid"] != get_json(f"{url}-/healthy")["pid"]]
-        os.kill(others[0], signal.SIGSTOP)
-        report_scrapes("one of them stopped", url)
-        os.kill(others[0], signal.SIGCONT)
+        report_series(url, workers)
+        report_stopped(url)
         times = [failover_seconds(url, parent, workers) for _ in range(kills)]
         print(json.dumps({"hub killed": kills, "median_s": statistics.median(times), "max_s": max(times)}), flush=True)
         for pid in [each["pid"] for each in processes(url)][:8]:
             os.kill(pid, signal.SIGUSR1)
-        report_scrapes("8 of them in busy loops", url)
+        report_scrapes("8 of them in busy loops", scrape_milliseconds(url))
 
 
 if __name__ == "__main__":

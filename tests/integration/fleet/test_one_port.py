@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.bench import fleet as fleet_bench
 from tests.processes.programs import environment, eventually, get, get_json, next_json, program
 from tests.servers.running import free_port
 
@@ -209,6 +210,17 @@ def test_another_process_serves_the_port_when_the_hub_is_killed(tmp_path: Path) 
         left = eventually(lambda: {each["pid"] for each in fleet.processes()}, lambda pids: len(pids) == 2)
 
     assert left == {fleet.steady, fleet.leaking}
+
+
+@pytest.mark.long
+def test_each_of_ten_hubs_that_are_killed_is_followed_by_one_that_shows_all_others(tmp_path: Path) -> None:
+    hubs = set()
+    with fleet_bench.fleet(8, tmp_path) as (url, parent):
+        for _ in range(10):
+            hubs.add(get_json(f"{url}-/healthy")["pid"])
+            fleet_bench.failover_seconds(url, parent, 8)
+
+    assert len(hubs) == 10
 
 
 def test_a_hub_of_its_own_serves_services_that_open_no_port(tmp_path: Path) -> None:
