@@ -14,6 +14,7 @@ import sysconfig
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 PACKAGE = Path("heap_exporter")
 BUILD = os.environ.get("HEAP_EXPORTER_BUILD", "")
@@ -45,9 +46,22 @@ def _extension(name: str) -> Extension:
     )
 
 
+class BuildWithStartFiles(build_py):
+    """Puts the files that Python reads at its start beside the package, where it looks for them.
+
+    An editable installation has none: there `heap-exporter run` uses PYTHONPATH.
+    """
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            for suffix in ("pth", "start"):  # Python 3.15 and newer read the second
+                self.copy_file(PACKAGE / "autostart" / f"heap_exporter.{suffix}", self.build_lib)
+
+
 EXTENSIONS = [
     *([_extension("_native"), _extension("_allocations")] if _supports_this_interpreter() else []),
     *([_extension("_kernels")] if sys.platform != "win32" else []),
 ]
 
-setup(ext_modules=EXTENSIONS)
+setup(ext_modules=EXTENSIONS, cmdclass={"build_py": BuildWithStartFiles})

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from heap_exporter._version import VERSION
 
 __version__ = VERSION
@@ -49,6 +47,8 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that importing the package costs next to nothing."""
+    from importlib import import_module  # at the start of an interpreter, it would be the largest part
+
     for module, names in _MODULES.items():
         if name in names:
             return getattr(import_module(module), name)

@@ -22,6 +22,7 @@ from heap_exporter.settings.old_names import with_new_options
 
 COMMANDS = (
     "demo",
+    "run",
     "hub",
     "processes",
     "status",

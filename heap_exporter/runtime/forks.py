@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import Protocol
 
+from heap_exporter.runtime.fork_pause import import_pause
 from heap_exporter.runtime.logs import log
 
 
@@ -17,7 +18,7 @@ class Forkable(Protocol):
         """Reset the object, in the only thread of the child; a lock that another thread held stays locked forever."""
 
 
-_resets: list[Callable[[], None]] = []
+_resets: list[Callable[[], None]] = [import_pause.reset_in_child]
 _registered: list[weakref.ref[Forkable]] = []
 _pid = os.getpid()
 

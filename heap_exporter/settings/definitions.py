@@ -58,6 +58,12 @@ class Settings:
     # fmt: off
     enabled: bool = setting(
         True, "`false` turns the exporter off; `start()` then does nothing.", aliases={"HEAP_MONITOR_ENABLED": 1})
+    autostart: bool = setting(
+        False, "Start the exporter in each Python process of the environment that has heap-exporter installed, without "
+        "a call of `start()`. `heap-exporter run` sets it for one program.")
+    autostart_delay_seconds: float = setting(
+        5.0, "How long after its start, or after its fork, a process starts the exporter by `HEAP_EXPORTER_AUTOSTART`. "
+        "A number with one unit, such as `5s`.", quantity=DURATION, min=0, max=3600)
     service: str = setting(
         "", "Name of the service: the label `service` of its metrics, and its name in alerts and snapshots. Default: "
         "`OTEL_SERVICE_NAME`, or else the file name of the program.")

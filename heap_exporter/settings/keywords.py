@@ -23,6 +23,8 @@ class SettingsKeywords(TypedDict, total=False):
     """The settings by name; :class:`~heap_exporter.settings.Settings` describes each."""
 
     enabled: bool
+    autostart: bool
+    autostart_delay: Duration
     service: str
     host: str
     port: int

@@ -23,6 +23,7 @@ PACKAGES = {
     "celery": "celery",
     "uvicorn": "uvicorn",
     "workers": "heap_exporter",
+    "run": "gunicorn",
     "tests": "pytest",
 }
 """Guide → the package that it needs, of the guides that `make test-long` runs."""

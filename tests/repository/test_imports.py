@@ -15,7 +15,7 @@ FORBIDDEN = ("grpc", "numpy", "rich", "wsgiref", "werkzeug", "opentelemetry", "p
 ORDER = [
     "_version", "errors", "runtime", "model", "metrics", "settings", "heapfile", "analysis", "report", "walker",
     "probes", "allocations", "detection", "snapshot", "upload", "recording", "investigation", "alerting", "export",
-    "notify", "fleet", "pipeline", "monitor", "web", "agent", "demo", "leak_check", "pytest_plugin", "cli",
+    "notify", "fleet", "pipeline", "monitor", "web", "agent", "autostart", "demo", "leak_check", "pytest_plugin", "cli",
 ]  # fmt: skip  # one reading
 """Imports point from later packages to earlier ones only; ``__init__`` and ``__main__`` import from all."""
 

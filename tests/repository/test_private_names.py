@@ -17,9 +17,11 @@ NAMED_TUPLE = {"_replace", "_asdict", "_fields", "_make", "_field_defaults"}
 
 STANDARD_LIBRARY = {
     "_getframe", "_current_frames", "_PyObject_DebugMallocStats", "_NamedFuncPointer", "_active", "_exit",
+    "_tstate_lock", "_shutdown_locks", "_ident", "_native_id", "_module_locks",
 }  # fmt: skip  # one reading
 """CPython is no dependency. These are documented in ``sys`` and ``os``, exported for debuggers, the type of a function
-of ``ctypes``, and the table of threads of ``threading``."""
+of ``ctypes``, and of ``threading`` the table of threads and what describes the main thread, until 3.12, and the
+table of locks of the import system, which no function resets."""
 
 
 Nodes = list[ast.AST]

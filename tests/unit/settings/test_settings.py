@@ -32,9 +32,9 @@ def test_every_setting_can_be_set_by_variable_and_by_keyword() -> None:
     for name, definition in definitions().items():
         text = texts[definition.kind.__name__]
         own = {
-            "host": "localhost", "window": "10m", "walker": "portable", "hub": "never", "snapshot_keys": "true",
-            "snapshot_max_size": "2MiB", "alert_webhook_url": "https://hooks", "alert_webhook_format": "slack",
-            "upload_url": "s3://bucket", "upload_remove_local": "true",
+            "autostart": "true", "host": "localhost", "window": "10m", "walker": "portable", "hub": "never",
+            "snapshot_keys": "true", "snapshot_max_size": "2MiB", "alert_webhook_url": "https://hooks",
+            "alert_webhook_format": "slack", "upload_url": "s3://bucket", "upload_remove_local": "true",
             "allocations": "always", "allocations_interval": "64KiB",
         }  # fmt: skip  # a table
         text = own.get(name, text)
