@@ -143,7 +143,7 @@ class SnapshotFileError(HeapExporterError):
 
 
 class NothingToCompare(HeapExporterError):
-    """A folder has no two snapshots of one process."""
+    """There are no two snapshots of one process that can be compared."""
 
 
 class CrashRecordError(HeapExporterError):

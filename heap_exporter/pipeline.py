@@ -38,6 +38,7 @@ from heap_exporter.recording.recorder import Recorder
 from heap_exporter.runtime.error_boundary import ErrorBoundary
 from heap_exporter.runtime.logs import log
 from heap_exporter.settings import Settings
+from heap_exporter.snapshot.lost_search import LostSearch
 from heap_exporter.snapshot.retention import ALERT_PIN_SECONDS
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.snapshot.store import Store
@@ -120,6 +121,7 @@ class Pipeline:
         """Make what the stages of the pipeline use to take, store, upload and investigate snapshots."""
         settings = self._settings
         self.allocations = AllocationSampler(settings.allocations_interval_bytes, settings.allocations_cpu_percent)
+        self.lost = LostSearch(self.walker, is_wanted=settings.lost, max_bytes=settings.lost_max_bytes)
         store = Store(
             settings.snapshot_dir, settings.snapshot_keep, settings.snapshot_max_size_bytes, settings.free_disk_bytes
         )
@@ -132,6 +134,7 @@ class Pipeline:
             compare=settings.compare_snapshots,
             process_started_at=process_started_at,
             allocations=self.allocations.profile,
+            lost=self.lost.search,
             service=settings.service,
             wake=wake,
         )

@@ -36,6 +36,7 @@ COMMANDS = (
     "info",
     "convert",
     "allocations",
+    "lost",
     "replay",
     "last-exit",
     "upload",

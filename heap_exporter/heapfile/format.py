@@ -17,7 +17,8 @@ reader detects a block that is altered, missing, repeated or moved. The tail giv
      "python_version": "3.13.0", "implementation": "cpython", "threads": {"140013": "MainThread"},
      "predicted_bytes": 130000000, "note": "", "private_bytes": 610000000, "allocated_bytes": 560000000,
      "service": "shop", "allocations": {"started_at": 1795330200.5, "lines": [{"file": "shop/sessions.py", "line": 41,
-     "function": "create", "bytes": 15500000, "plus_minus_bytes": 2800000, "objects": 3000, "caller": null}]}}
+     "function": "create", "bytes": 15500000, "plus_minus_bytes": 2800000, "objects": 3000, "caller": null}]},
+     "lost": null}
     {"objects": 8012331, "references": 20441002, "duration_seconds": 1.61, "pause_seconds": 0.02, "cpu_seconds": 1.58}
 
 ``content`` is "graph" or "census". ``keys`` is true if the keys of plain dicts are named, too. ``taken_at`` is in Unix
@@ -27,7 +28,8 @@ the private memory that the process used when the snapshot was taken, ``allocate
 had in use; null if unknown. The two include memory that belongs to no object. ``service`` is the name of the service;
 older releases did not write it. ``allocations`` is null while allocations are not sampled; else it has the lines of
 code that allocated most of what is not freed, of all that was allocated since sampling began: estimates with two
-standard errors, and the line of the application that called a library. Readers ignore unknown members.
+standard errors, and the line of the application that called a library. ``lost`` is the memory that no pointer leads to,
+in groups by type or size, or null if it was not searched for. Readers ignore unknown members.
 
 **Numbers, strings, places.** A *varint* is unsigned LEB128: seven bits per byte, lowest first, all bytes but the last
 with the high bit set; at most 10 bytes, less than 2**64. *zigzag* is a signed number ``n`` as the varint

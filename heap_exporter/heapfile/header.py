@@ -42,6 +42,7 @@ class Header:
     ``service`` is the name of the service, ``""`` in files of older releases.
     ``predicted_bytes`` is the predicted size of the file; ``note`` is the reason for a census instead of a graph.
     ``allocations`` are the lines that allocated, see :mod:`heap_exporter.heapfile.recorded_allocations`.
+    ``lost`` is the lost memory, see :mod:`heap_exporter.heapfile.recorded_lost`.
     ``private_bytes`` and ``allocated_bytes`` are those of :class:`~heap_exporter.probes.used_memory.UsedMemory`.
     """
 
@@ -62,6 +63,7 @@ class Header:
     allocated_bytes: int | None = None
     service: str = ""
     allocations: Mapping[str, Any] | None = None
+    lost: Mapping[str, Any] | None = None
 
     __repr__ = short_repr
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from heap_exporter.runtime.short_repr import short_repr
@@ -60,3 +61,22 @@ class LostMemory:
     cpu_seconds: float
 
     __repr__ = short_repr
+
+
+def lost_growth(before: Iterable[LostGroup], after: Iterable[LostGroup]) -> tuple[LostGroup, ...]:
+    """Return what was lost from one search to a later one of the same process, largest first."""
+    known = {(group.kind, group.type_name, group.block_bytes): group for group in before}
+    grown = [_grown(known.get((group.kind, group.type_name, group.block_bytes)), group) for group in after]
+    return tuple(sorted((group for group in grown if group.blocks > 0), key=lambda group: -group.bytes))
+
+
+def _grown(before: LostGroup | None, after: LostGroup) -> LostGroup:
+    if before is None:
+        return after
+    return replace(
+        after,
+        blocks=after.blocks - before.blocks,
+        bytes=after.bytes - before.bytes,
+        sources=max(after.sources - before.sources, 0),
+        source_bytes=max(after.source_bytes - before.source_bytes, 0),
+    )

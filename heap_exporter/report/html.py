@@ -14,6 +14,7 @@ from heap_exporter.report.allocation_text import allocated_between_text
 from heap_exporter.report.finding_text import comparison_text, percent, suspect_accumulation
 from heap_exporter.report.flame import Cell, cells
 from heap_exporter.report.largest import largest_paths
+from heap_exporter.report.lost_text import lost_between_text
 from heap_exporter.report.markup import PATH_LENGTH, csp_hash, cut, data, marked, name, steps
 from heap_exporter.report.path_text import HOLDING_NAMES
 from heap_exporter.report.verdict_text import accumulation_summary
@@ -89,9 +90,9 @@ def _notes(diff: Diff | None) -> str:
 
 def _suspects(diff: Diff) -> str:
     items = "".join(map(_suspect, diff.suspects))
-    allocated = allocated_between_text(diff.before.header, diff.after.header)
-    paragraph = f"<p>{marked(allocated)}</p>" if allocated else ""
-    return (f'<ol class="findings" id="suspects">{items}</ol>' if items else "") + paragraph
+    texts = (f(diff.before.header, diff.after.header) for f in (lost_between_text, allocated_between_text))
+    paragraphs = "".join(f"<p>{marked(text)}</p>" for text in texts if text)
+    return (f'<ol class="findings" id="suspects">{items}</ol>' if items else "") + paragraphs
 
 
 def _suspect(suspect: Suspect) -> str:

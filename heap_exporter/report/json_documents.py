@@ -11,7 +11,8 @@ from heap_exporter.analysis.results import Change, Diff, Heap, Holding, PathChan
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.heapfile.recorded_allocations import allocated_between
-from heap_exporter.model import SnapshotInfo
+from heap_exporter.heapfile.recorded_lost import group_member, lost_between
+from heap_exporter.model import LostGroup, SnapshotInfo
 from heap_exporter.model.accumulation_json import path_document
 from heap_exporter.report import sentences
 from heap_exporter.report.advice_text import pattern_advice
@@ -81,9 +82,28 @@ def report(result: Heap | Diff, limit: int) -> Document:
         allocated_at=[
             allocation_document(line) for line in allocated_between(result.before.header, result.after.header)
         ],
+        lost=_lost(result),
         holdings=[holding_row(holding) for holding in result.after.holdings],
         **_changes(result, limit),
     )
+
+
+def lost(before: Header, after: Header, grown: Sequence[LostGroup]) -> Document:
+    """Return the JSON document of ``lost``: what was lost from one snapshot to another."""
+    return _document(
+        "lost",
+        before={"id": before.id, "taken_at": before.taken_at},
+        after={"id": after.id, "taken_at": after.taken_at},
+        groups=[group_member(group) for group in grown],
+        search=after.lost,
+        allocated_at=[allocation_document(line) for line in allocated_between(before, after)],
+    )
+
+
+def _lost(diff: Diff) -> list[Document] | None:
+    """Return the groups of blocks that were lost between two snapshots, ``None`` if that is unknown."""
+    grown = lost_between(diff.before.header, diff.after.header)
+    return None if grown is None else [group_member(group) for group in grown]
 
 
 def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: int) -> Document:

@@ -8,12 +8,13 @@ from pathlib import Path
 from heap_exporter.analysis.results import Change, Diff, Heap, Holding, PathChange, Suspect, TypeChange, TypeRow
 from heap_exporter.errors import SnapshotFileError
 from heap_exporter.heapfile.header import Footer, Header
-from heap_exporter.model import SnapshotInfo
+from heap_exporter.model import LostGroup, SnapshotInfo
 from heap_exporter.report import sentences
 from heap_exporter.report.allocation_text import allocated_between_text
 from heap_exporter.report.blocks import Block, FactList, IndentedBlock, NameTable, StyledLine
 from heap_exporter.report.finding_text import comparison_text, percent, suspect_accumulation
 from heap_exporter.report.largest import growth_bytes, largest_paths
+from heap_exporter.report.lost_text import group_name, lost_between_text, lost_text, search_limits_text
 from heap_exporter.report.path_text import ARROW, path_to_group, path_to_type
 from heap_exporter.report.verdict_text import accumulation_summary
 from heap_exporter.runtime.formatting import difference, duration, gain, plural, size
@@ -62,9 +63,30 @@ def report(result: Heap | Diff, limit: int, *, verbose: bool = False) -> list[Bl
 
 
 def _allocated(diff: Diff) -> list[Block]:
-    """Return which lines allocated the growth as text, if that is known."""
+    """Return what C code has lost and which lines allocated the growth as text, as far as that is known."""
     text = allocated_between_text(diff.before.header, diff.after.header)
-    return [sentence(text), _EMPTY] if text else []
+    lost = lost_between_text(diff.before.header, diff.after.header)
+    return [block for each in (lost, text) if each for block in (sentence(each), _EMPTY)]
+
+
+def lost(before: Header, after: Header, grown: Sequence[LostGroup], limit: int) -> list[Block]:
+    """Return what C code has lost between two snapshots as text: a sentence, and a table for the terminal."""
+    elapsed = duration(max(after.taken_at - before.taken_at, 0.0))
+    found = lost_text(grown) or "No memory was lost: a pointer leads to all that was allocated"
+    rows = [
+        _row(f"{group.blocks:,}", size(group.bytes), f"{group.sources:,}", sentence(group_name(group)))
+        for group in grown[: limit or None]
+    ]
+    table = NameTable(("lost", "size", "by themselves", "what"), rows)
+    allocated, unseen = allocated_between_text(before, after), search_limits_text(after)
+    return [
+        _plain(f"{elapsed} from {before.id} to {after.id}"),
+        _EMPTY,
+        sentence(found, "bold"),
+        *([sentence(allocated)] if allocated else []),
+        *([_EMPTY, table, *_rest(len(grown) - len(rows), "rows")] if rows else []),
+        *([_EMPTY, _quiet(f"Not seen: {unseen}")] if unseen else []),
+    ]
 
 
 def path(heap: Heap, types: Sequence[TypeRow], indexes: Sequence[int], limit: int) -> list[Block]:

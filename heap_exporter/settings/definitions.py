@@ -164,6 +164,12 @@ class Settings:
     allocations_cpu_percent: float = setting(
         0.5, "Maximum share of one CPU core that taking samples of allocations may use; above it, fewer are taken.",
         quantity=PERCENT, min=0.01, max=100)
+    lost: bool = setting(
+        True, "Search for memory that C code has lost whenever a snapshot is taken, in a cloned process: references "
+        "that it did not release, and memory that it did not free. Needs the native walker.")
+    lost_max_bytes: int = setting(
+        4 * 1024**3, "Memory of the process in RAM above which lost memory is not searched for: the search takes about "
+        "a second of a CPU core for each GiB.", quantity=SIZE, min=0, max=1024**5)
     otlp_endpoint: str = setting(
         "", "URL to which metrics are pushed over OTLP; overrides `OTEL_EXPORTER_OTLP_ENDPOINT`. The path defaults to "
         "`/v1/metrics`.", is_url=True, aliases={"METRICS_ENDPOINT": 1})

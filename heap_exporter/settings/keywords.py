@@ -59,4 +59,6 @@ class SettingsKeywords(TypedDict, total=False):
     allocations: Literal["suspected", "always", "off"]
     allocations_interval: Size
     allocations_cpu: Percent
+    lost: bool
+    lost_max: Size
     otlp_endpoint: str

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from heap_exporter.errors import SnapshotError
-from heap_exporter.model import AllocationProfile, Census, SnapshotInfo
+from heap_exporter.model import AllocationProfile, Census, LostMemory, SnapshotInfo
 from heap_exporter.runtime.formatting import stamp
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.service_name import service_name
@@ -54,6 +54,7 @@ class Snapshots:
         process_started_at: float | None = None,
         service: str = "",
         allocations: Callable[[], AllocationProfile | None] = lambda: None,
+        lost: Callable[[], LostMemory | None] = lambda: None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
@@ -72,6 +73,7 @@ class Snapshots:
             process_started_at=process_started_at,
             service=self.service,
             allocations=allocations,
+            lost=lost,
         )
         self._clock = clock
         self._wake = wake

@@ -22,7 +22,8 @@ from heap_exporter.heapfile.encoder import write_census
 from heap_exporter.heapfile.format import BlockWriter
 from heap_exporter.heapfile.header import Footer, Header
 from heap_exporter.heapfile.recorded_allocations import MAX_LINES, allocations_member
-from heap_exporter.model import AllocationProfile, Census, SnapshotInfo, Walk
+from heap_exporter.heapfile.recorded_lost import lost_member
+from heap_exporter.model import AllocationProfile, Census, LostMemory, SnapshotInfo, Walk
 from heap_exporter.model.resource_shortage import ResourceShortage
 from heap_exporter.probes.used_memory import read_used_memory
 from heap_exporter.report.shortage_text import census_note, shortage_text
@@ -52,6 +53,7 @@ class SnapshotWriter:
         process_started_at: float | None,
         service: str,
         allocations: Callable[[], AllocationProfile | None],
+        lost: Callable[[], LostMemory | None],
     ) -> None:
         self._walker = walker
         self._store = store
@@ -62,6 +64,7 @@ class SnapshotWriter:
         self._process_started_at = process_started_at
         self._service = service
         self._allocations = allocations
+        self._lost = lost
 
     def write(self, id: str, reason: str) -> SnapshotInfo:
         """Write a snapshot and return it. Raises a :class:`SnapshotError` with the reason if there is none."""
@@ -100,6 +103,7 @@ class SnapshotWriter:
         return plan
 
     def _header(self, id: str, reason: str, plan: SnapshotPlan) -> Header:
+        lost = self._lost() if plan.content == "graph" else None
         taken_at, used = self._clock(), read_used_memory()
         return Header(
             content=plan.content,
@@ -119,6 +123,7 @@ class SnapshotWriter:
             allocated_bytes=used.allocated_bytes,
             service=self._service,
             allocations=self._allocated(),
+            lost=None if lost is None else lost_member(lost),
         )
 
     def _allocated(self) -> dict[str, Any] | None:

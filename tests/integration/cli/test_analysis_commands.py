@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from heap_exporter.heapfile.encoder import write_census
+from heap_exporter.heapfile.recorded_lost import lost_member
 from heap_exporter.model import Census, TypeCount
 from heap_exporter.runtime.formatting import size
-from tests.heaps.files import HEADER, write_file
+from tests.doubles.lost_memory import lost_memory, lost_objects
+from tests.heaps.files import HEADER, small_graph, write_file
 from tests.processes.commands import Pair, Run, command_line
 from tests.processes.programs import environment
 from tests.rows import first
@@ -303,3 +305,13 @@ def test_help_has_examples_and_the_exit_codes(run: Run, command: str) -> None:
     assert f"    heap-exporter {command} " in shown
     assert "exit codes:" in shown
     assert f"\n    {command} " in run("--help").stdout
+
+
+def test_lost_shows_what_c_code_lost_between_two_snapshots(run: Run, tmp_path: Path) -> None:
+    found = [lost_member(lost_memory(lost_objects("tuple", blocks))) for blocks in (10, 25)]
+    paths = [
+        write_file(tmp_path / f"{number}.heap", small_graph, replace(HEADER, lost=lost))
+        for number, lost in enumerate(found)
+    ]
+
+    assert "C code lost 15 `tuple`: 960 B in all, to which no pointer leads\n" in run("lost", *paths).stdout

@@ -22,7 +22,7 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
-        ("lsit", "there is no command 'lsit'; did you mean `heap-exporter list` or `heap-exporter last-exit`?"),
+        ("lsit", "there is no command 'lsit'; did you mean `heap-exporter lost` or `heap-exporter list`?"),
         ("nonsense", "there is no command 'nonsense'; `heap-exporter --help` lists the commands"),
         ("--nonsense", "unrecognized arguments: --nonsense; `heap-exporter --help` explains the arguments"),
         ("list --nonsense", "unrecognized arguments: --nonsense; `heap-exporter list --help` explains the arguments"),

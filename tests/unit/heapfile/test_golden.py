@@ -67,6 +67,7 @@ def test_a_file_has_exactly_the_documented_bytes(tmp_path: Path) -> None:
         "allocated_bytes": None,
         "service": "",
         "allocations": None,
+        "lost": None,
     }
     assert json.loads(footer) == {
         "objects": 4,
