@@ -123,7 +123,7 @@ def _abandon_stdout() -> None:
 
 def _parsed(words: Sequence[str]) -> argparse.Namespace:
     """Return the arguments of the command that the words name. Prints the help if there are none."""
-    parser = _parser()
+    parser = _parser(words[:1] if words and words[0] in COMMANDS else COMMANDS)
     if not words:
         parser.print_help()
         parser.exit()
@@ -138,7 +138,8 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
-def _parser() -> CommandParser:
+def _parser(names: Sequence[str]) -> CommandParser:
+    """Return the parser with some of the commands; each imports modules that the others do not need."""
     parser = CommandParser(
         prog="heap-exporter",
         description="Watches the memory of Python services: metrics, leak alerts, heap snapshots.",
@@ -148,7 +149,7 @@ def _parser() -> CommandParser:
     # The metavar is as long as the longest command: argparse aligns the commands' help by it.
     commands = parser.add_subparsers(title="commands", metavar="COMMAND ARGS")
     parser.set_defaults(parser=parser)
-    for name in COMMANDS:
+    for name in names:
         module = importlib.import_module(f"heap_exporter.cli.{name.replace('-', '_')}_command")
         command = commands.add_parser(name, help=module.HELP, description=module.__doc__, epilog=EXIT_CODES)
         module.add_arguments(command)

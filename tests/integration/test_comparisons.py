@@ -127,7 +127,7 @@ def test_a_service_that_stopped_growing_has_no_suspect(tmp_path: Path) -> None:
 
 
 def test_the_demo_ends_with_the_name_of_the_holder(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "heap_exporter", "demo", "--once", "--port=0", "--shop-port=0"]
+    command = [sys.executable, "-m", "heap_exporter", "demo", "--once", "--port=0", "--shop-port=0", "--visitors=30"]
     window = f"--window={8 * slowdown():.0f}"
     ran = subprocess.run(
         [*command, window], capture_output=True, text=True, env=environment(tmp_path), timeout=300, check=False

@@ -34,7 +34,7 @@ print(json.dumps([len(sys.modules), sorted(set(sys.modules) - before), resident_
 """
 
 
-@pytest.mark.parametrize(("http", "max_modules", "max_mib"), [(False, 270, 11), (True, 300, 19)])
+@pytest.mark.parametrize(("http", "max_modules", "max_mib"), [(False, 275, 11), (True, 305, 19)])
 def test_a_service_that_is_judged_and_scraped_has_few_modules_and_no_heavy_one(
     http: bool, max_modules: int, max_mib: float, tmp_path: Path
 ) -> None:
@@ -63,3 +63,19 @@ def test_the_exit_watcher_has_few_modules() -> None:
 
     assert not {"dataclasses", "heap_exporter.model", "logging", "pathlib", "re", "threading", "typing"} & set(loaded)
     assert len(loaded) <= 70
+
+
+def test_a_command_imports_only_its_own_modules() -> None:
+    code = """
+        import sys
+        from heap_exporter.cli import main
+        try:
+            main(["top", "--help"])
+        except SystemExit:
+            print(*sys.modules)
+    """
+    shown = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, capture_output=True, text=True)
+    loaded = shown.stdout.splitlines()[-1].split()
+
+    assert [name for name in loaded if name.endswith("_command")] == ["heap_exporter.cli.top_command"]
+    assert not {"http.client", "ssl", "subprocess", "heap_exporter.detection"} & set(loaded)

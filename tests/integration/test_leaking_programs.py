@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -39,7 +39,7 @@ LEAKS = {
 }
 """Program → type, holder, beginning of the advice."""
 
-SAME_KIND = {"unbounded_cache", "closure", "compressors", "heavy_documents"}
+SAME_KIND = {"audit_list", "unbounded_cache", "closure", "compressors", "heavy_documents"}
 """Programs with the advice of another one: they run in `make test-long`."""
 
 HEALTHY = (
@@ -82,6 +82,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def compared(name: str, folder: Path) -> Diff:
     """Run a program that takes two snapshots; return the changes between them."""
     return analysis.compare(*run(name, folder / f"{name}.before.heap", folder / f"{name}.after.heap"))
+
+
+@pytest.fixture(scope="module")
+def in_another_run(folder: Path) -> Callable[[str], list[Heap]]:
+    """Return a function that returns the two snapshots of a second run of a program."""
+
+    @cache
+    def run_again(name: str) -> list[Heap]:
+        return run(name, folder / f"{name}.before-again.heap", folder / f"{name}.after-again.heap")
+
+    return run_again
 
 
 def run(name: str, *paths: Path) -> list[Heap]:
@@ -215,14 +226,16 @@ def test_few_heavy_objects_are_counted_themselves(name: str, objects: int, bytes
 @pytest.mark.parametrize(
     "name", ["session_dict", *(pytest.param(name, marks=pytest.mark.long) for name in ("tasks", "method_lru_cache"))]
 )
-def test_another_run_has_the_same_fingerprint(name: str, folder: Path, tmp_path: Path) -> None:
-    again = analysis.compare(*run(name, tmp_path / "before.heap", tmp_path / "after.heap"))
+def test_another_run_has_the_same_fingerprint(
+    name: str, folder: Path, in_another_run: Callable[[str], list[Heap]]
+) -> None:
+    again = analysis.compare(*in_another_run(name))
 
     assert again.suspects[0].fingerprint == compared(name, folder).suspects[0].fingerprint
 
 
-def test_snapshots_of_two_processes_can_be_compared(folder: Path, tmp_path: Path) -> None:
-    other_before, _ = run("session_dict", tmp_path / "before.heap", tmp_path / "after.heap")
+def test_snapshots_of_two_processes_can_be_compared(folder: Path, in_another_run: Callable[[str], list[Heap]]) -> None:
+    other_before, _ = in_another_run("session_dict")
 
     [first] = analysis.compare(other_before, compared("session_dict", folder).after).suspects
 

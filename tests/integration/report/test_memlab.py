@@ -32,6 +32,7 @@ def test_the_leaking_list_is_the_largest_object_in_memlab(leak: list[Path], tmp_
     assert largest == ("list", str(2 * LEAKED_A_ROUND))
 
 
+@pytest.mark.long
 def test_memlab_shapes_are_types_with_counts_and_referrers(leak: list[Path], tmp_path: Path) -> None:
     _, target = converted(leak[2])
 
