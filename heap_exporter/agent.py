@@ -263,16 +263,21 @@ class HeapExporter:
 
     def _app(self, trust_loopback: bool) -> FleetApp:
         """Return the pages of the fleet, as the exporter of any of its processes shows them, as a WSGI application."""
-        from heap_exporter.fleet.fleet_metrics import FleetMetrics
         from heap_exporter.web import fleet_documents
         from heap_exporter.web.fleet_app import FleetApp
         from heap_exporter.web.peers import Peers
 
-        folder, own = self.settings.snapshot_dir, self._own_process()
-        metrics = self._fleet_metrics = self._fleet_metrics or FleetMetrics(folder, own)
+        folder, own, metrics = self.settings.snapshot_dir, self._own_process(), self._metrics_of_fleet()
         own_app = self._own_app(lambda root: fleet_documents.processes(metrics.members(), root))
         token = self.settings.token
         return FleetApp(own_app, own, metrics, Peers(folder), token=token, trust_loopback=trust_loopback)
+
+    def _metrics_of_fleet(self) -> FleetMetrics:
+        """Return the metrics of all processes, as the exporter of any of them exports them."""
+        from heap_exporter.fleet.fleet_metrics import FleetMetrics
+
+        self._fleet_metrics = self._fleet_metrics or FleetMetrics(self.settings.snapshot_dir, self._own_process())
+        return self._fleet_metrics
 
     def _own_app(self, processes: Callable[[str], Sequence[dict[str, Any]]] = lambda _: ()) -> App:
         """Return the pages of the exporter's own process as a WSGI application for clients that are allowed."""
@@ -294,9 +299,10 @@ class HeapExporter:
     def _register(self, registry: CollectorRegistry) -> None:
         """Add the exporter's metrics to a registry of the application, once."""
         from heap_exporter.export.prometheus import HeapCollector
+        from heap_exporter.fleet.fleet_families import FLEET_METRICS
 
         if all(known is not registry for known, _ in self._registered):
-            collector = HeapCollector(self.monitor.reading)
+            collector = HeapCollector(self._metrics_of_fleet().families, FLEET_METRICS)
             registry.register(collector)
             self._registered.append((registry, collector))
 
@@ -353,6 +359,7 @@ def start(*, strict: bool = False, **settings: Unpack[SettingsKeywords]) -> Heap
 def register(registry: CollectorRegistry | None = None, **settings: Unpack[SettingsKeywords]) -> HeapExporter:
     """Start the monitor and add its metrics to a registry of the application (default: the registry of client_python).
 
+    They are those of all processes that share the snapshot folder, as the port shows them.
     Raises :class:`~heap_exporter.errors.SettingsError`, and ``ValueError`` if a collector has metrics of these names.
     """
     from prometheus_client import REGISTRY

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from heap_exporter.export.families import Family, families, family_of
+from heap_exporter.export.families import Family, family_of
 from heap_exporter.metrics import METRICS
-from heap_exporter.model import Reading
+from heap_exporter.metrics import Metric as OwnMetric
 
 
 class HeapCollector:
-    """A Prometheus collector for any ``CollectorRegistry``. It returns the last reading and never walks the heap."""
+    """A Prometheus collector for any ``CollectorRegistry``. It returns what ``read`` returns, and never walks the heap.
 
-    def __init__(self, read: Callable[[], Reading]) -> None:
+    ``further`` are metrics that it may return besides those of a process.
+    """
+
+    def __init__(self, read: Callable[[], Iterable[Family]], further: Sequence[OwnMetric] = ()) -> None:
         self._read = read
+        self._further = further
 
     def describe(self) -> Iterable[Metric]:
         """Return every Prometheus family without samples, so that to register the collector collects nothing."""
-        return [_converted(family_of(entry)) for entry in METRICS]
+        return [_converted(family_of(entry)) for entry in chain(METRICS, self._further)]
 
     def collect(self) -> Iterable[Metric]:
-        """Return the Prometheus families of the last reading."""
-        return map(_converted, families(self._read()))
+        """Return the Prometheus families now."""
+        return map(_converted, self._read())
 
 
 def _converted(family: Family) -> Metric:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from heap_exporter.export.families import family_of, of_member
+from heap_exporter.export.families import MEMBER_LABELS, Family, family_of, of_member
 from heap_exporter.export.standard_metrics import StandardMetrics
 from heap_exporter.export.text_format import OPENMETRICS_END, choose_format, heading, sample_lines
 from heap_exporter.fleet.fleet_families import FleetState, fleet_families
 from heap_exporter.fleet.fleet_pages import FleetMember, FleetPages
 from heap_exporter.fleet.member_page import MemberPage
 from heap_exporter.fleet.own_process import OwnProcess
-from heap_exporter.metrics import METRICS
+from heap_exporter.metrics import METRICS, LabelledValue
 
 CACHE_SECONDS = 1.0
 """How long an answer for several processes is kept: merging the pages of many costs the hub time."""
@@ -99,6 +99,28 @@ class FleetMetrics:
         body = "".join(parts).encode("utf-8", "replace")
         return body + OPENMETRICS_END if is_openmetrics else body, content_type
 
+    def families(self) -> Iterator[Family]:
+        """Yield the Prometheus families of all members and of the fleet, without the standard ones of a process."""
+        found = self.members()
+        now = time.time()
+        of_fleet = tuple(fleet_families(FleetState(found, now)))
+        shown = _with_types(found, sum(len(tuple(family.points)) for family in of_fleet))
+        for entry in METRICS:
+            family, points = self._catalogue[entry.name], list[LabelledValue]()
+            for each in found:
+                if self._is_shown(entry.name, each, now, () if each.id in shown else OF_TYPES):
+                    (of_each,) = of_member(each.member, [family._replace(points=self._points(entry.name, each))])
+                    points.extend(of_each.points)
+            if points:
+                yield family._replace(labels=(*MEMBER_LABELS, *family.labels), points=points)
+        yield from of_fleet
+
+    @staticmethod
+    def _is_shown(name: str, each: FleetMember, now: float, left_out: Container[str]) -> bool:
+        if each.page is None or name not in each.page.values:
+            return False
+        return name not in left_out if each.is_up(now) else name in OF_SILENT_MEMBERS
+
     def _lines_of(self, each: FleetMember, left_out: Container[str]) -> Mapping[str, str]:
         """Return the lines of a member by metric; they are kept until it publishes another page."""
         if each.page is None:
@@ -107,17 +129,18 @@ class FleetMetrics:
         if known is None or known[0] is not each.page:
             known = each.page, {name: self._encoded(name, each) for name in each.page.values}
             self._lines = {**self._lines, each.id: known}
-        if each.is_up(time.time()):
-            return {name: lines for name, lines in known[1].items() if name not in left_out}
-        return {name: known[1][name] for name in OF_SILENT_MEMBERS if name in known[1]}
+        now = time.time()
+        return {name: lines for name, lines in known[1].items() if self._is_shown(name, each, now, left_out)}
+
+    def _points(self, name: str, each: FleetMember) -> Sequence[LabelledValue]:
+        assert each.page is not None
+        if name != PROCESS_INFO:
+            return each.page.values[name]
+        role = each.member.role_among(other.member for other in self._found)
+        return [((str(each.member.pid), role.value), 1.0)]
 
     def _encoded(self, name: str, each: FleetMember) -> str:
-        assert each.page is not None
-        points = each.page.values[name]
-        if name == PROCESS_INFO:
-            role = each.member.role_among(other.member for other in self._found)
-            points = [((str(each.member.pid), role.value), 1.0)]
-        values = self._catalogue[name]._replace(points=points)
+        values = self._catalogue[name]._replace(points=self._points(name, each))
         return "".join(map(sample_lines, of_member(each.member, [values])))
 
 

@@ -1,4 +1,4 @@
-"""Compares each snapshot with the one before it in a subprocess; one comparison at a time.
+"""Compares each snapshot with the one before it in a subprocess; one comparison at a time in a folder.
 
 Nothing runs in the application's interpreter: see :mod:`heap_exporter.runtime.subprocesses`.
 """
@@ -122,7 +122,7 @@ class Comparisons:
         if self._running is not None and not self._running.program.has_ended():
             return
         self._running = None
-        if self._waiting is None:
+        if self._waiting is None or self._store.is_comparing():
             return
         (before, after), self._waiting = self._waiting, None
         needed, headroom = comparison_memory.predicted_bytes(max(before.objects, after.objects)), self._headroom()

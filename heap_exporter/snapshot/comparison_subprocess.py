@@ -20,11 +20,15 @@ from heap_exporter.model import ComparisonProblemKind
 from heap_exporter.probes.headroom import read_headroom
 from heap_exporter.probes.process import read_memory
 from heap_exporter.report import html, json_documents
+from heap_exporter.runtime.file_lock import LockHeld, lock_file, unlock_file
 from heap_exporter.runtime.own_folder import open_folder
 from heap_exporter.snapshot.comparison_memory import must_end
-from heap_exporter.snapshot.file_names import page_name, report_name
+from heap_exporter.snapshot.file_names import COMPARISON_LOCK, page_name, report_name
 
 ROWS = 20
+
+TURN_SECONDS = 0.25
+"""How often a comparison that began at the same time as another one tries to go on."""
 
 CHECK_SECONDS = 0.25
 """How often the free memory is read: a service gains at most some hundred MiB in that time."""
@@ -37,6 +41,7 @@ def main(before: str, after: str, folder: str, after_id: str, *memory: str) -> N
     the document has the ``problem``. The document is written last: it marks the end.
     """
     result = _Result(Path(folder), Path(before).stem, after_id)
+    result.wait_for_turn()
     threading.Thread(target=_end_when_short, args=(result, *map(int, memory)), daemon=True).start()
     try:
         diff = analysis.compare(analysis.open(before), analysis.open(after))
@@ -59,6 +64,15 @@ class _Result:
         self._after_id = after_id
         self._turn = threading.Lock()
 
+    def wait_for_turn(self) -> None:
+        """Wait until no other comparison runs in the folder; from then on this one does, until it ends."""
+        with open_folder(self._folder) as folder:
+            while True:
+                with suppress(LockHeld):
+                    lock_file(folder, COMPARISON_LOCK)
+                    return
+                time.sleep(TURN_SECONDS)
+
     def write_page(self, diff: Diff) -> None:
         """Write the page. Raises nothing: the report is worth more than its page, and no one reads a traceback here."""
         with suppress(Exception):
@@ -70,6 +84,7 @@ class _Result:
         with self._turn:
             with open_folder(self._folder) as folder:
                 folder.write(report_name(self._after_id), document)
+                unlock_file(folder, COMPARISON_LOCK)
             os._exit(0)  # the other thread must not write, and the deallocation of a large graph takes seconds
 
     def write_problem(self, kind: ComparisonProblemKind, *, available_bytes: int = 0, error: str = "") -> None:

@@ -26,9 +26,10 @@ PIN_SUFFIX = ".kept"
 
 SNAPSHOT_LOCK = "snapshot.lock"
 BUDGET_FILE, BUDGET_LOCK = "budget.json", "budget.lock"
+COMPARISON_LOCK = "comparison.lock"
 UPLOAD_LEDGER, UPLOAD_LOCK = "uploads.json", "upload.lock"
 
-LOCKS = (SNAPSHOT_LOCK, BUDGET_LOCK, UPLOAD_LOCK)
+LOCKS = (SNAPSHOT_LOCK, BUDGET_LOCK, UPLOAD_LOCK, COMPARISON_LOCK)
 SHARED_PARTS = (part_name(BUDGET_FILE), part_name(UPLOAD_LEDGER))
 """Unfinished files that belong to no snapshot."""
 

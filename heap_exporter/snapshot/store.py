@@ -12,9 +12,10 @@ from heap_exporter.errors import SnapshotFileError, SnapshotNoDisk, SnapshotNotF
 from heap_exporter.heapfile.format import SUFFIX
 from heap_exporter.model import SnapshotInfo
 from heap_exporter.runtime.descriptors import ReadFile, close_descriptor, open_descriptor
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.own_folder import OwnFolder, open_folder
 from heap_exporter.snapshot import retention
-from heap_exporter.snapshot.file_names import ID, PAGE_SUFFIX, page_name, report_name, snapshot_name
+from heap_exporter.snapshot.file_names import COMPARISON_LOCK, ID, PAGE_SUFFIX, page_name, report_name, snapshot_name
 from heap_exporter.snapshot.folder_listing import read_info, read_infos
 
 MAX_BYTES = 4 * 1024**3
@@ -115,6 +116,15 @@ class Store:
                 return info, ReadFile(folder.open_file(snapshot_name(id), os.O_RDONLY))
         except OSError as error:
             raise SnapshotNotFound(f"snapshot {id} has been removed since the request arrived") from error
+
+    def is_comparing(self) -> bool:
+        """Return whether a process compares two snapshots in the folder. Raises nothing."""
+        with late_imports():
+            from heap_exporter.runtime.lock_probe import lock_holder  # it imports a module that only Unix has
+
+        with suppress(OSError), self.open() as folder, folder.opened(COMPARISON_LOCK, os.O_RDONLY) as file:
+            return lock_holder(file) is not None
+        return False
 
     def has_report(self, id: str) -> bool:
         """Return whether there is a report of a snapshot and the one before it. Raises nothing."""

@@ -75,14 +75,17 @@ def test_promtool_accepts_the_page_and_it_is_compressed(accept: str, promtool: P
         assert (linted.stderr.decode(), linted.returncode) == ("", 0)
 
 
-def test_the_registry_of_the_application_has_the_metrics_of_both(tmp_path: Path) -> None:
+def test_the_registry_of_the_application_has_the_metrics_of_all_its_processes(tmp_path: Path) -> None:
     code = """
-        import json, sys
+        import json, os, sys
         from prometheus_client import Counter, start_http_server
         import heap_exporter
         Counter("shop_orders", "Orders.").inc()
         exporter = heap_exporter.register(interval=0.2)
         assert heap_exporter.register() is exporter
+        if os.fork() == 0:
+            sys.stdin.read()
+            os._exit(0)
         server, _ = start_http_server(0, addr="127.0.0.1")
         print(json.dumps(f"http://127.0.0.1:{server.server_port}/"), flush=True)
         sys.stdin.readline()
@@ -90,10 +93,15 @@ def test_the_registry_of_the_application_has_the_metrics_of_both(tmp_path: Path)
         """
     with program(code, tmp_path) as process:
         url = next_json(process)
-        found = eventually(lambda: metrics(url), lambda page: "heap_exporter_last_census_timestamp_seconds" in page)
+        eventually(lambda: metrics(url), lambda page: "heap_exporter_last_census_timestamp_seconds" in page)
+        page = eventually(
+            lambda: get(f"{url}metrics", "text/plain"), lambda page: page.count("python_heap_process_info{") == 2
+        )
 
-    assert found["shop_orders_total"] == 1
-    assert {"python_heap_resident_bytes", "process_resident_memory_bytes"} <= set(found)
+    assert "\nshop_orders_total 1.0\n" in page
+    assert "\nprocess_resident_memory_bytes " in page
+    assert page.count("\npython_heap_resident_bytes{") == 2
+    assert '\nheap_exporter_processes{service="program.py"} 2.0\n' in page
 
 
 FLASK = """

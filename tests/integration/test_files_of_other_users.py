@@ -16,7 +16,7 @@ from tests.processes.programs import eventually, next_json, program
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a program as another user")
 
 STRANGER = 4711
-LOCKS = ("snapshot.lock", "budget.lock", "upload.lock")
+LOCKS = ("snapshot.lock", "budget.lock", "upload.lock", "comparison.lock")
 
 SERVICE = """
     import json, sys

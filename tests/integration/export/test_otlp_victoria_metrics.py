@@ -18,6 +18,7 @@ import pytest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from heap_exporter.export.families import families
 from heap_exporter.export.otlp import OtlpPusher
 from heap_exporter.export.otlp_receiver import OtlpProtocol, OtlpReceiver
 from heap_exporter.export.prometheus import HeapCollector
@@ -109,7 +110,7 @@ def query(url: str, path: str, **parameters: str) -> Any:
 
 @pytest.mark.usefixtures("victoria_metrics")
 def test_a_reading_has_the_same_names_labels_and_values_pushed_as_scraped() -> None:
-    expected = scraped(HeapCollector(full_reading).collect())
+    expected = scraped(HeapCollector(lambda: families(full_reading())).collect())
     with running.victoria_metrics() as url:
         push_once(url)
         wait_until(lambda: len(stored(url)) >= len(expected))

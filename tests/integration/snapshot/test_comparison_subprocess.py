@@ -56,6 +56,22 @@ comparison_subprocess.main(*sys.argv[1:])
 """
 
 
+RECORDS_ITS_TIME = """
+import sys, time
+from heap_exporter.snapshot import comparison_subprocess
+
+def compare(*_):
+    print(time.monotonic(), flush=True)
+    time.sleep(0.3)
+    print(time.monotonic(), flush=True)
+    raise MemoryError
+
+comparison_subprocess.read_headroom = lambda: None
+comparison_subprocess.analysis.compare = compare
+comparison_subprocess.main(*sys.argv[1:])
+"""
+
+
 def compared(code: str, before: Path, after: Path, limit_bytes: int = 900 * MIB) -> Any:
     """Run the subprocess with some of its functions replaced, and return the document that it writes."""
     command: list[str | Path] = [
@@ -95,3 +111,20 @@ def test_it_ends_at_its_limit_before_small_allocations_fail(tmp_path: Path) -> N
     document = compared(GROWS_SLOWLY, tmp_path / "a.heap", tmp_path / "b.heap", limit_bytes=60 * MIB)
 
     assert document["problem"]["kind"] == "over-memory-limit"
+
+
+def test_two_that_begin_at_once_compare_one_after_the_other(tmp_path: Path) -> None:
+    for name in ("a.heap", "b.heap"):
+        write_file(tmp_path / name, small_graph)
+    arguments = (tmp_path / "a.heap", tmp_path / "b.heap", tmp_path)
+    commands = [
+        [sys.executable, "-c", RECORDS_ITS_TIME, *arguments, after_id, str(800 * MIB), str(900 * MIB)]
+        for after_id in ("b", "c")
+    ]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+    (begun, ended), (later_begun, _) = sorted(
+        tuple(map(float, each.communicate(timeout=60)[0].split())) for each in started
+    )
+
+    assert begun < ended <= later_begun
+    assert not (tmp_path / "comparison.lock").exists()

@@ -126,7 +126,7 @@ new_formats = pytest.mark.skipif(
 def test_the_page_and_its_content_type_are_those_of_client_python(accept: str) -> None:
     reading = replace(full_reading(), types=(*full_reading().types, TypeCount('odd"\\\n€', 3, 10**15)))
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(HeapCollector(lambda: reading))
+    registry.register(HeapCollector(lambda: families(reading)))
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         registry.register(OfMember(collector(registry=CollectorRegistry())))
     encoder, content_type = choose_encoder(accept.replace("escaping=values", "escaping=underscores"))
@@ -171,10 +171,10 @@ def test_a_client_with_unknown_versions_gets_the_known_one() -> None:
 def test_the_collector_registers_next_to_the_default_ones_without_collecting() -> None:
     reads = 0
 
-    def read() -> Reading:
+    def read() -> Iterable[Family]:
         nonlocal reads
         reads += 1
-        return full_reading()
+        return families(full_reading())
 
     collector = HeapCollector(read)
     REGISTRY.register(collector)
@@ -190,7 +190,7 @@ def test_the_collector_registers_next_to_the_default_ones_without_collecting() -
 
 def test_a_counter_keeps_its_name_in_any_registry() -> None:
     registry = CollectorRegistry()
-    registry.register(HeapCollector(full_reading))
+    registry.register(HeapCollector(lambda: families(full_reading())))
 
     assert registry.get_sample_value("python_heap_gc_collections_total", {**OF_MEMBER, "generation": "2"}) == 4
 
@@ -209,4 +209,4 @@ def test_a_process_without_a_slot_yet_exports_nothing() -> None:
     reading = replace(full_reading(), member=None)
 
     assert page_of(reading).render("")[0] == b""
-    assert list(HeapCollector(lambda: reading).collect()) == []
+    assert list(HeapCollector(lambda: families(reading)).collect()) == []
