@@ -22,7 +22,7 @@ from heap_exporter.allocations import AllocationSampler
 from heap_exporter.errors import HeapExporterError
 from heap_exporter.export.otel_internals import OpenTelemetryChanged
 from heap_exporter.export.otlp_receiver import find_receiver
-from heap_exporter.model import Census, Reading, SnapshotInfo, Verdict
+from heap_exporter.model import Census, LostGrowth, Reading, SnapshotInfo, Verdict
 from heap_exporter.monitor import HeapMonitor
 from heap_exporter.notify.listeners import LeakEvent, LeakListener
 from heap_exporter.runtime import forks
@@ -106,6 +106,13 @@ class HeapExporter:
     def snapshot(self, reason: str = "requested by the application") -> SnapshotInfo:
         """Have the exporter take a snapshot now. Raises :class:`~heap_exporter.errors.SnapshotError` if that fails."""
         return self.monitor.snapshot(reason)
+
+    def lost(self) -> LostGrowth | None:
+        """Have the exporter search for memory that C code has lost; return what grew since the first search.
+
+        ``None`` before the second search, or if this one was not possible.
+        """
+        return self.monitor.lost()
 
     def census(self) -> Census:
         """Have the exporter take a census now. Raises :class:`~heap_exporter.errors.SourceMissing` on a frozen heap."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from heap_exporter._version import VERSION
-from heap_exporter.model import Cause, Reading, State
+from heap_exporter.model import Cause, LostGroup, LostKind, Reading, State
 from heap_exporter.runtime.interpreter import implementation, python_version
 
 LabelledValue = tuple[tuple[str, ...], float]
@@ -21,6 +21,10 @@ LabelledValue = tuple[tuple[str, ...], float]
 
 OTHER_TYPES = "other"
 """The ``type_name`` for the sum of all types that have no series of their own."""
+
+
+LOST_SERIES = 10
+"""Types and sizes of lost memory that have series of their own."""
 
 
 class Instrument(StrEnum):
@@ -126,6 +130,31 @@ def _by_type(attribute: str) -> Callable[[Reading], Iterable[LabelledValue]]:
     return read
 
 
+def _lost(attribute: str) -> Callable[[Reading], Iterable[LabelledValue]]:
+    """Return a function that reads one attribute of the lost objects and blocks of Python, largest group first."""
+
+    def read(reading: Reading) -> Iterable[LabelledValue]:
+        if reading.lost is None:
+            return ()
+        groups = [group for group in reading.lost.groups if group.kind is not LostKind.MALLOC_CHUNK]
+        values = {(_lost_name(group),): float(getattr(group, attribute)) for group in groups[:LOST_SERIES]}
+        values[OTHER_TYPES,] = float(sum(getattr(group, attribute) for group in groups[LOST_SERIES:]))
+        return values.items()
+
+    return read
+
+
+def _lost_name(group: LostGroup) -> str:
+    return group.type_name or f"(blocks of {group.block_bytes} bytes)"
+
+
+def _lost_native(reading: Reading) -> Iterable[LabelledValue]:
+    if reading.lost is None:
+        return ()
+    chunks = (group.bytes for group in reading.lost.groups if group.kind is LostKind.MALLOC_CHUNK)
+    return (((), float(sum(chunks))),)
+
+
 def _gc_objects(reading: Reading) -> Iterable[LabelledValue]:
     points = list(_by_generation("census", "generation_objects")(reading))
     if reading.sample and reading.sample.collector:
@@ -212,6 +241,15 @@ METRICS: tuple[Metric, ...] = (
     Metric("python.heap.type.objects", "{object}", _GAUGE, _by_type("objects"),
            "Number of objects of a type at the last census; small types are combined in 'other'.",
            ("type_name",)),
+    Metric("python.heap.lost", "By", _SIZE, _lost("bytes"),
+           "Size of objects and blocks of Python that C code lost from the first search in the process to the last, by "
+           "type; no pointer leads to them.",
+           ("type_name",)),
+    Metric("python.heap.lost.blocks", "{block}", _GAUGE, _lost("blocks"),
+           "Number of objects and blocks of Python that C code lost from the first search in the process to the last.",
+           ("type_name",)),
+    Metric("python.heap.lost.native", "By", _SIZE, _lost_native,
+           "Memory from malloc that C code lost from the first search in the process to the last."),
     Metric("python.heap.leak.state", "", _GAUGE, _state,
            "1 for the current state of the leak detector, 0 for all other states.", ("state",)),
     Metric("python.heap.leak.suspected", "", _GAUGE, _by_cause("is_suspicion"),
@@ -259,6 +297,8 @@ METRICS: tuple[Metric, ...] = (
            "CPU budget."),
     Metric("heap_exporter.last_census.timestamp", "s", _GAUGE, _value("census", "taken_at"),
            "Time at which the last census was taken, in Unix seconds."),
+    Metric("heap_exporter.lost.search.duration", "s", _GAUGE, _value("lost", "search", "duration_seconds"),
+           "Duration of the last search for memory that C code has lost; the application continues to run meanwhile."),
     Metric("heap_exporter.overhead.cpu", "s", _COUNTER, _value("counters", "cpu_seconds"),
            "CPU time of the exporter's sampling thread and of the cloned processes that walk the heap."),
     Metric("heap_exporter.walker", "", _GAUGE, _walker,

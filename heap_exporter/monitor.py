@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from heap_exporter.allocations import AllocationSampler
 from heap_exporter.detection.history import History
-from heap_exporter.model import Census, Reading, SnapshotInfo, Verdict
+from heap_exporter.model import Census, LostGrowth, Reading, SnapshotInfo, Verdict
 from heap_exporter.notify.listeners import LeakEvent, LeakListener, LeakListeners
 from heap_exporter.notify.notifier import Notifier
 from heap_exporter.pipeline import Pipeline, ReadingListener
@@ -78,6 +78,14 @@ class HeapMonitor:
     def allocations(self) -> AllocationSampler:
         """Return the sampler of allocations, which this monitor starts and stops as the settings say."""
         return self._pipeline.allocations
+
+    def lost(self) -> LostGrowth | None:
+        """Search for memory that C code has lost now, on the calling thread; return what grew since the first search.
+
+        ``None`` before the second search, or if this one was not possible.
+        """
+        search = self._pipeline.lost
+        return search.growth() if search.search() is not None else None
 
     @property
     def running(self) -> bool:

@@ -343,7 +343,7 @@ class Pipeline:
         return self._recorder.failures if self._recorder else 0
 
     def _with_counters(self, reading: Reading) -> Reading:
-        """Return a reading to publish: with the counters of all stages, the last snapshot, and the walker in use."""
+        """Return a reading to publish: with the counters of all stages and what they took last."""
         self._cpu_seconds = self._earlier_cpu_seconds + time.thread_time()
         errors = dict(self._boundary.errors)
         errors["record"] += self._recording_failures()
@@ -360,4 +360,10 @@ class Pipeline:
             uploads=dict(self._uploads.outcomes) if self._uploads else dict.fromkeys(UPLOAD_OUTCOMES, 0),
             cpu_seconds=self._cpu_seconds + self.walker.clone_cpu_seconds,
         )
-        return dataclasses.replace(reading, counters=counters, snapshot=self.snapshots.last, walker=self.walker.chosen)
+        return dataclasses.replace(
+            reading,
+            counters=counters,
+            snapshot=self.snapshots.last,
+            lost=self.lost.growth(),
+            walker=self.walker.chosen,
+        )

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from heap_exporter.heapfile.recorded_lost import read_groups
 from heap_exporter.model import (
     Accumulation,
     CacheLimit,
     Cause,
     Finding,
     FindingKind,
+    LostKind,
     RetainerPath,
     Step,
     StepKind,
@@ -29,6 +31,12 @@ Places that grew by less than this share of the growth of the first place are ig
 
 MIN_EXPLAINED = 0.3
 """Minimum share of the process's growth that Python objects need for their comparison to explain it."""
+
+MIN_LOST_BYTES = 256 * 1024
+MIN_LOST_SOURCES = 4
+"""Minimum memory that C code must have lost between the snapshots: a search misses pointers in registers."""
+
+MAX_LOST_GROUPS = 10
 
 _CONTAINED = (StepKind.ITEM, StepKind.DICT_VALUE, StepKind.DICT_KEY)
 
@@ -49,6 +57,8 @@ def interpret_report(
     ``grown_bytes`` is the growth of the process between the two snapshots, ``max_bytes`` the memory that it may use at
     most: a cache whose limit of entries would need more has no limit that counts.
     """
+    if found := _lost(report, grown_bytes):
+        return found, None
     gained = report["after"]["shallow_bytes"] - report["before"]["shallow_bytes"]
     places = _considerable(accumulations(report))
     if sum(each.share for each in places) < MIN_SHARE:
@@ -66,6 +76,17 @@ def interpret_report(
             return _confirmed(each), each
     kind = FindingKind.CLEARS_IN_FLIGHT if in_flight else FindingKind.CLEARS_BOUNDED_CACHE
     return Finding(kind, cache_limits=tuple(cache_limits), in_flight_types=tuple(in_flight)), places[0]
+
+
+def _lost(report: Mapping[str, Any], grown_bytes: int) -> Finding | None:
+    """Return the finding that C code has lost the memory that grew, ``None`` if it has not."""
+    groups = tuple(read_groups(report.get("lost")))
+    lost_bytes, sources = sum(group.bytes for group in groups), sum(group.sources for group in groups)
+    if sources < MIN_LOST_SOURCES or lost_bytes < max(MIN_LOST_BYTES, MIN_EXPLAINED * grown_bytes):
+        return None
+    native_bytes = sum(group.source_bytes for group in groups if group.kind is LostKind.MALLOC_CHUNK)
+    cause = Cause.LOST_NATIVE_MEMORY if 2 * native_bytes > lost_bytes else Cause.LOST_REFERENCES
+    return Finding(FindingKind.CONFIRMS_LOST_MEMORY, cause, lost=groups[:MAX_LOST_GROUPS])
 
 
 def _considerable(accumulations: Sequence[Accumulation]) -> list[Accumulation]:

@@ -15,7 +15,7 @@ from heap_exporter.model.allocations import (
 )
 from heap_exporter.model.comparison_problems import ComparisonProblem, ComparisonProblemKind
 from heap_exporter.model.detector_thresholds import DetectorThresholds
-from heap_exporter.model.lost_memory import LostGroup, LostKind, LostMemory
+from heap_exporter.model.lost_memory import LostGroup, LostGrowth, LostKind, LostMemory
 from heap_exporter.model.members import Member, Role
 from heap_exporter.model.paths import LeakPattern, RetainerPath, Step, StepKind
 from heap_exporter.model.reading import Counters, Reading
@@ -72,6 +72,7 @@ __all__ = [
     "LeakAlert",
     "LeakPattern",
     "LostGroup",
+    "LostGrowth",
     "LostKind",
     "LostMemory",
     "MappingGrowth",

@@ -63,6 +63,17 @@ class LostMemory:
     __repr__ = short_repr
 
 
+@dataclass(frozen=True, slots=True)
+class LostGrowth:
+    """What was lost from a search at ``before_at`` (Unix seconds) to the last one, largest group first."""
+
+    before_at: float
+    groups: tuple[LostGroup, ...]
+    search: LostMemory
+
+    __repr__ = short_repr
+
+
 def lost_growth(before: Iterable[LostGroup], after: Iterable[LostGroup]) -> tuple[LostGroup, ...]:
     """Return what was lost from one search to a later one of the same process, largest first."""
     known = {(group.kind, group.type_name, group.block_bytes): group for group in before}

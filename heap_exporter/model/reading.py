@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from heap_exporter.model.alerts import LastExit, LeakAlert, SnapshotInfo
+from heap_exporter.model.lost_memory import LostGrowth
 from heap_exporter.model.members import Member, Role
 from heap_exporter.model.samples import Census, Sample, SlowReadings, TypeCount, WalkerChoice
 from heap_exporter.model.verdicts import Verdict
@@ -52,6 +53,7 @@ class Reading:
     alert: LeakAlert | None = None
     last_exit: LastExit | None = None
     snapshot: SnapshotInfo | None = None
+    lost: LostGrowth | None = None
     counters: Counters = Counters()
 
     __repr__ = short_repr

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from heap_exporter.model.accumulations import Accumulation, CacheLimit, SettledHolder
+from heap_exporter.model.lost_memory import LostGroup
 from heap_exporter.model.samples import memory_of_leaks
 from heap_exporter.runtime.short_repr import short_repr
 
@@ -34,6 +35,8 @@ class Cause(StrEnum):
     NATIVE = "native"
     FRAGMENTATION = "fragmentation"
     FILE_OR_SHARED = "file-or-shared"
+    LOST_REFERENCES = "lost-references"
+    LOST_NATIVE_MEMORY = "lost-native-memory"
     UNATTRIBUTED = "unattributed"
 
 
@@ -61,6 +64,8 @@ class FindingKind(StrEnum):
 
     CONFIRMS_ACCUMULATION = "confirms-accumulation"
     """Objects accumulate in a holder without a limit."""
+    CONFIRMS_LOST_MEMORY = "confirms-lost-memory"
+    """No pointer leads to memory that was allocated: C code has lost it."""
     CLEARS_BOUNDED_CACHE = "clears-bounded-cache"
     """The objects are in a cache that has not reached its limit."""
     CLEARS_SETTLED_HOLDER = "clears-settled-holder"
@@ -73,8 +78,8 @@ class FindingKind(StrEnum):
 class Finding:
     """The result of an investigation: a leak is confirmed, or the suspicion is cleared.
 
-    ``accumulation`` is the leak that is confirmed and ``cause`` its cause. ``cache_limits``, ``in_flight_types``
-    and ``settled_holder`` are of the places that are cleared.
+    ``accumulation`` is the leak that is confirmed and ``cause`` its cause; ``lost`` are the groups of lost memory.
+    ``cache_limits``, ``in_flight_types`` and ``settled_holder`` are of the places that are cleared.
     """
 
     kind: FindingKind
@@ -83,13 +88,14 @@ class Finding:
     cache_limits: tuple[CacheLimit, ...] = ()
     in_flight_types: tuple[str, ...] = ()
     settled_holder: SettledHolder | None = None
+    lost: tuple[LostGroup, ...] = ()
 
     __repr__ = short_repr
 
     @property
     def confirms(self) -> bool:
         """Return whether the kind of this value confirms a leak; otherwise it clears the suspicion."""
-        return self.kind is FindingKind.CONFIRMS_ACCUMULATION
+        return self.kind in (FindingKind.CONFIRMS_ACCUMULATION, FindingKind.CONFIRMS_LOST_MEMORY)
 
 
 class Point(NamedTuple):

@@ -11,6 +11,7 @@ import socket
 from typing import Any
 
 from heap_exporter._version import VERSION
+from heap_exporter.heapfile.recorded_lost import group_member
 from heap_exporter.model import Accumulation, LeakAlert, Member, MemoryKind, Verdict
 from heap_exporter.report import reason_text
 from heap_exporter.report.allocation_documents import allocation_document
@@ -46,6 +47,7 @@ def alert_document(alert: LeakAlert, member: Member | None = None) -> AlertDocum
         "growers": [dataclasses.asdict(grower) for grower in verdict.growing_types],
         "mappings": [dataclasses.asdict(mapping) for mapping in alert.mappings],
         "allocated_at": [allocation_document(growth) for growth in alert.allocated_at],
+        "lost": [group_member(group) for group in verdict.finding.lost] if verdict.finding else [],
         "snapshots": [
             {"id": each.id, "path": str(each.path), "taken_at": each.taken_at, "bytes": each.bytes}
             for each in alert.snapshots

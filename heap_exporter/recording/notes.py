@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from heap_exporter.errors import CrashRecordError
+from heap_exporter.heapfile.recorded_lost import read_groups
 from heap_exporter.model import (
     CacheLimit,
     Cause,
@@ -187,6 +188,7 @@ def _finding(row: Any) -> Finding | None:
             cache_limits=tuple(CacheLimit(**{**each, "step": read_step(each["step"])}) for each in row["cache_limits"]),
             in_flight_types=tuple(map(str, row["in_flight_types"])),
             settled_holder=_settled_holder(row.get("settled_holder")),
+            lost=tuple(read_groups(row.get("lost"))),
         )
     return None
 

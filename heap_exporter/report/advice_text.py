@@ -128,6 +128,14 @@ _CAUSE_ADVICE = {
         "Private memory is not growing. The kernel frees pages of mapped files when it needs memory; shared "
         "memory stays until it is unlinked: check /dev/shm, and multiprocessing.shared_memory and mmap objects."
     ),
+    Cause.LOST_REFERENCES: (
+        "A C extension does not release references (Py_DECREF) or blocks of Python's allocator (PyMem_Free). Start "
+        "with the packages that the named line calls: upgrade them, or report the bug with this text and an example."
+    ),
+    Cause.LOST_NATIVE_MEMORY: (
+        "C code does not free() what it has allocated. Start with the packages that run when memory grows: upgrade "
+        "them, or run a copy of the service under `memray run --native` to find the function that allocates."
+    ),
     Cause.UNATTRIBUTED: (
         "Compare two snapshots first; if the Python objects did not grow, treat the growth as native memory. With "
         "glibc 2.33 or newer, the native heap walker, and PYTHONMALLOC unset, the exporter measures more kinds of "

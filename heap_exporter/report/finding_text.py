@@ -7,6 +7,7 @@ from heap_exporter.model import Accumulation, CacheLimit, Finding, FindingKind, 
 from heap_exporter.model.accumulation_json import path_document
 from heap_exporter.model.paths import SYS_MODULES, StepKind
 from heap_exporter.report.advice_text import pattern_advice
+from heap_exporter.report.lost_text import lost_text
 from heap_exporter.report.path_text import code, path_text, step_text, step_texts
 from heap_exporter.runtime.formatting import duration, gain, rate, size
 
@@ -34,8 +35,14 @@ def finding_text(finding: Finding) -> str:
     """Return a finding as text: one sentence."""
     if finding.accumulation:
         return accumulation_text(finding.accumulation)
+    if finding.kind is FindingKind.CONFIRMS_LOST_MEMORY:
+        return lost_text(finding.lost) or "the comparison of two snapshots shows memory that C code lost"
     if finding.confirms:
         return "the comparison of two snapshots shows where objects accumulate"
+    return _cleared_text(finding)
+
+
+def _cleared_text(finding: Finding) -> str:
     if finding.kind is FindingKind.CLEARS_IN_FLIGHT and not finding.in_flight_types:
         return "two snapshots show no place where objects accumulate: the growth is work in progress"
     if finding.kind is FindingKind.CLEARS_SETTLED_HOLDER:

@@ -26,6 +26,7 @@ from heap_exporter.report.advice_text import cause_advice, pattern_advice, with_
 from heap_exporter.report.allocation_text import allocated_text
 from heap_exporter.report.comparison_problem_text import uncompared_advice
 from heap_exporter.report.finding_text import is_of_modules
+from heap_exporter.report.lost_text import lost_text
 from heap_exporter.report.path_text import ARROW, code, path_text, step_texts
 from heap_exporter.report.reason_text import sentence
 from heap_exporter.runtime.formatting import difference, duration, gain, rate
@@ -46,6 +47,8 @@ CAUSES = {
     Cause.NATIVE: "native memory",
     Cause.FRAGMENTATION: "free memory that an allocator keeps",
     Cause.FILE_OR_SHARED: "mapped files or shared memory",
+    Cause.LOST_REFERENCES: "references that C code lost",
+    Cause.LOST_NATIVE_MEMORY: "native memory that C code lost",
     Cause.UNATTRIBUTED: "memory of unknown kind",
 }
 
@@ -55,6 +58,8 @@ _GROWTH = {
     Cause.NATIVE: "Native memory is growing",
     Cause.FRAGMENTATION: "Free memory in an allocator is growing",
     Cause.FILE_OR_SHARED: "Mapped files or shared memory are growing",
+    Cause.LOST_REFERENCES: "Objects are accumulating to which C code lost the references",
+    Cause.LOST_NATIVE_MEMORY: "Native memory is growing that C code does not free",
     Cause.UNATTRIBUTED: "Memory of unknown kind is growing",
 }
 
@@ -63,6 +68,8 @@ _HOLDERS = {
     Cause.UNCOLLECTED_CYCLES: "Held only by reference cycles that the garbage collector has not freed",
     Cause.NATIVE: "Held by C code or memory mappings, not by Python objects",
     Cause.FRAGMENTATION: "Held by an allocator that does not return freed memory to the system",
+    Cause.LOST_REFERENCES: "No pointer in the process leads to this memory",
+    Cause.LOST_NATIVE_MEMORY: "No pointer in the process leads to this memory",
     Cause.FILE_OR_SHARED: "Held as pages of mapped files or as shared memory, not by Python objects",
     Cause.UNATTRIBUTED: "The holder is not known: the measurements do not show which kind of memory is growing",
 }
@@ -117,6 +124,8 @@ def _summary(verdict: Verdict, alert: LeakAlert | None) -> VerdictSummary:
         return accumulation_summary(found)
     if not verdict.is_suspicion:
         return VerdictSummary(_growth(verdict))
+    if verdict.finding and verdict.finding.lost:
+        return VerdictSummary(lost_text(verdict.finding.lost), advice=cause_advice(verdict.cause))
     if alert and verdict.is_confirmed and alert.comparison_problem:
         return VerdictSummary(_growth(verdict), _UNCOMPARED, uncompared_advice(alert.comparison_problem))
     return VerdictSummary(_growth(verdict), _holder(verdict, alert), cause_advice(verdict.cause))

@@ -52,6 +52,7 @@ ROUTES: Mapping[str, Mapping[str, str]] = {
     "/snapshots/ID/file": {"GET": "_get_snapshot_file"},
     "/snapshots/ID/report": {"GET": "_get_snapshot_report"},
     "/allocations": {"GET": "_get_allocations", "POST": "_post_allocations"},
+    "/lost": {"GET": "_get_lost"},
     "/debug/pprof/": {"GET": "_get_profiles"},
     "/debug/pprof/heap": {"GET": "_get_heap_profile"},
     "/debug/pprof/allocs": {"GET": "_get_allocs_profile"},
@@ -184,6 +185,16 @@ class App(GuardedApp):
 
     def _post_allocations(self, request: Request) -> Response:
         return self._allocations.post(self._source.allocations, request)
+
+    def _get_lost(self, _request: Request) -> Response:
+        growth = self._source.reading().lost
+        if growth is None:
+            raise Problem(
+                HTTPStatus.CONFLICT,
+                "lost memory has not been searched for twice: take two snapshots with POST /snapshots; the search "
+                "needs the native walker and HEAP_EXPORTER_LOST=true",
+            )
+        return json_response(responses.lost(growth))
 
     def _get_profiles(self, _request: Request) -> Response:
         return self._allocations.index()

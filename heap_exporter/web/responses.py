@@ -9,7 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from heap_exporter._version import VERSION
-from heap_exporter.model import Census, LeakAlert, Reading, SnapshotInfo, Verdict
+from heap_exporter.heapfile.recorded_lost import group_member, lost_member
+from heap_exporter.model import Census, Finding, LeakAlert, LostGrowth, Reading, SnapshotInfo, Verdict
 from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.snapshot.comparison import Comparison
 from heap_exporter.snapshot.snapshot_requests import SnapshotProgress
@@ -18,6 +19,7 @@ from heap_exporter.web.shown_snapshots import ShownSnapshots
 Document = dict[str, Any]
 
 TYPES_IN_STATUS = 20
+LOST_GROUPS = 100
 
 
 def health(pid: int) -> Document:
@@ -89,6 +91,7 @@ def verdict(judged: Verdict, alerted: LeakAlert | None) -> Document:
         "reasons": reasons,
         "trends": trends,
         "growers": growers,
+        "lost": _lost_groups(judged.finding),
         "alert": alerted and alert(alerted),
     }
 
@@ -110,7 +113,27 @@ def alert(sent: LeakAlert) -> Document:
         "accumulation": sent.accumulation and accumulation_document(sent.accumulation),
         "mappings": [asdict(mapping) for mapping in sent.mappings],
         "allocated_at": [allocation_document(growth) for growth in sent.allocated_at],
+        "lost": _lost_groups(sent.verdict.finding),
         "advice": alert_advice(sent),
+    }
+
+
+def _lost_groups(finding: Finding | None) -> list[Document]:
+    return [group_member(group) for group in finding.lost] if finding else []
+
+
+def lost(growth: LostGrowth) -> Document:
+    """Return the JSON of /lost: what C code lost from the first search to the last."""
+    search = lost_member(growth.search)
+    del search["groups"], search["has_more"]
+    return {
+        "before_at": growth.before_at,
+        "after_at": growth.search.taken_at,
+        "groups": [group_member(group) for group in growth.groups[:LOST_GROUPS]],
+        "groups_total": len(growth.groups),
+        "duration_seconds": growth.search.duration_seconds,
+        "pause_seconds": growth.search.pause_seconds,
+        "search": search,
     }
 
 

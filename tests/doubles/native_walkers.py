@@ -27,6 +27,7 @@ class FakeWalker:
         self.in_process = in_process
         self.failure: Exception | None = None
         self.walk_count = 0
+        self.found_lost = lost_memory()
         self.options: dict[str, Any] = {}
 
     def census(self) -> Census:
@@ -44,9 +45,9 @@ class FakeWalker:
         return Walk(objects=0, references=0, duration_seconds=0.1, pause_seconds=0.001, cpu_seconds=self.cpu_seconds)
 
     def lost(self) -> LostMemory:
-        """Find no lost memory."""
+        """Return the lost memory that was set, or none."""
         self._walk()
-        return lost_memory()
+        return self.found_lost
 
     def _walk(self) -> None:
         self.walk_count += 1

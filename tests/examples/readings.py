@@ -14,6 +14,7 @@ from heap_exporter.model import (
     EndingReason,
     GrowingType,
     LastExit,
+    LostGrowth,
     Member,
     MemoryKind,
     MemoryLimits,
@@ -33,6 +34,7 @@ from heap_exporter.model import (
     Verdict,
     WalkerChoice,
 )
+from tests.doubles.lost_memory import lost_chunks, lost_memory, lost_objects
 
 MEMBER = Member(
     service="shop",
@@ -142,6 +144,9 @@ def full_reading() -> Reading:
             content="graph",
             objects=60,
             predicted_bytes=1800,
+        ),
+        lost=LostGrowth(
+            TAKEN_AT - 60, (lost_objects("bytes", 27), lost_chunks(3001, 9)), lost_memory(taken_at=TAKEN_AT - 1)
         ),
         counters=Counters(
             sample_errors={"cgroup": 2, "smaps": 1},

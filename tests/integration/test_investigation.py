@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.native.leaky import build
 from tests.processes.programs import (
     PATIENCE_SECONDS,
     eventually,
@@ -92,6 +93,17 @@ class Tenant:  # a small object; SQLite allocates the pages of the database
 TENANTS = {}
 while True:
     TENANTS[object()] = Tenant()
+    time.sleep(0.02)
+"""
+
+LOST_REFERENCES = """
+import leaky
+
+def parse():
+    leaky.lose_large_bytes(30)
+
+while True:
+    parse()
     time.sleep(0.02)
 """
 
@@ -205,3 +217,17 @@ def test_uncollected_cycles_are_confirmed_with_their_cause(tmp_path: Path) -> No
         alert = next_json(process)
 
     assert (alert["cause"], alert["type_name"]) == ("uncollected-cycles", "__main__.Session")
+
+
+@pytest.mark.long
+def test_lost_references_are_confirmed_with_their_type_and_the_line_that_allocated(tmp_path: Path) -> None:
+    build(tmp_path)
+    with service(LOST_REFERENCES, tmp_path) as (url, process):
+        alert = next_json(process)
+        lost = get_json(f"{url}lost")
+
+    assert (alert["state"], alert["cause"]) == ("confirmed", "lost-references")
+    assert alert["lost"][0]["type_name"] == "bytes"
+    assert "C code lost" in alert["text"]
+    assert [line["function"] for line in alert["allocated_at"]][:1] == ["parse"]
+    assert lost["groups"][0]["type_name"] == "bytes"

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from heap_exporter.heapfile.recorded_lost import group_member
 from heap_exporter.investigation.findings import accumulations, interpret_report
-from heap_exporter.model import CacheLimit, Cause, FindingKind, RetainerPath
+from heap_exporter.model import CacheLimit, Cause, FindingKind, LostGroup, RetainerPath
+from tests.doubles.lost_memory import lost_chunks, lost_objects
 from tests.heaps.steps import path
 
 MIB = 1 << 20
@@ -238,3 +240,32 @@ def test_all_suspects_of_a_report_are_accumulations() -> None:
     found = accumulations(report(SESSIONS, CACHE))
 
     assert [each.holder for each in found] == [path("shop.sessions.SESSIONS"), path("shop.stock.lookup")]
+
+
+@pytest.mark.parametrize(
+    ("groups", "cause"),
+    [
+        ([lost_objects("bytes", 20_000)], Cause.LOST_REFERENCES),
+        ([lost_chunks(3000, 750), lost_objects("bytes", 100)], Cause.LOST_NATIVE_MEMORY),
+    ],
+)
+def test_memory_that_c_code_lost_confirms_a_leak(groups: list[LostGroup], cause: Cause) -> None:
+    report = {"lost": list(map(group_member, groups))}
+
+    finding, accumulation = interpret_report(report, 2 * MIB, lambda _: None, None)
+
+    assert finding is not None
+    assert (finding.kind, finding.cause) == (FindingKind.CONFIRMS_LOST_MEMORY, cause)
+    assert finding.lost == tuple(groups)
+    assert accumulation is None
+
+
+@pytest.mark.parametrize("grown_bytes", [MIB, 100 * MIB], ids=["little was lost", "most of the growth is not lost"])
+def test_lost_memory_that_does_not_explain_the_growth_confirms_nothing(grown_bytes: int) -> None:
+    lost = lost_objects("bytes", 1000 if grown_bytes == MIB else 20_000)
+    report = {
+        "lost": [group_member(lost)], "suspects": [], "paths": [],
+        "before": {"shallow_bytes": 0}, "after": {"shallow_bytes": 0},
+    }  # fmt: skip  # one reading
+
+    assert interpret_report(report, grown_bytes, lambda _: None, None) == (None, None)

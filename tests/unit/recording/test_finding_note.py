@@ -19,6 +19,7 @@ from heap_exporter.model import (
     Verdict,
 )
 from heap_exporter.recording.notes import read_verdict, verdict_note
+from tests.doubles.lost_memory import lost_chunks, lost_objects
 from tests.examples.alerts import full_alert
 from tests.heaps.steps import path, step
 
@@ -27,6 +28,10 @@ CLEARED = Finding(FindingKind.CLEARS_BOUNDED_CACHE, cache_limits=(CacheLimit("di
 IN_FLIGHT = Finding(FindingKind.CLEARS_IN_FLIGHT, in_flight_types=("b",))
 SETTLED = Finding(
     FindingKind.CLEARS_SETTLED_HOLDER, settled_holder=SettledHolder("dict", step("shop.CACHE"), 400, 1000)
+)
+
+LOST = Finding(
+    FindingKind.CONFIRMS_LOST_MEMORY, Cause.LOST_REFERENCES, lost=(lost_objects("bytes", 25), lost_chunks(3000, 7))
 )
 
 
@@ -42,7 +47,7 @@ def read(note: dict[str, object]) -> Finding | None:
     return verdict.finding
 
 
-@pytest.mark.parametrize("finding", [CONFIRMED, CLEARED, IN_FLIGHT, SETTLED])
+@pytest.mark.parametrize("finding", [CONFIRMED, CLEARED, IN_FLIGHT, SETTLED, LOST])
 def test_a_finding_is_read_as_it_was_written(finding: Finding) -> None:
     assert read(note_of(finding)) == finding
 

@@ -8,6 +8,7 @@ from heap_exporter.analysis.results import NewGroup
 from heap_exporter.model import CacheLimit, Finding, FindingKind, SettledHolder, Step, StepKind
 from heap_exporter.report.finding_text import comparison_text, finding_text, percent, suspect_text
 from heap_exporter.report.path_text import code
+from tests.doubles.lost_memory import lost_objects
 from tests.examples.alerts import full_alert
 from tests.heaps import trees
 from tests.heaps.steps import path, step
@@ -72,6 +73,10 @@ NAMELESS = CacheLimit("shop.LRUCache", Step(StepKind.DICT_VALUE, "dict"), 4, 70)
                 "`shop.sessions.SESSIONS` gained 48,210 `Session` objects, +58.2 MiB in 15 min (+233 MiB/h), "
                 "93 % of the growth"
             ),
+        ),
+        (
+            Finding(FindingKind.CONFIRMS_LOST_MEMORY, lost=(lost_objects("bytes", 39_476),)),
+            "C code lost 39,476 `bytes`: 2.4 MiB in all, to which no pointer leads",
         ),
     ],
 )
