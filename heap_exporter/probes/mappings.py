@@ -161,12 +161,13 @@ def _is_arena(mapping: _Mapping, above: _Mapping | None) -> bool:
 def _is_stack(mapping: _Mapping, below: _Mapping | None) -> bool:
     """Return whether a memory mapping is the stack of a thread: it lies above a guard, or has one inside.
 
-    The GNU C library from 2.42 on marks the first page of the mapping as the guard, which ``smaps`` does not show
-    (madvise(2), MADV_GUARD_INSTALL): such a stack is known by its size alone.
+    The GNU C library from 2.42 on marks the first page of a stack as its guard, which ``smaps`` does not show
+    (madvise(2), MADV_GUARD_INSTALL): such a stack is known by its size alone. The kernel makes one mapping of those
+    that are next to each other.
     """
     if not mapping.permissions.startswith(b"rw"):
         return False
-    if mapping.end - mapping.begin == usual_stack_bytes() + os.sysconf("SC_PAGESIZE"):
+    if (mapping.end - mapping.begin) % (usual_stack_bytes() + os.sysconf("SC_PAGESIZE")) == 0:
         return True
     if below is None or below.path or below.end != mapping.begin:
         return False

@@ -105,10 +105,10 @@ def test_a_missing_proc_is_a_missing_source(tmp_path: Path) -> None:
         read_mappings(proc=tmp_path)
 
 
-def test_a_mapping_with_the_size_of_a_stack_and_its_guard_is_one(tmp_path: Path) -> None:
-    stack_bytes = usual_stack_bytes() + mmap.PAGESIZE
+@pytest.mark.parametrize("stacks", [1, 7])
+def test_a_mapping_with_the_size_of_stacks_and_their_guards_is_one_of_stacks(stacks: int, tmp_path: Path) -> None:
     begin = 0x7F0000001000
-    end = begin + stack_bytes
+    end = begin + stacks * (usual_stack_bytes() + mmap.PAGESIZE)
 
     found = mapped(tmp_path, f"{begin:x}-{end:x} rw-p", f"{end:x}-{end + mmap.PAGESIZE:x} rw-p")
 
