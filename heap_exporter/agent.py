@@ -277,7 +277,8 @@ class HeapExporter:
         folder, own, metrics = self.settings.snapshot_dir, self._own_process(), self._metrics_of_fleet()
         own_app = self._own_app(lambda root: fleet_documents.processes(metrics.members(), root))
         token = self.settings.token
-        return FleetApp(own_app, own, metrics, Peers(folder), token=token, trust_loopback=trust_loopback)
+        budget = self.monitor.alert_budget()
+        return FleetApp(own_app, own, metrics, Peers(folder), budget, token=token, trust_loopback=trust_loopback)
 
     def _metrics_of_fleet(self) -> FleetMetrics:
         """Return the metrics of all processes, as the exporter of any of them exports them."""

@@ -17,6 +17,7 @@ from heap_exporter.probes.garbage_collector import PauseMeter
 from heap_exporter.runtime import forks
 from heap_exporter.runtime.threads import are_green, start_thread
 from heap_exporter.settings import Settings
+from heap_exporter.snapshot.budget import Budget
 from heap_exporter.snapshot.service import Snapshots
 from heap_exporter.walker.fallback_walker import choose_walker
 
@@ -73,6 +74,11 @@ class HeapMonitor:
     def snapshots(self) -> Snapshots:
         """Return the service that takes the snapshots for the monitor."""
         return self._pipeline.snapshots
+
+    def alert_budget(self) -> Budget:
+        """Return the budget of the snapshots that the monitor's processes take for alerts of Alertmanager."""
+        settings = self.settings
+        return Budget(self.snapshots.store, settings.snapshot_cooldown_seconds, settings.snapshots_a_day)
 
     @property
     def allocations(self) -> AllocationSampler:

@@ -15,6 +15,7 @@ from heap_exporter.detection.history import History, point_of
 from heap_exporter.detection.judge import Judge
 from heap_exporter.errors import AllocationsUnavailable
 from heap_exporter.export.type_series import TypeSeries
+from heap_exporter.fleet.open_alerts import OpenAlerts
 from heap_exporter.fleet.slots import Slot, take_slot
 from heap_exporter.investigation.stage import InvestigationStage
 from heap_exporter.model import (
@@ -105,6 +106,7 @@ class Pipeline:
         self._finding: Finding | None = None
         self._investigated: Sequence[SnapshotInfo] = ()
         self._alerts = 0
+        self._open_alerts = OpenAlerts(settings.snapshot_dir)
         self._slot: Slot | None = None
         self._slot_lock = threading.Lock()
         started_at = self._sampler.start_time()
@@ -192,8 +194,12 @@ class Pipeline:
         self._publish(reading)
         run("record", lambda: self._record_verdict(verdict))
         outcome = run("investigate", lambda: self._investigator.investigate(verdict, reading))
+        if taken.census is not None:
+            run("notify", self._resolve_alerts_of_ended)
         if outcome is None:
             return
+        if outcome.has_ended:
+            run("notify", self._resolve_alert)
         if outcome.alert is not None:
             self._notify(outcome.alert)
         self._investigated = outcome.snapshots
@@ -330,7 +336,25 @@ class Pipeline:
         """Run the notify stage: publish an alert, and send it."""
         self._alerts += 1
         self._publish(dataclasses.replace(self.reading, alert=alert))
-        self._boundary.run("notify", lambda: self.notifier.send(alert, self.reading.member))
+        self._boundary.run("notify", lambda: self._send(alert))
+
+    def _send(self, alert: LeakAlert) -> None:
+        """Send an alert in the notify stage; the processes of the fleet know it until its leak has ended."""
+        document, member = self.notifier.send(alert, self.reading.member), self.reading.member
+        if member is not None and member.has_slot:
+            self._open_alerts.put(member, document)
+
+    def _resolve_alert(self) -> None:
+        """Report in the notify stage that the leak of the last alert has ended."""
+        member = self.reading.member
+        document = self._open_alerts.take(member) if member else None
+        if document is not None:
+            self.notifier.resolve(document, has_process_ended=False)
+
+    def _resolve_alerts_of_ended(self) -> None:
+        """Report in the notify stage that the leaks of processes of this service have ended with these."""
+        for document in self._open_alerts.take_of_ended(self._settings.service):
+            self.notifier.resolve(document, has_process_ended=True)
 
     def _publish(self, reading: Reading) -> None:
         """Publish a reading after a stage, with new counters. A listener that raises does not stop the others."""

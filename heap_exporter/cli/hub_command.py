@@ -69,7 +69,10 @@ def _hub(settings: Settings) -> Hub:
     from heap_exporter.web.peers import Peers
 
     folder, metrics = settings.snapshot_dir, FleetMetrics(settings.snapshot_dir, None)
-    own_app = App(HeapMonitor(settings), metrics.render, token="", trust_loopback=True)
-    application = FleetApp(own_app, None, metrics, Peers(folder), token=settings.token, trust_loopback=True)
+    monitor = HeapMonitor(settings)
+    own_app = App(monitor, metrics.render, token="", trust_loopback=True)
+    application = FleetApp(
+        own_app, None, metrics, Peers(folder), monitor.alert_budget(), token=settings.token, trust_loopback=True
+    )
     lock = HubLock(folder, settings.port) if settings.port else None
     return Hub(application, settings.host, settings.port, lock, lambda server: print_line(f"serving {server.url}"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from heap_exporter.export.families import Family, family_of
 from heap_exporter.fleet.fleet_pages import FleetMember
@@ -18,10 +18,11 @@ LEAKS = (State.SUSPECTED, State.CONFIRMED)
 
 @dataclass(frozen=True, slots=True)
 class FleetState:
-    """All members at one moment, in Unix seconds."""
+    """All members at one moment, in Unix seconds, and how many alerts were received, by outcome."""
 
     members: Sequence[FleetMember]
     now: float
+    alerts_received: Mapping[str, int] = field(default_factory=dict)
 
 
 def _up(state: FleetState) -> Iterable[LabelledValue]:
@@ -92,6 +93,10 @@ def _hub(_: FleetState) -> Iterable[LabelledValue]:
     return (((str(os.getpid()),), 1.0),)
 
 
+def _alerts_received(state: FleetState) -> Iterable[LabelledValue]:
+    return [((outcome,), float(count)) for outcome, count in sorted(state.alerts_received.items())]
+
+
 FLEET_METRICS: tuple[Metric, ...] = (
     Metric("heap_exporter.process.up", "", Instrument.GAUGE, _up,
            "1 for each process of the fleet, 0 while it publishes no samples: it is stopped, or its sampling thread "
@@ -101,6 +106,9 @@ FLEET_METRICS: tuple[Metric, ...] = (
            "Number of live processes of a service that share the snapshot folder.", ("service",)),
     Metric("heap_exporter.hub_info", "", Instrument.GAUGE, _hub,
            "The process that answers for all; the value is always 1.", ("pid",)),
+    Metric("heap_exporter.alerts_received", "", Instrument.COUNTER, _alerts_received,
+           "Alerts that Alertmanager has sent to `/-/alertmanager`, by what became of them; absent before the first.",
+           ("outcome",)),
     Metric("python.heap.fleet.proportional", "By", Instrument.UP_DOWN_COUNTER, _sum("python_heap_proportional_bytes"),
            "Memory of all processes of the service together, each shared page counted once (sum of their PSS).",
            ("service",)),

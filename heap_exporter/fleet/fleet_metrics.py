@@ -52,6 +52,8 @@ class FleetMetrics:
         )
         self._lines: Mapping[str, tuple[MemberPage, Mapping[str, str]]] = {}
         self._found: Sequence[FleetMember] = ()
+        self.alerts_received: dict[str, int] = {}
+        """How many alerts of Alertmanager this process has received, by outcome; empty before the first."""
         self._answers: dict[str, tuple[float, Answer]] = {}
 
     def members(self) -> Sequence[FleetMember]:
@@ -80,7 +82,7 @@ class FleetMetrics:
         if cached is not None and time.monotonic() < cached[0]:
             return cached[1]
         found = self.members()
-        answer = self.render_members(accept, found, FleetState(found, time.time()))
+        answer = self.render_members(accept, found, FleetState(found, time.time(), self.alerts_received))
         self._answers = {accept: (time.monotonic() + CACHE_SECONDS, answer)} if len(found) > 1 else {}
         return answer
 

@@ -55,6 +55,7 @@ class Investigation:
     is_compared: bool = False
     comparison_problem: ComparisonProblem | None = None
     is_closed: bool = False
+    is_alerted: bool = False
     allocations_before: AllocationProfile | None = None
     accumulation: Accumulation | None = None
     finding: Finding | None = None

@@ -62,12 +62,18 @@ class LeakInvestigator:
         self._clock = clock
         self._taker = SuspicionSnapshots(snapshots, budget, window_seconds, clock)
         self._current: Investigation | None = None
+        self._has_ended = False
         self._cleared_once: set[FindingKind] = set()
 
     @property
     def snapshots(self) -> tuple[SnapshotInfo, ...]:
         """Return the snapshots of the current investigation, oldest first."""
         return tuple(self._current.snapshots) if self._current else ()
+
+    def take_end(self) -> bool:
+        """Return whether the leak of the last alert has ended, once: there was no suspicion for one window."""
+        has_ended, self._has_ended = self._has_ended, False
+        return has_ended
 
     def finding(self, reading: Reading) -> Finding | None:
         """Return what the comparison of the two snapshots shows, once: as soon as it can be judged."""
@@ -107,6 +113,7 @@ class LeakInvestigator:
             if current.mappings is None and verdict.cause not in PYTHON_CAUSES:
                 current.mappings = self._read_mappings()
         elif current and now - current.suspected_at > FORGOTTEN_AFTER_WINDOWS * self._window_seconds:
+            self._has_ended = current.is_alerted
             self._current = current = None
             self._allocations.end()
         return current
@@ -182,6 +189,7 @@ class LeakInvestigator:
         self._budget.start_cooldown(f"{ALERT_PREFIX}{current.fingerprint}")
         for snapshot in current.snapshots:
             self._snapshots.store.pins.pin(snapshot.id, "alert", ALERT_PIN_SECONDS)
+        current.is_alerted = True
         after = self._read_mappings() if current.mappings else None
         return LeakAlert(
             verdict=verdict,

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 
 class InvestigationOutcome(NamedTuple):
-    """What the stage returns: the alert of a leak that is confirmed now, and the snapshots that show the growth."""
+    """What the stage returns: the alert of a leak that is confirmed now, and the snapshots that show the growth.
+
+    ``has_ended`` means that the leak of the last alert has ended.
+    """
 
     alert: LeakAlert | None
     snapshots: tuple[SnapshotInfo, ...]
+    has_ended: bool = False
 
 
 class InvestigationStage:
@@ -60,7 +64,9 @@ class InvestigationStage:
         if self._leak is None:
             return InvestigationOutcome(None, self._pressure.snapshots)
         alert = None if verdict is None else self._leak.investigate(verdict, reading)
-        return InvestigationOutcome(alert, (*self._leak.snapshots, *self._pressure.snapshots))
+        return InvestigationOutcome(
+            alert, (*self._leak.snapshots, *self._pressure.snapshots), has_ended=self._leak.take_end()
+        )
 
     def _investigator(self) -> LeakInvestigator:
         """Return what investigates suspicions; most processes never have one, and need no memory for its modules."""

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from heap_exporter.notify.payload import AlertDocument
+from heap_exporter.notify.payload import RESOLVED, AlertDocument
 from heap_exporter.runtime.formatting import duration, in_calendar, rate, size
 
 ALERT_NAME = "PythonHeapLeak"
 ALERTMANAGER_API = "/api/v2/alerts"
 
 FIRING = timedelta(hours=1)
-"""How long the alert fires in Alertmanager; a leak ends with a restart, which resolves nothing."""
+"""How long the alert fires in Alertmanager if no process reports its end."""
 
 NEVER = "0001-01-01T00:00:00Z"
 """The end of a firing alert, as Alertmanager writes it."""
@@ -44,6 +44,8 @@ def slack(document: AlertDocument) -> dict[str, Any]:
     """
     text = _slack_text(document["text"], SLACK_TEXT)
     blocks: list[dict[str, Any]] = [_section(text)]
+    if document["status"] == RESOLVED:
+        return {"text": text, "blocks": [*blocks, _section(f"*Fingerprint*\n{document['fingerprint']}")]}
     if fields := _slack_fields(document):
         written = [_mrkdwn(f"*{name}*\n{_slack_text(value, SLACK_FIELD)}") for name, value in fields.items()]
         blocks.append({"type": "section", "fields": written})
@@ -53,17 +55,18 @@ def slack(document: AlertDocument) -> dict[str, Any]:
 
 
 def webhook_payload(document: AlertDocument) -> dict[str, Any]:
-    """Return what a webhook receiver of Alertmanager expects: version 4 of its payload, with one firing alert.
+    """Return what a webhook receiver of Alertmanager expects: version 4 of its payload, with one alert.
 
     https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
     """
     labels, annotations = _labels(document), _annotations(document)
+    status, ended_at = document["status"], document["ended_at"]
     alert = {
-        "status": "firing",
+        "status": status,
         "labels": labels,
         "annotations": annotations,
         "startsAt": _time(document["judged_at"]),
-        "endsAt": NEVER,
+        "endsAt": NEVER if ended_at is None else _time(ended_at),
         "generatorURL": "",
         "fingerprint": document["fingerprint"],
     }
@@ -71,7 +74,7 @@ def webhook_payload(document: AlertDocument) -> dict[str, Any]:
         "version": "4",
         "groupKey": f'{{}}:{{alertname="{ALERT_NAME}"}}',
         "truncatedAlerts": 0,
-        "status": "firing",
+        "status": status,
         "receiver": "heap-exporter",
         "groupLabels": {"alertname": ALERT_NAME},
         "commonLabels": labels,
@@ -82,16 +85,16 @@ def webhook_payload(document: AlertDocument) -> dict[str, Any]:
 
 
 def api_alert(document: AlertDocument) -> dict[str, Any]:
-    """Return one alert as the API of Alertmanager accepts it, firing for an hour.
+    """Return one alert as the API of Alertmanager accepts it, firing for an hour unless it has ended.
 
     https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml (postableAlert)
     """
-    begins = document["judged_at"]
+    begins, ended_at = document["judged_at"], document["ended_at"]
     return {
         "labels": _labels(document),
         "annotations": _annotations(document),
         "startsAt": _time(begins),
-        "endsAt": _time(begins + FIRING.total_seconds()),
+        "endsAt": _time(begins + FIRING.total_seconds() if ended_at is None else ended_at),
     }
 
 

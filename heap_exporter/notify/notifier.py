@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from heap_exporter.model import LeakAlert, Member
@@ -34,18 +35,28 @@ class Notifier:
             self.webhooks.update({outcome: self.webhooks.get(outcome, 0) for outcome in OUTCOMES})
             self._webhook = Webhook(settings.alert_webhook_url, settings.alert_webhook_format, self._count)
 
-    def send(self, alert: LeakAlert, member: Member | None = None) -> None:
-        """Send an alert of this process, which is ``member`` of a fleet. Waits for nothing.
+    def send(self, alert: LeakAlert, member: Member | None = None) -> AlertDocument:
+        """Send an alert of this process, which is ``member`` of a fleet, and return its document. Waits for nothing.
 
         It is written to the log now, and queued for the other receivers.
         """
         try:
-            self._send_document(alert, member)
+            return self._send_document(alert, member)
         finally:
             self._listeners.send(alert)
 
-    def _send_document(self, alert: LeakAlert, member: Member | None) -> None:
-        """Write an alert to the log, and queue it for the webhook and OpenTelemetry."""
+    def resolve(self, document: AlertDocument, *, has_process_ended: bool) -> None:
+        """Write to the log that the leak of an alert has ended, and queue that for the webhook. Waits for nothing."""
+        with late_imports():
+            from heap_exporter.notify.payload import resolved_document
+
+        resolved = resolved_document(document, time.time(), has_process_ended=has_process_ended)
+        log.info("%s; fingerprint %s", resolved["text"], resolved["fingerprint"])
+        if self._webhook is not None:
+            self._webhook.post(resolved)
+
+    def _send_document(self, alert: LeakAlert, member: Member | None) -> AlertDocument:
+        """Write an alert to the log, queue it for the webhook and OpenTelemetry, and return its document."""
         with late_imports():
             from heap_exporter.notify import otel_event  # most processes have no leak, and need no text of one
             from heap_exporter.notify.alert_log import log_alert
@@ -57,6 +68,7 @@ class Notifier:
             self._webhook.post(document)
         if otel_event.provider() is not None:
             self._events.post(document)
+        return document
 
     @property
     def listeners(self) -> dict[str, int]:

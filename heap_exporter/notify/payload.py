@@ -22,6 +22,7 @@ from heap_exporter.runtime.interpreter import python_version
 from heap_exporter.runtime.service_name import service_name
 
 DOCUMENT, DOCUMENT_VERSION = "leak-alert", 1
+FIRING, RESOLVED = "firing", "resolved"
 
 AlertDocument = dict[str, Any]
 
@@ -34,7 +35,8 @@ def alert_document(alert: LeakAlert, member: Member | None = None) -> AlertDocum
     return {
         "document": DOCUMENT,
         "version": DOCUMENT_VERSION,
-        "text": _text(alert, f"{service} ({f'worker {worker}, ' if worker else ''}process {os.getpid()} on {host})"),
+        "status": FIRING,
+        "text": _text(alert, _named(service, worker, os.getpid(), host)),
         "fingerprint": alert.fingerprint,
         "service": service,
         "worker": worker,
@@ -52,9 +54,23 @@ def alert_document(alert: LeakAlert, member: Member | None = None) -> AlertDocum
             {"id": each.id, "path": str(each.path), "taken_at": each.taken_at, "bytes": each.bytes}
             for each in alert.snapshots
         ],
+        "ended_at": None,
         "comparison_problem": comparison_problem_text(alert.comparison_problem),
         "advice": verdict_summary(alert.verdict, alert).advice,
     }
+
+
+def resolved_document(document: AlertDocument, ended_at: float, *, has_process_ended: bool) -> AlertDocument:
+    """Return the document of an alert that has ended, at a time in Unix seconds."""
+    who = _named(document["service"], document["worker"], document["pid"], document["host"])
+    why = "the process has ended" if has_process_ended else "its memory has not grown like a leak for one window"
+    text = f"memory leak ended in {who}: {why}"
+    return {**document, "status": RESOLVED, "ended_at": ended_at, "text": text}
+
+
+def _named(service: str, worker: str | None, pid: int, host: str) -> str:
+    """Return the words that name the process of an alert."""
+    return f"{service} ({f'worker {worker}, ' if worker else ''}process {pid} on {host})"
 
 
 def _text(alert: LeakAlert, who: str) -> str:

@@ -60,7 +60,7 @@ ROUTES: Mapping[str, Mapping[str, str]] = {
 }
 """The methods of :class:`App` that answer, by path and HTTP method; ``ID`` stands for the id of a snapshot."""
 
-FLEET_PAGES = ("/processes", "/processes/WORKER/", "/sd", "/-/ready")
+FLEET_PAGES = ("/processes", "/processes/WORKER/", "/sd", "/-/ready", "/-/alertmanager")
 """The pages that only all processes together have; those of one process are at its own path below ``/processes``."""
 
 REPORT_POLICY = "sandbox allow-scripts; frame-ancestors 'none'"

@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from heap_exporter.fleet.fleet_metrics import FleetMetrics
 from heap_exporter.fleet.fleet_pages import FleetMember
 from heap_exporter.fleet.own_process import OwnProcess
+from heap_exporter.runtime.fork_pause import late_imports
 from heap_exporter.runtime.logs import log
 from heap_exporter.runtime.threads import start_thread
+from heap_exporter.snapshot.budget import Budget
 from heap_exporter.web import fleet_documents, responses
 from heap_exporter.web.app import App, created_response
 from heap_exporter.web.guarded_app import GuardedApp, metrics_response
@@ -25,6 +28,9 @@ from heap_exporter.web.problem import Problem
 from heap_exporter.web.process_choice import choose, named
 from heap_exporter.web.request import Request
 from heap_exporter.web.response import Response, json_response
+
+if TYPE_CHECKING:
+    from heap_exporter.web.alert_receiver import AlertReceiver, ReceivedAlert
 
 FROM_THE_FOLDER = ("/snapshots",)
 """The beginning of paths that every process answers alike, because all share the folder."""
@@ -37,14 +43,16 @@ class FleetApp(GuardedApp):
     """
 
     def __init__(
-        self, own_app: App, own: OwnProcess | None, metrics: FleetMetrics, peers: Peers, *, token: str,
-        trust_loopback: bool,
+        self, own_app: App, own: OwnProcess | None, metrics: FleetMetrics, peers: Peers, budget: Budget, *,
+        token: str, trust_loopback: bool,
     ) -> None:  # fmt: skip  # in one line each, there would be ten
         super().__init__(token, trust_loopback=trust_loopback)
         self._own_app = own_app
         self._own = own
         self._metrics = metrics
         self._peers = peers
+        self._budget = budget
+        self._alerts: AlertReceiver | None = None
         self._taking_all: threading.Thread | None = None
 
     def respond(self, request: Request) -> Response:
@@ -63,6 +71,7 @@ class FleetApp(GuardedApp):
             ("/sd", "GET"): self._get_targets,
             ("/-/ready", "GET"): self._get_ready,
             ("/snapshots", "POST"): self._post_snapshot,
+            ("/-/alertmanager", "POST"): self._post_alerts,
         }
 
     def _get_metrics(self, request: Request) -> Response:
@@ -135,6 +144,23 @@ class FleetApp(GuardedApp):
         if len(chosen) == 1:
             return created_response(*self._order(chosen[0], request))
         return self._order_all(chosen, request)
+
+    def _post_alerts(self, request: Request) -> Response:
+        """Order a snapshot of each process that an alert names; Alertmanager repeats what is not answered with 2xx."""
+        with late_imports():
+            from heap_exporter.web.alert_receiver import AlertReceiver, parse_alerts
+
+        self._alerts = self._alerts or AlertReceiver(self._budget, self._metrics.alerts_received)
+        alerts = parse_alerts(request.body())
+        chosen = self._alerts.choose(alerts, self._metrics.members(), request.header("Host"))
+        if chosen:
+            start_thread("alert-snapshots", partial(self._order_for_alerts, chosen, request))
+        taken = [{**fleet_documents.identity(each), "reason": alert.reason} for each, alert in chosen]
+        return json_response({"alerts": len(alerts), "snapshots": taken}, HTTPStatus.ACCEPTED)
+
+    def _order_for_alerts(self, chosen: Sequence[tuple[FleetMember, ReceivedAlert]], request: Request) -> None:
+        for each, alert in chosen:
+            self._order_in_turn([each], request.of_snapshot(alert.reason))
 
     def _order(self, each: FleetMember, request: Request) -> tuple[responses.Document, HTTPStatus]:
         """Return the JSON and the status of a snapshot of one process. Raises :class:`Problem`."""

@@ -50,6 +50,15 @@ class Request:
             return self
         return self._with(QUERY_STRING="&".join(filter(None, [self.query_text, f"{name}={value}"])))
 
+    def of_snapshot(self, reason: str) -> Request:
+        """Return a request for a snapshot, with a reason and no body, in place of this HTTP request."""
+        with late_imports():
+            from urllib.parse import urlencode
+
+        changed = self._with(QUERY_STRING=urlencode({"reason": reason}), CONTENT_TYPE="")
+        changed._body = b""
+        return changed
+
     @property
     def query_text(self) -> str:
         """Return the query of the URL as the client has encoded it."""

@@ -110,3 +110,29 @@ threading.Thread(target=lambda: (sys.stdin.readline(), exporter.stop(), show("st
 
     assert found["heap_exporter_last_sample_timestamp_seconds"] > before
     assert found['heap_exporter_listener_calls_total{outcome="returned"}'] == 2
+
+
+SUCCESSOR = """
+import sys
+import heap_exporter
+heap_exporter.start(port=0)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.long
+def test_the_alert_of_a_process_that_was_killed_is_resolved_by_the_one_that_replaces_it(tmp_path: Path) -> None:
+    named = {"OTEL_SERVICE_NAME": "shop", **window_settings(3)}
+    with webhook_server() as received:
+        named["HEAP_EXPORTER_ALERT_WEBHOOK_URL"] = received.url
+        with program(LEAKS, tmp_path, **named) as leak:
+            fired = received.next()
+            leak.kill()
+            leak.wait()
+        with program(SUCCESSOR, tmp_path, **named):
+            resolved = received.next()
+
+    assert (fired["status"], resolved["status"]) == ("firing", "resolved")
+    assert (fired["fingerprint"], fired["pid"]) == (resolved["fingerprint"], resolved["pid"])
+    assert resolved["ended_at"] > fired["judged_at"]
+    assert resolved["text"].endswith("the process has ended")

@@ -263,6 +263,23 @@ def test_an_alert_is_published_counted_and_sent(
     assert monitor.reading().counters.alerts == 1
 
 
+def test_the_end_of_a_leak_is_sent_once(
+    monitor: HeapMonitor, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[tuple[str, bool]] = []
+    outcomes = iter([InvestigationOutcome(full_alert(), ()), *[InvestigationOutcome(None, (), has_ended=True)] * 2])
+    monkeypatch.setattr(InvestigationStage, "investigate", lambda *_: next(outcomes))
+    monkeypatch.setattr(
+        Notifier,
+        "resolve",
+        lambda _, document, has_process_ended: ended.append((document["fingerprint"], has_process_ended)),
+    )
+    for _ in range(3):
+        pipeline.tick()
+
+    assert ended == [(full_alert().fingerprint, False)]
+
+
 def test_a_finding_is_recorded_and_judged_with_the_sample_of_the_same_tick(
     monitor: HeapMonitor, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,6 +134,21 @@ def test_the_pages_of_each_process_are_below_its_name(page: str, fleet: Fleet) -
     assert by_name.get("pid", fleet.leaking) == fleet.leaking
 
 
+def test_an_alert_of_alertmanager_takes_one_snapshot_of_the_process_that_it_names(fleet: Fleet) -> None:
+    labels = {"alertname": "ShopIsSlow", "service": "shop", "worker": fleet.worker(fleet.steady)}
+    alert = {"status": "firing", "labels": labels, "fingerprint": "f00"}
+    body = json.dumps({"version": "4", "alerts": [alert, alert]}).encode()
+
+    answers = [get_json(f"{fleet.url}-/alertmanager", body) for _ in range(2)]
+
+    reason = "alert ShopIsSlow fingerprint f00"
+    snapshots = eventually(
+        lambda: [each for each in get_json(f"{fleet.url}snapshots")["snapshots"] if each["reason"] == reason]
+    )
+    assert [[each["pid"] for each in answer["snapshots"]] for answer in answers] == [[fleet.steady], []]
+    assert [each["pid"] for each in snapshots] == [fleet.steady]
+
+
 def test_an_unknown_process_is_refused_with_the_list_of_those_there_are(fleet: Fleet) -> None:
     status, answer = ask(f"{fleet.url}processes/99/", "GET")
 

@@ -127,6 +127,27 @@ def process(tmp_path: Path) -> Process:
     return Process(tmp_path)
 
 
+def test_the_leak_of_an_alert_has_ended_after_a_window_without_a_suspicion(process: Process) -> None:
+    process.sees(State.SUSPECTED)
+    process.sees(State.CONFIRMED, WINDOW)
+    process.sees(State.CONFIRMED, WINDOW)
+    ends = [process.investigator.take_end()]
+    for _ in range(2):
+        process.sees(State.STEADY, 0.6 * WINDOW)
+        ends.append(process.investigator.take_end())
+
+    assert len(process.alerts) == 1
+    assert ends == [False, False, True]
+    assert not process.investigator.take_end()
+
+
+def test_a_suspicion_without_an_alert_has_no_end(process: Process) -> None:
+    process.sees(State.SUSPECTED)
+    process.sees(State.STEADY, 2 * WINDOW)
+
+    assert not process.investigator.take_end()
+
+
 def test_a_suspicion_takes_at_most_two_snapshots_and_makes_one_alert(process: Process) -> None:
     for _ in range(100):
         process.sees(State.SUSPECTED)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heap_exporter.notify import formats
-from heap_exporter.notify.payload import alert_document
+from heap_exporter.notify.payload import alert_document, resolved_document
 from tests.examples.alerts import JUDGED_AT, bare_alert, full_alert
 from tests.examples.readings import MEMBER
 
@@ -65,6 +65,23 @@ def test_a_webhook_receiver_of_alertmanager_gets_its_own_format() -> None:
     assert alert["labels"]["cause"] == "python-objects"
     assert alert["annotations"]["summary"].startswith("memory leak confirmed in shop")
     assert datetime.fromisoformat(alert["startsAt"]).timestamp() == JUDGED_AT
+
+
+def test_an_alert_that_has_ended_is_resolved_in_every_format() -> None:
+    firing = alert_document(full_alert(), MEMBER)
+    resolved = resolved_document(firing, JUDGED_AT + 60, has_process_ended=True)
+    posted, message = formats.webhook_payload(resolved), formats.slack(resolved)
+    (alert,) = posted["alerts"]
+    api = formats.api_alert(resolved)
+
+    assert (posted["status"], alert["status"]) == ("resolved", "resolved")
+    assert alert["labels"] == api["labels"] == formats.api_alert(firing)["labels"]
+    assert datetime.fromisoformat(alert["endsAt"]).timestamp() == JUDGED_AT + 60
+    assert (api["startsAt"], api["endsAt"]) == (formats.api_alert(firing)["startsAt"], alert["endsAt"])
+    assert message["text"].startswith("memory leak ended in shop (worker 3, process ")
+    assert message["text"].endswith(": the process has ended")
+    assert firing["fingerprint"] in json.dumps(message)
+    assert list(resolved) == list(firing)
 
 
 def test_an_alert_of_a_process_whose_clock_is_past_the_year_9999_can_be_posted() -> None:
