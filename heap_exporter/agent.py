@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from heap_exporter.export.metrics_page import MetricsPage
     from heap_exporter.export.otlp import OtlpPusher
+    from heap_exporter.export.otlp_data import PushedProcess
     from heap_exporter.export.prometheus import HeapCollector
     from heap_exporter.fleet.fleet_metrics import FleetMetrics
     from heap_exporter.fleet.own_process import OwnProcess
@@ -162,11 +163,26 @@ class HeapExporter:
             try:
                 from heap_exporter.export.otlp import OtlpPusher
 
-                self._pusher = OtlpPusher(receiver, self.monitor.reading, self.monitor.count_push)
+                self._pusher = OtlpPusher(receiver, self.monitor.reading, self.monitor.count_push, self._others_to_push)
             except (OpenTelemetryChanged, ImportError) as error:
                 log.warning("heap-exporter is not pushing metrics to %s: %s", receiver.name, error)
                 return
             self._start_thread("push", functools.partial(self._pusher.run, self._stopping))
+
+    def _others_to_push(self) -> Sequence[PushedProcess] | None:
+        """Return the other processes that the exporter pushes for; ``None`` while another process pushes for it."""
+        hub = self._hub
+        if hub is None or not hub.is_own:
+            return None if hub and hub.other_pushes else ()
+        from heap_exporter.export.otlp_data import PushedProcess
+        from heap_exporter.fleet.fleet_pages import to_push
+
+        found = to_push(self._metrics_of_fleet().members(), self._own_process().member, time.time())
+        return [PushedProcess(member, page.started_at, page.values) for member, page in found]
+
+    def _is_reported(self) -> bool:
+        """Return whether the exporter's metrics reach an OTLP receiver without the hub."""
+        return self._pusher is not None and (self._pusher.is_borrowed or self._hub is None)
 
     def _join_fleet(self) -> None:
         """Publish the metrics of the exporter's process for the others, and answer on a socket."""
@@ -222,7 +238,7 @@ class HeapExporter:
         member = self.monitor.reading().member
         hub = Hub(
             self._app(trust_loopback=True), host, port, lock, functools.partial(self._log_port, forked=forked),
-            turn=int(member.worker) if member and member.has_slot else 0,
+            turn=int(member.worker) if member and member.has_slot else 0, pushes=self._pusher is not None,
         )  # fmt: skip  # arguments together
         try:
             is_own = self.settings.hub == "auto" and hub.try_listen(strict=strict)
@@ -301,7 +317,10 @@ class HeapExporter:
         """Return the exporter's process as a member of the fleet."""
         from heap_exporter.fleet.own_process import OwnProcess
 
-        self._own = self._own or OwnProcess(self.monitor.reading, self.settings.port, self.settings.interval_seconds)
+        settings = self.settings
+        self._own = self._own or OwnProcess(
+            self.monitor.reading, settings.port, settings.interval_seconds, self._is_reported
+        )
         return self._own
 
     def _register(self, registry: CollectorRegistry) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from opentelemetry.sdk import resources, version
@@ -28,12 +28,31 @@ from heap_exporter.model import Member, Reading
 SCOPE = InstrumentationScope("heap_exporter", VERSION)
 
 
+Values = Mapping[str, Sequence[LabelledValue]]
+"""The samples of each metric by its Prometheus name."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushedProcess:
+    """What is pushed of a process; its cumulative counters begin at ``started_at``, in Unix seconds."""
+
+    member: Member
+    started_at: float
+    values: Values
+
+
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The last reading that the OTLP receiver accepted, if any, and the time of that push in Unix ns."""
+    """The values of each process that the OTLP receiver has accepted, and the time of that push in Unix ns."""
 
-    reading: Reading | None
+    values: Mapping[Member, Values]
     at_ns: int
+
+
+def pushed_process(reading: Reading, member: Member) -> PushedProcess:
+    """Return what is pushed of the own process at a reading."""
+    values = {metric.name: points for metric in METRICS if (points := tuple(metric.read(reading)))}
+    return PushedProcess(member, reading.started_at, values)
 
 
 def process_resource(member: Member) -> Resource:
@@ -60,18 +79,22 @@ def process_resource(member: Member) -> Resource:
     )
 
 
-def metrics_data(reading: Reading, member: Member, at_ns: int, since: Delivered | None = None) -> MetricsData:
-    """Return a ``reading`` of ``member`` as OTLP data with the time ``at_ns``, in Unix ns.
+def metrics_data(processes: Iterable[PushedProcess], at_ns: int, since: Delivered | None = None) -> MetricsData:
+    """Return processes as OTLP data with the time ``at_ns``, in Unix ns.
 
-    Counters are cumulative, or with ``since`` the difference to that reading.
+    Counters are cumulative, or with ``since`` the difference to what was delivered.
     """
+    return MetricsData([_of_process(each, at_ns, since) for each in processes])
+
+
+def _of_process(process: PushedProcess, at_ns: int, since: Delivered | None) -> ResourceMetrics:
     metrics = [
-        OtlpMetric(metric.otel_name, metric.help, metric.unit, _data(metric, reading, member, since, at_ns))
+        OtlpMetric(metric.otel_name, metric.help, metric.unit, _data(metric, process, since, at_ns))
         for metric in METRICS
-        if any(True for _ in metric.read(reading))
+        if metric.name in process.values
     ]
     scope = ScopeMetrics(SCOPE, metrics, schema_url="")
-    return MetricsData([ResourceMetrics(process_resource(member), [scope], schema_url="")])
+    return ResourceMetrics(process_resource(process.member), [scope], schema_url="")
 
 
 def attributes(metric: Metric, labels: tuple[str, ...], member: Member) -> dict[str, str]:
@@ -80,23 +103,21 @@ def attributes(metric: Metric, labels: tuple[str, ...], member: Member) -> dict[
     return dict(zip(names, (member.service, member.worker, *labels), strict=True))
 
 
-def _data(metric: Metric, reading: Reading, member: Member, since: Delivered | None, at_ns: int) -> Sum | Gauge:
+def _data(metric: Metric, process: PushedProcess, since: Delivered | None, at_ns: int) -> Sum | Gauge:
+    found = process.values[metric.name]
+
     def points(values: Iterable[LabelledValue], start_ns: int | None) -> list[NumberDataPoint]:
         return [
-            NumberDataPoint(attributes(metric, labels, member), start_ns, at_ns, value)  # type: ignore[arg-type]  # the SDK's gauges have no start either
+            NumberDataPoint(attributes(metric, labels, process.member), start_ns, at_ns, value)  # type: ignore[arg-type]  # the SDK's gauges have no start either
             for labels, value in values
         ]
 
     if metric.instrument is Instrument.GAUGE:
-        return Gauge(points(metric.read(reading), None))
+        return Gauge(points(found, None))
     counts = metric.instrument is Instrument.COUNTER
     if counts and since is not None:
-        gained = _gained(metric, reading, since.reading)
+        before = dict(since.values.get(process.member, {}).get(metric.name, ()))
+        gained = [(labels, value - before.get(labels, 0.0)) for labels, value in found]
         return Sum(points(gained, since.at_ns), AggregationTemporality.DELTA, is_monotonic=True)
-    values = points(metric.read(reading), int(reading.started_at * 1e9))
+    values = points(found, int(process.started_at * 1e9))
     return Sum(values, AggregationTemporality.CUMULATIVE, is_monotonic=counts)
-
-
-def _gained(metric: Metric, reading: Reading, previous: Reading | None) -> Iterable[LabelledValue]:
-    before = {} if previous is None else dict(metric.read(previous))
-    return [(labels, value - before.get(labels, 0.0)) for labels, value in metric.read(reading)]

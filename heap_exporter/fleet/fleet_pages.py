@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,15 @@ class FleetMember:
         if self.page is None:
             return False
         return now - self.page.published_at <= max(SILENT_INTERVALS * self.page.interval_seconds, MIN_SILENT_SECONDS)
+
+
+def to_push(found: Iterable[FleetMember], own: Member | None, now: float) -> Sequence[tuple[Member, MemberPage]]:
+    """Return the members that a hub pushes for over OTLP, besides itself; no other exporter reports these."""
+    return [
+        (each.member, each.page)
+        for each in found
+        if each.page is not None and each.member != own and each.is_up(now) and not each.page.is_reported
+    ]
 
 
 def page_name(member: Member) -> str:

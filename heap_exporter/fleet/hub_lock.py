@@ -23,11 +23,13 @@ MAX_FILE_BYTES = 8192
 class HubAddress:
     """The process that serves the port; ``pid`` is not positive where it is in another container.
 
-    ``url`` is the address of its status page, ``""`` before it listens.
+    ``url`` is the address of its status page, ``""`` before it listens. ``pushes`` is whether it pushes the metrics of
+    all processes over OTLP.
     """
 
     pid: int
     url: str
+    pushes: bool
 
 
 class HubLock:
@@ -46,11 +48,14 @@ class HubLock:
                 os.truncate(self._file, 0)
         return self._file is not None
 
-    def announce(self, url: str) -> None:
-        """Write the address of the hub into the file; this process must hold the lock. Raises ``OSError``."""
+    def announce(self, url: str, *, pushes: bool) -> None:
+        """Write the address of the hub, and whether it pushes for all, into the file. Raises ``OSError``.
+
+        This process must hold the lock.
+        """
         assert self._file is not None
         os.truncate(self._file, 0)
-        os.pwrite(self._file, json.dumps({"url": url}).encode(), 0)
+        os.pwrite(self._file, json.dumps({"url": url, "pushes": pushes}).encode(), 0)
 
     def release(self) -> None:
         """Give up the lock, if this process holds it. Raises nothing."""
@@ -69,13 +74,13 @@ class HubLock:
             folder.opened(self._name, os.O_RDONLY) as file,
         ):
             pid = lock_holder(file)
-            return None if pid is None else HubAddress(pid, _url(os.pread(file, MAX_FILE_BYTES, 0)))
+            return None if pid is None else _address(pid, os.pread(file, MAX_FILE_BYTES, 0))
         return None
 
 
-def _url(document: bytes) -> str:
+def _address(pid: int, document: bytes) -> HubAddress:
     with suppress(ValueError):
         found = parse_json(document)
-        url = found.get("url") if isinstance(found, dict) else None
-        return url if isinstance(url, str) else ""
-    return ""
+        if isinstance(found, dict) and isinstance(found.get("url"), str):
+            return HubAddress(pid, found["url"], pushes=found.get("pushes") is True)
+    return HubAddress(pid, "", pushes=False)

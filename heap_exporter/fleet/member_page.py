@@ -50,6 +50,7 @@ _VERDICT_FIELDS = tuple(field.name for field in fields(VerdictInShort))
 class MemberPage:
     """The page of one member: the process it is of, its port, when it was published (Unix seconds), and the values.
 
+    Its counters begin at ``started_at``. ``is_reported`` is whether they reach an OTLP receiver without the hub.
     ``headroom_bytes`` is left below the limit of the cgroup with inode ``limited_group``; both may be unknown.
     ``recent_slope_bytes_per_second`` is the growth over the last few samples, ``None`` before there are enough.
     ``values`` has the samples of each metric by its Prometheus name, in the order of the metric's labels.
@@ -57,8 +58,10 @@ class MemberPage:
 
     pid: int
     port: int
+    started_at: float
     published_at: float
     interval_seconds: float
+    is_reported: bool
     verdict: VerdictInShort
     recent_slope_bytes_per_second: float | None
     headroom_bytes: float | None
@@ -77,6 +80,7 @@ def page_of(
     *,
     port: int,
     interval_seconds: float,
+    is_reported: bool,
     recent_slope_bytes_per_second: float | None,
 ) -> MemberPage:
     """Return the page of a process from its last reading and the samples of its metrics."""
@@ -85,8 +89,10 @@ def page_of(
     return MemberPage(
         pid,
         port,
+        reading.started_at,
         published_at,
         interval_seconds,
+        is_reported,
         _in_short(reading.verdict, reading.alert),
         recent_slope_bytes_per_second,
         limits.headroom_bytes if limits else None,
@@ -101,8 +107,10 @@ def encode_page(page: MemberPage) -> bytes:
         "format": FORMAT,
         "pid": page.pid,
         "port": page.port,
+        "started_at": page.started_at,
         "published_at": page.published_at,
         "interval_seconds": page.interval_seconds,
+        "is_reported": page.is_reported,
         "verdict": {name: getattr(page.verdict, name) for name in _VERDICT_FIELDS},
         "recent_slope_bytes_per_second": page.recent_slope_bytes_per_second,
         "headroom_bytes": page.headroom_bytes,
@@ -128,8 +136,10 @@ def decode_page(data: bytes, label_counts: Mapping[str, int]) -> MemberPage:
         return MemberPage(
             _whole(document["pid"]),
             _whole(document["port"]),
+            _number(document["started_at"]),
             _number(document["published_at"]),
             _number(document["interval_seconds"]),
+            document["is_reported"] is True,
             _decode_verdict(document["verdict"]),
             _number_or_none(document["recent_slope_bytes_per_second"]),
             _number_or_none(document["headroom_bytes"]),

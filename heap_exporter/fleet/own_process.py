@@ -17,12 +17,22 @@ RECENT_SAMPLES = 4
 
 
 class OwnProcess:
-    """The process that this code runs in; ``read`` returns its newest reading, ``port`` is that of its settings."""
+    """The process that this code runs in; ``read`` returns its newest reading, ``port`` is that of its settings.
 
-    def __init__(self, read: Callable[[], Reading], port: int, interval_seconds: float) -> None:
+    ``is_reported`` returns whether its metrics reach an OTLP receiver without the hub.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Reading],
+        port: int,
+        interval_seconds: float,
+        is_reported: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.port = port
         self._read = read
         self._interval_seconds = interval_seconds
+        self._is_reported = is_reported
         self._standard = StandardMetrics()
         self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT_SAMPLES)
 
@@ -46,6 +56,7 @@ class OwnProcess:
             self._values(reading),
             port=self.port,
             interval_seconds=self._interval_seconds,
+            is_reported=self._is_reported(),
             recent_slope_bytes_per_second=self._recent_slope(),
         )
 

@@ -34,7 +34,8 @@ class Hub:
 
     ``lock`` is ``None`` where this process serves a port of its own, whatever others do. ``on_listening`` is called
     with the server once this process listens. ``turn`` is how many processes may try before this one when the hub has
-    ended. All methods but :meth:`stop` and :attr:`url` belong to one thread at a time.
+    ended, ``pushes`` whether this process, as the hub, pushes the metrics of all over OTLP. All methods but
+    :meth:`stop` and the properties belong to one thread at a time.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Hub:
         on_listening: Callable[[HttpServer], None],
         *,
         turn: int = 0,
+        pushes: bool = False,
     ) -> None:
         self._application = application
         self._host, self._port = host, port
         self._lock = lock
         self._on_listening = on_listening
         self._turn = turn
+        self._pushes = pushes
         self._server: HttpServer | None = None
         self._watched_pid = 0
         self._watched: int | None = None
@@ -64,6 +67,12 @@ class Hub:
             return self._server.url
         holder = self._lock.holder() if self._lock else None
         return holder.url if holder and holder.url else None
+
+    @property
+    def other_pushes(self) -> bool:
+        """Return whether another process is the hub and pushes the metrics of all processes over OTLP."""
+        holder = self._lock.holder() if self._lock and not self.is_own else None
+        return holder is not None and holder.pushes
 
     @property
     def is_own(self) -> bool:
@@ -94,7 +103,7 @@ class Hub:
         self._server = server
         if self._lock is not None:
             with suppress(OSError):  # a full disk: the others do not know the address
-                self._lock.announce(server.url)
+                self._lock.announce(server.url, pushes=self._pushes)
         self._on_listening(server)
         return True
 

@@ -35,4 +35,6 @@ def fleet_member(
     verdict = VerdictInShort(state, None, slope, None, fingerprint, "shop.Session")
     found = {"python_heap_resident_bytes": [((), rss)], **(values or {})}
     own = member(worker, service)
-    return FleetMember(own, MemberPage(own.pid, 9465, NOW, 15.0, verdict, recent, headroom, group, found))
+    return FleetMember(
+        own, MemberPage(own.pid, 9465, NOW - 60, NOW, 15.0, False, verdict, recent, headroom, group, found)
+    )

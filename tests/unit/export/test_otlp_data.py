@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from opentelemetry.sdk.metrics.export import AggregationTemporality, Gauge, Metric, MetricsData, NumberDataPoint, Sum
 
-from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource
+from heap_exporter.export.otlp_data import Delivered, metrics_data, process_resource, pushed_process
 from heap_exporter.metrics import METRICS
 from heap_exporter.model import Reading
 from tests.examples.readings import MEMBER, full_reading
@@ -26,7 +26,7 @@ def values(metric: Metric) -> dict[tuple[object, ...], float]:
 
 
 def test_every_metric_is_written_with_its_unit_and_all_its_points() -> None:
-    reported = by_name(metrics_data(full_reading(), MEMBER, NOW_NS))
+    reported = by_name(metrics_data([pushed_process(full_reading(), MEMBER)], NOW_NS))
 
     assert {name: metric.unit for name, metric in reported.items()} == {m.otel_name: m.unit for m in METRICS}
     for metric in METRICS:
@@ -34,7 +34,7 @@ def test_every_metric_is_written_with_its_unit_and_all_its_points() -> None:
 
 
 def test_unknown_values_are_left_out() -> None:
-    reported = by_name(metrics_data(Reading(started_at=1.0, process_started_at=None), MEMBER, NOW_NS))
+    reported = by_name(metrics_data([pushed_process(Reading(started_at=1.0, process_started_at=None), MEMBER)], NOW_NS))
 
     assert set(reported) == {
         "heap_exporter.build_info", "heap_exporter.census.interval", "heap_exporter.overhead.cpu",
@@ -43,7 +43,7 @@ def test_unknown_values_are_left_out() -> None:
 
 
 def test_sizes_are_sums_gauges_are_not_and_counters_are_monotonic() -> None:
-    reported = by_name(metrics_data(full_reading(), MEMBER, NOW_NS))
+    reported = by_name(metrics_data([pushed_process(full_reading(), MEMBER)], NOW_NS))
     size, gauge, counter = (
         reported[name].data for name in ("python.heap.resident", "python.heap.threads", "python.heap.gc.collections")
     )
@@ -62,7 +62,8 @@ def test_with_delta_preference_counters_are_differences_and_sizes_are_not() -> N
     before = full_reading()
     collector = replace(before.sample.collector, collections=(460, 40, 5))  # type: ignore[union-attr, type-var]
     after = replace(before, sample=replace(before.sample, collector=collector))  # type: ignore[type-var]
-    reported = by_name(metrics_data(after, MEMBER, NOW_NS, Delivered(before, 17)))
+    delivered = Delivered({MEMBER: pushed_process(before, MEMBER).values}, 17)
+    reported = by_name(metrics_data([pushed_process(after, MEMBER)], NOW_NS, delivered))
     counter, size = reported["python.heap.gc.collections"].data, reported["python.heap.resident"].data
 
     assert isinstance(counter, Sum)
@@ -70,6 +71,14 @@ def test_with_delta_preference_counters_are_differences_and_sizes_are_not() -> N
     assert [(point.value, point.start_time_unix_nano) for point in counter.data_points] == [(10, 17), (0, 17), (1, 17)]
     assert isinstance(size, Sum)
     assert size.aggregation_temporality is AggregationTemporality.CUMULATIVE
+
+
+def test_each_process_is_a_resource_of_its_own() -> None:
+    reading, other = full_reading(), replace(MEMBER, worker="4", pid=4712)
+    data = metrics_data([pushed_process(reading, MEMBER), pushed_process(reading, other)], NOW_NS)
+
+    found = [each.resource.attributes["heap_exporter.worker"] for each in data.resource_metrics]
+    assert found == ["3", "4"]
 
 
 def test_the_resource_is_made_of_the_environment_and_the_slot_and_has_no_pid(monkeypatch: pytest.MonkeyPatch) -> None:

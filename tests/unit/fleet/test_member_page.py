@@ -18,7 +18,9 @@ COUNTS = {entry.name: len(entry.labels) for entry in METRICS}
 def test_the_page_that_is_read_is_the_one_that_was_written() -> None:
     reading = full_reading()
     values = {entry.name: points for entry in METRICS if (points := tuple(entry.read(reading)))}
-    page = page_of(17, reading, values, port=9465, interval_seconds=15.0, recent_slope_bytes_per_second=12.5)
+    page = page_of(
+        17, reading, values, port=9465, interval_seconds=15.0, is_reported=True, recent_slope_bytes_per_second=12.5
+    )
 
     read = decode_page(encode_page(page), COUNTS)
 
