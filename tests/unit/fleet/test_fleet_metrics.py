@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from heap_exporter.fleet import fleet_metrics
 from heap_exporter.fleet.fleet_families import FleetState
@@ -34,3 +35,17 @@ def test_beyond_the_budget_only_processes_that_leak_or_grow_fast_have_series_by_
     assert with_types == {"0", *(str(number) for number in range(64 - FASTEST, 64))}
     assert len(sums) == TYPES
     assert all(line.endswith(" 128.0") for line in sums)
+
+
+def test_a_label_with_a_quote_and_a_line_break_makes_no_series_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("time.time", lambda: NOW)
+    forged = 'x"} 1\npython_heap_resident_bytes{service="bank",worker="0"} 7\n'
+    found = [fleet_member(0, values={"python_heap_type_bytes": [((forged,), 2.0)]})]
+
+    body, _ = FleetMetrics(tmp_path, None).render_members("text/plain", found)
+
+    series = [sample for family in text_string_to_metric_families(body.decode()) for sample in family.samples]
+    assert [each.labels["service"] for each in series] == ["shop"] * 2
+    assert [each.labels.get("type_name") for each in series] == [None, forged]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from heap_exporter.fleet import slots
 from heap_exporter.fleet.slots import FOLDER, MAX_SLOTS, WITHOUT_NUMBER, WITHOUT_SLOT, Slot, members, take_slot
 from heap_exporter.model.members import Member, Role
+from heap_exporter.runtime import lock_probe
 
 
 @pytest.fixture
@@ -81,6 +82,19 @@ def test_the_file_of_an_ended_process_and_other_files_are_not_members(tmp_path: 
     os.mkfifo(folder / "shop-3.lock")
 
     assert members(tmp_path) == [taken[0].member]
+
+
+def test_a_lock_of_another_release_is_left_out_with_one_warning(
+    tmp_path: Path, taken: list[Slot], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken.append(take_slot(tmp_path, "shop"))
+    file = tmp_path / FOLDER / "shop-0.lock"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
+    monkeypatch.setattr(lock_probe, "lock_holder", lambda _: 4711)  # a lock of this process is not seen by itself
+    monkeypatch.setattr(slots, "_held", {})
+
+    assert [members(tmp_path) for _ in range(2)] == [[], []]
+    assert caplog.text.count("another release wrote this file, in format 99") == 1
 
 
 def test_a_link_in_place_of_a_lock_is_not_followed(tmp_path: Path, taken: list[Slot]) -> None:
