@@ -13,7 +13,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 NATIVE := setup.py $(wildcard $(foreach folder,_native _kernels _allocations,heap_exporter/$(folder)/*.[ch]))
 
-.PHONY: help demo test compiled-tests test-long check servers browser oracles matrix dependency-versions lowest-versions native asan valgrind bench bench-walker bench-fleet bench-analysis bench-allocations bench-large score score-kinds train-detector soak alerts-table dashboards docs docs-site pictures clean
+.PHONY: help demo test compiled-tests test-long check servers browser oracles matrix dependency-versions lowest-versions native asan valgrind bench bench-walker bench-lost bench-fleet bench-analysis bench-allocations bench-large score score-kinds train-detector soak alerts-table dashboards docs docs-site pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -85,6 +85,9 @@ bench: $(READY) ## measure what the agent, a scrape and a judgement cost a servi
 bench-walker: $(READY) ## measure a census and a snapshot, and other tools for comparison (some minutes)
 	$(BIN)/python -m pip install -qq --group bench
 	$(BIN)/python -m tests.bench.walker $(ARGS)
+
+bench-lost: $(READY) ## measure the search for lost memory
+	$(BIN)/python -m tests.bench.lost $(ARGS)
 
 bench-fleet: $(READY) ## measure scrapes of 64 processes on one port, and the end of the process that serves it (some minutes)
 	$(BIN)/python -m tests.bench.fleet $(ARGS)
