@@ -39,7 +39,7 @@ def markdown(fired: Fired) -> str:
         lines.append(f"| **{title}** | |" + " |" * len(ALERTS))
         for shape in shapes:
             judged, alone = fired.with_detector[shape.sentence], fired.rules_alone[shape.sentence]
-            cells = (_cell(judged.get(alert), {**judged, **alone}.get(alert)) for alert in ALERTS)
+            cells = (_cell(judged.get(alert), (judged if alert == CONFIRMED else alone).get(alert)) for alert in ALERTS)
             lines.append(f"| {shape.sentence} | {shape.minutes / HOUR:g} h | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
