@@ -210,8 +210,8 @@ class HeapExporter:
 
     def _check_children(self, _: Reading) -> None:
         """Log children in which no exporter runs, if multiprocessing starts children anew in this process."""
-        if RESTARTING_MODULES.isdisjoint(sys.modules):
-            return
+        if self.settings.autostart or RESTARTING_MODULES.isdisjoint(sys.modules):
+            return  # with autostart the exporter starts in such children, some seconds later
         if self._children is None:
             with late_imports():
                 from heap_exporter.fleet.unreached_children import UnreachedChildren

@@ -16,7 +16,7 @@ from importlib import import_module
 from time import sleep
 from types import BuiltinFunctionType
 
-from heap_exporter.runtime.fork_pause import ForkPause
+from heap_exporter.runtime.fork_pause import ForkPause, release_import_locks
 
 PIECES = (
     "logging",
@@ -57,12 +57,14 @@ def start_late(main_ident: int, pause: ForkPause, begin_start: Callable[[], None
         patching = PatchingByGevent(pause)
         with pause.active():
             import_threading(main_ident)
-        for name in PIECES:
-            while pause.has_waiting_forks():
-                sleep(PAUSE_SECONDS)
-            with pause.active():
-                patching.subscribe()
-                import_module(name)
+        ident = _thread.get_ident()
+        try:
+            _import_pieces(pause, patching)
+        except RuntimeError:
+            if not _is_replaced_by_gevent():
+                raise
+            release_import_locks(ident)  # gevent was loaded, and replaced the ident, during one import
+            _import_pieces(pause, patching)
         with pause.active():
             begin_start()
             _start()
@@ -70,6 +72,15 @@ def start_late(main_ident: int, pause: ForkPause, begin_start: Callable[[], None
     except Exception as error:
         begin_start()
         _print_failure(error)
+
+
+def _import_pieces(pause: ForkPause, patching: PatchingByGevent) -> None:
+    for name in PIECES:
+        while pause.has_waiting_forks():
+            sleep(PAUSE_SECONDS)
+        with pause.active():
+            patching.subscribe()
+            import_module(name)
 
 
 def _start() -> None:

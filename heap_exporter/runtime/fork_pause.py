@@ -69,6 +69,19 @@ def forget_half_imported() -> None:
             sys.modules.pop(name, None)
 
 
+def release_import_locks(owner: int) -> None:
+    """Release the locks of modules whose import in this thread failed because its ident, ``owner``, was replaced.
+
+    gevent replaces it. Without this, an import of such a module in another thread would wait for ever.
+    """
+    for reference in list(getattr(sys.modules["_frozen_importlib"], "_module_locks", {}).values()):
+        lock = reference()
+        if lock is not None and lock.owner == owner:
+            lock.owner = _thread.get_ident()
+            while lock.owner is not None:
+                lock.release()
+
+
 import_pause = ForkPause(max_wait_seconds=1.0)
 
 late_imports = import_pause.active

@@ -6,6 +6,8 @@ import builtins
 import importlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -69,3 +71,31 @@ def test_a_fork_waits_no_longer_than_the_limit() -> None:
     thread.join()
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+REPLACED_IDENT = """
+import _thread, sys
+from heap_exporter.runtime.fork_pause import release_import_locks
+
+ident = _thread.get_ident()
+try:
+    import replaces_ident
+except RuntimeError:
+    release_import_locks(ident)
+import replaces_ident
+print(replaces_ident.__name__)
+"""
+
+
+def test_a_module_whose_import_failed_because_the_ident_of_the_thread_was_replaced_can_be_imported(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "replaces_ident.py").write_text("import _thread\n_thread.get_ident = lambda: 1\n")
+    command = [sys.executable, "-c", REPLACED_IDENT]
+    folders = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[3])])
+
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": folders}, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout == "replaces_ident\n"
