@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -119,3 +119,76 @@ def test_a_killed_process_has_no_series_and_the_others_have_theirs(tmp_path: Pat
         assert 'heap_exporter_processes{service="shop"} 2.0' in page
         assert all(f'pid="{pid}"' in page for pid in (service.pids[0], service.pids[2]))
         assert f'pid="{service.pids[1]}"' not in page
+
+
+def test_a_full_disk_costs_one_warning_until_pages_can_be_written_again(tmp_path: Path) -> None:
+    limits = """
+    import resource
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, lambda *_: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, unlimited[1])))
+    signal.signal(signal.SIGUSR2, lambda *_: resource.setrlimit(resource.RLIMIT_FSIZE, unlimited))
+    """
+    with started(tmp_path, after=limits.strip()) as service:
+        page = tmp_path / "snapshots" / "fleet" / "shop-0.page"
+        os.kill(service.pids[0], signal.SIGUSR1)
+        eventually(lambda: "cannot publish the page" in service.log())
+        still_served = service.pids_shown()
+        os.kill(service.pids[0], signal.SIGUSR2)
+        before = page.stat().st_mtime_ns
+        eventually(lambda: page.stat().st_mtime_ns > before)
+
+        assert still_served == set(service.pids)
+        assert service.log().count("cannot publish the page") == 1
+
+
+def test_where_no_record_lock_is_possible_a_process_serves_its_own_port_and_logs_one_line(tmp_path: Path) -> None:
+    before = """
+    import errno, fcntl
+    def lockf(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+    fcntl.lockf = lockf
+    """
+    port = free_port()
+    code = SERVICE.format(before=before.strip(), after="", children=0)
+    with program(code, tmp_path, HEAP_EXPORTER_PORT=str(port)) as process:
+        (pid,) = next_json(process)
+        found: dict[str, Any] = eventually(lambda: get_json(f"http://127.0.0.1:{port}/-/healthy"))
+        page = get(f"http://127.0.0.1:{port}/metrics", "text/plain")
+        log = (tmp_path / "log").read_text()
+
+    assert found["pid"] == pid
+    assert 'python_heap_resident_bytes{service="shop",worker="0"}' in page
+    assert log.count("exports only this process") == 1
+
+
+PATCHES = "from gevent import monkey; monkey.patch_all()"
+START = 'heap_exporter.start(interval=0.2, service="shop")'
+ORDERS = {
+    "patch, import, start": (PATCHES, "import heap_exporter", START),
+    "import, patch, start": ("import heap_exporter", PATCHES, START),
+    "import, start, patch": ("import heap_exporter", START, PATCHES),
+    "import, start, fork, patch": (
+        "import heap_exporter, os, sys", START,
+        "pid = os.fork()\nif pid:\n    sys.stdin.read()\n    os._exit(0)", PATCHES,
+    ),
+}  # fmt: skip  # a table
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("order", ORDERS)
+def test_gevent_may_patch_the_process_before_and_after_the_start(order: str, tmp_path: Path) -> None:
+    port = free_port()
+    code = "\n".join([*ORDERS[order], "import gevent", "while True:", "    gevent.sleep(0.05)"])
+    count = 2 if "fork" in order else 1
+    with program(code, tmp_path, HEAP_EXPORTER_PORT=str(port)):
+        url = f"http://127.0.0.1:{port}/"
+        found = eventually(
+            lambda: [each for each in get_json(f"{url}processes")["processes"] if each["is_up"]],
+            lambda found: (
+                len(found) == count and all(each["recent_slope_bytes_per_second"] is not None for each in found)
+            ),
+        )
+        answers = {get_json(f"{url}{each['url'][1:]}-/healthy")["pid"] for each in found}
+
+    assert answers == {each["pid"] for each in found}
