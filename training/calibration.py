@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
+from training.corpus import share_of
 from training.dataset import Judgements
-from training.trees import weights
+from training.trees import scaled
 
 Array = NDArray[np.float64]
 
@@ -21,9 +22,12 @@ LEAST = 0.002
 
 
 def calibration(series: Sequence[Judgements], scores: Array) -> list[tuple[float, float]]:
-    """Return points (score, probability) that rise with the score: smoothed isotonic regression."""
+    """Return points (score, probability) that rise with the score: smoothed isotonic regression.
+
+    A probability depends on how often a shape is met, so the series weigh as much as their families are frequent.
+    """
     labels = np.concatenate([one.labels for one in series])
-    of_judgement = weights(series, balanced=False)
+    of_judgement = scaled([share_of(one.family) for one in series], series)
     fitted = IsotonicRegression(y_min=LEAST, y_max=1 - LEAST, out_of_bounds="clip").fit(scores, labels, of_judgement)
     low, high = np.quantile(scores, (0.01, 0.99))
     places = np.linspace(low, high, 4 * POINTS + 1).round(3)

@@ -19,6 +19,8 @@ from training.dataset import Judgements, judgements
 MIB = 1 << 20
 STEP_HOURS = 1 / 120
 SEEDS = 96
+MORE_SEEDS = {"daily": 300, "filling": 150, "leak": 450, "late leak": 400}
+"""Seeds of shapes that resemble each other: the morning of a daily load, a cache that fills, a leak."""
 
 Shape = Callable[[Array, float, Draw], Array]
 """Return the memory in MiB on top of a base."""
@@ -66,9 +68,13 @@ def _late_leak(hours: Array, base: float, draw: Draw) -> Array:
 
 SHAPES: Mapping[str, Shape] = {
     "daily": _daily, "loading": _loading, "filling": _filling, "cache": _cache, "settling": _settling,
-    "batches": _batches, "sawtooth": _sawtooth, "leak": _leak, "late leak": _late_leak, "leak again": _leak,
-    "late leak again": _late_leak,
+    "batches": _batches, "sawtooth": _sawtooth, "leak": _leak, "late leak": _late_leak,
 }  # fmt: skip  # one table
+
+
+def jobs() -> list[tuple[str, int]]:
+    """Return the shape and the seed of each smooth series."""
+    return [(name, seed) for name in SHAPES for seed in range(MORE_SEEDS.get(name, SEEDS))]
 
 
 def smooth(name: str, seed: int) -> Judgements:

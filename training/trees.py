@@ -15,17 +15,25 @@ from training.dataset import Judgements
 
 Array = NDArray[np.float64]
 
-SEED = 14
+SEED = 16
 
 
-def weights(series: Sequence[Judgements], *, balanced: bool = True) -> Array:
-    """Return the weight of each judgement: all series weigh the same; ``balanced``, leaking as much as healthy ones."""
-    of_class = {leaks: max(sum(one.leaks is leaks for one in series), 1) if balanced else 1 for leaks in (False, True)}
+def weights(series: Sequence[Judgements]) -> Array:
+    """Return the weight of each judgement: all series weigh the same, and leaking ones as much as healthy ones."""
+    of_class = {leaks: max(sum(one.leaks is leaks for one in series), 1) for leaks in (False, True)}
+    return scaled([1 / of_class[one.leaks] for one in series], series)
+
+
+def scaled(of_series: Sequence[float], series: Sequence[Judgements]) -> Array:
+    """Return the weight of each judgement, from those of the series; on average 1."""
     whole = np.concatenate(
-        [np.full(len(one.times), 1 / of_class[one.leaks] / max(len(one.times), 1)) for one in series]
+        [
+            np.full(len(one.times), weight / max(len(one.times), 1))
+            for weight, one in zip(of_series, series, strict=True)
+        ]
     )
-    scaled: Array = whole * len(whole) / whole.sum()
-    return scaled
+    found: Array = whole * len(whole) / whole.sum()
+    return found
 
 
 def train(

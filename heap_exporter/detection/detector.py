@@ -114,6 +114,7 @@ class Detector:
                 probability=self._model.probability(self._vector),
                 growths=self._growth.features.growths(),
                 age_windows=self._growth.run.windows,
+                earlier_runs=self._growth.earlier.summary.ended,
                 short_runs=self._growth.earlier.summary.short,
                 is_trusted=at >= self._growth.trusted_from,
             )

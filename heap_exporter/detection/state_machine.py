@@ -16,17 +16,17 @@ from heap_exporter.model import DetectorThresholds, Finding, State
 MIN_AGE_WINDOWS = 1.0
 """Age of the first runs of a process from which they are judged: younger ones still start."""
 
-MIN_SHORT_RUNS = 2
-"""Earlier short runs that make a younger run known."""
+MIN_RUNS = 2
+"""Earlier runs from which a run of the process is known; short ones make a younger run known."""
 
 YOUNG_SHARE = 1 / 32
 """Share of the usual time for which a probability must stay high in a younger run."""
 
-YOUNG_CONFIRMED = 0.8
+YOUNG_CONFIRMED = 0.82
 """Probability that confirms a leak in a younger run: its earlier runs have shown the same."""
 
-EARLY_WINDOWS, EARLY_CONFIRMED = 3.0, 0.96
-"""A run without such earlier runs needs this probability up to that age: caches fill and heaps settle then."""
+EARLY_WINDOWS, EARLY_CONFIRMED = 4.0, 0.98
+"""A run without earlier runs needs this probability up to that age: caches fill and heaps settle then."""
 
 HIGH_MARGIN = 0.06
 """By how much a high probability may fall before it is no longer high."""
@@ -58,21 +58,22 @@ class StateThresholds(NamedTuple):
 class Judgement(NamedTuple):
     """What was judged at a time: the probability of a leak, and the growths over all stretches that are known.
 
-    ``age_windows`` is that of the run, and ``short_runs`` the number of short ones before it; ``is_trusted`` is false
-    shortly after a gap between samples.
+    ``age_windows`` is that of the run, ``earlier_runs`` the number of runs before it, ``short_runs`` the same if they
+    were short, else 0; ``is_trusted`` is false shortly after a gap between samples.
     """
 
     at: float
     probability: float
     growths: tuple[Growth, ...]
     age_windows: float
+    earlier_runs: int
     short_runs: int
     is_trusted: bool
 
     @property
     def is_judgeable(self) -> bool:
         """Return whether a state can rest on it."""
-        is_known = self.age_windows >= MIN_AGE_WINDOWS or self.short_runs >= MIN_SHORT_RUNS
+        is_known = self.age_windows >= MIN_AGE_WINDOWS or self.short_runs >= MIN_RUNS
         return bool(self.growths) and is_known
 
 
@@ -191,7 +192,7 @@ class GrowthStateMachine:
     def _confirming_probability(self, judgement: Judgement) -> float:
         if judgement.age_windows < MIN_AGE_WINDOWS:
             return YOUNG_CONFIRMED
-        is_early = judgement.age_windows < EARLY_WINDOWS and judgement.short_runs < MIN_SHORT_RUNS
+        is_early = judgement.age_windows < EARLY_WINDOWS and judgement.earlier_runs < MIN_RUNS
         return max(EARLY_CONFIRMED, self._states.confirmed) if is_early else self._states.confirmed
 
     def _confirming_seconds(self, judgement: Judgement) -> float:
@@ -199,8 +200,9 @@ class GrowthStateMachine:
 
         If it was high at the end of the run before, it need not stay high again.
         """
-        young_share = 0.0 if self._ended_high else YOUNG_SHARE
-        share = 1.0 if judgement.age_windows >= MIN_AGE_WINDOWS else young_share
+        if self._ended_high:
+            return 0.0
+        share = 1.0 if judgement.age_windows >= MIN_AGE_WINDOWS else YOUNG_SHARE
         return share * self._states.confirming_windows * self._thresholds.window_seconds
 
     def _end_suspicion(self) -> None:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing import Pool
 
 from heap_exporter.detection.detector import Detector
-from heap_exporter.model import DetectorThresholds, Point, State
+from heap_exporter.model import DetectorThresholds, Point, State, Verdict
 from heap_exporter.settings import Settings
 from tests.corpus import made, recorded
 
@@ -49,16 +49,21 @@ def thresholds() -> DetectorThresholds:
     return Settings().detector_thresholds
 
 
-def judge(points: Iterable[Point], onset_hours: float | None) -> tuple[float | None, int, float | None, str | None]:
+def judge(
+    points: Iterable[Point], onset_hours: float | None, look: Callable[[float, Verdict], None] | None = None
+) -> tuple[float | None, int, float | None, str | None]:
     """Return minutes from onset to suspicion, number of suspicions, hour of confirmation, and the last cause.
 
-    A leak, which has an onset, is judged until it is confirmed.
+    A leak, which has an onset, is judged until it is confirmed. With ``look``, which is called with the hour of each
+    point and the verdict on it, all points are judged.
     """
     detector = Detector(thresholds())
     suspicions, suspected, delay, confirmed, cause = 0, False, None, None, None
     for point in points:
         verdict = detector.observe(point)
         hour = point.t_seconds / 3600
+        if look is not None:
+            look(hour, verdict)
         if verdict.is_suspicion:
             suspicions += not suspected
             cause = verdict.cause.value if verdict.cause else cause
@@ -67,7 +72,7 @@ def judge(points: Iterable[Point], onset_hours: float | None) -> tuple[float | N
             if confirmed is None and verdict.state is State.CONFIRMED:
                 confirmed = hour
         suspected = verdict.is_suspicion
-        if delay is not None and confirmed is not None:
+        if look is None and delay is not None and confirmed is not None:
             break  # of a leak no more is counted
     return delay, suspicions, confirmed, cause
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from threading import Lock
 
 SESSION_SECONDS = 4.0
 
@@ -28,16 +29,18 @@ class Session:
 
 
 SESSIONS: dict[str, Session] = {}
+_LOCK = Lock()
 
 
 def session_of(visitor: str, expire: bool) -> Session:
     """Return the session of a visitor, a new one at the first visit. Without ``expire``, the bug, none is removed."""
     now = time.monotonic()
-    if expire:
-        _drop_expired(now)
-    session = SESSIONS.pop(visitor, None) or Session(visitor, now)
-    session.seen_at = now
-    SESSIONS[visitor] = session
+    with _LOCK:
+        if expire:
+            _drop_expired(now)
+        session = SESSIONS.pop(visitor, None) or Session(visitor, now)
+        session.seen_at = now
+        SESSIONS[visitor] = session
     return session
 
 

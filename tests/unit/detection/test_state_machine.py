@@ -24,7 +24,14 @@ def growth(windows: float = 1.0, first: float = 200.0, per_bucket: float = 1.0) 
 
 
 def judgement(probability: float, at: float = 0.0, **more: object) -> Judgement:
-    values = {"growths": (growth(),), "age_windows": 3.0, "short_runs": 0, "is_trusted": True, **more}
+    values = {
+        "growths": (growth(),),
+        "age_windows": 4.0,
+        "earlier_runs": 0,
+        "short_runs": 0,
+        "is_trusted": True,
+        **more,
+    }
     return Judgement(at=at, probability=probability, **values)  # type: ignore[arg-type]  # values of one test
 
 
@@ -59,13 +66,13 @@ def test_a_high_probability_may_fall_a_little() -> None:
     assert states(0.9, 0.7, 0.9)[-1] is State.SUSPECTED
 
 
-def test_in_the_first_three_windows_of_a_run_a_leak_needs_a_higher_probability() -> None:
+def test_in_the_first_four_windows_of_a_run_a_leak_needs_a_higher_probability() -> None:
     def outcome(probability: float, **run: object) -> State:
         return machine(*(judgement(probability, 60.0 * at, **run) for at in range(2))).state()
 
     assert outcome(0.9, age_windows=2.9) is State.SUSPECTED
-    assert outcome(0.97, age_windows=2.9) is State.CONFIRMED
-    assert outcome(0.9, age_windows=2.9, short_runs=2) is State.CONFIRMED
+    assert outcome(0.98, age_windows=2.9) is State.CONFIRMED
+    assert outcome(0.9, age_windows=2.9, earlier_runs=2) is State.CONFIRMED
 
 
 def test_after_a_suspicion_that_ended_the_next_one_needs_more() -> None:
