@@ -73,4 +73,5 @@ def _close_in_child() -> None:
             close_descriptor(descriptor)
 
 
+forks.reset_in_child(opening.reset_in_child)  # first: after a fork that waited in vain another thread has its lock
 forks.reset_in_child(_close_in_child)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -126,3 +127,29 @@ def test_a_child_does_not_close_a_descriptor_of_the_application_with_a_reused_nu
     assert len(open_below(tmp_path)) == 2
     os.close(number)
     os.close(application)
+
+
+def test_a_child_that_was_forked_while_another_thread_was_opening_a_file_does_not_wait_for_it(tmp_path: Path) -> None:
+    opening, end = threading.Event(), threading.Event()
+
+    def open_slowly() -> None:
+        with descriptors.opening.active():
+            opening.set()
+            end.wait()
+
+    descriptor = open_descriptor(tmp_path / "a file", os.O_CREAT)
+    thread = threading.Thread(target=open_slowly)
+    thread.start()
+    opening.wait()
+    pid = os.fork()  # it waits for the other thread in vain
+    if pid == 0:
+        os._exit(0)
+    watchdog = threading.Timer(30, os.kill, (pid, signal.SIGKILL))
+    watchdog.start()
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    watchdog.cancel()
+    end.set()
+    thread.join()
+    close_descriptor(descriptor)
+
+    assert code == 0
