@@ -168,7 +168,7 @@ def test_greenlets_run_while_a_clone_walks(tmp_path: Path) -> None:
         from heap_exporter.errors import SnapshotError
         from tests.native.clones import children, hanging
         logging.getLogger("heap_exporter").setLevel(logging.CRITICAL)
-        exporter = heap_exporter.start(port=0, census_interval=3600)
+        exporter = heap_exporter.start(port=0, census_interval=3600, lost=False)  # its clone comes first
         while exporter.monitor.reading().census is None:
             gevent.sleep(0.01)
         ticks = 0
