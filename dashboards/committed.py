@@ -27,6 +27,9 @@ EXPECTED_EMPTY = {
     "python_heap_leak_confirmed": "no leak is suspected",
     "heap_exporter_snapshot_pause_seconds": "no snapshot has been taken",
     "heap_exporter_last_exit": "no process was killed",
+    "heap_exporter_lost_search_duration_seconds": "no snapshot has been taken",
+    "heap_exporter_alerts_received_total": "Alertmanager sends no alerts",
+    "python_heap_lost_": "no memory was lost between two snapshots",
     "changes(": "no process restarted in the interval",
     "ALERTS": "no alert is firing",
 }

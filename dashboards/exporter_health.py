@@ -285,6 +285,14 @@ def _deliveries(board: Dashboard) -> None:
             COUNT,
         )
     )
+    board.with_panel(
+        bars(
+            "Alerts received",
+            "Alerts that Alertmanager sent, by what became of them. Empty if it sends none.",
+            [Query(queries.ALERTS_RECEIVED, f"{PROCESS} {{{{outcome}}}}")],
+            COUNT,
+        )
+    )
 
 
 def _snapshots(board: Dashboard) -> None:
@@ -309,8 +317,12 @@ def _snapshots(board: Dashboard) -> None:
     board.with_panel(
         lines(
             "Duration of the last snapshot",
-            "Duration of the last snapshot; the application continues to run during this time.",
-            [Query(queries.SNAPSHOT_DURATION)],
+            "Duration of the last snapshot, and of the search for lost memory before it; the application continues to "
+            "run during this time.",
+            [
+                Query(queries.SNAPSHOT_DURATION),
+                Query(queries.LOST_SEARCH_DURATION, f"{PROCESS} search for lost memory"),
+            ],
             SECONDS,
         )
     )

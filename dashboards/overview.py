@@ -278,6 +278,21 @@ def _collector(board: Dashboard) -> None:
             [Query(queries.UNCOLLECTABLE, by_generation)],
             COUNT,
         ),
+        lines(
+            "Lost memory",
+            "Size of memory that C code lost between the first snapshot and the last, by type, and that from malloc.",
+            [
+                Query(queries.LOST_BYTES, f"{PROCESS} {{{{type_name}}}}"),
+                Query(queries.LOST_NATIVE_BYTES, f"{PROCESS} malloc"),
+            ],
+            BYTES,
+        ),
+        lines(
+            "Lost objects and blocks",
+            "Number of objects and blocks of Python that C code lost between the first snapshot and the last, by type.",
+            [Query(queries.LOST_BLOCKS, f"{PROCESS} {{{{type_name}}}}")],
+            COUNT,
+        ),
     ):
         board.with_panel(panel)
 

@@ -200,9 +200,8 @@ class GrowthStateMachine:
 
         If it was high at the end of the run before, it need not stay high again.
         """
-        if self._ended_high:
-            return 0.0
-        share = 1.0 if judgement.age_windows >= MIN_AGE_WINDOWS else YOUNG_SHARE
+        young_share = 0.0 if self._ended_high else YOUNG_SHARE
+        share = 1.0 if judgement.age_windows >= MIN_AGE_WINDOWS else young_share
         return share * self._states.confirming_windows * self._thresholds.window_seconds
 
     def _end_suspicion(self) -> None:

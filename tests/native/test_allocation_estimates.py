@@ -134,7 +134,8 @@ def test_growth_counts_from_the_profile_before(tmp_path: Path) -> None:
         print(json.dumps({"functions": [each.line.function.partition(".")[0] for each in grown]}))
     """
 
-    assert set(outcome(code, tmp_path)["functions"]) == {"later"}
+    functions = set(outcome(code, tmp_path)["functions"])
+    assert functions - {"AllocationSampler"} == {"later"}  # making the first profile allocates, too
 
 
 def test_the_interval_grows_while_samples_take_too_much_time_and_the_estimate_stays_unbiased(tmp_path: Path) -> None:
