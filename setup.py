@@ -47,7 +47,7 @@ def _extension(name: str) -> Extension:
 
 
 class BuildWithStartFiles(build_py):
-    """Puts the files that Python reads at its start beside the package, where it looks for them.
+    """Puts the files that Python reads at its start into the folder of the package, where it looks for them.
 
     An editable installation has none: there `heap-exporter run` uses PYTHONPATH.
     """

@@ -192,15 +192,15 @@ class HeapExporter:
         member = self.monitor.reading().member
         if self._member_server or member is None or not member.has_slot:
             return
+        own_app = self._own_app()
+        self._member_server = MemberServer(own_app, listen_as(self.settings.snapshot_dir, member), self._poll_hub)
+        self._member_server.start()  # before the page: a process that is shown answers
         if self._publisher is None:
             self._publisher = PagePublisher(self.settings.snapshot_dir, self._own_process())
             self.monitor.on_reading(self._publisher.publish)
             self.monitor.on_reading(self._check_children)
         else:  # in a forked child
             self._publisher.publish(self.monitor.reading())
-        own_app = self._own_app()
-        self._member_server = MemberServer(own_app, listen_as(self.settings.snapshot_dir, member), self._poll_hub)
-        self._member_server.start()
 
     def _join_early(self) -> None:
         """Join the fleet in a forked child whose first second has not ended."""

@@ -1,4 +1,4 @@
-"""Imports the exporter and starts it, on a thread beside those of the application.
+"""Imports the exporter and starts it, on a thread that is none of the application's.
 
 A child that is forked in the middle of an import could never import the same module, so forks wait for it. They wait
 for one piece at a time.

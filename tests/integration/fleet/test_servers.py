@@ -107,8 +107,13 @@ if __name__ == "__main__":
         sys.stdin.read()
 """
 
-FORKED_IN_C = f"""{START}
-import ctypes, sys
+FORKED_IN_C = """
+import ctypes, sys, time
+import heap_exporter
+exporter = heap_exporter.start(interval=60, service="shop")
+while exporter.monitor.reading().census is None:
+    time.sleep(0.01)
+time.sleep(0.2)  # without hooks, a child hangs in CPython if a thread waited for the GIL: the threads must rest
 ctypes.PyDLL(None).fork()
 heap_exporter.start()
 sys.stdin.read()
